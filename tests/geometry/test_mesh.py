@@ -6,6 +6,7 @@ import pytest
 from lineament.geometry.mesh import (
     barycentric_points,
     nearest_points_on_mesh,
+    outward_triangles,
     triangle_areas,
     vertex_normals,
 )
@@ -54,6 +55,14 @@ def test_a_vertex_without_triangles_has_a_zero_normal_and_float32_stays_float32(
     normals = vertex_normals(TETRAHEDRON.astype(np.float32), np.array([[0, 1, 2]]))
     assert normals.dtype == np.float32
     np.testing.assert_array_equal(normals[3], 0)
+
+
+def test_a_mesh_turned_inside_out_is_turned_back_and_a_right_one_left_alone():
+    shell = OUTWARD[1:]  # open, as a face is
+    for triangles in (OUTWARD, shell):
+        np.testing.assert_array_equal(outward_triangles(TETRAHEDRON, triangles), triangles)
+        turned = outward_triangles(TETRAHEDRON, triangles[:, ::-1])
+        np.testing.assert_array_equal(turned, triangles)
 
 
 def test_areas_of_the_tetrahedron():

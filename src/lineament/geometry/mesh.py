@@ -49,7 +49,24 @@ def triangle_areas(vertices: Array, triangles: IndexArray) -> Array:
     Returns:
         (..., M) float, in the unit of the vertices squared.
     """
-    return np.linalg.norm(_doubled_area_vectors(vertices, triangles), axis=-1) / 2
+    areas: Array = np.linalg.norm(_doubled_area_vectors(vertices, triangles), axis=-1) / 2
+    return areas
+
+
+def outward_triangles(vertices: Array, triangles: IndexArray) -> NDArray[np.int32]:
+    """The triangles, all turned over if most of the surface faces its own middle.
+
+    Args:
+        vertices: (N, 3) float, any right-handed frame; closed, or a shell such as a face.
+        triangles: (M, 3) int, consistently oriented.
+
+    Returns:
+        (M, 3) int32, counter-clockwise seen from outside.
+    """
+    center = vertices[np.unique(triangles)].mean(axis=0) if len(triangles) else np.zeros(3)
+    toward = vertices[triangles].mean(axis=1) - center
+    outward = float(np.sum(_doubled_area_vectors(vertices, triangles) * toward)) >= 0
+    return np.ascontiguousarray(triangles if outward else triangles[:, ::-1], dtype=np.int32)
 
 
 def barycentric_points(vertices: Array, vertex_index: IndexArray, weights: Array) -> Array:
@@ -142,7 +159,7 @@ class _Blocks:
         low, high = corners.min(axis=1)[member].min(axis=1), corners.max(axis=1)[member].max(axis=1)
         return cls(corners, center, radius, member, low, high)
 
-    def nearest(self, points: Array) -> tuple[Array, Array, Array]:
+    def nearest(self, points: Array) -> tuple[IndexArray, Array, Array]:
         """Index of the nearest triangle (p,), weights of its nearest point (p, 3), distance (p,)."""
         point, triangle = self._candidates(points)
         corners = self.corners[triangle]
@@ -153,7 +170,7 @@ class _Blocks:
         best = order[np.searchsorted(point[order], np.arange(len(points)))]
         return triangle[best], weights[best], distance[best]
 
-    def _candidates(self, points: Array) -> tuple[Array, Array]:
+    def _candidates(self, points: Array) -> tuple[IndexArray, IndexArray]:
         """Pairs (point, triangle) among which the nearest of each point certainly is."""
         outside = np.maximum(self.low - points[:, None], points[:, None] - self.high)
         lower = np.linalg.norm(np.maximum(outside, 0), axis=-1)

@@ -104,7 +104,7 @@ def visible_vertices(
         (N,) float32 from 0, hidden, to 1, seen; zero for vertices that are not finite or in no triangle.
     """
     vertices = np.asarray(vertices_image, dtype=np.float64)
-    finite = np.isfinite(vertices).all(axis=-1)
+    finite = np.asarray(np.isfinite(vertices).all(axis=-1))
     if not finite.any():
         return np.zeros(len(vertices), dtype=np.float32)
     low, high = vertices[finite].min(axis=0), vertices[finite].max(axis=0)
@@ -149,7 +149,7 @@ class _Planes:
     @classmethod
     def of(cls, vertices: Array, triangles: IndexArray, size_hw: tuple[int, int]) -> _Planes:
         """Planes of a mesh in a picture of the given size."""
-        finite = np.isfinite(vertices).all(axis=-1)
+        finite = np.asarray(np.isfinite(vertices).all(axis=-1))
         triangle = np.arange(len(triangles))
         if not finite.all():
             triangle = np.flatnonzero(finite[triangles].all(axis=-1))
@@ -174,7 +174,7 @@ class _Planes:
             yield slice(start, stop)
             start = stop
 
-    def covered(self, part: slice, picture_width: int) -> tuple[Array, Array, Array]:
+    def covered(self, part: slice, picture_width: int) -> tuple[IndexArray, IndexArray, Array]:
         """Pairs of plane and covered pixel (flat index), and the depth there."""
         count = self.width[part] * self.height[part]
         plane = np.repeat(np.arange(part.start, part.start + len(count)), count)
@@ -187,13 +187,13 @@ class _Planes:
         pixel = (self.row[plane] + down) * picture_width + self.column[plane] + right
         return plane, pixel, self._value(3, plane, right, down)
 
-    def weights_at(self, plane: Array, column: Array, row: Array) -> Array:
+    def weights_at(self, plane: IndexArray, column: IndexArray, row: IndexArray) -> Array:
         """(P, 3) weights of the given planes at the centres of the given pixels."""
         right, down = column - self.column[plane], row - self.row[plane]
         weights = np.stack([self._value(corner, plane, right, down) for corner in range(3)], axis=-1)
         return np.clip(weights, 0, 1)
 
-    def _value(self, quantity: int, plane: Array, right: Array, down: Array) -> Array:
+    def _value(self, quantity: int, plane: IndexArray, right: IndexArray, down: IndexArray) -> Array:
         start, step_right, step_down = self.linear[quantity]
         return start[plane] + step_right[plane] * right + step_down[plane] * down
 
