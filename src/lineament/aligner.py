@@ -1,0 +1,139 @@
+"""The whole flow: photo -> faces found -> crops -> network -> dense aligned faces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lineament.crop import check_box
+from lineament.detect import Detector, OnnxDetector
+from lineament.errors import BoxError, ConfigError, LineamentError, WeightsError
+from lineament.image import ImageSource, read_image
+from lineament.methods import METHODS, Method
+from lineament.network import OnnxNetwork
+from lineament.result import AlignedPhoto, Detection, FaceResult
+from lineament.weights import locate
+
+Array: TypeAlias = NDArray[Any]
+
+
+class FaceAligner:
+    """Finds the faces of a photo and aligns a dense 3D face to each.
+
+    One aligner may serve several threads; it remembers nothing of a photo.
+
+    Attributes:
+        method: from squares of the photo to faces.
+        detector: finds faces; None when boxes are always given.
+        passes: how often the network looks at a face. From the second pass on the square is cut around the
+            face as aligned before, which makes the result independent of the detector's habits.
+    """
+
+    def __init__(self, method: Method, *, detector: Detector | None = None, passes: int = 2) -> None:
+        """Join a method and a detector; most people call :meth:`from_pretrained`.
+
+        Raises:
+            ConfigError: `passes` is below one.
+        """
+        if passes < 1:
+            raise ConfigError(f"passes must be at least 1, found {passes}. One is quick, two are better.")
+        self.method = method
+        self.detector = detector
+        self.passes = passes
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | os.PathLike[str] = "default",
+        *,
+        detector: Detector | None = None,
+        threads: int | None = None,
+        passes: int = 2,
+    ) -> Self:
+        """The aligner of a set of weights; nothing is downloaded.
+
+        Args:
+            name_or_path: a name of the catalogue ("default"), or the path of an .onnx file.
+            detector: replaces the detector that comes with lineament.
+            threads: CPU threads a network may use; None takes all cores.
+            passes: how often the network looks at a face.
+
+        Raises:
+            WeightsError: unknown name, missing or damaged file, or a network of no known method.
+            ConfigError: `threads` or `passes` is below one.
+        """
+        network = OnnxNetwork(locate(name_or_path), threads=threads)
+        method_name = network.metadata.get("method", "morphable-regressor")
+        if method_name not in METHODS:
+            raise WeightsError(
+                f"{network.path.name} belongs to the method {method_name!r}, which is not one of "
+                f"{', '.join(sorted(METHODS))}. Upgrade lineament."
+            )
+        method = METHODS[method_name].from_network(network)
+        if detector is None:
+            detector = OnnxDetector(locate("face-detector"), threads=threads)
+        return cls(method, detector=detector, passes=passes)
+
+    def __repr__(self) -> str:
+        """Method, detector, passes."""
+        return f"FaceAligner({self.method!r}, detector={self.detector!r}, passes={self.passes})"
+
+    def __call__(self, image: ImageSource, boxes: ArrayLike | None = None) -> Sequence[FaceResult]:
+        """The faces of one photo, best first; an empty list when there are none.
+
+        Args:
+            image: path, bytes, file object, PIL image or (H, W, 3) uint8 RGB array.
+            boxes: (n, 4) left, top, right, bottom px of faces known already, which skips detection; the
+                results come in the order of the boxes.
+
+        Raises:
+            ImageError: the photo cannot be read.
+            BoxError: a box is not finite, has no area, or lies outside of the photo; names its row.
+            ConfigError: no boxes are given and this aligner has no detector.
+        """
+        photo = read_image(image)
+        detections = self._detect(photo) if boxes is None else _given(boxes, photo)
+        if not detections:
+            return []
+        crop_boxes = [self.method.crop_rule(detection) for detection in detections]
+        for _ in range(self.passes - 1):
+            crop_boxes = self.method.refine_crops(photo, crop_boxes)
+        return self.method.reconstruct(photo, crop_boxes, detections=detections)
+
+    def align_many(self, images: Iterable[ImageSource]) -> Iterator[AlignedPhoto]:
+        """One :class:`AlignedPhoto` a photo, in order; a bad photo does not stop the rest."""
+        for image in images:
+            try:
+                yield AlignedPhoto(source=image, faces=list(self(image)))
+            except LineamentError as error:
+                yield AlignedPhoto(source=image, faces=[], error=error)
+
+    def _detect(self, photo: Array) -> list[Detection]:
+        if self.detector is None:
+            raise ConfigError("This aligner has no detector. Give boxes, or a detector when making it.")
+        return self.detector.detect(photo)
+
+
+def _given(boxes: ArrayLike, photo: Array) -> list[Detection]:
+    """Boxes of the caller as detections of score 1; BoxError naming the row that cannot be one."""
+    rows = np.asarray(boxes)
+    if rows.size == 0:
+        return []
+    if rows.ndim != 2 or rows.shape[1] != 4 or rows.dtype.kind not in "fiu":
+        raise BoxError(
+            f"boxes must be (n, 4) numbers: left, top, right, bottom in px; found shape {rows.shape} "
+            f"of {rows.dtype}. A single box is given as [[left, top, right, bottom]]."
+        )
+    height, width = photo.shape[:2]
+    for number, row in enumerate(rows):
+        left, top, right, bottom = check_box(row, name=f"boxes[{number}]")
+        if right <= 0 or bottom <= 0 or left >= width or top >= height:
+            raise BoxError(
+                f"boxes[{number}] lies outside of the photo, which has {width} x {height} px: "
+                f"{row.tolist()}. Give boxes in the px of the photo as read upright."
+            )
+    return [Detection(box_xyxy=row.astype(np.float32), score=1.0) for row in rows]

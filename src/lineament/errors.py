@@ -1,0 +1,43 @@
+"""The errors lineament raises for the user's mistakes; one ``except LineamentError`` catches them all.
+
+LineamentError
+├── ImageError      a photo that cannot be read, or an array that is no photo
+├── BoxError        a face box that is not finite, has no area, or has the wrong shape
+├── WeightsError    network weights that are missing, damaged, or not what the method expects
+├── ModelError      a face-model file that cannot be understood
+├── ExportError     a result that cannot be written in the format asked for
+├── DataError       a training or evaluation sample that is incomplete or contradictory
+└── ConfigError     options that do not fit together, or an unknown name
+"""
+
+
+class LineamentError(Exception):
+    """Base of everything lineament raises on purpose."""
+
+
+class ImageError(LineamentError):
+    """A photo could not be read or written, or an array is not an (H, W, 3) uint8 RGB picture."""
+
+
+class BoxError(LineamentError):
+    """A face box is not finite, has no area, or has the wrong shape."""
+
+
+class WeightsError(LineamentError):
+    """Network weights are missing, damaged, or do not have the inputs and outputs the method expects."""
+
+
+class ModelError(LineamentError):
+    """A face-model file is missing, damaged, or of an unknown format."""
+
+
+class ExportError(LineamentError):
+    """A result cannot be written in the format asked for."""
+
+
+class DataError(LineamentError):
+    """A sample of a data set is incomplete or contradicts itself."""
+
+
+class ConfigError(LineamentError):
+    """Options do not fit together, or a name is not one of those known."""

@@ -1,0 +1,318 @@
+"""Photos in and out: read anything upright as (H, W, 3) uint8 RGB, cut a square for the network, write.
+
+A photo is read as a person sees it: turned as its EXIF says, the first frame of an animation, transparency
+on white, 16-bit and float pictures scaled (not clipped) to 0..255. Colour profiles are not applied.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import threading
+import zlib
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from lineament.errors import ImageError
+
+if TYPE_CHECKING:
+    from lineament.crop import CropBox
+
+Array: TypeAlias = NDArray[Any]
+ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | Array"
+
+PIXEL_LIMIT = 256_000_000  # larger than any camera's photo; 768 MB once decoded
+HEIF_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+)
+# What Pillow's readers raise on damaged files, besides OSError.
+_DECODE_ERRORS = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, KeyError, OverflowError,
+                  MemoryError, AttributeError, struct.error, zlib.error, Image.DecompressionBombError,
+                  Image.DecompressionBombWarning)  # fmt: skip
+_OPEN_LOCK = threading.Lock()  # guards the moment in which Pillow's pixel limit is ours
+
+
+def read_image(source: ImageSource) -> Array:
+    """The photo, upright, as (H, W, 3) uint8 RGB.
+
+    Args:
+        source: path, encoded bytes, binary file object, PIL image, or an (H, W, 3) uint8 RGB array, which
+            comes back as it is (not copied when its memory is contiguous).
+
+    Raises:
+        ImageError: the file is missing, empty, cut short, of an unknown format or above 256 megapixels;
+            or the array is not an (H, W, 3) uint8 picture.
+    """
+    if isinstance(source, np.ndarray):
+        return check_image(source)
+    if isinstance(source, Image.Image):
+        return _decode(source, name="the PIL image")
+    name, stream = _open_stream(source)
+    with stream:
+        return _decode(_open_picture(stream, name), name=name)
+
+
+def check_image(image: Array) -> Array:
+    """The array itself, contiguous, if it is an (H, W, 3) uint8 picture; ImageError otherwise."""
+    if not isinstance(image, np.ndarray):
+        raise ImageError(
+            f"Expected an (H, W, 3) uint8 array, found {type(image).__name__}. Use `read_image`."
+        )
+    if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ImageError(
+            f"A photo is an (H, W, 3) uint8 RGB array, found shape {image.shape}. "
+            f"{_shape_advice(image.shape)}"
+        )
+    if image.dtype != np.uint8:
+        raise ImageError(
+            f"A photo is an (H, W, 3) uint8 RGB array, found dtype {image.dtype}. "
+            f"{_dtype_advice(image.dtype)}"
+        )
+    return np.ascontiguousarray(image)
+
+
+def write_image(path: str | os.PathLike[str], image: Array) -> None:
+    """Write an (H, W, 3) uint8 RGB picture; the suffix of `path` chooses the format (JPEG at quality 95).
+
+    Raises:
+        ImageError: unknown suffix, missing folder, or not an (H, W, 3) uint8 picture.
+    """
+    picture = Image.fromarray(check_image(image))
+    options = {"quality": 95} if Path(path).suffix.lower() in {".jpg", ".jpeg", ".webp"} else {}
+    try:
+        picture.save(path, **options)  # type: ignore[arg-type]
+    except (ValueError, OSError) as error:
+        raise ImageError(
+            f"Cannot write {path} ({error}). Check the folder, and end the name in .png or .jpg."
+        ) from error
+
+
+def resample_crop(image: Array, crop_box: CropBox) -> Array:
+    """The square `crop_box` of the photo as (S, S, 3) uint8, S = crop_box.size.
+
+    Antialiased when it shrinks, exact below a pixel (pixel i covers [i, i + 1)), black outside the photo.
+    A box with roll r shows a face of roll r upright.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        crop_box: where to cut, in the frame of the photo.
+    """
+    shrink = int(crop_box.side / crop_box.size)
+    if shrink > 1 and crop_box.side > 2 * max(image.shape[:2]):  # a square far larger than the photo
+        image = np.asarray(Image.fromarray(image).reduce(shrink))
+    else:
+        shrink = 1
+    center_xy = np.asarray(crop_box.center_xy, np.float64) / shrink
+    side = crop_box.side / shrink
+    if abs(crop_box.roll) < 5e-4:  # moves the corners by less than a thirtieth of a pixel at 112 px
+        picture = _straight_square(image, center_xy, side, crop_box.size)
+    else:
+        picture = _turned_square(image, center_xy, side, crop_box.size, crop_box.roll)
+    return np.asarray(picture)
+
+
+def _straight_square(image: Array, center_xy: Array, side: float, size: int) -> Image.Image:
+    """The upright square resampled to size x size."""
+    left, top = center_xy - side / 2
+    reach = int(np.ceil(2 * max(1.0, side / size))) + 1  # how far the bicubic filter looks over the edge
+    x, y = int(np.floor(left)) - reach, int(np.floor(top)) - reach
+    span = int(np.ceil(side)) + 1 + 2 * reach
+    window = Image.fromarray(_window(image, x, y, span))
+    box = (left - x, top - y, left - x + side, top - y + side)
+    return window.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+
+
+def _turned_square(image: Array, center_xy: Array, side: float, size: int, roll: float) -> Image.Image:
+    """The square turned by `roll`: first the upright square around it at crop scale, then the turn."""
+    cos, sin = np.cos(roll), np.sin(roll)
+    wide = abs(cos) + abs(sin)
+    zoom = side / size  # image px per crop px
+    if zoom > 1:
+        around_size = int(np.ceil(size * wide)) + 4
+        around = _straight_square(image, center_xy, around_size * zoom, around_size)
+        center_x = center_y = around_size / 2
+        zoom = 1.0
+    else:
+        x, y = (int(v) for v in np.floor(center_xy - side * wide / 2) - 2)
+        around = Image.fromarray(_window(image, x, y, int(np.ceil(side * wide)) + 5))
+        center_x, center_y = center_xy[0] - x, center_xy[1] - y
+    a, b = zoom * cos, zoom * sin
+    half = size / 2
+    inverse = (a, b, center_x - (a + b) * half, -b, a, center_y - (a - b) * half)
+    return around.transform((size, size), Image.Transform.AFFINE, inverse, resample=Image.Resampling.BICUBIC)
+
+
+def _window(image: Array, x: int, y: int, span: int) -> Array:
+    """Pixels [y, y + span) x [x, x + span) of the photo, black where there is no photo."""
+    height, width = image.shape[:2]
+    if x >= 0 and y >= 0 and x + span <= width and y + span <= height:
+        return image[y : y + span, x : x + span]
+    window = np.zeros((span, span, 3), np.uint8)
+    left, right = np.clip((x, x + span), 0, width)
+    top, bottom = np.clip((y, y + span), 0, height)
+    window[top - y : bottom - y, left - x : right - x] = image[top:bottom, left:right]
+    return window
+
+
+def _open_stream(source: Any) -> tuple[str, IO[bytes]]:  # noqa: ANN401 - the door: anything may come
+    """A name for messages and a stream that can be closed without closing the caller's file."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "the given bytes", _filled(bytes(source), "the given bytes")
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if path.is_dir():
+            raise ImageError(f"{path} is a folder, not a photo. Give one of the files in it.")
+        try:
+            if path.stat().st_size == 0:
+                raise ImageError(f"{path} is an empty file. Copy the photo again.")
+            return str(path), path.open("rb")
+        except FileNotFoundError as error:
+            raise ImageError(f"There is no file {path}. Check the spelling and the folder.") from error
+        except (OSError, ValueError) as error:
+            raise ImageError(f"{path} cannot be opened ({error}). Check its permissions.") from error
+    if hasattr(source, "read"):
+        name = str(getattr(source, "name", "the given file object"))
+        content = source.read()
+        if not isinstance(content, bytes):
+            raise ImageError(f"{name} is open as text. Open it in binary mode: open(path, 'rb').")
+        return name, _filled(content, name)
+    raise ImageError(
+        f"A photo is a path, bytes, a binary file object, a PIL image or an (H, W, 3) uint8 array; "
+        f"found {type(source).__name__}."
+    )
+
+
+def _filled(content: bytes, name: str) -> IO[bytes]:
+    if not content:
+        raise ImageError(
+            f"{name} holds no data. Give the content of a photo; rewind a file that was read before."
+        )
+    return io.BytesIO(content)
+
+
+def _open_picture(stream: IO[bytes], name: str) -> Image.Image:
+    """The picture behind a stream, its pixels not read yet."""
+    head = stream.read(16)
+    stream.seek(0)
+    try:
+        # Pillow warns at 89 and stops at 179 megapixels, which today's cameras exceed.
+        with _OPEN_LOCK:
+            pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, PIXEL_LIMIT
+            try:
+                picture: Image.Image = Image.open(stream)
+            finally:
+                Image.MAX_IMAGE_PIXELS = pillow_limit
+    except Image.UnidentifiedImageError as error:
+        if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
+            return _open_heif(stream, name)
+        raise ImageError(
+            f"{name} is not a photo in a format known here. Convert it to JPEG or PNG."
+        ) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(
+            f"{name} is above {PIXEL_LIMIT // 10**6} megapixels. Make it smaller first."
+        ) from error
+    except _DECODE_ERRORS as error:
+        raise ImageError(f"{name} is damaged ({error}). Copy it again from where it came.") from error
+    if picture.width * picture.height > PIXEL_LIMIT:
+        raise ImageError(
+            f"{name} has {picture.width} x {picture.height} pixels, above the limit of "
+            f"{PIXEL_LIMIT // 10**6} megapixels. Make it smaller first."
+        )
+    return picture
+
+
+def _open_heif(stream: IO[bytes], name: str) -> Image.Image:
+    """A HEIC photo (Apple's cameras) through the optional pillow-heif."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise ImageError(
+            f"{name} is a HEIC photo, which needs one more package: pip install 'lineament[heif]' "
+            f"(or convert the photo to JPEG)."
+        ) from error
+    try:
+        stream.seek(0)
+        picture: Image.Image = pillow_heif.open_heif(stream).to_pillow()
+    except (*_DECODE_ERRORS, RuntimeError) as error:
+        raise ImageError(
+            f"{name} is a damaged HEIC photo ({error}). Copy it again from where it came."
+        ) from error
+    return picture
+
+
+def _decode(picture: Image.Image, name: str) -> Array:
+    """Read the pixels and make them upright 8-bit RGB."""
+    try:
+        picture.load()
+        return np.array(_as_rgb(_upright(picture)))
+    except _DECODE_ERRORS as error:
+        raise ImageError(
+            f"{name} cannot be decoded ({error}). It is probably cut short or damaged: copy it again."
+        ) from error
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turned as the EXIF orientation says; a damaged EXIF block leaves the picture as it is."""
+    try:
+        orientation = picture.getexif().get(0x0112, 1)
+    except _DECODE_ERRORS:
+        return picture
+    turned = ImageOps.exif_transpose(picture) if orientation in range(2, 9) else picture
+    return picture if turned is None else turned
+
+
+def _as_rgb(picture: Image.Image) -> Image.Image:
+    """Any mode of Pillow as 8-bit RGB; transparency is laid on white, as a browser shows it."""
+    if picture.width == 0 or picture.height == 0:
+        raise ValueError("it has no pixels")
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        return Image.fromarray(_eight_bits(np.asarray(picture))).convert("RGB")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _eight_bits(grey: Array) -> Array:
+    """Scale (H, W) of 16 or 32 bits or floats to uint8.
+
+    Integers up to 255 stay, up to 65,535 count as 16-bit, above as 31-bit. Floats up to 1 count as
+    0..1, up to 255 as 0..255; larger ones are divided by their maximum. Negative and NaN become 0.
+    """
+    values = np.nan_to_num(grey.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    top = float(values.max())
+    if grey.dtype.kind == "f":
+        full = 1.0 if top <= 1.0 else max(255.0, top)
+    elif grey.dtype.itemsize == 2:
+        full = 65535.0
+    else:
+        full = 255.0 if top <= 255 else 65535.0 if top <= 65535 else 2.0**31 - 1
+    return np.clip(np.round(values * (255.0 / full)), 0, 255).astype(np.uint8)
+
+
+def _shape_advice(shape: tuple[int, ...]) -> str:
+    if 0 in shape:
+        return "It has no pixels."
+    if len(shape) == 2 or (len(shape) == 3 and shape[2] == 1):
+        return "Grey pictures: np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)."
+    if len(shape) == 3 and shape[2] == 4:
+        return "Drop the transparency: image[..., :3]."
+    if len(shape) == 3 and shape[0] == 3:
+        return "Channels come last: image.transpose(1, 2, 0)."
+    if len(shape) == 4:
+        return "Give one photo at a time."
+    return "Use `read_image` on the file."
+
+
+def _dtype_advice(dtype: np.dtype[Any]) -> str:
+    if dtype.kind == "f":
+        return "Floats in 0..1: (image * 255).round().astype(np.uint8)."
+    if dtype == np.uint16:
+        return "16-bit pictures: (image // 257).astype(np.uint8)."
+    return "Convert it: image.astype(np.uint8), after scaling it to 0..255."

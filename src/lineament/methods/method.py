@@ -1,0 +1,53 @@
+"""What every method can do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, Self, TypeAlias
+
+from numpy.typing import NDArray
+
+from lineament.crop import CropBox
+from lineament.network import OnnxNetwork
+from lineament.result import Detection, FaceResult
+
+Array: TypeAlias = NDArray[Any]
+
+
+class Method(Protocol):
+    """Turns squares of a photo into aligned faces; all faces of a photo pass in one call."""
+
+    @classmethod
+    def from_network(cls, network: OnnxNetwork) -> Self:
+        """The method that a network was trained for, its constants read from the network's metadata.
+
+        Raises:
+            WeightsError: the network belongs to another method.
+        """
+        ...
+
+    def crop_rule(self, detection: Detection) -> CropBox:
+        """The square to look at for a detected face."""
+        ...
+
+    def refine_crops(self, image: Array, crop_boxes: Sequence[CropBox]) -> list[CropBox]:
+        """Better squares of the same faces, cut around the faces as seen in the given ones.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            crop_boxes: one a face.
+        """
+        ...
+
+    def reconstruct(
+        self, image: Array, crop_boxes: Sequence[CropBox], *, detections: Sequence[Detection] | None = None
+    ) -> Sequence[FaceResult]:
+        """One result a square, in order.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            crop_boxes: one a face.
+            detections: what the squares were made from, kept in the results; without them the results carry
+                the box of the landmarks found, with score 1.
+        """
+        ...
