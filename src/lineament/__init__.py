@@ -20,6 +20,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
+from lineament.version import __version__
+
 if TYPE_CHECKING:
     from lineament.aligner import FaceAligner
     from lineament.crop import CropBox
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     from lineament.image import read_image, write_image
     from lineament.models import load_model
     from lineament.result import Detection, FaceResult, MorphableResult, Pose
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BoxError",

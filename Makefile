@@ -1,0 +1,75 @@
+# make demo   installs the light package in .venv-demo and aligns the faces of demo/photos
+# make test   installs everything in .venv and runs ruff, mypy and the tests
+# Both make their own environment; the second time they only do what has changed.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help demo picture test check format clean
+
+# The first interpreter of 3.11 or newer that really runs; override with `make demo PYTHON=/path/to/python`.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+	if $$name -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+	then echo $$name; break; fi; done)
+
+DEMO := .venv-demo
+DEV := .venv
+PHOTOS := demo/photos
+RESULTS := demo/results
+SOURCES := pyproject.toml $(shell find src -type f ! -name '*.pyc' ! -name '.*')
+PIP := -m pip install --quiet --disable-pip-version-check
+# Where the CPU build of torch is, for machines that have none at hand.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+demo: $(DEMO)/.installed
+	@$(DEMO)/bin/lineament align $(PHOTOS) --out $(RESULTS)
+	@echo
+	@echo "Done. For each photograph of $(PHOTOS) you find in $(CURDIR)/$(RESULTS):"
+	@cd $(RESULTS) && ls -1 *_overlay.png *.obj *.json | sed 's|^|  $(CURDIR)/$(RESULTS)/|'
+
+# The picture of the README, made of the demo's results.
+picture: demo
+	@$(DEMO)/bin/python demo/picture.py $(RESULTS) docs/images/demo.jpg
+
+test: check
+	$(DEV)/bin/python -m pytest
+
+check: $(DEV)/.installed
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/mypy
+
+format: $(DEV)/.installed
+	$(DEV)/bin/ruff check --fix --quiet . || true
+	$(DEV)/bin/ruff format .
+
+clean:
+	rm -rf $(DEMO) $(DEV) $(RESULTS)
+
+# The interpreter is looked for again only when an environment has to be made.
+%/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer (with venv) was not found. Install it, or say" \
+		"where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "making $* with $$($(PYTHON) -c 'import sys; print(sys.executable, sys.version.split()[0])')"
+	@$(PYTHON) -m venv $*
+
+$(DEMO)/.installed: $(SOURCES) | $(DEMO)/bin/python
+	@echo "installing lineament (light) in $(DEMO)"
+	@$(DEMO)/bin/python $(PIP) --force-reinstall --no-deps .
+	@$(DEMO)/bin/python $(PIP) .
+	@touch $@
+
+# torch first and by its exact build: a plain requirement would bring gigabytes of CUDA libraries.
+$(DEV)/.torch: constraints.txt | $(DEV)/bin/python
+	@echo "installing the CPU build of torch in $(DEV)"
+	@$(DEV)/bin/python $(PIP) "$$(grep ^torch== constraints.txt)+cpu" 2>/dev/null \
+		|| $(DEV)/bin/python $(PIP) --extra-index-url $(TORCH_INDEX) "$$(grep ^torch== constraints.txt)+cpu" \
+		|| $(DEV)/bin/python $(PIP) "$$(grep ^torch== constraints.txt)"
+	@touch $@
+
+$(DEV)/.installed: pyproject.toml constraints.txt $(DEV)/.torch | $(DEV)/bin/python
+	@echo "installing lineament with the development extras in $(DEV)"
+	@$(DEV)/bin/python $(PIP) --constraint constraints.txt --editable '.[dev]'
+	@touch $@

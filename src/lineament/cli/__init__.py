@@ -1,0 +1,1 @@
+"""The command `lineament`: each command parses, calls public functions of the package, prints."""

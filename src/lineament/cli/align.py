@@ -1,0 +1,141 @@
+"""`lineament align`: photographs to overlays, meshes and JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from lineament.aligner import FaceAligner
+    from lineament.result import FaceResult
+
+
+def align(
+    photos: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PHOTO...", help="Photographs, folders of them, or patterns such as 'album/*.jpg'."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made when missing.")],
+    boxes: Annotated[
+        Path | None,
+        typer.Option(help="File of face boxes, lines of photo,x1,y1,x2,y2 in px; the detector is not used."),
+    ] = None,
+    passes: Annotated[int, typer.Option(min=1, max=5, help="Times each face is cropped and aligned.")] = 2,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores when left out.")] = None,
+    method: Annotated[
+        str, typer.Option(help="Name of the weights (see `lineament info`), or an .onnx file.")
+    ] = "default",
+) -> None:
+    """Align every face of photographs in 3D.
+
+    Writes NAME_overlay.png, NAME_face0.obj, NAME_face1.obj, ... and NAME.json for each photo, and prints a
+    line for each face. A photo that cannot be read is reported and the others go on; the exit status is 1.
+    """
+    from lineament.aligner import FaceAligner
+    from lineament.cli.photos import boxes_of, find_photos, output_names, read_boxes
+    from lineament.errors import ConfigError, LineamentError
+
+    try:
+        paths = find_photos(photos)
+        all_boxes = None if boxes is None else read_boxes(boxes)
+        out.mkdir(parents=True, exist_ok=True)
+    except (ConfigError, OSError) as error:
+        raise typer.BadParameter(str(error)) from error
+    try:
+        aligner = FaceAligner.from_pretrained(method, threads=threads, passes=passes)
+    except LineamentError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    counts: list[int] = []
+    failed: list[str] = []
+    for path, name in _with_progress(list(zip(paths, output_names(paths), strict=True))):
+        try:
+            photo_boxes = None if all_boxes is None else boxes_of(path, all_boxes)
+            counts.append(_align_photo(aligner, path, out / name, photo_boxes))
+        except LineamentError as error:
+            failed.append(path.name)
+            typer.echo(f"{path.name}: error: {error}", err=True)
+    _print_summary(counts, failed, out)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _align_photo(aligner: FaceAligner, path: Path, target: Path, boxes: NDArray[np.floating] | None) -> int:
+    """Align one photo, write its results under names that begin with `target`, print its lines."""
+    from lineament.draw import draw_overlay
+    from lineament.export import export_json, export_obj
+    from lineament.image import read_image, write_image
+
+    photo = read_image(path)
+    faces = aligner(photo, boxes=boxes)
+    meshes = [f"{target.name}_face{number}.obj" for number in range(len(faces))]
+    write_image(target.with_name(f"{target.name}_overlay.png"), draw_overlay(photo, faces))
+    for face, mesh in zip(faces, meshes, strict=True):
+        export_obj(face, target.with_name(mesh))
+    export_json(
+        faces,
+        target.with_name(f"{target.name}.json"),
+        photo=path.name,
+        size_hw=photo.shape[:2],
+        meshes=meshes,
+    )
+    for line in _face_lines(faces):
+        typer.echo(f"{path.name}: {line}")
+    return len(faces)
+
+
+def _face_lines(faces: Sequence[FaceResult]) -> Iterator[str]:
+    """A line a face, or one that says there is none."""
+    if not faces:
+        yield "no face found"
+    for number, face in enumerate(faces):
+        yaw_deg, pitch_deg, roll_deg = np.degrees([face.pose.yaw, face.pose.pitch, face.pose.roll])
+        box = " ".join(f"{value:.0f}" for value in face.detection.box_xyxy)
+        yield (
+            f"face {number}: yaw {yaw_deg:+.1f} pitch {pitch_deg:+.1f} roll {roll_deg:+.1f} deg, "
+            f"box {box}, score {face.detection.score:.2f}"
+        )
+
+
+def _print_summary(counts: Sequence[int], failed: Sequence[str], out: Path) -> None:
+    photo_count = len(counts) + len(failed)
+    if photo_count > 1:
+        without = sum(count == 0 for count in counts)
+        typer.echo(
+            f"{photo_count} photos, {sum(counts)} faces, {without} without a face, {len(failed)} failed"
+        )
+    if failed:
+        typer.echo(f"failed: {', '.join(failed)}", err=True)
+    if counts:
+        typer.echo(f"results are in {out}")
+
+
+def _with_progress(items: Sequence[tuple[Path, str]]) -> Iterator[tuple[Path, str]]:
+    """The items, with a bar on the terminal when there are many."""
+    if len(items) < 5 or not sys.stderr.isatty():
+        yield from items
+        return
+    with _progress_bar() as progress:
+        yield from progress.track(items, description="aligning")
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Any]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # Lines for a pipe or a file must not be drawn on the terminal above the bar.
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
+    ) as progress:
+        yield progress

@@ -1,0 +1,40 @@
+"""The command line's door: `lineament --help` lists what is behind it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lineament.cli.align import align
+from lineament.cli.info import info
+from lineament.version import __version__
+
+app = typer.Typer(
+    name="lineament",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(align)
+app.command()(info)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lineament {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def lineament(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Dense 3D face alignment. Photographs stay on this machine: nothing here uses the network."""
+
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    app()
