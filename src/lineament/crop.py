@@ -23,7 +23,7 @@ class CropBox:
     """A square of the photo, possibly turned, and the size it is resampled to.
 
     Both frames put x right and y down, and pixel i covers [i, i + 1). The crop of a box with roll r shows a
-    face whose roll is r upright: the crop's axes are the photo's, turned by r counter-clockwise to the viewer.
+    face whose roll is r upright: the crop's axes are the photo's, turned counter-clockwise by r.
 
     Attributes:
         center_xy: frame `image`, px.

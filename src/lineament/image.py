@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lineament.errors import ImageError
 
@@ -30,10 +30,21 @@ PIXEL_LIMIT = 256_000_000  # larger than any camera's photo; 768 MB once decoded
 HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
-# What Pillow's readers raise on damaged files, besides OSError.
-_DECODE_ERRORS = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, KeyError, OverflowError,
-                  MemoryError, AttributeError, struct.error, zlib.error, Image.DecompressionBombError,
-                  Image.DecompressionBombWarning)  # fmt: skip
+_DECODE_ERRORS = (  # what Pillow's readers raise on damaged files
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    EOFError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Warning,  # where the caller turns warnings into errors
+)
 _OPEN_LOCK = threading.Lock()  # guards the moment in which Pillow's pixel limit is ours
 
 
@@ -207,7 +218,7 @@ def _open_picture(stream: IO[bytes], name: str) -> Image.Image:
                 picture: Image.Image = Image.open(stream)
             finally:
                 Image.MAX_IMAGE_PIXELS = pillow_limit
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
             return _open_heif(stream, name)
         raise ImageError(

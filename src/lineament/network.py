@@ -100,7 +100,7 @@ class OnnxNetwork:
 
 def _open_session(
     path: Path, threads: int | None, providers: tuple[str, ...]
-) -> tuple[tuple[type, ...], Any]:
+) -> tuple[tuple[type[Exception], ...], Any]:
     """ONNX Runtime's kinds of error and a session on the file."""
     if not path.is_file():
         raise WeightsError(f"There are no weights at {path}. Check the path, or reinstall lineament.")
@@ -149,7 +149,7 @@ def _load_runtime() -> ModuleType:
     return onnxruntime
 
 
-def _runtime_errors(runtime: ModuleType) -> tuple[type, ...]:
+def _runtime_errors(runtime: ModuleType) -> tuple[type[Exception], ...]:
     """The exceptions ONNX Runtime raises, which share no base of their own, and those of its bindings."""
     state = runtime.capi.onnxruntime_pybind11_state
     own = (

@@ -141,7 +141,8 @@ class MorphableRegressor:
         ):
             raise WeightsError(
                 f"{self.network.path.name} gives {identity.shape[1]} identity and {expression.shape[1]} "
-                f"expression values, more than {self.model!r} has. The weights were trained with another face model."
+                f"expression values, more than {self.model!r} has. "
+                f"The weights were trained with another face model."
             )
         for row, crop_box in enumerate(crop_boxes):
             camera_in_crop = WeakPerspective(

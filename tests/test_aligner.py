@@ -1,0 +1,164 @@
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lineament.aligner import FaceAligner
+from lineament.errors import BoxError, ConfigError, ImageError, WeightsError
+from lineament.image import write_image
+from lineament.methods import regressor
+from lineament.methods.regressor import MorphableRegressor
+from lineament.result import Detection
+
+DISCS = [(80.0, 70.0, 30.0), (230.0, 150.0, 45.0)]
+
+
+class FixedDetector:
+    """Finds the same boxes in every photo."""
+
+    def __init__(self, boxes):
+        self.boxes = boxes
+
+    def detect(self, image):
+        return [Detection(np.float32(box), 0.9 - 0.1 * number) for number, box in enumerate(self.boxes)]
+
+
+def boxes_around(discs, shift=0.0):
+    return np.array([[x - r + shift, y - r, x + r + shift, y + r] for x, y, r in discs])
+
+
+@pytest.fixture
+def photo(disc_photo):
+    return disc_photo((240, 320), DISCS)
+
+
+@pytest.fixture
+def method(disc_network, tiny_model):
+    return MorphableRegressor(disc_network, tiny_model, crop_size=64, crop_margin=1.75)
+
+
+@pytest.fixture
+def aligner(method):
+    return FaceAligner(method, detector=FixedDetector(boxes_around(DISCS, shift=4.0)))
+
+
+def test_every_face_of_a_photo_is_aligned_where_it_is(aligner, photo):
+    faces = aligner(photo)
+    assert [face.detection.score for face in faces] == pytest.approx([0.9, 0.8])
+    for face, (x, y, radius) in zip(faces, DISCS, strict=True):
+        np.testing.assert_allclose(face.pose.translation[:2], [x, y], atol=0.3)
+        assert face.pose.scale * 100 == pytest.approx(radius, rel=0.02)
+        assert face.visibility.shape == (len(face.vertices_image),)
+
+
+def test_paths_pictures_and_arrays_give_the_same_faces(aligner, photo, tmp_path):
+    path = tmp_path / "photo.png"
+    write_image(path, photo)
+    expected = aligner(photo)
+    for source in (path, str(path), path.read_bytes(), Image.open(path)):
+        for face, same in zip(expected, aligner(source), strict=True):
+            np.testing.assert_array_equal(face.vertices_image, same.vertices_image)
+
+
+def test_given_boxes_skip_detection_and_keep_their_order(method, photo):
+    boxes = boxes_around(DISCS)[::-1]
+    faces = FaceAligner(method)(photo, boxes=boxes)
+    np.testing.assert_array_equal([face.detection.box_xyxy for face in faces], boxes)
+    for face, (x, y, _) in zip(faces, DISCS[::-1], strict=True):
+        np.testing.assert_allclose(face.pose.translation[:2], [x, y], atol=0.3)
+
+
+def test_a_second_pass_cuts_around_the_face_and_not_the_box(method, photo):
+    box = boxes_around(DISCS[:1], shift=10.0)
+    (once,) = FaceAligner(method, passes=1)(photo, boxes=box)
+    (twice,) = FaceAligner(method, passes=2)(photo, boxes=box)
+    assert once.crop_box.center_xy == pytest.approx((90, 70))
+    assert twice.crop_box.center_xy[0] == pytest.approx(once.landmarks_image[:, 0].mean(), abs=3)
+    assert twice.crop_box.center_xy[0] < 84
+
+
+def test_the_photo_given_is_not_changed(aligner, photo):
+    before = photo.copy()
+    aligner(photo)
+    np.testing.assert_array_equal(photo, before)
+
+
+def test_no_face_is_an_empty_list(method, photo):
+    assert FaceAligner(method, detector=FixedDetector([]))(photo) == []
+    for nothing in ([], np.zeros((0, 4))):
+        assert FaceAligner(method)(photo, boxes=nothing) == []
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        ([[0, 0, 9, 9], [0, 0, np.nan, 9]], r"boxes\[1\] is not finite"),
+        ([[5, 5, 5, 9]], r"boxes\[0\] has no area"),
+        ([[400, 5, 500, 90]], r"boxes\[0\] lies outside of the photo"),
+        ([1, 2, 3, 4], r"\(n, 4\)"),
+        ([["a", "b", "c", "d"]], r"\(n, 4\)"),
+        ([[1, 2, 3, 4, 0.9]], r"\(n, 4\)"),
+    ],
+)
+def test_a_bad_box_is_named(method, photo, boxes, message):
+    with pytest.raises(BoxError, match=message):
+        FaceAligner(method)(photo, boxes=boxes)
+
+
+def test_a_bad_photo_is_an_image_error(aligner):
+    with pytest.raises(ImageError, match="There is no file"):
+        aligner("gone.jpg")
+    with pytest.raises(ImageError, match=r"np\.repeat"):
+        aligner(np.zeros((10, 10), np.uint8))
+
+
+def test_a_photo_of_one_pixel_is_aligned_without_complaint(method):
+    (face,) = FaceAligner(method)(np.full((1, 1, 3), 255, np.uint8), boxes=[[0, 0, 1, 1]])
+    assert np.isfinite(face.vertices_image).all()
+
+
+def test_a_bad_photo_does_not_stop_the_rest(aligner, photo):
+    results = list(aligner.align_many([photo, "gone.jpg", photo]))
+    assert [len(result.faces) for result in results] == [2, 0, 2]
+    assert [type(result.error) for result in results] == [type(None), ImageError, type(None)]
+    assert results[1].source == "gone.jpg"
+
+
+def test_many_photos_are_read_one_at_a_time(aligner, photo):
+    def endless():
+        while True:
+            yield photo
+
+    assert len(next(aligner.align_many(endless())).faces) == 2
+
+
+def test_without_a_detector_boxes_must_be_given(method, photo):
+    with pytest.raises(ConfigError, match="no detector"):
+        FaceAligner(method)(photo)
+
+
+def test_passes_start_at_one(method):
+    with pytest.raises(ConfigError, match="at least 1"):
+        FaceAligner(method, passes=0)
+
+
+def test_a_path_of_weights_becomes_an_aligner(disc_graph, tiny_model, photo, monkeypatch):
+    monkeypatch.setattr(regressor, "load_model", {"tiny": tiny_model}.__getitem__)
+    detector = FixedDetector(boxes_around(DISCS))
+    aligner = FaceAligner.from_pretrained(disc_graph, detector=detector, threads=1)
+    assert len(aligner(photo)) == 2
+    assert aligner.detector is detector
+    assert "disc.onnx" in repr(aligner)
+
+
+def test_weights_of_an_unknown_method_say_so(disc_graph, tmp_path):
+    import onnx
+
+    path = tmp_path / "new.onnx"
+    shutil.copy(disc_graph, path)
+    graph = onnx.load(path)
+    onnx.helper.set_model_props(graph, {"method": "telepathy"})
+    onnx.save(graph, path)
+    with pytest.raises(WeightsError, match=r"telepathy.*morphable-regressor"):
+        FaceAligner.from_pretrained(path)

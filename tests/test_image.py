@@ -1,0 +1,332 @@
+import contextlib
+import io
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lineament.crop import CropBox
+from lineament.errors import ImageError
+from lineament.image import check_image, read_image, resample_crop, write_image
+
+
+def encoded(picture, kind, **options):
+    stream = io.BytesIO()
+    picture.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def png16(values, color_type):
+    """A PNG of 16 bits a channel, which Pillow cannot write for RGB."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+
+    def chunk(kind, content):
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, color_type, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.fixture
+def photo():
+    return np.random.default_rng(1).integers(0, 256, (7, 5, 3), dtype=np.uint8)
+
+
+def test_every_kind_of_source_gives_the_same_photo(photo, tmp_path):
+    path = tmp_path / "photo.png"
+    write_image(path, photo)
+    content = path.read_bytes()
+    with path.open("rb") as stream, Image.open(path) as picture:
+        for source in (
+            path,
+            str(path),
+            content,
+            bytearray(content),
+            io.BytesIO(content),
+            stream,
+            picture,
+            photo,
+        ):
+            np.testing.assert_array_equal(read_image(source), photo)
+        assert not stream.closed
+
+
+def test_the_photo_read_can_be_drawn_on(photo):
+    read_image(encoded(Image.fromarray(photo), "PNG"))[0, 0] = 0
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_photo_comes_upright(orientation):
+    upright = np.zeros((16, 24, 3), np.uint8)
+    upright[:8, :8] = (
+        255  # a white block in the top left corner tells all eight cases apart by shape and place
+    )
+    upright[:8, 8:16] = 128
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: np.rot90(upright, 2).transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for kind in ("JPEG", "PNG", "TIFF", "WEBP"):
+        content = encoded(Image.fromarray(np.ascontiguousarray(stored)), kind, exif=exif)
+        read = read_image(content)
+        assert read.shape == upright.shape
+        assert np.abs(read.astype(int) - upright).mean() < 8
+
+
+def test_a_damaged_exif_block_leaves_the_photo_as_it_is(photo):
+    content = encoded(Image.fromarray(photo), "PNG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05garbage")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remark on the EXIF block
+        np.testing.assert_array_equal(read_image(content), photo)
+
+
+def test_transparency_is_laid_on_white():
+    layers = np.zeros((1, 3, 4), np.uint8)
+    layers[0, 1, 3], layers[0, 2, 3] = 255, 128
+    read = read_image(Image.fromarray(layers))
+    np.testing.assert_array_equal(read[0, :, 0], [255, 0, 127])
+    grey = read_image(Image.fromarray(layers[..., 2:]))
+    np.testing.assert_array_equal(grey[0, :, 0], [255, 0, 127])
+
+
+def test_a_transparent_colour_of_a_palette_becomes_white():
+    picture = Image.fromarray(np.uint8([[0, 1]]))
+    picture.putpalette([10, 20, 30, 40, 50, 60])
+    content = encoded(picture, "PNG", transparency=0)
+    np.testing.assert_array_equal(read_image(content), [[[255, 255, 255], [40, 50, 60]]])
+
+
+def test_grey_and_one_bit_pictures_become_rgb():
+    grey = np.uint8([[0, 90, 255]])
+    np.testing.assert_array_equal(read_image(encoded(Image.fromarray(grey), "PNG"))[..., 1], grey)
+    bits = Image.fromarray(np.array([[True, False]]))
+    np.testing.assert_array_equal(read_image(encoded(bits, "PNG"))[0, :, 2], [255, 0])
+
+
+def test_a_cmyk_jpeg_keeps_its_colour():
+    red = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    assert np.abs(read_image(encoded(red, "JPEG"))[4, 4].astype(int) - [255, 0, 0]).max() < 12
+
+
+def test_sixteen_bits_are_scaled_not_clipped():
+    levels = np.uint16([[0, 257, 32896, 65535]])
+    expected = [0, 1, 128, 255]
+    np.testing.assert_array_equal(read_image(encoded(Image.fromarray(levels), "PNG"))[0, :, 0], expected)
+    np.testing.assert_array_equal(read_image(encoded(Image.fromarray(levels), "TIFF"))[0, :, 0], expected)
+    rgb = png16(np.repeat(levels[..., None], 3, axis=2), 2)
+    np.testing.assert_array_equal(read_image(rgb)[0, :, 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([0, 0.5, 1], [0, 128, 255]), ([0, 100, 255], [0, 100, 255]), ([-5, float("nan"), 510], [0, 0, 255])],
+)
+def test_float_pictures_are_scaled_by_their_range(values, expected):
+    picture = Image.fromarray(np.float32([values]))
+    np.testing.assert_array_equal(read_image(encoded(picture, "TIFF"))[0, :, 0], expected)
+
+
+def test_wide_integers_are_scaled_by_their_range():
+    np.testing.assert_array_equal(read_image(Image.fromarray(np.int32([[0, 200]])))[0, :, 0], [0, 200])
+    np.testing.assert_array_equal(read_image(Image.fromarray(np.int32([[-9, 65535]])))[0, :, 0], [0, 255])
+
+
+def test_an_animation_gives_its_first_frame():
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
+    content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    np.testing.assert_array_equal(read_image(content)[0, 0], [255, 0, 0])
+
+
+def test_photos_far_above_the_limit_of_pillow_are_read_and_its_limit_stays(photo, monkeypatch):
+    content = encoded(Image.fromarray(photo), "PNG")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    np.testing.assert_array_equal(read_image(content), photo)
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+@pytest.mark.parametrize("side", [20_000, 60_000])
+def test_an_absurdly_large_picture_is_refused_unread(side):
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    small = encoded(Image.new("RGB", (1, 1)), "PNG")
+    content = small[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + small[33:]
+    with pytest.raises(ImageError, match="256 megapixels"):
+        read_image(content)
+
+
+def test_one_pixel_is_a_photo():
+    assert read_image(encoded(Image.new("RGB", (1, 1), "red"), "JPEG")).shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
+def test_a_file_cut_short_is_an_image_error_at_any_length(kind):
+    pixels = np.random.default_rng(2).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    content = encoded(Image.fromarray(pixels), kind)
+    for length in range(1, len(content) * 3 // 4, max(1, len(content) // 40)):
+        with pytest.raises(ImageError, match="given bytes"):
+            read_image(content[:length])
+
+
+def test_garbled_files_never_raise_anything_but_image_errors():
+    numbers = np.random.default_rng(3)
+    pixels = numbers.integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"):
+        content = np.frombuffer(encoded(Image.fromarray(pixels), kind), np.uint8)
+        for _ in range(40):
+            garbled = content.copy()
+            garbled[numbers.integers(0, len(content), 4)] = numbers.integers(0, 256, 4)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                with contextlib.suppress(ImageError):
+                    assert read_image(garbled.tobytes()).dtype == np.uint8
+
+
+def test_files_that_are_no_photos_say_what_is_wrong(tmp_path):
+    text, empty = tmp_path / "text.jpg", tmp_path / "empty.jpg"
+    text.write_text("this is not a photo")
+    empty.touch()
+    for path, message in [
+        (text, "text.jpg is not a photo"),
+        (empty, "empty.jpg is an empty file"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "gone.jpg", "There is no file"),
+        ("a\0b", "a.b"),
+    ]:
+        with pytest.raises(ImageError, match=message):
+            read_image(path)
+
+
+def test_file_objects_that_cannot_be_read_say_why(tmp_path):
+    with pytest.raises(ImageError, match="holds no data"):
+        read_image(io.BytesIO())
+    with pytest.raises(ImageError, match="binary mode"):
+        read_image(io.StringIO("text"))
+    with pytest.raises(ImageError, match="found int"):
+        read_image(7)
+
+
+def test_a_heic_photo_without_its_reader_names_the_extra(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
+    with pytest.raises(ImageError, match=r"lineament\[heif\]"):
+        read_image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
+
+
+@pytest.mark.parametrize(
+    ("image", "advice"),
+    [
+        (np.zeros((4, 5), np.uint8), "np.repeat"),
+        (np.zeros((4, 5, 1), np.uint8), "np.repeat"),
+        (np.zeros((4, 5, 4), np.uint8), "transparency"),
+        (np.zeros((3, 40, 50), np.uint8), "transpose"),
+        (np.zeros((2, 4, 5, 3), np.uint8), "one photo"),
+        (np.zeros((0, 5, 3), np.uint8), "no pixels"),
+        (np.zeros((4, 5, 3), np.float32), "255"),
+        (np.zeros((4, 5, 3), np.uint16), "257"),
+        (np.zeros((4, 5, 3), np.int64), "astype"),
+    ],
+)
+def test_an_array_that_is_no_photo_says_what_to_do(image, advice):
+    with pytest.raises(ImageError, match=advice):
+        read_image(image)
+
+
+def test_the_advice_for_grey_pictures_works():
+    image = np.zeros((4, 5), np.uint8)
+    assert check_image(np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)).shape == (4, 5, 3)
+
+
+def test_a_view_of_a_photo_becomes_contiguous(photo):
+    assert read_image(photo[:, ::-1]).flags.c_contiguous
+
+
+def test_writing_needs_a_known_suffix_and_a_folder(photo, tmp_path):
+    for name in ("photo.xyz", "photo", "gone/photo.png"):
+        with pytest.raises(ImageError, match="Cannot write"):
+            write_image(tmp_path / name, photo)
+
+
+ROLLS = (0.0, 0.3, -1.2, np.pi / 2, 3.0)
+
+
+@pytest.mark.parametrize("roll", ROLLS)
+@pytest.mark.parametrize("side", [50.0, 112.0, 331.7])
+@pytest.mark.parametrize("offset", [0.0, 0.37])
+def test_a_bright_dot_lands_where_the_crop_box_says(roll, side, offset):
+    y, x = np.mgrid[0:400, 0:400] + 0.5
+    box = CropBox(center_xy=(200.0 + offset, 210.0 - offset), side=side, size=112, roll=roll)
+    dot_image = np.array([200.0 + side / 6, 210.0 - side / 4])
+    spread = max(2.5, 2 * side / 112)
+    light = 250 * np.exp(-((x - dot_image[0]) ** 2 + (y - dot_image[1]) ** 2) / (2 * spread**2))
+    crop = resample_crop(np.repeat(np.round(light)[..., None], 3, axis=2).astype(np.uint8), box)[..., 0]
+    row, column = np.mgrid[0:112, 0:112] + 0.5
+    weights = crop.astype(float)
+    found = np.array([(weights * column).sum(), (weights * row).sum()]) / weights.sum()
+    np.testing.assert_allclose(found, box.crop_from_image(dot_image), atol=0.1)
+
+
+@pytest.mark.parametrize("roll", ROLLS)
+@pytest.mark.parametrize("side", [40.0, 150.3, 260.0])
+def test_a_ramp_stays_a_ramp(roll, side):
+    y, x = np.mgrid[0:400, 0:400] + 0.5
+    ramp = np.stack([x / 2, y / 2, (x + y) / 4], axis=-1)
+    box = CropBox(center_xy=(201.3, 198.6), side=side, size=64, roll=roll)
+    row, column = np.mgrid[0:64, 0:64] + 0.5
+    points = box.image_from_crop(np.stack([column, row], axis=-1))
+    expected = np.stack([points[..., 0] / 2, points[..., 1] / 2, points.sum(axis=-1) / 4], axis=-1)
+    crop = resample_crop(np.round(ramp).astype(np.uint8), box)
+    assert np.abs(crop - expected).max() < 2.1  # rounded to bytes three times, once always down
+
+
+def test_a_photo_as_large_as_the_crop_passes_unchanged(photo):
+    square = photo[:5]
+    crop = resample_crop(square, CropBox(center_xy=(2.5, 2.5), side=5.0, size=5))
+    np.testing.assert_array_equal(crop, square)
+
+
+def test_a_roll_of_a_quarter_turn_is_a_quarter_turn(photo):
+    square = photo[:5]
+    crop = resample_crop(square, CropBox(center_xy=(2.5, 2.5), side=5.0, size=5, roll=np.pi / 2))
+    np.testing.assert_allclose(crop, np.rot90(square, -1), atol=1)  # a face lying to the left, shown upright
+
+
+def test_shrinking_is_antialiased():
+    stripes = np.zeros((224, 224, 3), np.uint8)
+    stripes[:, ::2] = 255
+    for roll in (0.0, 0.4):
+        crop = resample_crop(stripes, CropBox(center_xy=(112.0, 112.0), side=112.0, size=14, roll=roll))
+        assert np.abs(crop.astype(int) - 127).max() < 12
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.5])
+def test_outside_of_the_photo_is_black(roll):
+    white = np.full((20, 30, 3), 255, np.uint8)
+    far = resample_crop(white, CropBox(center_xy=(-500.0, 900.0), side=50.0, size=16, roll=roll))
+    assert far.max() == 0
+    around = resample_crop(white, CropBox(center_xy=(15.0, 10.0), side=120.0, size=60, roll=roll))
+    assert around[30, 30].min() == 255
+    assert around[:5].max() == around[:, :5].max() == 0
+    np.testing.assert_allclose(around[..., 0].sum() / 255 * 4, 600, rtol=0.03)
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.5])
+@pytest.mark.parametrize("side", [1e-3, 1.0, 1e5, 1e9])
+def test_absurd_squares_cost_neither_memory_nor_an_exception(side, roll):
+    crop = resample_crop(
+        np.full((48, 64, 3), 200, np.uint8), CropBox(center_xy=(31.5, 20.5), side=side, size=16, roll=roll)
+    )
+    assert crop.shape == (16, 16, 3)
+    if side <= 1:
+        assert crop.min() == 200

@@ -1,0 +1,103 @@
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from lineament.errors import ConfigError, WeightsError
+from lineament.network import OnnxNetwork
+
+
+@pytest.fixture(scope="module")
+def doubling(make_graph):
+    return make_graph(
+        [("Add", ["x", "x"], ["twice"], {}), ("Neg", ["x"], ["minus"], {})],
+        {"x": (TensorProto.FLOAT, ["n", 2])},
+        {"twice": (TensorProto.FLOAT, ["n", 2]), "minus": (TensorProto.FLOAT, ["n", 2])},
+        {},
+        metadata={"licence": "Apache-2.0"},
+        name="doubling.onnx",
+    )
+
+
+def test_named_arrays_go_in_and_come_out(doubling):
+    network = OnnxNetwork(doubling, threads=1)
+    outputs = network(x=np.float32([[1, 2]]))
+    np.testing.assert_array_equal(outputs["twice"], [[2, 4]])
+    np.testing.assert_array_equal(outputs["minus"], [[-1, -2]])
+
+
+def test_a_network_tells_its_inputs_outputs_and_metadata(doubling):
+    network = OnnxNetwork(doubling)
+    assert network.input_shapes == {"x": (None, 2)}
+    assert network.output_names == ("twice", "minus")
+    assert network.metadata == {"licence": "Apache-2.0"}
+    assert repr(network) == "OnnxNetwork('doubling.onnx', x -> twice, minus)"
+
+
+def test_an_array_of_any_memory_order_is_taken(doubling):
+    column = np.asfortranarray(np.float32([[1, 2], [3, 4]]))
+    np.testing.assert_array_equal(OnnxNetwork(doubling)(x=column)["twice"], column * 2)
+
+
+def test_several_threads_may_share_a_network(doubling):
+    network = OnnxNetwork(doubling, threads=1)
+    with ThreadPoolExecutor(4) as pool:
+        results = list(
+            pool.map(lambda k: network(x=np.full((3, 2), k, np.float32))["twice"][0, 0], range(64))
+        )
+    assert results == [2 * k for k in range(64)]
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {},
+        {"y": np.zeros((1, 2), np.float32)},
+        {"x": np.zeros((1, 3), np.float32)},
+        {"x": np.zeros((1, 2), np.float64)},
+        {"x": np.zeros(2, np.float32)},
+    ],
+)
+def test_other_inputs_than_the_graphs_are_an_error_that_names_the_file(doubling, arrays):
+    with pytest.raises(WeightsError, match=r"doubling\.onnx"):
+        OnnxNetwork(doubling)(**arrays)
+
+
+def test_missing_empty_and_damaged_files_are_weights_errors(doubling, tmp_path):
+    damaged, empty, cut = (tmp_path / name for name in ("damaged.onnx", "empty.onnx", "cut.onnx"))
+    damaged.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    empty.touch()
+    cut.write_bytes(doubling.read_bytes()[:60])
+    for path in (tmp_path / "gone.onnx", tmp_path, damaged, empty, cut):
+        with pytest.raises(WeightsError, match=path.name):
+            OnnxNetwork(path)
+
+
+def test_options_that_cannot_be_are_refused(doubling):
+    with pytest.raises(ConfigError, match="at least 1"):
+        OnnxNetwork(doubling, threads=0)
+    with pytest.raises(ConfigError, match="NoSuchProvider"):
+        OnnxNetwork(doubling, providers=("NoSuchProvider",))
+
+
+def run_python(code, **environment):
+    keep = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**keep, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def test_telemetry_is_off_before_the_runtime_loads_and_the_runtime_loads_late():
+    code = (
+        "import os, sys, lineament.network;"
+        "print('onnxruntime' in sys.modules, os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    assert run_python(code).stdout.split() == ["False", "1"]

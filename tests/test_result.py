@@ -1,0 +1,98 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from lineament.crop import CropBox
+from lineament.errors import ConfigError
+from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.raster import visible_vertices
+from lineament.geometry.rotation import matrix_from_angles
+from lineament.result import AlignedPhoto, Detection, MorphableResult, Pose
+
+IDENTITY = np.float32([1, -0.5, 0.25, 0])
+EXPRESSION = np.float32([0.5, -0.25, 1.5])
+
+
+def face_of(model, yaw=0.4):
+    camera = WeakPerspective(
+        rotation=matrix_from_angles(yaw, -0.2, 0.1), scale=0.8, translation=np.array([120.0, 90.0, 0.0])
+    )
+    return MorphableResult.from_coefficients(
+        model,
+        IDENTITY,
+        EXPRESSION,
+        camera=camera,
+        crop_box=CropBox(center_xy=(120.0, 90.0), side=150.0, size=64),
+        detection=Detection(np.float32([60, 30, 180, 150]), 0.9),
+    )
+
+
+def test_vertices_and_landmarks_are_the_model_seen_by_the_camera(tiny_model):
+    face = face_of(tiny_model)
+    vertices_model = tiny_model.vertices_model(IDENTITY, EXPRESSION)
+    np.testing.assert_allclose(face.vertices_image, face.camera.image_from_model(vertices_model), rtol=1e-6)
+    np.testing.assert_allclose(face.landmarks_image, face.vertices_image[:68], rtol=1e-6)
+    assert face.landmark_scheme == "300w-lp"
+    assert face.vertices_image.dtype == face.landmarks_image.dtype == np.float32
+
+
+def test_the_face_itself_comes_back_from_the_photo(tiny_model):
+    face = face_of(tiny_model)
+    expected = tiny_model.vertices_model(IDENTITY, EXPRESSION)
+    np.testing.assert_allclose(face.vertices_model, expected, atol=1e-4)
+
+
+def test_every_scheme_of_the_model_can_be_asked_for(tiny_model):
+    face = face_of(tiny_model)
+    np.testing.assert_allclose(face.landmarks(), face.landmarks_image, atol=1e-4)
+    np.testing.assert_allclose(face.landmarks("lfm-68"), face.landmarks_image[::-1], atol=1e-4)
+    with pytest.raises(ConfigError, match=r"'dlib'.*300w-lp, lfm-68"):
+        face.landmarks("dlib")
+
+
+def test_the_pose_tells_the_angles_of_the_camera(tiny_model):
+    pose = face_of(tiny_model).pose
+    np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], [0.4, -0.2, 0.1])
+    np.testing.assert_allclose(pose.angles_deg, np.rad2deg([0.4, -0.2, 0.1]))
+    assert pose.scale == 0.8
+    np.testing.assert_array_equal(pose.translation, [120, 90, 0])
+    assert all(type(angle) is float for angle in (pose.yaw, pose.pitch, pose.roll))
+
+
+def test_blendshapes_are_clipped_and_expression_is_not(tiny_model):
+    face = face_of(tiny_model)
+    assert face.blendshapes == {"eyeBlinkLeft": 0.5, "eyeBlinkRight": 0.0, "jawOpen": 1.0}
+    np.testing.assert_array_equal(face.expression, EXPRESSION)
+
+
+def test_visibility_is_found_once_and_only_when_asked_for(tiny_model):
+    face = face_of(tiny_model)
+    expected = visible_vertices(face.vertices_image, face.triangles)
+    np.testing.assert_array_equal(face.visibility, expected)
+    assert face.visibility is face.visibility
+    assert face.visibility.dtype == np.float32
+
+
+def test_results_are_frozen_and_slotted(tiny_model):
+    face = face_of(tiny_model)
+    assert not hasattr(face, "__dict__")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        face.identity = IDENTITY
+
+
+def test_a_result_shows_itself_in_one_short_line(tiny_model):
+    text = repr(face_of(tiny_model))
+    assert text == (
+        "MorphableResult(box=(60, 30, 180, 150), score=0.90, yaw=23°, pitch=-11°, roll=6°, "
+        "landmarks=68, vertices=81)"
+    )
+
+
+def test_a_pose_of_a_frontal_camera_is_zero():
+    pose = Pose.of_camera(WeakPerspective(rotation=np.eye(3), scale=1.0, translation=np.zeros(3)))
+    assert (pose.yaw, pose.pitch, pose.roll) == (0, 0, 0)
+
+
+def test_a_photo_without_faces_has_no_error_of_its_own():
+    assert AlignedPhoto(source="a.jpg", faces=[]).error is None
