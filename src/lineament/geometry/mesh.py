@@ -135,7 +135,7 @@ def _sum_at_vertices(triangle_vectors: Array, triangles: IndexArray, vertex_coun
     slot = first + triangles[None, :, :, None].astype(np.int64) * 3 + np.arange(3)
     amount = np.broadcast_to(flat[:, :, None, :], slot.shape)
     sums = np.bincount(slot.ravel(), weights=amount.ravel(), minlength=count * vertex_count * 3)
-    return sums.reshape(*batch, vertex_count, 3)
+    return np.asarray(sums, dtype=np.float64).reshape(*batch, vertex_count, 3)
 
 
 @dataclass(frozen=True, slots=True)
