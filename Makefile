@@ -48,28 +48,27 @@ format: $(DEV)/.installed
 clean:
 	rm -rf $(DEMO) $(DEV) $(RESULTS)
 
-# The interpreter is looked for again only when an environment has to be made.
-%/bin/python:
+%/.made:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer (with venv) was not found. Install it, or say" \
 		"where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "making $* with $$($(PYTHON) -c 'import sys; print(sys.executable, sys.version.split()[0])')"
-	@$(PYTHON) -m venv $*
+	@$(PYTHON) -m venv --clear $*
+	@touch $@
 
-$(DEMO)/.installed: $(SOURCES) | $(DEMO)/bin/python
+$(DEMO)/.installed: $(SOURCES) | $(DEMO)/.made
 	@echo "installing lineament (light) in $(DEMO)"
-	@$(DEMO)/bin/python $(PIP) --force-reinstall --no-deps .
 	@$(DEMO)/bin/python $(PIP) .
 	@touch $@
 
 # torch first and by its exact build: a plain requirement would bring gigabytes of CUDA libraries.
-$(DEV)/.torch: constraints.txt | $(DEV)/bin/python
+$(DEV)/.torch: constraints.txt | $(DEV)/.made
 	@echo "installing the CPU build of torch in $(DEV)"
 	@$(DEV)/bin/python $(PIP) "$$(grep ^torch== constraints.txt)+cpu" 2>/dev/null \
 		|| $(DEV)/bin/python $(PIP) --extra-index-url $(TORCH_INDEX) "$$(grep ^torch== constraints.txt)+cpu" \
 		|| $(DEV)/bin/python $(PIP) "$$(grep ^torch== constraints.txt)"
 	@touch $@
 
-$(DEV)/.installed: pyproject.toml constraints.txt $(DEV)/.torch | $(DEV)/bin/python
+$(DEV)/.installed: pyproject.toml constraints.txt $(DEV)/.torch | $(DEV)/.made
 	@echo "installing lineament with the development extras in $(DEV)"
 	@$(DEV)/bin/python $(PIP) --constraint constraints.txt --editable '.[dev]'
 	@touch $@

@@ -13,7 +13,7 @@ RADII_MM = np.array([70.0, 95.0, 80.0])
 
 
 def egg_model() -> MorphableModel:
-    """An ellipsoid with a nose, landmarks on its front, one identity mode (wider) and one expression (taller)."""
+    """An ellipsoid with a nose and 68 landmarks, one identity mode (wider), one expression (taller)."""
     vertices, uv = _egg_vertices()
     landmarks = np.array([np.argmin(((vertices - point) ** 2).sum(axis=1)) for point in _landmark_points()])
     scheme = LandmarkScheme.of_vertices("300w-lp", landmarks)

@@ -144,7 +144,9 @@ def _size(face: FaceResult) -> float:
 
 
 def _line_width(face: FaceResult, patch: _Patch) -> int:
-    return max(1, round(max(0.5, _size(face) / 140) * patch.zoom))
+    """Width of lines in px of the patch; a face far larger than the photo does not fill it with them."""
+    width = min(_size(face) / 140, max(patch.width, patch.height) / 70)
+    return max(1, round(max(0.5, width) * patch.zoom))
 
 
 def _paint_mesh(picture: Photo, face: FaceResult, opacity: float, style: str) -> None:

@@ -1,0 +1,157 @@
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from faces import egg_face
+from lineament.cli.main import app
+from lineament.errors import WeightsError
+from lineament.image import read_image
+
+GREY, BLACK = 90, 0
+
+
+class EggAligner:
+    """Sees an egg in every photo that is not black, or one for each box."""
+
+    def __call__(self, image, boxes=None):
+        photo = read_image(image)
+        if boxes is not None:
+            return [
+                egg_face(center_xy=(box[:2] + box[2:]) / 2, scale=(box[3] - box[1]) / 190) for box in boxes
+            ]
+        return [egg_face(center_xy=(100, 100), yaw=np.radians(30))] if photo.any() else []
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What `from_pretrained` was asked for; it gives an aligner without weights."""
+    calls = []
+
+    def from_pretrained(*arguments, **options):
+        calls.append((arguments, options))
+        return EggAligner()
+
+    monkeypatch.setattr("lineament.aligner.FaceAligner.from_pretrained", from_pretrained)
+    return calls
+
+
+@pytest.fixture
+def album(tmp_path):
+    """A folder with a photo, one without a face, and a text file that claims to be a photo."""
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name, value in (("a.png", GREY), ("empty.png", BLACK)):
+        Image.fromarray(np.full((200, 240, 3), value, np.uint8)).save(folder / name)
+    (folder / "liar.jpg").write_text("I am no photo")
+    return folder
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["align", *map(str, arguments)])
+
+
+def test_a_photo_gives_an_overlay_a_mesh_and_json_and_a_line_for_its_face(asked, album, tmp_path):
+    out = tmp_path / "new" / "out"
+    done = run(album / "a.png", "--out", out)
+    assert done.exit_code == 0
+    assert sorted(path.name for path in out.iterdir()) == ["a.json", "a_face0.obj", "a_overlay.png"]
+    assert "a.png: face 0: yaw +30.0 pitch " in done.stdout
+    assert "box 58 43 142 157, score 0.90" in done.stdout
+    overlay = read_image(out / "a_overlay.png")
+    assert overlay.shape == (200, 240, 3)
+    assert (overlay != GREY).any()
+    content = json.loads((out / "a.json").read_text())
+    assert content["photo"] == {"file": "a.png", "width": 240, "height": 200}
+    assert [face["mesh"] for face in content["faces"]] == ["a_face0.obj"]
+
+
+def test_a_photo_without_a_face_says_so_and_is_no_failure(asked, album, tmp_path):
+    done = run(album / "empty.png", "--out", tmp_path / "out")
+    assert done.exit_code == 0
+    assert "empty.png: no face found" in done.stdout
+    assert json.loads((tmp_path / "out" / "empty.json").read_text())["faces"] == []
+
+
+def test_a_bad_file_is_one_line_the_rest_goes_on_and_the_status_tells(asked, album, tmp_path):
+    done = run(album, album / "gone.jpg", "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    errors = [line for line in done.stderr.splitlines() if "error:" in line]
+    assert [line.split(":")[0] for line in errors] == ["liar.jpg", "gone.jpg"]
+    assert "4 photos, 1 faces, 1 without a face, 2 failed" in done.stdout
+    assert "failed: liar.jpg, gone.jpg" in done.stderr
+    assert (tmp_path / "out" / "a.json").exists()
+    assert not list((tmp_path / "out").glob("liar*"))
+
+
+def test_boxes_of_a_file_replace_the_detector(asked, album, tmp_path):
+    (tmp_path / "boxes.csv").write_text("a.png,10,10,80,105\na.png,100,20,170,115\n")
+    done = run(album / "a.png", "--out", tmp_path / "out", "--boxes", tmp_path / "boxes.csv")
+    assert done.exit_code == 0
+    assert re.findall(r"face \d", done.stdout) == ["face 0", "face 1"]
+    content = json.loads((tmp_path / "out" / "a.json").read_text())
+    np.testing.assert_allclose(content["faces"][1]["box_xyxy"], [100, 20, 170, 115], atol=0.1)
+
+
+def test_a_photo_that_the_file_of_boxes_leaves_out_has_failed(asked, album, tmp_path):
+    (tmp_path / "boxes.csv").write_text("other.png,10,10,80,105\n")
+    done = run(album / "a.png", "--out", tmp_path / "out", "--boxes", tmp_path / "boxes.csv")
+    assert done.exit_code == 1
+    assert "no line for a.png" in done.stderr
+
+
+def test_photos_of_the_same_name_do_not_overwrite_each_other(asked, album, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.new("RGB", (200, 200), "white").save(other / "a.jpg")
+    run(album / "a.png", other / "a.jpg", "--out", tmp_path / "out")
+    files = {
+        path.stem: json.loads(path.read_text())["photo"]["file"] for path in (tmp_path / "out").glob("*.json")
+    }
+    assert files == {"a": "a.png", "a_2": "a.jpg"}
+
+
+def test_options_reach_the_aligner(asked, album, tmp_path):
+    run(album / "a.png", "--out", tmp_path, "--passes", 1, "--threads", 3, "--method", "mine.onnx")
+    assert asked == [(("mine.onnx",), {"threads": 3, "passes": 1})]
+
+
+def test_missing_weights_are_one_line_and_status_1(monkeypatch, album, tmp_path):
+    def from_pretrained(*arguments, **options):
+        raise WeightsError("The weights are not installed.")
+
+    monkeypatch.setattr("lineament.aligner.FaceAligner.from_pretrained", from_pretrained)
+    done = run(album, "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert done.stderr == "error: The weights are not installed.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ALBUM"],
+        ["--out", "OUT"],
+        ["ALBUM/none/*.jpg", "--out", "OUT"],
+        ["ALBUM", "--out", "ALBUM/a.png"],
+        ["ALBUM", "--out", "OUT", "--boxes", "OUT/none.csv"],
+        ["ALBUM", "--out", "OUT", "--passes", "0"],
+        ["ALBUM", "--out", "OUT", "--threads", "0"],
+    ],
+)
+def test_a_usage_error_is_status_2_and_aligns_nothing(asked, album, tmp_path, arguments):
+    done = run(
+        *(word.replace("ALBUM", str(album)).replace("OUT", str(tmp_path / "out")) for word in arguments)
+    )
+    assert done.exit_code == 2
+    assert "Traceback" not in done.stderr
+    assert asked == []
+
+
+def test_a_second_run_gives_the_same_files(asked, album, tmp_path):
+    run(album / "a.png", "--out", tmp_path / "out")
+    first = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    run(album / "a.png", "--out", tmp_path / "out")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == first

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from lineament.cli.photos import boxes_of, find_photos, output_names, read_boxes
+from lineament.errors import ConfigError
+
+
+@pytest.fixture
+def album(tmp_path):
+    """A folder with two photographs among other things."""
+    for name in ("b.jpg", "a.PNG", "notes.txt", ".hidden.jpg", "a_overlay.png", "inner/c.jpg"):
+        path = tmp_path / "album" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "album"
+
+
+def test_a_folder_stands_for_its_photographs_by_name(album):
+    assert [path.name for path in find_photos([str(album)])] == ["a.PNG", "b.jpg"]
+
+
+def test_a_pattern_may_reach_into_folders(album):
+    found = find_photos([f"{album}/**/*.jpg"])
+    assert {path.name for path in found} == {"b.jpg", "c.jpg"}
+
+
+def test_a_photo_named_twice_is_taken_once_where_it_came_first(album):
+    found = find_photos([str(album / "b.jpg"), str(album), str(album / ".." / "album" / "b.jpg")])
+    assert [path.name for path in found] == ["b.jpg", "a.PNG"]
+
+
+def test_a_file_is_taken_whatever_its_name_even_when_it_is_missing(album):
+    names = ["notes.txt", "gone.jpg"]
+    assert [path.name for path in find_photos([str(album / name) for name in names])] == names
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_itself(tmp_path):
+    (tmp_path / "me[1].jpg").touch()
+    assert [path.name for path in find_photos([str(tmp_path / "me[1].jpg")])] == ["me[1].jpg"]
+
+
+@pytest.mark.parametrize("argument", ["", "*.jpg"])
+def test_a_folder_or_pattern_without_photographs_is_refused(tmp_path, argument):
+    with pytest.raises(ConfigError):
+        find_photos([f"{tmp_path}/{argument}"])
+
+
+def test_results_are_named_after_their_photos_and_never_alike(tmp_path):
+    photos = [tmp_path / name for name in ("a/me.jpg", "b/me.jpg", "b/Me.png", "me_2.jpg", "you.tar.jpg")]
+    assert output_names(photos) == ["me", "me_2", "Me_3", "me_2_2", "you.tar"]
+
+
+def test_boxes_are_read_by_photo_in_the_order_of_their_lines(tmp_path):
+    path = tmp_path / "boxes.csv"
+    path.write_text('photo,x1,y1,x2,y2\na.jpg,1,2,3,4\n\n"b, c.jpg", 5.5,6,7,8\na.jpg,9,10,11,12\n')
+    boxes = read_boxes(path)
+    np.testing.assert_array_equal(boxes["a.jpg"], [[1, 2, 3, 4], [9, 10, 11, 12]])
+    np.testing.assert_array_equal(boxes_of(tmp_path / "b, c.jpg", boxes), [[5.5, 6, 7, 8]])
+
+
+@pytest.mark.parametrize("line", ["a.jpg,1,2,3", "a.jpg,1,2,3,x", "a.jpg 1 2 3 4", "1,2,3,4"])
+def test_a_line_that_is_no_box_is_named(tmp_path, line):
+    path = tmp_path / "boxes.csv"
+    path.write_text(f"a.jpg,1,2,3,4\n{line}\n")
+    with pytest.raises(ConfigError, match=r"boxes.csv, line 2"):
+        read_boxes(path)
+
+
+def test_a_missing_file_of_boxes_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_boxes(tmp_path / "none.csv")
+
+
+def test_a_photo_without_a_line_is_an_error_not_a_photo_without_faces(tmp_path):
+    with pytest.raises(ConfigError, match=r"no line for b\.jpg"):
+        boxes_of(tmp_path / "b.jpg", {"a.jpg": np.zeros((1, 4))})
