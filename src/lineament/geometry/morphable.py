@@ -1,0 +1,180 @@
+"""Statistical face models: a mean face, how people differ, how one face moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+IntArray = NDArray[np.integer]
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarkScheme:
+    """Where named landmarks lie on a face model.
+
+    A landmark is a point of the mesh (three vertices and their weights) moved by an offset that may depend
+    linearly on the coefficients. Conventions of data sets differ by more than models do: the offsets carry the
+    points of our mesh to where another convention puts the same landmark.
+
+    Attributes:
+        name: such as "lfm-68" (the points as registered on the mesh) or "300w-lp".
+        vertex_index: (P, 3) int, corners of the triangle each point lies in.
+        weights: (P, 3) float, barycentric weights, rows sum to one.
+        offset_model: (P, 3) float, mm, model frame.
+        identity_offset: (K', P, 3) float, mm per unit of the first K' identity coefficients; K' may be 0.
+        expression_offset: (E', P, 3) float, mm per unit of expression; E' may be 0.
+    """
+
+    name: str
+    vertex_index: IntArray
+    weights: Array
+    offset_model: Array
+    identity_offset: Array
+    expression_offset: Array
+
+    @classmethod
+    def of_vertices(cls, name: str, vertices: IntArray) -> LandmarkScheme:
+        """Scheme whose landmarks are (P,) vertices of the mesh themselves."""
+        count = len(vertices)
+        return cls(
+            name=name,
+            vertex_index=np.repeat(np.asarray(vertices)[:, None], 3, axis=1),
+            weights=np.tile(np.float32([1, 0, 0]), (count, 1)),
+            offset_model=np.zeros((count, 3), np.float32),
+            identity_offset=np.zeros((0, count, 3), np.float32),
+            expression_offset=np.zeros((0, count, 3), np.float32),
+        )
+
+    def points_model(self, vertices_model: Array, identity: Array, expression: Array) -> Array:
+        """The landmarks of faces whose vertices are known already.
+
+        Args:
+            vertices_model: (..., N, 3) mm, model frame.
+            identity: (..., K) the coefficients that made them.
+            expression: (..., E).
+
+        Returns:
+            (..., P, 3) mm, model frame.
+        """
+        corners = vertices_model[..., self.vertex_index, :]
+        points = np.einsum("...pck,pc->...pk", corners, self.weights) + self.offset_model
+        return points + _blend(identity, self.identity_offset) + _blend(expression, self.expression_offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """What a face model does when the picture is mirrored left to right; exact.
+
+    Attributes:
+        vertex: (N,) int, the vertex on the other side.
+        identity_sign: (K,) +1 for symmetric modes, -1 for antisymmetric ones.
+        expression: (E,) int, the blendshape of the other side.
+    """
+
+    vertex: IntArray
+    identity_sign: Array
+    expression: IntArray
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MorphableModel:
+    """A linear face model in the model frame (mm; x to the viewer's right, y up, z to the viewer).
+
+    Attributes:
+        name: what results and weights files call it.
+        neutral_model: (N, 3) float32, the mean face at rest.
+        identity_basis: (K, N, 3) float32, mm per standard deviation.
+        expression_basis: (E, N, 3) float32, mm per unit of expression weight.
+        expression_names: E names; ARKit's for blendshapes, "expression_0" and so on for statistical modes.
+        triangles: (M, 3) int32, counter-clockwise seen from outside.
+        expression_bounds: least and greatest meaningful weight, (0, 1) for blendshapes, None if unbounded.
+        uv: (N, 2) float in [0, 1], right and down from the map's corner, or None.
+        mirror: how the model mirrors, or None where it has no exact symmetry.
+        schemes: landmark schemes by name.
+        parts: triangle ranges [first, last) by name; "face" is the skin, others make pictures look right.
+    """
+
+    name: str
+    neutral_model: Array
+    identity_basis: Array
+    expression_basis: Array
+    expression_names: tuple[str, ...]
+    triangles: IntArray
+    expression_bounds: tuple[float, float] | None = None
+    uv: Array | None = None
+    mirror: Mirror | None = None
+    schemes: Mapping[str, LandmarkScheme] = field(default_factory=dict)
+    parts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Name and sizes: the arrays would fill the screen."""
+        return (
+            f"MorphableModel({self.name!r}, vertices={len(self.neutral_model)}, "
+            f"triangles={len(self.triangles)}, identity={len(self.identity_basis)}, "
+            f"expression={len(self.expression_basis)})"
+        )
+
+    def vertices_model(self, identity: Array, expression: Array) -> Array:
+        """Faces of given coefficients.
+
+        Args:
+            identity: (..., K') in standard deviations; fewer than K leave the others at zero.
+            expression: (..., E').
+
+        Returns:
+            (..., N, 3) mm, model frame.
+        """
+        differences = _blend(identity, self.identity_basis) + _blend(expression, self.expression_basis)
+        return self.neutral_model + differences
+
+    def landmarks_model(self, identity: Array, expression: Array, *, scheme: str) -> Array:
+        """Landmarks of given coefficients, (..., P, 3) mm, model frame, without making the whole mesh."""
+        layout = self.schemes[scheme]
+        corners = np.unique(layout.vertex_index)
+        small = replace(
+            self,
+            neutral_model=self.neutral_model[corners],
+            identity_basis=self.identity_basis[:, corners],
+            expression_basis=self.expression_basis[:, corners],
+        )
+        local = replace(layout, vertex_index=np.searchsorted(corners, layout.vertex_index))
+        return local.points_model(small.vertices_model(identity, expression), identity, expression)
+
+    def truncated(self, identity_count: int, expression_count: int | None = None) -> MorphableModel:
+        """The same model with only its leading identity (and expression) modes; named blendshapes all stay."""
+        expression_count = len(self.expression_basis) if expression_count is None else expression_count
+        mirror = self.mirror
+        if mirror is not None:
+            if expression_count < len(self.expression_basis):
+                raise ValueError("A model with an exact mirror map cannot lose some of its blendshapes.")
+            mirror = replace(mirror, identity_sign=mirror.identity_sign[:identity_count])
+        return replace(
+            self,
+            identity_basis=self.identity_basis[:identity_count],
+            expression_basis=self.expression_basis[:expression_count],
+            expression_names=self.expression_names[:expression_count],
+            mirror=mirror,
+        )
+
+    def mirrored(self, identity: Array, expression: Array) -> tuple[Array, Array]:
+        """Coefficients of the same faces in a mirror: (..., K) identity and (..., E) expression.
+
+        Raises:
+            ValueError: the model has no exact symmetry (such as Basel's).
+        """
+        if self.mirror is None:
+            raise ValueError(f"The face model {self.name!r} is not symmetric: its coefficients have no mirror.")
+        sign = self.mirror.identity_sign[: np.shape(identity)[-1]]
+        return identity * sign, expression[..., self.mirror.expression]
+
+
+def _blend(coefficients: Array, basis: Array) -> Array:
+    """Sum of (C, P, 3) basis vectors weighted by the first C of (..., C') coefficients: (..., P, 3)."""
+    count = min(np.shape(coefficients)[-1], len(basis))
+    rows = basis[:count].reshape(count, basis.shape[1] * basis.shape[2])
+    flat = np.asarray(coefficients)[..., :count] @ rows
+    return flat.reshape(*flat.shape[:-1], *basis.shape[1:])

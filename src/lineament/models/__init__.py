@@ -1,0 +1,1 @@
+"""Face models: the one inside the package, and readers for those that users bring."""

@@ -1,0 +1,92 @@
+"""LFM, the face model inside the package: computed from ICT-FaceKit (MIT) by ``tools/face_model``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.geometry.morphable import LandmarkScheme, Mirror, MorphableModel
+
+Array = NDArray[np.floating]
+
+BUILTIN_PATH = Path(__file__).parent.parent / "assets" / "lfm.npz"
+FLIP_X = np.float32([-1, 1, 1])
+
+
+def load_builtin(path: Path = BUILTIN_PATH) -> MorphableModel:
+    """LFM with 100 identity modes and 53 blendshapes under ARKit's names (two of ARKit's are split by side)."""
+    with np.load(path) as data:
+        mirror = Mirror(
+            vertex=data["mirror_vertex"].astype(np.int32),
+            identity_sign=data["identity_sign"].astype(np.float32),
+            expression=data["mirror_expression"].astype(np.int32),
+        )
+        ranges = zip(data["part_names"], data["part_ranges"], strict=True)
+        return MorphableModel(
+            name="lfm",
+            neutral_model=data["neutral"],
+            identity_basis=_identity_basis(data, mirror),
+            expression_basis=_expression_basis(data, mirror),
+            expression_names=tuple(str(name) for name in data["expression_names"]),
+            triangles=data["triangles"].astype(np.int32),
+            expression_bounds=(0.0, 1.0),
+            uv=data["uv"],
+            mirror=mirror,
+            schemes={name: _scheme(data, name) for name in ("lfm-68", "300w-lp")},
+            parts={str(name): (int(first), int(last)) for name, (first, last) in ranges},
+        )
+
+
+def load_builtin_compact(count: int = 29, path: Path = BUILTIN_PATH) -> MorphableModel:
+    """LFM with `count` statistical expression modes (at most 29) in place of the blendshapes.
+
+    The modes span the same space, have unit standard deviation, no names and no bounds; the landmark schemes
+    follow. They have no mirror map here, since a mode's sign is not stored.
+    """
+    model = load_builtin(path)
+    with np.load(path) as data:
+        modes = data["expression_modes"][:count]
+    schemes = {
+        name: replace(s, expression_offset=np.tensordot(modes, s.expression_offset, 1))
+        if len(s.expression_offset)
+        else s
+        for name, s in model.schemes.items()
+    }
+    return replace(
+        model,
+        name=f"lfm-compact-{count}",
+        expression_basis=np.tensordot(modes, model.expression_basis, 1),
+        expression_names=tuple(f"expression_{i}" for i in range(len(modes))),
+        expression_bounds=None,
+        mirror=None,
+        schemes=schemes,
+    )
+
+
+def _identity_basis(data: Any, mirror: Mirror) -> Array:  # noqa: ANN401 - numpy types no NpzFile
+    """(K, N, 3) from the stored half: the other side mirrors it, with the mode's sign."""
+    stored = data["identity_steps"] * data["identity_step_mm"][:, None, None]
+    half = np.flatnonzero(np.arange(len(mirror.vertex)) <= mirror.vertex)
+    basis = np.empty((len(stored), len(mirror.vertex), 3), np.float32)
+    basis[:, mirror.vertex[half]] = stored * FLIP_X * mirror.identity_sign[:, None, None]
+    basis[:, half] = stored
+    return basis
+
+
+def _expression_basis(data: Any, mirror: Mirror) -> Array:  # noqa: ANN401
+    """(E, N, 3) from the stored shapes: a shape's opposite is its mirror image."""
+    stored = data["expression_steps"] * data["expression_step_mm"][:, None, None]
+    own = np.flatnonzero(np.arange(len(mirror.expression)) <= mirror.expression)
+    basis = np.empty((len(mirror.expression), len(mirror.vertex), 3), np.float32)
+    basis[mirror.expression[own]] = stored[:, mirror.vertex] * FLIP_X
+    basis[own] = stored
+    return basis
+
+
+def _scheme(data: Any, name: str) -> LandmarkScheme:  # noqa: ANN401
+    fields = ("vertex_index", "weights", "offset_model", "identity_offset", "expression_offset")
+    return LandmarkScheme(name, *(data[f"scheme/{name}/{field}"] for field in fields))

@@ -1,0 +1,135 @@
+"""Measures two conventions of 300W-LP on our own photographs: the zero of head pose and its 68 landmarks.
+
+A landmark detector that was trained on 300W-LP labelled the photographs (``photos/*_landmarks68_300wlp.npz``).
+Its points are noisy one by one and right on average, so only averages are taken from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.data.fitting import Fits, Fitter, PointLayout
+from lineament.geometry.morphable import LandmarkScheme, MorphableModel
+from lineament.geometry.rotation import angles_from_matrix, matrix_from_angles
+from lineament.geometry.similarity import fit_similarity
+from tools.face_model.assemble import Assembled
+
+Array = NDArray[np.floating]
+
+COLLECTIONS = ("ytf", "lfw_expressions", "congress")
+UNITS_PER_PX = 32
+UPRIGHT = np.array([1.0, -1.0, 1.0])
+"""Signs from the labels (y down, z to the viewer) to the model frame's axes."""
+REGRESSION_RIDGE = 30.0
+EYES = slice(36, 48)
+MOST_RESIDUAL = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Fitted photographs and their 68 points in 300W-LP's convention, (F, 68, 3) with the model's axes."""
+
+    fits: Fits
+    landmarks: Array
+    collection: NDArray[np.integer]
+
+
+def fit_collections(shared: Path, model: MorphableModel, layout: PointLayout) -> Labelled:
+    """Fit LFM to the 478-point labels of all collections."""
+    fitter = Fitter(model, layout)
+    fits, landmarks, collection = [], [], []
+    for number, name in enumerate(COLLECTIONS):
+        points = read_mesh478(shared / "photos" / f"{name}_landmarks.npz")
+        fits.append(fitter.fit(points))
+        labels = np.load(shared / "photos" / f"{name}_landmarks68_300wlp.npz")["landmarks68_q32"]
+        landmarks.append(labels / UNITS_PER_PX * UPRIGHT)
+        collection.append(np.full(len(points), number))
+    whole = Fits(**{
+        name: np.concatenate([getattr(f, name) for f in fits]) for name in Fits.__dataclass_fields__
+    })
+    return Labelled(whole, np.concatenate(landmarks), np.concatenate(collection))
+
+
+def read_mesh478(path: Path) -> Array:
+    """(F, 470, 3) px: the 468 vertices and the two iris centres of a labels file, image frame."""
+    points = np.load(path)["mesh478_q32"] / UNITS_PER_PX
+    return points[:, [*range(468), 468, 473]]
+
+
+def zero_pitch(labelled: Labelled, assembled: Assembled, basel_mean: Array) -> float:
+    """Pitch of 300W-LP's zero pose in LFM's frame, radians.
+
+    Two parts: how the mean of the Basel model stands against LFM at rest, and how the labels of a photograph
+    stand against LFM fitted to it (median a collection, mean of the collections).
+    """
+    model = assembled.model
+    at_rest = model.landmarks_model(np.zeros(1), np.zeros(1), scheme="lfm-68")
+    tilt = float(angles_from_matrix(fit_similarity(basel_mean, at_rest).rotation).pitch)
+    fits = labelled.fits
+    shaped = model.landmarks_model(fits.identity, fits.expression, scheme="lfm-68")
+    labels_pose = fit_similarity(shaped, labelled.landmarks).rotation
+    turn = angles_from_matrix(np.swapaxes(fits.rotation, -1, -2) @ labels_pose).pitch
+    medians = [np.median(turn[labelled.collection == c]) for c in range(len(COLLECTIONS))]
+    return tilt + float(np.mean(medians))
+
+
+def tilted(model: MorphableModel, pitch: float) -> MorphableModel:
+    """The same face in a frame whose zero pose is the present frame's `pitch`."""
+    turn = matrix_from_angles(0, pitch, 0).astype(np.float32)
+    return replace(
+        model,
+        neutral_model=model.neutral_model @ turn,
+        identity_basis=model.identity_basis @ turn,
+        expression_basis=model.expression_basis @ turn,
+    )
+
+
+def tilted_fits(fits: Fits, pitch: float) -> Fits:
+    """Fits to the untilted model as fits to the tilted one."""
+    return replace(fits, rotation=fits.rotation @ matrix_from_angles(0, pitch, 0))
+
+
+def label_scheme(labelled: Labelled, model: MorphableModel) -> LandmarkScheme:
+    """The 68 landmarks where 300W-LP labels them, as a linear function of LFM's coefficients.
+
+    The mean difference between the labels and the registered points, in the head's own frame, and its ridge
+    regression on the coefficients. The regression of the eyelids ignores expression: 300W-LP has almost no
+    closed eyes, so its labels keep them open, and that habit is not wanted.
+    """
+    fits = labelled.fits
+    good = fits.residual < MOST_RESIDUAL
+    registered = model.schemes["lfm-68"]
+    points = model.landmarks_model(fits.identity[good], fits.expression[good], scheme="lfm-68")
+    rotation = fits.rotation[good]
+    origin = fits.translation[good, None] * np.array([1.0, -1.0, -1.0])
+    in_head = (labelled.landmarks[good] - origin) @ rotation / fits.scale[good, None, None]
+    gap = in_head - points
+    # The labels' depth has its own origin: only differences of depth within a face count.
+    view = rotation[:, 2]
+    gap -= np.einsum("fpi,fi->fp", gap, view).mean(axis=1)[:, None, None] * view[:, None]
+    identity, expression = fits.identity[good].astype(float), fits.expression[good].astype(float)
+    both = _ridge(np.concatenate([identity, expression], axis=1), gap)
+    identity_only = _ridge(identity, gap)
+    count = identity.shape[1]
+    identity_offset, expression_offset = both[:count], both[count:]
+    identity_offset[:, EYES], expression_offset[:, EYES] = identity_only[:, EYES], 0.0
+    predicted = np.tensordot(identity, identity_offset, 1) + np.tensordot(expression, expression_offset, 1)
+    return replace(
+        registered,
+        name="300w-lp",
+        offset_model=np.median(gap - predicted, axis=0).astype(np.float32),
+        identity_offset=identity_offset.astype(np.float32),
+        expression_offset=expression_offset.astype(np.float32),
+    )
+
+
+def _ridge(features: Array, targets: Array) -> Array:
+    """(C, P, 3) slopes of (F, P, 3) targets on (F, C) features."""
+    centred = features - features.mean(axis=0)
+    aim = (targets - targets.mean(axis=0)).reshape(len(targets), -1)
+    normal = centred.T @ centred + REGRESSION_RIDGE * np.eye(features.shape[1])
+    return np.linalg.solve(normal, centred.T @ aim).reshape(features.shape[1], *targets.shape[1:])

@@ -1,0 +1,75 @@
+"""Make training canvases for the face detector, in shards that the training reads while more are being made.
+
+    python tools/make_detector_canvases.py --out /tmp/canvases --shards 10 --seed 0
+
+One core makes about 70 canvases a second. Seed 0 and up are for training; `--held-out` takes the photographs of the
+people (4 %) and the half of the backgrounds that training never sees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+
+from lineament.data.backgrounds import is_held_out, read_backgrounds, training_backgrounds
+from lineament.data.composites import LABEL_COLUMNS, MAX_FACES, Composer
+from lineament.data.face_sets import FaceSet, read_photo_sets
+from lineament.data.turned_views import read_turned_views
+
+
+def main() -> None:
+    """Write the shards asked for."""
+    options = _parse()
+    shared = Path(os.environ.get("LINEAMENT_SHARED", Path(__file__).parents[2] / "shared"))
+    composer = _composer(shared, options.views, options.view_share, options.held_out)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for number in range(options.first, options.first + options.shards):
+        rng = np.random.default_rng([options.seed, number])
+        _write_shard(composer, rng, options.out / f"shard_{options.seed}_{number:03d}", options.canvases)
+
+
+def _composer(shared: Path, views: Path | None, view_share: float, held_out: bool) -> Composer:
+    archive = shared / "backgrounds" / "bsds500_no_faces.zip"
+    if held_out:
+        backgrounds = [picture for stem, picture in read_backgrounds(archive).items() if is_held_out(stem)]
+    else:
+        backgrounds = training_backgrounds(archive)
+    face_sets: list[tuple[FaceSet, float]] = [(read_photo_sets(shared).part(held_out=held_out), 1.0)]
+    if views is not None:
+        turned = read_turned_views(views).part(held_out=held_out)
+        face_sets = [(face_sets[0][0], 1 - view_share), (turned, view_share)]
+    return Composer(face_sets, backgrounds)
+
+
+def _write_shard(composer: Composer, rng: np.random.Generator, path: Path, count: int) -> None:
+    size = composer.config.size
+    unfinished = path.with_suffix(".part")
+    canvases = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=(count, size, size, 3))
+    labels = np.zeros((count, MAX_FACES, len(LABEL_COLUMNS)), np.float32)
+    for row in range(count):
+        composite = composer.compose(rng)
+        canvases[row], labels[row] = composite.canvas, composite.labels
+    canvases.flush()
+    np.save(path.with_suffix(".labels.npy"), labels)
+    unfinished.rename(path.with_suffix(".npy"))
+    print(f"{path.name}: {count} canvases, {int((labels[..., -1] > 0).sum())} faces", flush=True)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
+    parser.add_argument("--shards", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="number of the first shard")
+    parser.add_argument("--canvases", type=int, default=2000, help="canvases a shard")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--views", type=Path, help="folder of views turned to large yaw")
+    parser.add_argument("--view-share", type=float, default=0.45, help="share of the faces taken from the views")
+    parser.add_argument("--held-out", action="store_true", help="validation canvases")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
