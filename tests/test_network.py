@@ -84,11 +84,11 @@ def test_options_that_cannot_be_are_refused(doubling):
         OnnxNetwork(doubling, providers=("NoSuchProvider",))
 
 
-def run_python(code, **environment):
+def run_python(code, *arguments):
     keep = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
     return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**keep, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        [sys.executable, "-c", code, *arguments],
+        env={**keep, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=True,
@@ -101,3 +101,17 @@ def test_telemetry_is_off_before_the_runtime_loads_and_the_runtime_loads_late():
         "print('onnxruntime' in sys.modules, os.environ['ORT_DISABLE_TELEMETRY'])"
     )
     assert run_python(code).stdout.split() == ["False", "1"]
+
+
+def test_a_runtime_that_was_loaded_first_with_its_telemetry_on_is_warned_of(doubling):
+    code = (
+        "import os, sys, onnxruntime, lineament;"
+        "os.environ.pop('ORT_DISABLE_TELEMETRY', None);"  # as it was when the runtime loaded
+        "from lineament.network import OnnxNetwork; OnnxNetwork(sys.argv[1])"
+    )
+    assert "imported before lineament" in run_python(code, str(doubling)).stderr
+    in_order = (
+        "import sys, lineament, onnxruntime;"
+        "from lineament.network import OnnxNetwork; OnnxNetwork(sys.argv[1])"
+    )
+    assert run_python(in_order, str(doubling)).stderr == ""
