@@ -40,6 +40,7 @@ _DECODE_ERRORS = (  # what Pillow's readers raise on damaged files
     LookupError,
     ArithmeticError,
     MemoryError,
+    RuntimeError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
@@ -250,7 +251,7 @@ def _open_heif(stream: IO[bytes], name: str) -> Image.Image:
     try:
         stream.seek(0)
         picture: Image.Image = pillow_heif.open_heif(stream).to_pillow()
-    except (*_DECODE_ERRORS, RuntimeError) as error:
+    except _DECODE_ERRORS as error:
         raise ImageError(
             f"{name} is a damaged HEIC photo ({error}). Copy it again from where it came."
         ) from error
