@@ -1,0 +1,220 @@
+"""A mesh unrolled onto a square map: position maps and back, texture from a photo, region weights.
+
+`uv` is in [0, 1], right and down from the map's corner; texel `i` covers [i, i + 1) / size. A vertex whose
+`uv` is NaN has no place on the map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.geometry.raster import Raster, rasterize
+
+Array = NDArray[np.floating]
+IndexArray = NDArray[np.integer]
+
+
+class Region(IntEnum):
+    """What a vertex belongs to, for the weights of losses over a map."""
+
+    NECK = 0
+    FACE = 1
+    FEATURE = 2  # eyes, nose, mouth
+
+
+# PRNet's weights as SADRNet re-scaled them, 16 : 12 : 3 : 0.
+REGION_WEIGHT = {Region.NECK: 0.0, Region.FACE: 3.0, Region.FEATURE: 12.0}
+LANDMARK_WEIGHT = 16.0
+
+
+@dataclass(frozen=True, slots=True)
+class Texture:
+    """Colours of a face on its map, and how well the photo shows them."""
+
+    colors_rgb: NDArray[np.uint8]  # (S, S, 3), black where nothing is known
+    visibility: NDArray[np.float32]  # (S, S) from 0 to 1; 0 outside the photo and outside the map's face
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UvMap:
+    """Which point of a mesh each texel shows, and which texels show each vertex."""
+
+    triangles: IndexArray  # (M, 3)
+    raster: Raster  # (S, S): the triangle at each texel's centre
+    texel: NDArray[np.int64]  # (N, 4) flat index of the texels around each vertex
+    texel_weights: NDArray[np.float32]  # (N, 4) bilinear among the valid ones; NaN for vertices off the map
+
+    @property
+    def size(self) -> int:
+        """Texels along a side."""
+        return self.raster.triangle_index.shape[0]
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """(S, S) bool: texels that show the mesh."""
+        return self.raster.mask
+
+    @property
+    def triangle_index(self) -> NDArray[np.int32]:
+        """(S, S) int32, -1 where the map shows nothing."""
+        return self.raster.triangle_index
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """(S, S, 3) barycentric weights in that triangle."""
+        return self.raster.weights
+
+    def __repr__(self) -> str:
+        """Sizes: the arrays would fill the screen."""
+        return f"UvMap(size={self.size}, vertices={len(self.texel)}, texels={int(self.mask.sum())})"
+
+    def position_map(self, vertices: Array) -> Array:
+        """The map of the vertices' positions, or of any attribute of theirs.
+
+        Args:
+            vertices: (..., N, C) float.
+
+        Returns:
+            (..., S, S, C) float, zero where the map shows nothing.
+        """
+        return self.raster.interpolate(vertices, self.triangles)
+
+    def vertices(self, position_map: Array) -> Array:
+        """Vertices read back from a map.
+
+        Args:
+            position_map: (..., S, S, C) float; texels outside the mask are not looked at.
+
+        Returns:
+            (..., N, C) float; NaN for vertices without a place on the map.
+        """
+        first = self._looked_up(position_map)
+        # Beside the chart's border the texels lie to one side of the vertex: what the map of the first answer
+        # misses is added once.
+        known = np.where(np.isfinite(first), first, 0)
+        return first + self._looked_up(position_map - self.position_map(known))
+
+    def _looked_up(self, position_map: Array) -> Array:
+        flat = position_map.reshape(*position_map.shape[:-3], -1, position_map.shape[-1])
+        terms = (flat[..., self.texel[:, k], :] * self.texel_weights[:, k, None] for k in range(4))
+        total = next(terms)
+        for term in terms:
+            total = total + term
+        return total
+
+
+def make_uv_map(uv: Array, triangles: IndexArray, *, size: int = 256) -> UvMap:
+    """Tables between a mesh and its square map.
+
+    Args:
+        uv: (N, 2) float in [0, 1], NaN for vertices without a place.
+        triangles: (M, 3) int; where several cover a texel, the first is shown.
+        size: texels along a side.
+
+    Returns:
+        UvMap.
+
+    Raises:
+        ValueError: no texel would show a triangle.
+    """
+    flat = np.concatenate([np.asarray(uv, dtype=np.float64) * size, np.zeros((len(uv), 1))], axis=1)
+    raster = rasterize(flat, triangles, size_hw=(size, size))
+    if not raster.mask.any():
+        raise ValueError(
+            f"no triangle covers a texel of a {size}x{size} map; uv should be in [0, 1], right and down"
+        )
+    texel, weights = _around(flat[:, :2], raster.mask)
+    return UvMap(np.asarray(triangles), raster, texel, weights)
+
+
+def sample_texture(
+    photo: NDArray[np.uint8], vertices_image: Array, uv_map: UvMap, *, visibility: Array | None = None
+) -> Texture:
+    """The colours that a photo shows of a face, on the face's map.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        vertices_image: (N, 2 or 3) float, px, image frame.
+        uv_map: of the mesh.
+        visibility: (N,) from 0 to 1, such as `visible_vertices` gives; without it everything counts as seen.
+
+    Returns:
+        Texture; hidden texels carry the colour of what hides them, with their low visibility.
+    """
+    seen = np.ones(len(vertices_image)) if visibility is None else np.asarray(visibility)
+    points_xy = uv_map.position_map(np.asarray(vertices_image, dtype=np.float64)[:, :2])
+    height, width = photo.shape[:2]
+    known = uv_map.mask & np.isfinite(points_xy).all(axis=-1)
+    points_xy = np.where(known[..., None], points_xy, 0)
+    known &= ((points_xy >= 0) & (points_xy <= (width, height))).all(axis=-1)
+    colors = _bilinear(photo, points_xy) * known[..., None]
+    return Texture(
+        np.rint(colors).astype(np.uint8),
+        (uv_map.position_map(seen[:, None])[..., 0] * known).astype(np.float32),
+    )
+
+
+def region_weight_map(uv_map: UvMap, vertex_region: IndexArray, landmark_uv: Array) -> NDArray[np.float32]:
+    """Weights of a map's texels in a loss: landmarks before eyes, nose and mouth, these before the rest.
+
+    Args:
+        uv_map: of the mesh.
+        vertex_region: (N,) values of Region; a texel has the region of the vertex it is most like.
+        landmark_uv: (P, 2) places of the landmarks, one texel each.
+
+    Returns:
+        (S, S) float32: 16, 12, 3, and 0 on the neck and where the map shows nothing.
+    """
+    table = np.array([REGION_WEIGHT[region] for region in sorted(Region)], dtype=np.float32)
+    corner_index = uv_map.triangles[np.maximum(uv_map.triangle_index, 0)]
+    nearest = np.take_along_axis(corner_index, uv_map.weights.argmax(axis=-1)[..., None], axis=-1)[..., 0]
+    weights = table[np.asarray(vertex_region)[nearest]] * uv_map.mask
+    column, row = np.clip(np.floor(np.asarray(landmark_uv) * uv_map.size), 0, uv_map.size - 1).astype(int).T
+    weights[row, column] = LANDMARK_WEIGHT
+    return weights
+
+
+def _around(texel_xy: Array, mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """(N, 4) texels about each place (N, 2) and weights, zero on invalid ones; else the nearest valid one."""
+    size = len(mask)
+    placed = np.asarray(np.isfinite(texel_xy).all(axis=-1))
+    shifted = np.where(placed[:, None], texel_xy, 0.0) - 0.5
+    low = np.floor(shifted).astype(np.int64)
+    part = shifted - low
+    texel, weights = [], []
+    for down in (0, 1):
+        for right in (0, 1):
+            column, row = low[:, 0] + right, low[:, 1] + down
+            inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
+            flat = np.clip(row, 0, size - 1) * size + np.clip(column, 0, size - 1)
+            share = np.abs(1 - right - part[:, 0]) * np.abs(1 - down - part[:, 1])
+            texel.append(flat)
+            weights.append(share * (inside & mask.ravel()[flat]))
+    texels, shares = np.stack(texel, axis=1), np.stack(weights, axis=1)
+    lost = np.flatnonzero(shares.sum(axis=1) < 1e-6)
+    valid = np.argwhere(mask)
+    for vertex in lost:  # few: slivers that cover no texel's centre
+        row, column = valid[np.argmin(((valid[:, ::-1] - shifted[vertex]) ** 2).sum(axis=1))]
+        texels[vertex], shares[vertex] = row * size + column, 0.25
+    shares /= shares.sum(axis=1, keepdims=True)
+    shares[~placed] = np.nan
+    return texels, shares.astype(np.float32)
+
+
+def _bilinear(picture: NDArray[np.uint8], points_xy: Array) -> Array:
+    """(..., C) colours at places (..., 2) in px; beyond the outermost centres the border's colour goes on."""
+    height, width = picture.shape[:2]
+    shifted = np.clip(points_xy - 0.5, 0, (width - 1, height - 1))
+    low = np.floor(shifted).astype(np.int64)
+    high = np.minimum(low + 1, (width - 1, height - 1))
+    part = shifted - low
+    (x0, y0), (x1, y1) = np.moveaxis(low, -1, 0), np.moveaxis(high, -1, 0)
+    right, down = part[..., :1], part[..., 1:]
+    upper = picture[y0, x0] * (1 - right) + picture[y0, x1] * right
+    lower = picture[y1, x0] * (1 - right) + picture[y1, x1] * right
+    mixed: Array = upper * (1 - down) + lower * down
+    return mixed
