@@ -88,9 +88,7 @@ print(sorted(network(crop=np.zeros((1, 64, 64, 3), np.uint8))))
 
 
 def test_the_main_job_opens_no_socket(tmp_path):
-    if not (ASSETS / "catalogue.json").is_file() or not all(
-        entry.path.is_file() for entry in catalogue().values()
-    ):
+    if not CATALOGUE.is_file() or not all(entry.path.is_file() for entry in catalogue().values()):
         missing("the weights are not in this checkout")
     photos = ROOT / "demo" / "photos"
     done = run_offline(

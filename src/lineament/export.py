@@ -156,8 +156,11 @@ def _face_values(face: FaceResult) -> dict[str, Any]:
 
 def _numbers(values: Any, digits: int) -> Any:  # noqa: ANN401 - a number or nested lists, as JSON has them
     """Numbers rounded for a file; null for those that are not finite, which JSON cannot hold."""
-    rounded = np.round(np.asarray(values, dtype=np.float64), digits)
-    return np.where(np.isfinite(rounded), rounded, None).tolist()
+    rounded = np.asarray(np.round(np.asarray(values, dtype=np.float64), digits) + 0.0)  # no minus zero
+    finite = np.isfinite(rounded)
+    cells = np.full(rounded.shape, None, dtype=object)
+    cells[finite] = rounded[finite]
+    return cells.tolist()
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -21,7 +21,7 @@ def align(
     photos: Annotated[
         list[str],
         typer.Argument(
-            metavar="PHOTO...", help="Photographs, folders of them, or patterns such as 'album/*.jpg'."
+            metavar="PHOTO", help="Photographs, folders of them, or patterns such as 'album/*.jpg'."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made when missing.")],
