@@ -111,13 +111,21 @@ def visible_vertices(
     side = max(float((high - low)[:2].max()), np.finfo(np.float64).tiny)
     small = (vertices - low) * (resolution / side)
     width, height = (int(np.ceil(extent * resolution / side)) + 1 for extent in (high - low)[:2])
-    depth = rasterize(small, triangles, size_hw=(height, width)).depth
-    small = np.where(finite[:, None], small, 0)
+    small = np.where(finite[:, None], small, np.inf)
+    depth = rasterize(small, _facing_triangles(small, triangles), size_hw=(height, width)).depth
+    small[~finite] = 0
     behind = (small[:, 2] - _farthest_around(depth, small[:, :2])) / resolution
     unoccluded = np.clip(2 - behind / max(tolerance, np.finfo(np.float64).tiny), 0, 1)
     toward_viewer = -vertex_normals(small, triangles)[:, 2]
     facing = np.clip(toward_viewer / 0.2, 0, 1)  # fades over the last 12 degrees before the silhouette
     return (unoccluded * facing * finite).astype(np.float32)
+
+
+def _facing_triangles(vertices_image: Array, triangles: IndexArray) -> IndexArray:
+    """(F, 3) those that turn their outside to the viewer: behind them a solid's other side cannot be seen."""
+    (xa, ya), (xb, yb), (xc, yc) = (vertices_image[triangles[:, corner], :2].T for corner in range(3))
+    with np.errstate(invalid="ignore"):  # corners at infinity compare as not facing
+        return triangles[(xb - xa) * (yc - ya) - (yb - ya) * (xc - xa) < 0]
 
 
 def _farthest_around(depth: Array, points_xy: Array) -> Array:
