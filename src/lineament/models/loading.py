@@ -1,0 +1,51 @@
+"""One door to all face models: a name, or the path of a file or folder that a user brings."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from lineament.errors import ModelError
+from lineament.geometry.morphable import MorphableModel
+from lineament.models.arrays import existing
+from lineament.models.bfm import read_bfm2009, read_bfm_h5
+from lineament.models.builtin import load_builtin
+from lineament.models.flame import read_flame
+from lineament.models.ict import read_ict
+
+_READER_OF_SUFFIX = {".mat": read_bfm2009, ".h5": read_bfm_h5, ".hdf5": read_bfm_h5, ".pkl": read_flame}
+
+
+def load_model(name_or_path: str | Path) -> MorphableModel:
+    """The face model of that name or file.
+
+    Args:
+        name_or_path: "lfm", the model inside the package; or the path of ICT-FaceKit (the folder FaceXModel
+            or an .npz), of the Basel Face Model 2009 (.mat, or the folder of the 300W-LP kit), 2017 or 2019
+            (.h5), or of FLAME (.pkl, .npz).
+
+    Raises:
+        ModelError: nothing is there, or it is none of these.
+    """
+    if str(name_or_path) == "lfm":
+        return load_builtin()
+    path = existing(name_or_path, kind='a face model: "lfm", or the path of ICT-FaceKit, Basel or FLAME')
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return read_ict(path) if any(path.glob("*.obj")) else read_bfm2009(path)
+    if suffix == ".npz":
+        return read_flame(path) if _holds(path, "v_template") else read_ict(path)
+    if suffix in _READER_OF_SUFFIX:
+        return _READER_OF_SUFFIX[suffix](path)
+    raise ModelError(
+        f"{path} is of no face-model format lineament knows; known are .npz (ICT-FaceKit, FLAME), .pkl (FLAME), "
+        ".mat and .h5 (Basel), and the folders of ICT-FaceKit and of the 300W-LP kit."
+    )
+
+
+def _holds(path: Path, key: str) -> bool:
+    """Whether an .npz has an array of that name; a damaged one has none, and its reader will say so."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return f"{key}.npy" in archive.namelist()
