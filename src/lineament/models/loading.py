@@ -38,8 +38,8 @@ def load_model(name_or_path: str | Path) -> MorphableModel:
     if suffix in _READER_OF_SUFFIX:
         return _READER_OF_SUFFIX[suffix](path)
     raise ModelError(
-        f"{path} is of no face-model format lineament knows; known are .npz (ICT-FaceKit, FLAME), .pkl (FLAME), "
-        ".mat and .h5 (Basel), and the folders of ICT-FaceKit and of the 300W-LP kit."
+        f"{path} is of no face-model format lineament knows; known are .npz (ICT-FaceKit, FLAME), .pkl "
+        "(FLAME), .mat and .h5 (Basel), and the folders of ICT-FaceKit and of the 300W-LP kit."
     )
 
 
