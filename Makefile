@@ -4,6 +4,8 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
+# The environments stand alone: no packages of the caller's.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .PHONY: help demo picture test check format clean
 
 # The first interpreter of 3.11 or newer that really runs; override with `make demo PYTHON=/path/to/python`.
