@@ -110,7 +110,14 @@ def test_the_near_half_of_a_sphere_is_visible():
     visibility = visible_vertices(vertices, triangles)
     depth = vertices[:, 2] / 50
     assert (visibility[depth < -0.3] == 1).all()
-    assert (visibility[depth > 0.05] == 0).all()
+    assert (visibility[depth > 0.1] == 0).all()  # a ring of triangles is 4.6 degrees wide
+
+
+def test_the_ridge_of_a_roof_is_seen_from_the_side_though_half_of_it_turns_away():
+    # A ridge along y at x = 0; the left slope faces the viewer, the right one falls away behind it.
+    vertices = np.array([[0.0, 0, 0], [0, 10, 0], [-10, 0, 2], [-10, 10, 2], [-1, 0, 30], [-1, 10, 30]])
+    triangles = np.array([[0, 2, 1], [1, 2, 3], [0, 1, 4], [1, 5, 4]])
+    np.testing.assert_array_equal(visible_vertices(vertices, triangles), [1, 1, 1, 1, 0, 0])
 
 
 def test_visibility_does_not_depend_on_place_or_size():

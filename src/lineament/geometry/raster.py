@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.geometry.mesh import vertex_normals
-
 Array = NDArray[np.floating]
 IndexArray = NDArray[np.integer]
 
@@ -91,7 +89,7 @@ def rasterize(vertices_image: Array, triangles: IndexArray, *, size_hw: tuple[in
 def visible_vertices(
     vertices_image: Array, triangles: IndexArray, *, resolution: int = 160, tolerance: float = 0.02
 ) -> NDArray[np.float32]:
-    """How far each vertex is seen by the viewer: not behind the mesh, and on a side that faces the viewer.
+    """How far each vertex is seen: not behind the mesh, and of a triangle that faces the viewer.
 
     Args:
         vertices_image: (N, 3) float, image frame, px.
@@ -107,25 +105,33 @@ def visible_vertices(
     finite = np.asarray(np.isfinite(vertices).all(axis=-1))
     if not finite.any():
         return np.zeros(len(vertices), dtype=np.float32)
+    triangles = np.asarray(triangles)[finite[triangles].all(axis=-1)] if not finite.all() else triangles
     low, high = vertices[finite].min(axis=0), vertices[finite].max(axis=0)
-    side = max(float((high - low)[:2].max()), np.finfo(np.float64).tiny)
-    small = (vertices - low) * (resolution / side)
-    width, height = (int(np.ceil(extent * resolution / side)) + 1 for extent in (high - low)[:2])
-    small = np.where(finite[:, None], small, np.inf)
-    depth = rasterize(small, _facing_triangles(small, triangles), size_hw=(height, width)).depth
-    small[~finite] = 0
+    scale = resolution / max(float((high - low)[:2].max()), np.finfo(np.float64).tiny)
+    small = np.where(finite[:, None], (vertices - low) * scale, 0)
+    width, height = (int(np.ceil(extent)) + 1 for extent in ((high - low) * scale)[:2])
+    toward_viewer = _toward_viewer(small, triangles)
+    # Behind what faces the viewer a solid's other side cannot be seen: only the former need drawing.
+    front = toward_viewer > 0
+    depth = rasterize(small, triangles[front], size_hw=(height, width)).depth
     behind = (small[:, 2] - _farthest_around(depth, small[:, :2])) / resolution
     unoccluded = np.clip(2 - behind / max(tolerance, np.finfo(np.float64).tiny), 0, 1)
-    toward_viewer = -vertex_normals(small, triangles)[:, 2]
-    facing = np.clip(toward_viewer / 0.2, 0, 1)  # fades over the last 12 degrees before the silhouette
+    # The best of a vertex's triangles counts, not their mean: the edge of an eyelid is seen, though behind it
+    # the lid turns away.
+    facing = np.zeros(len(vertices))
+    fading = np.clip(toward_viewer[front] / 0.2, 0, 1)  # over the last 12 degrees before the silhouette
+    np.maximum.at(facing, triangles[front].T.ravel(), np.tile(fading, 3))
     return (unoccluded * facing * finite).astype(np.float32)
 
 
-def _facing_triangles(vertices_image: Array, triangles: IndexArray) -> IndexArray:
-    """(F, 3) those that turn their outside to the viewer: behind them a solid's other side cannot be seen."""
-    (xa, ya), (xb, yb), (xc, yc) = (vertices_image[triangles[:, corner], :2].T for corner in range(3))
-    with np.errstate(invalid="ignore"):  # corners at infinity compare as not facing
-        return triangles[(xb - xa) * (yc - ya) - (yb - ya) * (xc - xa) < 0]
+def _toward_viewer(vertices_image: Array, triangles: IndexArray) -> Array:
+    """(M,) cosine between each triangle's outward normal and the direction to the viewer; 0 without area."""
+    a, b, c = np.ascontiguousarray(vertices_image.T)[:, np.asarray(triangles).T].transpose(1, 0, 2)
+    (xb, yb, zb), (xc, yc, zc) = b - a, c - a
+    nx, ny, nz = yb * zc - zb * yc, zb * xc - xb * zc, xb * yc - yb * xc
+    length = np.sqrt(nx * nx + ny * ny + nz * nz)
+    cosine: Array = np.divide(-nz, length, out=np.zeros_like(nz), where=length > 0)
+    return cosine
 
 
 def _farthest_around(depth: Array, points_xy: Array) -> Array:
