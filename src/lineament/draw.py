@@ -39,7 +39,7 @@ LIGHT_IMAGE = np.array([-0.35, -0.5, -0.79])  # toward the light: from above the
 NOSE_TIP = 30  # of the 68 landmarks
 
 
-def draw_overlay(photo: Photo, faces: Sequence[FaceResult], *, opacity: float = 0.5) -> Photo:
+def draw_overlay(photo: Photo, faces: Sequence[FaceResult], *, opacity: float = 0.45) -> Photo:
     """Everything about every face: mesh, landmarks, axes, and the box with the face's number.
 
     Args:
@@ -169,9 +169,10 @@ def _shaded(face: FaceResult, patch: _Patch, opacity: float) -> Image.Image:
     normals = np.einsum("pck,pc->pk", vertex_normals(vertices, face.triangles)[corners], raster.weights[seen])
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
     light = np.clip(normals @ (LIGHT_IMAGE / np.linalg.norm(LIGHT_IMAGE)), 0, 1)[:, None]
-    colors_rgb = np.array(MESH_RGB) * (0.25 + 0.75 * light) + 70 * light**12
+    matte_rgb = np.array(MESH_RGB) * (0.4 + 0.6 * light)
+    colors_rgb = matte_rgb + 0.3 * light**12 * (255 - matte_rgb)
     pixels = np.zeros((*patch.size_hw, 4), np.uint8)
-    pixels[seen, :3] = np.clip(colors_rgb, 0, 255).round()
+    pixels[seen, :3] = colors_rgb.round()
     pixels[seen, 3] = round(255 * opacity)
     return Image.fromarray(pixels)
 
@@ -203,18 +204,21 @@ def _paint_landmarks(picture: Photo, face: FaceResult) -> None:
         for first, second in pairwise(group.strip):
             fill = (*color, int(min(opacities[first], opacities[second])))
             pen.line((*points[first], *points[second]), fill=fill, width=width)
-    for (x, y), opacity in zip(points, opacities, strict=True):
-        _dot(pen, x, y, 1.6 * width, (20, 20, 30, int(opacity)))
-        _dot(pen, x, y, 1.1 * width, (255, 255, 255, int(opacity)))
+    for (x, y), opacity in zip(points, opacities.tolist(), strict=True):
+        if width > patch.zoom:  # on a smaller face the rims would be all there is to see
+            _dot(pen, x, y, 1.5 * width, (20, 20, 30, opacity))
+        _dot(pen, x, y, 1.0 * width, (255, 255, 255, opacity))
     patch.lay_on(picture, layer)
 
 
 def _landmark_visibility(face: FaceResult) -> Array:
-    """(68,) visibility of the vertex nearest to each landmark."""
-    difference = face.landmarks_image[:, None, :2] - face.vertices_image[None, :, :2]
-    depth = face.landmarks_image[:, None, 2] - face.vertices_image[None, :, 2]
-    nearest = np.argmin((difference**2).sum(axis=-1) + depth**2, axis=1)
-    return face.visibility[nearest]
+    """(68,) visibility of the best seen vertex near each landmark.
+
+    Near, and not nearest: landmarks lie on silhouettes and lip corners, where visibility ends within a vertex.
+    """
+    differences = face.landmarks_image[:, None] - face.vertices_image
+    near = np.einsum("pnc,pnc->pn", differences, differences) < (0.04 * _size(face)) ** 2
+    return np.where(near, face.visibility, 0).max(axis=1)
 
 
 def _group_color(name: str) -> Color:
