@@ -28,7 +28,7 @@ class Cutting:
 def fill_background(
     rng: np.random.Generator, canvas: Picture, owner: Owner, backgrounds: list[Picture]
 ) -> None:
-    """Cover the whole canvas with a piece of a background, a plain colour, a ramp or coarse noise; in place."""
+    """Cover the whole canvas with a piece of a background, a plain colour or coarse noise; in place."""
     kind = rng.random()
     if kind < 0.08:
         canvas[:] = random_color(rng)
@@ -82,7 +82,7 @@ def cut_nothing(
 def paste_cutting(
     rng: np.random.Generator, canvas: Picture, owner: Owner, cutting: Cutting, *, size: float, label: int = 0
 ) -> None:
-    """Put a cutting somewhere on the canvas, `size` px across, turned and with an edge like those of faces."""
+    """Put a cutting somewhere on the canvas, `size` px across, turned, with an edge like those of faces."""
     placing = affine(
         scale=size / (2 * float(cutting.half_xy.max())),
         angle=rng.normal(0, 0.6),
@@ -181,7 +181,7 @@ def _hand(rng: np.random.Generator, canvas: Picture, owner: Owner, root: Array, 
         _blob(canvas, owner, shade, center, half, direction + rng.normal(0, 0.08, 2), power=3.0, feather=0.25)
 
 
-def _blob(  # noqa: PLR0913 - a shape has this many numbers
+def _blob(
     canvas: Picture,
     owner: Owner,
     color: NDArray[np.uint8],

@@ -1,9 +1,9 @@
 """Training canvases for the face detector: many faces of any size and roll, and much that is no face.
 
-A canvas begins as one photograph with its own surroundings, as a mosaic of photographs, or as a background; faces
-and pieces without faces are then pasted with the same kinds of edges, so that an edge gives nothing away; things
-come in front of faces; the camera spoils the whole. Which faces can still be seen is read from a map of who is on
-top.
+A canvas begins as one photograph with its own surroundings, as a mosaic of photographs, or as a background.
+Faces and pieces without faces are then pasted with the same kinds of edges, so that an edge gives nothing
+away; things come in front of faces; the camera spoils the whole. Which faces can still be seen is read from a
+map of who is on top.
 """
 
 from __future__ import annotations
@@ -155,9 +155,16 @@ class Composer:
             center = rng.uniform(0.25, 0.75, 2) * (x1 - x0, y1 - y0)
             corner = np.array([x0, y0], float)
             self._place(
-                rng, tile, tile_owner, faces, size=size, center_xy=center, whole=True, reflect=rng.random() < 0.3,
+                rng,
+                tile,
+                tile_owner,
+                faces,
+                size=size,
+                center_xy=center,
+                whole=True,
+                reflect=rng.random() < 0.3,
                 corner_xy=corner,
-            )  # fmt: skip
+            )
 
     def _crowd(self, rng: np.random.Generator, canvas: Picture, owner: Owner, faces: list[_Placed]) -> None:
         """Faces pasted one over another, most of them of one size, as people in a group are."""

@@ -1,7 +1,7 @@
 """What the detector should answer at every cell of its three maps for a labelled canvas.
 
-A face belongs to the scale whose range holds the longer side of its box, or to both where ranges overlap. Its cell
-is the one under the middle of what the canvas shows of the box, so that a face cut by the border has one too.
+A face belongs to the scale whose range holds the longer side of its box, or to both where ranges overlap.
+Its cell is the one under the middle of what the canvas shows of the box: a face cut by the border has one.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ class DetectorTargets:
     """Targets of a batch, all cells of all scales in one row (the finest scale first).
 
     Attributes:
-        values: (n, cells, 9) float32: heat in 0..1 (1 at a face's own cell), weight of the heat, weight of box and
-            direction, log distances to the box's sides in units of the scale's base, direction to the top of the head.
+        values: (n, cells, 9) float32: heat in 0..1 (1 at a face's own cell), weight of the heat, weight of
+            the rest, log distances to the box's sides in units of the scale's base, direction to the top of
+            the head.
         centers_xy: (cells, 2) px, the middle of each cell.
         bases: (cells, 1) px, unit of the distances.
     """

@@ -1,7 +1,7 @@
 """Photographs with one labelled face each, as the detector's training canvases use them.
 
-The photographs carry MediaPipe's mesh of 478 points; a detection is the box of the 68 landmarks of 300W-LP. The
-bridge between the two is measured, not guessed: a vertex a landmark and a constant offset in the head's frame.
+The photographs carry MediaPipe's mesh of 478 points; a detection is the box of the 68 landmarks of 300W-LP.
+The bridge between the two is measured: a vertex a landmark and a constant offset in the head's frame.
 """
 
 from __future__ import annotations

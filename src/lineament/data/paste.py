@@ -31,7 +31,7 @@ class Mask:
 
 
 def affine(*, scale: float, angle: float, mirrored: bool, source_xy: Array, target_xy: Array) -> Array:
-    """(2, 3) map that turns by `angle` (counter-clockwise to the viewer), scales, and carries one point to another.
+    """(2, 3) map that turns by `angle` (counter-clockwise to the viewer), scales, and moves one point.
 
     Args:
         scale: target px a source px.
@@ -93,7 +93,7 @@ def paste(
 
 
 @numba.njit(cache=True, fastmath=True)
-def _blend(  # noqa: PLR0913 - compiled code takes plain numbers
+def _blend(
     canvas: Picture,
     owner: Owner,
     picture: Picture,

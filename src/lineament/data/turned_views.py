@@ -1,4 +1,4 @@
-"""Views of faces turned to large yaw, as `lineament.data.views` writes them, as a source of faces to paste."""
+"""Views of faces turned to large yaw, as `lineament.data.views` writes them: a source of faces to paste."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Array = NDArray[np.floating]
 def read_turned_views(
     folder: Path, photos: Path, *, least_yaw: float = np.radians(28), limit: int = 20_000, seed: int = 0
 ) -> FaceSet:
-    """At most `limit` views with a yaw of at least `least_yaw` (radians), spread over all shards of the folder.
+    """At most `limit` views with a yaw of at least `least_yaw`, spread over all shards of the folder.
 
     Args:
         folder: shards of pictures and labels.
         photos: folder of the collections, for the names of the people.
-        least_yaw: photographs themselves cover smaller angles.
+        least_yaw: radians; photographs themselves cover smaller angles.
         limit: views kept; they are held in memory, 77 kB each.
         seed: of the choice.
 
