@@ -214,7 +214,7 @@ def _paint_landmarks(picture: Photo, face: FaceResult) -> None:
 def _landmark_visibility(face: FaceResult) -> Array:
     """(68,) visibility of the best seen vertex near each landmark.
 
-    Near, and not nearest: landmarks lie on silhouettes and lip corners, where visibility ends within a vertex.
+    Near, and not nearest: landmarks lie on silhouettes and lip corners, where visibility ends at a vertex.
     """
     differences = face.landmarks_image[:, None] - face.vertices_image
     near = np.einsum("pnc,pnc->pn", differences, differences) < (0.04 * _size(face)) ** 2
