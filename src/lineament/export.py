@@ -167,7 +167,7 @@ def _write_text(path: Path, text: str) -> None:
     """Write a whole file or none."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_text(text, encoding="utf-8", errors="replace", newline="\n")
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)

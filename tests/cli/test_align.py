@@ -1,5 +1,7 @@
 import json
+import os
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -112,6 +114,16 @@ def test_photos_of_the_same_name_do_not_overwrite_each_other(asked, album, tmp_p
         path.stem: json.loads(path.read_text())["photo"]["file"] for path in (tmp_path / "out").glob("*.json")
     }
     assert files == {"a": "a.png", "a_2": "a.jpg"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_no_text_is_shown_as_well_as_may_be(asked, album, tmp_path):
+    photo = album / os.fsdecode(b"caf\xe9.png")
+    (album / "a.png").rename(photo)
+    done = run(photo, "--out", tmp_path / "out")
+    assert done.exit_code == 0
+    assert "caf?.png: face 0" in done.stdout
+    assert len(list((tmp_path / "out").iterdir())) == 3
 
 
 def test_options_reach_the_aligner(asked, album, tmp_path):

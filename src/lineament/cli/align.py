@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import numpy as np
 import typer
@@ -53,7 +53,7 @@ def align(
     try:
         aligner = FaceAligner.from_pretrained(method, threads=threads, passes=passes)
     except LineamentError as error:
-        typer.echo(f"error: {error}", err=True)
+        _say(f"error: {error}", stream=sys.stderr)
         raise typer.Exit(1) from error
     counts: list[int] = []
     failed: list[str] = []
@@ -63,7 +63,7 @@ def align(
             counts.append(_align_photo(aligner, path, out / name, photo_boxes))
         except LineamentError as error:
             failed.append(path.name)
-            typer.echo(f"{path.name}: error: {error}", err=True)
+            _say(f"{path.name}: error: {error}", stream=sys.stderr)
     _print_summary(counts, failed, out)
     if failed:
         raise typer.Exit(1)
@@ -89,7 +89,7 @@ def _align_photo(aligner: FaceAligner, path: Path, target: Path, boxes: NDArray[
         meshes=meshes,
     )
     for line in _face_lines(faces):
-        typer.echo(f"{path.name}: {line}")
+        _say(f"{path.name}: {line}")
     return len(faces)
 
 
@@ -110,13 +110,18 @@ def _print_summary(counts: Sequence[int], failed: Sequence[str], out: Path) -> N
     photo_count = len(counts) + len(failed)
     if photo_count > 1:
         without = sum(count == 0 for count in counts)
-        typer.echo(
-            f"{photo_count} photos, {sum(counts)} faces, {without} without a face, {len(failed)} failed"
-        )
+        _say(f"{photo_count} photos, {sum(counts)} faces, {without} without a face, {len(failed)} failed")
     if failed:
-        typer.echo(f"failed: {', '.join(failed)}", err=True)
+        _say(f"failed: {', '.join(failed)}", stream=sys.stderr)
     if counts:
-        typer.echo(f"results are in {out}")
+        _say(f"results are in {out}")
+
+
+def _say(line: str, *, stream: TextIO | None = None) -> None:
+    """Write a line to the standard output, or to `stream`; unlike `typer.echo`, above a progress bar."""
+    stream = stream or sys.stdout
+    encoding = stream.encoding or "utf-8"  # a file's name may hold what the terminal cannot show
+    stream.write(line.encode(encoding, errors="replace").decode(encoding) + "\n")
 
 
 def _with_progress(items: Sequence[tuple[Path, str]]) -> Iterator[tuple[Path, str]]:
