@@ -22,6 +22,8 @@ def read_turned_views(
 ) -> FaceSet:
     """At most `limit` views with a yaw of at least `least_yaw`, spread over all shards of the folder.
 
+    Views of the people that the regressor keeps for validation are left out.
+
     Args:
         folder: shards of pictures and labels.
         photos: folder of the collections, for the names of the people.
@@ -55,8 +57,8 @@ def _read_shard(
 ) -> FaceSet:
     with np.load(table) as file:
         labels = {name: file[name] for name in file.files}
-    turned = np.flatnonzero(np.abs(labels["rotation"][:, 0, 2]) >= np.sin(least_yaw))
-    chosen = np.sort(rng.permutation(turned)[:limit])
+    turned = np.abs(labels["rotation"][:, 0, 2]) >= np.sin(least_yaw)
+    chosen = np.sort(rng.permutation(np.flatnonzero(turned & ~labels["validation"]))[:limit])
     images = np.load(table.with_name(table.name.replace("_labels.npz", "_images.npy")), mmap_mode="r")
     rotation = labels["rotation"][chosen]
     landmarks_model = load_builtin().landmarks_model(

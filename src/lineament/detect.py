@@ -1,0 +1,202 @@
+"""Finding faces: what a detector is, and the one we ship.
+
+The shipped network sees a photo at two sizes at most. The first look, 384 px on the longer side, finds every
+face above about a twentieth of it. The second look, up to 960 px, is for photos that have more pixels than
+the first one saw and may hide small faces: it is spent when the first look found nothing, or found only faces
+that are small in the photo, as on pictures of groups. A portrait costs one look.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lineament.errors import ConfigError, WeightsError
+from lineament.image import check_image
+from lineament.network import OnnxNetwork
+from lineament.result import Detection
+
+Array: TypeAlias = NDArray[Any]
+
+STRIDES = (8, 16, 32)
+BASES_PX = (18.0, 48.0, 128.0)
+"""Unit of the distances that the network answers at each stride."""
+OUTPUTS = tuple(f"stride{stride}" for stride in STRIDES)
+CELL = STRIDES[-1]
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Anything that finds faces: ours, or a wrapper around another library."""
+
+    def detect(self, image: Array) -> list[Detection]:
+        """Faces of an (H, W, 3) uint8 RGB photo, best first; boxes in px of the photo."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorOptions:
+    """How hard to look.
+
+    Attributes:
+        min_score: faces scored lower are not reported.
+        first_side: longer side of the photo at the first look, px.
+        second_side: longer side at the second look, px; equal to `first_side` there is no second look.
+        small_face: the second look is spent when no face found is larger than this share of the shorter side.
+        max_overlap: of two boxes that overlap more (intersection over union) the better one stays.
+    """
+
+    min_score: float = 0.4
+    first_side: int = 384
+    second_side: int = 960
+    small_face: float = 0.25
+    max_overlap: float = 0.4
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_score < 1:
+            raise ConfigError(f"min_score must lie between 0 and 1, found {self.min_score}. Try 0.4.")
+        if self.first_side < CELL or self.second_side < self.first_side:
+            raise ConfigError(
+                f"first_side must be at least {CELL} and second_side no smaller than it, "
+                f"found {self.first_side} and {self.second_side}."
+            )
+
+
+class OnnxDetector:
+    """The detector that comes with lineament: numpy, Pillow and ONNX Runtime."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        threads: int | None = None,
+        options: DetectorOptions | None = None,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+    ) -> None:
+        """Load the network.
+
+        Args:
+            path: an .onnx file with the input "image" (n, H, W, 3) uint8 and one output a stride.
+            threads: CPU threads a look may use; None takes all cores.
+            options: how hard to look.
+            providers: ONNX Runtime's execution providers, best first.
+
+        Raises:
+            WeightsError: the file is missing, damaged or not a face detector.
+        """
+        self.options = DetectorOptions() if options is None else options
+        self._network = OnnxNetwork(path, threads=threads, providers=providers)
+        if set(self._network.input_shapes) != {"image"} or set(self._network.output_names) != set(OUTPUTS):
+            raise WeightsError(
+                f"{self._network.path.name} is no face detector: it has {self._network!r}, expected "
+                f"image -> {', '.join(OUTPUTS)}. Give the path of face_detector.onnx."
+            )
+
+    def __repr__(self) -> str:
+        """File and options."""
+        return f"OnnxDetector({self._network.path.name!r}, {self.options})"
+
+    def detect(self, image: Array) -> list[Detection]:
+        """Faces of an (H, W, 3) uint8 RGB photo, best first; [] when there is none.
+
+        Boxes hold the 68 landmarks with the hidden side of the jaw and may reach beyond the photo. Roll is
+        the direction in which the top of the head points, any angle: faces may be upside down.
+
+        Raises:
+            ImageError: not an (H, W, 3) uint8 picture.
+        """
+        image = check_image(image)
+        options = self.options
+        found = self._look(image, options.first_side)
+        if self._is_second_look_due(image, found):
+            found = np.concatenate([found, self._look(image, options.second_side)])
+        kept = found[keep_best(found[:, :4], found[:, 4], max_overlap=options.max_overlap)]
+        return [Detection(row[:4].astype(np.float32), float(row[4]), float(row[5])) for row in kept]
+
+    def _is_second_look_due(self, image: Array, found: Array) -> bool:
+        options = self.options
+        if min(max(image.shape[:2]), options.second_side) < 1.25 * options.first_side:
+            return False  # the first look has seen nearly all there is
+        if len(found) == 0:
+            return True
+        sides = np.max(found[:, 2:4] - found[:, :2], axis=1)
+        return float(sides.max()) < options.small_face * min(image.shape[:2])
+
+    def _look(self, image: Array, side: int) -> Array:
+        """Candidates (n, 6): box in px of the photo, score, roll."""
+        canvas, scale_xy = letterbox(image, side)
+        maps = self._network(image=canvas[None])
+        levels = [
+            decode_level(maps[name][0], stride=stride, base_px=base, min_score=self.options.min_score)
+            for name, stride, base in zip(OUTPUTS, STRIDES, BASES_PX)
+        ]
+        found = np.concatenate(levels)
+        found[:, :4] /= np.tile(scale_xy, 2)
+        return found
+
+
+def letterbox(image: Array, side: int) -> tuple[Array, Array]:
+    """The photo with its longer side at `side` px, black to the right and below up to multiples of 32.
+
+    Small photos are enlarged by 2 at most: more would only cost time.
+
+    Returns:
+        (H, W, 3) uint8, and (2,) its px a px of the photo in x and y.
+    """
+    height, width = image.shape[:2]
+    scale = min(side / max(height, width), 2.0)
+    new_wh = np.maximum(np.round(np.array([width, height]) * scale), 1).astype(int)
+    canvas_wh = -(-new_wh // CELL) * CELL
+    canvas = np.zeros((canvas_wh[1], canvas_wh[0], 3), np.uint8)
+    small = Image.fromarray(image).resize(tuple(new_wh.tolist()), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    canvas[: new_wh[1], : new_wh[0]] = np.asarray(small)
+    return canvas, new_wh / np.array([width, height])
+
+
+def decode_level(maps: Array, *, stride: int, base_px: float, min_score: float) -> Array:
+    """Candidates of one scale.
+
+    Args:
+        maps: (7, h, w) logit, log distances to left, top, right and bottom, vector to the top of the head
+            (y down).
+        stride: px of the picture a cell.
+        base_px: unit of the distances.
+        min_score: cells scored lower are dropped.
+
+    Returns:
+        (n, 6): left, top, right, bottom in px of the picture, score in 0..1, roll in radians.
+    """
+    rows, columns = np.nonzero(maps[0] > np.log(min_score / (1 - min_score)))
+    cells = maps[:, rows, columns].astype(np.float64)
+    centers_xy = (np.stack([columns, rows], axis=1) + 0.5) * stride
+    distances = base_px * np.exp(np.clip(cells[1:5].T, -6, 6))
+    scores = 1 / (1 + np.exp(-cells[0]))
+    rolls = np.arctan2(-cells[5], -cells[6])
+    return np.column_stack([centers_xy - distances[:, :2], centers_xy + distances[:, 2:], scores, rolls])
+
+
+def keep_best(boxes_xyxy: Array, scores: Array, *, max_overlap: float) -> Array:
+    """Indices of the boxes (n, 4) that no better one overlaps by more than `max_overlap`, best first."""
+    order = np.argsort(-scores, kind="stable")
+    kept: list[int] = []
+    while len(order):
+        best, order = order[0], order[1:]
+        kept.append(int(best))
+        order = order[overlap(boxes_xyxy[best], boxes_xyxy[order]) <= max_overlap]
+    return np.array(kept, dtype=np.intp)
+
+
+def overlap(box_xyxy: Array, boxes_xyxy: Array) -> Array:
+    """Intersection over union (n,) of one box (4,) with boxes (n, 4)."""
+    low = np.maximum(box_xyxy[:2], boxes_xyxy[:, :2])
+    high = np.minimum(box_xyxy[2:], boxes_xyxy[:, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=1)
+    areas = np.prod(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], axis=1)
+    area = np.prod(box_xyxy[2:] - box_xyxy[:2])
+    return shared / np.maximum(area + areas - shared, 1e-9)

@@ -1,0 +1,1 @@
+"""Training: the only wing that imports torch."""

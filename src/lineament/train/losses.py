@@ -1,0 +1,111 @@
+"""Losses of coefficient regressors, measured where a person looks: on the projected face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lineament.geometry.morphable import MorphableModel
+from lineament.train.networks.regressor import RegressorOutput
+
+# Upper against lower points of the 68: two pairs an eye, three on the inner lips.
+GAP_PAIRS_68 = ((37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65))
+
+
+@dataclass(frozen=True, slots=True)
+class FaceLossConfig:
+    """Weights of the terms; distances are in hundredths of the crop's side.
+
+    Attributes:
+        landmarks: mean distance of the 68 landmarks in 300W-LP's convention.
+        vertices: mean distance of vertices spread over the face.
+        gaps: error of the openings of eyes and mouth.
+        coefficients: mean squared error of coefficients in units of their spread.
+        rotation: mean squared difference of the rotation matrices' entries.
+        depth: weight of the depth in distances.
+        vertex_count: how many vertices are compared.
+    """
+
+    landmarks: float = 2.0
+    vertices: float = 1.0
+    gaps: float = 1.0
+    coefficients: float = 0.1
+    rotation: float = 2.0
+    depth: float = 0.5
+    vertex_count: int = 320
+
+
+class FaceLoss(nn.Module):
+    """Distance between predicted and true faces in the crop.
+
+    Args:
+        model: the face model of the coefficients.
+        crop_size: px.
+        identity_spread: (K,) standard deviations that the coefficient term divides by.
+        expression_spread: (E,).
+        config: weights.
+    """
+
+    def __init__(
+        self,
+        model: MorphableModel,
+        crop_size: int,
+        identity_spread: np.ndarray,
+        expression_spread: np.ndarray,
+        config: FaceLossConfig,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.unit = 100.0 / crop_size
+        labelled, registered = (model.landmark_points(name) for name in ("300w-lp", "lfm-68"))
+        first, last = model.parts["face"]
+        skin = np.unique(model.triangles[first:last])
+        spread = skin[np.linspace(0, len(skin) - 1, config.vertex_count).astype(int)]
+        upper, lower = np.array(GAP_PAIRS_68).T
+        groups = [
+            (labelled.neutral_model, labelled.identity_basis, labelled.expression_basis),
+            tuple(registered_part[..., [*upper, *lower], :] for registered_part in (
+                registered.neutral_model, registered.identity_basis, registered.expression_basis)),
+            (model.neutral_model[spread], model.identity_basis[:, spread], model.expression_basis[:, spread]),
+        ]
+        rest, identity, expression = (np.concatenate(parts, axis=-2) for parts in zip(*groups, strict=True))
+        self.landmark_count, self.gap_count = 68, len(upper)
+        self.register_buffer("rest", torch.as_tensor(rest))
+        self.register_buffer("identity_basis", torch.as_tensor(identity).flatten(1))
+        self.register_buffer("expression_basis", torch.as_tensor(expression).flatten(1))
+        self.register_buffer("identity_spread", torch.as_tensor(identity_spread))
+        self.register_buffer("expression_spread", torch.as_tensor(expression_spread))
+        self.register_buffer("axes", torch.tensor([1.0, -1.0, -1.0]))
+
+    def points_crop(self, face: RegressorOutput) -> Tensor:
+        """(B, P, 3) landmarks, gap pairs and vertices in the crop, px, depth from the model's origin."""
+        flat = face.identity @ self.identity_basis + face.expression @ self.expression_basis
+        points = self.rest + flat.view(len(flat), -1, 3)
+        turned = points @ face.rotation.transpose(1, 2) * self.axes
+        moved = torch.cat([face.translation, torch.zeros_like(face.translation[:, :1])], dim=1)
+        return face.scale[:, None, None] * turned + moved[:, None]
+
+    def forward(self, predicted: RegressorOutput, truth: RegressorOutput) -> dict[str, Tensor]:
+        """Each term, weighted, and their sum under "loss"; all are means over the batch."""
+        difference = (self.points_crop(predicted) - self.points_crop(truth)) * self.unit
+        marks = self.landmark_count
+        pairs = slice(marks, marks + 2 * self.gap_count)
+        weigh = torch.tensor([1.0, 1.0, self.config.depth], device=difference.device)
+        distance = torch.sqrt(((difference * weigh) ** 2).sum(-1) + 1e-6)
+        upper, lower = difference[:, pairs, :2].chunk(2, dim=1)
+        gap = torch.sqrt(((upper - lower) ** 2).sum(-1) + 1e-6)
+        coefficients = torch.cat([
+            (predicted.identity - truth.identity) / self.identity_spread,
+            (predicted.expression - truth.expression) / self.expression_spread,
+        ], dim=1)
+        terms = {
+            "landmarks": self.config.landmarks * distance[:, :marks].mean(),
+            "vertices": self.config.vertices * distance[:, pairs.stop :].mean(),
+            "gaps": self.config.gaps * gap.mean(),
+            "coefficients": self.config.coefficients * (coefficients**2).mean(),
+            "rotation": self.config.rotation * ((predicted.rotation - truth.rotation) ** 2).sum((1, 2)).mean(),
+        }
+        return {"loss": torch.stack(list(terms.values())).sum(), **terms}

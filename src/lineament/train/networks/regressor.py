@@ -1,0 +1,131 @@
+"""The compact coefficient regressor: a plain residual network, because CPUs like 3x3 convolutions best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class RegressorConfig:
+    """Sizes of the network.
+
+    Attributes:
+        crop_size: side of the input, px; a multiple of 16.
+        stem: channels after the first convolution (stride 2).
+        stages: channels of the four stages, each of stride 2.
+        blocks: residual blocks a stage.
+        squeeze: channels that the last map is reduced to before it is read out position by position.
+        hidden: width of the layer before the heads.
+        identity: number of identity coefficients.
+        expression: number of expression coefficients.
+    """
+
+    crop_size: int = 112
+    stem: int = 48
+    stages: tuple[int, ...] = (64, 128, 256, 384)
+    blocks: tuple[int, ...] = (2, 2, 2, 2)
+    squeeze: int = 128
+    hidden: int = 512
+    identity: int = 100
+    expression: int = 53
+
+
+@dataclass(frozen=True, slots=True)
+class RegressorOutput:
+    """What the network says of B crops.
+
+    Attributes:
+        rotation: (B, 3, 3) proper rotations, model frame.
+        scale: (B,) crop px per mm.
+        translation: (B, 2) crop px, where the model's origin falls.
+        identity: (B, K).
+        expression: (B, E).
+    """
+
+    rotation: Tensor
+    scale: Tensor
+    translation: Tensor
+    identity: Tensor
+    expression: Tensor
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut (He et al. 2016)."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
+        self.first_norm = nn.BatchNorm2d(channels)
+        self.second = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.second_norm = nn.BatchNorm2d(channels)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or channels_in != channels:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
+            )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C', H / stride, W / stride)."""
+        moved = torch.relu(self.first_norm(self.first(features)))
+        return torch.relu(self.second_norm(self.second(moved)) + self.shortcut(features))
+
+
+class Regressor(nn.Module):
+    """Crop to pose, identity and expression.
+
+    The heads' numbers are in units of the training set's spread, so that all of them are about one: rotation
+    as six numbers (Zhou et al. 2019), the logarithm of scale, translation, coefficients.
+    """
+
+    def __init__(self, config: RegressorConfig) -> None:
+        super().__init__()
+        self.config = config
+        layers: list[nn.Module] = [
+            nn.Conv2d(3, config.stem, 3, 2, 1, bias=False), nn.BatchNorm2d(config.stem), nn.ReLU()
+        ]
+        channels = config.stem
+        for width, count in zip(config.stages, config.blocks, strict=True):
+            for number in range(count):
+                layers.append(ResidualBlock(channels, width, 2 if number == 0 else 1))
+                channels = width
+        layers += [nn.Conv2d(channels, config.squeeze, 1, bias=False), nn.BatchNorm2d(config.squeeze), nn.ReLU()]
+        self.features = nn.Sequential(*layers)
+        side = -(-config.crop_size // 32)
+        self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(config.squeeze * side * side, config.hidden), nn.ReLU())
+        self.heads = nn.Linear(config.hidden, 9 + config.identity + config.expression)
+        for name, size in (("identity", config.identity), ("expression", config.expression)):
+            self.register_buffer(f"{name}_mean", torch.zeros(size))
+            self.register_buffer(f"{name}_spread", torch.ones(size))
+        self.register_buffer("log_scale_mean", torch.zeros(()))
+        self.register_buffer("translation_mean", torch.full((2,), config.crop_size / 2))
+        nn.init.normal_(self.heads.weight, std=0.01)
+        with torch.no_grad():
+            self.heads.bias.copy_(torch.tensor([1.0, 0, 0, 0, 1.0, 0] + [0.0] * (self.heads.out_features - 6)))
+
+    def forward(self, crop: Tensor) -> RegressorOutput:
+        """(B, 3, S, S) float crops with values in 0..255, RGB."""
+        pixels = (crop - 127.5) / 64.0
+        numbers = self.heads(self.hidden(self.features(pixels))).float()
+        six, rest = numbers[:, :6], numbers[:, 6:]
+        identity, expression = rest[:, 3 : 3 + self.config.identity], rest[:, 3 + self.config.identity :]
+        return RegressorOutput(
+            rotation=rotation_from_six(six),
+            scale=torch.exp(0.2 * rest[:, 0] + self.log_scale_mean),
+            translation=self.translation_mean + 0.1 * self.config.crop_size * rest[:, 1:3],
+            identity=self.identity_mean + self.identity_spread * identity,
+            expression=self.expression_mean + self.expression_spread * expression,
+        )
+
+
+def rotation_from_six(six: Tensor) -> Tensor:
+    """Torch twin of :func:`lineament.geometry.rotation.matrix_from_six`: (B, 6) to (B, 3, 3)."""
+    first = six[:, :3] / torch.sqrt((six[:, :3] ** 2).sum(1, keepdim=True) + 1e-12)
+    second = six[:, 3:] - (first * six[:, 3:]).sum(1, keepdim=True) * first
+    second = second / torch.sqrt((second**2).sum(1, keepdim=True) + 1e-12)
+    a0, a1, a2 = first.unbind(1)
+    b0, b1, b2 = second.unbind(1)
+    third = torch.stack([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0], dim=1)
+    return torch.stack([first, second, third], dim=1)
