@@ -1,9 +1,9 @@
 """Finding faces: what a detector is, and the one we ship.
 
 The shipped network sees a photo at two sizes at most. The first look, 384 px on the longer side, finds every
-face above about a twentieth of it. The second look, up to 960 px, is for photos that have more pixels than
-the first one saw and may hide small faces: it is spent when the first look found nothing, or found only faces
-that are small in the photo, as on pictures of groups. A portrait costs one look.
+face above about a twentieth of it. The second look, at the photo's own size up to 960 px, is for photos that
+have many more pixels than the first one saw and may hide small faces: it is spent when the first look found
+nothing, or found only faces that are small in the photo, as on pictures of groups. A portrait costs one look.
 """
 
 from __future__ import annotations
@@ -115,13 +115,13 @@ class OnnxDetector:
         options = self.options
         found = self._look(image, options.first_side)
         if self._is_second_look_due(image, found):
-            found = np.concatenate([found, self._look(image, options.second_side)])
+            found = np.concatenate([found, self._look(image, _second_side(image, options))])
         kept = found[keep_best(found[:, :4], found[:, 4], max_overlap=options.max_overlap)]
         return [Detection(row[:4].astype(np.float32), float(row[4]), float(row[5])) for row in kept]
 
     def _is_second_look_due(self, image: Array, found: Array) -> bool:
         options = self.options
-        if min(max(image.shape[:2]), options.second_side) < 1.25 * options.first_side:
+        if _second_side(image, options) < 1.5 * options.first_side:
             return False  # the first look has seen nearly all there is
         if len(found) == 0:
             return True
@@ -139,6 +139,11 @@ class OnnxDetector:
         found = np.concatenate(levels)
         found[:, :4] /= np.tile(scale_xy, 2)
         return found
+
+
+def _second_side(image: Array, options: DetectorOptions) -> int:
+    """Longer side at the second look; enlarging the photo would show nothing new."""
+    return int(min(max(image.shape[:2]), options.second_side))
 
 
 def letterbox(image: Array, side: int) -> tuple[Array, Array]:

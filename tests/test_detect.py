@@ -1,0 +1,166 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from lineament.detect import (
+    BASES_PX,
+    OUTPUTS,
+    STRIDES,
+    Detector,
+    DetectorOptions,
+    OnnxDetector,
+    decode_level,
+    keep_best,
+    letterbox,
+    overlap,
+)
+from lineament.errors import ConfigError, ImageError, WeightsError
+
+EMPTY = -20.0
+
+
+@pytest.fixture(scope="module")
+def square_detector_path(tmp_path_factory):
+    """A graph that calls every bright stride of the picture a face of the size of its scale's base.
+
+    The logit of a cell is its mean brightness minus 200; the logs of the distances are 0; the head points up.
+    """
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["float"], ["planes"], perm=[0, 3, 1, 2]),
+    ]
+    weights = []
+    for name, stride in zip(OUTPUTS, STRIDES):
+        kernel = np.zeros((7, 3, stride, stride), np.float32)
+        kernel[0] = 1 / (3 * stride * stride)
+        bias = np.float32([-200, 0, 0, 0, 0, 0, -1])
+        weights += [numpy_helper.from_array(kernel, f"{name}_w"), numpy_helper.from_array(bias, f"{name}_b")]
+        inputs = ["planes", f"{name}_w", f"{name}_b"]
+        nodes.append(helper.make_node("Conv", inputs, [name], strides=[stride, stride]))
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", "h", "w", 3])
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 7, None, None]) for name in OUTPUTS
+    ]
+    graph = helper.make_graph(nodes, "squares", [image], outputs, weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path = tmp_path_factory.mktemp("detector") / "squares.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def test_our_detector_is_a_detector(square_detector_path):
+    assert isinstance(OnnxDetector(square_detector_path), Detector)
+
+
+def test_a_bright_square_is_found_where_it_is(square_detector_path):
+    photo = np.zeros((384, 384, 3), np.uint8)
+    photo[96:128, 160:192] = 255
+    best = OnnxDetector(square_detector_path).detect(photo)[0]
+    center = (best.box_xyxy[:2] + best.box_xyxy[2:]) / 2
+    assert np.abs(center - [176, 112]).max() <= 16
+    assert best.score > 0.99
+    assert best.roll == pytest.approx(0.0)
+
+
+def test_boxes_are_in_pixels_of_the_photo_whatever_its_size(square_detector_path):
+    small = np.zeros((192, 384, 3), np.uint8)
+    small[64:96, 128:160] = 255
+    large = small.repeat(2, axis=0).repeat(2, axis=1)
+    detector = OnnxDetector(square_detector_path, options=DetectorOptions(second_side=384))
+    first, second = (detector.detect(photo)[0].box_xyxy for photo in (small, large))
+    np.testing.assert_allclose(2 * first, second, atol=1.0)
+
+
+def test_an_empty_photo_has_no_face(square_detector_path):
+    assert OnnxDetector(square_detector_path).detect(np.zeros((50, 70, 3), np.uint8)) == []
+
+
+@pytest.mark.parametrize("size_hw", [(1, 1), (1, 400), (33, 7), (700, 31)])
+def test_any_size_of_photo_is_accepted(square_detector_path, size_hw):
+    OnnxDetector(square_detector_path).detect(np.full((*size_hw, 3), 255, np.uint8))
+
+
+def test_a_large_photo_is_looked_at_twice_when_its_faces_are_small(square_detector_path):
+    photo = np.zeros((1200, 1600, 3), np.uint8)
+    photo[600:620, 800:820] = 255
+    once = OnnxDetector(square_detector_path, options=DetectorOptions(second_side=384))
+    twice = OnnxDetector(square_detector_path)
+    assert once.detect(photo) == []
+    assert len(twice.detect(photo)) >= 1
+
+
+def test_a_float_picture_is_refused(square_detector_path):
+    with pytest.raises(ImageError, match="uint8"):
+        OnnxDetector(square_detector_path).detect(np.zeros((64, 64, 3)))
+
+
+def test_another_network_is_refused_by_name(disc_graph):
+    with pytest.raises(WeightsError, match="no face detector"):
+        OnnxDetector(disc_graph)
+
+
+@pytest.mark.parametrize(
+    "options", [{"min_score": 0}, {"min_score": 1.5}, {"first_side": 960, "second_side": 384}]
+)
+def test_options_that_cannot_work_are_refused(options):
+    with pytest.raises(ConfigError):
+        DetectorOptions(**options)
+
+
+def test_the_letterbox_keeps_the_picture_at_the_upper_left_and_is_black_elsewhere():
+    canvas, scale_xy = letterbox(np.full((100, 300, 3), 255, np.uint8), 384)
+    assert canvas.shape == (128, 384, 3)
+    assert canvas[:128].min(axis=(1, 2)).tolist() == [255] * 128
+    np.testing.assert_allclose(scale_xy, [1.28, 1.28])
+    canvas, scale_xy = letterbox(np.full((110, 300, 3), 255, np.uint8), 384)
+    assert canvas.shape == (160, 384, 3)
+    assert canvas[141:].max() == 0
+
+
+def test_small_photos_are_enlarged_by_two_at_most():
+    canvas, scale_xy = letterbox(np.zeros((40, 60, 3), np.uint8), 384)
+    assert canvas.shape == (96, 128, 3)
+    np.testing.assert_allclose(scale_xy, 2)
+
+
+def test_a_cell_answers_with_its_middle_and_its_distances():
+    maps = np.zeros((7, 3, 4))
+    maps[0] = EMPTY
+    maps[:, 1, 2] = [0.0, np.log(2), 0.0, np.log(3), 0.0, -1.0, 0.0]  # the head points to the left
+    found = decode_level(maps, stride=8, base_px=10.0, min_score=0.3)
+    np.testing.assert_allclose(found, [[20 - 20, 12 - 10, 20 + 30, 12 + 10, 0.5, np.pi / 2]])
+
+
+@pytest.mark.parametrize("angle", [-3.0, -1.0, 0.0, 0.7, 3.1])
+def test_roll_is_counter_clockwise_to_the_viewer(angle):
+    maps = np.zeros((7, 1, 1))
+    maps[5:, 0, 0] = -np.sin(angle), -np.cos(angle)
+    found = decode_level(maps, stride=8, base_px=1.0, min_score=0.3)
+    assert found[0, 5] == pytest.approx(angle)
+
+
+def test_of_boxes_on_one_face_the_best_stays():
+    boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60.0]])
+    kept = keep_best(boxes, np.array([0.5, 0.9, 0.7]), max_overlap=0.4)
+    assert kept.tolist() == [1, 2]
+    assert keep_best(np.zeros((0, 4)), np.zeros(0), max_overlap=0.4).tolist() == []
+
+
+def test_overlap_is_one_for_itself_and_zero_for_neighbours():
+    box = np.array([0, 0, 10, 20.0])
+    others = np.array([[0, 0, 10, 20], [10, 0, 20, 20], [0, 0, 10, 10], [5, 0, 15, 20.0]])
+    np.testing.assert_allclose(overlap(box, others), [1, 0, 0.5, 1 / 3])
+
+
+def test_every_scale_has_its_output_and_its_base():
+    assert len(OUTPUTS) == len(STRIDES) == len(BASES_PX)
+
+
+def test_the_file_in_the_package_finds_no_face_in_noise():
+    path = Path(__file__).parents[1] / "src" / "lineament" / "assets" / "face_detector.onnx"
+    noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    assert OnnxDetector(path, threads=1).detect(noise) == []
+    assert path.stat().st_size < 2_000_000
