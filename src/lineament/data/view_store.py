@@ -100,6 +100,7 @@ class CropSampler:
         self.store = store
         self.config = config
         self._model = model
+        self._landmark_points = model.landmark_points(BOX_SCHEME)
 
     def batch(self, size: int, rng: np.random.Generator) -> CropBatch:
         """A batch of random views, mirrored half of the time, cropped and disturbed."""
@@ -125,7 +126,7 @@ class CropSampler:
         return View(image, view.camera, view.identity, view.expression)
 
     def _landmarks(self, view: View) -> Array:
-        points = self._model.landmarks_model(view.identity, view.expression, scheme=BOX_SCHEME)
+        points = self._landmark_points.vertices_model(view.identity, view.expression)
         return view.camera.image_from_model(points)
 
 

@@ -60,8 +60,7 @@ class LandmarkScheme:
         Returns:
             (..., P, 3) mm, model frame.
         """
-        corners = vertices_model[..., self.vertex_index, :]
-        points = np.einsum("...pck,pc->...pk", corners, self.weights) + self.offset_model
+        points = _at(vertices_model, self) + self.offset_model
         return points + _blend(identity, self.identity_offset) + _blend(expression, self.expression_offset)
 
 
@@ -133,16 +132,29 @@ class MorphableModel:
 
     def landmarks_model(self, identity: Array, expression: Array, *, scheme: str) -> Array:
         """Landmarks of given coefficients, (..., P, 3) mm, model frame, without making the whole mesh."""
+        return self.landmark_points(scheme).vertices_model(identity, expression)
+
+    def landmark_points(self, scheme: str) -> MorphableModel:
+        """A model without triangles whose vertices are the landmarks of one scheme.
+
+        Raises:
+            ValueError: the model has no such scheme.
+        """
+        if scheme not in self.schemes:
+            raise ValueError(f"The face model {self.name!r} has landmark schemes {sorted(self.schemes)}, not {scheme!r}.")
         layout = self.schemes[scheme]
-        corners = np.unique(layout.vertex_index)
-        small = replace(
+        return replace(
             self,
-            neutral_model=self.neutral_model[corners],
-            identity_basis=self.identity_basis[:, corners],
-            expression_basis=self.expression_basis[:, corners],
+            name=f"{self.name}/{scheme}",
+            neutral_model=_at(self.neutral_model, layout) + layout.offset_model,
+            identity_basis=_moved_basis(self.identity_basis, layout, layout.identity_offset),
+            expression_basis=_moved_basis(self.expression_basis, layout, layout.expression_offset),
+            triangles=np.zeros((0, 3), np.int32),
+            uv=None,
+            mirror=None,
+            schemes={},
+            parts={},
         )
-        local = replace(layout, vertex_index=np.searchsorted(corners, layout.vertex_index))
-        return local.points_model(small.vertices_model(identity, expression), identity, expression)
 
     def truncated(self, identity_count: int, expression_count: int | None = None) -> MorphableModel:
         """The same model with only its leading identity (and expression) modes; named blendshapes all stay."""
@@ -170,6 +182,18 @@ class MorphableModel:
             raise ValueError(f"The face model {self.name!r} is not symmetric: its coefficients have no mirror.")
         sign = self.mirror.identity_sign[: np.shape(identity)[-1]]
         return identity * sign, expression[..., self.mirror.expression]
+
+
+def _at(vertices: Array, layout: LandmarkScheme) -> Array:
+    """(..., P, 3) points of a scheme on (..., N, 3) vertices, without its offsets."""
+    return np.einsum("...pck,pc->...pk", vertices[..., layout.vertex_index, :], layout.weights)
+
+
+def _moved_basis(basis: Array, layout: LandmarkScheme, offset: Array) -> Array:
+    """(C, P, 3) how landmarks follow coefficients: with the mesh, and by the scheme's own (C', P, 3) offsets."""
+    moved = _at(basis, layout)
+    moved[: len(offset)] += offset[: len(moved)]
+    return moved
 
 
 def _blend(coefficients: Array, basis: Array) -> Array:

@@ -1,0 +1,1 @@
+"""Evaluation: metrics with one definition each, and the protocols that published tables use."""

@@ -1,0 +1,114 @@
+"""The trained regressor as an ONNX graph: ``python -m lineament.train.export_regressor RUN --out FILE``.
+
+Half-precision weights, uint8 crops in, named numbers out. The file is written only if ONNX Runtime agrees
+with torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import helper
+from torch import Tensor, nn
+
+from lineament.crop import MARGIN
+from lineament.errors import ExportError
+from lineament.network import OnnxNetwork
+from lineament.train.detector_export import halve_weights
+from lineament.train.networks.regressor import Regressor, RegressorConfig
+
+OUTPUTS = ("rotation", "scale", "translation", "identity", "expression")
+LARGEST_DIFFERENCE = {"rotation": 0.01, "scale": 0.005, "translation": 0.3, "identity": 0.05, "expression": 0.03}
+"""Half-precision weights move the outputs by a fraction of these; a wrong graph by far more."""
+METADATA = {
+    "method": "morphable-regressor",
+    "crop_margin": str(MARGIN),
+    "face_model": "lfm",
+    "licence": "Apache-2.0 (the weights were trained on photographs for research use, see trained_on)",
+    "trained_on": "frames of YouTube Faces, LFW and web expressions, portraits of the US Congress (public domain), "
+    "labelled by fits of LFM to MediaPipe's 478-point mesh, and views of the same turned by synthesis; "
+    "backgrounds of BSDS500",
+}
+
+
+class _FromBytes(nn.Module):
+    """The network on (n, S, S, 3) uint8 crops."""
+
+    def __init__(self, network: Regressor) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crop: Tensor) -> tuple[Tensor, ...]:
+        face = self.network(crop.permute(0, 3, 1, 2).float())
+        return tuple(getattr(face, name) for name in OUTPUTS)
+
+
+def export_regressor(network: Regressor, path: Path) -> Path:
+    """Write the graph of a network in evaluation mode.
+
+    Raises:
+        ExportError: ONNX Runtime and torch differ by more than half precision explains; nothing is written.
+    """
+    module = _FromBytes(network.eval().float().to(memory_format=torch.contiguous_format))
+    file = io.BytesIO()
+    example = torch.zeros(2, network.config.crop_size, network.config.crop_size, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter that writes plain nodes is called deprecated
+        torch.onnx.export(
+            module,
+            (example,),
+            file,
+            input_names=["crop"],
+            output_names=list(OUTPUTS),
+            dynamic_axes={name: {0: "n"} for name in ("crop", *OUTPUTS)},
+            opset_version=17,
+            dynamo=False,
+        )
+    graph = halve_weights(onnx.load_from_string(file.getvalue()))
+    helper.set_model_props(graph, METADATA | {"crop_size": str(network.config.crop_size)})
+    onnx.checker.check_model(graph)
+    temporary = path.with_suffix(".part")
+    temporary.write_bytes(graph.SerializeToString())
+    _check_against_torch(module, temporary)
+    os.replace(temporary, path)
+    return path
+
+
+def _check_against_torch(module: _FromBytes, path: Path) -> None:
+    crops = np.random.default_rng(0).integers(0, 256, (3, *[module.network.config.crop_size] * 2, 3), np.uint8)
+    with torch.inference_mode():
+        expected = dict(zip(OUTPUTS, module(torch.from_numpy(crops)), strict=True))
+    found = OnnxNetwork(path, threads=1)(crop=crops)
+    for name, most in LARGEST_DIFFERENCE.items():
+        difference = float(np.abs(found[name] - expected[name].numpy()).max())
+        if not difference <= most:
+            path.unlink()
+            raise ExportError(f"{name} of the exported graph differs from torch by {difference:.4f} (at most {most}).")
+
+
+def load_averaged(run: Path) -> Regressor:
+    """The averaged network of a run folder's checkpoint."""
+    state = torch.load(run / "checkpoint.pt", weights_only=True, map_location="cpu")
+    network = Regressor(RegressorConfig())
+    network.load_state_dict(state["average"])
+    return network
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    print(export_regressor(load_averaged(given.run), given.out))
+
+
+if __name__ == "__main__":
+    main()
