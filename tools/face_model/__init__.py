@@ -1,1 +1,1 @@
-"""Builds LFM, the face model inside the package, from ICT-FaceKit (MIT). Run ``python -m tools.face_model``."""
+"""Builds LFM, the face model in the package, from ICT-FaceKit (MIT): ``python -m tools.face_model``."""

@@ -26,15 +26,20 @@ def main() -> None:
     arguments = parser.parse_args()
     assembled = assemble(arguments.shared)
     kept = assembled.identity
-    print(f"identity: {len(kept.basis)} modes ({int(np.sum(kept.sign < 0))} antisymmetric) keep "
-          f"{kept.variance_kept:.5%} of the variance; ICT faces not used: rms {kept.held_out_rms_mm:.3f} mm, "
-          f"worst vertex {kept.held_out_worst_mm:.2f} mm")
+    print(
+        f"identity: {len(kept.basis)} modes ({int(np.sum(kept.sign < 0))} antisymmetric) keep "
+        f"{kept.variance_kept:.5%} of the variance; ICT faces not used: rms {kept.held_out_rms_mm:.3f} mm, "
+        f"worst vertex {kept.held_out_worst_mm:.2f} mm"
+    )
     for name, registration in (("478-point mesh", assembled.mesh478), ("Basel mean", assembled.basel)):
         median, high = np.percentile(registration.places.distance, [50, 95])
         print(f"{name} on LFM: median {median:.2f} mm, 95 % {high:.2f} mm")
     layout = layout478(assembled)
     labelled = fit_collections(arguments.shared, assembled.model, layout)
-    print(f"fits: median residual {np.median(labelled.fits.residual):.3%} of {len(labelled.landmarks)} photographs")
+    print(
+        f"fits: median residual {np.median(labelled.fits.residual):.3%} "
+        f"of {len(labelled.landmarks)} photographs"
+    )
     reference = np.load(arguments.shared / "bfm_reference" / "bfm_reference.npz")
     basel_mean = reference["mean_shape"][reference["keypoints68"]].astype(float)
     pitch = zero_pitch(labelled, assembled, basel_mean)

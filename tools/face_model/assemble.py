@@ -22,7 +22,7 @@ Array = NDArray[np.floating]
 IDENTITY_COUNT = 100
 EXPRESSION_MODE_COUNT = 29
 ORIGIN_MM = np.float32([0.0, 5.0, 30.0])
-"""LFM's origin in ICT's frame: between the ears, behind the bridge of the nose, so that heads turn about it."""
+"""LFM's origin in ICT's frame: between the ears, behind the bridge of the nose; heads turn about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +156,10 @@ def _registrations(
     return mesh478, registration, place
 
 
-def _registered_scheme(basel: Registration, keypoints: NDArray[np.integer], model: MorphableModel) -> LandmarkScheme:
-    """The 68 points of AFLW2000-3D (3D jaw) where Basel's registered mean puts them on LFM, made symmetric."""
+def _registered_scheme(
+    basel: Registration, keypoints: NDArray[np.integer], model: MorphableModel
+) -> LandmarkScheme:
+    """The 68 points of AFLW2000-3D (3D jaw) where Basel's registered mean has them on LFM, symmetric."""
     places = basel.places
     first, last = model.parts["face"]
     points = barycentric_points(

@@ -1,6 +1,6 @@
 """Measures two conventions of 300W-LP on our own photographs: the zero of head pose and its 68 landmarks.
 
-A landmark detector that was trained on 300W-LP labelled the photographs (``photos/*_landmarks68_300wlp.npz``).
+A landmark detector trained on 300W-LP labelled the photographs (``photos/*_landmarks68_300wlp.npz``).
 Its points are noisy one by one and right on average, so only averages are taken from them.
 """
 
@@ -48,9 +48,9 @@ def fit_collections(shared: Path, model: MorphableModel, layout: PointLayout) ->
         labels = np.load(shared / "photos" / f"{name}_landmarks68_300wlp.npz")["landmarks68_q32"]
         landmarks.append(labels / UNITS_PER_PX * UPRIGHT)
         collection.append(np.full(len(points), number))
-    whole = Fits(**{
-        name: np.concatenate([getattr(f, name) for f in fits]) for name in Fits.__dataclass_fields__
-    })
+    whole = Fits(
+        **{name: np.concatenate([getattr(f, name) for f in fits]) for name in Fits.__dataclass_fields__}
+    )
     return Labelled(whole, np.concatenate(landmarks), np.concatenate(collection))
 
 

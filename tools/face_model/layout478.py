@@ -19,11 +19,11 @@ LIPS = (
 )
 LID_TRUST, LIP_TRUST, IRIS_TRUST, DEPTH_TRUST = 4.0, 2.0, 3.0, 0.3
 PUPIL_BELOW_POLE = 0.45
-"""Where the iris of a person who looks straight ahead lies between the eyeball's pole and the ring below it."""
+"""Where the iris of somebody looking straight ahead lies between the eyeball's pole and the ring below."""
 
 
 def layout478(assembled: Assembled) -> PointLayout:
-    """The 468 registered vertices and the two iris centres (right eye's first, as in the detector's order)."""
+    """The 468 registered vertices and the two iris centres (right eye's first, the detector's order)."""
     places = assembled.mesh478.places
     count = len(places.vertex_index)
     left_pole = assembled.face_vertex_count

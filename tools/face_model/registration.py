@@ -46,7 +46,9 @@ class Registration:
     places: MeshPoints
 
 
-def register(model: MorphableModel, points: Array, anchors: IntArray, anchor_points_model: Array) -> Registration:
+def register(
+    model: MorphableModel, points: Array, anchors: IntArray, anchor_points_model: Array
+) -> Registration:
     """Fit LFM to a neutral face mesh by nearest vertices, starting from matched landmarks.
 
     Args:
@@ -81,4 +83,6 @@ def register(model: MorphableModel, points: Array, anchors: IntArray, anchor_poi
 
 def read_obj_vertices(text: str) -> Array:
     """(P, 3) vertices of an OBJ file."""
-    return np.array([line.split()[1:4] for line in text.splitlines() if line.startswith("v ")], dtype=np.float64)
+    return np.array(
+        [line.split()[1:4] for line in text.splitlines() if line.startswith("v ")], dtype=np.float64
+    )

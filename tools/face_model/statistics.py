@@ -80,9 +80,14 @@ def identity_modes(
 
 
 def _sample_faces(
-    source: Source, surface: FaceSurface, neutral: Array, carriers: IntArray, count: int, rng: np.random.Generator
+    source: Source,
+    surface: FaceSurface,
+    neutral: Array,
+    carriers: IntArray,
+    count: int,
+    rng: np.random.Generator,
 ) -> tuple[Array, Array]:
-    """(count, N, 3) and (count, C, 3) differences of random ICT faces, each moved onto the neutral one rigidly."""
+    """(count, N, 3) and (count, C, 3) differences of random ICT faces, each moved onto the neutral one."""
     weights = rng.standard_normal((count, len(source.identity))).astype(np.float32)
 
     def blended(rest: Array, vertices: IntArray) -> Array:
@@ -117,7 +122,7 @@ class Blendshapes:
 
 
 def blendshapes(source: Source, surface: FaceSurface) -> Blendshapes:
-    """ICT's expressions under ARKit's names, each pair an exact mirror image, the others exactly symmetric."""
+    """ICT's expressions under ARKit's names; each pair mirrors exactly, the others are symmetric."""
     kept = [i for i, name in enumerate(source.expression_names) if name not in LEFT_OUT_SHAPES]
     source_names = [source.expression_names[i] for i in kept]
     partner = np.array([source_names.index(_other_side(name)) for name in source_names])

@@ -33,7 +33,9 @@ def shared_folder() -> Path:
     beside = Path(__file__).resolve().parents[4] / "shared"
     folder = Path(os.environ.get("LINEAMENT_SHARED", beside))
     if not folder.is_dir():
-        raise DataError(f"The reference material was looked for in {folder}: set LINEAMENT_SHARED to its folder.")
+        raise DataError(
+            f"The reference material was looked for in {folder}: set LINEAMENT_SHARED to its folder."
+        )
     return folder
 
 
@@ -61,7 +63,7 @@ class Collection:
 
     @property
     def is_validation(self) -> NDArray[np.bool_]:
-        """(F,) which photographs are kept from training; all photographs of a person fall on the same side."""
+        """(F,) which photographs are kept from training; all of one person fall on the same side."""
         return np.array([_share(person) < VALIDATION_SHARE for person in self.people])
 
 
@@ -81,7 +83,9 @@ def read_collection(folder: Path, name: str) -> Collection:
     with zipfile.ZipFile(archive) as photos:
         missing = set(names) - set(photos.namelist())
     if missing:
-        raise DataError(f"{archive} lacks {len(missing)} labelled photographs, such as {sorted(missing)[0]!r}.")
+        raise DataError(
+            f"{archive} lacks {len(missing)} labelled photographs, such as {sorted(missing)[0]!r}."
+        )
     return Collection(name, archive, names, points)
 
 

@@ -94,7 +94,9 @@ class Fitter:
         basis = np.concatenate([model.identity_basis, model.expression_basis])
         self._identity_count = len(model.identity_basis)
         self._layout = layout
-        self._neutral = barycentric_points(model.neutral_model, layout.vertex_index, layout.weights).astype(float)
+        self._neutral = barycentric_points(model.neutral_model, layout.vertex_index, layout.weights).astype(
+            float
+        )
         self._basis = barycentric_points(basis, layout.vertex_index, layout.weights).astype(float)
         self._ridge = np.repeat(
             [self.config.identity_ridge_mm**2, self.config.expression_ridge_mm**2],
@@ -105,9 +107,11 @@ class Fitter:
         self._low = np.concatenate([-free, np.full(len(model.expression_basis), low)])
         self._high = np.concatenate([free, np.full(len(model.expression_basis), high)])
         plane, depth = layout.trust, layout.trust * layout.depth_trust
-        # Weight of the picture's axes in the head's frame: plane * 1 + (depth - plane) * v v^T, v the view axis.
+        # Weight of the picture's axes in the head's frame: plane * 1 + (depth - plane) * v v^T, v the view.
         self._plane_normal = np.einsum("p,cpi,dpj->ijcd", plane, self._basis, self._basis, optimize=True)
-        self._depth_normal = np.einsum("p,cpi,dpj->ijcd", depth - plane, self._basis, self._basis, optimize=True)
+        self._depth_normal = np.einsum(
+            "p,cpi,dpj->ijcd", depth - plane, self._basis, self._basis, optimize=True
+        )
 
     def fit(self, points_image: Array) -> Fits:
         """Fit every photograph by itself.

@@ -11,7 +11,7 @@ from lineament.models.builtin import BUILTIN_PATH
 
 
 def mesh_layout(path: Path = BUILTIN_PATH) -> PointLayout:
-    """The 468 vertices of MediaPipe's canonical mesh and the right and left iris centres, as points of LFM."""
+    """The 468 vertices of MediaPipe's mesh and the right and left iris centres, as points of LFM."""
     with np.load(path) as data:
         trust, depth_trust = data["mesh478_trust"]
         return PointLayout(

@@ -51,7 +51,9 @@ class PhotoSurface:
         camera: the fitted pose in this picture.
     """
 
-    def __init__(self, image: Image8, vertices_image: Array, triangles: IntArray, camera: WeakPerspective) -> None:
+    def __init__(
+        self, image: Image8, vertices_image: Array, triangles: IntArray, camera: WeakPerspective
+    ) -> None:
         self._image = image
         self._camera = camera
         face_depth = depth_map(vertices_image.astype(np.float32), triangles, len(image))
@@ -86,14 +88,12 @@ class PhotoSurface:
         image, filled = _draw_surface(self._image, placed.astype(np.float32), float(at[0]), CELL, size)
         soft = ndimage.uniform_filter(filled.astype(np.float32), 3)[..., None] * filled[..., None]
         blended = image * soft + background * (1 - soft)
-        translation = camera.translation + [*shift, 0.0]
-        return TurnedView(
-            blended.astype(np.uint8), WeakPerspective(rotation, camera.scale, translation)
-        )
+        translation = camera.translation + np.append(shift, 0.0)
+        return TurnedView(blended.astype(np.uint8), WeakPerspective(rotation, camera.scale, translation))
 
 
 def _surroundings(face_depth: Array) -> Array:
-    """Depth everywhere: the face's own, and outside it the nearest edge's, fading to a plane that falls back."""
+    """Depth everywhere: the face's own; outside it the nearest edge's, fading to a plane that falls back."""
     outside = ~np.isfinite(face_depth)
     distance, (rows, columns) = ndimage.distance_transform_edt(outside, return_indices=True)
     edge = face_depth[rows, columns]
@@ -131,7 +131,7 @@ def depth_map(vertices: Array, triangles: IntArray, size: int) -> Array:
 
 @numba.njit(cache=True)
 def _draw_surface(image: Image8, placed: Array, first: float, cell: int, size: int):  # noqa: ANN202
-    """Draw the picture's cells where `placed` (R, C, 3) puts their corners; cells that turn away stay undrawn."""
+    """Draw the picture's cells where `placed` (R, C, 3) puts their corners, unless they turn away."""
     drawn = np.zeros((size, size, 3), np.float32)
     depth = np.full((size, size), np.inf, np.float32)
     filled = np.zeros((size, size), np.bool_)

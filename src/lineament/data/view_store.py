@@ -55,7 +55,9 @@ class ViewStore:
     def __init__(self, folder: Path, *, validation: bool) -> None:
         stems = sorted(path.name.removesuffix("_labels.npz") for path in folder.glob("*_labels.npz"))
         if not stems:
-            raise DataError(f"{folder} holds no training views: make them with python -m lineament.data.views.")
+            raise DataError(
+                f"{folder} holds no training views: make them with python -m lineament.data.views."
+            )
         self._images = [np.load(folder / f"{stem}_images.npy", mmap_mode="r") for stem in stems]
         tables = []
         for stem in stems:
@@ -76,7 +78,9 @@ class ViewStore:
         shard, row, label = self._place[number]
         labels = self._labels
         translation = np.append(labels["translation"][label].astype(float), 0.0)
-        camera = WeakPerspective(labels["rotation"][label].astype(float), float(labels["scale"][label]), translation)
+        camera = WeakPerspective(
+            labels["rotation"][label].astype(float), float(labels["scale"][label]), translation
+        )
         return View(self._images[shard][row], camera, labels["identity"][label], labels["expression"][label])
 
     def coefficient_statistics(self) -> tuple[Array, Array, Array, Array]:

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
+import sys
 import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -32,6 +34,8 @@ from lineament.models.builtin import load_builtin
 
 Array = NDArray[np.floating]
 Image8 = NDArray[np.uint8]
+
+log = logging.getLogger(__name__)
 
 FRAMING_SCHEME = "lfm-68"
 BORDER_PX = 12.0
@@ -101,7 +105,7 @@ class ViewLabels:
 
 
 def target_rotations(rotation: Array, config: ViewConfig, rng: np.random.Generator) -> list[Array]:
-    """Poses to turn an upright face to: yaw spread evenly from the present one to the side already turned to."""
+    """Poses to turn an upright face to: yaw spread evenly from the present one on to the side it shows."""
     angles = angles_from_matrix(rotation)
     yaw, pitch = float(angles.yaw), float(angles.pitch)
     count = config.views - 1
@@ -112,7 +116,9 @@ def target_rotations(rotation: Array, config: ViewConfig, rng: np.random.Generat
         side = np.sign(yaw) if abs(yaw) > config.either_side else rng.choice([-1.0, 1.0])
         spread = config.pitch_spread * (2.5 if rng.uniform() < config.wide_share else 1.0)
         new_pitch = pitch + np.clip(spread * rng.standard_normal(), -config.most_pitch, config.most_pitch)
-        rotations.append(matrix_from_angles(side * (least + step * (config.most_yaw - least)), new_pitch, 0.0))
+        rotations.append(
+            matrix_from_angles(side * (least + step * (config.most_yaw - least)), new_pitch, 0.0)
+        )
     return rotations
 
 
@@ -140,9 +146,7 @@ def photo_views(
     vertices = upright.image_from_model(model.vertices_model(identity, expression))
     surface = PhotoSurface(canvas, vertices, model.triangles, upright)
     edge = (config.canvas - config.size) // 2
-    straight = WeakPerspective(
-        upright.rotation, upright.scale, upright.translation - [edge, edge, 0.0]
-    )
+    straight = WeakPerspective(upright.rotation, upright.scale, upright.translation - [edge, edge, 0.0])
     views = [(canvas[edge : edge + config.size, edge : edge + config.size], straight)]
     for rotation in target_rotations(upright.rotation, config, rng):
         background = backgrounds[rng.integers(len(backgrounds))]
@@ -221,7 +225,11 @@ def write_shard(shared: Path, out: Path, name: str, first: int, config: ViewConf
 
 
 def _labels(
-    cameras: Sequence[WeakPerspective], photos: NDArray[np.integer], fits: Fits, collection: Collection, first: int
+    cameras: Sequence[WeakPerspective],
+    photos: NDArray[np.integer],
+    fits: Fits,
+    collection: Collection,
+    first: int,
 ) -> ViewLabels:
     return ViewLabels(
         rotation=np.float32([c.rotation for c in cameras]),
@@ -247,7 +255,9 @@ def _write(stem: Path, images: list[Image8], labels: ViewLabels) -> None:
     os.replace(temporary, table)
 
 
-def build_views(shared: Path, out: Path, *, names: Sequence[str] = COLLECTIONS, config: ViewConfig, workers: int) -> int:
+def build_views(
+    shared: Path, out: Path, *, names: Sequence[str] = COLLECTIONS, config: ViewConfig, workers: int
+) -> int:
     """Write the views of whole collections with several processes; the number of views written."""
     out.mkdir(parents=True, exist_ok=True)
     jobs = []
@@ -261,7 +271,7 @@ def build_views(shared: Path, out: Path, *, names: Sequence[str] = COLLECTIONS, 
         waiting = [(job, pool.submit(write_shard, shared, out, *job, config)) for job in jobs]
         for (name, first), future in waiting:
             written += future.result()
-            print(f"{name} {first:5d}: {written} views", flush=True)
+            log.info("%s %5d: %d views", name, first, written)
     return written
 
 
@@ -274,8 +284,15 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=ViewConfig().views)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     config = ViewConfig(views=given.views)
-    build_views(given.shared or shared_folder(), given.out, names=given.collections, config=config, workers=given.workers)
+    build_views(
+        given.shared or shared_folder(),
+        given.out,
+        names=given.collections,
+        config=config,
+        workers=given.workers,
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
+import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,8 @@ from lineament.image import read_image
 from lineament.result import MorphableResult
 
 Array = NDArray[Any]
+
+log = logging.getLogger(__name__)
 
 MATLAB_TO_IMAGE = -0.5
 """Matlab's pixel k has its centre at k; here it covers [k - 1, k) and has its centre at k - 0.5."""
@@ -139,13 +143,21 @@ def report(data: Aflw2000, found: Alignments, *, scheme: str) -> str:
     for name, truth in (("original", data.landmarks), ("re-annotated", data.reannotated)):
         error = 100 * normalised_mean_error(points, truth[kept])
         lines.append(f"| {name} | {_row(by_yaw(error, data.yaw_deg[kept]))} |")
-    angles = np.array([
-        np.degrees([face.pose.pitch, face.pose.yaw, face.pose.roll]) for face in found.faces if face is not None
-    ])
+    angles = np.array(
+        [
+            np.degrees([face.pose.pitch, face.pose.yaw, face.pose.roll])
+            for face in found.faces
+            if face is not None
+        ]
+    )
     error = pose_absolute_errors_deg(angles, data.angles_deg[kept])
     bias = np.median(angles - data.angles_deg[kept], axis=0)
-    lines.append("pose MAE pitch / yaw / roll: " + " / ".join(f"{e:.2f}" for e in error)
-                 + f", mean {error.mean():.2f}; median bias " + " / ".join(f"{b:.2f}" for b in bias))
+    lines.append(
+        "pose MAE pitch / yaw / roll: "
+        + " / ".join(f"{e:.2f}" for e in error)
+        + f", mean {error.mean():.2f}; median bias "
+        + " / ".join(f"{b:.2f}" for b in bias)
+    )
     return "\n".join(lines)
 
 
@@ -163,14 +175,20 @@ def main() -> None:
     parser.add_argument("--passes", type=int, nargs="+", default=[2])
     parser.add_argument("--schemes", nargs="+", default=["300w-lp", "lfm-68"])
     given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     data = read_aflw2000(given.data)
     for passes in given.passes:
         aligner = FaceAligner.from_pretrained(given.weights, passes=passes)
         for crops in given.crops:
             with_truth = crops == "truth"
-            found = align_with_true_crops(data, aligner, passes=passes) if with_truth else align_with_detector(data, aligner)
+            found = (
+                align_with_true_crops(data, aligner, passes=passes)
+                if with_truth
+                else align_with_detector(data, aligner)
+            )
             for scheme in given.schemes:
-                print(f"crops from {crops}, {passes} passes: {report(data, found, scheme=scheme)}", flush=True)
+                table = report(data, found, scheme=scheme)
+                log.info("crops from %s, %d passes: %s", crops, passes, table)
 
 
 if __name__ == "__main__":

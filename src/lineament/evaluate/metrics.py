@@ -58,7 +58,7 @@ def by_yaw(error: Array, yaw_deg: Array) -> BinnedError:
 
 
 def pose_absolute_errors_deg(angles_deg: Array, truth_deg: Array) -> Array:
-    """(3,) mean absolute error of pitch, yaw and roll, of faces whose true angles are all within +-99 degrees.
+    """(3,) mean absolute error of pitch, yaw and roll; faces beyond +-99 degrees in truth do not count.
 
     The rule of FSA-Net's list (Yang et al. 2019): a face is left out if any of its angles is beyond.
 

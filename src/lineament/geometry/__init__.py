@@ -1,1 +1,1 @@
-"""Pure numpy geometry: rotations, cameras, alignment, meshes, morphable models. Knows nothing of networks or photos."""
+"""Pure numpy geometry: rotations, cameras, meshes, face models. Knows nothing of networks or photos."""

@@ -17,8 +17,8 @@ class LandmarkScheme:
     """Where named landmarks lie on a face model.
 
     A landmark is a point of the mesh (three vertices and their weights) moved by an offset that may depend
-    linearly on the coefficients. Conventions of data sets differ by more than models do: the offsets carry the
-    points of our mesh to where another convention puts the same landmark.
+    linearly on the coefficients. Conventions of data sets differ by more than models do: the offsets carry
+    the points of our mesh to where another convention puts the same landmark.
 
     Attributes:
         name: such as "lfm-68" (the points as registered on the mesh) or "300w-lp".
@@ -43,7 +43,7 @@ class LandmarkScheme:
         return cls(
             name=name,
             vertex_index=np.repeat(np.asarray(vertices)[:, None], 3, axis=1),
-            weights=np.tile(np.float32([1, 0, 0]), (count, 1)),
+            weights=np.tile(np.array([1, 0, 0], np.float32), (count, 1)),
             offset_model=np.zeros((count, 3), np.float32),
             identity_offset=np.zeros((0, count, 3), np.float32),
             expression_offset=np.zeros((0, count, 3), np.float32),
@@ -141,7 +141,9 @@ class MorphableModel:
             ValueError: the model has no such scheme.
         """
         if scheme not in self.schemes:
-            raise ValueError(f"The face model {self.name!r} has landmark schemes {sorted(self.schemes)}, not {scheme!r}.")
+            raise ValueError(
+                f"The face model {self.name!r} has landmark schemes {sorted(self.schemes)}, not {scheme!r}."
+            )
         layout = self.schemes[scheme]
         return replace(
             self,
@@ -157,7 +159,7 @@ class MorphableModel:
         )
 
     def truncated(self, identity_count: int, expression_count: int | None = None) -> MorphableModel:
-        """The same model with only its leading identity (and expression) modes; named blendshapes all stay."""
+        """The same model with only its leading modes; blendshapes with a mirror map must all stay."""
         expression_count = len(self.expression_basis) if expression_count is None else expression_count
         mirror = self.mirror
         if mirror is not None:
@@ -179,7 +181,9 @@ class MorphableModel:
             ValueError: the model has no exact symmetry (such as Basel's).
         """
         if self.mirror is None:
-            raise ValueError(f"The face model {self.name!r} is not symmetric: its coefficients have no mirror.")
+            raise ValueError(
+                f"The face model {self.name!r} is not symmetric: its coefficients have no mirror."
+            )
         sign = self.mirror.identity_sign[: np.shape(identity)[-1]]
         return identity * sign, expression[..., self.mirror.expression]
 
@@ -190,7 +194,7 @@ def _at(vertices: Array, layout: LandmarkScheme) -> Array:
 
 
 def _moved_basis(basis: Array, layout: LandmarkScheme, offset: Array) -> Array:
-    """(C, P, 3) how landmarks follow coefficients: with the mesh, and by the scheme's own (C', P, 3) offsets."""
+    """(C, P, 3) how landmarks follow coefficients: with the mesh and by the scheme's (C', P, 3) offsets."""
     moved = _at(basis, layout)
     moved[: len(offset)] += offset[: len(moved)]
     return moved

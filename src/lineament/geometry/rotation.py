@@ -1,8 +1,8 @@
 """Rotations as matrices, as three angles and as six numbers.
 
-Every matrix here is a proper rotation of the `model` frame (x to the viewer's right, y up, z to the viewer) and
-is composed as ``Rx(pitch) @ Ry(yaw) @ Rz(roll)`` of ordinary right-handed elementary rotations. This is the
-composition of 300W-LP's ``Pose_Para`` with all three signs turned round (its elementary matrices are
+Every matrix here is a proper rotation of the `model` frame (x to the viewer's right, y up, z to the viewer)
+and is composed as ``Rx(pitch) @ Ry(yaw) @ Rz(roll)`` of ordinary right-handed elementary rotations. This is
+the composition of 300W-LP's ``Pose_Para`` with all three signs turned round (its elementary matrices are
 transposed).
 """
 

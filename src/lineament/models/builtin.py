@@ -14,11 +14,11 @@ from lineament.geometry.morphable import LandmarkScheme, Mirror, MorphableModel
 Array = NDArray[np.floating]
 
 BUILTIN_PATH = Path(__file__).parent.parent / "assets" / "lfm.npz"
-FLIP_X = np.float32([-1, 1, 1])
+FLIP_X = np.array([-1, 1, 1], np.float32)
 
 
 def load_builtin(path: Path = BUILTIN_PATH) -> MorphableModel:
-    """LFM with 100 identity modes and 53 blendshapes under ARKit's names (two of ARKit's are split by side)."""
+    """LFM with 100 identity modes and 53 blendshapes under ARKit's names (two of them split by side)."""
     with np.load(path) as data:
         mirror = Mirror(
             vertex=data["mirror_vertex"].astype(np.int32),

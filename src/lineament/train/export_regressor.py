@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import os
+import sys
 import warnings
 from pathlib import Path
 
@@ -24,16 +26,25 @@ from lineament.network import OnnxNetwork
 from lineament.train.detector_export import halve_weights
 from lineament.train.networks.regressor import Regressor, RegressorConfig
 
+log = logging.getLogger(__name__)
+
 OUTPUTS = ("rotation", "scale", "translation", "identity", "expression")
-LARGEST_DIFFERENCE = {"rotation": 0.01, "scale": 0.005, "translation": 0.3, "identity": 0.05, "expression": 0.03}
+LARGEST_DIFFERENCE = {
+    "rotation": 0.01,
+    "scale": 0.005,
+    "translation": 0.3,
+    "identity": 0.05,
+    "expression": 0.03,
+}
 """Half-precision weights move the outputs by a fraction of these; a wrong graph by far more."""
 METADATA = {
     "method": "morphable-regressor",
     "crop_margin": str(MARGIN),
     "face_model": "lfm",
     "licence": "Apache-2.0 (the weights were trained on photographs for research use, see trained_on)",
-    "trained_on": "frames of YouTube Faces, LFW and web expressions, portraits of the US Congress (public domain), "
-    "labelled by fits of LFM to MediaPipe's 478-point mesh, and views of the same turned by synthesis; "
+    "trained_on": "frames of YouTube Faces, LFW and web expressions, portraits of the US Congress "
+    "(public domain), labelled by fits of LFM to MediaPipe's 478-point mesh, and views of the same turned by "
+    "synthesis; "
     "backgrounds of BSDS500",
 }
 
@@ -56,7 +67,7 @@ def export_regressor(network: Regressor, path: Path) -> Path:
     Raises:
         ExportError: ONNX Runtime and torch differ by more than half precision explains; nothing is written.
     """
-    module = _FromBytes(network.eval().float().to(memory_format=torch.contiguous_format))
+    module = _FromBytes(network.float().to(memory_format=torch.contiguous_format)).eval()
     file = io.BytesIO()
     example = torch.zeros(2, network.config.crop_size, network.config.crop_size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
@@ -82,7 +93,9 @@ def export_regressor(network: Regressor, path: Path) -> Path:
 
 
 def _check_against_torch(module: _FromBytes, path: Path) -> None:
-    crops = np.random.default_rng(0).integers(0, 256, (3, *[module.network.config.crop_size] * 2, 3), np.uint8)
+    crops = np.random.default_rng(0).integers(
+        0, 256, (3, *[module.network.config.crop_size] * 2, 3), np.uint8
+    )
     with torch.inference_mode():
         expected = dict(zip(OUTPUTS, module(torch.from_numpy(crops)), strict=True))
     found = OnnxNetwork(path, threads=1)(crop=crops)
@@ -90,7 +103,9 @@ def _check_against_torch(module: _FromBytes, path: Path) -> None:
         difference = float(np.abs(found[name] - expected[name].numpy()).max())
         if not difference <= most:
             path.unlink()
-            raise ExportError(f"{name} of the exported graph differs from torch by {difference:.4f} (at most {most}).")
+            raise ExportError(
+                f"{name} of the exported graph differs from torch by {difference:.4f} (at most {most})."
+            )
 
 
 def load_averaged(run: Path) -> Regressor:
@@ -107,7 +122,8 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    print(export_regressor(load_averaged(given.run), given.out))
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    log.info("%s", export_regressor(load_averaged(given.run), given.out))
 
 
 if __name__ == "__main__":

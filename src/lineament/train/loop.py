@@ -1,9 +1,10 @@
-"""One training run: steps that are functions of their number, checkpoints, an average of the weights, a log."""
+"""One training run: steps that are functions of their number, checkpoints, averaged weights, a log."""
 
 from __future__ import annotations
 
 import copy
 import json
+import logging
 import math
 import os
 import time
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,10 @@ class Run:
         matrices = [p for p in network.parameters() if p.ndim > 1]
         vectors = [p for p in network.parameters() if p.ndim <= 1]
         self.optimiser = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+            [
+                {"params": matrices, "weight_decay": config.weight_decay},
+                {"params": vectors, "weight_decay": 0.0},
+            ],
             lr=config.learning_rate,
         )
         self.step = 0
@@ -101,11 +107,11 @@ class Run:
         self.step, self.skipped = state["step"], state["skipped"]
 
     def log(self, record: dict[str, float]) -> None:
-        """Append a line to ``log.jsonl`` and print it."""
+        """Append a line to ``log.jsonl`` and tell it to whoever listens to the logger."""
         line = json.dumps({name: round(value, 5) for name, value in record.items()})
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(line + "\n")
-        print(line, flush=True)
+        log.info("%s", line)
 
     def train(
         self,
@@ -122,21 +128,23 @@ class Run:
         """
         started, first = time.monotonic(), self.step
         for batch in batches:
-            terms = self._take_step(lambda: terms_of(batch))
+            terms = self._take_step(terms_of, batch)
             if self.step % self.config.log_every == 0:
                 pace = (self.step - first) * self.config.batch / (time.monotonic() - started)
-                self.log({"step": self.step, "samples_a_second": pace, "skipped": self.skipped}
-                         | {name: float(term) for name, term in terms.items()})
+                self.log(
+                    {"step": self.step, "samples_a_second": pace, "skipped": self.skipped}
+                    | {name: float(term) for name, term in terms.items()}
+                )
             if self.step % self.config.save_every == 0 or self.step == self.config.steps:
                 self.save()
                 if validate is not None:
                     self.log({"step": self.step} | validate(self.average))
 
-    def _take_step(self, losses: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    def _take_step(self, terms_of: Callable[[object], dict[str, Tensor]], batch: object) -> dict[str, Tensor]:
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.rate_at(self.step)
         self.network.train()
-        terms = losses()
+        terms = terms_of(batch)
         self.optimiser.zero_grad(set_to_none=True)
         terms["loss"].backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
@@ -152,7 +160,9 @@ class Run:
     def _update_average(self) -> None:
         # Early on the average follows quickly, or it would remember the first random weights for long.
         decay = min(self.config.average, (1 + self.step) / (10 + self.step))
-        for kept, new in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+        for kept, new in zip(
+            self.average.state_dict().values(), self.network.state_dict().values(), strict=True
+        ):
             if kept.dtype.is_floating_point:
                 kept.lerp_(new, 1 - decay)
             else:

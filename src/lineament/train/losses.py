@@ -67,8 +67,14 @@ class FaceLoss(nn.Module):
         upper, lower = np.array(GAP_PAIRS_68).T
         groups = [
             (labelled.neutral_model, labelled.identity_basis, labelled.expression_basis),
-            tuple(registered_part[..., [*upper, *lower], :] for registered_part in (
-                registered.neutral_model, registered.identity_basis, registered.expression_basis)),
+            tuple(
+                registered_part[..., [*upper, *lower], :]
+                for registered_part in (
+                    registered.neutral_model,
+                    registered.identity_basis,
+                    registered.expression_basis,
+                )
+            ),
             (model.neutral_model[spread], model.identity_basis[:, spread], model.expression_basis[:, spread]),
         ]
         rest, identity, expression = (np.concatenate(parts, axis=-2) for parts in zip(*groups, strict=True))
@@ -97,15 +103,19 @@ class FaceLoss(nn.Module):
         distance = torch.sqrt(((difference * weigh) ** 2).sum(-1) + 1e-6)
         upper, lower = difference[:, pairs, :2].chunk(2, dim=1)
         gap = torch.sqrt(((upper - lower) ** 2).sum(-1) + 1e-6)
-        coefficients = torch.cat([
-            (predicted.identity - truth.identity) / self.identity_spread,
-            (predicted.expression - truth.expression) / self.expression_spread,
-        ], dim=1)
+        coefficients = torch.cat(
+            [
+                (predicted.identity - truth.identity) / self.identity_spread,
+                (predicted.expression - truth.expression) / self.expression_spread,
+            ],
+            dim=1,
+        )
         terms = {
             "landmarks": self.config.landmarks * distance[:, :marks].mean(),
             "vertices": self.config.vertices * distance[:, pairs.stop :].mean(),
             "gaps": self.config.gaps * gap.mean(),
             "coefficients": self.config.coefficients * (coefficients**2).mean(),
-            "rotation": self.config.rotation * ((predicted.rotation - truth.rotation) ** 2).sum((1, 2)).mean(),
+            "rotation": self.config.rotation
+            * ((predicted.rotation - truth.rotation) ** 2).sum((1, 2)).mean(),
         }
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
+import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -76,7 +78,7 @@ def truth_of(batch: dict[str, Tensor], device: torch.device) -> RegressorOutput:
 def validation_figures(
     network: nn.Module, sampler: CropSampler, loss: FaceLoss, device: torch.device, count: int = 512
 ) -> dict[str, float]:
-    """NME of the 68 landmarks, percent of the root of their box's area, on undisturbed views of unseen people."""
+    """NME of the 68 landmarks, percent of the root of their box's area, on plain views of unseen people."""
     numbers = np.linspace(0, len(sampler.store) - 1, count).astype(int)
     errors = []
     for part in np.array_split(numbers, max(count // 128, 1)):
@@ -140,6 +142,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0)
     given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     if given.threads:
         torch.set_num_threads(given.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -84,17 +84,25 @@ class Regressor(nn.Module):
         super().__init__()
         self.config = config
         layers: list[nn.Module] = [
-            nn.Conv2d(3, config.stem, 3, 2, 1, bias=False), nn.BatchNorm2d(config.stem), nn.ReLU()
+            nn.Conv2d(3, config.stem, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(config.stem),
+            nn.ReLU(),
         ]
         channels = config.stem
         for width, count in zip(config.stages, config.blocks, strict=True):
             for number in range(count):
                 layers.append(ResidualBlock(channels, width, 2 if number == 0 else 1))
                 channels = width
-        layers += [nn.Conv2d(channels, config.squeeze, 1, bias=False), nn.BatchNorm2d(config.squeeze), nn.ReLU()]
+        layers += [
+            nn.Conv2d(channels, config.squeeze, 1, bias=False),
+            nn.BatchNorm2d(config.squeeze),
+            nn.ReLU(),
+        ]
         self.features = nn.Sequential(*layers)
         side = -(-config.crop_size // 32)
-        self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(config.squeeze * side * side, config.hidden), nn.ReLU())
+        self.hidden = nn.Sequential(
+            nn.Flatten(), nn.Linear(config.squeeze * side * side, config.hidden), nn.ReLU()
+        )
         self.heads = nn.Linear(config.hidden, 9 + config.identity + config.expression)
         for name, size in (("identity", config.identity), ("expression", config.expression)):
             self.register_buffer(f"{name}_mean", torch.zeros(size))
@@ -103,7 +111,9 @@ class Regressor(nn.Module):
         self.register_buffer("translation_mean", torch.full((2,), config.crop_size / 2))
         nn.init.normal_(self.heads.weight, std=0.01)
         with torch.no_grad():
-            self.heads.bias.copy_(torch.tensor([1.0, 0, 0, 0, 1.0, 0] + [0.0] * (self.heads.out_features - 6)))
+            self.heads.bias.copy_(
+                torch.tensor([1.0, 0, 0, 0, 1.0, 0] + [0.0] * (self.heads.out_features - 6))
+            )
 
     def forward(self, crop: Tensor) -> RegressorOutput:
         """(B, 3, S, S) float crops with values in 0..255, RGB."""
