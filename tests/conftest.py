@@ -1,4 +1,4 @@
-"""What tests share: a face model of 81 vertices, a small network that sees discs, and photos of discs.
+"""What tests share: the built-in face model, one of 81 vertices, a network that sees discs, photos of discs.
 
 The disc network is a real ONNX graph: a bright disc of radius R px at (x, y) of the crop is reported as a
 frontal face of scale R / 100 mm whose origin lies at (x, y). So a photo with discs has faces at known places,
@@ -16,6 +16,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from lineament.geometry.morphable import LandmarkScheme, Mirror, MorphableModel
+from lineament.models.builtin import load_builtin
 from lineament.network import OnnxNetwork
 
 IDENTITY_COUNT, EXPRESSION_COUNT, GRID = 4, 3, 9
@@ -54,6 +55,12 @@ def tiny_model() -> MorphableModel:
         schemes=schemes,
         parts={"face": (0, len(triangles))},
     )
+
+
+@pytest.fixture(scope="session")
+def lfm() -> MorphableModel:
+    """The built-in face model."""
+    return load_builtin()
 
 
 def _grid_triangles() -> np.ndarray:
