@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from lineament.data.backgrounds import is_held_out, read_backgrounds, training_backgrounds
-from lineament.data.composites import LABEL_COLUMNS, MAX_FACES, Composer
+from lineament.data.composites import LABEL_COLUMNS, MAX_FACES, Composer, CompositeConfig
 from lineament.data.face_sets import FaceSet, read_photo_sets
 from lineament.data.turned_views import read_turned_views
 
@@ -24,14 +25,14 @@ def main() -> None:
     """Write the shards asked for."""
     options = _parse()
     shared = Path(os.environ.get("LINEAMENT_SHARED", Path(__file__).parents[2] / "shared"))
-    composer = _composer(shared, options.views, options.view_share, options.held_out)
+    composer = _composer(shared, options.views, options.view_share, options.held_out, options.empty)
     options.out.mkdir(parents=True, exist_ok=True)
     for number in range(options.first, options.first + options.shards):
         rng = np.random.default_rng([options.seed, number])
         _write_shard(composer, rng, options.out / f"shard_{options.seed}_{number:03d}", options.canvases)
 
 
-def _composer(shared: Path, views: Path | None, view_share: float, held_out: bool) -> Composer:
+def _composer(shared: Path, views: Path | None, view_share: float, held_out: bool, empty: float) -> Composer:
     archive = shared / "backgrounds" / "bsds500_no_faces.zip"
     if held_out:
         backgrounds = [picture for stem, picture in read_backgrounds(archive).items() if is_held_out(stem)]
@@ -41,7 +42,10 @@ def _composer(shared: Path, views: Path | None, view_share: float, held_out: boo
     if views is not None:
         turned = read_turned_views(views, shared / "photos").part(held_out=held_out)
         face_sets = [(face_sets[0][0], 1 - view_share), (turned, view_share)]
-    return Composer(face_sets, backgrounds)
+    usual = CompositeConfig()
+    rest = (1 - empty) / (usual.single + usual.mosaic + usual.crowd)
+    config = replace(usual, single=rest * usual.single, mosaic=rest * usual.mosaic, crowd=rest * usual.crowd)
+    return Composer(face_sets, backgrounds, config)
 
 
 def _write_shard(composer: Composer, rng: np.random.Generator, path: Path, count: int) -> None:
@@ -71,6 +75,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--view-share", type=float, default=0.45, help="share of the faces taken from the views"
     )
+    parser.add_argument("--empty", type=float, default=0.1, help="share of canvases without a face")
     parser.add_argument("--held-out", action="store_true", help="validation canvases")
     return parser.parse_args()
 

@@ -12,7 +12,8 @@ from lineament.data.paste import Mask, Owner, Picture, affine, paste
 
 Array = NDArray[np.floating]
 
-EYES, MOUTH, BROWS, JAW = slice(36, 48), slice(48, 68), slice(17, 27), slice(4, 13)
+LEFT_EYE, RIGHT_EYE, MOUTH = slice(36, 42), slice(42, 48), slice(48, 68)
+LEFT_EAR, RIGHT_EAR, JAW, BROWS = slice(0, 2), slice(15, 17), slice(4, 13), slice(17, 27)
 OCCLUDER = -2  # in an owner map: something in front that is no face
 
 
@@ -28,32 +29,43 @@ class Cutting:
 def fill_background(
     rng: np.random.Generator, canvas: Picture, owner: Owner, backgrounds: list[Picture]
 ) -> None:
-    """Cover the whole canvas with a piece of a background, a plain colour or coarse noise; in place."""
+    """Cover the whole canvas with a plain colour, coarse noise, or a background or two in any colours."""
     kind = rng.random()
     if kind < 0.08:
         canvas[:] = random_color(rng)
     elif kind < 0.16:
         canvas[:] = _coarse_noise(rng, canvas.shape[0], canvas.shape[1])
     else:
-        picture = backgrounds[rng.integers(len(backgrounds))]
-        size = max(canvas.shape[:2])
-        scale = size / min(picture.shape[:2]) * np.exp(rng.uniform(np.log(0.7), np.log(3.0)))
-        placing = affine(
-            scale=scale,
-            angle=rng.normal(0, 0.15) + rng.choice([0, 0, 0, np.pi / 2, np.pi]),
-            mirrored=rng.random() < 0.5,
-            source_xy=rng.uniform(0.1, 0.9, 2) * picture.shape[1::-1],
-            target_xy=np.array(canvas.shape[1::-1]) / 2,
-        )
-        middle = (picture.shape[1] / 2, picture.shape[0] / 2)
-        everything = Mask(middle, (1e5, 1e5), power=20.0, feather=1e-3)
-        paste(canvas, owner, picture, placing, everything, label=0, reflect=True)
+        _fill_scene(rng, canvas, owner, backgrounds)
+        if rng.random() < 0.2:  # a double exposure: textures that no single picture has
+            second = np.zeros_like(canvas)
+            _fill_scene(rng, second, owner, backgrounds)
+            weight = rng.uniform(0.3, 0.7)
+            canvas[:] = (weight * canvas + (1 - weight) * second).astype(np.uint8)
+        if rng.random() < 0.15:
+            canvas[:] = canvas[..., rng.permutation(3)]
+
+
+def _fill_scene(rng: np.random.Generator, canvas: Picture, owner: Owner, backgrounds: list[Picture]) -> None:
+    picture = backgrounds[rng.integers(len(backgrounds))]
+    size = max(canvas.shape[:2])
+    scale = size / min(picture.shape[:2]) * np.exp(rng.uniform(np.log(0.7), np.log(3.0)))
+    placing = affine(
+        scale=scale,
+        angle=rng.normal(0, 0.15) + rng.choice([0, 0, 0, np.pi / 2, np.pi]),
+        mirrored=rng.random() < 0.5,
+        source_xy=rng.uniform(0.1, 0.9, 2) * picture.shape[1::-1],
+        target_xy=np.array(canvas.shape[1::-1]) / 2,
+    )
+    middle = (picture.shape[1] / 2, picture.shape[0] / 2)
+    everything = Mask(middle, (1e5, 1e5), power=20.0, feather=1e-3)
+    paste(canvas, owner, picture, placing, everything, label=0, reflect=True)
 
 
 def cut_nothing(
     rng: np.random.Generator, faces: FaceSet, backgrounds: list[Picture], *, size: float
 ) -> Cutting:
-    """A piece in which no face is: of a background, of clothes and walls beside a face, or one eye or mouth.
+    """A piece in which no face is: of a background, of what is beside a face, or an eye, ear or mouth.
 
     Args:
         rng: where chance comes from.
@@ -71,7 +83,7 @@ def cut_nothing(
     face_size = float(np.max(np.ptp(landmarks, axis=0)))
     picture, factor = faces.picture(index, scale=1.5 * size / face_size)
     if kind < 0.60:
-        part = (slice(36, 42), slice(42, 48), MOUTH)[rng.integers(3)]
+        part = (LEFT_EYE, RIGHT_EYE, MOUTH, LEFT_EAR, RIGHT_EAR)[rng.integers(5)]
         center = landmarks[part].mean(axis=0)
         half = np.full(2, face_size * rng.uniform(0.10, 0.17)) * rng.uniform(0.8, 1.2, 2)
     else:
@@ -120,7 +132,7 @@ def occlude(
     up = up / (np.linalg.norm(up) + 1e-6)
     if kind == "glasses":
         color = random_color(rng, high=70)
-        for eye in (slice(36, 42), slice(42, 48)):
+        for eye in (LEFT_EYE, RIGHT_EYE):
             half = size * np.array([rng.uniform(0.13, 0.2), rng.uniform(0.09, 0.15)])
             _blob(canvas, owner, color, landmarks[eye].mean(axis=0), half, up, power=3.0, feather=0.1)
     elif kind == "hat":

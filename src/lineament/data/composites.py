@@ -111,11 +111,11 @@ class Composer:
             self._mosaic(rng, canvas, owner, faces)
         else:
             fill_background(rng, canvas, owner, self._backgrounds)
-            self._distract(rng, canvas, owner, int(rng.integers(0, 7)))
+            self._distract(rng, canvas, owner, int(rng.choice([0, 0, 1, 2, 4, 6])))
             if kind < config.single + config.mosaic + config.crowd:
                 self._crowd(rng, canvas, owner, faces)
             else:
-                self._distract(rng, canvas, owner, int(rng.integers(1, 8)))
+                self._distract(rng, canvas, owner, int(rng.choice([0, 0, 2, 5])))
         for face in faces:
             if rng.random() < config.occluded:
                 occlude(rng, canvas, owner, face.landmarks, self._backgrounds)
