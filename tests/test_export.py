@@ -111,6 +111,7 @@ def test_json_says_of_a_face_what_the_result_does(tmp_path):
     assert values["face_model"] == "egg"
     assert values["blendshapes"] == {"jawOpen": 0.25}
     assert values["expression"] == [0.25]
+    assert values["expression_names"] == ["jawOpen"]
     assert values["mesh"] == "egg_face0.obj"
 
 

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from faces import egg_face
 from lineament.crop import CropBox
 from lineament.errors import ConfigError
 from lineament.geometry.camera import WeakPerspective
@@ -64,6 +65,37 @@ def test_blendshapes_are_clipped_and_expression_is_not(tiny_model):
     face = face_of(tiny_model)
     assert face.blendshapes == {"eyeBlinkLeft": 0.5, "eyeBlinkRight": 0.0, "jawOpen": 1.0}
     np.testing.assert_array_equal(face.expression, EXPRESSION)
+
+
+ON_BOTH_SIDES = (
+    *("browDown", "browOuterUp", "cheekSquint", "eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut"),
+    *("eyeLookUp", "eyeSquint", "eyeWide", "jaw", "mouth", "mouthDimple", "mouthFrown", "mouthLowerDown"),
+    *("mouthPress", "mouthSmile", "mouthStretch", "mouthUpperUp", "noseSneer"),
+)
+IN_THE_MIDDLE = (
+    *("browInnerUp", "cheekPuff", "jawForward", "jawOpen", "mouthClose", "mouthFunnel", "mouthPucker"),
+    *("mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper"),
+)
+ARKIT_BUT_TONGUE = {name + side for name in ON_BOTH_SIDES for side in ("Left", "Right")} | {*IN_THE_MIDDLE}
+
+
+def test_the_built_in_model_gives_arkits_own_names_all_but_the_tongue(lfm):
+    face = with_expression(lfm, {"jawOpen": 0.5})
+    assert set(face.blendshapes) == ARKIT_BUT_TONGUE
+    assert len(face.blendshapes) == 51
+    assert face.blendshapes["jawOpen"] == 0.5
+    assert len(face.expression) == 53
+
+
+def test_blendshapes_split_by_side_are_merged_into_their_mean_after_clipping(lfm):
+    face = with_expression(lfm, {"cheekPuffLeft": 2.0, "cheekPuffRight": 0.5, "browInnerUpRight": 0.5})
+    assert face.blendshapes["cheekPuff"] == 0.75
+    assert face.blendshapes["browInnerUp"] == 0.25
+
+
+def with_expression(model, weights):
+    expression = np.float32([weights.get(name, 0) for name in model.expression_names])
+    return dataclasses.replace(egg_face(), model=model, expression=expression)
 
 
 def test_visibility_is_found_once_and_only_when_asked_for(tiny_model):

@@ -149,6 +149,7 @@ def _face_values(face: FaceResult) -> dict[str, Any]:
             "face_model": face.model.name,
             "identity": _numbers(face.identity, 4),
             "expression": _numbers(face.expression, 4),
+            "expression_names": list(face.model.expression_names[: len(face.expression)]),
             "blendshapes": {name: _numbers(weight, 4) for name, weight in face.blendshapes.items()},
         }
     return values

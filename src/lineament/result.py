@@ -21,6 +21,15 @@ DEFAULT_SCHEME = "300w-lp"
 """The landmarks of `landmarks_image`: 68 points with the hidden side of the jaw, as 300W-LP labels them."""
 
 
+ARKIT_NAME_OF_SIDE = {
+    "browInnerUpLeft": "browInnerUp",
+    "browInnerUpRight": "browInnerUp",
+    "cheekPuffLeft": "cheekPuff",
+    "cheekPuffRight": "cheekPuff",
+}
+"""Blendshapes that face models split by side and ARKit does not; ARKit's weight is the mean of both sides."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Detection:
     """A face found in the photo.
@@ -170,11 +179,19 @@ class MorphableResult(FaceResult):
 
     @property
     def blendshapes(self) -> dict[str, float]:
-        """Weight of each expression by name, clipped to the model's bounds (0..1 for named blendshapes)."""
+        """Weight of each expression by ARKit's name, clipped to the model's bounds (0..1 for blendshapes).
+
+        The built-in model gives ARKit's 52 names without `tongueOut`, which is not measured. Weights of both
+        sides of `browInnerUp` and `cheekPuff` are merged (:data:`ARKIT_NAME_OF_SIDE`); `expression` has them
+        one by one. Statistical modes keep the model's own names and are not clipped.
+        """
         weights = self.expression
         if self.model.expression_bounds is not None:
             weights = np.clip(weights, *self.model.expression_bounds)
-        return dict(zip(self.model.expression_names, weights.tolist(), strict=False))
+        sides: dict[str, list[float]] = {}
+        for name, weight in zip(self.model.expression_names, weights.tolist(), strict=False):
+            sides.setdefault(ARKIT_NAME_OF_SIDE.get(name, name), []).append(weight)
+        return {name: sum(both) / len(both) for name, both in sides.items()}
 
     def landmarks(self, scheme: str = DEFAULT_SCHEME) -> Array:
         """(P, 3) float32 px of the photo: the landmarks of one of ``model.schemes``.
