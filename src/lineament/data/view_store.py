@@ -87,7 +87,6 @@ class ViewStore:
         """Mean and standard deviation of identity (K,), then of expression (E,), over the views."""
         labels = self._place[:, 2]
         identity, expression = self._labels["identity"][labels], self._labels["expression"][labels]
-        # A symmetric population: what is measured for one side holds for the other.
         return identity.mean(0), identity.std(0), expression.mean(0), expression.std(0)
 
 

@@ -1,0 +1,126 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lineament.crop import CropBox, crop_around_points
+from lineament.data.augment import AugmentConfig, View, crop_view, disturb, mirrored_view, random_crop_box
+from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.rotation import matrix_from_angles
+
+CAMERA = WeakPerspective(matrix_from_angles(0.4, -0.2, 0.1), 0.5, np.array([70.0, 85.0, 0.0]))
+STILL = AugmentConfig(tight_share=1.0, tight_shift=0.0, tight_scale=0.0, tight_roll=0.0)
+NOTHING = AugmentConfig(
+    occluder_share=0, grey_share=0, blur_share=0, noise_share=0, jpeg_share=0, border_share=0
+)
+
+
+@pytest.fixture
+def view():
+    """A picture of noise with the tiny model's face in it."""
+    image = np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8)
+    return View(image, CAMERA, np.float32([1, -1, 0.5, 0.25]), np.float32([0.5, 0, 1]))
+
+
+def vertices_image(model, view):
+    return view.camera.image_from_model(model.vertices_model(view.identity, view.expression))
+
+
+def test_a_view_mirrored_twice_is_the_view(tiny_model, view):
+    again = mirrored_view(mirrored_view(view, tiny_model), tiny_model)
+    np.testing.assert_array_equal(again.image, view.image)
+    np.testing.assert_allclose(again.camera.rotation, view.camera.rotation)
+    np.testing.assert_allclose(again.camera.translation, view.camera.translation)
+    np.testing.assert_array_equal(again.identity, view.identity)
+    np.testing.assert_array_equal(again.expression, view.expression)
+
+
+def test_in_a_mirrored_view_every_vertex_is_where_its_partner_was_mirrored_to(tiny_model, view):
+    before, after = (
+        vertices_image(tiny_model, view),
+        vertices_image(tiny_model, mirrored_view(view, tiny_model)),
+    )
+    expected = before[tiny_model.mirror.vertex] * [-1, 1, 1] + [160, 0, 0]
+    np.testing.assert_allclose(after, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.5, -1.2])
+def test_labels_follow_the_crop(tiny_model, view, roll):
+    box = CropBox((80.0, 75.0), 90.0, 112, roll)
+    cropped = crop_view(view, box)
+    expected = box.crop_from_image(vertices_image(tiny_model, view))
+    np.testing.assert_allclose(vertices_image(tiny_model, cropped), expected, atol=1e-3)
+    assert cropped.image.shape == (112, 112, 3)
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.5, -1.2])
+def test_the_picture_follows_the_crop_like_its_labels(tiny_model, view, roll):
+    point = vertices_image(tiny_model, view)[20]
+    x, y = np.meshgrid(np.arange(160) + 0.5, np.arange(160) + 0.5)
+    dot = np.hypot(x - point[0], y - point[1]) < 3
+    dotted = replace(view, image=np.where(dot[..., None], 255, 0).astype(np.uint8).repeat(3, axis=2))
+    cropped = crop_view(dotted, CropBox((80.0, 75.0), 110.0, 112, roll))
+    rows, columns = np.nonzero(cropped.image[..., 0] > 127)
+    found = [columns.mean() + 0.5, rows.mean() + 0.5]
+    np.testing.assert_allclose(found, vertices_image(tiny_model, cropped)[20, :2], atol=0.5)
+
+
+def test_an_undisturbed_crop_is_the_square_around_the_landmarks(tiny_model, view):
+    points = vertices_image(tiny_model, view)[:68]
+    box = random_crop_box(points, STILL, np.random.default_rng(0))
+    expected = crop_around_points(points, size=112, margin=STILL.crop_margin)
+    np.testing.assert_allclose(box.center_xy, expected.center_xy)
+    np.testing.assert_allclose([box.side, box.size, box.roll], [expected.side, 112, 0])
+
+
+def test_loose_crops_stray_no_further_than_their_limits(tiny_model, view):
+    points = vertices_image(tiny_model, view)[:68]
+    config = AugmentConfig(tight_share=0.0, loose_roll=0.0, most_roll=0.0)
+    rng = np.random.default_rng(0)
+    plain = random_crop_box(points, STILL, rng)
+    boxes = [random_crop_box(points, config, rng) for _ in range(200)]
+    shift = np.abs([np.subtract(box.center_xy, plain.center_xy) for box in boxes]) / plain.side
+    scale = np.abs([np.log(box.side / plain.side) for box in boxes])
+    assert 0.8 * config.loose_shift < shift.max() <= config.loose_shift + 1e-9
+    assert 0.8 * config.loose_scale < scale.max() <= config.loose_scale + 1e-9
+
+
+def test_disturbances_are_a_function_of_the_seed_and_leave_the_crop_itself_alone(view):
+    crop, other = view.image[:112, :112], view.image[::-1]
+    before = crop.copy()
+    seen = set()
+    for seed in range(20):
+        one, two = (disturb(crop, other, AugmentConfig(), np.random.default_rng(seed)) for _ in range(2))
+        np.testing.assert_array_equal(one, two)
+        assert one.shape == crop.shape
+        assert one.dtype == np.uint8
+        seen.add(one.tobytes())
+    assert len(seen) == 20
+    np.testing.assert_array_equal(crop, before)
+
+
+def test_without_disturbances_only_light_and_colour_change(view):
+    image = np.full((112, 112, 3), 120, np.uint8)
+    disturbed = disturb(image, view.image, NOTHING, np.random.default_rng(3)).astype(float)
+    # A gradient of light over a plain picture: no edges anywhere.
+    assert np.abs(np.diff(disturbed, axis=0)).max() < 4
+    assert np.abs(np.diff(disturbed, axis=1)).max() < 4
+
+
+@pytest.mark.parametrize(
+    "share", ["occluder_share", "grey_share", "blur_share", "noise_share", "jpeg_share", "border_share"]
+)
+def test_each_disturbance_can_be_made_certain(view, share):
+    crop = view.image[:112, :112]
+    certain = replace(NOTHING, **{share: 1.0})
+    for seed in range(4):
+        disturbed = disturb(crop, view.image, certain, np.random.default_rng(seed))
+        assert disturbed.shape == crop.shape
+        if share == "grey_share":
+            np.testing.assert_array_equal(disturbed[..., 0], disturbed[..., 1])
+        if share == "border_share":
+            edges = disturbed[0], disturbed[-1], disturbed[:, 0], disturbed[:, -1]
+            assert any((edge == 0).all() for edge in edges)
+        if share == "occluder_share":
+            plain = disturb(crop, view.image, NOTHING, np.random.default_rng(seed))
+            assert (disturbed != plain).any()
