@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from tools.face_model.source import EYE_MATERIALS, FaceSurface, Source, mirrored
+from tools.face_model.source import EYE_MATERIALS, FaceSurface, Source, boundary_loops, mirrored
 
 Array = NDArray[np.floating]
 IntArray = NDArray[np.integer]
@@ -94,10 +94,12 @@ def mouth_bag(surface: FaceSurface, neutral: Array) -> Part:
     numbers = np.arange(count * len(rings)).reshape(len(rings), count)
     following = np.roll(numbers, -1, axis=1)
     inward = [
-        np.concatenate([
-            np.stack([a, c, b], axis=-1),
-            np.stack([b, c, d], axis=-1),
-        ])
+        np.concatenate(
+            [
+                np.stack([a, c, b], axis=-1),
+                np.stack([b, c, d], axis=-1),
+            ]
+        )
         for a, b, c, d in zip(numbers[:-1], following[:-1], numbers[1:], following[1:], strict=True)
     ]
     back = numbers[-1]
@@ -121,22 +123,6 @@ def _lip_rim(surface: FaceSurface, neutral: Array) -> IntArray:
     mouth = np.array([0.0, -36.0, 95.0])
     inner = [loop for loop in loops if len(loop) > 20]
     return min(inner, key=lambda loop: float(np.linalg.norm(neutral[loop].mean(axis=0) - mouth)))
-
-
-def boundary_loops(triangles: IntArray) -> list[IntArray]:
-    """Closed chains of edges that belong to one triangle only, each in the triangles' direction."""
-    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    known = {(int(a), int(b)) for a, b in edges}
-    following = {a: b for a, b in known if (b, a) not in known}
-    loops = []
-    while following:
-        start, at = following.popitem()
-        chain = [start]
-        while at != start:
-            chain.append(at)
-            at = following.pop(at)
-        loops.append(np.array(chain))
-    return loops
 
 
 def differences(part: Part, source_differences: Array, surface_differences: Array) -> Array:

@@ -94,7 +94,8 @@ def cut_face(source: Source) -> FaceSurface:
     uv = np.zeros((len(order), 2), np.float32)
     corner = quads >= 0
     uv[quads[corner]] = source.uv[uv_quads[corner]]
-    return FaceSurface(order, mirror, half_count, midline_count, _symmetric_triangles(quads, mirror), uv)
+    triangles = _without_notches(_symmetric_triangles(quads, mirror), mirror, uv)
+    return FaceSurface(order, mirror, half_count, midline_count, triangles, uv)
 
 
 def _is_neck(neutral: Array) -> NDArray[np.bool_]:
@@ -131,6 +132,34 @@ def _symmetric_triangles(quads: IntArray, mirror: IntArray) -> IntArray:
     first, second = right[:, :3], right[whole][:, [0, 2, 3]]
     half = np.concatenate([first, second])
     return np.concatenate([half, mirror[half][:, ::-1]]).astype(np.int32)
+
+
+def _without_notches(triangles: IntArray, mirror: IntArray, uv: Array) -> IntArray:
+    """Fill the notches that cutting whole quads leaves at the border, so that it runs diagonally, not in stairs."""
+    loop = max(boundary_loops(triangles), key=len)
+    before, after = uv[np.roll(loop, 1)] - uv[loop], uv[np.roll(loop, -1)] - uv[loop]
+    # Walking with the face on the left, a notch is where the border turns right by about a right angle.
+    turn = after[:, 0] * before[:, 1] - after[:, 1] * before[:, 0]
+    sharp = turn / (np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)) < -0.6
+    notches = np.stack([np.roll(loop, 1), np.roll(loop, -1), loop], axis=1)[sharp]
+    right = notches[uv[notches].mean(axis=1)[:, 0] > uv[mirror][notches].mean(axis=1)[:, 0]]
+    return np.concatenate([triangles, right, mirror[right][:, ::-1]]).astype(np.int32)
+
+
+def boundary_loops(triangles: IntArray) -> list[IntArray]:
+    """Closed chains of edges that belong to one triangle only, each in the triangles' direction."""
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    known = {(int(a), int(b)) for a, b in edges}
+    following = {a: b for a, b in known if (b, a) not in known}
+    loops = []
+    while following:
+        start, at = following.popitem()
+        chain = [start]
+        while at != start:
+            chain.append(at)
+            at = following.pop(at)
+        loops.append(np.array(chain))
+    return loops
 
 
 def mirrored(points: Array, mirror: IntArray) -> Array:
