@@ -11,11 +11,24 @@ from pathlib import Path
 
 import numpy as np
 
-from lineament.models.builtin import BUILTIN_PATH
+from lineament.geometry.morphable import MorphableModel
+from lineament.models.builtin import BUILTIN_PATH, load_builtin
 from tools.face_model.assemble import assemble
 from tools.face_model.calibrate import fit_collections, label_scheme, tilted, tilted_fits, zero_pitch
 from tools.face_model.layout478 import layout478
 from tools.face_model.write import write_model
+
+
+def with_signs_of(model: MorphableModel, present: MorphableModel) -> MorphableModel:
+    """The model with its modes turned as in the present file: trained weights mean those modes.
+
+    A mode and its opposite describe the same faces, and which of them a machine's eigensolver finds is chance.
+    """
+    if model.identity_basis.shape != present.identity_basis.shape:
+        return model
+    agreement = np.einsum("cpi,cpi->c", model.identity_basis, present.identity_basis)
+    signs = np.where(agreement < 0, np.float32(-1), np.float32(1))
+    return replace(model, identity_basis=model.identity_basis * signs[:, None, None])
 
 
 def main() -> None:
@@ -25,6 +38,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=BUILTIN_PATH)
     arguments = parser.parse_args()
     assembled = assemble(arguments.shared)
+    if BUILTIN_PATH.exists():
+        assembled = replace(assembled, model=with_signs_of(assembled.model, load_builtin()))
     kept = assembled.identity
     print(
         f"identity: {len(kept.basis)} modes ({int(np.sum(kept.sign < 0))} antisymmetric) keep "
