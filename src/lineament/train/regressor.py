@@ -104,7 +104,8 @@ def train(config: TrainConfig, views: Path, out: Path, *, workers: int, device: 
     network.identity_spread.copy_(identity_spread.clamp(min=LEAST_SPREAD))
     network.expression_mean.copy_(expression_mean)
     network.expression_spread.copy_(expression_spread.clamp(min=LEAST_SPREAD))
-    network.log_scale_mean.copy_(torch.log(torch.as_tensor(held_out.plain_batch(np.arange(64)).scale)).mean())
+    some = held_out.plain_batch(np.arange(min(64, len(held_out.store))))
+    network.log_scale_mean.copy_(torch.log(torch.as_tensor(some.scale)).mean())
     network = network.to(device, memory_format=torch.channels_last)
     loss = FaceLoss(
         model,
