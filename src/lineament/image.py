@@ -30,6 +30,9 @@ PIXEL_LIMIT = 256_000_000  # larger than any camera's photo; 768 MB once decoded
 HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
+REDUCING_GAP = 1.1
+"""Whole pixels are averaged first, as many as leave this much to the slow filter (Pillow's term)."""
+TURN_FILTER = Image.Resampling.BILINEAR  # bicubic takes twice as long, and crops for training are made so too
 _DECODE_ERRORS = (  # what Pillow's readers raise on damaged files
     OSError,
     SyntaxError,
@@ -136,27 +139,22 @@ def _straight_square(image: Array, center_xy: Array, side: float, size: int) -> 
     span = int(np.ceil(side)) + 1 + 2 * reach
     window = Image.fromarray(_window(image, x, y, span))
     box = (left - x, top - y, left - x + side, top - y + side)
-    return window.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+    return window.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=REDUCING_GAP)
 
 
 def _turned_square(image: Array, center_xy: Array, side: float, size: int, roll: float) -> Image.Image:
-    """The square turned by `roll`: first the upright square around it at crop scale, then the turn."""
+    """The square turned by `roll`: whole pixels are averaged to about crop scale, then turned at once."""
     cos, sin = np.cos(roll), np.sin(roll)
-    wide = abs(cos) + abs(sin)
-    zoom = side / size  # image px per crop px
-    if zoom > 1:
-        around_size = int(np.ceil(size * wide)) + 4
-        around = _straight_square(image, center_xy, around_size * zoom, around_size)
-        center_x = center_y = around_size / 2
-        zoom = 1.0
-    else:
-        x, y = (int(v) for v in np.floor(center_xy - side * wide / 2) - 2)
-        around = Image.fromarray(_window(image, x, y, int(np.ceil(side * wide)) + 5))
-        center_x, center_y = center_xy[0] - x, center_xy[1] - y
-    a, b = zoom * cos, zoom * sin
+    factor = max(1, round(side / size))  # what is left to shrink, 1.5 at most, needs no filter of its own
+    half_xy = side * (abs(cos) + abs(sin)) / 2 + 2 * factor  # two more for the bilinear filter
+    x, y = (int(v) for v in np.floor(center_xy - half_xy))
+    window = Image.fromarray(_window(image, x, y, factor * (int(2 * half_xy / factor) + 2)))
+    around = window.reduce(factor) if factor > 1 else window
+    center_x, center_y = (center_xy - (x, y)) / factor
+    a, b = side / size / factor * cos, side / size / factor * sin
     half = size / 2
     inverse = (a, b, center_x - (a + b) * half, -b, a, center_y - (a - b) * half)
-    return around.transform((size, size), Image.Transform.AFFINE, inverse, resample=Image.Resampling.BICUBIC)
+    return around.transform((size, size), Image.Transform.AFFINE, inverse, resample=TURN_FILTER)
 
 
 def _window(image: Array, x: int, y: int, span: int) -> Array:

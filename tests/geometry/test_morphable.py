@@ -43,6 +43,13 @@ def test_a_stack_of_faces_is_made_as_each_by_itself(tiny_model):
         np.testing.assert_allclose(stack[number], alone, atol=1e-5)
 
 
+def test_stacks_of_any_depth_are_made_at_once(tiny_model):
+    deep = tiny_model.vertices_model(IDENTITY[:, None], EXPRESSION[None, :])
+    assert deep.shape == (2, 2, 81, 3)
+    alone = tiny_model.vertices_model(IDENTITY[1], EXPRESSION[0])
+    np.testing.assert_allclose(deep[1, 0], alone, atol=1e-5)
+
+
 def test_fewer_coefficients_leave_the_others_at_zero(tiny_model):
     short = tiny_model.vertices_model(IDENTITY[0, :2], EXPRESSION[0, :0])
     full = tiny_model.vertices_model(IDENTITY[0] * [1, 1, 0, 0], 0 * EXPRESSION[0])

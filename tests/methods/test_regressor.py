@@ -74,6 +74,19 @@ def test_refined_squares_are_cut_around_the_landmarks(method, disc_photo):
     assert (high - low).max() == pytest.approx(64 / 1.75, rel=0.03)
 
 
+def test_the_landmarks_of_the_face_model_are_gathered_once(disc_network, tiny_model, disc_photo, monkeypatch):
+    gathered = []
+    original = type(tiny_model).landmark_points
+    monkeypatch.setattr(
+        type(tiny_model), "landmark_points", lambda *given: gathered.append(given) or original(*given)
+    )
+    method = MorphableRegressor(disc_network, tiny_model, crop_size=64, crop_margin=1.75)
+    photo, squares = disc_photo((240, 320), [(150.0, 110.0, 40.0)]), [CropBox((150.0, 110.0), 150.0, 64)]
+    for _ in range(2):
+        squares = method.refine_crops(photo, squares)
+    assert gathered == [(tiny_model, "300w-lp")]
+
+
 def test_a_square_with_nothing_in_it_is_kept(method):
     square = CropBox(center_xy=(60.0, 50.0), side=80.0, size=64)
     assert method.refine_crops(np.zeros((100, 120, 3), np.uint8), [square]) == [square]

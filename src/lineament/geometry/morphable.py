@@ -204,5 +204,7 @@ def _blend(coefficients: Array, basis: Array) -> Array:
     """Sum of (C, P, 3) basis vectors weighted by the first C of (..., C') coefficients: (..., P, 3)."""
     count = min(np.shape(coefficients)[-1], len(basis))
     rows = basis[:count].reshape(count, basis.shape[1] * basis.shape[2])
-    flat = np.asarray(coefficients)[..., :count] @ rows
+    used = np.asarray(coefficients)[..., :count]
+    # A single face is too little work for the threads of a matrix library, which may take long to wake.
+    flat = np.einsum("c,cn->n", used, rows) if used.ndim == 1 else used @ rows
     return flat.reshape(*flat.shape[:-1], *basis.shape[1:])

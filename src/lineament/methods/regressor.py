@@ -61,6 +61,7 @@ class MorphableRegressor:
         self.model = model
         self.crop_size = crop_size
         self.crop_margin = crop_margin
+        self._landmark_points = model.landmark_points(DEFAULT_SCHEME)
 
     def __repr__(self) -> str:
         """Network, model, crop size."""
@@ -154,9 +155,7 @@ class MorphableRegressor:
             yield camera, identity[row], expression[row]
 
     def _landmarks_image(self, camera: WeakPerspective, identity: Array, expression: Array) -> Array:
-        return camera.image_from_model(
-            self.model.landmarks_model(identity, expression, scheme=DEFAULT_SCHEME)
-        )
+        return camera.image_from_model(self._landmark_points.vertices_model(identity, expression))
 
     def _refined(
         self, crop_box: CropBox, camera: WeakPerspective, identity: Array, expression: Array
