@@ -14,7 +14,14 @@ import numpy as np
 from lineament.geometry.morphable import MorphableModel
 from lineament.models.builtin import BUILTIN_PATH, load_builtin
 from tools.face_model.assemble import assemble
-from tools.face_model.calibrate import fit_collections, label_scheme, tilted, tilted_fits, zero_pitch
+from tools.face_model.calibrate import (
+    fit_collections,
+    label_scheme,
+    scheme_errors,
+    tilted,
+    tilted_fits,
+    zero_pitch,
+)
 from tools.face_model.layout478 import layout478
 from tools.face_model.write import write_model
 
@@ -22,7 +29,7 @@ from tools.face_model.write import write_model
 def with_signs_of(model: MorphableModel, present: MorphableModel) -> MorphableModel:
     """The model with its modes turned as in the present file: trained weights mean those modes.
 
-    A mode and its opposite describe the same faces, and which of them a machine's eigensolver finds is chance.
+    A mode and its opposite describe the same faces; which of them a machine's eigensolver finds is chance.
     """
     if model.identity_basis.shape != present.identity_basis.shape:
         return model
@@ -61,6 +68,11 @@ def main() -> None:
     print(f"zero of head pose: {np.degrees(pitch):.2f} degrees of pitch in ICT's frame")
     model = tilted(assembled.model, pitch)
     labelled = replace(labelled, fits=tilted_fits(labelled.fits, pitch))
+    raw, constant, regressed = scheme_errors(labelled, model)
+    print(
+        f"distance of the labels from the landmarks, of their box's size: registered {raw:.2%}, "
+        f"with a constant {constant:.2%}, with a regression {regressed:.2%} (cross-validated)"
+    )
     scheme = label_scheme(labelled, model)
     model = replace(model, schemes={**model.schemes, scheme.name: scheme})
     write_model(arguments.out, model, assembled, layout)

@@ -26,7 +26,7 @@ UNDER_JAW_CM = 1.3
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """ICT-FaceKit's arrays in mm: (V, 3) neutral, (100, V, 3) identity, (57, V, 3) expression, (Q, 4) quads."""
+    """ICT-FaceKit in mm: (V, 3) neutral, (100, V, 3) identity, (57, V, 3) expression, (Q, 4) quads."""
 
     neutral: Array
     identity: Array
@@ -61,7 +61,7 @@ def read_source(folder: Path) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class FaceSurface:
-    """The vertices of ICT that LFM keeps, in LFM's order: the midline, the viewer's right half, the left half.
+    """The vertices of ICT that LFM keeps, in its order: the midline, the viewer's right half, the left half.
 
     Attributes:
         source_index: (N,) int, ICT's number of each vertex.
@@ -135,7 +135,7 @@ def _symmetric_triangles(quads: IntArray, mirror: IntArray) -> IntArray:
 
 
 def _without_notches(triangles: IntArray, mirror: IntArray, uv: Array) -> IntArray:
-    """Fill the notches that cutting whole quads leaves at the border, so that it runs diagonally, not in stairs."""
+    """Fill the notches that cutting whole quads leaves at the border, so that it has no stairs."""
     loop = max(boundary_loops(triangles), key=len)
     before, after = uv[np.roll(loop, 1)] - uv[loop], uv[np.roll(loop, -1)] - uv[loop]
     # Walking with the face on the left, a notch is where the border turns right by about a right angle.
