@@ -5,9 +5,20 @@ import pytest
 from PIL import Image
 
 from lineament.crop import CropBox
+from lineament.data.collections import Collection
 from lineament.data.fitting import Fits
-from lineament.data.views import ViewConfig, cut_reflecting, photo_views, read_backgrounds, target_rotations
+from lineament.data.layouts import mesh_layout
+from lineament.data.view_store import ViewStore
+from lineament.data.views import (
+    ViewConfig,
+    cut_reflecting,
+    photo_views,
+    read_backgrounds,
+    target_rotations,
+    write_shard,
+)
 from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.mesh import barycentric_points
 from lineament.geometry.rotation import matrix_from_angles
 
 CONFIG = ViewConfig(views=9)
@@ -132,11 +143,77 @@ def test_a_face_that_is_too_small_gives_no_views(lfm):
     assert views_of(lfm, 0.1, ViewConfig(views=2)) == []
 
 
-def test_backgrounds_are_pieces_of_the_pictures_in_the_size_asked_for(tmp_path):
-    with zipfile.ZipFile(tmp_path / "bsds500_no_faces.zip", "w") as archive:
+def write_backgrounds(folder):
+    with zipfile.ZipFile(folder / "bsds500_no_faces.zip", "w") as archive:
         for number in range(2):
             with archive.open(f"{number}.png", "w") as file:
                 ramp(200, 120).save(file, "PNG")
+
+
+def test_backgrounds_are_pieces_of_the_pictures_in_the_size_asked_for(tmp_path):
+    write_backgrounds(tmp_path)
     pieces = read_backgrounds(tmp_path, 80, 5, np.random.default_rng(0))
     assert [piece.shape for piece in pieces] == [(80, 80, 3)] * 5
     assert all(piece[..., 2].max() == 0 for piece in pieces)
+
+
+PHOTO_CAMERA = WeakPerspective(matrix_from_angles(0.4, 0.1, 0.2), 0.6, np.array([170.0, 130.0, 0.0]))
+
+
+@pytest.fixture
+def shared(tmp_path, lfm):
+    """Two photographs of the neutral face, one person kept for validation, and backgrounds."""
+    for name in ("photos", "backgrounds"):
+        (tmp_path / name).mkdir()
+    write_backgrounds(tmp_path / "backgrounds")
+    layout = mesh_layout()
+    points = PHOTO_CAMERA.image_from_model(
+        barycentric_points(lfm.neutral_model, layout.vertex_index, layout.weights)
+    )
+    mesh = np.zeros((2, 478, 3), np.int32)
+    mesh[:, [*range(468), 468, 473]] = np.round(points * 32)
+    names = [
+        next(name for name in candidates() if kept_for_validation(name) == side) for side in (False, True)
+    ]
+    np.savez(tmp_path / "photos" / "congress_landmarks.npz", names=np.array(names), mesh478_q32=mesh)
+    with zipfile.ZipFile(tmp_path / "photos" / "congress.zip", "w") as archive:
+        for name in names:
+            with archive.open(name, "w") as file:
+                ramp(320, 240).save(file, "PNG")
+    return tmp_path
+
+
+def candidates():
+    return (f"Person{number}_0001.png" for number in range(1000))
+
+
+def kept_for_validation(name: str) -> bool:
+    return bool(Collection("congress", None, (name,), np.zeros((1, 470, 3))).is_validation[0])
+
+
+def test_a_shard_holds_every_photographs_views_and_is_written_once(shared, tmp_path, lfm):
+    config = ViewConfig(views=3, face=70.0, canvas=200)
+    out = tmp_path / "views"
+    out.mkdir()
+    assert write_shard(shared, out, "congress", 0, config) == 6
+    assert sorted(path.name for path in out.iterdir()) == [
+        "congress_00000_images.npy",
+        "congress_00000_labels.npz",
+    ]
+    assert write_shard(shared, out, "congress", 0, config) == 0
+    for validation in (False, True):
+        store = ViewStore(out, validation=validation)
+        assert len(store) == 3
+        for number in range(3):
+            assert_framed(lfm, store.view(number), side=160)
+    with np.load(out / "congress_00000_labels.npz") as labels:
+        np.testing.assert_array_equal(labels["photo"], [0, 0, 0, 1, 1, 1])
+        yaw = np.arctan2(labels["rotation"][:, 0, 2], labels["rotation"][:, 0, 0])
+    assert yaw.min() > 0.4 - config.turn_back - 0.1
+
+
+def assert_framed(lfm, view, *, side):
+    landmarks = lfm.landmarks_model(view.identity, view.expression, scheme="lfm-68")
+    points = view.camera.image_from_model(landmarks)[:, :2]
+    np.testing.assert_allclose((points.min(axis=0) + points.max(axis=0)) / 2, side / 2, atol=0.1)
+    assert view.image.shape == (side, side, 3)

@@ -2,10 +2,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.raster import rasterize
-from lineament.geometry.topology import MIRROR_68, boundary_loops
+from lineament.geometry.topology import MIRROR_68, boundary_loops, unique_edges
 from lineament.models import load_model
 from lineament.models.builtin import BUILTIN_PATH, load_builtin_compact
 
@@ -90,6 +92,10 @@ def test_every_part_is_a_range_of_triangles_and_together_they_are_all(lfm):
 
 
 def test_the_skin_is_one_surface_with_openings(lfm):
+    edges = unique_edges(skin(lfm))
+    kept, local = np.unique(edges, return_inverse=True)
+    links = sparse.coo_matrix((np.ones(len(edges)), local.reshape(-1, 2).T), shape=(len(kept), len(kept)))
+    assert csgraph.connected_components(links, directed=False, return_labels=False) == 1
     loops = boundary_loops(skin(lfm))
     assert len(loops) >= 4  # the outer border, two eyes, the mouth
 

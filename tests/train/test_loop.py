@@ -94,6 +94,15 @@ def test_a_step_that_is_not_finite_is_counted_and_changes_no_weight(tmp_path, wr
     assert torch.isfinite(run.average.weight).all()
 
 
+def test_a_batch_that_is_not_finite_leaves_no_trace_in_the_statistics_of_normalisation(tmp_path):
+    run, terms_of = run_of(tmp_path, network())
+    run.train(batches(0, 1), terms_of)
+    before = {name: tensor.clone() for name, tensor in run.network.state_dict().items()}
+    run.train([torch.full((4, 3), float("inf"))], terms_of)
+    assert run.skipped == 1
+    assert all(torch.equal(tensor, before[name]) for name, tensor in run.network.state_dict().items())
+
+
 def test_the_count_of_skipped_steps_survives_an_interruption(tmp_path):
     trained = nn.Linear(3, 2)
     run = Run(tmp_path, trained, CONFIG)

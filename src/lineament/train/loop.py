@@ -144,6 +144,7 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.rate_at(self.step)
         self.network.train()
+        buffers = [buffer.clone() for buffer in self.network.buffers()]
         terms = terms_of(batch)
         self.optimiser.zero_grad(set_to_none=True)
         terms["loss"].backward()
@@ -153,8 +154,15 @@ class Run:
             self._update_average()
         else:
             self.skipped += 1
+            self._restore(buffers)
         self.step += 1
         return {name: term.detach() for name, term in terms.items()}
+
+    @torch.no_grad()
+    def _restore(self, buffers: list[Tensor]) -> None:
+        # Statistics of normalisation have seen the batch already; what is not finite would stay in them.
+        for buffer, before in zip(self.network.buffers(), buffers, strict=True):
+            buffer.copy_(before)
 
     @torch.no_grad()
     def _update_average(self) -> None:
