@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -136,3 +138,21 @@ def test_a_resized_crop_is_the_same_square():
     np.testing.assert_allclose(
         resized.image_from_crop(np.array([56.0, 56])), BOXES[1].image_from_crop(np.array([112.0, 112]))
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "close"),
+    [
+        ({}, True),
+        ({"center_xy": (52.0, 61.5), "side": 104.0, "roll": -3.13}, True),  # the turn goes past half a circle
+        ({"size": 64}, True),
+        ({"center_xy": (53.0, 61.5)}, False),
+        ({"side": 106.0}, False),
+        ({"side": 94.0}, False),
+        ({"roll": 3.0}, False),
+        ({"roll": 0.0}, False),
+    ],
+)
+def test_squares_are_close_when_center_side_and_roll_are(changes, close):
+    box = CropBox(center_xy=(50.0, 60.0), side=100.0, size=112, roll=3.13)
+    assert box.is_close_to(replace(box, **changes), shift=0.03, scale=0.05, roll=0.1) is close

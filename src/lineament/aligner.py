@@ -29,8 +29,9 @@ class FaceAligner:
     Attributes:
         method: from squares of the photo to faces.
         detector: finds faces; None when boxes are always given.
-        passes: how often the network looks at a face. From the second pass on the square is cut around the
-            face as aligned before, which makes the result independent of the detector's habits.
+        passes: how often the network looks at a face, at most. From the second pass on the square is cut
+            around the face as aligned before, which makes the result independent of the detector's habits. A
+            face that was well framed at once is not looked at again.
     """
 
     def __init__(self, method: Method, *, detector: Detector | None = None, passes: int = 2) -> None:
@@ -60,7 +61,7 @@ class FaceAligner:
             name_or_path: a name of the catalogue ("default"), or the path of an .onnx file.
             detector: replaces the detector that comes with lineament.
             threads: CPU threads a network may use; None takes all cores.
-            passes: how often the network looks at a face.
+            passes: how often the network looks at a face, at most.
 
         Raises:
             WeightsError: unknown name, missing or damaged file, or a network of no known method.
@@ -100,9 +101,7 @@ class FaceAligner:
         if not detections:
             return []
         crop_boxes = [self.method.crop_rule(detection) for detection in detections]
-        for _ in range(self.passes - 1):
-            crop_boxes = self.method.refine_crops(photo, crop_boxes)
-        return self.method.reconstruct(photo, crop_boxes, detections=detections)
+        return self.method.reconstruct(photo, crop_boxes, detections=detections, passes=self.passes)
 
     def align_many(self, images: Iterable[ImageSource]) -> Iterator[AlignedPhoto]:
         """One :class:`AlignedPhoto` a photo, in order; a bad photo does not stop the rest."""

@@ -93,6 +93,22 @@ class CropBox:
             translation=self.crop_from_image(np.asarray(camera.translation, np.float64)),
         )
 
+    def is_close_to(self, other: CropBox, *, shift: float, scale: float, roll: float) -> bool:
+        """Whether both squares show nearly the same; crop px do not matter.
+
+        Args:
+            other: another square of the same photo.
+            shift: greatest distance of the centers, as a share of this square's side.
+            scale: greatest difference of the sides, as a share of this square's side.
+            roll: greatest angle between them, radians.
+        """
+        turn = (other.roll - self.roll + math.pi) % (2 * math.pi) - math.pi
+        return (
+            math.dist(self.center_xy, other.center_xy) <= shift * self.side
+            and abs(other.side - self.side) <= scale * self.side
+            and abs(turn) <= roll
+        )
+
     def resized(self, size: int) -> CropBox:
         """The same square of the photo at another number of crop pixels."""
         return replace(self, size=size)

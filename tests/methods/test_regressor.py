@@ -74,6 +74,47 @@ def test_refined_squares_are_cut_around_the_landmarks(method, disc_photo):
     assert (high - low).max() == pytest.approx(64 / 1.75, rel=0.03)
 
 
+def counted_runs(method):
+    """Sizes of the batches that go through the network from now on."""
+    runs, network = [], method.network
+    method.network = lambda **arrays: runs.append(len(arrays["crop"])) or network(**arrays)
+    return runs
+
+
+def test_only_faces_in_badly_cut_squares_are_looked_at_again(method, disc_photo):
+    discs = [(50.0, 60.0, 20.0), (180.0, 90.0, 30.0), (280.0, 170.0, 15.0)]
+    photo = disc_photo((240, 320), discs)
+    good = method.refine_crops(photo, [CropBox(center_xy=(x, y), side=3.2 * r, size=64) for x, y, r in discs])
+    bad = replace(good[1], center_xy=(good[1].center_xy[0] + 0.1 * good[1].side, good[1].center_xy[1]))
+    runs = counted_runs(method)
+    faces = method.reconstruct(photo, [good[0], bad, good[2]], passes=2)
+    assert runs == [3, 1]
+    assert [face.crop_box for face in faces[::2]] == good[::2]
+    assert faces[1].crop_box.is_close_to(good[1], shift=0.02, scale=0.03, roll=0.0)
+    once = method.reconstruct(photo, good, passes=1)
+    for face, same in zip(faces[::2], once[::2], strict=True):
+        np.testing.assert_allclose(face.vertices_image, same.vertices_image, atol=1e-3)
+
+
+def test_passes_are_as_many_as_needed_and_no_more_than_asked_for(method, disc_photo):
+    photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+    bad, good = (CropBox(center_xy=(x, 110.0), side=140.0, size=64) for x in (175.0, 150.0))
+    for square, passes, looks in [(bad, 1, 1), (bad, 2, 2), (bad, 5, 2), (good, 5, 1)]:
+        start = method.refine_crops(photo, [square]) if square is good else [square]
+        runs = counted_runs(method)
+        method.reconstruct(photo, start, passes=passes)
+        assert len(runs) == looks
+
+
+def test_a_second_look_gives_what_the_refined_square_gives(method, disc_photo):
+    photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+    squares = [CropBox(center_xy=(165.0, 120.0), side=170.0, size=64, roll=0.2)]
+    (twice,) = method.reconstruct(photo, squares, passes=2)
+    (expected,) = method.reconstruct(photo, method.refine_crops(photo, squares))
+    assert twice.crop_box == expected.crop_box
+    np.testing.assert_array_equal(twice.vertices_image, expected.vertices_image)
+
+
 def test_the_landmarks_of_the_face_model_are_gathered_once(disc_network, tiny_model, disc_photo, monkeypatch):
     gathered = []
     original = type(tiny_model).landmark_points

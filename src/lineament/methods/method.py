@@ -40,14 +40,23 @@ class Method(Protocol):
         ...
 
     def reconstruct(
-        self, image: Array, crop_boxes: Sequence[CropBox], *, detections: Sequence[Detection] | None = None
+        self,
+        image: Array,
+        crop_boxes: Sequence[CropBox],
+        *,
+        detections: Sequence[Detection] | None = None,
+        passes: int = 1,
     ) -> Sequence[FaceResult]:
         """One result a square, in order.
+
+        A pass after the first looks again, in a better square, at those faces whose square was not cut as it
+        should have been. A face that is well framed already keeps its result.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             crop_boxes: one a face.
             detections: what the squares were made from, kept in the results; without them the results carry
                 the box of the landmarks found, with score 1.
+            passes: how often a face is looked at, at most.
         """
         ...
