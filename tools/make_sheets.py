@@ -1,0 +1,107 @@
+"""Makes the picture sheets of the docs from public-domain portraits (``photos/congress.zip``).
+
+python tools/make_sheets.py aligned --out docs/images/sheet.jpg     # photographs kept from training, aligned
+python tools/make_sheets.py views --out docs/images/views.jpg       # training views with their landmarks
+"""
+
+from __future__ import annotations
+
+import argparse
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+import lineament as la
+from lineament.data.collections import Collection, read_collection, read_member, shared_folder
+from lineament.data.fitting import Fits, Fitter
+from lineament.data.layouts import mesh_layout
+from lineament.data.views import ViewConfig, photo_views
+from lineament.geometry.rotation import angles_from_matrix
+from lineament.models import load_model
+
+TILE = 200
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=("aligned", "views"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--columns", type=int, default=8)
+    parser.add_argument("--rows", type=int, default=5)
+    given = parser.parse_args()
+    collection = read_collection(shared_folder() / "photos", "congress")
+    make = aligned_tiles if given.kind == "aligned" else view_tiles
+    tiles = make(collection, given.rows, given.columns)
+    sheet = Image.new("RGB", (given.columns * TILE, given.rows * TILE))
+    for place, tile in enumerate(tiles):
+        sheet.paste(tile, (place % given.columns * TILE, place // given.columns * TILE))
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(given.out, quality=88)
+
+
+def chosen_by_yaw(collection: Collection, fits: Fits, count: int) -> NDArray[np.integer]:
+    """Photographs kept from training, from one profile to the other in even steps of yaw."""
+    kept = np.flatnonzero(collection.is_validation & (fits.residual < ViewConfig().most_residual))
+    yaw = angles_from_matrix(fits.rotation[kept]).yaw
+    wanted = np.linspace(yaw.min(), yaw.max(), count)
+    order = list(np.argsort(yaw))
+    picked = []
+    for value in wanted:
+        nearest = min(order, key=lambda i: abs(yaw[i] - value))
+        order.remove(nearest)
+        picked.append(kept[nearest])
+    return np.array(picked)
+
+
+def aligned_tiles(collection: Collection, rows: int, columns: int) -> list[Image.Image]:
+    """Photograph and overlay side by side, found and aligned by the built-in weights."""
+    aligner = la.FaceAligner.from_pretrained()
+    fits = Fitter(load_model("lfm"), mesh_layout()).fit(collection.mesh_points)
+    tiles = []
+    with zipfile.ZipFile(collection.archive) as photos:
+        for number in chosen_by_yaw(collection, fits, rows * columns // 2):
+            photo = la.read_image(read_member(photos, collection.photo_names[number]))
+            overlay = la.draw_overlay(photo, aligner(photo))
+            tiles += [_head(picture, collection.mesh_points[number]) for picture in (photo, overlay)]
+    return tiles
+
+
+def _head(picture: NDArray[np.uint8], mesh_points: NDArray[np.floating]) -> Image.Image:
+    """The part of a picture around a head as a tile."""
+    low, high = mesh_points[:, :2].min(axis=0), mesh_points[:, :2].max(axis=0)
+    (x, y), half = (low + high) / 2, 0.85 * float((high - low).max())
+    box = [round(v) for v in (x - half, y - half, x + half, y + half)]
+    return Image.fromarray(picture).crop(box).resize((TILE, TILE), Image.Resampling.LANCZOS)
+
+
+def view_tiles(collection: Collection, rows: int, columns: int) -> list[Image.Image]:
+    """A row a photograph: as it is, then turned, with the 68 labels."""
+    config = ViewConfig(views=columns)
+    rng = np.random.default_rng(5)
+    model = load_model("lfm")
+    # Plain grey: the pictures that fill holes in training are not in the public domain.
+    backgrounds = [np.full((config.size, config.size, 3), 128, np.uint8)]
+    fits = Fitter(model, mesh_layout()).fit(collection.mesh_points)
+    tiles = []
+    with zipfile.ZipFile(collection.archive) as photos:
+        for number in chosen_by_yaw(collection, fits, rows + 2)[1:-1]:
+            photo = read_member(photos, collection.photo_names[number])
+            for image, camera in photo_views(photo, model, fits, number, backgrounds, config, rng):
+                landmarks = model.landmarks_model(
+                    fits.identity[number], fits.expression[number], scheme="lfm-68"
+                )
+                points = camera.image_from_model(landmarks) * (TILE / config.size)
+                tile = Image.fromarray(image).resize((TILE, TILE), Image.Resampling.BICUBIC)
+                draw = ImageDraw.Draw(tile)
+                for x, y, _ in points:
+                    draw.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=(60, 255, 90))
+                tiles.append(tile)
+    return tiles
+
+
+if __name__ == "__main__":
+    main()
