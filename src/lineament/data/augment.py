@@ -11,31 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from lineament.crop import MARGIN, CropBox, crop_around_points
-from lineament.data.warp import warp_reflecting
-from lineament.geometry.camera import WeakPerspective
-from lineament.geometry.morphable import MorphableModel
 
 Array = NDArray[Any]
 Image8 = NDArray[np.uint8]
-
-FLIP_X = np.diag([-1.0, 1.0, 1.0])
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A picture of one face with its labels.
-
-    Attributes:
-        image: (S, S, 3) uint8 RGB.
-        camera: of the head in the picture.
-        identity: (K,).
-        expression: (E,).
-    """
-
-    image: Image8
-    camera: WeakPerspective
-    identity: Array
-    expression: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +48,6 @@ class AugmentConfig:
     noise_share: float = 0.3
     jpeg_share: float = 0.2
     border_share: float = 0.12
-
-
-def mirrored_view(view: View, model: MorphableModel) -> View:
-    """The view in a mirror, with its exact labels."""
-    camera = view.camera
-    width = view.image.shape[1]
-    rotation = FLIP_X @ camera.rotation @ FLIP_X
-    translation = np.array([width - camera.translation[0], *camera.translation[1:]])
-    identity, expression = model.mirrored(view.identity, view.expression)
-    mirrored = WeakPerspective(rotation, camera.scale, translation)
-    return View(view.image[:, ::-1], mirrored, identity, expression)
-
-
-def crop_view(view: View, box: CropBox) -> View:
-    """The part of a view that a crop shows, with its labels; beyond the view it continues mirrored."""
-    shift = box.image_from_crop(np.zeros(2))
-    matrix = np.concatenate([box.image_from_crop_matrix[:2, :2], shift[:, None]], axis=1)
-    image = warp_reflecting(view.image, matrix, box.size)
-    return replace(view, image=image, camera=box.camera_in_crop(view.camera))
 
 
 def random_crop_box(landmarks_image: Array, config: AugmentConfig, rng: np.random.Generator) -> CropBox:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.augment import AugmentConfig, View, crop_view, disturb, mirrored_view, random_crop_box
+from lineament.data.augment import AugmentConfig, disturb, random_crop_box
+from lineament.data.view import View, crop_view, mirrored_view
 from lineament.errors import DataError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
