@@ -50,6 +50,23 @@ def test_stacks_of_any_depth_are_made_at_once(tiny_model):
     np.testing.assert_allclose(deep[1, 0], alone, atol=1e-5)
 
 
+def test_the_order_of_a_basis_in_memory_does_not_matter(tiny_model):
+    turned = replace(
+        tiny_model,
+        identity_basis=np.asfortranarray(tiny_model.identity_basis),
+        expression_basis=np.moveaxis(
+            np.ascontiguousarray(np.moveaxis(tiny_model.expression_basis, 0, -1)), -1, 0
+        ),
+    )
+    for identity, expression in (
+        (IDENTITY[0], EXPRESSION[0]),
+        (IDENTITY[0, :2], EXPRESSION[1]),
+        (IDENTITY, EXPRESSION),
+    ):
+        expected = tiny_model.vertices_model(identity, expression)
+        np.testing.assert_allclose(turned.vertices_model(identity, expression), expected, atol=1e-4)
+
+
 def test_fewer_coefficients_leave_the_others_at_zero(tiny_model):
     short = tiny_model.vertices_model(IDENTITY[0, :2], EXPRESSION[0, :0])
     full = tiny_model.vertices_model(IDENTITY[0] * [1, 1, 0, 0], 0 * EXPRESSION[0])

@@ -205,6 +205,11 @@ def _blend(coefficients: Array, basis: Array) -> Array:
     count = min(np.shape(coefficients)[-1], len(basis))
     rows = basis[:count].reshape(count, basis.shape[1] * basis.shape[2])
     used = np.asarray(coefficients)[..., :count]
+    if used.ndim > 1:
+        flat = used @ rows
     # A single face is too little work for the threads of a matrix library, which may take long to wake.
-    flat = np.einsum("c,cn->n", used, rows) if used.ndim == 1 else used @ rows
+    elif rows.strides[0] == rows.itemsize:
+        flat = np.vecdot(rows.T, used)
+    else:
+        flat = np.einsum("c,cn->n", used, rows)
     return flat.reshape(*flat.shape[:-1], *basis.shape[1:])
