@@ -56,6 +56,12 @@ def main() -> None:
         report_photos(
             detector, [turned(photo, turns) for photo in photos], f"aflw2000_dev turned by {90 * turns}"
         )
+    report_photos(detector, [cut(photo, 1.0) for photo in photos], "cut to the box itself, 128 px")
+    report_photos(
+        detector, [cut(photo, 0.75) for photo in photos], "cut to the middle 75 % of the box, 128 px"
+    )
+    report_photos(detector, [far(photo, 40.0) for photo in photos], "face of 40 px in a photo of 640 x 480")
+    report_photos(detector, [far(photo, 27.0) for photo in photos], "face of 27 px in a photo of 640 x 480")
     report_backgrounds(detector, shared / "backgrounds" / "bsds500_no_faces.zip")
     report_time(detector, photos[0].picture)
     if options.sheet is not None:
@@ -90,6 +96,29 @@ def turned(photo: Photo, turns: int) -> Photo:
         picture = np.ascontiguousarray(np.rot90(photo.picture))
         photo = Photo(photo.name, picture, box, photo.roll + np.pi / 2, photo.abs_yaw)
     return photo
+
+
+def cut(photo: Photo, share: float, *, size: int = 128) -> Photo:
+    """The middle `share` of the face's box as a small photograph; below 1 the box reaches beyond it."""
+    center = (photo.box_xyxy[:2] + photo.box_xyxy[2:]) / 2
+    half = share * (photo.box_xyxy[2:] - photo.box_xyxy[:2]) / 2
+    low, high = np.maximum(center - half, 0), np.minimum(center + half, photo.picture.shape[1::-1])
+    scale = size / float(np.max(high - low))
+    size_wh = tuple(np.maximum(np.round((high - low) * scale), 1).astype(int).tolist())
+    image = Image.fromarray(photo.picture).resize(size_wh, Image.Resampling.BICUBIC, box=(*low, *high))
+    box = (photo.box_xyxy - np.tile(low, 2)) * scale
+    return Photo(photo.name, np.asarray(image), box, photo.roll, photo.abs_yaw)
+
+
+def far(photo: Photo, face_px: float) -> Photo:
+    """The photograph shrunk until its face has `face_px`, somewhere on a grey picture of 640 x 480."""
+    scale = face_px / float(np.max(photo.box_xyxy[2:] - photo.box_xyxy[:2]))
+    size_wh = np.round(np.array(photo.picture.shape[1::-1]) * scale).astype(int)
+    small = Image.fromarray(photo.picture).resize(tuple(size_wh.tolist()), Image.Resampling.BOX)
+    corner = np.random.default_rng(int(1e3 * photo.abs_yaw)).integers(0, np.array([640, 480]) - size_wh)
+    wide = np.full((480, 640, 3), 110, np.uint8)
+    wide[corner[1] : corner[1] + size_wh[1], corner[0] : corner[0] + size_wh[0]] = np.asarray(small)
+    return Photo(photo.name, wide, photo.box_xyxy * scale + np.tile(corner, 2), photo.roll, photo.abs_yaw)
 
 
 def report_photos(detector: OnnxDetector, photos: list[Photo], title: str) -> None:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from lineament.data.detector_targets import make_targets
 from lineament.errors import DataError
+from lineament.train.detector_calibration import calibrate
 from lineament.train.detector_export import export_detector
 from lineament.train.detector_loss import LossWeights, detector_loss
 from lineament.train.networks.detector import DetectorConfig, FaceDetectorNetwork
@@ -135,7 +136,15 @@ def train(config: DetectorTrainConfig, *, canvases: Path, validation: Path, out:
                 out, {"step": step, "validation": validate(average.module, Shards(validation), config.loss)}
             )
     _save(out / "checkpoint.pt", network, average, optimizer, time.monotonic() - started, step)
+    shifts = calibrate(average.module, _in_order(Shards(validation)))
+    _write(out, {"step": step, "validation": validate(average.module, Shards(validation), config.loss)})
+    _write(out, {"calibration": shifts})
     return export_detector(average.module, out / "face_detector.onnx")
+
+
+def _in_order(shards: Shards, *, size: int = 32) -> Iterator[Batch]:
+    for start in range(0, len(shards.rows), size):
+        yield shards.batch(shards.rows[start : start + size])
 
 
 def validate(
