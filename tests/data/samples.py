@@ -1,0 +1,56 @@
+"""Samples of the built-in face, posed at will, before noise."""
+
+import numpy as np
+
+from lineament.data.sample import Kind, Provenance, Sample
+from lineament.data.view import View
+from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.rotation import matrix_from_angles
+
+
+def provenance(number=0, *, validation=False, kind=Kind.TURNED):
+    return Provenance("ytf", f"A_{number}.jpg", "ytf/A", kind, validation)
+
+
+def make_sample(
+    *,
+    yaw=0.0,
+    pitch=0.0,
+    roll=0.0,
+    size=128,
+    seed=0,
+    identity_count=100,
+    expression_count=53,
+    occluded=True,
+    number=0,
+    validation=False,
+):
+    """A sample whose head fills most of the picture; a square in front of it where occluded."""
+    rng = np.random.default_rng(seed)
+    translation = size * np.array([0.52, 0.47, 0.0])
+    camera = WeakPerspective(matrix_from_angles(yaw, pitch, roll), size / 256, translation)
+    row, column = np.mgrid[0:size, 0:size] / size
+    image = np.stack([row, column, 0.5 + 0.5 * np.sin(9 * row * column)], axis=-1)
+    mask = None
+    if occluded:
+        mask = np.zeros((size, size), bool)
+        mask[size // 4 : size // 2, size // 2 : size * 3 // 4] = True
+    view = View(
+        (255 * image).astype(np.uint8),
+        camera,
+        rng.standard_normal(identity_count).astype(np.float32),
+        (rng.uniform(0, 1, expression_count) * (rng.uniform(size=expression_count) < 0.2)).astype(np.float32),
+    )
+    return Sample(view, mask, provenance(number, validation=validation))
+
+
+def assert_same(one, two):
+    """Both samples are equal in everything."""
+    np.testing.assert_array_equal(one.image, two.image)
+    np.testing.assert_allclose(one.camera.rotation, two.camera.rotation, atol=1e-15)
+    np.testing.assert_allclose(one.camera.translation, two.camera.translation, atol=1e-12)
+    assert one.camera.scale == two.camera.scale
+    np.testing.assert_array_equal(one.identity, two.identity)
+    np.testing.assert_array_equal(one.expression, two.expression)
+    np.testing.assert_array_equal(one.occlusion, two.occlusion)
+    assert one.provenance == two.provenance
