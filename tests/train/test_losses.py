@@ -10,7 +10,8 @@ from lineament.train.losses import GAP_PAIRS_68, FaceLoss, FaceLossConfig
 from lineament.train.networks.regressor import RegressorOutput
 
 COUNT, CROP = 5, 112
-TERMS = ("landmarks", "vertices", "gaps", "coefficients", "rotation")
+TERMS = ("landmarks", "vertices", "gaps", "shape", "coefficients", "rotation")
+SOFT = 1.1e-3  # the root of distances is softened by a thousandth, so that it has a slope at zero
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +61,8 @@ def test_the_loss_is_nothing_at_the_truth(loss, truth):
     assert set(terms) == {"loss", *TERMS}
     for name in ("coefficients", "rotation"):
         assert terms[name] == 0
-    for name in ("landmarks", "vertices", "gaps"):
-        assert terms[name] < 0.003  # the root is softened by a thousandth, so that it has a slope at zero
+    for name in ("landmarks", "vertices", "gaps", "shape"):
+        assert terms[name] <= SOFT * getattr(loss.config, name)
 
 
 def test_the_loss_is_the_sum_of_its_terms(loss, truth):
@@ -85,13 +86,21 @@ def test_a_shift_costs_as_many_hundredths_of_the_crop_as_it_is_long(loss, truth)
     terms = loss(replace(truth, translation=truth.translation + torch.tensor([3.36, 4.48])), truth)
     assert terms["landmarks"] == pytest.approx(loss.config.landmarks * 5, rel=1e-4)  # 5.6 of 112 px
     assert terms["vertices"] == pytest.approx(loss.config.vertices * 5, rel=1e-4)
-    assert terms["gaps"] < 0.002
+    assert terms["gaps"] <= SOFT * loss.config.gaps
+    assert terms["shape"] <= SOFT * loss.config.shape
     assert terms["coefficients"] == terms["rotation"] == 0
 
 
 def test_coefficients_are_measured_in_units_of_their_spread(loss, truth):
     wrong = replace(truth, identity=truth.identity + 0.5, expression=truth.expression - 0.25)
     assert loss(wrong, truth)["coefficients"] == pytest.approx(loss.config.coefficients, rel=1e-4)
+
+
+def test_a_wrong_pose_costs_no_shape(loss, truth):
+    turned = torch.tensor(matrix_from_angles(0.3, 0.2, 0.1)).float() @ truth.rotation
+    terms = loss(replace(truth, rotation=turned, scale=truth.scale * 1.2), truth)
+    assert terms["shape"] <= SOFT * loss.config.shape
+    assert terms["landmarks"] > 1
 
 
 def test_gaps_are_of_lids_and_inner_lips():

@@ -22,7 +22,9 @@ class FaceLossConfig:
     Attributes:
         landmarks: mean distance of the 68 landmarks in 300W-LP's convention.
         vertices: mean distance of vertices spread over the face.
-        gaps: error of the openings of eyes and mouth.
+        gaps: error of the openings of eyes and mouth, in the model frame.
+        shape: mean distance of landmarks and vertices in the model frame. As long as the pose is wrong by
+            more than an expression moves a lip, distances in the crop say nothing about the lip; these do.
         coefficients: mean squared error of coefficients in units of their spread.
         rotation: mean squared difference of the rotation matrices' entries.
         depth: weight of the depth in distances.
@@ -31,11 +33,16 @@ class FaceLossConfig:
 
     landmarks: float = 2.0
     vertices: float = 1.0
-    gaps: float = 1.0
-    coefficients: float = 0.1
+    gaps: float = 4.0
+    shape: float = 4.0
+    coefficients: float = 1.0
     rotation: float = 2.0
     depth: float = 0.5
     vertex_count: int = 320
+
+
+UNIT_PER_MM = 100.0 / 212.0
+"""Hundredths of the side of a crop, which shows about 212 mm of a usual face, in a millimetre."""
 
 
 class FaceLoss(nn.Module):
@@ -86,10 +93,14 @@ class FaceLoss(nn.Module):
         self.register_buffer("expression_spread", torch.as_tensor(expression_spread))
         self.register_buffer("axes", torch.tensor([1.0, -1.0, -1.0]))
 
-    def points_crop(self, face: RegressorOutput) -> Tensor:
-        """(B, P, 3) landmarks, gap pairs and vertices in the crop, px, depth from the model's origin."""
+    def points_model(self, face: RegressorOutput) -> Tensor:
+        """(B, P, 3) landmarks, gap pairs (upper, then lower points) and vertices, mm, model frame."""
         flat = face.identity @ self.identity_basis + face.expression @ self.expression_basis
-        points = self.rest + flat.view(len(flat), -1, 3)
+        return self.rest + flat.view(len(flat), -1, 3)
+
+    def points_crop(self, face: RegressorOutput) -> Tensor:
+        """The same points in the crop, px, depth from the model's origin."""
+        points = self.points_model(face)
         turned = points @ face.rotation.transpose(1, 2) * self.axes
         moved = torch.cat([face.translation, torch.zeros_like(face.translation[:, :1])], dim=1)
         return face.scale[:, None, None] * turned + moved[:, None]
@@ -97,12 +108,13 @@ class FaceLoss(nn.Module):
     def forward(self, predicted: RegressorOutput, truth: RegressorOutput) -> dict[str, Tensor]:
         """Each term, weighted, and their sum under "loss"; all are means over the batch."""
         difference = (self.points_crop(predicted) - self.points_crop(truth)) * self.unit
+        own_difference = (self.points_model(predicted) - self.points_model(truth)) * UNIT_PER_MM
         marks = self.landmark_count
         pairs = slice(marks, marks + 2 * self.gap_count)
         weigh = torch.tensor([1.0, 1.0, self.config.depth], device=difference.device)
-        distance = torch.sqrt(((difference * weigh) ** 2).sum(-1) + 1e-6)
-        upper, lower = difference[:, pairs, :2].chunk(2, dim=1)
-        gap = torch.sqrt(((upper - lower) ** 2).sum(-1) + 1e-6)
+        distance = _length(difference * weigh)
+        own_distance = _length(own_difference)
+        upper, lower = own_difference[:, pairs].chunk(2, dim=1)
         coefficients = torch.cat(
             [
                 (predicted.identity - truth.identity) / self.identity_spread,
@@ -113,9 +125,17 @@ class FaceLoss(nn.Module):
         terms = {
             "landmarks": self.config.landmarks * distance[:, :marks].mean(),
             "vertices": self.config.vertices * distance[:, pairs.stop :].mean(),
-            "gaps": self.config.gaps * gap.mean(),
+            "gaps": self.config.gaps * _length(upper - lower).mean(),
+            "shape": self.config.shape
+            * 0.5
+            * (own_distance[:, :marks].mean() + own_distance[:, pairs.stop :].mean()),
             "coefficients": self.config.coefficients * (coefficients**2).mean(),
             "rotation": self.config.rotation
             * ((predicted.rotation - truth.rotation) ** 2).sum((1, 2)).mean(),
         }
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
+
+
+def _length(vectors: Tensor) -> Tensor:
+    """Length of (..., D) vectors, with a gradient at zero."""
+    return torch.sqrt((vectors**2).sum(-1) + 1e-6)
