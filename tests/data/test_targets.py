@@ -127,6 +127,12 @@ def test_in_profile_the_far_brow_is_hidden_and_the_near_one_seen(lfm):
     assert seen[22:27].mean() < 0.1
 
 
+def test_the_far_ear_is_not_seen_from_behind_a_profile(lfm, surface):
+    maps = image_maps(posed(make_sample(yaw=1.8, size=256, seed=2), lfm), surface)
+    # The nose points to the viewer's right, so only the near side is there: the left of the picture's chart.
+    assert (maps.correspondence_uv[maps.surface][:, 0] > 0.85).sum() == 0
+
+
 def test_a_frontal_face_shows_its_inner_landmarks(lfm):
     face = posed(make_sample(seed=1), lfm)
     assert face.landmark_visibility("lfm-68")[[27, 28, 29, 30, 36, 39, 42, 45, 48, 54]].min() > 0.5

@@ -18,6 +18,7 @@ IntArray = NDArray[np.integer]
 
 MAP_SIZE = 256
 LARGEST_OPENING = 0.3  # of the chart's width: what is wider is the skin's own border
+SKULL_MM = 110.0  # how far behind the middle of the skin's border a head still is
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,6 +33,10 @@ class LabelSurface:
         model: the face model.
         triangles: (M', 3) int32, the skin's, then the membranes', counter-clockwise seen from outside.
         skin_count: how many of them are the skin's.
+        border: (B,) vertices of the skin's outer border, in order.
+        solid: (M' + B, 3) int32, the triangles and behind them those of a cone from the border to vertex N, a
+            point within the back of the head. It stands for the skull, which hides the far ear of a head seen
+            from behind its profile.
         uv: (N, 2) float32 in [0, 1], right and down from the map's corner.
         codes: (N, 3) float32 in [0, 1], the normalised coordinates of the mean face (PNCC, Zhu et al. 2016):
             per axis of the model frame (v - min) / (max - min) over the surface.
@@ -42,6 +47,8 @@ class LabelSurface:
     model: MorphableModel
     triangles: IntArray
     skin_count: int
+    border: IntArray
+    solid: IntArray
     uv: Array
     codes: Array
     chart: Raster
@@ -59,12 +66,16 @@ class LabelSurface:
         first, last = model.parts.get("face", (0, len(model.triangles)))
         skin = model.triangles[first:last]
         triangles = np.concatenate([skin, *closing_membranes(skin, model.uv)]).astype(np.int32)
+        border = np.array(boundary_loops(skin)[0])
+        cone = np.stack([np.roll(border, -1), border, np.full(len(border), len(model.uv))], axis=1)
         chart = make_uv_map(model.uv, triangles, size=size).raster
         neutral = model.neutral_model
         used = neutral[np.unique(triangles)]
         codes = np.clip((neutral - used.min(axis=0)) / np.ptp(used, axis=0), 0, 1)
         mean_map = spread(chart, triangles, neutral)
-        return cls(model, triangles, len(skin), np.float32(model.uv), np.float32(codes), chart, mean_map)
+        solid = np.concatenate([triangles, cone]).astype(np.int32)
+        uv = np.float32(model.uv)
+        return cls(model, triangles, len(skin), border, solid, uv, np.float32(codes), chart, mean_map)
 
     @property
     def mask(self) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.label_surface import LabelSurface
+from lineament.data.label_surface import SKULL_MM, LabelSurface
 from lineament.data.sample import Sample
 from lineament.data.zbuffer import draw_mesh, facing_mask, spread, vertex_visibility
 from lineament.geometry.morphable import MorphableModel
@@ -126,11 +126,14 @@ class ImageMaps:
 
 def image_maps(face: PosedFace, surface: LabelSurface) -> ImageMaps:
     """All maps over the picture, from one pass of the z-buffer over the skin and its membranes."""
-    raster = draw_mesh(face.vertices_image, surface.triangles, size_hw=face.sample.size_hw)
-    outside = facing_mask(raster, surface.triangles, face.vertices_image)
-    attributes = np.concatenate([surface.uv, surface.codes], axis=1)
-    values = spread(raster, surface.triangles, attributes)
-    values *= outside[..., None]
+    into_head = face.sample.camera.image_from_model_matrix @ [0, 0, -SKULL_MM]
+    apex = face.vertices_image[surface.border].mean(axis=0) + into_head
+    vertices = np.concatenate([face.vertices_image, apex[None]])
+    raster = draw_mesh(vertices, surface.solid, size_hw=face.sample.size_hw)
+    outside = facing_mask(raster, surface.solid, vertices)
+    outside &= raster.triangle_index < len(surface.triangles)
+    raster.triangle_index[~outside] = -1
+    values = spread(raster, surface.solid, np.concatenate([surface.uv, surface.codes], axis=1))
     segmentation = outside.astype(np.uint8) * np.uint8(Segment.FACE)
     if face.sample.occlusion is not None:
         segmentation[face.sample.occlusion] = Segment.OCCLUDER

@@ -16,6 +16,7 @@ from lineament.geometry.raster import Raster
 
 Array = NDArray[Any]
 
+_WIDE = 12  # px: of wider boxes most pixels lie outside their triangle and are not looked at
 _EDGE = 1e-9  # as in geometry.raster: no crack opens along shared edges
 
 
@@ -119,7 +120,12 @@ def _draw(vertices: Array, triangles: Array, triangle_index: Array, weights: Arr
         z0, zx, zy = u0 * az + v0 * bz + w0 * cz, ux * az + vx * bz + wx * cz, uy * az + vy * bz + wy * cz
         for row in range(int(top), int(bottom) + 1):
             down = row - top
-            for column in range(int(left), int(right) + 1):
+            first, last = 0.0, right - left
+            if last > _WIDE:
+                first, last = _clipped(first, last, u0 + uy * down, ux)
+                first, last = _clipped(first, last, v0 + vy * down, vx)
+                first, last = _clipped(first, last, w0 + wy * down, wx)
+            for column in range(int(left + first), int(left + last) + 1):
                 step = column - left
                 u, v, w = u0 + ux * step + uy * down, v0 + vx * step + vy * down, w0 + wx * step + wy * down
                 if u < -_EDGE or v < -_EDGE or w < -_EDGE:
@@ -131,6 +137,16 @@ def _draw(vertices: Array, triangles: Array, triangle_index: Array, weights: Arr
                     weights[row, column, 0] = min(max(u, 0.0), 1.0)
                     weights[row, column, 1] = min(max(v, 0.0), 1.0)
                     weights[row, column, 2] = min(max(w, 0.0), 1.0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _clipped(first: float, last: float, start: float, slope: float) -> tuple[float, float]:
+    """The steps from `first` to `last` on which start + slope * step can be positive, with one to spare."""
+    if slope > 0:
+        return max(first, np.floor(-start / slope) - 1), last
+    if slope < 0:
+        return first, min(last, np.ceil(-start / slope) + 1)
+    return first, last
 
 
 @numba.njit(cache=True, nogil=True)
