@@ -8,7 +8,6 @@ the fitted pose; crops from the stored boxes made of the truth, or from the dete
 from __future__ import annotations
 
 import argparse
-import io
 import logging
 import sys
 import zipfile
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from lineament.aligner import FaceAligner
 from lineament.crop import CropBox
+from lineament.data.formats.aflw2000 import iterate_aflw2000
 from lineament.evaluate.metrics import BinnedError, by_yaw, normalised_mean_error, pose_absolute_errors_deg
 from lineament.image import read_image
 from lineament.result import MorphableResult
@@ -59,15 +59,12 @@ class Aflw2000:
 
 def read_aflw2000(folder: Path) -> Aflw2000:
     """Read ``aflw2000_dev.npz`` and ``.zip`` of a folder."""
-    from scipy.io import loadmat
-
     with np.load(folder / "aflw2000_dev.npz") as data:
         arrays = {name: data[name] for name in data.files}
     names = tuple(str(name) for name in arrays["names"])
     archive = folder / "aflw2000_dev.zip"
-    with zipfile.ZipFile(archive) as files:
-        members = (files.read(f"{Path(name).stem}.mat") for name in names)
-        pose = np.array([loadmat(io.BytesIO(m))["Pose_Para"][0, :3] for m in members])
+    angles = {item.name: item.coefficients.angles for item in iterate_aflw2000(archive)}
+    of_photos = [angles[Path(name).stem] for name in names]
     return Aflw2000(
         archive=archive,
         names=names,
@@ -75,7 +72,7 @@ def read_aflw2000(folder: Path) -> Aflw2000:
         reannotated=np.swapaxes(arrays["pts68_reannotated"], 1, 2) + MATLAB_TO_IMAGE,
         yaw_deg=arrays["abs_yaw"],
         crop_boxes=arrays["roi_box"],
-        angles_deg=-np.degrees(pose),
+        angles_deg=np.degrees([(found.pitch, found.yaw, found.roll) for found in of_photos]),
     )
 
 
