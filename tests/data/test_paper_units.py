@@ -14,7 +14,7 @@ from lineament.data.paper_units import (
 )
 from lineament.data.targets import image_maps, posed, position_map
 from lineament.geometry.rotation import matrix_from_angles
-from tests.data.samples import make_sample
+from samples import make_sample
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 from lineament.crop import CropBox
 from lineament.errors import DataError
-from tests.data.samples import assert_same, make_sample
+from samples import assert_same, make_sample
 
 
 def test_a_sample_mirrored_twice_is_the_sample(lfm):

@@ -5,7 +5,7 @@ import pytest
 
 from lineament.data.sample_codec import Storage, decode, encode
 from lineament.errors import DataError
-from tests.data.samples import assert_same, make_sample
+from samples import assert_same, make_sample
 
 EXACT = Storage(picture="png", coefficients="float32")
 

@@ -3,12 +3,13 @@ import os
 import numpy as np
 import pytest
 
+from lineament.data.augment import AugmentConfig
 from lineament.data.sample import Kind
 from lineament.data.sample_store import SampleStore, read_shard, verify
 from lineament.data.shard_index import index_path
+from lineament.data.view_store import CropSampler
 from lineament.errors import DataError
-from tests.data.samples import assert_same
-from tests.data.test_shards import NAMES, fill, samples
+from samples import NAMES, assert_same, fill, samples
 
 
 @pytest.fixture
@@ -53,6 +54,16 @@ def test_labels_are_known_without_pictures(folder):
     np.testing.assert_array_equal(store.identity()[4], store[4].identity)
     np.testing.assert_array_equal(store.expression()[4], store[4].expression)
     np.testing.assert_array_equal(store.rotation()[4], store[4].camera.rotation)
+
+
+def test_crops_for_training_are_drawn_from_samples(folder, lfm):
+    store = SampleStore(folder)
+    sampler = CropSampler(store, lfm, AugmentConfig(crop_size=32))
+    batch = sampler.batch(4, np.random.default_rng(0))
+    assert batch.crop.shape == (4, 32, 32, 3)
+    np.testing.assert_array_equal(sampler.plain_batch(np.array([2])).identity[0], store[2].identity)
+    mean, spread, *_ = store.coefficient_statistics()
+    assert (mean.shape, spread.shape) == ((100,), (100,))
 
 
 def test_whole_folders_pass_and_damaged_shards_are_named(folder):

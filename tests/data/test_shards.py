@@ -6,35 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lineament.data.sample_codec import Storage
 from lineament.data.shard_index import index_path
-from lineament.data.shards import Recipe, ShardFolder, read_manifest, sha256_of, write_shard
+from lineament.data.shards import ShardFolder, read_manifest, sha256_of, write_shard
 from lineament.errors import DataError
-from tests.data.samples import make_sample
-
-RECIPE = Recipe(
-    source="ytf",
-    licence="research",
-    seed=1,
-    command="make",
-    face_model="lfm",
-    storage=Storage(picture="png", coefficients="float32"),
-)
-NAMES = ["ytf_00000", "ytf_00001", "ytf_00002"]
-
-
-def samples(count=3, first=0):
-    return [
-        make_sample(seed=first + n, size=32, number=first + n, validation=n == 1, occluded=n != 2)
-        for n in range(count)
-    ]
-
-
-def fill(folder, names=NAMES):
-    shards = ShardFolder(folder, RECIPE)
-    for name in shards.unfinished(names):
-        shards.add(write_shard(folder, name, samples(), RECIPE.storage))
-    return shards
+from samples import NAMES, RECIPE, fill, samples
 
 
 def test_the_manifest_says_what_the_folder_holds(tmp_path):

@@ -5,7 +5,7 @@ from lineament.crop import CropBox
 from lineament.data.label_surface import LabelSurface
 from lineament.data.targets import Segment, image_maps, offset_map, posed, position_map, shape_map
 from lineament.geometry.topology import mirrored_landmarks
-from tests.data.samples import make_sample
+from samples import make_sample
 
 POSES = [{}, {"yaw": 0.6, "pitch": -0.2}, {"yaw": -1.5, "roll": 0.4}]
 

@@ -13,6 +13,7 @@ from lineament.data.sample import Kind, Sample
 from lineament.data.sample_codec import decode
 from lineament.data.shard_index import read_index, shard_members
 from lineament.data.shards import read_manifest, sha256_of
+from lineament.data.view import View
 from lineament.errors import DataError
 
 Array = NDArray[Any]
@@ -90,6 +91,10 @@ class SampleStore:
         shard, row = self._place[number]
         return self._indices[shard].sample(self._shards[shard], int(row))
 
+    def view(self, number: int) -> View:
+        """Picture, camera and coefficients of one sample, as `CropSampler` takes them."""
+        return self[number].view
+
     def identity(self) -> NDArray[np.float32]:
         """(n, K) of all samples, without reading pictures."""
         return np.stack([self._indices[shard].identity[row] for shard, row in self._place])
@@ -97,6 +102,11 @@ class SampleStore:
     def expression(self) -> NDArray[np.float32]:
         """(n, E) of all samples."""
         return np.stack([self._indices[shard].expression[row] for shard, row in self._place])
+
+    def coefficient_statistics(self) -> tuple[Array, Array, Array, Array]:
+        """Mean and standard deviation of identity (K,), then of expression (E,), over the samples."""
+        identity, expression = self.identity(), self.expression()
+        return identity.mean(0), identity.std(0), expression.mean(0), expression.std(0)
 
     def rotation(self) -> NDArray[np.float64]:
         """(n, 3, 3) of all samples, model frame."""

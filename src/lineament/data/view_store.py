@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,16 @@ class CropBatch:
     translation: Array
     identity: Array
     expression: Array
+
+
+class Views(Protocol):
+    """Numbered views: a `ViewStore`, or a `lineament.data.sample_store.SampleStore`."""
+
+    def __len__(self) -> int:
+        """Number of views."""
+
+    def view(self, number: int) -> View:
+        """One view as stored."""
 
 
 class ViewStore:
@@ -100,7 +110,7 @@ class CropSampler:
         config: crops and disturbances; None for undisturbed crops, each view once and in order.
     """
 
-    def __init__(self, store: ViewStore, model: MorphableModel, config: AugmentConfig) -> None:
+    def __init__(self, store: Views, model: MorphableModel, config: AugmentConfig) -> None:
         self.store = store
         self.config = config
         self._model = model

@@ -1,8 +1,10 @@
-"""Samples of the built-in face, posed at will, before noise."""
+"""Samples of the built-in face, posed at will, and folders of them."""
 
 import numpy as np
 
 from lineament.data.sample import Kind, Provenance, Sample
+from lineament.data.sample_codec import Storage
+from lineament.data.shards import Recipe, ShardFolder, write_shard
 from lineament.data.view import View
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
@@ -54,3 +56,30 @@ def assert_same(one, two):
     np.testing.assert_array_equal(one.expression, two.expression)
     np.testing.assert_array_equal(one.occlusion, two.occlusion)
     assert one.provenance == two.provenance
+
+
+RECIPE = Recipe(
+    source="ytf",
+    licence="research",
+    seed=1,
+    command="make",
+    face_model="lfm",
+    storage=Storage(picture="png", coefficients="float32"),
+)
+NAMES = ["ytf_00000", "ytf_00001", "ytf_00002"]
+
+
+def samples(count=3, first=0):
+    """Small samples; the second is kept for validation, the third has no mask."""
+    return [
+        make_sample(seed=first + n, size=32, number=first + n, validation=n == 1, occluded=n != 2)
+        for n in range(count)
+    ]
+
+
+def fill(folder, names=NAMES):
+    """Make what is missing of a folder of shards of three samples each."""
+    shards = ShardFolder(folder, RECIPE)
+    for name in shards.unfinished(names):
+        shards.add(write_shard(folder, name, samples(), RECIPE.storage))
+    return shards
