@@ -72,7 +72,7 @@ def test_other_files_are_refused_by_name(write_cofw, tmp_path):
 def test_without_h5py_the_extra_is_named(write_cofw, monkeypatch):
     path = write_cofw()
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(DataError, match=r"lineament\[models\]"):
+    with pytest.raises(DataError, match=r"lineament\[data\]"):
         next(iterate_cofw(path))
 
 

@@ -140,7 +140,7 @@ def _face68(path: Path, labels: Path, index: int, box_xywh: Array) -> Evaluation
 @contextmanager
 def _open(path: Path) -> Iterator[Any]:
     """An HDF5 file, with the errors of reading it translated."""
-    h5py = extra_module("h5py", purpose="Reading COFW", extra="models")
+    h5py = extra_module("h5py", purpose="Reading COFW", extra="data")
     try:
         with h5py.File(path, "r") as file:
             yield file
