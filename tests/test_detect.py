@@ -164,3 +164,14 @@ def test_the_file_in_the_package_finds_no_face_in_noise():
     noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     assert OnnxDetector(path, threads=1).detect(noise) == []
     assert path.stat().st_size < 2_000_000
+
+
+def test_doubtful_faces_are_looked_at_once_more_and_keep_only_what_both_looks_say(square_detector_path):
+    photo = np.zeros((384, 384, 3), np.uint8)
+    photo[96:128, 160:192] = 200  # logit 0 at the cells inside
+    once, doubting = (DetectorOptions(min_score=0.3, doubtful=(0.3, high)) for high in (0.300001, 0.7))
+    sure, twice = (OnnxDetector(square_detector_path, options=o) for o in (once, doubting))
+    first, second = sure.detect(photo), twice.detect(photo)
+    assert first[0].score == pytest.approx(0.5, abs=1e-3)
+    assert all(0 < d.score < 0.51 for d in second)
+    assert [d.score for d in second] == sorted((d.score for d in second), reverse=True)

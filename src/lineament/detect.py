@@ -4,6 +4,10 @@ The shipped network sees a photo at two sizes at most. The first look, 384 px on
 face above about a twentieth of it. The second look, at the photo's own size up to 960 px, is for photos that
 have many more pixels than the first one saw and may hide small faces: it is spent when the first look found
 nothing, or found only faces that are small in the photo, as on pictures of groups. A portrait costs one look.
+
+Faces scored neither high nor low are looked at once more, each alone: upright, mirrored and 96 px large.
+Their score becomes the mean of both, in logits. On held-out canvases that halves the false faces at the same
+share of faces found.
 """
 
 from __future__ import annotations
@@ -17,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lineament.crop import CropBox
 from lineament.errors import ConfigError, WeightsError
-from lineament.image import check_image
+from lineament.image import check_image, resample_crop
 from lineament.network import OnnxNetwork
 from lineament.result import Detection
 
@@ -29,6 +34,10 @@ BASES_PX = (18.0, 48.0, 128.0)
 """Unit of the distances that the network answers at each stride."""
 OUTPUTS = tuple(f"stride{stride}" for stride in STRIDES)
 CELL = STRIDES[-1]
+CLOSEUP_PX, CLOSEUP_FACE_PX = 192, 96
+SAME_FACE = 0.4  # overlap with where a closeup should have its face
+MOST_CLOSE_LOOKS = 32
+LOWEST_SCORE = 0.01
 
 
 @runtime_checkable
@@ -46,13 +55,15 @@ class DetectorOptions:
 
     Attributes:
         min_score: faces scored lower are not reported.
+        doubtful: faces scored between these two are looked at more closely.
         first_side: longer side of the photo at the first look, px.
         second_side: longer side at the second look, px; equal to `first_side` there is no second look.
         small_face: the second look is spent when no face found is larger than this share of the shorter side.
         max_overlap: of two boxes that overlap more (intersection over union) the better one stays.
     """
 
-    min_score: float = 0.4
+    min_score: float = 0.46
+    doubtful: tuple[float, float] = (0.25, 0.7)
     first_side: int = 384
     second_side: int = 960
     small_face: float = 0.25
@@ -60,7 +71,7 @@ class DetectorOptions:
 
     def __post_init__(self) -> None:
         if not 0 < self.min_score < 1:
-            raise ConfigError(f"min_score must lie between 0 and 1, found {self.min_score}. Try 0.4.")
+            raise ConfigError(f"min_score must lie between 0 and 1, found {self.min_score}. Try 0.46.")
         if self.first_side < CELL or self.second_side < self.first_side:
             raise ConfigError(
                 f"first_side must be at least {CELL} and second_side no smaller than it, "
@@ -114,10 +125,13 @@ class OnnxDetector:
         image = check_image(image)
         options = self.options
         found = self._look(image, options.first_side)
-        if self._is_second_look_due(image, found):
+        if self._is_second_look_due(image, found[found[:, 4] >= options.min_score]):
             found = np.concatenate([found, self._look(image, _second_side(image, options))])
         kept = found[keep_best(found[:, :4], found[:, 4], max_overlap=options.max_overlap)]
-        return [Detection(row[:4].astype(np.float32), float(row[4]), float(row[5])) for row in kept]
+        kept = self._settle_doubts(image, kept)
+        order = np.argsort(-kept[:, 4], kind="stable")
+        best_first = kept[order[kept[order, 4] >= options.min_score]]
+        return [Detection(row[:4].astype(np.float32), float(row[4]), float(row[5])) for row in best_first]
 
     def _is_second_look_due(self, image: Array, found: Array) -> bool:
         options = self.options
@@ -131,14 +145,54 @@ class OnnxDetector:
     def _look(self, image: Array, side: int) -> Array:
         """Candidates (n, 6): box in px of the photo, score, roll."""
         canvas, scale_xy = letterbox(image, side)
+        lowest = min(self.options.min_score, self.options.doubtful[0])
         maps = self._network(image=canvas[None])
         levels = [
-            decode_level(maps[name][0], stride=stride, base_px=base, min_score=self.options.min_score)
+            decode_level(maps[name][0], stride=stride, base_px=base, min_score=lowest)
             for name, stride, base in zip(OUTPUTS, STRIDES, BASES_PX)
         ]
         found = np.concatenate(levels)
         found[:, :4] /= np.tile(scale_xy, 2)
         return found
+
+    def _settle_doubts(self, image: Array, found: Array) -> Array:
+        """The same candidates (n, 6), best first; the doubtful ones with the score of two looks."""
+        low, high = self.options.doubtful
+        doubtful = np.flatnonzero((found[:, 4] > low) & (found[:, 4] < high))[:MOST_CLOSE_LOOKS]
+        if len(doubtful) == 0:
+            return found
+        crops = np.stack([_closeup(image, candidate) for candidate in found[doubtful]])
+        maps = self._network(image=crops)
+        again = [_closeup_score([maps[name][number] for name in OUTPUTS]) for number in range(len(crops))]
+        found = found.copy()
+        logits = (_logit(found[doubtful, 4]) + _logit(np.array(again))) / 2
+        found[doubtful, 4] = 1 / (1 + np.exp(-logits))
+        return found
+
+
+def _closeup(image: Array, candidate: Array) -> Array:
+    """The candidate (6,) upright and mirrored, its longer side CLOSEUP_FACE_PX: (S, S, 3) uint8."""
+    center_xy = (candidate[:2] + candidate[2:4]) / 2
+    side = float(np.max(candidate[2:4] - candidate[:2])) * CLOSEUP_PX / CLOSEUP_FACE_PX
+    square = CropBox((float(center_xy[0]), float(center_xy[1])), side, CLOSEUP_PX, float(candidate[5]))
+    return resample_crop(image, square)[:, ::-1]
+
+
+def _closeup_score(maps: Sequence[Array]) -> float:
+    """The best score of a face that is where a closeup has it."""
+    found = np.concatenate(
+        [
+            decode_level(level, stride=stride, base_px=base, min_score=LOWEST_SCORE)
+            for level, stride, base in zip(maps, STRIDES, BASES_PX)
+        ]
+    )
+    edge = (CLOSEUP_PX - CLOSEUP_FACE_PX) / 2
+    expected = np.array([edge, edge, CLOSEUP_PX - edge, CLOSEUP_PX - edge])
+    return float(found[overlap(expected, found[:, :4]) > SAME_FACE, 4].max(initial=LOWEST_SCORE))
+
+
+def _logit(probability: Array) -> Array:
+    return np.asarray(np.log(probability / (1 - probability)))
 
 
 def _second_side(image: Array, options: DetectorOptions) -> int:
