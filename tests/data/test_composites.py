@@ -24,7 +24,7 @@ def backgrounds():
     return [np.full((120, 160, 3), shade, np.uint8) for shade in (30, 140)]
 
 
-def canvases(faces, backgrounds, count=40, **changes):
+def canvases(faces, backgrounds, count=24, **changes):
     composer = Composer([(faces, 1.0)], backgrounds, CompositeConfig(effects=SILENT, **changes))
     rng = np.random.default_rng(0)
     return [composer.compose(rng) for _ in range(count)]
@@ -46,7 +46,7 @@ def test_a_labelled_face_is_where_its_box_says(red_faces, backgrounds):
                 continue
             np.testing.assert_allclose(composite.canvas[y, x], RED, atol=2)
             checked += 1
-    assert checked > 20
+    assert checked > 10
 
 
 def test_directions_to_the_top_of_the_head_are_unit_vectors_all_around(red_faces, backgrounds):
@@ -57,7 +57,7 @@ def test_directions_to_the_top_of_the_head_are_unit_vectors_all_around(red_faces
 
 
 def test_faces_come_from_tiny_to_larger_than_the_canvas(red_faces, backgrounds):
-    rows = np.concatenate([c.labels[c.labels[:, 7] == FACE] for c in canvases(red_faces, backgrounds, 150)])
+    rows = np.concatenate([c.labels[c.labels[:, 7] == FACE] for c in canvases(red_faces, backgrounds, 70)])
     sides = (rows[:, 2:4] - rows[:, :2]).max(axis=1)
     assert sides.min() < 24
     assert sides.max() > 320
