@@ -175,3 +175,13 @@ def test_doubtful_faces_are_looked_at_once_more_and_keep_only_what_both_looks_sa
     assert first[0].score == pytest.approx(0.5, abs=1e-3)
     assert all(0 < d.score < 0.51 for d in second)
     assert [d.score for d in second] == sorted((d.score for d in second), reverse=True)
+
+
+def test_a_quick_letterbox_averages_whole_blocks_where_that_comes_near_enough():
+    photo = np.zeros((480, 640, 3), np.uint8)
+    photo[100:102, 200:202] = 200
+    canvas, scale_xy = letterbox(photo, 384, least_side=307)
+    assert canvas.shape == (256, 320, 3)
+    assert scale_xy.tolist() == [0.5, 0.5]
+    assert canvas[50, 100].tolist() == [200, 200, 200]
+    assert letterbox(photo, 384, least_side=330)[0].shape == (288, 384, 3)
