@@ -12,6 +12,7 @@ from lineament.detect import (
     Detector,
     DetectorOptions,
     OnnxDetector,
+    _plausibility,
     decode_level,
     keep_best,
     letterbox,
@@ -185,3 +186,9 @@ def test_a_quick_letterbox_averages_whole_blocks_where_that_comes_near_enough():
     assert scale_xy.tolist() == [0.5, 0.5]
     assert canvas[50, 100].tolist() == [200, 200, 200]
     assert letterbox(photo, 384, least_side=330)[0].shape == (288, 384, 3)
+
+
+def test_a_face_that_seems_to_lean_far_takes_the_roll_that_a_closer_look_confirms():
+    upright, fallen = (0.0, 0.6, 0.1), (2.3, 0.7, 0.2)  # roll, score, remaining roll
+    assert max([upright, fallen], key=_plausibility) == upright
+    assert max([(0.0, 0.7, 3.1), fallen], key=_plausibility) == fallen  # the upright closeup shows it fallen

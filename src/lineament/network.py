@@ -113,6 +113,8 @@ def _open_session(
             f"Choose among these, or install the ONNX Runtime built for your device."
         )
     options = runtime.SessionOptions()
+    # An aligner has two networks: the threads of one would spin while the other computes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # its warnings speak to graph authors; errors reach us as exceptions
     if threads is not None:
         options.intra_op_num_threads = threads
