@@ -222,8 +222,8 @@ def _closeup_face(maps: Sequence[Array]) -> tuple[float, float]:
     return float(best[4]), -float(best[5])  # closeups are mirrored
 
 
-def _logit(probability: Array) -> Array:
-    return np.asarray(np.log(probability / (1 - probability)))
+def _logit(probability: float) -> float:
+    return float(np.log(probability / (1 - probability)))
 
 
 def _second_side(image: Array, options: DetectorOptions) -> int:
