@@ -30,7 +30,7 @@ PIXEL_LIMIT = 256_000_000  # larger than any camera's photo; 768 MB once decoded
 HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
-REDUCING_GAP = 1.1
+REDUCING_GAP = 1.3
 """Whole pixels are averaged first, as many as leave this much to the slow filter (Pillow's term)."""
 TURN_FILTER = Image.Resampling.BILINEAR  # bicubic takes twice as long, and crops for training are made so too
 _DECODE_ERRORS = (  # what Pillow's readers raise on damaged files
