@@ -13,6 +13,7 @@ from lineament.train.loop import LoopConfig
 from lineament.train.losses import FaceLoss, FaceLossConfig
 from lineament.train.networks.regressor import RegressorConfig
 from lineament.train.regressor import (
+    Folders,
     StepBatches,
     TrainConfig,
     crops_as_input,
@@ -52,7 +53,10 @@ def views(tmp_path_factory):
 
 
 def test_a_batch_is_a_function_of_the_step_however_the_run_came_to_it(views):
-    through, resumed = StepBatches(views, CONFIG, first=0), StepBatches(views, CONFIG, first=3)
+    through, resumed = (
+        StepBatches(Folders(views=(str(views),)), CONFIG, first=0),
+        StepBatches(Folders(views=(str(views),)), CONFIG, first=3),
+    )
     assert (len(through), len(resumed)) == (4, 1)
     one, other = through[3], resumed[0]
     for name, array in one.items():
@@ -62,11 +66,14 @@ def test_a_batch_is_a_function_of_the_step_however_the_run_came_to_it(views):
 
 def test_another_seed_gives_other_batches(views):
     other = replace(CONFIG, loop=replace(CONFIG.loop, seed=2))
-    assert (StepBatches(views, CONFIG, 0)[0]["crop"] != StepBatches(views, other, 0)[0]["crop"]).any()
+    assert (
+        StepBatches(Folders(views=(str(views),)), CONFIG, 0)[0]["crop"]
+        != StepBatches(Folders(views=(str(views),)), other, 0)[0]["crop"]
+    ).any()
 
 
 def test_a_batch_is_bytes_and_labels_in_the_networks_terms(views):
-    arrays = StepBatches(views, CONFIG, 0)[0]
+    arrays = StepBatches(Folders(views=(str(views),)), CONFIG, 0)[0]
     batch = {name: torch.as_tensor(array) for name, array in arrays.items()}
     truth = truth_of(batch, CPU)
     assert truth.rotation.shape == (3, 3, 3)
@@ -107,8 +114,14 @@ def test_the_validation_figure_is_the_error_in_percent_of_the_landmarks_box(view
 
 
 def test_training_writes_its_run_and_goes_on_where_it_stopped(views, tmp_path):
-    train(replace(CONFIG, loop=replace(CONFIG.loop, steps=2)), views, tmp_path, workers=0, device=CPU)
-    train(CONFIG, views, tmp_path, workers=0, device=CPU)
+    train(
+        replace(CONFIG, loop=replace(CONFIG.loop, steps=2)),
+        Folders(views=(str(views),)),
+        tmp_path,
+        workers=0,
+        device=CPU,
+    )
+    train(CONFIG, Folders(views=(str(views),)), tmp_path, workers=0, device=CPU)
     records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [record["step"] for record in records if "loss" in record] == [1, 2, 3, 4]
     assert [record["step"] for record in records if "validation_nme_percent" in record] == [2, 4]

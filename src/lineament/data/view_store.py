@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.augment import AugmentConfig, disturb, random_crop_box
+from lineament.data.mixture import Mixture, Views
 from lineament.data.view import View, crop_view, mirrored_view
 from lineament.errors import DataError
 from lineament.geometry.camera import WeakPerspective
@@ -40,16 +42,6 @@ class CropBatch:
     translation: Array
     identity: Array
     expression: Array
-
-
-class Views(Protocol):
-    """Numbered views: a `ViewStore`, or a `lineament.data.sample_store.SampleStore`."""
-
-    def __len__(self) -> int:
-        """Number of views."""
-
-    def view(self, number: int) -> View:
-        """One view as stored."""
 
 
 class ViewStore:
@@ -111,15 +103,18 @@ class CropSampler:
     """
 
     def __init__(self, store: Views, model: MorphableModel, config: AugmentConfig) -> None:
-        self.store = store
+        self.store = store if isinstance(store, Mixture) else Mixture([store])
         self.config = config
         self._model = model
         self._landmark_points = model.landmark_points(BOX_SCHEME)
 
     def batch(self, size: int, rng: np.random.Generator) -> CropBatch:
         """A batch of random views, mirrored half of the time, cropped and disturbed."""
-        numbers = rng.integers(len(self.store), size=size)
-        return _joined([self._sample(int(number), rng) for number in numbers])
+        return self.rows([rng] * size)
+
+    def rows(self, rngs: Sequence[np.random.Generator]) -> CropBatch:
+        """A batch whose rows are functions of one generator each."""
+        return _joined([self._sample(rng) for rng in rngs])
 
     def plain_batch(self, numbers: NDArray[np.integer]) -> CropBatch:
         """Given views, cropped exactly around the landmarks."""
@@ -130,12 +125,12 @@ class CropSampler:
         views = [self.store.view(int(number)) for number in numbers]
         return _joined([crop_view(v, random_crop_box(self._landmarks(v), steady, rng)) for v in views])
 
-    def _sample(self, number: int, rng: np.random.Generator) -> View:
-        view = self.store.view(number)
+    def _sample(self, rng: np.random.Generator) -> View:
+        view = self.store.view(self.store.draw(rng))
         if rng.uniform() < 0.5:
             view = mirrored_view(view, self._model)
         view = crop_view(view, random_crop_box(self._landmarks(view), self.config, rng))
-        other = self.store.view(int(rng.integers(len(self.store)))).image
+        other = self.store.view(self.store.draw(rng)).image
         image = disturb(view.image, other, self.config, rng)
         return View(image, view.camera, view.identity, view.expression)
 

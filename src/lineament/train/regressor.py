@@ -1,4 +1,4 @@
-"""Trains the compact regressor: ``python -m lineament.train.regressor --views FOLDER --out RUN``.
+"""Trains the compact regressor: ``python -m lineament.train.regressor --samples FOLDER --out RUN``.
 
 Resumes from the checkpoint in the run folder. Every batch is a function of the seed and the step's number, so
 a run that was interrupted sees the same data as one that was not.
@@ -19,7 +19,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from lineament.data.augment import AugmentConfig
+from lineament.data.mixture import Mixture
+from lineament.data.sample_store import SampleStore
+from lineament.data.shards import read_manifest
 from lineament.data.view_store import CropBatch, CropSampler, ViewStore
+from lineament.errors import DataError
 from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model
 from lineament.train.loop import LoopConfig, Run
@@ -40,11 +44,45 @@ class TrainConfig:
     loss: FaceLossConfig = FaceLossConfig()
 
 
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where training samples lie.
+
+    Attributes:
+        samples: folders of shards (:mod:`lineament.data.shards`).
+        weights: how often each folder is drawn from; none draws all samples alike.
+        views: folders of the older kind (:mod:`lineament.data.views`), counted after the others.
+    """
+
+    samples: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
+    views: tuple[str, ...] = ()
+
+    def opened(self, *, validation: bool) -> Mixture:
+        """All of one side of the split by person; DataError where a folder or a weight is missing.
+
+        Folders that keep nobody from training, such as rendered faces, are left out of the validation side.
+        """
+        folders = [Path(folder) for folder in self.samples + self.views]
+        if self.weights and len(self.weights) != len(folders):
+            raise DataError(f"{len(folders)} folders need as many weights, found {len(self.weights)}.")
+        stores, weights, views = [], [], {Path(folder) for folder in self.views}
+        for folder, weight in zip(folders, self.weights or [1.0] * len(folders)):
+            if folder in views:
+                stores.append(ViewStore(folder, validation=validation))
+            elif not validation or any(entry.validation for entry in read_manifest(folder)[1]):
+                stores.append(SampleStore(folder, validation=validation))
+            else:
+                continue
+            weights.append(weight)
+        return Mixture(stores, weights if self.weights else None)
+
+
 class StepBatches(Dataset[dict[str, np.ndarray]]):
     """Batch number `step`, made when asked for."""
 
-    def __init__(self, folder: Path, config: TrainConfig, first: int) -> None:
-        self._folder, self._config, self._first = folder, config, first
+    def __init__(self, folders: Folders, config: TrainConfig, first: int) -> None:
+        self._folders, self._config, self._first = folders, config, first
         self._sampler: CropSampler | None = None
 
     def __len__(self) -> int:
@@ -55,10 +93,11 @@ class StepBatches(Dataset[dict[str, np.ndarray]]):
         """The batch of a step as arrays."""
         if self._sampler is None:
             # Opened in the worker: memory maps and models are not sent between processes.
-            store = ViewStore(self._folder, validation=False)
+            store = self._folders.opened(validation=False)
             self._sampler = CropSampler(store, load_model("lfm"), self._config.augment)
-        rng = np.random.default_rng([self._config.loop.seed, self._first + number])
-        return _arrays(self._sampler.batch(self._config.loop.batch, rng))
+        seed = [self._config.loop.seed, self._first + number]
+        rows = [np.random.default_rng([*seed, row]) for row in range(self._config.loop.batch)]
+        return _arrays(self._sampler.rows(rows))
 
 
 def _arrays(batch: CropBatch) -> dict[str, np.ndarray]:
@@ -92,11 +131,11 @@ def validation_figures(
     return {"validation_nme_percent": 100 * float(torch.cat(errors).mean())}
 
 
-def train(config: TrainConfig, views: Path, out: Path, *, workers: int, device: torch.device) -> None:
+def train(config: TrainConfig, folders: Folders, out: Path, *, workers: int, device: torch.device) -> None:
     """Train, or go on training, in the run folder `out`."""
     model: MorphableModel = load_model("lfm")
-    held_out = CropSampler(ViewStore(views, validation=True), model, config.augment)
-    statistics = ViewStore(views, validation=False).coefficient_statistics()
+    held_out = CropSampler(folders.opened(validation=True), model, config.augment)
+    statistics = folders.opened(validation=False).coefficient_statistics()
     identity_mean, identity_spread, expression_mean, expression_spread = map(torch.as_tensor, statistics)
     torch.manual_seed(config.loop.seed)
     network = Regressor(config.network)
@@ -115,7 +154,7 @@ def train(config: TrainConfig, views: Path, out: Path, *, workers: int, device: 
         config.loss,
     ).to(device)
     run = Run(out, network, config.loop)
-    (out / "config.json").write_text(json.dumps(asdict(config), indent=1))
+    (out / "config.json").write_text(json.dumps(asdict(config) | {"data": asdict(folders)}, indent=1))
 
     def terms_of(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         crops = crops_as_input(batch["crop"], device)
@@ -124,7 +163,7 @@ def train(config: TrainConfig, views: Path, out: Path, *, workers: int, device: 
         return loss(found, truth_of(batch, device))
 
     loader = DataLoader(
-        StepBatches(views, config, run.step),
+        StepBatches(folders, config, run.step),
         batch_size=None,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
@@ -135,7 +174,9 @@ def train(config: TrainConfig, views: Path, out: Path, *, workers: int, device: 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--views", type=Path, required=True)
+    parser.add_argument("--samples", nargs="+", default=[], help="folders of shards")
+    parser.add_argument("--weights", type=float, nargs="+", default=[], help="one a folder")
+    parser.add_argument("--views", nargs="+", default=[], help="folders of lineament.data.views")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=LoopConfig().steps)
     parser.add_argument("--batch", type=int, default=LoopConfig().batch)
@@ -148,7 +189,8 @@ def main() -> None:
         torch.set_num_threads(given.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     loop = replace(LoopConfig(), steps=given.steps, batch=given.batch, learning_rate=given.learning_rate)
-    train(TrainConfig(loop=loop), given.views, given.out, workers=given.workers, device=device)
+    folders = Folders(tuple(given.samples), tuple(given.weights), tuple(given.views))
+    train(TrainConfig(loop=loop), folders, given.out, workers=given.workers, device=device)
 
 
 if __name__ == "__main__":
