@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lineament.cli import data
 from lineament.cli.align import align
 from lineament.cli.info import info
 from lineament.version import __version__
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 app.command()(align)
 app.command()(info)
+app.add_typer(data.app, name="data")
 
 
 def _print_version(wanted: bool) -> None:

@@ -64,7 +64,7 @@ class Collection:
     @property
     def is_validation(self) -> NDArray[np.bool_]:
         """(F,) which photographs are kept from training; all of one person fall on the same side."""
-        return np.array([_share(person) < VALIDATION_SHARE for person in self.people])
+        return np.array([is_validation(person) for person in self.people])
 
 
 def read_collection(folder: Path, name: str) -> Collection:
@@ -92,6 +92,11 @@ def read_collection(folder: Path, name: str) -> Collection:
 def read_member(photos: zipfile.ZipFile, name: str) -> Image.Image:
     """A photograph of an open zip file, in RGB."""
     return Image.open(io.BytesIO(photos.read(name))).convert("RGB")
+
+
+def is_validation(person: str) -> bool:
+    """Whether a person ("collection/name") is kept from training."""
+    return _share(person) < VALIDATION_SHARE
 
 
 def _share(text: str) -> float:

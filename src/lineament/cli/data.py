@@ -1,0 +1,167 @@
+"""`lineament data`: training sets of one's own photographs."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from lineament.data.photo_collection import PhotoCollection
+    from lineament.data.recipe import BuildRecipe
+
+app = typer.Typer(no_args_is_help=True, help="Make training sets of photographs, and look at them.")
+
+PhotosOption = Annotated[
+    list[Path] | None,
+    typer.Option("--photos", "-p", help="Folder or zip of photographs; may be given several times."),
+]
+OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for the result; made when missing.")]
+PeopleOption = Annotated[
+    str,
+    typer.Option(
+        help="What tells who is on a photograph: auto, names, folders, none, or a CSV file (photo, person)."
+    ),
+]
+ProcessesOption = Annotated[
+    int | None, typer.Option(min=1, help="Processes at once; all cores when left out.")
+]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="At most so many photographs, for a try.")]
+
+
+@app.command()
+def build(
+    out: OutOption,
+    photos: PhotosOption = None,
+    recipe: Annotated[
+        str, typer.Option("--recipe", "-r", help="default, open, or a TOML file; see docs/data.md.")
+    ] = "default",
+    people: PeopleOption = "auto",
+    backgrounds: Annotated[
+        Path | None, typer.Option(help="Zip of pictures without people, shown behind turned heads.")
+    ] = None,
+    fits: Annotated[
+        Path | None, typer.Option(help="Folder that keeps the fits; OUT/fits when left out.")
+    ] = None,
+    processes: ProcessesOption = None,
+    limit: LimitOption = None,
+) -> None:
+    """Make a training set: fit faces to photographs, turn, edit, render, write labelled samples.
+
+    Interrupted work goes on where it stopped when the same command is given again. Photographs that cannot be
+    used are listed in OUT/left_out.csv. Without --photos the recipe's own collections are taken from the
+    shared folder.
+    """
+    with _wing():
+        from lineament.data.build import BuildConfig
+        from lineament.data.build import build as run
+        from lineament.data.recipe import find_recipe
+
+        chosen = find_recipe(recipe)
+        collections = _collections(photos, chosen, people, limit)
+        config = BuildConfig(
+            recipe=chosen,
+            collections=tuple(collections),
+            out=out,
+            backgrounds=_backgrounds(backgrounds),
+            fits=fits,
+            command=_command("build", photos, recipe=recipe, people=people, limit=limit),
+        )
+        total = 0
+        for progress in run(config, processes=processes or os.cpu_count() or 1):
+            total = progress.samples
+            _say(
+                f"{progress.finished}/{progress.total} shards, {total} samples, {progress.left_out} left out"
+            )
+        _say(f"{total} samples are in {out}; licence: {chosen.licence}")
+
+
+@app.command()
+def verify(folder: Annotated[Path, typer.Argument(help="Folder of samples.")]) -> None:
+    """Compare every shard of a training set with its checksum."""
+    with _wing():
+        from lineament.data.sample_store import verify as run
+        from lineament.data.shards import read_manifest
+
+        recipe, entries = read_manifest(folder)
+        run(folder)
+        _say(f"{sum(entry.samples for entry in entries)} samples in {len(entries)} shards, all whole")
+        _say(f"source: {recipe.source}")
+        _say(f"licence: {recipe.licence}")
+        _say(f"made by: {recipe.command}")
+
+
+def _collections(
+    photos: list[Path] | None, recipe: BuildRecipe, people: str, limit: int | None
+) -> list[PhotoCollection]:
+    """The photographs given, or the recipe's own collections; at most `limit`."""
+    from lineament.data.collections import shared_folder
+    from lineament.data.people import PeopleFrom, PeopleRule
+    from lineament.data.photo_collection import read_photo_collection, spread_limit
+    from lineament.errors import ConfigError
+
+    rule = PeopleRule.of_text(people)
+    if photos:
+        collections = [read_photo_collection(path, people=rule) for path in photos]
+    elif recipe.collections:
+        folder = shared_folder() / "photos"
+        named = PeopleRule(PeopleFrom.NAMES)
+        collections = [
+            read_photo_collection(folder / f"{name}.zip", people=named) for name in recipe.collections
+        ]
+    else:
+        raise ConfigError("The recipe names no collections: say --photos FOLDER, or a zip.")
+    return collections if limit is None else spread_limit(collections, limit)
+
+
+def _backgrounds(given: Path | None) -> Path | None:
+    """The pictures given, else those of the shared folder, else none."""
+    from lineament.data.collections import shared_folder
+    from lineament.errors import DataError
+
+    if given is not None:
+        return given
+    try:
+        found = shared_folder() / "backgrounds" / "bsds500_no_faces.zip"
+    except DataError:
+        return None
+    return found if found.is_file() else None
+
+
+def _command(name: str, photos: list[Path] | None, **options: object) -> str:
+    """The command line that makes the same again; options that change nothing are left out."""
+    words = ["lineament", "data", name]
+    for path in photos or []:
+        words += ["--photos", str(path)]
+    for option, value in options.items():
+        if value is not None:
+            words += [f"--{option}", str(value)]
+    return shlex.join(words)
+
+
+@contextmanager
+def _wing() -> Iterator[None]:
+    """Turn a missing extra into advice, and errors into one line and the status 1."""
+    from lineament.errors import LineamentError
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"h5py", "numba", "scipy"}:
+            raise
+        _say(f"error: this command needs {error.name}: pip install 'lineament[data]'", error=True)
+        raise typer.Exit(1) from error
+    except LineamentError as error:
+        _say(f"error: {error}", error=True)
+        raise typer.Exit(1) from error
+
+
+def _say(line: str, *, error: bool = False) -> None:
+    typer.echo(line, err=error)
+    (sys.stderr if error else sys.stdout).flush()

@@ -1,0 +1,87 @@
+"""Fits kept on disk, so that what was fitted once is not fitted again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lineament.data.collection_fits import PartFits, PhotoFit
+from lineament.data.photo_collection import PhotoEntry
+from lineament.geometry.camera import WeakPerspective
+
+FORMAT = "lineament-fits-1"
+
+
+def part_key(part: Sequence[PhotoEntry], about: str) -> str:
+    """A checksum that changes with the photographs' names, people and landmarks, and with `about`."""
+    digest = hashlib.sha256(f"{FORMAT}\n{about}\n".encode())
+    for entry in part:
+        digest.update(f"{entry.photo}\n{entry.person}\n{entry.label_file}\n".encode())
+        if entry.landmarks is not None:
+            digest.update(entry.landmarks.scheme.encode())
+            digest.update(np.ascontiguousarray(entry.landmarks.points_image))
+    return digest.hexdigest()
+
+
+def write_fits(path: Path, fits: PartFits, key: str) -> None:
+    """Write the fits of a part under a temporary name, then rename it."""
+    faces = fits.faces
+    text = {
+        "key": key,
+        "failed": fits.failed,
+        "faces": [[face.photo, face.person, face.face, face.residual, face.reason] for face in faces],
+    }
+    temporary = path.with_suffix(f".{os.getpid()}.part")
+    with temporary.open("wb") as file:
+        np.savez(
+            file,
+            about=np.frombuffer(json.dumps(text).encode(), np.uint8),
+            rotation=np.array([face.camera.rotation for face in faces]),
+            scale=np.array([face.camera.scale for face in faces]),
+            translation=np.array([face.camera.translation for face in faces]),
+            identity=np.array([face.identity for face in faces]),
+            expression=np.array([face.expression for face in faces]),
+        )
+    os.replace(temporary, path)
+
+
+def read_fits(path: Path, key: str) -> PartFits | None:
+    """The fits of a part; None when there are none, of other photographs, or damaged: then make them again."""
+    try:
+        with np.load(path) as data:
+            arrays = {name: data[name] for name in data.files}
+        text = json.loads(arrays["about"].tobytes())
+        if text["key"] != key:
+            return None
+        faces = tuple(
+            PhotoFit(
+                photo=photo,
+                person=person,
+                face=face,
+                camera=WeakPerspective(rotation, float(scale), translation),
+                identity=identity,
+                expression=expression,
+                residual=residual,
+                reason=reason,
+            )
+            for (
+                photo,
+                person,
+                face,
+                residual,
+                reason,
+            ), rotation, scale, translation, identity, expression in zip(
+                text["faces"],
+                *(arrays[name] for name in ("rotation", "scale", "translation", "identity", "expression")),
+                strict=True,
+            )
+        )
+        return PartFits(faces, tuple((photo, reason) for photo, reason in text["failed"]))
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        return None

@@ -1,0 +1,225 @@
+"""One process of a build: fits a part of a collection, makes its pictures, writes its shard.
+
+Everything random about a photograph comes from the recipe's seed and the photograph's name, so a set does not
+depend on how many processes made it, nor on what was made before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lineament.data.build_store import part_key, read_fits, write_fits
+from lineament.data.collection_fits import PartFits, PartFitter, PhotoFit
+from lineament.data.collections import is_validation
+from lineament.data.fitted import FittedPhoto, MadeView
+from lineament.data.formats.files import PhotoFile
+from lineament.data.makers import Makers, makers_of
+from lineament.data.photo_collection import PhotoEntry
+from lineament.data.recipe import BuildRecipe
+from lineament.data.sample import Kind, Provenance, Sample
+from lineament.data.shards import ShardEntry, write_shard
+from lineament.errors import LineamentError
+from lineament.geometry.camera import WeakPerspective
+from lineament.models.builtin import load_builtin
+
+Array = NDArray[Any]
+
+PHOTO_ERRORS = (LineamentError, ArithmeticError, LookupError, OSError, ValueError)
+"""What one photograph may do to a maker without stopping the others."""
+LARGEST_FACE_PX = 512.0
+"""Photographs with a larger face are halved, and more, before anything is made of them."""
+HEAD_MM = 200.0
+RENDERED = "rendered"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPlan:
+    """What all processes of a build know.
+
+    Attributes:
+        recipe: of the set.
+        out: folder of the shards.
+        fits: folder of the fits.
+        backgrounds: zip of pictures without people, or None.
+    """
+
+    recipe: BuildRecipe
+    out: Path
+    fits: Path
+    backgrounds: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoPart:
+    """Photographs that make one shard.
+
+    Attributes:
+        shard: its name.
+        collection: name of the collection.
+        root: the collection's folder or zip.
+        entries: the photographs.
+        share_people: whether pictures of one person may share an identity.
+    """
+
+    shard: str
+    collection: str
+    root: Path
+    entries: tuple[PhotoEntry, ...]
+    share_people: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPart:
+    """Rendered faces that make one shard.
+
+    Attributes:
+        shard: its name.
+        first: number of the first face.
+        count: how many.
+    """
+
+    shard: str
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartDone:
+    """A shard that has been written.
+
+    Attributes:
+        entry: for the manifest.
+        left_out: photograph and reason of what is not in it.
+    """
+
+    entry: ShardEntry
+    left_out: tuple[tuple[str, str], ...]
+
+
+def build_part(plan: BuildPlan, part: PhotoPart | RenderedPart) -> PartDone:
+    """Write one shard.
+
+    Raises:
+        DataError: the collection cannot be opened.
+    """
+    workshop = _workshop(plan)
+    left_out: list[tuple[str, str]] = []
+    if isinstance(part, RenderedPart):
+        samples = workshop.rendered(part)
+    else:
+        samples = workshop.photographed(part, left_out)
+    entry = write_shard(plan.out, part.shard, samples, plan.recipe.storage)
+    return PartDone(entry, tuple(left_out))
+
+
+def fit_part(plan: BuildPlan, part: PhotoPart) -> PartFits:
+    """The fits of one part, made now or before."""
+    return _workshop(plan).fits(part)
+
+
+@lru_cache(maxsize=1)
+def _workshop(plan: BuildPlan) -> Workshop:
+    """The tools of this process, made when its first part comes."""
+    return Workshop(plan)
+
+
+class Workshop:
+    """The tools of one process.
+
+    Args:
+        plan: of the build.
+    """
+
+    def __init__(self, plan: BuildPlan) -> None:
+        self._plan = plan
+        self._model = load_builtin()
+        self._fitter: PartFitter | None = None
+        self._makers: Makers | None = None
+
+    @property
+    def makers(self) -> Makers:
+        """Made when first needed: a process that only fits needs none."""
+        if self._makers is None:
+            self._makers = makers_of(self._plan.recipe, self._model, self._plan.backgrounds)
+        return self._makers
+
+    def fits(self, part: PhotoPart) -> PartFits:
+        """The fits of a part, from the disk where they are there."""
+        path = self._plan.fits / f"{part.shard}.npz"
+        key = part_key(part.entries, f"{self._plan.recipe.photos} {part.share_people}")
+        if (found := read_fits(path, key)) is not None:
+            return found
+        if self._fitter is None:
+            self._fitter = PartFitter(self._model, self._plan.recipe.photos)
+        fits = self._fitter.fit(part.root, part.entries)
+        write_fits(path, fits, key)
+        return fits
+
+    def photographed(self, part: PhotoPart, left_out: list[tuple[str, str]]) -> Iterator[Sample]:
+        """The samples of a part; `left_out` takes photographs that gave none, with the reason."""
+        fits = self.fits(part)
+        left_out += fits.left_out
+        for fit in fits.kept:
+            try:
+                samples = self._samples(part, fit)
+            except PHOTO_ERRORS as error:
+                left_out.append((fit.photo, f"{type(error).__name__}: {error}"))
+                continue
+            if not samples:
+                left_out.append((fit.photo, "the face is too small"))
+            yield from samples
+
+    def rendered(self, part: RenderedPart) -> Iterator[Sample]:
+        """The samples of a part of rendered faces."""
+        assert self.makers.renderer is not None
+        for number in range(part.first, part.first + part.count):
+            name = f"{RENDERED}/{number:06d}"
+            made = self.makers.renderer(self._rng(name))
+            provenance = Provenance(RENDERED, name, name, made.kind, is_validation(name))
+            yield Sample(made.view, made.occlusion, provenance)
+
+    def _samples(self, part: PhotoPart, fit: PhotoFit) -> list[Sample]:
+        """All samples of one photograph, made before the first is written: all of them or none."""
+        photo = _opened(part, fit)
+        samples = []
+        for name, maker in self.makers.of_photos.items():
+            key = f"{part.collection}/{fit.photo}#{fit.face}/{name}"
+            for number, made in enumerate(maker(photo, self._rng(key))):
+                made = self._occluded(made, self._rng(f"{key}/{number}"))
+                provenance = replace(photo.provenance, kind=made.kind)
+                samples.append(Sample(made.view, made.occlusion, provenance))
+        return samples
+
+    def _occluded(self, made: MadeView, rng: np.random.Generator) -> MadeView:
+        occluder = self.makers.occluder
+        if occluder is None or rng.uniform() >= self._plan.recipe.occluded.share:
+            return made
+        return occluder(made, rng)
+
+    def _rng(self, name: str) -> np.random.Generator:
+        """Random numbers that belong to a name and the recipe's seed."""
+        words = np.frombuffer(hashlib.sha256(name.encode()).digest()[:16], np.uint32)
+        return np.random.default_rng([self._plan.recipe.seed, *words.tolist()])
+
+
+def _opened(part: PhotoPart, fit: PhotoFit) -> FittedPhoto:
+    """The photograph of a fit, not larger than makers can use."""
+    image = PhotoFile(part.root, fit.photo).read()
+    camera = fit.camera
+    halvings = int(np.floor(max(np.log2(camera.scale * HEAD_MM / LARGEST_FACE_PX), 0.0)))
+    if halvings:
+        image = np.asarray(Image.fromarray(image).reduce(2**halvings))
+        share = 0.5**halvings
+        camera = WeakPerspective(camera.rotation, camera.scale * share, camera.translation * share)
+    name = fit.photo if fit.face == 0 else f"{fit.photo}#{fit.face}"
+    provenance = Provenance(part.collection, name, fit.person, Kind.PHOTOGRAPHED, is_validation(fit.person))
+    return FittedPhoto(image, camera, fit.identity, fit.expression, provenance)
