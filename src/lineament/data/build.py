@@ -159,7 +159,7 @@ class LeftOut:
         self._rows: list[tuple[str, str, str]] = []
         if path.exists():
             with path.open(encoding="utf-8", newline="") as file:
-                rows = [(row + ["", "", ""])[:3] for row in list(csv.reader(file))[1:]]
+                rows = [[*row, "", "", ""][:3] for row in list(csv.reader(file))[1:]]
             self._rows = [(shard, photo, reason) for shard, photo, reason in rows if shard in finished]
 
     def __len__(self) -> int:

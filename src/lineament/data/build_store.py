@@ -6,10 +6,12 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lineament.data.collection_fits import PartFits, PhotoFit
 from lineament.data.photo_collection import PhotoEntry
@@ -52,36 +54,24 @@ def write_fits(path: Path, fits: PartFits, key: str) -> None:
 
 
 def read_fits(path: Path, key: str) -> PartFits | None:
-    """The fits of a part; None when there are none, of other photographs, or damaged: then make them again."""
+    """The fits of a part; None when there are none, or of other photographs, or damaged."""
     try:
         with np.load(path) as data:
             arrays = {name: data[name] for name in data.files}
         text = json.loads(arrays["about"].tobytes())
         if text["key"] != key:
             return None
-        faces = tuple(
-            PhotoFit(
-                photo=photo,
-                person=person,
-                face=face,
-                camera=WeakPerspective(rotation, float(scale), translation),
-                identity=identity,
-                expression=expression,
-                residual=residual,
-                reason=reason,
-            )
-            for (
-                photo,
-                person,
-                face,
-                residual,
-                reason,
-            ), rotation, scale, translation, identity, expression in zip(
-                text["faces"],
-                *(arrays[name] for name in ("rotation", "scale", "translation", "identity", "expression")),
-                strict=True,
-            )
-        )
+        faces = tuple(_face(row, arrays, number) for number, row in enumerate(text["faces"]))
         return PartFits(faces, tuple((photo, reason) for photo, reason in text["failed"]))
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+    except (OSError, LookupError, ValueError, EOFError, zipfile.BadZipFile):
         return None
+
+
+def _face(row: list[Any], arrays: Mapping[str, NDArray[Any]], number: int) -> PhotoFit:
+    """One face, of its texts and its row of each array."""
+    photo, person, face, residual, reason = row
+    camera = WeakPerspective(
+        arrays["rotation"][number], float(arrays["scale"][number]), arrays["translation"][number]
+    )
+    identity, expression = arrays["identity"][number], arrays["expression"][number]
+    return PhotoFit(photo, person, face, camera, identity, expression, residual, reason)

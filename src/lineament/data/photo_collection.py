@@ -2,7 +2,8 @@
 
 A collection of photographs may come with landmarks: one table for all of them, ``landmarks.npz`` or
 ``landmarks.csv`` inside, or ``NAME_landmarks.npz`` (``.csv``) beside the folder or zip; or a file each,
-``photo.pts`` or ``photo.mat``. Photographs without any are left to the aligner (:mod:`lineament.data.proposals`).
+``photo.pts`` or ``photo.mat``. To photographs without any the aligner lends its own
+(:mod:`lineament.data.proposals`).
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class PhotoCollection:
         return replace(self, entries=tuple(self.entries[number] for number in chosen))
 
     def parts(self, size: int) -> Iterator[tuple[PhotoEntry, ...]]:
-        """The photographs in parts of about `size`; all of one person are together unless they are too many."""
+        """The photographs in parts of about `size`, all of one person together unless they are too many."""
         people: dict[str, list[PhotoEntry]] = defaultdict(list)
         for entry in self.entries:
             people[entry.person].append(entry)
