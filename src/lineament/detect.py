@@ -1,6 +1,6 @@
 """Finding faces: what a detector is, and the one we ship.
 
-The shipped network sees a photo at two sizes at most. The first look, 384 px on the longer side, finds every
+The shipped network sees a photo at two sizes at most. The first look, 320 px on the longer side, finds every
 face above about a twentieth of it. The second look, at the photo's own size up to 960 px, is for photos that
 have many more pixels than the first one saw and may hide small faces: it is spent when the first look found
 nothing, or found only faces that are small in the photo, as on pictures of groups. A portrait costs one look.
@@ -69,7 +69,7 @@ class DetectorOptions:
 
     min_score: float = 0.46
     doubtful: tuple[float, float] = (0.25, 0.7)
-    first_side: int = 384
+    first_side: int = 320
     second_side: int = 960
     small_face: float = 0.25
     max_overlap: float = 0.4
