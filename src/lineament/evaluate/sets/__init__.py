@@ -1,0 +1,1 @@
+"""Data sets as cases: each module reads one family of published sets through `lineament.data.formats`."""
