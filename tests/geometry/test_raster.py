@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lineament.geometry.raster import rasterize, visible_vertices
+from lineament.geometry.raster import rasterize, rasterize_values, visible_vertices
 
 
 def rasterize_slowly(vertices_image, triangles, size_hw):
@@ -49,6 +49,26 @@ def test_it_draws_what_the_slow_one_draws(seed):
     np.testing.assert_array_equal(raster.triangle_index, triangle_index)
     np.testing.assert_allclose(raster.weights, weights, atol=1e-6)
     np.testing.assert_allclose(raster.depth, depth, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("size_hw", [(120, 120), (40, 70)])
+def test_values_of_vertices_are_spread_as_a_raster_spreads_them(size_hw):
+    vertices, triangles = grid_sphere()
+    mask, pictures = rasterize_values(vertices, triangles, vertices, size_hw=size_hw)
+    raster = rasterize(vertices, triangles, size_hw=size_hw)
+    np.testing.assert_array_equal(mask, raster.mask)
+    expected = np.moveaxis(raster.interpolate(vertices, triangles), -1, 0)
+    np.testing.assert_allclose(pictures, expected, atol=1e-3)
+
+
+def test_triangles_of_all_sizes_are_drawn_together():
+    rng = np.random.default_rng(5)
+    size = rng.choice([1.0, 3, 10, 40, 200], size=(60, 1, 1))
+    corners = rng.uniform(-20, 60, (60, 1, 3)) + rng.normal(0, 1, (60, 3, 3)) * size
+    raster = rasterize(corners.reshape(-1, 3), np.arange(180).reshape(-1, 3), size_hw=(37, 43))
+    expected, _, depth = rasterize_slowly(corners.reshape(-1, 3), np.arange(180).reshape(-1, 3), (37, 43))
+    np.testing.assert_array_equal(raster.triangle_index, expected)
+    np.testing.assert_allclose(raster.depth, depth, rtol=1e-5, atol=1e-4)
 
 
 def test_work_in_pieces_gives_the_same_picture(monkeypatch):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ Array = NDArray[np.floating]
 IndexArray = NDArray[np.integer]
 
 _CANDIDATES = 1 << 20  # pairs of triangle and pixel looked at together: bounds the memory
+_SIZES = np.array([2, 3, 5, 8, 12, 18, 27, 41, 61, 92, 138, 207, 311])  # steps of boxes' sides, px
+_CLASS_OF = np.searchsorted(_SIZES, np.arange(_SIZES[-1] + 2)).astype(np.int16)
 _EDGE = 1e-9  # weights this little below zero count as inside, so that no crack opens along shared edges
 
 
@@ -64,26 +67,44 @@ def rasterize(vertices_image: Array, triangles: IndexArray, *, size_hw: tuple[in
         Raster of that size.
     """
     planes = _Planes.of(np.asarray(vertices_image, dtype=np.float64), np.asarray(triangles), size_hw)
-    depth = np.full(size_hw[0] * size_hw[1], np.inf)
-    winner = np.full(depth.shape, -1, dtype=np.int64)
-    for part in planes.chunks():
-        plane, pixel, z = planes.covered(part, size_hw[1])
-        nearer = z < depth[pixel]
-        plane, pixel, z = plane[nearer], pixel[nearer], z[nearer]
-        np.minimum.at(depth, pixel, z)
-        best = z == depth[pixel]
-        # Of several writes to one pixel the last stays: backwards, that is the lowest index.
-        winner[pixel[best][::-1]] = plane[best][::-1]
+    depth, winner = planes.nearest(size_hw)
     seen = np.flatnonzero(winner >= 0)
+    plane = winner[seen]
     triangle_index = np.full(depth.shape, -1, dtype=np.int32)
-    triangle_index[seen] = planes.triangle[winner[seen]]
+    triangle_index[seen] = planes.triangle[plane]
     weights = np.zeros((len(depth), 3), dtype=np.float32)
-    weights[seen] = planes.weights_at(winner[seen], seen % size_hw[1], seen // size_hw[1])
+    row, column = np.divmod(seen, size_hw[1])
+    weights[seen] = np.clip(planes.values_at(planes.linear[:3], plane, column, row), 0, 1).T
     return Raster(
         triangle_index.reshape(size_hw),
         weights.reshape(*size_hw, 3),
         depth.astype(np.float32).reshape(size_hw),
     )
+
+
+def rasterize_values(
+    vertices_image: Array, triangles: IndexArray, values: Array, *, size_hw: tuple[int, int]
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Numbers of the vertices spread over the pixels that see the mesh; quicker than by way of a Raster.
+
+    Args:
+        vertices_image: (N, 3) float, px.
+        triangles: (M, 3) int.
+        values: (N, C) float.
+        size_hw: height and width of the picture, px.
+
+    Returns:
+        (H, W) bool where the mesh is, and (C, H, W) float32, zero elsewhere.
+    """
+    planes = _Planes.of(np.asarray(vertices_image, dtype=np.float64), np.asarray(triangles), size_hw)
+    _, winner = planes.nearest(size_hw)
+    seen = np.flatnonzero(winner >= 0)
+    row, column = np.divmod(seen, size_hw[1])
+    corners = np.asarray(values, dtype=np.float64)[np.asarray(triangles)[planes.triangle]]  # (T, 3, C)
+    linear = np.einsum("kst,tkc->cst", planes.linear[:3], corners)
+    pictures = np.zeros((len(linear), len(winner)), np.float32)
+    pictures[:, seen] = planes.values_at(linear, winner[seen], column, row)
+    return (winner >= 0).reshape(size_hw), pictures.reshape(-1, *size_hw)
 
 
 def visible_vertices(
@@ -110,11 +131,12 @@ def visible_vertices(
     scale = resolution / max(float((high - low)[:2].max()), np.finfo(np.float64).tiny)
     small = np.where(finite[:, None], (vertices - low) * scale, 0)
     width, height = (int(np.ceil(extent)) + 1 for extent in ((high - low) * scale)[:2])
-    toward_viewer = _toward_viewer(small, triangles)
+    toward_viewer = toward_viewer(small, triangles)
     # Behind what faces the viewer a solid's other side cannot be seen: only the former need drawing.
     front = toward_viewer > 0
-    depth = rasterize(small, triangles[front], size_hw=(height, width)).depth
-    behind = (small[:, 2] - _farthest_around(depth, small[:, :2])) / resolution
+    depth, _ = _Planes.of(small, triangles[front], (height, width)).nearest((height, width))
+    depth = depth.astype(np.float32)  # as Raster has it
+    behind = (small[:, 2] - _farthest_around(depth.reshape(height, width), small[:, :2])) / resolution
     unoccluded = np.clip(2 - behind / max(tolerance, np.finfo(np.float64).tiny), 0, 1)
     # The best of a vertex's triangles counts, not their mean: the edge of an eyelid is seen, though behind it
     # the lid turns away.
@@ -124,8 +146,13 @@ def visible_vertices(
     return (unoccluded * facing * finite).astype(np.float32)
 
 
-def _toward_viewer(vertices_image: Array, triangles: IndexArray) -> Array:
-    """(M,) cosine between each triangle's outward normal and the direction to the viewer; 0 without area."""
+def toward_viewer(vertices_image: Array, triangles: IndexArray) -> Array:
+    """(M,) cosine between each triangle's outward normal and the direction to the viewer; 0 without area.
+
+    Args:
+        vertices_image: (N, 3) float, px, finite.
+        triangles: (M, 3) int, counter-clockwise seen from outside.
+    """
     a, b, c = np.ascontiguousarray(vertices_image.T)[:, np.asarray(triangles).T].transpose(1, 0, 2)
     (xb, yb, zb), (xc, yc, zc) = b - a, c - a
     nx, ny, nz = yb * zc - zb * yc, zb * xc - xb * zc, xb * yc - yb * xc
@@ -151,7 +178,10 @@ def _farthest_around(depth: Array, points_xy: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class _Planes:
-    """Triangles that can reach a pixel: box of pixels, weights and depth as linear functions of x and y."""
+    """Triangles that can reach a pixel: box of pixels, weights and depth as linear functions of x and y.
+
+    Sorted by the size of their boxes, so that those of one size are looked at together.
+    """
 
     triangle: NDArray[np.int64]  # (T,) index among all triangles
     column: NDArray[np.int64]  # (T,) of the box's first pixel
@@ -163,53 +193,89 @@ class _Planes:
     @classmethod
     def of(cls, vertices: Array, triangles: IndexArray, size_hw: tuple[int, int]) -> _Planes:
         """Planes of a mesh in a picture of the given size."""
-        finite = np.asarray(np.isfinite(vertices).all(axis=-1))
-        triangle = np.arange(len(triangles))
-        if not finite.all():
-            triangle = np.flatnonzero(finite[triangles].all(axis=-1))
-        corners = np.ascontiguousarray(vertices.T)[:, triangles[triangle].T]  # (xyz, corner, T)
+        # `take` leaves the planes next to one another in memory, which fancy indices do not: twice as quick.
+        corners = np.ascontiguousarray(vertices.T).take(triangles.T, axis=1)  # (xyz, corner, T)
         limit = np.array(size_hw[::-1])[:, None]
-        first = np.clip(np.ceil(corners[:2].min(axis=1) - 0.5), 0, limit).astype(np.int64)
-        last = np.clip(np.floor(corners[:2].max(axis=1) - 0.5), -1, limit - 1).astype(np.int64)
-        kept = np.flatnonzero((last >= first).all(axis=0))
-        corners, first, last = corners[..., kept], first[:, kept], last[:, kept]
+        low = np.minimum(np.minimum(corners[:, 0], corners[:, 1]), corners[:, 2])
+        high = np.maximum(np.maximum(corners[:, 0], corners[:, 1]), corners[:, 2])
+        with np.errstate(invalid="ignore"):  # infinity less infinity: left out like all that is not finite
+            reaches = np.isfinite(high - low).all(axis=0)
+        first = np.maximum(np.minimum(np.ceil(low[:2] - 0.5), limit), 0)
+        last = np.maximum(np.minimum(np.floor(high[:2] - 0.5), limit - 1), -1)
+        kept = np.flatnonzero(reaches & (last >= first).all(axis=0))
+        size = (last - first).take(kept, axis=1).astype(np.int64) + 1
+        order = np.argsort(_box_class(size), kind="stable")
+        triangle = kept[order]
+        corners, first = corners.take(triangle, axis=2), first.take(triangle, axis=1).astype(np.int64)
         linear, regular = _linear(corners, first + 0.5)
-        width, height = last - first + 1
-        columns = (triangle[kept], *first, width, height, linear)
+        columns = (triangle, *first, *size.take(order, axis=1), linear)
         return cls(*(column if regular.all() else column[..., regular] for column in columns))
 
-    def chunks(self) -> Iterator[slice]:
-        """Runs of triangles whose boxes together hold about as many pixels as fit in memory."""
-        total = np.cumsum(self.width * self.height)
-        start = 0
-        while start < len(total):
-            before = total[start - 1] if start else 0
-            stop = max(int(np.searchsorted(total, before + _CANDIDATES, side="right")), start + 1)
-            yield slice(start, stop)
-            start = stop
+    def nearest(self, size_hw: tuple[int, int]) -> tuple[Array, NDArray[np.int64]]:
+        """(H * W,) depth and plane nearest at each pixel; infinity and -1 where there is none."""
+        depth = np.full(size_hw[0] * size_hw[1], np.inf)
+        winner = np.full(depth.shape, -1, dtype=np.int64)
+        for members in self._groups():
+            plane, pixel, z = self._covered(members, size_hw[1])
+            # Of several writes to one pixel the last stays; who is nearer than that one writes again.
+            # Surfaces lie over one another a few times, so this ends soon.
+            while len(plane := plane[nearer := self._wins(plane, z, depth[pixel], winner[pixel])]):
+                pixel, z = pixel[nearer], z[nearer]
+                depth[pixel], winner[pixel] = z, plane
+        return depth, winner
 
-    def covered(self, part: slice, picture_width: int) -> tuple[IndexArray, IndexArray, Array]:
+    def _wins(self, plane: IndexArray, z: Array, depth: Array, winner: IndexArray) -> NDArray[np.bool_]:
+        """Which planes are nearer than those drawn so far, or as near and of a lower triangle."""
+        wins = z < depth
+        equal = np.flatnonzero(z == depth)
+        wins[equal] = self.triangle[plane[equal]] < self.triangle[winner[equal]]
+        return wins
+
+    def _groups(self) -> Iterator[slice]:
+        """Runs of planes whose boxes are about alike and together hold as many pixels as fit in memory."""
+        box_class = _box_class(np.stack([self.width, self.height]))
+        bounds = np.flatnonzero(np.diff(box_class, prepend=-1, append=-1))
+        for first, last in pairwise(bounds.tolist()):
+            area = int(self.width[first:last].max() * self.height[first:last].max())
+            step = max(1, _CANDIDATES // area)
+            yield from (slice(start, min(start + step, last)) for start in range(first, last, step))
+
+    def _covered(self, members: slice, picture_width: int) -> tuple[IndexArray, IndexArray, Array]:
         """Pairs of plane and covered pixel (flat index), and the depth there."""
-        count = self.width[part] * self.height[part]
-        plane = np.repeat(np.arange(part.start, part.start + len(count)), count)
-        place = np.arange(len(plane)) - np.repeat(np.cumsum(count) - count, count)
-        down, right = np.divmod(place, self.width[plane])
-        inside = np.ones(len(plane), dtype=bool)
-        for corner in range(3):
-            inside &= self._value(corner, plane, right, down) >= -_EDGE
-        plane, right, down = plane[inside], right[inside], down[inside]
-        pixel = (self.row[plane] + down) * picture_width + self.column[plane] + right
-        return plane, pixel, self._value(3, plane, right, down)
+        width, height = int(self.width[members].max()), int(self.height[members].max())
+        start, step_right, step_down = self.linear[:3, :, None, members].swapaxes(0, 1)
+        # The planes come last: numpy is quick along the last axis when it is long.
+        along = (step_right * np.arange(width)[:, None])[:, None]
+        weights = (start + step_down * np.arange(height)[:, None])[
+            :, :, None
+        ] + along  # (3, height, width, T)
+        place, member = np.divmod(np.flatnonzero(weights.min(axis=0) >= -_EDGE), weights.shape[-1])
+        row, column = np.divmod(place, width)
+        plane = member + members.start
+        # Boxes of a group are as large as its largest, which may reach beyond the picture.
+        inside = (column < self.width[plane]) & (row < self.height[plane])
+        if not inside.all():
+            plane, column, row = plane[inside], column[inside], row[inside]
+        first, step_right, step_down = self.linear[3].take(plane, axis=1)
+        pixel = (self.row[plane] + row) * picture_width + self.column[plane] + column
+        return plane, pixel, first + step_right * column + step_down * row
 
-    def weights_at(self, plane: IndexArray, column: IndexArray, row: IndexArray) -> Array:
-        """(P, 3) weights of the given planes at the centres of the given pixels."""
-        right, down = column - self.column[plane], row - self.row[plane]
-        weights = np.stack([self._value(corner, plane, right, down) for corner in range(3)], axis=-1)
-        return np.clip(weights, 0, 1)
+    def values_at(self, linear: Array, plane: IndexArray, column: IndexArray, row: IndexArray) -> Array:
+        """(C, P) values of (C, 3, T) linear functions of the given planes at the centres of given pixels."""
+        start, step_right, step_down = linear[:, 0], linear[:, 1], linear[:, 2]
+        # From the picture's corner on, not from the box's: fewer look-ups a pixel.
+        start = start - step_right * self.column - step_down * self.row
+        return (
+            start.take(plane, axis=1)
+            + step_right.take(plane, axis=1) * column
+            + step_down.take(plane, axis=1) * row
+        )
 
-    def _value(self, quantity: int, plane: IndexArray, right: IndexArray, down: IndexArray) -> Array:
-        start, step_right, step_down = self.linear[quantity]
-        return start[plane] + step_right[plane] * right + step_down[plane] * down
+
+def _box_class(size_wh: NDArray[np.int64]) -> NDArray[np.int16]:
+    """(T,) one number for boxes of about the same (2, T) width and height."""
+    width, height = _CLASS_OF.take(np.minimum(size_wh, len(_CLASS_OF) - 1))
+    return width * np.int16(len(_SIZES) + 1) + height
 
 
 def _linear(corners: Array, origin_xy: Array) -> tuple[Array, NDArray[np.bool_]]:
