@@ -137,7 +137,7 @@ def _sum_at_vertices(triangle_vectors: Array, triangles: IndexArray, vertex_coun
         np.bincount(slot, weights=np.repeat(flat[..., axis], 3), minlength=count * vertex_count)
         for axis in range(3)
     ]
-    return np.stack(sums, axis=-1).reshape(*batch, vertex_count, 3)
+    return np.stack(sums, axis=-1).astype(np.float64, copy=False).reshape(*batch, vertex_count, 3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,9 +131,9 @@ def visible_vertices(
     scale = resolution / max(float((high - low)[:2].max()), np.finfo(np.float64).tiny)
     small = np.where(finite[:, None], (vertices - low) * scale, 0)
     width, height = (int(np.ceil(extent)) + 1 for extent in ((high - low) * scale)[:2])
-    toward_viewer = toward_viewer(small, triangles)
+    cosine = toward_viewer(small, triangles)
     # Behind what faces the viewer a solid's other side cannot be seen: only the former need drawing.
-    front = toward_viewer > 0
+    front = cosine > 0
     depth, _ = _Planes.of(small, triangles[front], (height, width)).nearest((height, width))
     depth = depth.astype(np.float32)  # as Raster has it
     behind = (small[:, 2] - _farthest_around(depth.reshape(height, width), small[:, :2])) / resolution
@@ -141,7 +141,7 @@ def visible_vertices(
     # The best of a vertex's triangles counts, not their mean: the edge of an eyelid is seen, though behind it
     # the lid turns away.
     facing = np.zeros(len(vertices))
-    fading = np.clip(toward_viewer[front] / 0.2, 0, 1)  # over the last 12 degrees before the silhouette
+    fading = np.clip(cosine[front] / 0.2, 0, 1)  # over the last 12 degrees before the silhouette
     np.maximum.at(facing, triangles[front].T.ravel(), np.tile(fading, 3))
     return (unoccluded * facing * finite).astype(np.float32)
 
