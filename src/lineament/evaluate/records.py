@@ -1,7 +1,7 @@
 """What is kept of each face, as lines of JSON: a run that was stopped goes on after its last whole line.
 
 A line holds the landmarks, the rotation and the errors that needed the mesh; all tables and curves are
-computed from these. The file's name carries a fingerprint of everything that decides its content, so that runs
+computed from these. The name of the file carries a fingerprint of all that decides its content, so that runs
 of other weights, sets or options never mix with it.
 """
 
