@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lineament.data.fitting import FitConfig, Fitter, PointLayout
+from lineament.data.fit_layout import PointLayout
+from lineament.data.fitting import FitConfig, Fitter
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import angle_between, matrix_from_angles
 
@@ -103,7 +104,9 @@ def test_mirrored_points_give_the_mirrored_fit(model, layout, fitter):
 
 def test_blendshapes_stay_within_their_bounds_whatever_the_points(model, layout):
     points = faces(model, layout)[-1] + np.random.default_rng(0).normal(0, 20, (6, 300, 3))
-    fits = Fitter(model, layout, replace(WEAK_PRIORS, expression_limits=(0.1, 0.8))).fit(points)
+    fits = Fitter(model, layout, replace(WEAK_PRIORS, expression_limits=(0.1, 0.8), blink_reach=1.0)).fit(
+        points
+    )
     assert fits.expression.min() >= np.float32(0.1)
     assert fits.expression.max() <= np.float32(0.8)
     assert (fits.expression == np.float32(0.1)).any()

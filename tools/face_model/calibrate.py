@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.fitting import Fits, Fitter, PointLayout
+from lineament.data.fit_layout import PointLayout
+from lineament.data.fitting import PLAIN, Fits, Fitter
 from lineament.geometry.morphable import LandmarkScheme, MorphableModel
 from lineament.geometry.rotation import angles_from_matrix, matrix_from_angles
 from lineament.geometry.similarity import fit_similarity
@@ -40,7 +41,7 @@ class Labelled:
 
 def fit_collections(shared: Path, model: MorphableModel, layout: PointLayout) -> Labelled:
     """Fit LFM to the 478-point labels of all collections."""
-    fitter = Fitter(model, layout)
+    fitter = Fitter(model, layout, PLAIN)
     fits, landmarks, collection = [], [], []
     for number, name in enumerate(COLLECTIONS):
         points = read_mesh478(shared / "photos" / f"{name}_landmarks.npz")
