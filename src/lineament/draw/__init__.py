@@ -1,0 +1,26 @@
+"""Results as pictures: surfaces and marks on the photo, pictures side by side, contact sheets.
+
+Every function that draws takes an (H, W, 3) uint8 RGB photo and returns a new one. Lines grow with the face,
+so that a picture reads the same at 200 px and at 4K.
+"""
+
+from lineament.draw.overlay import (
+    LAYERS,
+    draw_axes,
+    draw_landmarks,
+    draw_mesh,
+    draw_overlay,
+    draw_pose_box,
+)
+from lineament.draw.sheet import contact_sheet, side_by_side
+
+__all__ = [
+    "LAYERS",
+    "contact_sheet",
+    "draw_axes",
+    "draw_landmarks",
+    "draw_mesh",
+    "draw_overlay",
+    "draw_pose_box",
+    "side_by_side",
+]

@@ -1,0 +1,98 @@
+"""The public drawing functions: each a result on a copy of its photo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from lineament.draw.marks import face_size, paint_axes, paint_box, paint_landmarks, paint_pose_box
+from lineament.draw.patch import Photo
+from lineament.draw.surface import paint_surface
+from lineament.errors import ConfigError
+from lineament.image import check_image
+from lineament.result import FaceResult
+
+MeshStyle = Literal["shaded", "depth", "normals", "wireframe"]
+DEFAULT_LAYERS = ("mesh", "landmarks", "axes", "box")
+LAYERS: dict[str, Callable[[Photo, FaceResult, float, str], None]] = {
+    "mesh": lambda picture, face, opacity, label: paint_surface(picture, face, opacity, "shaded"),
+    "depth": lambda picture, face, opacity, label: paint_surface(picture, face, opacity, "depth"),
+    "normals": lambda picture, face, opacity, label: paint_surface(picture, face, opacity, "normals"),
+    "wireframe": lambda picture, face, opacity, label: paint_surface(picture, face, opacity, "wireframe"),
+    "landmarks": lambda picture, face, opacity, label: paint_landmarks(picture, face),
+    "numbers": lambda picture, face, opacity, label: paint_landmarks(picture, face, numbers=True),
+    "axes": lambda picture, face, opacity, label: paint_axes(picture, face),
+    "posebox": lambda picture, face, opacity, label: paint_pose_box(picture, face),
+    "box": lambda picture, face, opacity, label: paint_box(picture, face, label),
+}
+"""What :func:`draw_overlay` can show of a face, by name."""
+
+
+def draw_overlay(
+    photo: Photo,
+    faces: Sequence[FaceResult],
+    *,
+    layers: Sequence[str] = DEFAULT_LAYERS,
+    opacity: float = 0.45,
+    labels: Sequence[str] | None = None,
+) -> Photo:
+    """Every face: mesh, landmarks, axes and numbered box, or other layers.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        faces: results for this photo.
+        layers: names of :data:`LAYERS`, the lowest first.
+        opacity: of the surfaces, 0 to 1.
+        labels: what stands at each face's box; the faces' numbers when left out.
+
+    Raises:
+        ImageError: the photo is no such array.
+        ConfigError: an unknown layer, or not one label a face.
+    """
+    unknown = [name for name in layers if name not in LAYERS]
+    if unknown:
+        raise ConfigError(f"There is no layer {unknown[0]!r} to draw. Choose from {', '.join(LAYERS)}.")
+    texts = [str(number) for number in range(len(faces))] if labels is None else list(labels)
+    if len(texts) != len(faces):
+        raise ConfigError(f"{len(faces)} faces but {len(texts)} labels: give one a face, or none.")
+    picture = check_image(photo).copy()
+    # Larger faces are usually nearer: they are painted last, over the others.
+    for face, text in sorted(zip(faces, texts, strict=True), key=lambda item: face_size(item[0])):
+        for name in layers:
+            LAYERS[name](picture, face, opacity, text)
+    return picture
+
+
+def draw_mesh(photo: Photo, face: FaceResult, *, opacity: float = 0.6, style: MeshStyle = "shaded") -> Photo:
+    """The photo with the side of one face's mesh that is seen on it.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        face: the result.
+        opacity: 0 to 1.
+        style: a lit surface, colours of depth (light is near), directions as colours, or the edges.
+    """
+    picture = check_image(photo).copy()
+    paint_surface(picture, face, opacity, style)
+    return picture
+
+
+def draw_landmarks(photo: Photo, face: FaceResult, *, numbers: bool = False) -> Photo:
+    """The photo with the 68 landmarks of one face joined by lines, the hidden ones faint; or with numbers."""
+    picture = check_image(photo).copy()
+    paint_landmarks(picture, face, numbers=numbers)
+    return picture
+
+
+def draw_axes(photo: Photo, face: FaceResult) -> Photo:
+    """The photo with the axes of one head at its nose: x (to the viewer's right) red, y green, z blue."""
+    picture = check_image(photo).copy()
+    paint_axes(picture, face)
+    return picture
+
+
+def draw_pose_box(photo: Photo, face: FaceResult) -> Photo:
+    """The photo with a box around one head, turned as the head is; the side before the face is yellow."""
+    picture = check_image(photo).copy()
+    paint_pose_box(picture, face)
+    return picture
