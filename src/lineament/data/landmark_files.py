@@ -28,7 +28,7 @@ Array = NDArray[Any]
 
 MESH_478 = "mesh478"
 AFLW_21 = "aflw-21"
-SCHEME_OF_COUNT = {478: MESH_478, 468: MESH_478, 68: JAW_2D, 21: AFLW_21}
+SCHEME_OF_COUNT = {478: MESH_478, 68: JAW_2D, 21: AFLW_21}
 """Which points so many are, unless the file says something else. The jaw of 68 is taken for an outline."""
 SCHEMES = (MESH_478, JAW_3D, JAW_2D, AFLW_21)
 LABEL_SUFFIXES = (".pts", ".mat")

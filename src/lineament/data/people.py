@@ -73,7 +73,7 @@ def people_of(photos: Sequence[str], rule: PeopleRule) -> list[str]:
     if rule.source is PeopleFrom.TABLE:
         assert rule.table is not None
         table = read_people(rule.table)
-        return [table.get(photo, table.get(PurePosixPath(photo).name, photo)) for photo in photos]
+        return [_in_table(table, PurePosixPath(photo)) for photo in photos]
     return [_person_of(PurePosixPath(photo), rule.source) for photo in photos]
 
 
@@ -92,6 +92,11 @@ def read_people(path: Path) -> dict[str, str]:
         found = ", ".join(str(key) for key in rows[0]) if rows else "nothing"
         raise DataError(f"The table of people {path} needs the columns photo and person, found {found}.")
     return {row["photo"]: row["person"] for row in rows if row["person"]}
+
+
+def _in_table(table: dict[str, str], photo: PurePosixPath) -> str:
+    """The person of a photograph, listed by its whole name or by its file's."""
+    return table.get(str(photo)) or table.get(photo.name) or str(photo.with_suffix(""))
 
 
 def _person_of(photo: PurePosixPath, source: PeopleFrom) -> str:

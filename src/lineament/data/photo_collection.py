@@ -33,12 +33,14 @@ class PhotoEntry:
         person: who is on it, as far as the collection tells; else the photograph's own name.
         landmarks: of one face on it, or None.
         label_file: name of the file that holds its landmarks, or empty.
+        is_of_one_person: whether the collection knows a person on it, rather than naming the photograph.
     """
 
     photo: str
     person: str
     landmarks: FaceLandmarks | None = None
     label_file: str = ""
+    is_of_one_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,13 @@ def read_photo_collection(
         names = [*landmarks, *(photo for photo in names if photo not in landmarks)]
     persons = people_of(names, rule)
     entries = tuple(
-        PhotoEntry(photo, f"{name}/{person}", landmarks.get(photo), labels.get(_stem(photo), ""))
+        PhotoEntry(
+            photo,
+            f"{name}/{person}",
+            landmarks.get(photo),
+            labels.get(_stem(photo), ""),
+            is_of_one_person=person != _stem(photo),
+        )
         for photo, person in zip(names, persons, strict=True)
     )
     return PhotoCollection(name, root, entries, rule.is_certain if people_known is None else people_known)

@@ -50,7 +50,7 @@ class Layers:
     landmark_seen: NDArray[np.bool_]
 
     def points(self, *, scale: int = 3) -> Image8:
-        """(scale H, scale W, 3) the picture enlarged with the outlines of its landmarks; hidden ones orange."""
+        """(scale H, scale W, 3) the enlarged picture with the outlines of its landmarks; hidden: orange."""
         height, width = self.picture.shape[:2]
         large = Image.fromarray(self.picture).resize(
             (scale * width, scale * height), Image.Resampling.BICUBIC
