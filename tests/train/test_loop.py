@@ -1,21 +1,31 @@
 import json
 import logging
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
 
-from lineament.train.loop import LoopConfig, Run
+from lineament.errors import ConfigError
+from lineament.train.loop import MOST_SKIPPED_IN_A_ROW, LoopConfig, Run
+from lineament.train.optimisers import OptimiserConfig
+from lineament.train.schedules import ScheduleConfig
 
-CONFIG = LoopConfig(steps=8, batch=4, learning_rate=0.01, warm_up=3, average=0.9, save_every=1, log_every=2)
+CONFIG = LoopConfig(
+    steps=8,
+    batch=4,
+    optimiser=OptimiserConfig(learning_rate=0.01),
+    schedule=ScheduleConfig(warm_up=3),
+    average=0.9,
+    save_every=1,
+    log_every=2,
+)
 
 
 def network(seed: int = 0) -> nn.Module:
-    """Small, with normalisation, so that there are buffers to keep as well."""
+    """Small, with normalisation, so that there are buffers to keep as well, and with something random."""
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2))
+    return nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Dropout(0.3), nn.Linear(5, 2))
 
 
 def batches(first: int, last: int = CONFIG.steps):
@@ -26,8 +36,11 @@ def batches(first: int, last: int = CONFIG.steps):
 
 
 def run_of(folder, trained, config=CONFIG):
-    run = Run(folder, trained, config)
-    return run, lambda batch: {"loss": (trained(batch) ** 2).sum() + trained(batch).mean()}
+    def terms_of(network, batch):
+        found = network(batch)
+        return {"loss": (found**2).sum() + found.mean()}
+
+    return Run(folder, trained, config), terms_of
 
 
 def state_of(run):
@@ -85,10 +98,10 @@ def test_a_step_that_is_not_finite_is_counted_and_changes_no_weight(tmp_path, wr
     trained = nn.Linear(3, 2)
     run = Run(tmp_path, trained, CONFIG)
     before = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
-    run.train(batches(0, 1), lambda batch: {"loss": trained(batch).sum() * wrong})
+    run.train(batches(0, 1), lambda network, batch: {"loss": network(batch).sum() * wrong})
     assert (run.step, run.skipped) == (1, 1)
     assert all(torch.equal(tensor, before[name]) for name, tensor in trained.state_dict().items())
-    run.train(batches(1, 2), lambda batch: {"loss": trained(batch).sum()})
+    run.train(batches(1, 2), lambda network, batch: {"loss": network(batch).sum()})
     assert (run.step, run.skipped) == (2, 1)
     assert not torch.equal(trained.weight, before["weight"])
     assert torch.isfinite(run.average.weight).all()
@@ -106,19 +119,8 @@ def test_a_batch_that_is_not_finite_leaves_no_trace_in_the_statistics_of_normali
 def test_the_count_of_skipped_steps_survives_an_interruption(tmp_path):
     trained = nn.Linear(3, 2)
     run = Run(tmp_path, trained, CONFIG)
-    run.train(batches(0, 2), lambda batch: {"loss": trained(batch).sum() * float("nan")})
+    run.train(batches(0, 2), lambda network, batch: {"loss": network(batch).sum() * float("nan")})
     assert Run(tmp_path, nn.Linear(3, 2), CONFIG).skipped == 2
-
-
-def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine_to_zero():
-    config = LoopConfig(steps=110, warm_up=10, learning_rate=1.0)
-    rates = [config.rate_at(step) for step in range(111)]
-    assert rates[:10] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
-    assert rates[10] == 1.0
-    assert rates[60] == pytest.approx(0.5)
-    assert rates[110] == pytest.approx(0.0)
-    assert all(a >= b for a, b in pairwise(rates[10:]))
-    assert config.rate_at(500) == pytest.approx(0.0)
 
 
 def test_the_optimiser_uses_the_rate_of_the_step(tmp_path):
@@ -131,7 +133,7 @@ def test_the_optimiser_uses_the_rate_of_the_step(tmp_path):
 def test_biases_and_norms_do_not_decay(tmp_path):
     run, _ = run_of(tmp_path, network())
     decay = {group["weight_decay"]: len(group["params"]) for group in run.optimiser.param_groups}
-    assert decay == {CONFIG.weight_decay: 2, 0.0: 4}
+    assert decay == {CONFIG.optimiser.weight_decay: 2, 0.0: 4}
 
 
 def test_the_average_follows_the_weights_and_is_what_is_validated(tmp_path):
@@ -148,10 +150,35 @@ def test_the_average_follows_the_weights_and_is_what_is_validated(tmp_path):
 
 def test_the_log_is_a_line_of_json_every_few_steps_and_told_to_the_logger(tmp_path, caplog):
     run, terms_of = run_of(tmp_path, network())
-    with caplog.at_level(logging.INFO, logger="lineament.train.loop"):
+    with caplog.at_level(logging.INFO, logger="lineament.train.run_folder"):
         run.train(batches(0), terms_of, lambda _: {"error": 0.5})
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
     assert lines == caplog.messages
     records = [json.loads(line) for line in lines]
     assert [r["step"] for r in records if "loss" in r] == [2, 4, 6, 8]
     assert [r["step"] for r in records if "error" in r] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_a_run_whose_time_is_up_stops_at_a_checkpoint_and_goes_on_later(tmp_path, whole):
+    run, terms_of = run_of(tmp_path, network())
+    run.train(batches(0), terms_of, seconds=0)
+    assert run.step == 2  # the first step that is logged
+    again, terms_of = run_of(tmp_path, network(seed=9))
+    again.train(batches(2), terms_of)
+    assert_same(state_of(again), whole)
+
+
+def test_a_run_that_goes_nowhere_says_so(tmp_path):
+    run = Run(tmp_path, nn.Linear(3, 2), replace(CONFIG, steps=1000, save_every=1000, log_every=1000))
+    with pytest.raises(ConfigError, match="Lower the learning rate"):
+        run.train(batches(0, 1000), lambda network, batch: {"loss": network(batch).sum() * float("nan")})
+    assert run.step == MOST_SKIPPED_IN_A_ROW
+
+
+def test_the_log_tells_pace_and_time_left(tmp_path):
+    run, terms_of = run_of(tmp_path, network())
+    run.train(batches(0), terms_of)
+    records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert all(record["samples_a_second"] > 0 for record in records)
+    assert [record["minutes_left"] for record in records][-1] == 0
+    assert all(0 <= record["waiting_share"] <= 1 for record in records)

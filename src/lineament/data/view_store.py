@@ -105,7 +105,7 @@ class CropSampler:
     def __init__(self, store: Views, model: MorphableModel, config: AugmentConfig) -> None:
         self.store = store if isinstance(store, Mixture) else Mixture([store])
         self.config = config
-        self._model = model
+        self.model = model
         self._landmark_points = model.landmark_points(BOX_SCHEME)
 
     def batch(self, size: int, rng: np.random.Generator) -> CropBatch:
@@ -128,7 +128,7 @@ class CropSampler:
     def _sample(self, rng: np.random.Generator) -> View:
         view = self.store.view(self.store.draw(rng))
         if rng.uniform() < 0.5:
-            view = mirrored_view(view, self._model)
+            view = mirrored_view(view, self.model)
         view = crop_view(view, random_crop_box(self._landmarks(view), self.config, rng))
         other = self.store.view(self.store.draw(rng)).image
         image = disturb(view.image, other, self.config, rng)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import logging
 import os
 import sys
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from lineament.crop import MARGIN
 from lineament.errors import ExportError
 from lineament.network import OnnxNetwork
+from lineament.train.config_file import from_table
 from lineament.train.detector_export import halve_weights
 from lineament.train.networks.regressor import Regressor, RegressorConfig
 
@@ -111,7 +113,8 @@ def _check_against_torch(module: _FromBytes, path: Path) -> None:
 def load_averaged(run: Path) -> Regressor:
     """The averaged network of a run folder's checkpoint."""
     state = torch.load(run / "checkpoint.pt", weights_only=True, map_location="cpu")
-    network = Regressor(RegressorConfig())
+    sizes = json.loads((run / "config.json").read_text())["network"]
+    network = Regressor(from_table(RegressorConfig, sizes))
     network.load_state_dict(state["average"])
     return network
 

@@ -1,0 +1,118 @@
+"""Configurations from TOML files: the tables are the frozen dataclasses, and nothing else is accepted."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union
+
+from lineament.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def read_config(path: Path, kind: type[T], *, changes: Iterable[str] = ()) -> T:
+    """The configuration of a file.
+
+    Args:
+        path: TOML; what it leaves out keeps its default.
+        kind: a dataclass whose fields are numbers, strings, tuples and further dataclasses.
+        changes: such as "loop.steps=100", TOML values that replace those of the file.
+
+    Raises:
+        ConfigError: the file is missing or no TOML, or a key or value does not fit; the message names it.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no TOML file: {error}.") from error
+    for change in changes:
+        _apply(table, change)
+    return from_table(kind, table, where=path.name)
+
+
+def from_table(kind: type[T], table: Mapping[str, Any], *, where: str = "the configuration") -> T:
+    """A dataclass from a table of its fields, nested ones from nested tables.
+
+    Raises:
+        ConfigError: a key that the dataclass does not have, or a value of another type than the field's.
+    """
+    known = {field.name for field in dataclasses.fields(kind)}
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            advice = f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(sorted(known))}."
+            raise ConfigError(f"{where} has a key {key!r} that {kind.__name__} does not know. {advice}")
+    hints = typing.get_type_hints(kind)
+    return kind(**{key: _value(hints[key], value, f"{where}: {key}") for key, value in table.items()})
+
+
+def _apply(table: dict[str, Any], change: str) -> None:
+    """Set one dotted key of a table."""
+    key, sign, text = change.partition("=")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()  # a bare word is meant as a string
+    if not sign or not key.strip():
+        raise ConfigError(f"{change!r} is no change: write KEY=VALUE, such as loop.steps=100.")
+    *parents, last = key.strip().split(".")
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{change!r} cannot be set: {parent!r} is no table.")
+    table[last] = value
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - what the hint says
+    if dataclasses.is_dataclass(hint):
+        if isinstance(value, Mapping):
+            return from_table(typing.cast(type, hint), value, where=where)
+        raise _wrong(where, "a table", value)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _first_fitting(arguments, value, where)
+    if origin is tuple:
+        return _tuple(arguments, value, where)
+    if origin is Literal:
+        if value in arguments:
+            return value
+        raise _wrong(where, f"one of {', '.join(map(repr, arguments))}", value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
+        return value
+    raise _wrong(where, getattr(hint, "__name__", str(hint)), value)
+
+
+def _first_fitting(hints: tuple[Any, ...], value: Any, where: str) -> Any:  # noqa: ANN401
+    if value is None and type(None) in hints:
+        return None
+    hints = tuple(hint for hint in hints if hint is not type(None))
+    for hint in hints[:-1]:
+        try:
+            return _value(hint, value, where)
+        except ConfigError:
+            continue
+    return _value(hints[-1], value, where)
+
+
+def _tuple(hints: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:  # noqa: ANN401
+    if not isinstance(value, list | tuple):
+        raise _wrong(where, "a list", value)
+    if len(hints) == 2 and hints[1] is Ellipsis:
+        hints = (hints[0],) * len(value)
+    if len(hints) != len(value):
+        raise _wrong(where, f"a list of {len(hints)}", value)
+    return tuple(_value(hint, one, where) for hint, one in zip(hints, value))
+
+
+def _wrong(where: str, expected: str, value: Any) -> ConfigError:  # noqa: ANN401
+    return ConfigError(f"{where} must be {expected}, found {value!r}.")
