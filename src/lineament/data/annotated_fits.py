@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.fitting import Fitter, PointLayout
+from lineament.data.fit_layout import PointLayout
+from lineament.data.fitting import Fitter
 from lineament.data.formats.item import JAW_2D, JAW_3D
 from lineament.data.landmark_files import AFLW_21, FaceLandmarks
 from lineament.data.layouts import mesh_layout

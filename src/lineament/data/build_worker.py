@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,17 @@ from lineament.data.build_store import part_key, read_fits, write_fits
 from lineament.data.collection_fits import PartFits, PartFitter, PhotoFit
 from lineament.data.collections import is_validation
 from lineament.data.fitted import FittedPhoto, MadeView
+from lineament.data.fitting import FitConfig
 from lineament.data.formats.files import PhotoFile
 from lineament.data.makers import Makers, makers_of
 from lineament.data.photo_collection import PhotoEntry
 from lineament.data.recipe import BuildRecipe
 from lineament.data.sample import Kind, Provenance, Sample
-from lineament.data.shards import ShardEntry, write_shard
+from lineament.data.shards import ShardEntry, sha256_of, write_shard
 from lineament.errors import LineamentError
 from lineament.geometry.camera import WeakPerspective
-from lineament.models.builtin import load_builtin
+from lineament.models.builtin import BUILTIN_PATH, load_builtin
+from lineament.version import __version__
 
 Array = NDArray[Any]
 
@@ -145,6 +147,11 @@ class Workshop:
         self._fitter: PartFitter | None = None
         self._makers: Makers | None = None
 
+    @cached_property
+    def _fitted_by(self) -> str:
+        """What fits depend on, beside the photographs."""
+        return f"{__version__} {sha256_of(BUILTIN_PATH)} {FitConfig()} {self._plan.recipe.photos}"
+
     @property
     def makers(self) -> Makers:
         """Made when first needed: a process that only fits needs none."""
@@ -155,12 +162,12 @@ class Workshop:
     def fits(self, part: PhotoPart) -> PartFits:
         """The fits of a part, from the disk where they are there."""
         path = self._plan.fits / f"{part.shard}.npz"
-        key = part_key(part.entries, f"{self._plan.recipe.photos} {part.share_people}")
+        key = part_key(part.entries, f"{self._fitted_by} {part.share_people}")
         if (found := read_fits(path, key)) is not None:
             return found
         if self._fitter is None:
             self._fitter = PartFitter(self._model, self._plan.recipe.photos)
-        fits = self._fitter.fit(part.root, part.entries)
+        fits = self._fitter.fit(part.root, part.entries, share_people=part.share_people)
         write_fits(path, fits, key)
         return fits
 

@@ -97,7 +97,7 @@ class PartFitter:
         self._options = options
         self._fitter = Fitter(model, mesh_layout())
 
-    def fit(self, root: Path, part: Sequence[PhotoEntry]) -> PartFits:
+    def fit(self, root: Path, part: Sequence[PhotoEntry], *, share_people: bool = False) -> PartFits:
         """The faces on the photographs of one part.
 
         A photograph that cannot be used does not stop the others.
@@ -105,6 +105,7 @@ class PartFitter:
         Args:
             root: the collection's folder or zip.
             part: photographs of it.
+            share_people: whether meshes of one person are fitted with one identity.
 
         Raises:
             DataError: the folder or zip cannot be opened.
@@ -122,12 +123,13 @@ class PartFitter:
                         faces += self._fit_photo(PhotoFile(root, entry.photo).read(), entry, landmarks)
                 except LineamentError as error:
                     failed.append((entry.photo, str(error)))
-        return PartFits((*self._fit_meshes(meshes), *faces), tuple(failed))
+        return PartFits((*self._fit_meshes(meshes, share_people), *faces), tuple(failed))
 
-    def _fit_meshes(self, meshes: Sequence[tuple[PhotoEntry, Array]]) -> list[PhotoFit]:
+    def _fit_meshes(self, meshes: Sequence[tuple[PhotoEntry, Array]], share_people: bool) -> list[PhotoFit]:
         if not meshes:
             return []
-        fits = self._fitter.fit(np.stack([points for _, points in meshes]))
+        people = [entry.person for entry, _ in meshes] if share_people else None
+        fits = self._fitter.fit(np.stack([points for _, points in meshes]), people=people)
         return [self._checked(_row(fits, number, entry)) for number, (entry, _) in enumerate(meshes)]
 
     def _fit_photo(self, photo: Image8, entry: PhotoEntry, landmarks: FaceLandmarks | None) -> list[PhotoFit]:
