@@ -1,0 +1,377 @@
+"""Drawing of things in front of a head: round things, sheets in space, flat outlines, and laying them over.
+
+Everything is drawn into a :class:`Layer` of the picture's size, lit by a :class:`Light`, and where the head's
+depth is given only what is nearer than the head. Positions are px of the image frame (x right, y down, z away
+from the viewer); coordinates are rounded to 1/64 px, so that the last digits of a machine's floating point do
+not decide about pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from lineament.data.zbuffer import draw_mesh
+from lineament.geometry.mesh import vertex_normals
+
+Array: TypeAlias = NDArray[Any]
+Image8: TypeAlias = NDArray[np.uint8]
+Mask: TypeAlias = NDArray[np.bool_]
+
+GRID_PX = 64.0
+LUMA = np.float32([0.299, 0.587, 0.114])
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """Where light comes from.
+
+    Attributes:
+        toward: (3,) unit vector to the light, image frame.
+        ambient: share of light that comes from everywhere.
+    """
+
+    toward: Array
+    ambient: float = 0.5
+
+    @classmethod
+    def random(cls, rng: np.random.Generator) -> Light:
+        """From above and in front, more or less to one side."""
+        toward = np.array([rng.normal(0, 0.6), rng.normal(-0.5, 0.3), rng.uniform(-1.2, -0.5)])
+        return cls(toward / np.linalg.norm(toward), float(rng.uniform(0.35, 0.75)))
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Something drawn, to lie over a picture.
+
+    Attributes:
+        colors: (H, W, 3) float32, 0 to 255.
+        alpha: (H, W) float32, how much of what is behind it hides.
+    """
+
+    colors: Array
+    alpha: Array
+
+    @property
+    def mask(self) -> Mask:
+        """(H, W) where it hides more than half of what is behind."""
+        return self.alpha > 0.5
+
+    def tinted(self, factor: Array | float) -> Layer:
+        """The colours multiplied, by a number or by anything that spreads over (H, W, 3)."""
+        return replace(self, colors=self.colors * np.asarray(factor, np.float32))
+
+    def faded(self, share: float) -> Layer:
+        """As much less opaque."""
+        return replace(self, alpha=self.alpha * np.float32(share))
+
+    def grey(self) -> Layer:
+        """Without colour, as grey photographs need it."""
+        return replace(self, colors=np.repeat((self.colors @ LUMA)[..., None], 3, axis=-1))
+
+    def softened(self, passes: int) -> Layer:
+        """Its edges and colours blurred by 3 x 3 binomial filters, for photographs that are not sharp."""
+        layer = self
+        for _ in range(passes):
+            colors, alpha = np.empty_like(layer.colors), np.empty_like(layer.alpha)
+            _soften(layer.colors, layer.alpha, colors, alpha)
+            layer = Layer(colors, alpha)
+        return layer
+
+    def over(self, picture: Image8) -> Image8:
+        """(H, W, 3) uint8: a picture with the layer in front."""
+        out = np.empty_like(picture)
+        _lay_over(picture, self.colors, self.alpha, out)
+        return out
+
+
+def stacked(below: Layer, above: Layer) -> Layer:
+    """One layer of two."""
+    left = below.alpha * (1 - above.alpha)
+    alpha = left + above.alpha
+    mixed = below.colors * left[..., None] + above.colors * above.alpha[..., None]
+    return Layer(mixed / np.maximum(alpha, np.float32(1e-6))[..., None], alpha)
+
+
+def cast_shadow(picture: Image8, layer: Layer, *, shift_xy: tuple[int, int], strength: float) -> Image8:
+    """A picture darkened by the blurred, shifted silhouette of a layer; what is shaded is still seen."""
+    height, width = layer.alpha.shape
+    small = Image.fromarray((layer.alpha * 255).astype(np.uint8)).resize(
+        (max(width // 8, 1), max(height // 8, 1)), Image.Resampling.BOX
+    )
+    wide = np.asarray(small.resize((width, height), Image.Resampling.BILINEAR), np.float32) / 255
+    wide = np.roll(wide, (shift_xy[1], shift_xy[0]), axis=(0, 1))
+    return (picture * (1 - np.float32(strength) * wide)[..., None]).astype(np.uint8)
+
+
+def draw_tubes(
+    size_hw: tuple[int, int],
+    ends: Array,
+    parts: Array,
+    part_colors: Array,
+    light: Light,
+    *,
+    front: Array | None = None,
+    bias: float = 0.0,
+    roundness: float = 1.0,
+) -> Layer:
+    """Round things: fingers, strands, frames, sticks.
+
+    Args:
+        size_hw: of the picture.
+        ends: (L, 8) px: x, y, z and radius of one end, then of the other, of each tube.
+        parts: (L,) int, which colour each has.
+        part_colors: (P, 3) 0 to 255.
+        light: what shades them.
+        front: (H, W) depth of the head, px, infinite where it is not; what lies behind is not drawn.
+        bias: px by which things may lie deeper than `front` and still be seen (they rest on the skin).
+        roundness: share of a cylinder's own change of shade across it.
+    """
+    head = np.full(size_hw, np.inf, np.float32) if front is None else front
+    alpha, colors = np.zeros(size_hw, np.float32), np.zeros((*size_hw, 3), np.float32)
+    depth = np.full(size_hw, np.inf, np.float32)
+    ends = np.round(np.asarray(ends, np.float64) * GRID_PX) / GRID_PX
+    tints = np.asarray(part_colors, np.float32)
+    lamp = np.array([*light.toward, light.ambient, roundness])
+    _draw_tubes(ends, np.asarray(parts, np.int64), tints, lamp, head, bias, alpha, depth, colors)
+    return Layer(colors, alpha)
+
+
+def draw_sheet(
+    size_hw: tuple[int, int],
+    vertices_image: Array,
+    triangles: Array,
+    uv: Array,
+    texture: Image8,
+    light: Light,
+    *,
+    front: Array | None = None,
+    bias: float = 0.0,
+) -> Layer:
+    """A surface in space, seen from both sides, its edges antialiased on two by two points a pixel.
+
+    Args:
+        size_hw: of the picture.
+        vertices_image: (V, 3) px.
+        triangles: (T, 3) int.
+        uv: (V, 2) in [0, 1], place on the texture, right and down.
+        texture: (h, w, 3) uint8.
+        light: what shades it.
+        front: (H, W) depth of the head, px; what lies behind is not drawn.
+        bias: px, as in `draw_tubes`.
+    """
+    head = np.full(size_hw, np.inf, np.float32) if front is None else front
+    vertices = np.round(np.asarray(vertices_image, np.float64) * GRID_PX) / GRID_PX
+    normals = vertex_normals(vertices, triangles)
+    alpha, colors = np.zeros(size_hw, np.float32), np.zeros((*size_hw, 3), np.float32)
+    window = _window(vertices, size_hw)
+    if window is None:
+        return Layer(colors, alpha)
+    left, top, right, bottom = window
+    moved = 2 * (vertices - [left, top, 0])
+    raster = draw_mesh(moved, triangles, size_hw=(2 * (bottom - top), 2 * (right - left)))
+    attributes = np.concatenate([normals, uv], axis=1).astype(np.float32)
+    lamp = np.append(light.toward, light.ambient)
+    _shade_sheet(
+        raster.triangle_index,
+        raster.weights,
+        raster.depth,
+        np.ascontiguousarray(triangles, np.int32),
+        attributes,
+        texture,
+        lamp,
+        head[top:bottom, left:right],
+        bias,
+        alpha[top:bottom, left:right],
+        colors[top:bottom, left:right],
+    )
+    return Layer(colors, alpha)
+
+
+def draw_outline(size_hw: tuple[int, int], corners_xy: Array) -> Array:
+    """(H, W) float32 coverage of a polygon with corners (P, 2) px, antialiased on three by three points."""
+    cover = np.zeros(size_hw, np.float32)
+    window = _window(corners_xy, size_hw)
+    if window is None:
+        return cover
+    left, top, right, bottom = window
+    big = Image.new("L", (3 * (right - left), 3 * (bottom - top)))
+    corners = np.round((np.asarray(corners_xy) - [left, top]) * 3 * 16) / 16 - 0.5
+    ImageDraw.Draw(big).polygon([(float(x), float(y)) for x, y in corners], fill=255)
+    cover[top:bottom, left:right] = np.asarray(big.reduce(3), np.float32) / np.float32(255)
+    return cover
+
+
+def _window(points: Array, size_hw: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """Left, top, right, bottom of the part of the picture that holds points (P, 2 or 3) px; None for none."""
+    low, high = np.floor(points.min(axis=0)[:2]) - 1, np.ceil(points.max(axis=0)[:2]) + 1
+    left, top = (int(max(value, 0)) for value in low)
+    right, bottom = (int(min(value, limit)) for value, limit in zip(high, size_hw[::-1]))
+    return (left, top, right, bottom) if right > left and bottom > top else None
+
+
+def grid_triangles(rows: int, columns: int, *, closed: bool = False) -> NDArray[np.int32]:
+    """(T, 3) triangles of a grid of vertices, row by row; `closed` joins the last column to the first."""
+    corner = np.arange(rows * columns).reshape(rows, columns)
+    if closed:
+        corner = np.concatenate([corner, corner[:, :1]], axis=1)
+    a, b, c, d = corner[:-1, :-1], corner[:-1, 1:], corner[1:, :-1], corner[1:, 1:]
+    both = [np.stack([a, c, b], axis=-1), np.stack([b, c, d], axis=-1)]
+    return np.concatenate([half.reshape(-1, 3) for half in both]).astype(np.int32)
+
+
+def chain(points: Array, radii: Array) -> Array:
+    """(P - 1, 8) tubes along points (P, 3) with radii (P,)."""
+    ends = np.concatenate([points, np.broadcast_to(radii, len(points))[:, None]], axis=1)
+    return np.concatenate([ends[:-1], ends[1:]], axis=1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _draw_tubes(
+    ends: Array,
+    parts: Array,
+    tints: Array,
+    lamp: Array,
+    front: Array,
+    bias: float,
+    alpha: Array,
+    depth: Array,
+    colors: Array,
+) -> None:
+    height, width = alpha.shape
+    for n in range(len(ends)):
+        x0, y0, z0, r0, x1, y1, z1, r1 = ends[n]
+        dx, dy = x1 - x0, y1 - y0
+        squared = max(dx * dx + dy * dy, 1e-9)
+        reach = max(r0, r1, 0.5) + 1
+        left, right = max(int(min(x0, x1) - reach), 0), min(int(max(x0, x1) + reach) + 1, width)
+        top, bottom = max(int(min(y0, y1) - reach), 0), min(int(max(y0, y1) + reach) + 1, height)
+        for row in range(top, bottom):
+            for column in range(left, right):
+                px, py = column + 0.5 - x0, row + 0.5 - y0
+                t = min(max((px * dx + py * dy) / squared, 0.0), 1.0)
+                ox, oy = px - t * dx, py - t * dy
+                distance = np.sqrt(ox * ox + oy * oy)
+                true = r0 + (r1 - r0) * t
+                radius = max(true, 0.5)
+                cover = min(max(radius - distance + 0.5, 0.0), 1.0) * min(2 * true, 1.0)
+                if cover <= 0:
+                    continue
+                bulge = np.sqrt(max(radius * radius - distance * distance, 0.0))
+                z = z0 + (z1 - z0) * t - bulge
+                if z - bias > front[row, column]:
+                    continue
+                behind = z >= depth[row, column]
+                if alpha[row, column] > 0 and (behind or cover < 0.5) and cover <= alpha[row, column]:
+                    continue
+                if not (behind and alpha[row, column] >= 0.5):
+                    depth[row, column] = z
+                    nx, ny = lamp[4] * ox / radius, lamp[4] * oy / radius
+                    nz = -np.sqrt(max(1 - nx * nx - ny * ny, 0.0))
+                    shade = _shade(nx, ny, nz, lamp)
+                    for k in range(3):
+                        colors[row, column, k] = min(tints[parts[n], k] * shade, 255.0)
+                alpha[row, column] = max(alpha[row, column], cover)
+
+
+@numba.njit(cache=True, nogil=True)
+def _shade(nx: float, ny: float, nz: float, lamp: Array) -> float:
+    diffuse = nx * lamp[0] + ny * lamp[1] + nz * lamp[2]
+    return lamp[3] + (1.15 - lamp[3]) * max(diffuse, 0.0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _shade_sheet(
+    triangle_index: Array,
+    weights: Array,
+    depth: Array,
+    triangles: Array,
+    attributes: Array,
+    texture: Image8,
+    lamp: Array,
+    front: Array,
+    bias: float,
+    alpha: Array,
+    colors: Array,
+) -> None:
+    height, width = alpha.shape
+    value = np.empty(5, np.float64)
+    for row in range(height):
+        for column in range(width):
+            hits = 0
+            value[:] = 0.0
+            for sub in range(4):
+                y, x = 2 * row + sub // 2, 2 * column + sub % 2
+                t = triangle_index[y, x]
+                if t < 0 or depth[y, x] / 2 - bias > front[row, column]:
+                    continue
+                hits += 1
+                for corner in range(3):
+                    for k in range(5):
+                        value[k] += attributes[triangles[t, corner], k] * weights[y, x, corner]
+            if hits == 0:
+                continue
+            alpha[row, column] = hits / 4
+            length = np.sqrt(value[0] ** 2 + value[1] ** 2 + value[2] ** 2) + 1e-9
+            side = -1.0 if value[2] > 0 else 1.0  # both sides are lit as seen
+            scale = side / length
+            shade = _shade(value[0] * scale, value[1] * scale, value[2] * scale, lamp)
+            _sample(texture, value[3] / hits, value[4] / hits, shade, colors[row, column])
+
+
+@numba.njit(cache=True, nogil=True)
+def _sample(texture: Image8, u: float, v: float, shade: float, out: Array) -> None:
+    height, width = texture.shape[0], texture.shape[1]
+    x = min(max(u * width - 0.5, 0.0), width - 1.001)
+    y = min(max(v * height - 0.5, 0.0), height - 1.001)
+    left, top = int(x), int(y)
+    fx, fy = x - left, y - top
+    right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
+    for k in range(3):
+        upper = texture[top, left, k] * (1 - fx) + texture[top, right, k] * fx
+        lower = texture[bottom, left, k] * (1 - fx) + texture[bottom, right, k] * fx
+        out[k] = min((upper * (1 - fy) + lower * fy) * shade, 255.0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _soften(colors: Array, alpha: Array, out_colors: Array, out_alpha: Array) -> None:
+    """Binomial filter of premultiplied colours."""
+    height, width = alpha.shape
+    for row in range(height):
+        for column in range(width):
+            total = 0.0
+            r, g, b = 0.0, 0.0, 0.0
+            for down in range(-1, 2):
+                for right in range(-1, 2):
+                    y, x = min(max(row + down, 0), height - 1), min(max(column + right, 0), width - 1)
+                    share = alpha[y, x] * ((2 - abs(down)) * (2 - abs(right)) / 16)
+                    total += share
+                    r += share * colors[y, x, 0]
+                    g += share * colors[y, x, 1]
+                    b += share * colors[y, x, 2]
+            out_alpha[row, column] = total
+            inverse = 1 / max(total, 1e-6)
+            out_colors[row, column, 0] = r * inverse
+            out_colors[row, column, 1] = g * inverse
+            out_colors[row, column, 2] = b * inverse
+
+
+@numba.njit(cache=True, nogil=True)
+def _lay_over(picture: Image8, colors: Array, alpha: Array, out: Image8) -> None:
+    height, width, _ = picture.shape
+    for row in range(height):
+        for column in range(width):
+            a = alpha[row, column]
+            for k in range(3):
+                below = picture[row, column, k]
+                if a <= 0:
+                    out[row, column, k] = below
+                else:
+                    mixed = a * colors[row, column, k] + (1 - a) * below
+                    out[row, column, k] = np.uint8(min(max(mixed + 0.5, 0.0), 255.0))
