@@ -27,12 +27,15 @@ class Patch:
     @classmethod
     def around(cls, points: Array, photo: Photo, *, margin: float) -> Patch | None:
         """The part of the photo around (N, 2 or 3) points, or None where the photo does not reach."""
-        points = points[np.isfinite(points).all(axis=-1), :2]
-        if len(points) == 0:
+        places = np.ascontiguousarray(points[:, :2].T)
+        finite = np.isfinite(places)
+        if not finite.all():
+            places = places[:, finite.all(axis=0)]
+        if places.size == 0:
             return None
         size_wh = np.array(photo.shape[1::-1])
-        low = np.clip(np.floor(points.min(axis=0) - margin), 0, size_wh).astype(int)
-        high = np.clip(np.ceil(points.max(axis=0) + margin), 0, size_wh).astype(int)
+        low = np.clip(np.floor(places.min(axis=1) - margin), 0, size_wh).astype(int)
+        high = np.clip(np.ceil(places.max(axis=1) + margin), 0, size_wh).astype(int)
         width, height = (int(side) for side in high - low)
         if width <= 0 or height <= 0:
             return None

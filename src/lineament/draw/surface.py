@@ -19,8 +19,8 @@ from lineament.result import FaceResult
 
 MESH_RGB: Color = (150, 200, 255)
 LIGHT_IMAGE = np.array([-0.35, -0.5, -0.79])  # toward the light: from above the viewer's left shoulder
-LAYER_PX = 250  # longer side of a surface's layer, for faces of up to 600 px
-COARSEST = 1 / 2.4  # px of the layer for one of the photo: larger faces have larger layers
+LAYER_PX = 220  # longer side of a surface's layer, for faces of up to 600 px
+COARSEST = 1 / 2.75  # px of the layer for one of the photo: larger faces have larger layers
 DEPTH_RGB = ((255, 247, 214), (255, 176, 84), (226, 84, 96), (120, 52, 130), (34, 28, 74))  # near to far
 STYLES = ("shaded", "depth", "normals", "wireframe")
 

@@ -100,8 +100,9 @@ def rasterize_values(
     _, winner = planes.nearest(size_hw)
     seen = np.flatnonzero(winner >= 0)
     row, column = np.divmod(seen, size_hw[1])
-    corners = np.asarray(values, dtype=np.float64)[np.asarray(triangles)[planes.triangle]]  # (T, 3, C)
-    linear = np.einsum("kst,tkc->cst", planes.linear[:3], corners)
+    corner_index = np.asarray(triangles).take(planes.triangle, axis=0).T  # (3, T)
+    corners = np.asarray(values, dtype=np.float64).T.take(corner_index, axis=1)  # (C, 3, T)
+    linear = np.stack([np.sum(planes.linear[:3] * of_value[:, None], axis=0) for of_value in corners])
     pictures = np.zeros((len(linear), len(winner)), np.float32)
     pictures[:, seen] = planes.values_at(linear, winner[seen], column, row)
     return (winner >= 0).reshape(size_hw), pictures.reshape(-1, *size_hw)
@@ -153,7 +154,7 @@ def toward_viewer(vertices_image: Array, triangles: IndexArray) -> Array:
         vertices_image: (N, 3) float, px, finite.
         triangles: (M, 3) int, counter-clockwise seen from outside.
     """
-    a, b, c = np.ascontiguousarray(vertices_image.T)[:, np.asarray(triangles).T].transpose(1, 0, 2)
+    a, b, c = np.ascontiguousarray(vertices_image.T).take(np.asarray(triangles).T, axis=1).transpose(1, 0, 2)
     (xb, yb, zb), (xc, yc, zc) = b - a, c - a
     nx, ny, nz = yb * zc - zb * yc, zb * xc - xb * zc, xb * yc - yb * xc
     length = np.sqrt(nx * nx + ny * ny + nz * nz)
@@ -216,7 +217,7 @@ class _Planes:
         depth = np.full(size_hw[0] * size_hw[1], np.inf)
         winner = np.full(depth.shape, -1, dtype=np.int64)
         for members in self._groups():
-            plane, pixel, z = self._covered(members, size_hw[1])
+            plane, pixel, z = self._covered(members, size_hw)
             # Of several writes to one pixel the last stays; who is nearer than that one writes again.
             # Surfaces lie over one another a few times, so this ends soon.
             while len(plane := plane[nearer := self._wins(plane, z, depth[pixel], winner[pixel])]):
@@ -240,7 +241,7 @@ class _Planes:
             step = max(1, _CANDIDATES // area)
             yield from (slice(start, min(start + step, last)) for start in range(first, last, step))
 
-    def _covered(self, members: slice, picture_width: int) -> tuple[IndexArray, IndexArray, Array]:
+    def _covered(self, members: slice, size_hw: tuple[int, int]) -> tuple[IndexArray, IndexArray, Array]:
         """Pairs of plane and covered pixel (flat index), and the depth there."""
         width, height = int(self.width[members].max()), int(self.height[members].max())
         start, step_right, step_down = self.linear[:3, :, None, members].swapaxes(0, 1)
@@ -252,13 +253,14 @@ class _Planes:
         place, member = np.divmod(np.flatnonzero(weights.min(axis=0) >= -_EDGE), weights.shape[-1])
         row, column = np.divmod(place, width)
         plane = member + members.start
+        row_image, column_image = self.row.take(plane) + row, self.column.take(plane) + column
         # Boxes of a group are as large as its largest, which may reach beyond the picture.
-        inside = (column < self.width[plane]) & (row < self.height[plane])
+        inside = (row_image < size_hw[0]) & (column_image < size_hw[1])
         if not inside.all():
             plane, column, row = plane[inside], column[inside], row[inside]
-        first, step_right, step_down = self.linear[3].take(plane, axis=1)
-        pixel = (self.row[plane] + row) * picture_width + self.column[plane] + column
-        return plane, pixel, first + step_right * column + step_down * row
+            row_image, column_image = row_image[inside], column_image[inside]
+        start, step_right, step_down = self.linear[3].take(plane, axis=1)
+        return plane, row_image * size_hw[1] + column_image, start + step_right * column + step_down * row
 
     def values_at(self, linear: Array, plane: IndexArray, column: IndexArray, row: IndexArray) -> Array:
         """(C, P) values of (C, 3, T) linear functions of the given planes at the centres of given pixels."""
@@ -289,5 +291,5 @@ def _linear(corners: Array, origin_xy: Array) -> tuple[Array, NDArray[np.bool_]]
         linear[corner, 0] = (x[second] * y[third] - y[second] * x[third]) * scale
         linear[corner, 1] = (y[second] - y[third]) * scale
         linear[corner, 2] = (x[third] - x[second]) * scale
-    linear[3] = np.einsum("kst,kt->st", linear[:3], corners[2])
+    np.sum(linear[:3] * corners[2][:, None], axis=0, out=linear[3])
     return linear, regular

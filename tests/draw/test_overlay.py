@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 
 from faces import egg_face
-from lineament.draw import draw_axes, draw_landmarks, draw_mesh, draw_overlay
-from lineament.errors import ImageError
+from lineament.draw import LAYERS, draw_axes, draw_landmarks, draw_mesh, draw_overlay, draw_pose_box
+from lineament.draw.marks import pose_box_image
+from lineament.errors import ConfigError, ImageError
+from lineament.geometry.raster import rasterize
 
 GREY = np.full((200, 200, 3), 90, np.uint8)
-ONE_FACE = [draw_mesh, draw_landmarks, draw_axes]
+ONE_FACE = [draw_mesh, draw_landmarks, draw_axes, draw_pose_box]
 
 
 def changed(before, after):
@@ -114,3 +116,70 @@ def test_the_smallest_photo_can_be_drawn_on():
 def test_what_is_no_photo_is_refused(photo):
     with pytest.raises(ImageError):
         draw_overlay(photo, [egg_face()])
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_layer_draws_something_and_only_near_the_face(layer):
+    photo = np.full((400, 400, 3), 90, np.uint8)
+    drawn = changed(photo, draw_overlay(photo, [egg_face(center_xy=(150, 200), scale=0.5)], layers=[layer]))
+    assert drawn[150:250, 115:185].any()
+    assert not drawn[:, 260:].any()
+
+
+def test_layers_are_drawn_in_the_order_given():
+    face = egg_face()
+    picture = draw_overlay(GREY, [face], layers=["mesh", "landmarks"], opacity=0.3)
+    expected = draw_landmarks(draw_mesh(GREY, face, opacity=0.3), face)
+    np.testing.assert_array_equal(picture, expected)
+
+
+def test_an_unknown_layer_is_refused_and_the_known_ones_are_named():
+    with pytest.raises(ConfigError, match="wireframe"):
+        draw_overlay(GREY, [egg_face()], layers=["mash"])
+    with pytest.raises(ConfigError, match="1 faces but 2 labels"):
+        draw_overlay(GREY, [egg_face()], labels=["a", "b"])
+
+
+@pytest.mark.parametrize("size", [200, 900])
+def test_a_coarse_layer_covers_what_a_fine_raster_of_the_mesh_does(size):
+    face = egg_face(center_xy=(size / 2, size / 2), scale=size / 220, yaw=0.6)
+    photo = np.full((size, size, 3), 90, np.uint8)
+    covered = changed(photo, draw_mesh(photo, face, opacity=1.0))
+    exact = rasterize(face.vertices_image, face.triangles, size_hw=(size, size)).mask
+    assert (covered != exact).sum() < 0.012 * exact.sum()
+
+
+def test_near_is_lighter_than_far_in_the_colours_of_depth():
+    face = egg_face(yaw=0.0, scale=0.9)
+    picture = draw_mesh(GREY, face, style="depth", opacity=1.0).astype(int).sum(axis=-1)
+    nose, cheek = face.landmarks_image[30, :2].astype(int), (100 + 50, 100)
+    assert picture[nose[1], nose[0]] > picture[cheek[1], cheek[0]] + 100
+
+
+def test_the_colours_of_directions_are_those_of_a_normal_map():
+    picture = draw_mesh(GREY, egg_face(scale=0.9), style="normals", opacity=1.0).astype(int)
+    middle, right, top = picture[150, 100], picture[100, 155], picture[30, 100]
+    assert middle[2] > 200
+    assert right[0] > 200 > 150 > middle[0]
+    assert top[1] > 200 > 150 > middle[1]
+
+
+def test_the_heads_box_holds_the_mesh_and_turns_with_the_head():
+    face = egg_face(yaw=0.5, pitch=0.3, roll=-0.4, scale=0.7)
+    corners = pose_box_image(face)
+    sides = corners[[4, 2, 1]] - corners[0]
+    np.testing.assert_allclose(sides @ sides.T, np.diag((sides**2).sum(axis=1)), atol=1e-2)
+    place = np.linalg.solve(sides.T, (face.vertices_image - corners[0]).T)
+    assert place.min() > -1e-3
+    assert place.max() < 1 + 1e-3
+    forward = face.pose.rotation @ [0, 0, 1] * [1, -1, -1]
+    assert (corners[1] - corners[0]) @ forward > 0
+
+
+def test_numbers_are_written_beside_the_landmarks():
+    photo = np.zeros((600, 600, 3), np.uint8)
+    face = egg_face(center_xy=(300, 300), scale=2.5)
+    assert (
+        changed(photo, draw_landmarks(photo, face, numbers=True)).sum()
+        > changed(photo, draw_landmarks(photo, face)).sum() * 1.2
+    )
