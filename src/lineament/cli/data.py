@@ -15,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from lineament.data.photo_collection import PhotoCollection
     from lineament.data.recipe import BuildRecipe
+    from lineament.data.sample import Kind
 
 app = typer.Typer(no_args_is_help=True, help="Make training sets of photographs, and look at them.")
 
@@ -83,6 +84,44 @@ def build(
 
 
 @app.command()
+def preview(
+    folder: Annotated[Path, typer.Argument(help="Folder of samples.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="FILE.html or FILE.png; FOLDER/preview.html when left out."),
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many samples.")] = 48,
+    seed: Annotated[int, typer.Option(help="Of the choice of samples.")] = 0,
+    kind: Annotated[str | None, typer.Option(help="Only photographed, turned or rendered samples.")] = None,
+) -> None:
+    """Look at samples with their labels laid over: a page to step through (.html) or a sheet (.png).
+
+    The page is one file that needs no network: open it in a browser, step with the arrow keys, lay labels
+    over with the keys 1 to 6.
+    """
+    with _wing():
+        import numpy as np
+
+        from lineament.data.preview import LayerPainter, sample_sheet
+        from lineament.data.preview_page import preview_page
+        from lineament.data.sample_store import SampleStore
+        from lineament.image import write_image
+        from lineament.models.builtin import load_builtin
+
+        target = out or folder / "preview.html"
+        store = SampleStore(folder, kinds=None if kind is None else [_kind(kind)])
+        numbers = np.random.default_rng(seed).permutation(len(store))[:count].tolist()
+        samples = (store[number] for number in sorted(numbers))
+        model = load_builtin()
+        if target.suffix == ".html":
+            target.write_text(preview_page(samples, model, store.recipe), encoding="utf-8")
+        else:
+            painter = LayerPainter(model)
+            write_image(target, sample_sheet([painter.layers(sample) for sample in samples]))
+        _say(f"{len(numbers)} of {len(store)} samples are in {target}")
+
+
+@app.command()
 def verify(folder: Annotated[Path, typer.Argument(help="Folder of samples.")]) -> None:
     """Compare every shard of a training set with its checksum."""
     with _wing():
@@ -95,6 +134,16 @@ def verify(folder: Annotated[Path, typer.Argument(help="Folder of samples.")]) -
         _say(f"source: {recipe.source}")
         _say(f"licence: {recipe.licence}")
         _say(f"made by: {recipe.command}")
+
+
+def _kind(text: str) -> Kind:
+    from lineament.data.sample import Kind
+    from lineament.errors import ConfigError
+
+    try:
+        return Kind(text)
+    except ValueError as error:
+        raise ConfigError(f"There is no kind {text!r} of samples: choose {', '.join(Kind)}.") from error
 
 
 def _collections(

@@ -107,7 +107,7 @@ class LayerPainter:
         return _rgba(np.repeat(shade, 3, axis=2), raster.triangle_index >= 0)
 
 
-def contact_sheet(layers: Sequence[Layers], *, columns: int = 4, tile: int = 200) -> Image8:
+def sample_sheet(layers: Sequence[Layers], *, columns: int = 4, tile: int = 200) -> Image8:
     """Samples in a grid, each as its picture, with the outlines of landmarks, the mesh and the segments.
 
     Args:
