@@ -23,6 +23,11 @@ from lineament.geometry.rotation import matrix_from_angles
 Array = NDArray[Any]
 
 NAME = "aflw2000-3d"
+WHOLE = 2000
+PART = (
+    "Published rows are of all 2,000 images. A part of them has other shares of the bins: compare within a "
+    "bin, and only when there are many images in it; means over images least of all."
+)
 ORIGINAL, REANNOTATED = "original", "re-annotated"
 PROTOCOLS = (
     "dsfnet-table1",
@@ -130,6 +135,8 @@ def load_aflw2000(
     notes = (
         () if reannotated else (f"No re-annotation: {KIT_REANNOTATED} of 3DDFA's kit is not in {folder}.",)
     )
+    if len(cases) != WHOLE:
+        notes += (PART,)
     if basel is None:
         notes += ("No dense protocols: they need your own Basel model (--basel).",)
     return EvaluationSet(

@@ -1,0 +1,150 @@
+"""Our side of a peer: photographs to its process, its points to predictions."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.errors import ConfigError
+from lineament.evaluate.cases import BASEL_NO_NECK, UNKNOWN, Case, Prediction
+from lineament.evaluate.peers.mesh478 import Mesh478Map
+from lineament.evaluate.protocol import Crops
+from lineament.evaluate.tools import LEAST_OVERLAP, overlap
+
+Array = NDArray[Any]
+
+WORKER = Path(__file__).with_name("worker.py")
+LAST_WORDS = 1500
+
+
+@dataclass(slots=True)
+class PeerTool:
+    """A tool in another process, started when first asked; see `lineament.evaluate.tools.Tool`.
+
+    Attributes:
+        name: of the row.
+        kind: key of :data:`lineament.evaluate.peers.PEERS`.
+        crops: true boxes, or the tool's own detector.
+        python: interpreter that has the tool.
+        folder: of a checkout, or empty.
+    """
+
+    name: str
+    kind: str
+    crops: Crops
+    python: str
+    folder: str = ""
+    _process: subprocess.Popen[str] | None = None
+    _place: tempfile.TemporaryDirectory[str] | None = None
+    _version: str = ""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """See Tool."""
+        self._start()
+        return {"peer": self.kind, "version": self._version, "crops": self.crops.name}
+
+    def predict(self, cases: Sequence[Case]) -> list[Prediction | None]:
+        """See Tool; one photograph at a time, whatever the number of workers."""
+        with self._lock:
+            self._start()
+            return [self._predict(case) for case in cases]
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+        if self._place is not None:
+            self._place.cleanup()
+            self._place = None
+
+    def _start(self) -> None:
+        if self._process is not None:
+            return
+        self._place = tempfile.TemporaryDirectory()
+        # The other environment must not see our packages.
+        variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        try:
+            with (Path(self._place.name) / "log").open("w") as log:
+                self._process = subprocess.Popen(
+                    [self.python, str(WORKER), self.kind, self.folder],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    env=variables,
+                )
+        except OSError as error:
+            raise ConfigError(f"{self.name}: {self.python} cannot be started ({error}).") from error
+        self._version = self._answer()["version"]
+
+    def _ask(self, request: Mapping[str, object]) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended: the missing answer says so, with its last words
+        self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        assert self._place is not None
+        line = self._process.stdout.readline()
+        if line:
+            return json.loads(line)
+        words = (Path(self._place.name) / "log").read_text(errors="replace").strip()[-LAST_WORDS:]
+        self.close()
+        raise ConfigError(
+            f"{self.name} ended in {self.python}. Is it installed there? Its last words:\n{words}"
+        )
+
+    def _predict(self, case: Case) -> Prediction | None:
+        assert self._place is not None
+        photo, answer = Path(self._place.name) / "photo.npy", Path(self._place.name) / "answer.npz"
+        np.save(photo, case.photo.read())
+        box = None if self.crops is Crops.DETECTOR else [float(value) for value in case.box_xyxy]
+        self._ask({"photo": str(photo), "box": box, "answer": str(answer)})
+        with np.load(answer) as data:
+            arrays = {name: data[name] for name in data.files}
+        found = [_prediction(self.kind, arrays, face) for face in range(len(arrays["points"]))]
+        return _at_place(found, case.box_xyxy)
+
+
+def _prediction(kind: str, arrays: Mapping[str, Array], face: int) -> Prediction:
+    points = arrays["points"][face]
+    if kind == "mediapipe":
+        return Mesh478Map.builtin().prediction(points)
+    vertices, rotation = arrays.get("vertices"), arrays.get("rotation")
+    return Prediction(
+        landmarks_image=points,
+        rotation=None if rotation is None else rotation[face],
+        vertices_image=None if vertices is None else vertices[face],
+        topology=UNKNOWN if vertices is None else BASEL_NO_NECK,
+    )
+
+
+def _at_place(found: Sequence[Prediction], box_xyxy: Array) -> Prediction | None:
+    """The face whose landmarks' box overlaps the true one best; None where that is by less than half."""
+    boxes = [
+        np.concatenate([f.landmarks_image[:, :2].min(axis=0), f.landmarks_image[:, :2].max(axis=0)])
+        for f in found
+    ]
+    overlaps = [overlap(box, box_xyxy) for box in boxes]
+    best = int(np.argmax(overlaps)) if overlaps else -1
+    return found[best] if best >= 0 and overlaps[best] >= LEAST_OVERLAP else None
