@@ -8,6 +8,7 @@ import typer
 
 from lineament.cli import data
 from lineament.cli.align import align
+from lineament.cli.eval import evaluate
 from lineament.cli.info import info
 from lineament.version import __version__
 
@@ -18,6 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(align)
+app.command(name="eval")(evaluate)
 app.command()(info)
 app.add_typer(data.app, name="data")
 
