@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from lineament.data.build_worker import BuildPlan, PartDone, PhotoPart, RenderedPart, build_part
-from lineament.data.photo_collection import PhotoCollection
+from lineament.data.photo_collection import PhotoCollection, spread_limit
 from lineament.data.recipe import BuildRecipe, recipe_text
 from lineament.data.shards import Recipe, ShardFolder
 from lineament.errors import DataError
@@ -29,6 +29,8 @@ RECIPE_FILE = "recipe.toml"
 FITS_FOLDER = "fits"
 FACE_MODEL = "lfm"
 RENDERED_A_SHARD = 500
+OTHERS = 40
+"""Photographs whose faces come before other people's."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 Part = PhotoPart | RenderedPart
@@ -57,7 +59,8 @@ class BuildConfig:
     @property
     def plan(self) -> BuildPlan:
         """What the processes need to know."""
-        return BuildPlan(self.recipe, self.out, self.fits or self.out / FITS_FOLDER, self.backgrounds)
+        fits = self.fits or self.out / FITS_FOLDER
+        return BuildPlan(self.recipe, self.out, fits, self.backgrounds, _others(self.collections))
 
     @property
     def manifest(self) -> Recipe:
@@ -90,6 +93,12 @@ class BuildProgress:
     total: int
     samples: int
     left_out: int
+
+
+def _others(collections: Sequence[PhotoCollection]) -> tuple[PhotoPart, ...]:
+    """A few photographs of each collection."""
+    chosen = spread_limit(collections, OTHERS) if collections else []
+    return tuple(PhotoPart(f"{c.name}_others", c.name, c.root, c.entries, False) for c in chosen)
 
 
 def photo_parts(collections: Sequence[PhotoCollection], size: int) -> list[PhotoPart]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -44,23 +45,6 @@ RENDERED = "rendered"
 
 
 @dataclass(frozen=True, slots=True)
-class BuildPlan:
-    """What all processes of a build know.
-
-    Attributes:
-        recipe: of the set.
-        out: folder of the shards.
-        fits: folder of the fits.
-        backgrounds: zip of pictures without people, or None.
-    """
-
-    recipe: BuildRecipe
-    out: Path
-    fits: Path
-    backgrounds: Path | None
-
-
-@dataclass(frozen=True, slots=True)
 class PhotoPart:
     """Photographs that make one shard.
 
@@ -77,6 +61,25 @@ class PhotoPart:
     root: Path
     entries: tuple[PhotoEntry, ...]
     share_people: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPlan:
+    """What all processes of a build know.
+
+    Attributes:
+        recipe: of the set.
+        out: folder of the shards.
+        fits: folder of the fits.
+        backgrounds: zip of pictures without people, or None.
+        others: a few photographs of each collection, whose people come before other people's faces.
+    """
+
+    recipe: BuildRecipe
+    out: Path
+    fits: Path
+    backgrounds: Path | None
+    others: tuple[PhotoPart, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +159,18 @@ class Workshop:
     def makers(self) -> Makers:
         """Made when first needed: a process that only fits needs none."""
         if self._makers is None:
-            self._makers = makers_of(self._plan.recipe, self._model, self._plan.backgrounds)
+            others = [photo for part in self._plan.others for photo in self._photos(part)]
+            self._makers = makers_of(self._plan.recipe, self._model, self._plan.backgrounds, others)
         return self._makers
+
+    def _photos(self, part: PhotoPart) -> list[FittedPhoto]:
+        """The photographs of a part whose people are for training, as far as they can be read."""
+        photos = []
+        for fit in self.fits(part).kept:
+            if not is_validation(fit.person):
+                with suppress(*PHOTO_ERRORS):
+                    photos.append(_opened(part, fit))
+        return photos
 
     def fits(self, part: PhotoPart) -> PartFits:
         """The fits of a part, from the disk where they are there."""

@@ -9,21 +9,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from lineament.data.backgrounds import training_backgrounds
 from lineament.data.fitted import FittedPhoto, MadeView, Occluder, Renderer, ViewMaker
-from lineament.data.fitting import Fits
+from lineament.data.occluder_kinds import Donor
+from lineament.data.occluders import FaceOccluder, donor
 from lineament.data.recipe import BuildRecipe
 from lineament.data.sample import Kind
+from lineament.data.turned import TurnedViewConfig, TurnedViewMaker
 from lineament.data.view import View
-from lineament.data.views import ViewConfig, photo_views
 from lineament.geometry.morphable import MorphableModel
 
 Array = NDArray[Any]
 Image8 = NDArray[np.uint8]
 
-PIECES = 200
+FRAMING_SCHEME = "lfm-68"
+HEAD_ROOM = 0.9
+"""How far beside a face's box its head may still be, as a share of the box's longer side."""
+LEAST_PIECE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,33 +44,36 @@ class Makers:
     occluder: Occluder | None
 
 
-def makers_of(recipe: BuildRecipe, model: MorphableModel, backgrounds: Path | None) -> Makers:
+def makers_of(
+    recipe: BuildRecipe, model: MorphableModel, backgrounds: Path | None, others: Sequence[FittedPhoto]
+) -> Makers:
     """The makers that a recipe asks for.
 
     Args:
         recipe: of the set.
         model: the face model.
-        backgrounds: zip of pictures without people, or None.
+        backgrounds: zip of pictures without people; None takes what is seen beside the faces of `others`.
+        others: photographs of people for training, who come before other people's faces.
     """
-    pieces = background_pieces(backgrounds, size=recipe.turned.size, seed=recipe.seed)
-    return Makers({"turned": TurnedViews(recipe, model, pieces)}, renderer=None, occluder=None)
+    pictures = surroundings_of(others, model) if backgrounds is None else training_backgrounds(backgrounds)
+    makers: dict[str, ViewMaker] = {"turned": TurnedPictures(recipe, model, pictures)}
+    occluder = FaceOccluder(model, pictures, donors_of(others, model)) if recipe.occluded.share else None
+    return Makers(makers, renderer=None, occluder=occluder)
 
 
-class TurnedViews:
-    """Each photograph as it is and turned, by the photograph's own surface.
+class TurnedPictures:
+    """Each photograph as it is and turned: a `ViewMaker`.
 
     Args:
         recipe: of the set.
         model: the face model.
-        backgrounds: (size, size, 3) pieces to show where the turned surface leaves holes.
+        pictures: without faces, shown behind heads.
     """
 
-    def __init__(self, recipe: BuildRecipe, model: MorphableModel, backgrounds: Sequence[Image8]) -> None:
+    def __init__(self, recipe: BuildRecipe, model: MorphableModel, pictures: Sequence[Image8]) -> None:
         turned = recipe.turned
         self._photographed = turned.photographed
-        self._model = model
-        self._backgrounds = backgrounds
-        self._config = ViewConfig(
+        config = TurnedViewConfig(
             views=turned.count + 1,
             size=turned.size,
             canvas=round(turned.size * 1.5),
@@ -75,42 +81,35 @@ class TurnedViews:
             most_yaw=np.radians(turned.most_yaw_deg),
             least_face=recipe.photos.least_face,
         )
+        self._maker = TurnedViewMaker(model, pictures, config)
 
     def __call__(self, photo: FittedPhoto, rng: np.random.Generator) -> list[MadeView]:
-        """The pictures of one photograph."""
-        camera = photo.camera
-        fits = Fits(
-            camera.rotation[None],
-            np.array([camera.scale]),
-            camera.translation[None],
-            photo.identity[None],
-            photo.expression[None],
-            np.zeros(1),
-        )
-        picture = Image.fromarray(photo.image)
-        views = photo_views(picture, self._model, fits, 0, self._backgrounds, self._config, rng)
-        kinds = [Kind.PHOTOGRAPHED] + [Kind.TURNED] * (len(views) - 1)
-        made = [
-            MadeView(View(image, placed, photo.identity, photo.expression), kind)
-            for (image, placed), kind in zip(views, kinds)
-        ]
-        return made if self._photographed else made[1:]
+        """The pictures of one photograph; none if its face is too small."""
+        made = self._maker(photo, rng)
+        return made if self._photographed else [one for one in made if one.kind != Kind.PHOTOGRAPHED]
 
 
-def background_pieces(archive: Path | None, *, size: int, seed: int) -> list[Image8]:
-    """Random square pieces of background pictures, some blurred as behind a portrait; noise without any."""
-    rng = np.random.default_rng([seed, 77])
-    if archive is None:
-        return [np.full((size, size, 3), rng.integers(0, 256, 3), np.uint8) for _ in range(PIECES)]
-    pictures = training_backgrounds(archive)
-    return [_piece(pictures[rng.integers(len(pictures))], size, rng) for _ in range(PIECES)]
+def donors_of(photos: Sequence[FittedPhoto], model: MorphableModel) -> list[Donor]:
+    """The faces of photographs, to come before other people's."""
+    views = (View(photo.image, photo.camera, photo.identity, photo.expression) for photo in photos)
+    return [donor(view, model) for view in views]
 
 
-def _piece(picture: Image8, size: int, rng: np.random.Generator) -> Image8:
-    height, width = picture.shape[:2]
-    side = int(rng.integers(size // 2, min(height, width)))
-    left, top = rng.integers(width - side + 1), rng.integers(height - side + 1)
-    piece = Image.fromarray(picture[top : top + side, left : left + side])
-    if rng.uniform() < 0.5:
-        piece = piece.resize((size // 6, size // 6), Image.Resampling.BOX)
-    return np.asarray(piece.resize((size, size), Image.Resampling.BICUBIC))
+def surroundings_of(photos: Sequence[FittedPhoto], model: MorphableModel) -> list[Image8]:
+    """What is seen beside the heads of photographs: pictures without faces, for want of others.
+
+    Returns:
+        (H, W, 3) uint8 each, at least one; plain grey where no photograph has room beside its head.
+    """
+    pieces = [piece for photo in photos for piece in _beside_head(photo, model)]
+    return pieces or [np.full((256, 256, 3), grey, np.uint8) for grey in (60, 110, 160, 210)]
+
+
+def _beside_head(photo: FittedPhoto, model: MorphableModel) -> list[Image8]:
+    """The parts of a photograph left and right of its head, where they are large enough."""
+    landmarks = model.landmarks_model(photo.identity, photo.expression, scheme=FRAMING_SCHEME)
+    x = photo.camera.image_from_model(landmarks.astype(float))[:, 0]
+    room = HEAD_ROOM * float(np.ptp(x))
+    left, right = int(x.min() - room), int(x.max() + room)
+    pieces = [photo.image[:, : max(left, 0)], photo.image[:, max(right, 0) :]]
+    return [np.ascontiguousarray(piece) for piece in pieces if min(piece.shape[:2]) >= LEAST_PIECE]
