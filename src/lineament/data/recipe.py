@@ -62,7 +62,7 @@ class TurnedOptions:
     count: int = 9
     size: int = 160
     face: float = 96.0
-    most_yaw_deg: float = 98.0
+    most_yaw_deg: float = 105.0
 
 
 @dataclass(frozen=True, slots=True)
