@@ -96,7 +96,7 @@ def test_the_side_the_photograph_hides_takes_no_colours_from_it(head):
     camera = framing_camera(matrix_from_angles(0.9, 0, 0), 0.7, landmarks, SIZE)
     image = np.full((SIZE, SIZE, 3), 200, np.uint8)
     seen = camera.image_from_model(vertices)
-    skin = maker.skin.read(image, SHOWN, seen)
+    skin = maker.skin.read(image, SHOWN, np.full((SIZE, SIZE), 9.0), seen)
     far_ear = vertices[:, 0] > 75  # the head looks to the viewer's right: its left side is hidden
     near_cheek = (np.abs(vertices[:, 0] + 55) < 8) & (np.abs(vertices[:, 1] + 20) < 15) & (vertices[:, 2] > 0)
     assert skin.trust[far_ear].mean() < 0.005

@@ -23,6 +23,8 @@ Image8 = NDArray[np.uint8]
 
 GRAZING, FACING = 0.12, 0.42
 """Cosines to the viewer between which trust in a vertex's colour grows from none to full."""
+OUTLINE_PX = 2.5
+"""So near the outline a fit that is a little too wide takes the background for skin."""
 CHART = 64
 MOUTH_RGB = np.array([78.0, 44.0, 42.0])
 EYE_RGB = np.array([150.0, 140.0, 136.0])
@@ -33,10 +35,12 @@ class Skin:
     """Colours of the mesh as a photograph shows them.
 
     Attributes:
-        trust: (N,) float32 from 0, not to be taken from the photograph, to 1.
+        seen: (N,) float32 from 0, the photograph does not show the vertex, to 1.
+        trust: (N,) float32, less where it shows it at a grazing angle or next to the outline.
         rgb: (N, 3) float32, colours to use instead.
     """
 
+    seen: Array
     trust: Array
     rgb: Array
 
@@ -54,21 +58,23 @@ class SkinReader:
         self._texel = np.clip((model.uv * CHART).astype(np.int64), 0, CHART - 1)
         self._hollow = _hollows(model)
 
-    def read(self, image: Image8, shown: Array, vertices_image: Array) -> Skin:
+    def read(self, image: Image8, shown: Array, within: Array, vertices_image: Array) -> Skin:
         """The skin of a posed mesh.
 
         Args:
             image: (S, S, 3) uint8 RGB.
             shown: (S, S) share of the photograph at each pixel; elsewhere is something else.
+            within: (S, S) px, how far each pixel lies within the mesh's outline.
             vertices_image: (N, 3) px.
         """
         normals = vertex_normals(vertices_image.astype(np.float64), self._triangles)
         cosine = -normals[:, 2]
-        trust = np.clip((cosine - GRAZING) / (FACING - GRAZING), 0, 1)
-        trust *= vertex_visibility(vertices_image, self._triangles)
         column, row = np.clip(vertices_image[:, :2].astype(np.int64), 0, len(image) - 1).T
         inside = ((vertices_image[:, :2] >= 0) & (vertices_image[:, :2] < len(image))).all(axis=1)
-        trust *= (shown[row, column] > 0.99) & inside
+        seen = vertex_visibility(vertices_image, self._triangles)
+        seen *= (shown[row, column] > 0.99) & inside
+        trust = seen * np.clip((cosine - GRAZING) / (FACING - GRAZING), 0, 1)
+        trust *= np.clip((within[row, column] - 1) / OUTLINE_PX, 0, 1)
         colors = image[row, column].astype(np.float64)
         rgb = np.empty((len(vertices_image), 3), np.float32)
         for name, part in self._parts.items():
@@ -78,7 +84,7 @@ class SkinReader:
                 rgb[part] = (colors[part].T @ trust[part] + 4 * usual) / (weight + 4)
             else:
                 rgb[part] = self._continued(colors, trust, part)
-        return Skin(trust.astype(np.float32), rgb)
+        return Skin(seen, trust.astype(np.float32), rgb)
 
     def _continued(self, colors: Array, trust: Array, part: Array) -> Array:
         """Trusted colours spread over the chart by pulling down and pushing up a pyramid."""

@@ -21,13 +21,14 @@ from lineament.data.surroundings import CELL, Surroundings, lay_surroundings
 from lineament.data.zbuffer import draw_mesh
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
+from lineament.geometry.rotation import angle_between
 
 Array = NDArray[Any]
 Image8 = NDArray[np.uint8]
 
 FINER = 2
 """How many times finer than the picture it is drawn before it is averaged."""
-MOST_STRETCH = 3.5
+MOST_STRETCH = 5.0
 """Where neighbours of the surroundings are pulled so many times apart, they are cut."""
 NECK_BASE_MM = np.array([0.0, -120.0, -40.0])
 STIFF_MM = (-160.0, -85.0)
@@ -37,6 +38,10 @@ CURTAIN_MM = (12.0, 50.0)
 CURTAIN_DRAWN_IN = 0.85
 SHADE = 0.72
 """How dark it is there: under the jaw and behind the ears."""
+FULL_TRUST_TURN = np.radians(30)
+"""Turned by less, what the photograph shows at a grazing angle is taken more and more as it is."""
+HAIR_SHADE = 0.5
+"""How dark hair is, if the photograph does not reach up to it, beside the top of the face."""
 
 
 class SurfaceMaker:
@@ -52,6 +57,8 @@ class SurfaceMaker:
         self.skin = SkinReader(model)
         self._shell = Shell.unit()
         self._border = outer_border(model)
+        height = self._neutral[self._border, 1]
+        self._chin, self._top = self._border[height < -60], self._border[height > 90]
 
     def surface(
         self, image: Image8, shown: Array, camera: WeakPerspective, vertices_model: Array
@@ -65,13 +72,14 @@ class SurfaceMaker:
             vertices_model: (N, 3) its mesh, mm.
         """
         vertices = camera.image_from_model(vertices_model)
-        skin = self.skin.read(image, shown, vertices)
-        frame = HeadFrame.between(self._neutral[self._border], vertices_model[self._border])
         depth = draw_mesh(vertices, self._triangles, size_hw=image.shape[:2]).depth
+        within = ndimage.distance_transform_edt(np.isfinite(depth))
+        skin = self.skin.read(image, shown, within, vertices)
+        frame = HeadFrame.between(self._neutral[self._border], vertices_model[self._border])
         around = lay_surroundings(image, shown, depth, camera, frame)
-        face = _Part(vertices_model, _values(vertices[:, :2], skin), self._triangles)
+        face = _Part(vertices_model, _values(vertices[:, :2], skin.trust, skin.rgb), self._triangles)
         parts = (face, self._curtain(vertices_model, skin), self._shell_part(shown, camera, frame, skin))
-        return PhotoSurface(image, camera, parts, around)
+        return PhotoSurface(image, camera, parts, around, skin.seen)
 
     def _curtain(self, vertices_model: Array, skin: Skin) -> _Part:
         """The skin's border continued backwards, in the shade."""
@@ -85,23 +93,19 @@ class SurfaceMaker:
         # The border runs with its triangles: the curtain hangs on the other side of it.
         first = np.stack([there, here, here + count], axis=1)
         second = np.stack([there, here + count, there + count], axis=1)
-        shade = Skin(np.zeros(2 * count, np.float32), np.tile(skin.rgb[self._border] * SHADE, (2, 1)))
-        values = _values(np.zeros((2 * count, 2)), shade)
+        shaded = np.tile(skin.rgb[self._border] * SHADE, (2, 1))
+        values = _values(np.zeros((2 * count, 2)), np.zeros(2 * count), shaded)
         return _Part(np.concatenate([border, behind]), values, np.concatenate([first, second]))
 
     def _shell_part(self, shown: Array, camera: WeakPerspective, frame: HeadFrame, skin: Skin) -> _Part:
         """The skull, covered with what the photograph shows of the hair, and a neck coloured as the chin."""
         source = camera.image_from_model(frame.carried(self._shell.sample_model))[:, :2]
-        rows, columns = np.nonzero(shown > 0.99)
-        if len(rows):
-            low, high = [columns.min() + 3, rows.min() + 3], [columns.max() - 3, rows.max() - 3]
-            source = np.clip(source, low, high)
-        chin = self._border[self._neutral[self._border, 1] < -60]
-        rgb = np.tile(skin.rgb[chin].mean(axis=0) * SHADE, (len(source), 1))
-        trusted = Skin(np.float32(self._shell.is_skull), rgb)
-        return _Part(
-            frame.carried(self._shell.vertices_model), _values(source, trusted), self._shell.triangles
-        )
+        column, row = np.clip(source, 0, len(shown) - 1).astype(np.int64).T
+        trust = self._shell.is_skull * (shown[row, column] > 0.99)
+        chin, top = (skin.rgb[part].mean(axis=0) for part in (self._chin, self._top))
+        rgb = np.where(self._shell.is_skull[:, None], top * HAIR_SHADE, chin * SHADE)
+        vertices = frame.carried(self._shell.vertices_model)
+        return _Part(vertices, _values(source, trust, rgb), self._shell.triangles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +117,28 @@ class _Part:
     triangles: Array  # (T, 3)
 
 
-def _values(source_xy: Array, skin: Skin) -> Array:
-    return np.hstack([source_xy, skin.trust[:, None], skin.rgb]).astype(np.float32)
+def _values(source_xy: Array, trust: Array, rgb: Array) -> Array:
+    return np.hstack([source_xy, trust[:, None], rgb]).astype(np.float32)
 
 
 class PhotoSurface:
     """A square picture with one fitted face, as a surface in space; made by :class:`SurfaceMaker`."""
 
     def __init__(
-        self, image: Image8, camera: WeakPerspective, parts: tuple[_Part, ...], around: Surroundings
+        self,
+        image: Image8,
+        camera: WeakPerspective,
+        parts: tuple[_Part, ...],
+        around: Surroundings,
+        seen: Array,
     ) -> None:
         self._image = image
+        self._seen = seen
         self._camera = camera
         self._around = around
         points = around.points_image.reshape(-1, 3)
-        trusted = Skin(np.ones(len(points), np.float32), np.zeros((len(points), 3), np.float32))
-        lattice = _Part(camera.model_from_image(points), _values(points[:, :2], trusted), around.triangles)
+        values = _values(points[:, :2], np.ones(len(points)), np.zeros((len(points), 3)))
+        lattice = _Part(camera.model_from_image(points), values, around.triangles)
         parts = (*parts, lattice)
         starts = np.cumsum([0, *(len(part.vertices_model) for part in parts)])
         self._lattice_start = int(starts[-2])
@@ -168,7 +178,17 @@ class PhotoSurface:
             kept = np.minimum(kept, 1 - self._around.wall)
         alpha[self._lattice_start :] = kept.ravel()
         drawn = draw_cut_out(vertices * FINER, alpha, self._triangles, FINER * len(background))
-        return colored(*drawn, self._triangles, self._values, self._image, background)
+        return colored(*drawn, self._triangles, self._trusting(camera), self._image, background)
+
+    def _trusting(self, camera: WeakPerspective) -> Array:
+        """The vertices' values for a view: of one turned little, all that is seen is taken as it is."""
+        near = 1 - float(angle_between(self._camera.rotation, camera.rotation)) / FULL_TRUST_TURN
+        if near <= 0:
+            return self._values
+        values = self._values.copy()
+        trust = values[: len(self._seen), 2]
+        trust += near * np.maximum(self._seen - trust, 0)
+        return values
 
 
 def _body_camera(before: WeakPerspective, after: WeakPerspective, share: float) -> WeakPerspective:

@@ -25,14 +25,14 @@ NECK_SEMIAXES_MM = np.array([55.0, 105.0, 56.0])
 TORSO_CENTER_MM = np.array([0.0, -330.0, -55.0])
 TORSO_SEMIAXES_MM = np.array([230.0, 200.0, 95.0])
 
-_HAIR_BAND_MM = (90.0, 113.0)  # where a photograph from the front shows what covers the head
+_HAIR_BAND_MM = (112.0, 132.0)  # where a photograph from the front shows what covers the head
 _UNDER_MM = 6.0  # the shell lies under what the photograph shows
 _FACE_BEGINS_MM = (  # heights, and how far forward the shell reaches there: a little under the mesh's border
     (-100.0, 14.0, 41.0, 81.0, 100.0, 112.0, 118.0, 119.0),
     (-25.0, -38.0, -20.0, -12.0, 8.0, 26.0, 50.0, 200.0),
 )
-_JAW_MM = -105.0  # below it the neck is whole
-_ROUND, _ALONG = 28, 14
+_JAW_MM = -95.0  # below it the neck is whole
+_ROUND, _ALONG, _NECK_ALONG = 28, 14, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,13 @@ class Shell:
     @classmethod
     def unit(cls) -> Shell:
         """The shell of the neutral face."""
-        ball, tube = _lattice(_ALONG, round_off=True), _lattice(6, round_off=False)
+        ball, tube = _lattice(_ALONG, round_off=True), _lattice(_NECK_ALONG, round_off=False)
         skull = SKULL_CENTER_MM + ball * (SKULL_SEMIAXES_MM - _UNDER_MM)
         neck = NECK_CENTER_MM + tube * (NECK_SEMIAXES_MM - _UNDER_MM)
         height = np.abs((skull[:, 1] / 55.0) % 2 - 1)  # up and down the band again and again
         hair_y = _HAIR_BAND_MM[0] + height * (_HAIR_BAND_MM[1] - _HAIR_BAND_MM[0])
-        hair = np.stack([0.5 * skull[:, 0], hair_y, np.full(len(skull), 55.0)], axis=1)
-        triangles = np.concatenate([_lattice_triangles(_ALONG), _lattice_triangles(6) + len(skull)])
+        hair = np.stack([0.4 * skull[:, 0], hair_y, np.full(len(skull), 46.0)], axis=1)
+        triangles = np.concatenate([_lattice_triangles(_ALONG), _lattice_triangles(_NECK_ALONG) + len(skull)])
         vertices = np.concatenate([skull, neck])
         behind_face = vertices[:, 2] < np.interp(vertices[:, 1], *_FACE_BEGINS_MM)
         behind_face[len(skull) :] |= neck[:, 1] < _JAW_MM
