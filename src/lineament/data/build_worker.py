@@ -23,7 +23,7 @@ from lineament.data.collection_fits import PartFits, PartFitter, PhotoFit
 from lineament.data.collections import is_validation
 from lineament.data.fitted import FittedPhoto, MadeView
 from lineament.data.fitting import FitConfig
-from lineament.data.formats.files import PhotoFile
+from lineament.data.formats.files import Files, open_files
 from lineament.data.makers import Makers, makers_of
 from lineament.data.photo_collection import PhotoEntry
 from lineament.data.recipe import BuildRecipe
@@ -166,10 +166,12 @@ class Workshop:
     def _photos(self, part: PhotoPart) -> list[FittedPhoto]:
         """The photographs of a part whose people are for training, as far as they can be read."""
         photos = []
-        for fit in self.fits(part).kept:
-            if not is_validation(fit.person):
-                with suppress(*PHOTO_ERRORS):
-                    photos.append(_opened(part, fit))
+        fits = self.fits(part)
+        with open_files(part.root) as files:
+            for fit in fits.kept:
+                if not is_validation(fit.person):
+                    with suppress(*PHOTO_ERRORS):
+                        photos.append(_opened(files, part, fit))
         return photos
 
     def fits(self, part: PhotoPart) -> PartFits:
@@ -188,15 +190,16 @@ class Workshop:
         """The samples of a part; `left_out` takes photographs that gave none, with the reason."""
         fits = self.fits(part)
         left_out += fits.left_out
-        for fit in fits.kept:
-            try:
-                samples = self._samples(part, fit)
-            except PHOTO_ERRORS as error:
-                left_out.append((fit.photo, f"{type(error).__name__}: {error}"))
-                continue
-            if not samples:
-                left_out.append((fit.photo, "the face is too small"))
-            yield from samples
+        with open_files(part.root) as files:
+            for fit in fits.kept:
+                try:
+                    samples = self._samples(part, fit, _opened(files, part, fit))
+                except PHOTO_ERRORS as error:
+                    left_out.append((fit.photo, f"{type(error).__name__}: {error}"))
+                    continue
+                if not samples:
+                    left_out.append((fit.photo, "the face is too small"))
+                yield from samples
 
     def rendered(self, part: RenderedPart) -> Iterator[Sample]:
         """The samples of a part of rendered faces."""
@@ -207,9 +210,8 @@ class Workshop:
             provenance = Provenance(RENDERED, name, name, made.kind, is_validation(name))
             yield Sample(made.view, made.occlusion, provenance)
 
-    def _samples(self, part: PhotoPart, fit: PhotoFit) -> list[Sample]:
+    def _samples(self, part: PhotoPart, fit: PhotoFit, photo: FittedPhoto) -> list[Sample]:
         """All samples of one photograph, made before the first is written: all of them or none."""
-        photo = _opened(part, fit)
         samples = []
         for name, maker in self.makers.of_photos.items():
             key = f"{part.collection}/{fit.photo}#{fit.face}/{name}"
@@ -231,9 +233,9 @@ class Workshop:
         return np.random.default_rng([self._plan.recipe.seed, *words.tolist()])
 
 
-def _opened(part: PhotoPart, fit: PhotoFit) -> FittedPhoto:
+def _opened(files: Files, part: PhotoPart, fit: PhotoFit) -> FittedPhoto:
     """The photograph of a fit, not larger than makers can use."""
-    image = PhotoFile(part.root, fit.photo).read()
+    image = files.image(fit.photo)
     camera = fit.camera
     halvings = int(np.floor(max(np.log2(camera.scale * HEAD_MM / LARGEST_FACE_PX), 0.0)))
     if halvings:

@@ -15,7 +15,7 @@ from lineament import FaceAligner
 from lineament.data.annotated_fits import AnnotatedFitter
 from lineament.data.collections import MESH_POINTS
 from lineament.data.fitting import Fits, Fitter
-from lineament.data.formats.files import Files, PhotoFile, open_files
+from lineament.data.formats.files import Files, open_files
 from lineament.data.formats.item import box_of_points
 from lineament.data.landmark_files import MESH_478, FaceLandmarks, read_label_file
 from lineament.data.layouts import mesh_layout
@@ -120,7 +120,7 @@ class PartFitter:
                     if landmarks is not None and landmarks.scheme == MESH_478:
                         meshes.append((entry, _mesh_points(landmarks)))
                     else:
-                        faces += self._fit_photo(PhotoFile(root, entry.photo).read(), entry, landmarks)
+                        faces += self._fit_photo(files.image(entry.photo), entry, landmarks)
                 except LineamentError as error:
                     failed.append((entry.photo, str(error)))
         return PartFits((*self._fit_meshes(meshes, share_people), *faces), tuple(failed))

@@ -41,9 +41,7 @@ class PhotoFile:
             ImageError: it is no picture, or damaged.
         """
         with open_files(self.root) as files:
-            stream = io.BytesIO(files.read(self.name))
-        stream.name = str(self.root / self.name)  # what an error calls it
-        return read_image(stream)
+            return files.image(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +85,17 @@ class Files:
                 return stream.read()
             except (OSError, zipfile.BadZipFile, zlib.error) as error:
                 raise DataError(f"{self.root / name} cannot be read ({error}). Download it again.") from error
+
+    def image(self, name: str) -> NDArray[np.uint8]:
+        """A photograph, (H, W, 3) uint8 RGB, without opening the zip again.
+
+        Raises:
+            DataError: there is no such file.
+            ImageError: it is no picture, or damaged.
+        """
+        stream = io.BytesIO(self.read(name))
+        stream.name = str(self.root / name)  # what an error calls it
+        return read_image(stream)
 
     def photo(self, stem: str) -> PhotoFile:
         """The photograph `stem`.jpg, .png or .bmp.
