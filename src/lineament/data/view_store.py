@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.augment import AugmentConfig, disturb, random_crop_box
+from lineament.data.face_swap import FaceSwap
 from lineament.data.mixture import Mixture, Views
 from lineament.data.view import View, crop_view, mirrored_view
 from lineament.errors import DataError
@@ -99,13 +100,24 @@ class CropSampler:
     Args:
         store: the views.
         model: the face model their labels belong to.
-        config: crops and disturbances; None for undisturbed crops, each view once and in order.
+        config: crops and disturbances.
+        swap: puts another person's skin on faces; None leaves them as they are.
+        swap_share: share of the crops that are so changed.
     """
 
-    def __init__(self, store: Views, model: MorphableModel, config: AugmentConfig) -> None:
+    def __init__(
+        self,
+        store: Views,
+        model: MorphableModel,
+        config: AugmentConfig,
+        *,
+        swap: FaceSwap | None = None,
+        swap_share: float = 0.0,
+    ) -> None:
         self.store = store if isinstance(store, Mixture) else Mixture([store])
         self.config = config
         self.model = model
+        self._swap, self._swap_share = swap, swap_share
         self._landmark_points = model.landmark_points(BOX_SCHEME)
 
     def batch(self, size: int, rng: np.random.Generator) -> CropBatch:
@@ -127,6 +139,8 @@ class CropSampler:
 
     def _sample(self, rng: np.random.Generator) -> View:
         view = self.store.view(self.store.draw(rng))
+        if self._swap is not None and rng.uniform() < self._swap_share:
+            view = self._swap(view, self.store.view(self.store.draw(rng)))
         if rng.uniform() < 0.5:
             view = mirrored_view(view, self.model)
         view = crop_view(view, random_crop_box(self._landmarks(view), self.config, rng))

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lineament.data.augment import AugmentConfig
+from lineament.data.face_swap import FaceSwap
 from lineament.data.mixture import Mixture
 from lineament.data.sample_store import SampleStore
 from lineament.data.shards import read_manifest
@@ -103,11 +104,13 @@ class CropSource:
         folders: of samples.
         augment: crops and disturbances.
         face_model: the model their coefficients belong to.
+        swap_share: share of training crops that show somebody else's skin (:mod:`lineament.data.face_swap`).
     """
 
     folders: Folders
     augment: AugmentConfig
     face_model: str = "lfm"
+    swap_share: float = 0.0
 
     def open(self) -> OpenCrops:
         """The training side."""
@@ -115,8 +118,9 @@ class CropSource:
 
     def sampler(self, *, validation: bool) -> CropSampler:
         """Crops of one side of the split."""
-        store = self.folders.opened(validation=validation)
-        return CropSampler(store, load_model(self.face_model), self.augment)
+        store, model = self.folders.opened(validation=validation), load_model(self.face_model)
+        swap = FaceSwap(model) if self.swap_share and not validation else None
+        return CropSampler(store, model, self.augment, swap=swap, swap_share=self.swap_share)
 
 
 class OpenCrops:

@@ -1,0 +1,249 @@
+"""SynergyNet (Wu et al., 3DV 2021): a crop to whitened pose and coefficients, landmarks, and back.
+
+Pose is twelve numbers as in 3DDFA, in our frames: nine of scale times rotation, three of translation. A point
+of the model lies in the crop at ``axes * (M @ point) + t``, px, with ``axes`` (1, -1, -1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from lineament.geometry.morphable import MorphableModel
+from lineament.train.networks.landmark_cycle import Refiner, Reverse
+from lineament.train.networks.mobilenet import MobileNetV2
+from lineament.train.networks.regressor import RegressorOutput
+from lineament.train.networks.resnet import ResNet
+
+POSE = 12
+DEPTH_TRANSLATION = 11
+"""Number of the parameter that a picture says nothing about."""
+
+
+@dataclass(frozen=True, slots=True)
+class MafaConfig:
+    """The refinement of landmarks.
+
+    Attributes:
+        enabled: without it there are coarse landmarks only.
+        attributes: what is known of the face beside its points' features, which always take part.
+        last: "linear", or "code" with a last ReLU as released.
+        step: what the output is multiplied by, px; 0.05 in the released code.
+    """
+
+    enabled: bool = True
+    attributes: tuple[Literal["image", "shape", "expression"], ...] = ("image", "shape", "expression")
+    last: Literal["linear", "code"] = "linear"
+    step: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseConfig:
+    """The way back from landmarks to parameters, in training only.
+
+    Attributes:
+        enabled: whether there is one.
+        input: which landmarks it reads; coarse ones where nothing refines them.
+        attributes: also give it image features, shape and expression.
+        last: "linear", or "code" with a last ReLU as released.
+    """
+
+    enabled: bool = True
+    input: Literal["refined", "coarse"] = "refined"
+    attributes: bool = False
+    last: Literal["linear", "code"] = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class SynergyConfig:
+    """All of the network.
+
+    Attributes:
+        backbone: "mobilenet-v2" or "resnet-50".
+        width: factor of the backbone's channels.
+        crop_size: px.
+        identity: number of identity coefficients.
+        expression: number of expression coefficients.
+        dropout: before the heads.
+        mafa: the refinement.
+        reverse: the way back.
+        points: what the point networks read: "centred" from -1 to 1, or "pixels" as released.
+        landmarks: which landmarks are the result, `lmk` in the ablations.
+    """
+
+    backbone: Literal["mobilenet-v2", "resnet-50"] = "mobilenet-v2"
+    width: float = 1.0
+    crop_size: int = 120
+    identity: int = 100
+    expression: int = 53
+    dropout: float = 0.2
+    mafa: MafaConfig = MafaConfig()
+    reverse: ReverseConfig = ReverseConfig()
+    points: Literal["centred", "pixels"] = "centred"
+    landmarks: Literal["refined", "coarse"] = "refined"
+
+
+AS_RELEASED = SynergyConfig(
+    identity=40,
+    expression=10,
+    mafa=MafaConfig(last="code", step=0.05),
+    reverse=ReverseConfig(last="code"),
+    points="pixels",
+    landmarks="coarse",
+)
+"""The network of the released code; its loss is `lineament.train.synergy_loss.AS_RELEASED`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SynergyOutput:
+    """What the network says of B crops.
+
+    Attributes:
+        parameters: (B, 12 + K + E) whitened pose, identity, expression.
+        coarse: (B, 68, 3) landmarks of the parameters, crop px.
+        refined: (B, 68, 3), or None without refinement.
+        reverse: (B, 12 + K + E) whitened parameters seen in the landmarks, or None.
+    """
+
+    parameters: Tensor
+    coarse: Tensor
+    refined: Tensor | None
+    reverse: Tensor | None
+
+
+class SynergyNet(nn.Module):
+    """Crop to parameters and landmarks.
+
+    Args:
+        config: sizes and switches.
+        landmark_points: the face model's 68 landmarks (:meth:`MorphableModel.landmark_points`) with at least
+            as many modes as the network has.
+    """
+
+    def __init__(self, config: SynergyConfig, landmark_points: MorphableModel) -> None:
+        super().__init__()
+        self.config = config
+        backbone = MobileNetV2 if config.backbone == "mobilenet-v2" else ResNet
+        self.backbone = backbone(width=config.width)
+        self.sizes = (POSE, config.identity, config.expression)
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.Dropout(config.dropout), nn.Linear(self.backbone.channels, size))
+            for size in self.sizes
+        )
+        self._initialise()
+        widths = {
+            "image": self.backbone.channels,
+            "shape": config.identity,
+            "expression": config.expression,
+        }
+        self.refiner, self.reverser = None, None
+        if config.mafa.enabled:
+            chosen = [widths[name] for name in widths if name in config.mafa.attributes]
+            self.refiner = Refiner(chosen, released=config.mafa.last == "code")
+        if config.reverse.enabled:
+            known = list(widths.values()) if config.reverse.attributes else []
+            self.reverser = Reverse(self.sizes, known, released=config.reverse.last == "code")
+        self._remember(landmark_points)
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.01)
+                nn.init.zeros_(module.bias)
+
+    def _remember(self, points: MorphableModel) -> None:
+        """Constants: landmarks of the face model, whitening, and the frame of the point networks."""
+        config = self.config
+        self.register_buffer("rest", torch.as_tensor(points.neutral_model))
+        for name, count in (("identity", config.identity), ("expression", config.expression)):
+            basis = torch.as_tensor(getattr(points, f"{name}_basis"))[:count]
+            self.register_buffer(f"{name}_basis", basis.flatten(1).contiguous())
+        self.register_buffer("axes", torch.tensor([1.0, -1.0, -1.0]))
+        self.register_buffer("mean", torch.zeros(sum(self.sizes)))
+        self.register_buffer("spread", torch.ones(sum(self.sizes)))
+        half = config.crop_size / 2
+        centred = config.points == "centred"
+        self.register_buffer("point_origin", torch.tensor([half, half, 0.0] if centred else [0.0] * 3))
+        self.register_buffer("point_scale", torch.full((3,), 1 / half if centred else 1.0))
+
+    def whitened(self, parameters: Tensor) -> Tensor:
+        """(B, 12 + K + E) in units of the training set's spread; constant ones become zero."""
+        return (parameters - self.mean) / self.spread.where(self.spread != 0, torch.inf)
+
+    def parameters_of(self, face: RegressorOutput) -> Tensor:
+        """(B, 12 + K + E) raw parameters of labelled faces."""
+        matrix = (face.scale[:, None, None] * face.rotation).flatten(1)
+        translation = torch.cat([face.translation, torch.zeros_like(face.translation[:, :1])], dim=1)
+        identity, expression = (
+            values[:, :count]
+            for values, count in zip((face.identity, face.expression), self.sizes[1:], strict=True)
+        )
+        return torch.cat([matrix, translation, identity, expression], dim=1)
+
+    def landmarks_of(self, whitened: Tensor) -> Tensor:
+        """(B, 68, 3) landmarks in the crop, px, of whitened parameters."""
+        pose, identity, expression = (whitened * self.spread + self.mean).split(self.sizes, dim=1)
+        flat = identity @ self.identity_basis + expression @ self.expression_basis
+        points = self.rest + flat.view(len(flat), -1, 3)
+        turned = points @ pose[:, :9].view(-1, 3, 3).transpose(1, 2) * self.axes
+        return turned + pose[:, None, 9:]
+
+    def forward(self, crop: Tensor) -> SynergyOutput:
+        """(B, 3, S, S) float crops with values in 0..255, RGB."""
+        features = self.backbone((crop - 127.5) / 128)
+        parameters = torch.cat([head(features) for head in self.heads], dim=1).float()
+        # Half precision would round landmarks to half a pixel.
+        with torch.autocast(crop.device.type, enabled=False):
+            return self._with_landmarks(parameters, features.float())
+
+    def _with_landmarks(self, parameters: Tensor, features: Tensor) -> SynergyOutput:
+        coarse = self.landmarks_of(parameters)
+        _, shape, expression = parameters.split(self.sizes, dim=1)
+        attributes = {"image": features, "shape": shape, "expression": expression}
+        refined = reverse = None
+        if self.refiner is not None:
+            chosen = [attributes[name] for name in attributes if name in self.config.mafa.attributes]
+            moved = self.refiner(self._point_input(coarse), chosen).transpose(1, 2)
+            refined = coarse + self.config.mafa.step * moved * torch.sign(self.point_scale)
+        if self.reverser is not None and self.training:
+            read = refined if refined is not None and self.config.reverse.input == "refined" else coarse
+            known = list(attributes.values()) if self.config.reverse.attributes else []
+            reverse = self.reverser(self._point_input(read), known)
+        return SynergyOutput(parameters, coarse, refined, reverse)
+
+    def result_landmarks(self, output: SynergyOutput) -> Tensor:
+        """(B, 68, 3) the landmarks that the configuration calls the result."""
+        wanted = self.config.landmarks == "refined" and output.refined is not None
+        return output.refined if wanted else output.coarse
+
+    def face_of(self, whitened: Tensor) -> RegressorOutput:
+        """Proper cameras and coefficients of whitened parameters."""
+        pose, identity, expression = (whitened * self.spread + self.mean).split(self.sizes, dim=1)
+        rotation, scale = nearest_rotation(pose[:, :9].view(-1, 3, 3))
+        return RegressorOutput(rotation, scale, pose[:, 9:11], identity, expression)
+
+    def _point_input(self, points: Tensor) -> Tensor:
+        """(B, 3, 68) what the point networks read of (B, 68, 3) landmarks, crop px."""
+        return ((points - self.point_origin) * self.point_scale).transpose(1, 2)
+
+
+def nearest_rotation(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, 3, 3) proper rotations and (B,) scales nearest to the first two rows of (B, 3, 3) matrices.
+
+    The scale is the mean length of the two rows, which are made orthogonal without preferring either.
+    """
+    lengths = matrix[:, :2].norm(dim=2)
+    rows = matrix[:, :2] / lengths[:, :, None].clamp(min=1e-9)
+    between, across = rows[:, 0] + rows[:, 1], rows[:, 0] - rows[:, 1]
+    between = between / between.norm(dim=1, keepdim=True).clamp(min=1e-9)
+    across = across / across.norm(dim=1, keepdim=True).clamp(min=1e-9)
+    first, second = (between + across) * 0.5**0.5, (between - across) * 0.5**0.5
+    a0, a1, a2 = first.unbind(1)
+    b0, b1, b2 = second.unbind(1)
+    third = torch.stack([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0], dim=1)
+    return torch.stack([first, second, third], dim=1), lengths.mean(1)
