@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lineament.data.clutter import OCCLUDER, cut_nothing, fill_background, occlude, random_color
+from lineament.data.clutter import OCCLUDER, cut_nothing, fill_background, occlude
 from lineament.data.face_sets import FaceSet
 
 
@@ -48,8 +48,3 @@ def test_things_in_front_of_a_face_own_what_they_cover(backgrounds, seed):
     assert (owner == OCCLUDER).any()
     untouched = np.all(canvas == before, axis=-1)
     assert np.all(owner[untouched & (owner == 1)] == 1)
-
-
-def test_dark_colors_are_dark():
-    rng = np.random.default_rng(0)
-    assert max(random_color(rng, high=60).max() for _ in range(50)) < 60

@@ -5,7 +5,7 @@ from lineament.data.camera_effects import EffectConfig
 from lineament.data.composites import FACE, IGNORED, LABEL_COLUMNS, MAX_FACES, Composer, CompositeConfig
 from lineament.data.face_sets import FaceSet
 
-SILENT = EffectConfig(tone=0, grey=0, dark=0, blur=0, shrink=0, noise=0, jpeg=0)
+SILENT = EffectConfig(tone=0, grey=0, dark=0, light=0, blur=0, shrink=0, noise=0, jpeg=0)
 RED = np.array([255, 0, 0])
 
 
@@ -57,7 +57,9 @@ def test_directions_to_the_top_of_the_head_are_unit_vectors_all_around(red_faces
 
 
 def test_faces_come_from_tiny_to_larger_than_the_canvas(red_faces, backgrounds):
-    rows = np.concatenate([c.labels[c.labels[:, 7] == FACE] for c in canvases(red_faces, backgrounds, 70)])
+    config = {"single": 1.0, "mosaic": 0.0, "crowd": 0.0, "occluded": 0.0}
+    made = canvases(red_faces, backgrounds, 60, **config) + canvases(red_faces, backgrounds, 20)
+    rows = np.concatenate([c.labels[c.labels[:, 7] == FACE] for c in made])
     sides = (rows[:, 2:4] - rows[:, :2]).max(axis=1)
     assert sides.min() < 24
     assert sides.max() > 320

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from lineament.crop import MARGIN, CropBox, crop_around_points
+from lineament.data.camera_effects import (
+    EffectConfig,
+    cut_off,
+    jpeg,
+    random_blur,
+    random_noise,
+    random_shrink,
+    random_tone,
+    toned,
+)
+from lineament.data.occluder_drawing import Layer, Light
+from lineament.data.occluder_textures import noise_texture, random_color, skin_color
+from lineament.data.occluder_things import (
+    Placing,
+    blob,
+    flat,
+    hand,
+    microphone,
+    polygon,
+    rounded,
+    stick,
+    textured,
+)
 
 Array = NDArray[Any]
 Image8 = NDArray[np.uint8]
+
+CROP_MM = 240.0
+"""Side of a crop on the head, about: the size of things of known size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,103 +95,73 @@ def disturb(image: Image8, other: Image8, config: AugmentConfig, rng: np.random.
 
     Args:
         image: (S, S, 3) crop.
-        other: (S', S', 3) another picture: the texture of occluders.
+        other: (S', S', 3) another picture of at least that size: the texture of occluders.
         config: shares.
         rng: source of all choices.
     """
     if rng.uniform() < config.occluder_share:
-        image = _occluded(image, other, rng)
-    image = _recoloured(image, grey=rng.uniform() < config.grey_share, rng=rng)
+        for _ in range(int(rng.integers(1, 4))):
+            image = _occluded(image, other, rng)
+    image = toned(
+        image, random_tone(rng, EffectConfig(tone=1.0, dark=0.08, light=0.3, grey=config.grey_share))
+    )
     if rng.uniform() < config.blur_share:
-        image = _coarsened(image, rng)
+        if rng.uniform() < 0.35:
+            image = random_blur(rng, image, strength=0.7)
+        else:
+            image = random_shrink(rng, image, least=0.22)
     if rng.uniform() < config.noise_share:
-        noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(2, 14))
-        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+        image = random_noise(rng, image, most=14)
     if rng.uniform() < config.jpeg_share:
-        image = _compressed(image, int(rng.integers(15, 70)))
+        image = jpeg(image, int(rng.integers(15, 70)))
     if rng.uniform() < config.border_share:
         image = _cut_off(image, rng)
     return image
 
 
-def _occluded(image: Image8, other: Image8, rng: np.random.Generator) -> Image8:
-    """One to three shapes in front, plain or cut from another picture."""
-    size = image.shape[0]
-    for _ in range(int(rng.integers(1, 4))):
-        mask = Image.new("L", (size, size))
-        draw = ImageDraw.Draw(mask)
-        width, height = rng.uniform(0.08, 0.5, 2) * size
-        x, y = rng.uniform(0.0, 1.0, 2) * size
-        box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-        kind = rng.integers(4)
-        if kind == 0:
-            draw.rectangle(box, fill=255)
-        elif kind == 1:
-            draw.ellipse(box, fill=255)
-        elif kind == 2:
-            corners = rng.uniform(-0.5, 0.5, (int(rng.integers(4, 9)), 2)) * [width, height] * 1.3
-            corners = corners[np.argsort(np.arctan2(corners[:, 1], corners[:, 0]))] + [x, y]
-            draw.polygon([tuple(c) for c in corners.tolist()], fill=255)
-        else:
-            ends = rng.uniform(-0.2, 1.2, (2, 2)) * size
-            draw.line([tuple(e) for e in ends.tolist()], fill=255, width=int(rng.integers(3, 16)))
-        if rng.uniform() < 0.35:
-            texture: Array = rng.integers(0, 256, 3)
-        else:
-            top, left = rng.integers(0, other.shape[0] - size + 1, 2)
-            texture = other[top : top + size, left : left + size]
-        share = np.asarray(mask, np.float32)[..., None] / 255
-        if rng.uniform() < 0.2:
-            share = share * rng.uniform(0.4, 0.9)
-        image = (image * (1 - share) + texture * share).astype(np.uint8)
-    return image
-
-
-def _recoloured(image: Image8, *, grey: bool, rng: np.random.Generator) -> Image8:
-    """Gamma, contrast, brightness, colour cast, a gradient of light; grey where asked."""
-    picture = image.astype(np.float32) / 255
-    if grey:
-        picture = np.repeat(picture @ np.float32([[0.299], [0.587], [0.114]]), 3, axis=-1)
-        gains = np.full(3, np.exp(0.2 * rng.standard_normal()), np.float32)
-    else:
-        gains = np.exp(0.12 * rng.standard_normal(3) + 0.2 * rng.standard_normal()).astype(np.float32)
-        mean = picture.mean(axis=-1, keepdims=True)
-        picture = mean + (picture - mean) * np.float32(rng.uniform(0.5, 1.4))
-    gamma = np.exp(0.25 * rng.standard_normal())
-    if rng.uniform() < 0.08:
-        gamma *= 2.0  # deep shade
-    table = np.linspace(0, 1, 256, dtype=np.float32) ** np.float32(gamma)
-    picture = table[np.clip(picture * 255, 0, 255).astype(np.uint8)]
-    middle = picture.mean()
-    picture = (middle + (picture - middle) * np.float32(rng.uniform(0.6, 1.3))) * gains
-    if rng.uniform() < 0.3:
-        across = np.linspace(-1, 1, image.shape[0], dtype=np.float32)
-        angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.6)
-        light = 1 + strength * (np.cos(angle) * across[None, :] + np.sin(angle) * across[:, None])
-        picture = picture * light[..., None].astype(np.float32)
-    return np.clip(picture * 255, 0, 255).astype(np.uint8)
-
-
-def _coarsened(image: Image8, rng: np.random.Generator) -> Image8:
-    """As from a small or blurred picture: shrunk, then enlarged again."""
-    size = image.shape[0]
-    small = max(int(size * rng.uniform(0.22, 0.8)), 12)
-    way = Image.Resampling.BOX if rng.uniform() < 0.5 else Image.Resampling.BILINEAR
-    back = Image.Resampling.BICUBIC if rng.uniform() < 0.5 else Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(image).resize((small, small), way).resize((size, size), back))
-
-
-def _compressed(image: Image8, quality: int) -> Image8:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
-
-
 def _cut_off(image: Image8, rng: np.random.Generator) -> Image8:
     """Black beyond one or two borders, as where the photo ends."""
-    image = image.copy()
     size = image.shape[0]
     for side in rng.choice(4, int(rng.integers(1, 3)), replace=False):
-        depth = int(size * rng.uniform(0.02, 0.3))
-        np.rot90(image, side)[:depth] = 0
+        image = cut_off(image, int(side), int(size * rng.uniform(0.02, 0.3)))
     return image
+
+
+def _occluded(image: Image8, other: Image8, rng: np.random.Generator) -> Image8:
+    """One thing in front: a shape, a hand, a stick, a microphone; seldom half transparent."""
+    size = image.shape[0]
+    placing = Placing(rng.uniform(0.0, 1.0, 2) * size, rng.uniform(-np.pi, np.pi), size / CROP_MM)
+    kind = rng.uniform()
+    if kind < 0.2:
+        skin = image[size // 2 - 4 : size // 2 + 4, size // 2 - 4 : size // 2 + 4].mean(axis=(0, 1))
+        skin = skin if rng.uniform() < 0.5 else skin_color(rng)
+        layer = hand(rng, (size, size), placing, skin, Light.random(rng), reach=rng.uniform(0, 1))
+    elif kind < 0.3:
+        layer = stick(rng, (size, size), placing, Light.random(rng))
+    elif kind < 0.35:
+        layer = microphone(rng, (size, size), placing, Light.random(rng))
+    else:
+        layer = _shape(other, placing, rng, size)
+    if rng.uniform() < 0.15:
+        layer = layer.faded(rng.uniform(0.4, 0.9))
+    return layer.over(image)
+
+
+def _shape(other: Image8, placing: Placing, rng: np.random.Generator, size: int) -> Layer:
+    """A rectangle, ellipse, polygon or blob, plain or with another picture's texture."""
+    half = rng.uniform(0.04, 0.25, 2) * CROP_MM
+    kind = rng.integers(5)
+    if kind == 0:  # upright, as the papers have them
+        corners = rounded(replace(placing, angle=0.0), half, power=40.0)
+    elif kind == 1:
+        corners = rounded(placing, half, power=rng.choice([2.0, 40.0]))
+    elif kind == 2:
+        corners = polygon(rng, placing, 1.2 * half)
+    else:
+        corners = blob(rng, placing, 1.1 * half)
+    if rng.uniform() < 0.3:
+        return flat((size, size), corners, random_color(rng))
+    if rng.uniform() < 0.15:
+        return textured(rng, (size, size), corners, noise_texture(rng, size))
+    top, left = rng.integers(0, other.shape[0] - size + 1, 2)
+    return textured(rng, (size, size), corners, other[top : top + size, left : left + size])

@@ -8,12 +8,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.face_sets import FaceSet
+from lineament.data.occluder_drawing import Layer, Light, stacked
+from lineament.data.occluder_textures import (
+    any_texture,
+    cloth_texture,
+    hair_color,
+    noise_texture,
+    random_color,
+    skin_color,
+)
+from lineament.data.occluder_things import (
+    Placing,
+    blob,
+    flat,
+    hand,
+    locks,
+    microphone,
+    polygon,
+    rounded,
+    textured,
+)
 from lineament.data.paste import Mask, Owner, Picture, affine, paste
 
 Array = NDArray[np.floating]
 
 LEFT_EYE, RIGHT_EYE, MOUTH = slice(36, 42), slice(42, 48), slice(48, 68)
 LEFT_EAR, RIGHT_EAR, JAW, BROWS = slice(0, 2), slice(15, 17), slice(4, 13), slice(17, 27)
+FACE_MM = 165.0
+"""Longer side of the box of a face's 68 landmarks, about: the size of things of known size."""
 OCCLUDER = -2  # in an owner map: something in front that is no face
 
 
@@ -34,7 +56,7 @@ def fill_background(
     if kind < 0.08:
         canvas[:] = random_color(rng)
     elif kind < 0.16:
-        canvas[:] = _coarse_noise(rng, canvas.shape[0], canvas.shape[1])
+        canvas[:] = noise_texture(rng, max(canvas.shape[:2]))[: canvas.shape[0], : canvas.shape[1]]
     else:
         _fill_scene(rng, canvas, owner, backgrounds)
         if rng.random() < 0.2:  # a double exposure: textures that no single picture has
@@ -126,89 +148,65 @@ def occlude(
         landmarks: (68, 2) px of the canvas.
         backgrounds: pictures whose pieces serve as things.
     """
-    kind = rng.choice(["glasses", "hat", "hand", "hair", "microphone", "thing", "thing"])
     size = float(np.max(np.ptp(landmarks, axis=0)))
+    low = np.maximum(landmarks.min(axis=0) - size, 0).astype(int)
+    high = np.minimum(landmarks.max(axis=0) + size, canvas.shape[1::-1]).astype(int)
+    if np.any(high <= low):
+        return
+    around = slice(low[1], high[1]), slice(low[0], high[0])
+    tile, size_hw = canvas[around], (int(high[1] - low[1]), int(high[0] - low[0]))
+    layer = _before_face(rng, size_hw, landmarks - low, size / FACE_MM, backgrounds)
+    tile[:] = layer.over(tile)
+    owner[around][layer.mask] = OCCLUDER
+
+
+def _before_face(
+    rng: np.random.Generator,
+    size_hw: tuple[int, int],
+    landmarks: Array,
+    px_per_mm: float,
+    backgrounds: list[Picture],
+) -> Layer:
+    """What comes before a face of which only landmarks (68, 2) px are known."""
+    kind = rng.choice(["glasses", "hat", "hand", "hair", "microphone", "thing", "thing"])
     up = landmarks[BROWS].mean(axis=0) - landmarks[JAW].mean(axis=0)
     up = up / (np.linalg.norm(up) + 1e-6)
+    angle, light = float(np.arctan2(up[0], -up[1])), Light.random(rng)
+    brow, mouth = landmarks[BROWS].mean(axis=0), landmarks[MOUTH].mean(axis=0)
     if kind == "glasses":
-        color = random_color(rng, high=70)
-        for eye in (LEFT_EYE, RIGHT_EYE):
-            half = size * np.array([rng.uniform(0.13, 0.2), rng.uniform(0.09, 0.15)])
-            _blob(canvas, owner, color, landmarks[eye].mean(axis=0), half, up, power=3.0, feather=0.1)
-    elif kind == "hat":
-        center = landmarks[BROWS].mean(axis=0) + up * size * rng.uniform(0.25, 0.4)
-        half = size * np.array([rng.uniform(0.55, 0.85), rng.uniform(0.2, 0.35)])
-        _blob(canvas, owner, random_color(rng), center, half, up, power=2.5, feather=0.1)
-    elif kind == "hand":
-        _hand(rng, canvas, owner, landmarks[JAW][rng.integers(9)], size)
-    elif kind == "hair":
-        color = random_color(rng, high=110)
-        for _ in range(int(rng.integers(2, 7))):
-            center = landmarks[rng.choice([17, 0, 16, 26, 36, 45])] + rng.normal(0, 0.12 * size, 2)
-            lean = up + rng.normal(0, 0.25, 2)
-            half = size * np.array([rng.uniform(0.02, 0.08), rng.uniform(0.3, 0.7)])
-            _blob(canvas, owner, color, center, half, lean, power=2.0, feather=0.4)
-    elif kind == "microphone":
-        center = landmarks[MOUTH].mean(axis=0) - up * size * rng.uniform(0.1, 0.3)
-        half = size * np.array([rng.uniform(0.08, 0.16), rng.uniform(0.12, 0.3)])
-        _blob(canvas, owner, random_color(rng, high=90), center, half, up + rng.normal(0, 0.3, 2), power=3.0)
-    else:
-        _thing(rng, canvas, owner, landmarks, size, backgrounds)
+        return _dark_glasses(rng, size_hw, landmarks, angle, px_per_mm)
+    if kind == "hat":
+        middle = brow + up * rng.uniform(42, 66) * px_per_mm
+        half = np.array([rng.uniform(90, 140), rng.uniform(33, 58)])
+        crown = rounded(Placing(middle, angle, px_per_mm), half, power=rng.uniform(2, 4))
+        return textured(rng, size_hw, crown, cloth_texture(rng, max(size_hw)))
+    if kind == "hair":
+        top = Placing(brow + up * rng.uniform(30, 60) * px_per_mm, angle, px_per_mm)
+        return locks(rng, size_hw, top, hair_color(rng), light, count=int(rng.integers(3, 60)))
+    if kind == "microphone":
+        middle = mouth - up * rng.uniform(5, 50) * px_per_mm
+        return microphone(rng, size_hw, Placing(middle, angle + rng.normal(0, 0.5), px_per_mm), light)
+    target = landmarks[rng.integers(27)] + rng.normal(0, 16 * px_per_mm, 2)
+    placing = Placing(target, rng.uniform(-np.pi, np.pi), px_per_mm, bool(rng.random() < 0.5))
+    if kind == "hand":
+        return hand(rng, size_hw, placing, skin_color(rng), light, reach=rng.uniform(0, 1))
+    half = rng.uniform(20, 80, 2)
+    shapes = (blob(rng, placing, half), polygon(rng, placing, half), rounded(placing, half, power=24.0))
+    return textured(rng, size_hw, shapes[rng.integers(3)], any_texture(rng, backgrounds, max(size_hw)))
 
 
-def random_color(rng: np.random.Generator, *, high: int = 256) -> NDArray[np.uint8]:
-    """(3,) uint8: a grey or a colour, each channel below `high`."""
-    color = np.full(3, rng.integers(high)) if rng.random() < 0.4 else rng.integers(0, high, 3)
-    return color.astype(np.uint8)
-
-
-def _thing(
-    rng: np.random.Generator,
-    canvas: Picture,
-    owner: Owner,
-    landmarks: Array,
-    size: float,
-    backgrounds: list[Picture],
-) -> None:
-    picture = backgrounds[rng.integers(len(backgrounds))]
-    half = np.array(picture.shape[1::-1]) * rng.uniform(0.1, 0.5, 2)
-    center = rng.uniform(0.2, 0.8, 2) * picture.shape[1::-1]
-    edge_xy = landmarks[rng.integers(27)] + rng.normal(0, 0.1 * size, 2)
-    scale = size * rng.uniform(0.25, 0.5) / float(half.max())
-    placing = affine(
-        scale=scale, angle=rng.uniform(-3.1, 3.1), mirrored=False, source_xy=center, target_xy=edge_xy
-    )
-    paste(canvas, owner, picture, placing, random_mask(rng, center, half), label=OCCLUDER)
-
-
-def _hand(rng: np.random.Generator, canvas: Picture, owner: Owner, root: Array, size: float) -> None:
-    skin = np.array([214, 164, 134]) * rng.uniform(0.35, 1.1) + rng.normal(0, 12, 3)
-    direction = rng.normal(0, 1, 2)
-    direction /= np.linalg.norm(direction) + 1e-6
-    across = np.array([-direction[1], direction[0]])
-    for finger in range(4):
-        shade = np.clip(skin * rng.uniform(0.85, 1.1), 0, 255).astype(np.uint8)
-        center = root + across * (finger - 1.5) * size * 0.11 + rng.normal(0, 0.02 * size, 2)
-        half = size * np.array([0.055, rng.uniform(0.22, 0.34)])
-        _blob(canvas, owner, shade, center, half, direction + rng.normal(0, 0.08, 2), power=3.0, feather=0.25)
-
-
-def _blob(
-    canvas: Picture,
-    owner: Owner,
-    color: NDArray[np.uint8],
-    center_xy: Array,
-    half_xy: Array,
-    up_xy: Array,
-    *,
-    power: float = 2.5,
-    feather: float = 0.15,
-) -> None:
-    plain = np.broadcast_to(color, (2, 2, 3)).copy()
-    angle = float(np.arctan2(-up_xy[0], -up_xy[1]))
-    placing = affine(scale=1.0, angle=angle, mirrored=False, source_xy=np.ones(2), target_xy=center_xy)
-    mask = Mask((1.0, 1.0), (float(half_xy[0]), float(half_xy[1])), power, feather)
-    paste(canvas, owner, plain, placing, mask, label=OCCLUDER, reflect=True)
+def _dark_glasses(
+    rng: np.random.Generator, size_hw: tuple[int, int], landmarks: Array, angle: float, px_per_mm: float
+) -> Layer:
+    color, half = random_color(rng, high=70), np.array([rng.uniform(22, 32), rng.uniform(15, 25)])
+    power = rng.uniform(2, 4)
+    lenses = [
+        flat(
+            size_hw, rounded(Placing(landmarks[eye].mean(axis=0), angle, px_per_mm), half, power=power), color
+        )
+        for eye in (LEFT_EYE, RIGHT_EYE)
+    ]
+    return stacked(*lenses)
 
 
 def _beside_face(rng: np.random.Generator, landmarks: Array, size_wh: Array) -> tuple[Array, Array]:
@@ -223,17 +221,3 @@ def _beside_face(rng: np.random.Generator, landmarks: Array, size_wh: Array) -> 
             return center, half
     corner = np.array([rng.choice([0.0, size_wh[0]]), size_wh[1]])
     return corner, np.maximum(np.abs(corner - (low + high) / 2) - face / 2, 0.08 * face)
-
-
-def _coarse_noise(rng: np.random.Generator, height: int, width: int) -> Picture:
-    cells = rng.integers(2, 24, 2)
-    small = rng.integers(0, 256, (*cells, 3)).astype(np.float32)
-    rows = np.linspace(0, cells[0] - 1, height)
-    columns = np.linspace(0, cells[1] - 1, width)
-    if rng.random() < 0.5:
-        return small[rows.astype(int)][:, columns.astype(int)].astype(np.uint8)
-    top, left = np.minimum(rows.astype(int), cells[0] - 2), np.minimum(columns.astype(int), cells[1] - 2)
-    dy, dx = (rows - top)[:, None, None], (columns - left)[None, :, None]
-    upper = small[top][:, left] * (1 - dx) + small[top][:, left + 1] * dx
-    lower = small[top + 1][:, left] * (1 - dx) + small[top + 1][:, left + 1] * dx
-    return (upper * (1 - dy) + lower * dy).astype(np.uint8)

@@ -19,10 +19,10 @@ from lineament.data.clutter import (
     fill_background,
     occlude,
     paste_cutting,
-    random_color,
     random_mask,
 )
 from lineament.data.face_sets import FaceSet
+from lineament.data.occluder_textures import random_color
 from lineament.data.paste import Mask, Owner, Picture, affine, move, paste
 
 Array = NDArray[np.floating]

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.data.skull_and_neck import SKULL_CENTER_MM, SKULL_SEMIAXES_MM
 from lineament.geometry.morphable import MorphableModel
 
 Array: TypeAlias = NDArray[Any]
@@ -21,7 +22,6 @@ AZIMUTHS = np.radians(np.arange(-95.0, 96.0, 5.0))
 HEIGHTS = np.arange(-95.0, 116.0, 7.0)  # mm, model frame
 AXIS_Z = -20.0  # mm: where the vertical axis of the azimuths stands
 FRONT = np.radians(68)  # so far the outermost vertex carries a node; behind, where ears stick out, the middle
-SKULL_CENTER, SKULL_HALF = np.array([0.0, 32.0, -9.0]), np.array([79.0, 116.0, 98.0])
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,8 +84,8 @@ class HeadShell:
         nodes = nodes + np.maximum(((raw - nodes) * outward).sum(axis=-1), 0)[..., None] * outward
         top = vertices_model[layout.forehead]
         wide = np.ptp(top[:, 0]) / 158.0
-        center = SKULL_CENTER + top.mean(axis=0) - layout.forehead_mean
-        return cls(nodes, center, SKULL_HALF * wide)
+        center = SKULL_CENTER_MM + top.mean(axis=0) - layout.forehead_mean
+        return cls(nodes, center, SKULL_SEMIAXES_MM * wide)
 
     def points(self, azimuth: Array, height: Array, *, offset: Array | float = 0.0) -> Array:
         """(..., 3) mm: places on the face's shell.

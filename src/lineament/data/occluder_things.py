@@ -203,6 +203,21 @@ def stick(rng: np.random.Generator, size_hw: SizeHW, placing: Placing, light: Li
     return draw_tubes(size_hw, np.concatenate(tubes), parts, np.stack(colors), light)
 
 
+def locks(
+    rng: np.random.Generator, size_hw: SizeHW, placing: Placing, color: Array, light: Light, *, count: int
+) -> Layer:
+    """Hair that hangs from the target to below, over about a face's width."""
+    share = np.linspace(0, 1, 5)[:, None]
+    tubes = []
+    lean = rng.normal(0, 0.2)
+    for x, length in zip(rng.uniform(-60, 60, count), rng.uniform(50, 170, count)):
+        points = np.concatenate([x + lean * length * share**2, length * share, 0 * share], axis=1)
+        radius = rng.uniform(0.8, 4.0) * (1 - 0.8 * share[:, 0] ** 2) * placing.px_per_mm
+        tubes.append(chain(placing.image_from_mm(points, np.zeros(2)), radius))
+    colors = np.clip(color * rng.uniform(0.7, 1.3, (count, 1)), 0, 255)
+    return draw_tubes(size_hw, np.concatenate(tubes), np.repeat(np.arange(count), 4), colors, light)
+
+
 def phone(rng: np.random.Generator, size_hw: SizeHW, placing: Placing) -> Layer:
     """The back or screen of a phone, about 72 x 150 mm, with rounded corners and its lenses."""
     half = np.array([rng.uniform(33, 40), rng.uniform(65, 80)])

@@ -230,7 +230,7 @@ def cap(
     border = brow - tilt * (1 - np.cos(azimuth)) / 2
     share = np.linspace(0, 1, rows)[:, None]
     elevation = border + (np.pi / 2 - border) * share
-    offset = 6.0 + height * np.sin(np.pi / 2 * share) ** 0.7
+    offset = 8.0 + height * np.sin(np.pi / 2 * share) ** 0.7
     crown = shell.skull(np.broadcast_to(azimuth, elevation.shape), elevation, offset=offset)
     uv = np.stack(np.meshgrid(np.abs(np.linspace(-1, 1, columns)), 1 - share[:, 0]), axis=-1)
     top = Sheet(crown.reshape(-1, 3), grid_triangles(rows, columns, closed=True), uv.reshape(-1, 2), texture)
@@ -245,7 +245,7 @@ def _visor(
     reach = np.pi if round_the_head else np.radians(68)
     azimuth = np.linspace(-reach, reach, 33 if round_the_head else 17)
     border = brow - tilt * (1 - np.cos(azimuth)) / 2
-    root = shell.skull(azimuth, border, offset=7.0)
+    root = shell.skull(azimuth, border, offset=9.0)
     out = (
         np.ones_like(azimuth)
         if round_the_head

@@ -47,7 +47,7 @@ class OccluderConfig:
         tries: how often something is drawn that covers nothing or too much, before the view stays as it is.
     """
 
-    share: float = 0.5
+    share: float = 1.0
     second: float = 0.15
     kinds: tuple[tuple[str, float], ...] = (
         ("hand", 3.0),
