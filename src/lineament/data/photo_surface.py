@@ -36,7 +36,7 @@ STIFF_MM = (-160.0, -85.0)
 CURTAIN_MM = (12.0, 50.0)
 """How far the skin goes on behind its border, above the ears and below them."""
 CURTAIN_DRAWN_IN = 0.85
-SHADE = 0.72
+SHADE = 0.8
 """How dark it is there: under the jaw and behind the ears."""
 FULL_TRUST_TURN = np.radians(30)
 """Turned by less, what the photograph shows at a grazing angle is taken more and more as it is."""

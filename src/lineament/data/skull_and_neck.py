@@ -28,10 +28,9 @@ TORSO_SEMIAXES_MM = np.array([230.0, 200.0, 95.0])
 _HAIR_BAND_MM = (112.0, 132.0)  # where a photograph from the front shows what covers the head
 _UNDER_MM = 6.0  # the shell lies under what the photograph shows
 _FACE_BEGINS_MM = (  # heights, and how far forward the shell reaches there: a little under the mesh's border
-    (-100.0, 14.0, 41.0, 81.0, 100.0, 112.0, 118.0, 119.0),
-    (-25.0, -38.0, -20.0, -12.0, 8.0, 26.0, 50.0, 200.0),
+    (-105.0, -98.0, -66.0, -40.0, 14.0, 41.0, 81.0, 100.0, 112.0, 118.0, 119.0),
+    (200.0, 16.0, -6.0, -25.0, -38.0, -20.0, -12.0, 8.0, 26.0, 50.0, 200.0),
 )
-_JAW_MM = -95.0  # below it the neck is whole
 _ROUND, _ALONG, _NECK_ALONG = 28, 14, 12
 
 
@@ -63,7 +62,6 @@ class Shell:
         triangles = np.concatenate([_lattice_triangles(_ALONG), _lattice_triangles(_NECK_ALONG) + len(skull)])
         vertices = np.concatenate([skull, neck])
         behind_face = vertices[:, 2] < np.interp(vertices[:, 1], *_FACE_BEGINS_MM)
-        behind_face[len(skull) :] |= neck[:, 1] < _JAW_MM
         triangles = triangles[behind_face[triangles].all(axis=1)].astype(np.int32)
         is_skull = np.arange(len(vertices)) < len(skull)
         return cls(vertices, np.concatenate([hair, neck]), is_skull, triangles)
