@@ -45,6 +45,7 @@ ROOMS_OF = {
     "onnx": {"train"},
     "onnxruntime": {"evaluate", "network", "train"},
     "pillow_heif": {"image"},
+    "pyarrow": {"export"},
     "rich": {"cli", "data", "evaluate", "train"},
     "scipy": {"data", "evaluate", "models", "train"},
     "torch": {"train"},

@@ -151,7 +151,7 @@ def sample_texture(
     known = uv_map.mask & np.isfinite(points_xy).all(axis=-1)
     points_xy = np.where(known[..., None], points_xy, 0)
     known &= ((points_xy >= 0) & (points_xy <= (width, height))).all(axis=-1)
-    colors = _bilinear(photo, points_xy) * known[..., None]
+    colors = bilinear(photo, points_xy) * known[..., None]
     return Texture(
         np.rint(colors).astype(np.uint8),
         (uv_map.position_map(seen[:, None])[..., 0] * known).astype(np.float32),
@@ -205,7 +205,7 @@ def _around(texel_xy: Array, mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64]
     return texels, shares.astype(np.float32)
 
 
-def _bilinear(picture: NDArray[np.uint8], points_xy: Array) -> Array:
+def bilinear(picture: NDArray[np.uint8], points_xy: Array) -> Array:
     """(..., C) colours at places (..., 2) in px; beyond the outermost centres the border's colour goes on."""
     height, width = picture.shape[:2]
     shifted = np.clip(points_xy - 0.5, 0, (width - 1, height - 1))

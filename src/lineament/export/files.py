@@ -1,0 +1,56 @@
+"""Whole files or none, and pictures as bytes."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from lineament.errors import ExportError
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a whole file or none; one that is there is replaced.
+
+    Raises:
+        ExportError: the file cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ExportError(
+            f"Cannot write {path} ({error.strerror}). Check the folder and the disk."
+        ) from error
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write text as UTF-8, whole or not at all."""
+    write_bytes(path, text.encode("utf-8", errors="replace"))
+
+
+def png_bytes(
+    picture: NDArray[np.uint8] | NDArray[np.uint16], *, notes: dict[str, str] | None = None
+) -> bytes:
+    """A PNG of (H, W) uint8 or uint16, (H, W, 3) RGB or (H, W, 4) RGBA, with texts that say what it is."""
+    info = PngInfo()
+    for name, text in (notes or {}).items():
+        info.add_itxt(name, text)
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "PNG", pnginfo=info)
+    return stream.getvalue()
+
+
+def jpeg_bytes(picture_rgb: NDArray[np.uint8], *, quality: int = 92) -> bytes:
+    """A JPEG of an (H, W, 3) RGB picture, its colours at full resolution."""
+    stream = io.BytesIO()
+    Image.fromarray(picture_rgb).save(stream, "JPEG", quality=quality, subsampling=0)
+    return stream.getvalue()

@@ -1,0 +1,107 @@
+"""The container of glTF 2.0: arrays and pictures in one binary file (GLB), described by JSON.
+
+Knows nothing of faces. Section numbers are those of the Khronos specification, version 2.0.1.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125  # componentType (3.6.2.2)
+_ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
+_SHAPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
+_SPARSE_SHARE = 0.75  # an entry of a sparse accessor costs its index beside its three numbers
+
+
+class GlbFile:
+    """A binary glTF in the making: add arrays and pictures, then fill in :attr:`document`."""
+
+    def __init__(self, *, generator: str) -> None:
+        """Start an empty file; `generator` says who wrote it."""
+        self.document: dict[str, Any] = {
+            "asset": {"version": "2.0", "generator": generator},
+            "accessors": [],
+            "bufferViews": [],
+        }
+        self._buffer = bytearray()
+
+    def add_values(
+        self, values: NDArray[np.floating], *, bounds: bool = False, vertices: bool = False
+    ) -> int:
+        """Accessor of (n,) or (n, 2 to 4) floats; `bounds` as positions and key times must state them."""
+        values = np.ascontiguousarray(values, dtype="<f4")
+        view = self._add_view(values.tobytes(), target=_ARRAY_BUFFER if vertices else None)
+        entry = self._accessor(values, _FLOAT, bounds=bounds)
+        return self._add_accessor({"bufferView": view} | entry)
+
+    def add_indices(self, triangles: NDArray[np.integer]) -> int:
+        """Accessor of a mesh's (m, 3) triangles, one number a corner."""
+        flat = np.ascontiguousarray(triangles).ravel()
+        kind, code = ("<u2", _UINT16) if flat.max(initial=0) < 65535 else ("<u4", _UINT32)
+        view = self._add_view(flat.astype(kind).tobytes(), target=_ELEMENT_ARRAY_BUFFER)
+        entry = {"componentType": code, "count": len(flat), "type": "SCALAR"}
+        return self._add_accessor({"bufferView": view} | entry)
+
+    def add_differences(self, values: NDArray[np.floating], *, bounds: bool = False) -> int:
+        """Accessor of (n, 3) floats most of which may be zero: those are left out (3.6.2.3)."""
+        values = np.ascontiguousarray(values, dtype="<f4")
+        moved = np.flatnonzero(values.any(axis=1))
+        if len(moved) > _SPARSE_SHARE * len(values):
+            return self.add_values(values, bounds=bounds, vertices=True)
+        moved = moved if len(moved) else np.zeros(1, np.int64)  # a sparse accessor holds one entry at least
+        kind, code = ("<u2", _UINT16) if len(values) <= 65535 else ("<u4", _UINT32)
+        sparse = {
+            "count": len(moved),
+            "indices": {"bufferView": self._add_view(moved.astype(kind).tobytes()), "componentType": code},
+            "values": {"bufferView": self._add_view(values[moved].tobytes())},
+        }
+        return self._add_accessor(self._accessor(values, _FLOAT, bounds=bounds) | {"sparse": sparse})
+
+    def add_picture(self, content: bytes, *, mime: str, name: str) -> int:
+        """Texture of an encoded picture (image/jpeg or image/png); its wrap is clamped."""
+        document = self.document
+        view = self._add_view(content)
+        document["images"] = [
+            *document.get("images", []),
+            {"bufferView": view, "mimeType": mime, "name": name},
+        ]
+        document["samplers"] = [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}]
+        texture = {"source": len(document["images"]) - 1, "sampler": 0}
+        document["textures"] = [*document.get("textures", []), texture]
+        return len(document["textures"]) - 1
+
+    def to_bytes(self) -> bytes:
+        """The whole file (4.4: a header, a chunk of JSON, a chunk of binary data)."""
+        self.document["buffers"] = [{"byteLength": len(self._buffer)}]
+        text = json.dumps(self.document, separators=(",", ":"), allow_nan=False).encode()
+        text += b" " * (-len(text) % 4)
+        chunks = struct.pack("<I4s", len(text), b"JSON") + text
+        chunks += struct.pack("<I4s", len(self._buffer), b"BIN\0") + bytes(self._buffer)
+        return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+    def _accessor(self, values: NDArray[np.float32], code: int, *, bounds: bool) -> dict[str, Any]:
+        width = 1 if values.ndim == 1 else values.shape[1]
+        entry: dict[str, Any] = {"componentType": code, "count": len(values), "type": _SHAPES[width]}
+        if bounds:
+            low, high = np.atleast_1d(values.min(axis=0)), np.atleast_1d(values.max(axis=0))
+            entry |= {"min": low.tolist(), "max": high.tolist()}
+        return entry
+
+    def _add_accessor(self, entry: dict[str, Any]) -> int:
+        self.document["accessors"].append(entry)
+        return len(self.document["accessors"]) - 1
+
+    def _add_view(self, content: bytes, *, target: int | None = None) -> int:
+        """A part of the binary chunk, begun at a multiple of four bytes (3.6.2.4)."""
+        start = len(self._buffer)
+        self._buffer += content + b"\0" * (-len(content) % 4)
+        view: dict[str, Any] = {"buffer": 0, "byteOffset": start, "byteLength": len(content)}
+        if target is not None:
+            view["target"] = target
+        self.document["bufferViews"].append(view)
+        return len(self.document["bufferViews"]) - 1

@@ -1,0 +1,171 @@
+"""The colours of a face on its chart, from one photo: what is hidden is marked, or completed.
+
+Completed means: the other side of the face where that is seen, fitted to what surrounds it, and smooth colour
+where neither side is.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.errors import ExportError
+from lineament.export.files import png_bytes, write_bytes
+from lineament.geometry.morphable import MorphableModel
+from lineament.geometry.raster import toward_viewer
+from lineament.geometry.uv import UvMap, make_uv_map, sample_texture
+from lineament.result import FaceResult, MorphableResult
+
+Array = NDArray[np.floating]
+Picture = NDArray[np.uint8]
+
+SLANT = 0.12, 0.42
+"""Cosines to the viewer from which, and up to which, a surface's colours are trusted more and more: near the
+silhouette a pixel shows much of the face, and some of what is behind it."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FaceTexture:
+    """Colours of a face on its square chart (right and down from the corner, as the model's `uv`).
+
+    Attributes:
+        colors_rgb: (S, S, 3) uint8, completed everywhere, beyond the chart's border too.
+        seen_rgb: (S, S, 3) uint8, what the photo shows, black where it shows nothing.
+        visibility: (S, S) float32 in 0..1, how far `seen_rgb` can be trusted; 0 where the chart is empty.
+    """
+
+    colors_rgb: Picture
+    seen_rgb: Picture
+    visibility: NDArray[np.float32]
+
+    @property
+    def marked_rgba(self) -> Picture:
+        """(S, S, 4) uint8: what the photo shows, transparent where it is hidden."""
+        alpha = np.rint(self.visibility * 255).astype(np.uint8)
+        return np.dstack([self.seen_rgb, alpha])
+
+
+class FaceTexturer:
+    """Takes textures of one face model; the chart's tables are made once."""
+
+    def __init__(self, model: MorphableModel, *, size: int = 1024) -> None:
+        """Tables for textures of `size` x `size` texels.
+
+        Raises:
+            ExportError: the model has no texture coordinates.
+        """
+        if model.uv is None:
+            raise ExportError(f"The face model {model.name!r} has no texture coordinates, so no texture.")
+        self.model = model
+        self._map: UvMap = make_uv_map(model.uv, model.triangles, size=size)
+        self._mirrored = model.mirror is not None and _chart_is_symmetric(model)
+
+    def __repr__(self) -> str:
+        """Model and size."""
+        return f"FaceTexturer({self.model!r}, size={self._map.size})"
+
+    def __call__(self, photo: Picture, face: FaceResult) -> FaceTexture:
+        """The texture of one face.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB.
+            face: aligned on it, of this model.
+
+        Raises:
+            ExportError: the face is of another model.
+        """
+        if not isinstance(face, MorphableResult) or face.model.name != self.model.name:
+            raise ExportError(
+                f"This makes textures of the face model {self.model.name!r}; the face has another."
+            )
+        texture = sample_texture(photo, face.vertices_image, self._map, visibility=_trust(face))
+        colors = texture.colors_rgb.astype(np.float32)
+        trust = np.clip(texture.visibility, 0, 1)
+        completed = _completed(colors, trust, mirrored=self._mirrored)
+        return FaceTexture(np.rint(np.clip(completed, 0, 255)).astype(np.uint8), texture.colors_rgb, trust)
+
+
+def export_texture(texture: FaceTexture, path: str | os.PathLike[str], *, hidden: str = "completed") -> None:
+    """Write a texture as PNG: its hidden parts "completed", or "marked" (transparent).
+
+    Raises:
+        ExportError: unknown `hidden`, or the file cannot be written.
+    """
+    pictures = {"completed": texture.colors_rgb, "marked": texture.marked_rgba}
+    if hidden not in pictures:
+        raise ExportError(f"Hidden parts of a texture are 'completed' or 'marked', not {hidden!r}.")
+    write_bytes(path, png_bytes(pictures[hidden]))
+
+
+def _trust(face: FaceResult) -> NDArray[np.float32]:
+    """(N,) how far the photo's colour at a vertex is the vertex's own."""
+    cosine = toward_viewer(np.asarray(face.vertices_image, np.float64), face.triangles)
+    facing = np.zeros(len(face.vertices_image))
+    np.maximum.at(facing, face.triangles.T.ravel(), np.tile(cosine, 3))
+    low, high = SLANT
+    return (face.visibility * np.clip((facing - low) / (high - low), 0, 1)).astype(np.float32)
+
+
+def _chart_is_symmetric(model: MorphableModel) -> bool:
+    """Whether mirrored vertices have mirrored places on the chart."""
+    if model.mirror is None or model.uv is None:
+        return False
+    there = model.uv[model.mirror.vertex]
+    return bool(np.allclose(there, np.stack([1 - model.uv[:, 0], model.uv[:, 1]], axis=1), atol=1e-3))
+
+
+def _completed(colors: Array, trust: Array, *, mirrored: bool) -> Array:
+    """(S, S, 3) colours everywhere: seen, else the other side's fitted to its surroundings, else smooth."""
+    weight = trust[..., None]
+    if mirrored:
+        other, other_weight = colors[:, ::-1], weight[:, ::-1]
+        # What both sides show says how they differ in light; the difference is spread over what one hides.
+        both = np.minimum(weight, other_weight)
+        offset = spread(colors - other, both) if both.max(initial=0) > 0 else np.zeros_like(colors)
+        share = other_weight * (1 - weight)
+        colors = weight * colors + share * np.clip(other + offset, 0, 255)
+        weight = weight + share
+        colors = colors / np.maximum(weight, 1e-6)
+    smooth = spread(colors, weight)
+    return weight * colors + (1 - weight) * smooth
+
+
+def spread(values: Array, weight: Array) -> Array:
+    """Known values spread over a whole map: pull them into ever coarser maps, push them back.
+
+    Gortler et al. 1996, "The lumigraph", section 3.4.
+
+    Args:
+        values: (S, S, C) float.
+        weight: (S, S, 1) in 0..1, how far each is known.
+
+    Returns:
+        (S, S, C) float32: where the weight is 1 the values themselves, elsewhere smooth.
+    """
+    values, weight = values.astype(np.float32), weight.astype(np.float32)
+    height, width = values.shape[:2]
+    if max(height, width) == 1 or weight.min() >= 1:
+        return values
+    finer = np.pad(values * weight, ((0, height % 2), (0, width % 2), (0, 0)))
+    known = np.pad(weight, ((0, height % 2), (0, width % 2), (0, 0)))
+    sums, weights = _quartered(finer), _quartered(known)
+    coarse = spread(sums / np.maximum(weights, 1e-6), np.minimum(weights, 1))
+    pushed = _doubled(_doubled(coarse, 0), 1)[:height, :width]
+    return weight * values + (1 - weight) * pushed
+
+
+def _quartered(values: Array) -> Array:
+    """Sums of 2 x 2 texels."""
+    return values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]
+
+
+def _doubled(values: Array, axis: int) -> Array:
+    """Twice as many texels along an axis, each three quarters its own coarse one and a quarter the next."""
+    values = np.moveaxis(values, axis, 0)
+    before = np.concatenate([values[:1], values[:-1]])
+    after = np.concatenate([values[1:], values[-1:]])
+    finer = np.stack([0.75 * values + 0.25 * before, 0.75 * values + 0.25 * after], axis=1)
+    return np.moveaxis(finer.reshape(-1, *values.shape[1:]), 0, axis)
