@@ -171,7 +171,7 @@ class Refiner:
                 rows[at:stop] = cube[axis, opening.upper] - cube[axis, opening.lower]
                 aim[at:stop] = gap[:, axis] - (rest[opening.upper, axis] - rest[opening.lower, axis])
                 at = stop
-        strength = np.concatenate([strength, np.full(at - len(strength), problem.gap_trust)])
+        strength = np.concatenate([strength, *self._gap_strength(weights[f])])
         root = np.sqrt(strength).astype(np.float32)
         weighted = rows * root[:, None]
         normal = (weighted.T @ weighted).astype(np.float64)
@@ -192,6 +192,12 @@ class Refiner:
             seen[opening.lower] -= (1 - opening.upper_share) * change
             trust[list(opening.hidden_points)] *= share
         return seen, trust
+
+    def _gap_strength(self, weight: Array) -> list[Array]:
+        """Weights of the rows of gaps: of each opening, once for x and once for y."""
+        rims = [(opening.upper, opening.lower) for opening in self.problem.layout.openings]
+        each = [self.problem.gap_trust * np.sqrt(weight[upper] * weight[lower]) for upper, lower in rims]
+        return [strength for strength in each for _ in range(2)]
 
     def _robust(self, rest: Array) -> Array:
         """(P,) Geman-McClure weights of (P, 3) residuals in mm."""

@@ -54,17 +54,17 @@ class FitConfig:
     rounds: int = 5
     sweeps: int = 12
     refinements: int = 4
-    identity_ridge_mm: float = 7.0
+    identity_ridge_mm: float = 5.5
     expression_ridge_mm: float = 10.0
     easy_ridge_mm: float = 3.0
     expression_limits: tuple[float, float] = (0.0, 1.05)
     blink_reach: float = 1.25
     gap_trust: float = 20.0
-    robust_mm: float = 3.0
-    robust_spread: float = 3.0
+    robust_mm: float = 6.0
+    robust_spread: float = 4.0
 
 
-PLAIN = FitConfig(rounds=8, refinements=0, easy_ridge_mm=10.0, blink_reach=1.0)
+PLAIN = FitConfig(rounds=8, refinements=0, identity_ridge_mm=7.0, easy_ridge_mm=10.0, blink_reach=1.0)
 """Ridge least squares and nothing else: what LFM's landmark scheme was calibrated with."""
 
 
