@@ -1,0 +1,148 @@
+import csv
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lineament.data.build import LEFT_OUT, RECIPE_FILE, BuildConfig, build, photo_parts, rendered_parts
+from lineament.data.collections import is_validation
+from lineament.data.layouts import mesh_layout
+from lineament.data.photo_collection import read_photo_collection
+from lineament.data.recipe import BuildRecipe, EditedOptions, OccludedOptions, TurnedOptions, read_recipe
+from lineament.data.sample import Kind
+from lineament.data.sample_store import SampleStore, verify
+from lineament.data.shards import read_manifest
+from lineament.errors import DataError
+from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.mesh import barycentric_points
+from lineament.geometry.rotation import matrix_from_angles
+
+RECIPE = BuildRecipe(
+    name="tiny",
+    licence="public domain",
+    photos_a_shard=1,
+    turned=TurnedOptions(count=2, size=64, face=40.0),
+    edited=EditedOptions(count=0),
+    occluded=OccludedOptions(share=0.5),
+)
+CAMERA = WeakPerspective(matrix_from_angles(0.4, 0.1, 0.2), 0.6, np.array([170.0, 130.0, 0.0]))
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory, lfm):
+    """A zip of three photographs with meshes of the neutral face; one file is damaged."""
+    folder = tmp_path_factory.mktemp("photos")
+    layout = mesh_layout()
+    head = barycentric_points(lfm.neutral_model, layout.vertex_index, layout.weights)
+    mesh = np.zeros((3, 478, 3), np.int32)
+    mesh[:, [*range(468), 468, 473]] = np.round(CAMERA.image_from_model(head) * 32)
+    names = [next(n for n in candidates() if kept_for_validation(n) == side) for side in (False, True)]
+    names.append("Zoe_Bad_0001.png")
+    np.savez(folder / "tiny_landmarks.npz", names=names, mesh478_q32=mesh)
+    x, y = np.meshgrid(np.arange(320) / 320, np.arange(240) / 240)
+    ramp = Image.fromarray(np.uint8(255 * np.stack([x, y, 0.5 + 0 * x], axis=-1)))
+    with zipfile.ZipFile(folder / "tiny.zip", "w") as archive:
+        for name in names[:2]:
+            with archive.open(name, "w") as file:
+                ramp.save(file, "PNG")
+        archive.writestr(names[2], b"\x89PNG not really")
+    return read_photo_collection(folder / "tiny.zip")
+
+
+def candidates():
+    return (f"Some_Person{letter}{other}_0001.png" for letter in "abcdefghijklm" for other in "nopqrstuvwxyz")
+
+
+def kept_for_validation(name):
+    return is_validation(f"tiny/{name.rpartition('_')[0]}")
+
+
+def built(photos, out, recipe=RECIPE):
+    for last in build(BuildConfig(recipe, (photos,), out), processes=1):
+        progress = last
+    return progress
+
+
+@pytest.fixture(scope="module")
+def folder(photos, tmp_path_factory):
+    """The set of the three photographs."""
+    out = tmp_path_factory.mktemp("set")
+    built(photos, out)
+    return out
+
+
+def test_each_photograph_becomes_itself_and_its_turned_pictures(folder, photos):
+    verify(folder)
+    store = SampleStore(folder)
+    assert len(store) == 6
+    kinds = [store[number].provenance.kind for number in range(3)]
+    assert kinds == [Kind.PHOTOGRAPHED, Kind.TURNED, Kind.TURNED]
+    assert {store[number].provenance.photo for number in range(6)} == {e.photo for e in photos.entries[:2]}
+    assert all(store[number].size_hw == (64, 64) for number in range(6))
+
+
+def test_people_kept_for_validation_are_marked(folder):
+    for side in (False, True):
+        store = SampleStore(folder, validation=side)
+        assert len(store) == 3
+        assert all(kept_for_validation(store[number].provenance.photo) == side for number in range(3))
+
+
+def test_one_bad_photograph_is_a_line_and_the_others_go_on(folder):
+    with (folder / LEFT_OUT).open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["photo"] for row in rows] == ["Zoe_Bad_0001.png"]
+    assert "cannot" in rows[0]["reason"] or "not" in rows[0]["reason"]
+
+
+def test_the_manifest_says_where_the_samples_come_from_and_how_they_may_be_used(folder):
+    recipe, entries = read_manifest(folder)
+    assert (recipe.source, recipe.licence) == ("tiny (3 photographs)", "public domain")
+    assert RECIPE.digest in recipe.command
+    assert len(entries) == 3
+    assert read_recipe(folder / RECIPE_FILE) == RECIPE
+
+
+def test_interrupted_work_goes_on_and_ends_with_the_same_bytes(folder, photos, tmp_path):
+    steps = build(BuildConfig(RECIPE, (photos,), tmp_path), processes=1)
+    assert [next(steps).finished for _ in range(2)] == [0, 1]
+    steps.close()  # as when the process ends here
+    (tmp_path / "tiny_00001.tar.part").write_bytes(b"half a shard")
+    assert next(build(BuildConfig(RECIPE, (photos,), tmp_path), processes=1)).finished == 1
+    assert built(photos, tmp_path).finished == 3
+    for entry in read_manifest(folder)[1]:
+        name = f"{entry.name}.tar"
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+    assert (tmp_path / LEFT_OUT).read_text() == (folder / LEFT_OUT).read_text()
+
+
+def test_what_is_made_of_a_photograph_does_not_depend_on_the_others(folder, photos, tmp_path):
+    built(photos.limited(1), tmp_path)
+    alone, all_of_them = SampleStore(tmp_path), SampleStore(folder)
+    for number in range(3):
+        np.testing.assert_allclose(
+            alone[number].camera.rotation, all_of_them[number].camera.rotation, atol=1e-12
+        )
+
+
+def test_a_folder_of_another_recipe_is_refused(folder, photos):
+    other = BuildRecipe(name="tiny", seed=9)
+    with pytest.raises(DataError, match="another recipe"):
+        next(build(BuildConfig(other, (photos,), folder), processes=1))
+
+
+def test_two_collections_of_one_name_are_refused(photos, tmp_path):
+    with pytest.raises(DataError, match="the same name"):
+        next(build(BuildConfig(RECIPE, (photos, photos), tmp_path), processes=1))
+
+
+def test_shards_of_all_collections_come_in_turn(photos):
+    twice = [photos, read_photo_collection(photos.root, name="other")]
+    assert [part.shard for part in photo_parts(twice, 1)][:3] == ["tiny_00000", "other_00000", "tiny_00001"]
+
+
+def test_rendered_faces_are_divided_without_loss():
+    parts = rendered_parts(1201)
+    assert [part.count for part in parts] == [500, 500, 201]
+    assert [part.first for part in parts] == [0, 500, 1000]
