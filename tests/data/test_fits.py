@@ -30,7 +30,7 @@ def test_a_file_cut_short_is_named_in_the_error(kept, tmp_path):
     path = tmp_path / "album.npz"
     save_fits(path, kept)
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(DataError, match="album.npz"):
+    with pytest.raises(DataError, match=r"album\.npz"):
         load_fits(path)
 
 
