@@ -57,8 +57,9 @@ def test_directions_to_the_top_of_the_head_are_unit_vectors_all_around(red_faces
 
 
 def test_faces_come_from_tiny_to_larger_than_the_canvas(red_faces, backgrounds):
-    config = {"single": 1.0, "mosaic": 0.0, "crowd": 0.0, "occluded": 0.0}
-    made = canvases(red_faces, backgrounds, 60, **config) + canvases(red_faces, backgrounds, 20)
+    large = {"single": 1.0, "mosaic": 0.0, "crowd": 0.0, "occluded": 0.0}
+    small = {"single": 0.0, "mosaic": 0.0, "crowd": 1.0, "occluded": 0.0}
+    made = canvases(red_faces, backgrounds, 60, **large) + canvases(red_faces, backgrounds, 15, **small)
     rows = np.concatenate([c.labels[c.labels[:, 7] == FACE] for c in made])
     sides = (rows[:, 2:4] - rows[:, :2]).max(axis=1)
     assert sides.min() < 24
