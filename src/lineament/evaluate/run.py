@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lineament.errors import LineamentError
+from lineament.errors import BoxError, ConfigError, DataError, ImageError
 from lineament.evaluate.cases import Case, EvaluationSet, Prediction
 from lineament.evaluate.presets import PROTOCOLS
 from lineament.evaluate.protocol import Protocol, Quantity
@@ -97,8 +97,6 @@ def evaluate(
 
 
 def _protocol(name: str) -> Protocol:
-    from lineament.errors import ConfigError
-
     if name not in PROTOCOLS:
         raise ConfigError(f"There is no protocol {name!r}. Choose from {', '.join(PROTOCOLS)}.")
     return PROTOCOLS[name]
@@ -143,7 +141,7 @@ def _records(
     def one(case: Case) -> Record | tuple[str, str]:
         try:
             prediction = tool.predict([case])[0]
-        except LineamentError as error:
+        except (ImageError, DataError, BoxError) as error:
             return case.name, str(error)
         return record_of(case, prediction, measures)
 

@@ -1,8 +1,8 @@
 """Other tools as rows of the same report, when a user has them installed; never imported here.
 
 Each runs in a process of its own (:mod:`.worker`), by the interpreter that has it: `--peer mediapipe` takes
-the present one, `--peer mediapipe=/path/to/python` another. A tool that needs a folder takes it after a colon:
-`--peer 3ddfa-v2=/path/to/python:/path/to/checkout`.
+the present one, `--peer mediapipe=/path/to/python` another. A tool that needs a folder takes it after a
+colon: `--peer 3ddfa-v2=/path/to/python:/path/to/checkout`.
 """
 
 from __future__ import annotations

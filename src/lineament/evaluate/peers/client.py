@@ -47,6 +47,7 @@ class PeerTool:
     _process: subprocess.Popen[str] | None = None
     _place: tempfile.TemporaryDirectory[str] | None = None
     _version: str = ""
+    _broken: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -72,6 +73,8 @@ class PeerTool:
             self._place = None
 
     def _start(self) -> None:
+        if self._broken:
+            raise ConfigError(self._broken)
         if self._process is not None:
             return
         self._place = tempfile.TemporaryDirectory()
@@ -110,9 +113,9 @@ class PeerTool:
             return json.loads(line)
         words = (Path(self._place.name) / "log").read_text(errors="replace").strip()[-LAST_WORDS:]
         self.close()
-        raise ConfigError(
-            f"{self.name} ended in {self.python}. Is it installed there? Its last words:\n{words}"
-        )
+        # Not started again: whatever ended it would end it at every photograph, after loading it each time.
+        self._broken = f"{self.name} ended in {self.python}. Is it installed there? Its last words:\n{words}"
+        raise ConfigError(self._broken)
 
     def _predict(self, case: Case) -> Prediction | None:
         assert self._place is not None

@@ -1,9 +1,9 @@
 """MediaPipe's 478 points to the 68: a map of our own, computed from where both lie on our face model.
 
 Each of the 68 landmarks (scheme "300w-lp" of LFM at rest) is written as a weighted mean of the few of the 468
-mesh points that lie next to it on LFM, with weights that are not negative. What is left, a few mm for the jaw,
-where MediaPipe's mesh ends before the 3D jaw, is added as an offset in the head's frame, turned and scaled with
-the face. So the map is as kind to MediaPipe as a linear map can be; its irises are not used.
+mesh points that lie next to it on LFM, with weights that are not negative. What is left, a few mm for the
+jaw, where MediaPipe's mesh ends before the 3D jaw, is added as an offset in the head's frame, turned and
+scaled with the face. So the map is as kind to MediaPipe as a linear map can be; its irises are not used.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ class MediaPipe:
         part = np.ascontiguousarray(photo[top:bottom, left:right])
         found = (self._all if box is None else self._one).process(part).multi_face_landmarks or []
         size = np.array([part.shape[1], part.shape[0], part.shape[1]])
-        points = [[(p.x, p.y, p.z) for p in face.landmark] for face in found]
-        return {"points": np.array(points).reshape(len(found), -1, 3) * size + (left, top, 0)}
+        points = [np.array([(p.x, p.y, p.z) for p in face.landmark]) for face in found]
+        return {"points": np.array(points).reshape(-1, 478, 3) * size + (left, top, 0)}
 
 
 class FaceAlignment:
