@@ -94,7 +94,7 @@ class SkinReader:
         np.add.at(
             chart,
             (texel[:, 1], texel[:, 0]),
-            np.hstack([colors[part] / hollow, np.ones_like(hollow)]) * weighted,
+            np.hstack([colors[part] / np.maximum(hollow, 0.8), np.ones_like(hollow)]) * weighted,
         )
         filled = _pull_push(chart)
         return filled[texel[:, 1], texel[:, 0]] * hollow

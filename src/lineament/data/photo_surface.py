@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lineament.data.head_skin import Skin, SkinReader
+from lineament.data.label_surface import closing_membranes
 from lineament.data.skull_and_neck import HeadFrame, Shell, outer_border
 from lineament.data.surface_drawing import colored, draw_cut_out, kept_lattice
 from lineament.data.surroundings import CELL, Surroundings, lay_surroundings
@@ -40,6 +41,8 @@ SHADE = 0.8
 """How dark it is there: under the jaw and behind the ears."""
 FULL_TRUST_TURN = np.radians(30)
 """Turned by less, what the photograph shows at a grazing angle is taken more and more as it is."""
+INSIDE_MM = 2.0
+"""How far behind lids and lips what lies between them is closed."""
 HAIR_SHADE = 0.5
 """How dark hair is, if the photograph does not reach up to it, beside the top of the face."""
 
@@ -57,6 +60,9 @@ class SurfaceMaker:
         self.skin = SkinReader(model)
         self._shell = Shell.unit()
         self._border = outer_border(model)
+        first, last = model.parts.get("face", (0, len(model.triangles)))
+        skin_triangles = model.triangles[first:last]
+        self._closing = np.concatenate(closing_membranes(skin_triangles, model.uv))
         height = self._neutral[self._border, 1]
         self._chin, self._top = self._border[height < -60], self._border[height > 90]
 
@@ -78,8 +84,19 @@ class SurfaceMaker:
         frame = HeadFrame.between(self._neutral[self._border], vertices_model[self._border])
         around = lay_surroundings(image, shown, depth, camera, frame)
         face = _Part(vertices_model, _values(vertices[:, :2], skin.trust, skin.rgb), self._triangles)
-        parts = (face, self._curtain(vertices_model, skin), self._shell_part(shown, camera, frame, skin))
+        parts = (
+            face,
+            self._membranes(vertices_model, face),
+            self._curtain(vertices_model, skin),
+            self._shell_part(shown, camera, frame, skin),
+        )
         return PhotoSurface(image, camera, parts, around, skin.seen)
+
+    def _membranes(self, vertices_model: Array, face: _Part) -> _Part:
+        """What closes eyes and mouth from behind, so that no slit lets the background through."""
+        values = face.values.copy()
+        values[:, 2] = 1.0  # between open lips the photograph shows teeth
+        return _Part(vertices_model - [0, 0, INSIDE_MM], values, self._closing)
 
     def _curtain(self, vertices_model: Array, skin: Skin) -> _Part:
         """The skin's border continued backwards, in the shade."""

@@ -115,7 +115,7 @@ def _hairness(colors: Array, height_mm: Array, is_face: Array, away_mm: Array) -
         is_face: (R, C).
         away_mm: (R, C) distance from the head.
     """
-    cover = (height_mm > 98) & (height_mm < 140) & (away_mm == 0)
+    cover = (height_mm > 95) & (height_mm < 124) & (away_mm == 0)
     other = (away_mm > 55) & (height_mm > -30)
     if cover.sum() < 6 or other.sum() < 6:
         return np.zeros(away_mm.shape)
