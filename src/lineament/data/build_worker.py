@@ -21,6 +21,7 @@ from PIL import Image
 from lineament.data.build_store import part_key, read_fits, write_fits
 from lineament.data.collection_fits import PartFits, PartFitter, PhotoFit
 from lineament.data.collections import is_validation
+from lineament.data.fit_quality import QualityLimits
 from lineament.data.fitted import FittedPhoto, MadeView
 from lineament.data.fitting import FitConfig
 from lineament.data.formats.files import Files, open_files
@@ -153,7 +154,8 @@ class Workshop:
     @cached_property
     def _fitted_by(self) -> str:
         """What fits depend on, beside the photographs."""
-        return f"{__version__} {sha256_of(BUILTIN_PATH)} {FitConfig()} {self._plan.recipe.photos}"
+        rules = f"{FitConfig()} {QualityLimits()} {self._plan.recipe.photos}"
+        return f"{__version__} {sha256_of(BUILTIN_PATH)} {rules}"
 
     @property
     def makers(self) -> Makers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lineament import FaceAligner
 from lineament.data.annotated_fits import AnnotatedFitter
 from lineament.data.collections import MESH_POINTS
+from lineament.data.fit_quality import QualityLimits, Reason, judge
 from lineament.data.fitting import Fits, Fitter
 from lineament.data.formats.files import Files, open_files
 from lineament.data.formats.item import box_of_points
@@ -130,7 +131,11 @@ class PartFitter:
             return []
         people = [entry.person for entry, _ in meshes] if share_people else None
         fits = self._fitter.fit(np.stack([points for _, points in meshes]), people=people)
-        return [self._checked(_row(fits, number, entry)) for number, (entry, _) in enumerate(meshes)]
+        reasons = judge(fits, QualityLimits(residual=self._options.most_residual)).reasons
+        return [
+            _row(fits, number, entry, "" if reason is Reason.KEPT else str(reason))
+            for number, ((entry, _), reason) in enumerate(zip(meshes, reasons, strict=True))
+        ]
 
     def _fit_photo(self, photo: Image8, entry: PhotoEntry, landmarks: FaceLandmarks | None) -> list[PhotoFit]:
         """The faces that the aligner proposes, or the one that is annotated.
@@ -182,12 +187,6 @@ class PartFitter:
     def _annotated(self) -> AnnotatedFitter:
         return AnnotatedFitter(self._model)
 
-    def _checked(self, fit: PhotoFit) -> PhotoFit:
-        most = self._options.most_residual
-        if fit.residual < most:
-            return fit
-        return replace(fit, reason=f"the fit misses its points by {fit.residual:.1%}, more than {most:.1%}")
-
 
 def _mesh_points(landmarks: FaceLandmarks) -> Array:
     """(470, 3) the points of the mesh that are fitted."""
@@ -200,9 +199,9 @@ def _landmarks_of(files: Files, entry: PhotoEntry) -> FaceLandmarks | None:
     return read_label_file(files, entry.label_file) if entry.label_file else entry.landmarks
 
 
-def _row(fits: Fits, number: int, entry: PhotoEntry) -> PhotoFit:
+def _row(fits: Fits, number: int, entry: PhotoEntry, reason: str) -> PhotoFit:
     camera = WeakPerspective(fits.rotation[number], float(fits.scale[number]), fits.translation[number])
     residual = float(fits.residual[number])
     return PhotoFit(
-        entry.photo, entry.person, 0, camera, fits.identity[number], fits.expression[number], residual
+        entry.photo, entry.person, 0, camera, fits.identity[number], fits.expression[number], residual, reason
     )
