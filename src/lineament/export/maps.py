@@ -18,7 +18,7 @@ from lineament.errors import ExportError
 from lineament.export.files import png_bytes, write_bytes
 from lineament.geometry.camera import PICTURE_AXES
 from lineament.geometry.mesh import vertex_normals
-from lineament.geometry.raster import rasterize
+from lineament.geometry.raster import rasterize, toward_viewer
 from lineament.result import MorphableResult
 
 Array = NDArray[np.floating]
@@ -85,16 +85,19 @@ def _draw(maps: FaceMaps, face: MorphableResult, size_hw: tuple[int, int]) -> No
         return
     height, width = (high - low)[::-1].tolist()
     window = (slice(low[1], high[1]), slice(low[0], high[0]))
-    raster = rasterize(vertices - [*low, 0], face.triangles, size_hw=(height, width))
+    # The face is a shell: its inside is never what one wants to measure.
+    front = np.flatnonzero(toward_viewer(vertices, face.triangles) > 0)
+    triangles = face.triangles[front]
+    raster = rasterize(vertices - [*low, 0], triangles, size_hw=(height, width))
     seen = raster.mask
     nearest = vertices[:, 2].min()
     maps.depth_mm[window][seen] = (raster.depth[seen] - nearest) / face.pose.scale
     normals = vertex_normals(vertices, face.triangles) * PICTURE_AXES
     attributes = np.hstack([_ncc(face.model.neutral_model), (normals + 1) / 2])
-    colors = np.rint(np.clip(raster.interpolate(attributes, face.triangles)[seen], 0, 1) * 255)
+    colors = np.rint(np.clip(raster.interpolate(attributes, triangles)[seen], 0, 1) * 255)
     maps.pncc_rgb[window][seen] = colors[:, :3]
     maps.normals_rgb[window][seen] = colors[:, 3:]
-    maps.parts[window][seen] = _part_of_triangle(face)[raster.triangle_index[seen]]
+    maps.parts[window][seen] = _part_of_triangle(face)[front[raster.triangle_index[seen]]]
 
 
 def _ncc(neutral: Array) -> Array:

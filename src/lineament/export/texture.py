@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lineament.errors import ExportError
 from lineament.export.files import png_bytes, write_bytes
 from lineament.geometry.morphable import MorphableModel
-from lineament.geometry.raster import toward_viewer
+from lineament.geometry.raster import rasterize, toward_viewer
 from lineament.geometry.uv import UvMap, make_uv_map, sample_texture
 from lineament.result import FaceResult, MorphableResult
 
@@ -25,6 +25,10 @@ Picture = NDArray[np.uint8]
 SLANT = 0.12, 0.42
 """Cosines to the viewer from which, and up to which, a surface's colours are trusted more and more: near the
 silhouette a pixel shows much of the face, and some of what is behind it."""
+STEP_PX_MM = 1.0  # mm a pixel of the picture in which steps in depth are looked for
+EDGE_PX = 4  # how far around a step colours are not trusted
+EDGE_MM = 11.0  # depth at which a step begins to count; at twice that nothing beside it is trusted
+LIGHT_RANGE = 35.0  # how much brighter or darker the other side of a face may be made to fit
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -100,13 +104,47 @@ def export_texture(texture: FaceTexture, path: str | os.PathLike[str], *, hidden
     write_bytes(path, png_bytes(pictures[hidden]))
 
 
-def _trust(face: FaceResult) -> NDArray[np.float32]:
+def _trust(face: MorphableResult) -> NDArray[np.float32]:
     """(N,) how far the photo's colour at a vertex is the vertex's own."""
     cosine = toward_viewer(np.asarray(face.vertices_image, np.float64), face.triangles)
     facing = np.zeros(len(face.vertices_image))
     np.maximum.at(facing, face.triangles.T.ravel(), np.tile(cosine, 3))
     low, high = SLANT
-    return (face.visibility * np.clip((facing - low) / (high - low), 0, 1)).astype(np.float32)
+    slant = np.clip((facing - low) / (high - low), 0, 1)
+    return (face.visibility * slant * _away_from_edges(face)).astype(np.float32)
+
+
+def _away_from_edges(face: MorphableResult) -> NDArray[np.float32]:
+    """(N,) 1 for vertices whose surroundings in the photo are as near as they are, 0 beside a step in depth.
+
+    A mesh that lies some pixels wrong takes the colours of what is before or behind it there.
+    """
+    vertices = np.asarray(face.vertices_image, np.float64) / face.pose.scale  # mm
+    vertices = (vertices - vertices.min(axis=0)) / STEP_PX_MM + [EDGE_PX, EDGE_PX, 0]
+    width, height = (int(side) + EDGE_PX + 1 for side in vertices[:, :2].max(axis=0))
+    raster = rasterize(vertices, face.triangles, size_hw=(height, width))
+    first, last = face.model.parts.get("face", (0, len(face.triangles)))
+    # What is seen between lips and lids lies deep, but is no other surface that could be mistaken for skin.
+    inside = raster.mask & ((raster.triangle_index < first) | (raster.triangle_index >= last))
+    column, row = np.clip(vertices[:, :2].astype(int), 0, (width - 1, height - 1)).T
+    before = vertices[:, 2] - _around(np.where(inside, np.inf, raster.depth), np.minimum)[row, column]
+    behind = _around(np.where(inside, -np.inf, raster.depth), np.maximum)[row, column] - vertices[:, 2]
+    step_mm = np.maximum(before, behind) * STEP_PX_MM
+    skin = np.zeros(len(vertices), bool)
+    skin[face.triangles[first:last]] = True
+    return np.where(skin, np.clip(2 - step_mm / EDGE_MM, 0, 1), 1).astype(np.float32)
+
+
+def _around(depth: Array, extreme: np.ufunc) -> Array:
+    """(H, W) the extreme of the depths within EDGE_PX, along rows and then along columns."""
+    for axis in (0, 1):
+        rows = np.swapaxes(depth, 0, axis)
+        found = rows.copy()
+        for shift in range(1, EDGE_PX + 1):
+            extreme(found[shift:], rows[:-shift], out=found[shift:])
+            extreme(found[:-shift], rows[shift:], out=found[:-shift])
+        depth = np.swapaxes(found, 0, axis)
+    return depth
 
 
 def _chart_is_symmetric(model: MorphableModel) -> bool:
@@ -124,7 +162,7 @@ def _completed(colors: Array, trust: Array, *, mirrored: bool) -> Array:
         other, other_weight = colors[:, ::-1], weight[:, ::-1]
         # What both sides show says how they differ in light; the difference is spread over what one hides.
         both = np.minimum(weight, other_weight)
-        offset = spread(colors - other, both) if both.max(initial=0) > 0 else np.zeros_like(colors)
+        offset = np.clip(spread(colors - other, both), -LIGHT_RANGE, LIGHT_RANGE) if both.any() else 0
         share = other_weight * (1 - weight)
         colors = weight * colors + share * np.clip(other + offset, 0, 255)
         weight = weight + share
