@@ -64,6 +64,12 @@ def _aflw2000(options: SetOptions) -> EvaluationSet:
     return load_aflw2000(options.data, labels=options.labels, basel=_basel(options))
 
 
+def _scans(options: SetOptions) -> EvaluationSet:
+    from lineament.evaluate.sets.scans import load_scans
+
+    return load_scans(options.data)
+
+
 def _basel(options: SetOptions):  # noqa: ANN202 - a type of a module that is imported late
     from lineament.evaluate.sets.aflw2000 import BaselTruth
 
@@ -76,4 +82,5 @@ def _basel(options: SetOptions):  # noqa: ANN202 - a type of a module that is im
 
 SETS: dict[str, SetEntry] = {
     "aflw2000-3d": SetEntry("folder or zip of image00002.jpg, image00002.mat, ...", _aflw2000),
+    "rendered-scans": SetEntry("ICT-FaceKit: its folder FaceXModel, or an .npz of it", _scans),
 }
