@@ -30,6 +30,9 @@ PeopleOption = Annotated[
         help="What tells who is on a photograph: auto, names, folders, none, or a CSV file (photo, person)."
     ),
 ]
+RecipeOption = Annotated[
+    str, typer.Option("--recipe", "-r", help="default, open, or a TOML file; see docs/data.md.")
+]
 ProcessesOption = Annotated[
     int | None, typer.Option(min=1, help="Processes at once; all cores when left out.")
 ]
@@ -40,9 +43,7 @@ LimitOption = Annotated[int | None, typer.Option(min=1, help="At most so many ph
 def build(
     out: OutOption,
     photos: PhotosOption = None,
-    recipe: Annotated[
-        str, typer.Option("--recipe", "-r", help="default, open, or a TOML file; see docs/data.md.")
-    ] = "default",
+    recipe: RecipeOption = "default",
     people: PeopleOption = "auto",
     backgrounds: Annotated[
         Path | None, typer.Option(help="Zip of pictures without people, shown behind turned heads.")
@@ -81,6 +82,33 @@ def build(
                 f"{progress.finished}/{progress.total} shards, {total} samples, {progress.left_out} left out"
             )
         _say(f"{total} samples are in {out}; licence: {chosen.licence}")
+
+
+@app.command()
+def fit(
+    out: OutOption,
+    photos: PhotosOption = None,
+    recipe: RecipeOption = "default",
+    people: PeopleOption = "auto",
+    processes: ProcessesOption = None,
+    limit: LimitOption = None,
+) -> None:
+    """Fit faces to photographs and report how well; `build --fits OUT` then need not fit them again."""
+    with _wing():
+        from lineament.data.build import BuildConfig
+        from lineament.data.build import fit as run
+        from lineament.data.fit_summary import FitSummary
+        from lineament.data.recipe import find_recipe
+
+        chosen = find_recipe(recipe)
+        config = BuildConfig(chosen, tuple(_collections(photos, chosen, people, limit)), out, fits=out)
+        summary = FitSummary()
+        for part in run(config, processes=processes or os.cpu_count() or 1):
+            summary.add(part)
+            _say(f"{len(summary)} photographs")
+        summary.write(out)
+        for line in summary.lines():
+            _say(line)
 
 
 @app.command()

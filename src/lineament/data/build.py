@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
-from lineament.data.build_worker import BuildPlan, PartDone, PhotoPart, RenderedPart, build_part
+from lineament.data.build_worker import BuildPlan, PartDone, PhotoPart, RenderedPart, build_part, fit_part
+from lineament.data.collection_fits import PartFits
 from lineament.data.photo_collection import PhotoCollection, spread_limit
 from lineament.data.recipe import BuildRecipe, recipe_text
 from lineament.data.shards import Recipe, ShardFolder
@@ -34,6 +37,8 @@ OTHERS = 40
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 Part = PhotoPart | RenderedPart
+Task = TypeVar("Task")
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ def build(config: BuildConfig, *, processes: int) -> Iterator[BuildProgress]:
         return BuildProgress(len(finished), len(parts), sum(e.samples for e in finished), len(report))
 
     yield progress()
-    for done in _in_processes(plan, missing, processes):
+    for done in _in_processes(partial(build_part, plan), missing, processes):
         report.add(done)  # first: a shard that is in the manifest is not made again
         shards.add(done.entry)
         todo.remove(done.entry.name)
@@ -184,16 +189,32 @@ class LeftOut:
         os.replace(temporary, self._path)
 
 
-def _in_processes(plan: BuildPlan, parts: Sequence[Part], processes: int) -> Iterator[PartDone]:
-    """Shards as they are finished."""
-    if processes == 1 or len(parts) <= 1:
-        yield from (build_part(plan, part) for part in parts)
+def fit(config: BuildConfig, *, processes: int) -> Iterator[PartFits]:
+    """Fit the photographs of a set without making anything of them; what is fitted already is only read.
+
+    Args:
+        config: what would be built.
+        processes: how many work at once.
+
+    Raises:
+        DataError: a collection cannot be opened, or a process died.
+    """
+    plan = config.plan
+    plan.fits.mkdir(parents=True, exist_ok=True)
+    parts = photo_parts(config.collections, config.recipe.photos_a_shard)
+    yield from _in_processes(partial(fit_part, plan), parts, processes)
+
+
+def _in_processes(work: Callable[[Task], Done], tasks: Sequence[Task], processes: int) -> Iterator[Done]:
+    """What becomes of each task, as they are finished."""
+    if processes == 1 or len(tasks) <= 1:
+        yield from map(work, tasks)
         return
     with (
         one_thread_each(),
-        ProcessPoolExecutor(min(processes, len(parts)), mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(min(processes, len(tasks)), mp_context=get_context("spawn")) as pool,
     ):
-        waiting: list[Future[PartDone]] = [pool.submit(build_part, plan, part) for part in parts]
+        waiting = [pool.submit(work, task) for task in tasks]
         try:
             for future in as_completed(waiting):
                 yield future.result()
