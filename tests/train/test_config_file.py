@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from lineament.errors import ConfigError
 from lineament.train.config_file import read_config
 from lineament.train.regressor import TrainConfig
+from lineament.train.synergynet import PUBLISHED, SynergyTrainConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +82,10 @@ def test_all_of_a_real_run_can_be_written_in_a_file(tmp_path):
     assert config.data.weights == (1.0, 0.5)
     assert (config.loop.optimiser.kind, config.loop.schedule.shape) == ("sgd", "one-cycle")
     assert config.network.stages == (8, 8)
+
+
+def test_a_part_of_a_preset_may_be_given_alone(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text("[loop]\nsteps = 10\n")
+    config = read_config(path, SynergyTrainConfig)
+    assert config.loop == replace(PUBLISHED, steps=10)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,9 +7,8 @@ import torch
 
 from lineament.detect import OnnxDetector
 from lineament.errors import DataError
-from lineament.train.detector import DetectorTrainConfig, Shards, mirror, train, turn
-
-CONFIG = DetectorTrainConfig(minutes=0.01, batch=2, save_every=2)
+from lineament.train.canvases import CanvasSource, Shards, in_order, mirror, turn
+from lineament.train.detector import LOOP, DetectorTrainConfig, train
 
 
 @pytest.fixture
@@ -23,14 +23,6 @@ def canvases(tmp_path):
     np.save(folder / "shard_0.npy", pictures)
     np.save(folder / "shard_0.labels.npy", labels)
     return folder
-
-
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("change", [mirror, turn])
@@ -68,11 +60,27 @@ def test_an_empty_folder_says_what_to_do(tmp_path):
         Shards(tmp_path)
 
 
-def test_training_writes_a_detector_and_goes_on_where_it_stopped(canvases, tmp_path, one_thread):
+def test_canvases_in_order_stop_at_a_limit(canvases):
+    assert [len(labels) for _, labels in in_order(Shards(canvases), size=3)] == [3, 1]
+    assert [len(labels) for _, labels in in_order(Shards(canvases), size=2, limit=3)] == [2, 1]
+
+
+def test_a_row_is_a_function_of_its_generator(canvases):
+    source = CanvasSource(str(canvases), turned=0.5).open()
+    both, second = (source.rows([np.random.default_rng(n) for n in rows]) for rows in ((1, 2), (2,)))
+    np.testing.assert_array_equal(both["canvas"][1:], second["canvas"])
+    np.testing.assert_array_equal(both["labels"][1:], second["labels"])
+
+
+def test_training_writes_a_detector_and_goes_on_where_it_stopped(canvases, tmp_path):
+    loop = replace(LOOP, steps=2, batch=2, log_every=1)
+    config = DetectorTrainConfig(str(canvases), str(canvases), loop=loop, workers=0)
     out = tmp_path / "run"
-    path = train(CONFIG, canvases=canvases, validation=canvases, out=out)
+    assert train(config, out, seconds=0) == out  # time is up after a step, and nothing is exported
+    assert not (out / "face_detector.onnx").exists()
+    path = train(config, out)
     OnnxDetector(path, threads=1).detect(np.zeros((64, 64, 3), np.uint8))
-    assert json.loads((out / "config.json").read_text())["batch"] == 2
-    spent = torch.load(out / "checkpoint.pt", weights_only=True)["spent"]
-    train(CONFIG, canvases=canvases, validation=canvases, out=out)
-    assert torch.load(out / "checkpoint.pt", weights_only=True)["spent"] >= spent
+    assert json.loads((out / "config.json").read_text())["loop"]["batch"] == 2
+    assert len(json.loads((out / "calibration.json").read_text())) == 3
+    assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 2
+    assert np.isfinite(json.loads((out / "figures.json").read_text())["validation_total"])

@@ -10,6 +10,7 @@ from lineament.cli import data
 from lineament.cli.align import align
 from lineament.cli.eval import evaluate
 from lineament.cli.info import info
+from lineament.cli.train import train
 from lineament.version import __version__
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command()(align)
 app.command(name="eval")(evaluate)
 app.command()(info)
+app.command()(train)
 app.add_typer(data.app, name="data")
 
 

@@ -38,20 +38,38 @@ def read_config(path: Path, kind: type[T], *, changes: Iterable[str] = ()) -> T:
     return from_table(kind, table, where=path.name)
 
 
-def from_table(kind: type[T], table: Mapping[str, Any], *, where: str = "the configuration") -> T:
+def from_table(
+    kind: type[T], table: Mapping[str, Any], *, where: str = "the configuration", base: T | None = None
+) -> T:
     """A dataclass from a table of its fields, nested ones from nested tables.
+
+    Args:
+        kind: the dataclass.
+        table: what is left out keeps the value of `base`, or the field's default.
+        where: what errors call the table.
+        base: to change; so a part of a preset may be given alone.
 
     Raises:
         ConfigError: a key that the dataclass does not have, or a value of another type than the field's.
     """
-    known = {field.name for field in dataclasses.fields(kind)}
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            advice = f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(sorted(known))}."
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            advice = f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(sorted(fields))}."
             raise ConfigError(f"{where} has a key {key!r} that {kind.__name__} does not know. {advice}")
     hints = typing.get_type_hints(kind)
-    return kind(**{key: _value(hints[key], value, f"{where}: {key}") for key, value in table.items()})
+    values = {}
+    for key, value in table.items():
+        present = _default(fields[key]) if base is None else getattr(base, key)
+        values[key] = _value(hints[key], value, f"{where}: {key}", present)
+    return kind(**values) if base is None else dataclasses.replace(base, **values)
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401 - the field's
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None if field.default is dataclasses.MISSING else field.default
 
 
 def _apply(table: dict[str, Any], change: str) -> None:
@@ -71,10 +89,11 @@ def _apply(table: dict[str, Any], change: str) -> None:
     table[last] = value
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - what the hint says
+def _value(hint: Any, value: Any, where: str, present: Any = None) -> Any:  # noqa: ANN401
+    """A value checked against its hint; `present` is what a nested table changes."""
     if dataclasses.is_dataclass(hint):
         if isinstance(value, Mapping):
-            return from_table(typing.cast(type, hint), value, where=where)
+            return from_table(typing.cast(type, hint), value, where=where, base=present)
         raise _wrong(where, "a table", value)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):

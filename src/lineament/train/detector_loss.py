@@ -41,13 +41,14 @@ def detector_loss(
     """
     answer = torch.cat([m.float().flatten(2).transpose(1, 2) for m in maps], dim=1)
     assert answer.shape[-1] == CHANNELS
-    values = torch.from_numpy(targets.values)
+    device = maps[0].device
+    values = torch.from_numpy(targets.values).to(device)
     heat = _focal(answer[..., 0], values[..., 0], values[..., 1])
     chosen = values[..., 2] > 0
     weight = values[..., 2][chosen]
     share = weight / weight.sum().clamp(min=1e-6)
-    centers = torch.from_numpy(targets.centers_xy).expand(len(values), -1, -1)[chosen]
-    bases = torch.from_numpy(targets.bases).expand(len(values), -1, -1)[chosen]
+    centers = torch.from_numpy(targets.centers_xy).to(device).expand(len(values), -1, -1)[chosen]
+    bases = torch.from_numpy(targets.bases).to(device).expand(len(values), -1, -1)[chosen]
     log_found, log_true = answer[..., 1:5][chosen], values[..., 3:7][chosen]
     found, true = (decode_boxes(logs, centers, bases) for logs in (log_found, log_true))
     parts = {

@@ -1,0 +1,118 @@
+"""The detector's canvases: shards on disk, and exact changes of a canvas and its labels. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.errors import DataError
+
+Batch: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.float32]]
+"""Canvases (n, size, size, 3) and labels (n, faces, 8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CanvasSource:
+    """What a worker process needs to know.
+
+    Attributes:
+        folder: of shards.
+        turned: share of the canvases turned by quarters.
+    """
+
+    folder: str
+    turned: float
+
+    def open(self) -> OpenCanvases:
+        """The source itself."""
+        return OpenCanvases(Shards(Path(self.folder)), self.turned)
+
+
+class OpenCanvases:
+    """Canvases drawn at random, mirrored and turned."""
+
+    def __init__(self, shards: Shards, turned: float) -> None:
+        self._shards, self._turned = shards, turned
+
+    def rows(self, rngs: Sequence[np.random.Generator]) -> dict[str, NDArray[np.generic]]:
+        """A batch of a row a generator: "canvas" (n, size, size, 3) and "labels" (n, faces, 8)."""
+        places = np.array([rng.integers(len(self._shards.rows)) for rng in rngs])
+        canvases, labels = self._shards.batch(self._shards.rows[places])
+        for row, rng in enumerate(rngs):
+            canvases[row], labels[row] = _vary(rng, canvases[row].copy(), labels[row], self._turned)
+        return {"canvas": canvases, "labels": labels}
+
+
+class Shards:
+    """Canvases and labels of a folder, read from disk as they are asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the shards that are complete.
+
+        Raises:
+            DataError: when there is none.
+        """
+        self.paths = sorted(path for path in folder.glob("*.npy") if not path.name.endswith(".labels.npy"))
+        if not self.paths:
+            raise DataError(
+                f"There are no canvases in {folder}: make some with tools/make_detector_canvases.py."
+            )
+        self.canvases = [np.load(path, mmap_mode="r") for path in self.paths]
+        self.labels = [np.load(path.with_suffix(".labels.npy")) for path in self.paths]
+        self.rows = np.array([(s, row) for s, part in enumerate(self.labels) for row in range(len(part))])
+
+    def batch(self, rows: NDArray[np.int_]) -> Batch:
+        """Canvases (n, size, size, 3) and labels (n, faces, 8)."""
+        canvases = np.stack([self._read(shard, row) for shard, row in rows])
+        return canvases, np.stack([self.labels[shard][row] for shard, row in rows])
+
+    def _read(self, shard: int, row: int) -> NDArray[np.uint8]:
+        """One canvas in one read: a memory map fetches it page by page, a hundred times slower from disk."""
+        stored = self.canvases[shard]
+        size = int(np.prod(stored.shape[1:]))
+        flat = np.fromfile(self.paths[shard], np.uint8, size, offset=stored.offset + int(row) * size)
+        return flat.reshape(stored.shape[1:])
+
+
+def in_order(shards: Shards, *, size: int = 32, limit: int | None = None) -> Iterator[Batch]:
+    """All canvases, or the first `limit`, in batches."""
+    count = len(shards.rows) if limit is None else min(limit, len(shards.rows))
+    for start in range(0, count, size):
+        yield shards.batch(shards.rows[start : min(start + size, count)])
+
+
+def mirror(canvas: NDArray[np.uint8], labels: NDArray[np.float32]) -> Batch:
+    """A canvas and its labels with left and right exchanged."""
+    labels = labels.copy()
+    used = labels[:, 7] != 0
+    width = canvas.shape[1]
+    labels[used, 0], labels[used, 2] = width - labels[used, 2], width - labels[used, 0]
+    labels[used, 4] *= -1
+    return canvas[:, ::-1], labels
+
+
+def turn(canvas: NDArray[np.uint8], labels: NDArray[np.float32]) -> Batch:
+    """A canvas and its labels turned counter-clockwise by a quarter."""
+    turned = labels.copy()
+    used = labels[:, 7] != 0
+    width = canvas.shape[1]
+    turned[used, 0], turned[used, 1] = labels[used, 1], width - labels[used, 2]
+    turned[used, 2], turned[used, 3] = labels[used, 3], width - labels[used, 0]
+    turned[used, 4], turned[used, 5] = labels[used, 5], -labels[used, 4]
+    return np.rot90(canvas), turned
+
+
+def _vary(
+    rng: np.random.Generator, canvas: NDArray[np.uint8], labels: NDArray[np.float32], turned: float
+) -> Batch:
+    if rng.random() < 0.5:
+        canvas, labels = mirror(canvas, labels)
+    if rng.random() < turned:
+        for _ in range(int(rng.integers(1, 4))):
+            canvas, labels = turn(canvas, labels)
+    return canvas, labels
