@@ -43,6 +43,9 @@ def evaluate(
     basel_vertices: Annotated[
         Path | None, typer.Option(help="Which of its vertices are without neck (.npy or .npz).")
     ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Zip of backgrounds, for the occluders of NSOD.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first faces.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Faces at a time.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of a network.")] = 1,
@@ -60,7 +63,14 @@ def evaluate(
         return
     if data is None or out is None:
         raise typer.BadParameter("--data and --out are needed: where the set is, where the report goes.")
-    options = SetOptions(data=data, labels=labels, basel=basel, basel_vertices=basel_vertices, limit=limit)
+    options = SetOptions(
+        data=data,
+        labels=labels,
+        basel=basel,
+        basel_vertices=basel_vertices,
+        pictures=pictures,
+        limit=limit,
+    )
     tools: list[Tool] = []
     try:
         loaded = load_set(data_set, options)

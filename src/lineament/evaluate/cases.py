@@ -14,7 +14,8 @@ from lineament.data.formats.item import Photo
 Array = NDArray[Any]
 
 NOWHERE = float("nan")
-LFM, LFM_FACE, BASEL_NO_NECK, UNKNOWN = "lfm", "lfm-face", "basel-no-neck", "unknown"
+LFM, LFM_FACE, LFM_POINTS, BASEL_NO_NECK = "lfm", "lfm-face", "lfm-points", "basel-no-neck"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -24,10 +25,12 @@ class TrueSurface:
     Attributes:
         vertices_image: (N, 3) px, z away from the viewer.
         triangles: (M, 3) int, counter-clockwise from outside; empty where only points are known.
-        topology: which vertices these are: "basel-no-neck", "lfm-face", or "unknown" (a scan).
+        topology: which vertices these are: "basel-no-neck", "lfm-face", "lfm-points", or "unknown" (a scan).
         landmarks_image: (68, 3) px, or None: then fits start where the prediction lies in the picture.
         nose_image: (3,) px, tip of the nose.
         px_per_mm: NaN where the truth has no unit.
+        vertex_index: (N,) vertices of LFM that the true points are, for the topology "lfm-points".
+        size: px that errors of "lfm-points" are divided by.
     """
 
     vertices_image: Array
@@ -36,6 +39,8 @@ class TrueSurface:
     landmarks_image: Array | None
     nose_image: Array
     px_per_mm: float = NOWHERE
+    vertex_index: NDArray[np.int64] | None = None
+    size: float = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

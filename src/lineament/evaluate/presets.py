@@ -181,6 +181,8 @@ _ALL = (
         SPARSE,
         "zhou-aflw-lfpa",
         "Zhou and Huang, Table 1: AFLW-LFPA, 34 visible points, 2D",
+        quantity=Quantity.SURFACE,
+        measure="points",
         points=Points.AFLW_34,
         normaliser=Normaliser.FACE_BOX,
         average=Average.IMAGES,

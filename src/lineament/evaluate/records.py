@@ -92,12 +92,9 @@ class Record:
 
 def _rounded(array: Array, digits: int) -> Any:  # noqa: ANN401 - nested lists
     """Nested lists with None in place of NaN."""
-    with_none = np.round(np.asarray(array, np.float64), digits).astype(object)
-    if with_none.ndim == 0:
-        value = float(with_none.item())
-        return None if np.isnan(value) else value
-    with_none[np.isnan(np.asarray(array, np.float64))] = None
-    return with_none.tolist()
+    if array.ndim:
+        return [_rounded(row, digits) for row in np.asarray(array, np.float64)]
+    return None if np.isnan(array) else round(float(array), digits)
 
 
 def _array(values: Any, shape: tuple[int, ...]) -> Array:  # noqa: ANN401

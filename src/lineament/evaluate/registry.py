@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from lineament.errors import ConfigError
@@ -19,6 +20,7 @@ class SetOptions:
         labels: folder of label files that came apart from it.
         basel: the user's own Basel model.
         basel_vertices: list of its vertices without neck.
+        pictures: zip of backgrounds, for occluders' textures.
         limit: only that many cases, the first ones.
     """
 
@@ -26,6 +28,7 @@ class SetOptions:
     labels: Path | None = None
     basel: Path | None = None
     basel_vertices: Path | None = None
+    pictures: Path | None = None
     limit: int | None = None
 
 
@@ -70,6 +73,51 @@ def _scans(options: SetOptions) -> EvaluationSet:
     return load_scans(options.data)
 
 
+def _occlusion(name: str, options: SetOptions) -> EvaluationSet:
+    from lineament.evaluate.sets.occlusion import load_occlusion
+
+    return load_occlusion(name, _aflw2000(options), pictures=options.pictures)
+
+
+def _aflw(options: SetOptions) -> EvaluationSet:
+    from lineament.evaluate.sets.landmark_sets import load_aflw
+
+    return load_aflw(options.data)
+
+
+def _lfpa(options: SetOptions) -> EvaluationSet:
+    from lineament.evaluate.sets.landmark_sets import load_aflw_lfpa
+    from lineament.evaluate.tools import LineamentTool
+
+    # The points' places on the mesh are found with the weights inside the package, whatever is evaluated.
+    tool = LineamentTool.from_pretrained("default")
+    return load_aflw_lfpa(options.data, lambda case: tool.predict([case])[0])
+
+
+def _cofw(options: SetOptions) -> EvaluationSet:
+    from lineament.evaluate.sets.landmark_sets import load_cofw
+
+    return load_cofw(options.data)
+
+
+def _300vw(options: SetOptions) -> EvaluationSet:
+    from lineament.evaluate.sets.landmark_sets import load_300vw
+
+    return load_300vw(options.data)
+
+
+def _pts(options: SetOptions) -> EvaluationSet:
+    from lineament.evaluate.sets.landmark_sets import load_pts
+
+    return load_pts(options.data)
+
+
+def _florence(options: SetOptions) -> EvaluationSet:
+    from lineament.evaluate.sets.florence import load_florence
+
+    return load_florence(options.data)
+
+
 def _basel(options: SetOptions):  # noqa: ANN202 - a type of a module that is imported late
     from lineament.evaluate.sets.aflw2000 import BaselTruth
 
@@ -82,5 +130,15 @@ def _basel(options: SetOptions):  # noqa: ANN202 - a type of a module that is im
 
 SETS: dict[str, SetEntry] = {
     "aflw2000-3d": SetEntry("folder or zip of image00002.jpg, image00002.mat, ...", _aflw2000),
+    **{
+        name: SetEntry(f"AFLW2000-3D, of which the set is made{more}", partial(_occlusion, name))
+        for name, more in (("nod", ""), ("csod", ""), ("nsod", "; and --pictures"))
+    },
+    "aflw": SetEntry("folder with 3DDFA's AFLW kit, or with aflw.sqlite and its photographs", _aflw),
+    "aflw-lfpa": SetEntry("folder or zip with Landmark.mat, BoundingBox.mat, TestImages, TrainImages", _lfpa),
+    "cofw": SetEntry("folder with COFW_test_color.mat and COFW68_Data", _cofw),
+    "300vw": SetEntry("folder of 300VW, frames written beside the videos", _300vw),
+    "pts": SetEntry("folder or zip of photographs with .pts files beside them, as 300W", _pts),
+    "florence": SetEntry("folder of the unpacked scans", _florence),
     "rendered-scans": SetEntry("ICT-FaceKit: its folder FaceXModel, or an .npz of it", _scans),
 }

@@ -33,7 +33,6 @@ from lineament.evaluate.protocol import (
     Average,
     Exclusion,
     Normaliser,
-    Points,
     Protocol,
     Quantity,
     YawList,
@@ -147,8 +146,6 @@ def _landmark_error(protocol: Protocol, case: Case, record: Record) -> float:
     size = _size(protocol.normaliser, case, protocol)
     points = protocol.points.of(record.landmarks)[:, : protocol.dimensions]
     truth = protocol.points.of(truth)[:, : protocol.dimensions]
-    if protocol.points is Points.AFLW_34 and case.visible is not None:
-        truth = np.where(case.visible[:, None], truth, np.nan)
     if protocol.dimensions == 3:
         points, truth = without_mean_depth(points, truth)
     return float(normalised_mean_error(points, truth, size=size))

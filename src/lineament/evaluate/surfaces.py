@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.evaluate.cases import BASEL_NO_NECK, LFM, LFM_FACE, Prediction, TrueSurface
+from lineament.evaluate.cases import BASEL_NO_NECK, LFM, LFM_FACE, LFM_POINTS, Prediction, TrueSurface
 from lineament.evaluate.metrics import box_size, interocular, normalised_mean_error, without_mean_depth
 from lineament.evaluate.reconstruction import crop_to_ball, icp, matched_error, point_to_plane_rmse
 from lineament.geometry.similarity import Similarity, fit_similarity
@@ -19,6 +19,7 @@ from lineament.models.basel import BaselTable, load_basel_table
 Array = NDArray[Any]
 
 FIVE_POINTS = (36, 45, 30, 48, 54)  # outer eye corners, tip of the nose, corners of the mouth
+MEAN_INTEROCULAR_MM = 85.4  # of scans without landmarks: the mean face's outer eye corners
 CROP_MM = 95.0  # around the tip of the nose (SynergyNet's Florence protocol)
 EVERY_2DASL = 50  # vertices skipped by 2DASL's public script
 MOST_POINTS = 2500  # that ICP moves: more change its result in the fourth digit and take their time
@@ -39,6 +40,8 @@ def carried(prediction: Prediction, surface: TrueSurface) -> Array | None:
         return _basel_table().carry(prediction.vertices_image)
     if ways == (LFM, LFM_FACE):
         return prediction.vertices_image[:FACE_VERTICES]
+    if ways == (LFM, LFM_POINTS) and surface.vertex_index is not None:
+        return prediction.vertices_image[surface.vertex_index]
     return prediction.vertices_image if ways[0] == ways[1] != "unknown" else None
 
 
@@ -50,6 +53,14 @@ def dense_error(prediction: Prediction, surface: TrueSurface, *, dimensions: int
     if dimensions == 2:
         return float(normalised_mean_error(points[:, :2], surface.vertices_image[:, :2]))
     return float(normalised_mean_error(*without_mean_depth(points, surface.vertices_image)))
+
+
+def points_error(prediction: Prediction, surface: TrueSurface) -> float:
+    """NME in x and y of points that are vertices of ours, over the size that the truth gives."""
+    points = carried(prediction, surface)
+    if points is None:
+        return np.nan
+    return float(normalised_mean_error(points[:, :2], surface.vertices_image[:, :2], size=surface.size))
 
 
 def reconstruction_error(prediction: Prediction, surface: TrueSurface) -> float:
@@ -85,10 +96,14 @@ def box_error_scaled(prediction: Prediction, surface: TrueSurface) -> float:
 def interocular_error_icp(prediction: Prediction, surface: TrueSurface) -> float:
     """SADRNet's Florence: ICP with scale onto the scan, over the 3D distance of the true eye corners."""
     points = _skin(prediction)
-    if points is None or surface.landmarks_image is None:
+    if points is None:
         return np.nan
+    if surface.landmarks_image is None:
+        size = MEAN_INTEROCULAR_MM * surface.px_per_mm
+    else:
+        size = float(interocular(surface.landmarks_image))
     fit = icp(_thinned(points), surface.vertices_image, start=_start(prediction, surface))
-    return float(fit.distance.mean() / interocular(surface.landmarks_image))
+    return float(fit.distance.mean() / size)
 
 
 def plane_error_mm(prediction: Prediction, surface: TrueSurface) -> float:
@@ -153,6 +168,7 @@ class Measure:
 
 
 MEASURES = {
+    "points": Measure("%", points_error),
     "dense-2d": Measure("%", lambda p, s: dense_error(p, s, dimensions=2)),
     "dense-3d": Measure("%", lambda p, s: dense_error(p, s, dimensions=3)),
     "reconstruction": Measure("%", reconstruction_error),
