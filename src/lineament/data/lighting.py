@@ -1,0 +1,138 @@
+"""Light on a face: spherical harmonics for what comes from all around, one key light for what casts shadows.
+
+Directions are in the head's surroundings as the camera sees them: x to the viewer's right, y up, z to the
+viewer (the axes of the model frame, not turned with the head). Colours are linear light, not a picture's codes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+BAND_FACTORS = (np.pi, 2 * np.pi / np.sqrt(3), 2 * np.pi / np.sqrt(8))
+"""Lambert's law in each band, as Zhou & Huang (2020) and Deng et al. (2019) have it."""
+BASIS_FACTORS = (
+    1 / np.sqrt(4 * np.pi),
+    np.sqrt(3) / np.sqrt(4 * np.pi),
+    3 * np.sqrt(5) / np.sqrt(12 * np.pi),
+)
+
+
+def harmonics(normals: Array) -> Array:
+    """The nine Lambertian basis functions at unit normals.
+
+    Args:
+        normals: (..., 3).
+
+    Returns:
+        (..., 9), of the dtype of the normals.
+    """
+    x, y, z = np.moveaxis(normals, -1, 0)
+    zeroth, first, second = (a * c for a, c in zip(BAND_FACTORS, BASIS_FACTORS, strict=True))
+    root = 1 / np.sqrt(3)
+    terms = (
+        np.full_like(x, zeroth),
+        first * y,
+        first * z,
+        first * x,
+        second * x * y,
+        second * y * z,
+        second * root / 2 * (3 * z * z - 1),
+        second * x * z,
+        second / 2 * (x * x - y * y),
+    )
+    return np.stack(terms, axis=-1).astype(normals.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """Everything that lights one picture.
+
+    Attributes:
+        ambient: (9, 3) coefficients of `harmonics`, per channel.
+        key_direction: (3,) unit vector to the key light.
+        key_rgb: (3,) its light on a surface that faces it.
+    """
+
+    ambient: Array
+    key_direction: Array
+    key_rgb: Array
+
+    def scaled(self, factor: float) -> Light:
+        """The same light, `factor` times as strong."""
+        return replace(self, ambient=self.ambient * factor, key_rgb=self.key_rgb * factor)
+
+    def irradiance(self, normals: Array) -> Array:
+        """(..., 3) light on unit normals (..., 3) from all around, never negative; without the key light."""
+        return np.maximum(harmonics(normals) @ self.ambient.astype(normals.dtype), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class LightConfig:
+    """Range of random light.
+
+    Attributes:
+        key_share: the key light's part of all light on a surface that faces it, least and greatest.
+        colour_spread: standard deviation of the logarithm of a light's channels.
+        exposure_spread: standard deviation of the logarithm of all light.
+        uneven: strength of the first and second band against the zeroth.
+    """
+
+    key_share: tuple[float, float] = (0.05, 0.75)
+    colour_spread: float = 0.09
+    exposure_spread: float = 0.22
+    uneven: tuple[float, float] = (0.35, 0.12)
+
+
+def random_light(rng: np.random.Generator, config: LightConfig) -> Light:
+    """Light as photographs have it: mostly from above and the viewer's side, of slightly different colours."""
+    exposure = np.exp(rng.normal(0.05, config.exposure_spread))
+    share = rng.uniform(*config.key_share)
+    strength = np.concatenate([[1.0], np.full(3, config.uneven[0]), np.full(5, config.uneven[1])])
+    ambient = rng.standard_normal(9) * strength
+    ambient[0] = 1.0
+    ambient[1] = abs(ambient[1]) * 0.9 - 0.1  # from above
+    tint = rng.normal(0, config.colour_spread * 0.4, (9, 3)) * strength[:, None]
+    scale = BAND_FACTORS[0] * BASIS_FACTORS[0]
+    coefficients = (ambient[:, None] + tint) / scale * (1 - share) * exposure * _colour(rng, config)
+    azimuth = rng.normal(0, np.radians(50))
+    height = np.clip(rng.normal(np.radians(32), np.radians(22)), np.radians(-35), np.radians(80))
+    flat = np.cos(height)
+    direction = np.array([flat * np.sin(azimuth), np.sin(height), flat * np.cos(azimuth)])
+    key = share * exposure * 1.25 * _colour(rng, config)
+    return _exposed(Light(coefficients, direction, key), exposure)
+
+
+def _exposed(light: Light, exposure: float) -> Light:
+    """The light at which a face that looks at the viewer is about as bright as the exposure says."""
+    front = np.array([[0.0, 0.15, 0.99], [0.5, 0.2, 0.84], [-0.5, 0.2, 0.84]])
+    key = np.maximum(front @ light.key_direction, 0)[:, None] * light.key_rgb
+    found = float((light.irradiance(front) + key).mean())
+    return light.scaled(float(np.clip(exposure / max(found, 1e-3), 0.4, 2.5)))
+
+
+def _colour(rng: np.random.Generator, config: LightConfig) -> Array:
+    """(3,) a tint between cold and warm, with a little green or magenta."""
+    warm = rng.normal(0, config.colour_spread)
+    return np.exp(np.array([warm, rng.normal(0, config.colour_spread / 5), -warm]))
+
+
+def shadow_frame(key_direction: Array, size: int, half_mm: float) -> Array:
+    """(3, 4) from places in mm about the head to a shadow map: right, down, and depth in mm away from the light.
+
+    Args:
+        key_direction: (3,) unit vector to the light.
+        size: side of the map, px.
+        half_mm: half of what it spans.
+    """
+    helper = np.array([0.0, 1.0, 0.0]) if abs(key_direction[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
+    right = np.cross(helper, key_direction)
+    right /= np.linalg.norm(right)
+    up = np.cross(key_direction, right)
+    scale = size / (2 * half_mm)
+    linear = np.stack([right * scale, -up * scale, -np.asarray(key_direction)])
+    return np.concatenate([linear, [[size / 2], [size / 2], [0.0]]], axis=1)

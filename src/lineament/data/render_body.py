@@ -1,0 +1,161 @@
+"""What carries a face in a rendered picture: the back of the skull, a neck and shoulders.
+
+A stand-in, not anatomy: a tube of rings that starts at the skin's own border, runs over the skull and down the
+neck, and widens into shoulders. Rings and the border's vertices are paired, so that the tube follows every
+identity and an open jaw without a seam.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from lineament.geometry.morphable import MorphableModel
+from lineament.geometry.topology import boundary_loops
+
+Array = NDArray[np.floating]
+IntArray = NDArray[np.integer]
+
+SKULL_CENTRE, SKULL_RADII = np.array([0.0, 36.0, -6.0]), np.array([77.0, 89.0, 100.0])
+NECK_CENTRE, NECK_RADII = np.array([0.0, -150.0, -40.0]), np.array([48.0, 400.0, 50.0])
+FIRST_CENTRE, LAST_CENTRE = np.array([0.0, 10.0, -8.0]), np.array([0.0, -150.0, -40.0])
+SQUARENESS = 2.5
+HEAD_RINGS = 20
+FOLLOWING_RINGS = 8
+"""Rings over which the tube goes over from the border's own shape to skull and neck."""
+LONGEST_RAYS = 170.0, 100.0  # from the middle of a ring to skull and neck, mm
+# Height, half width, half depth of the rings from the neck's base to the chest, mm.
+SHOULDERS = np.array(
+    [
+        [-155, 55, 54],
+        [-165, 68, 60],
+        [-174, 94, 66],
+        [-183, 128, 73],
+        [-194, 160, 80],
+        [-213, 185, 88],
+        [-245, 203, 96],
+        [-320, 212, 105],
+        [-440, 216, 110],
+    ],
+    float,
+)
+PIVOT = np.array([0.0, -120.0, -40.0])
+"""Where the neck bends, mm, model frame."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BodyMesh:
+    """The tube. Its vertices are numbered on after the face model's.
+
+    Attributes:
+        rest_model: (V, 3) float32, mm, model frame, of the mean face at rest.
+        column: (V,) vertex of the skin's border that each follows.
+        follow: (V,) float32, how far it follows it.
+        bend: (V,) float32, 0 where it turns with the head, 1 where it stays with the shoulders.
+        triangles: (M, 3) int32, counter-clockwise seen from outside, over the face model's vertices and its own.
+    """
+
+    rest_model: Array
+    column: IntArray
+    follow: Array
+    bend: Array
+    triangles: IntArray
+
+    @classmethod
+    def of(cls, model: MorphableModel) -> BodyMesh:
+        """The tube that continues a face model's skin."""
+        first, last = model.parts.get("face", (0, len(model.triangles)))
+        border = np.array(boundary_loops(model.triangles[first:last])[0])
+        rings = _rings(model.neutral_model[border].astype(float))
+        count = len(border)
+        steps = np.arange(1, len(rings))
+        follow = np.clip(1 - steps / FOLLOWING_RINGS, 0, 1) ** 2
+        bend = np.clip((PIVOT[1] + 35 - rings[1:, :, 1]) / 110, 0, 1)
+        numbers = np.concatenate(
+            [border[None], len(model.neutral_model) + np.arange((len(rings) - 1) * count).reshape(-1, count)]
+        )
+        return cls(
+            rest_model=rings[1:].reshape(-1, 3).astype(np.float32),
+            column=np.tile(border, len(rings) - 1),
+            follow=np.repeat(follow, count).astype(np.float32),
+            bend=(bend * bend * (3 - 2 * bend)).reshape(-1).astype(np.float32),
+            triangles=_between(numbers),
+        )
+
+    def __repr__(self) -> str:
+        """Sizes: the arrays would fill the screen."""
+        return f"BodyMesh(vertices={len(self.rest_model)}, triangles={len(self.triangles)})"
+
+    def vertices_model(self, model: MorphableModel, shape: Array) -> Array:
+        """(V, 3) the tube of a shaped face (N, 3), mm, before the neck bends."""
+        moved = shape[self.column] - model.neutral_model[self.column]
+        return self.rest_model + moved * self.follow[:, None]
+
+    def bent(self, vertices_model: Array, head: Array, shoulders: Array) -> Array:
+        """(V, 3) the tube turned, mm, axes of the model frame: the head by one rotation, shoulders by another."""
+        pivot = PIVOT.astype(np.float32)
+        with_head = vertices_model @ head.T.astype(np.float32)
+        with_body = (vertices_model - pivot) @ shoulders.T.astype(np.float32) + head.astype(
+            np.float32
+        ) @ pivot
+        return with_head + (with_body - with_head) * self.bend[:, None]
+
+
+def _rings(border: Array) -> Array:
+    """(R, B, 3) rings of points, the first of them the border itself."""
+    around = _angles(border)
+    share = np.linspace(0, 1, HEAD_RINGS)
+    centre = FIRST_CENTRE + (LAST_CENTRE - FIRST_CENTRE) * share[:, None]
+    tilt = share * np.pi / 2
+    up = np.stack([0 * tilt, np.cos(tilt), -np.sin(tilt)], axis=-1)
+    aside = np.array([1.0, 0, 0])
+    direction = np.cos(around)[None, :, None] * aside + np.sin(around)[None, :, None] * up[:, None]
+    reach = _reach(centre, direction)
+    reach = ndimage.gaussian_filter(reach, (1.2, 2), mode=("nearest", "wrap"))
+    head = centre[:, None] + reach[..., None] * direction
+    fall = np.clip(1 - np.arange(HEAD_RINGS) / FOLLOWING_RINGS, 0, 1) ** 2
+    head += (border - head[0]) * fall[:, None, None]
+    return np.concatenate([head, _shoulder_rings(around)])
+
+
+def _angles(border: Array) -> Array:
+    """(B,) where each point of the border lies around its middle, evened out so that it only ever goes on."""
+    offset = border - FIRST_CENTRE
+    angle = np.unwrap(np.arctan2(offset[:, 1], offset[:, 0]))
+    turn = np.sign(angle[-1] - angle[0]) * 2 * np.pi
+    count = len(border)
+    line = angle[0] + turn * np.arange(count) / count
+    return line + ndimage.gaussian_filter1d(angle - line, 3, mode="wrap")
+
+
+def _reach(centre: Array, direction: Array) -> Array:
+    """(R, B) how far rays from (R, 3) along (R, B, 3) leave skull or neck, whichever is farther."""
+    reaches = []
+    shapes = (SKULL_CENTRE, SKULL_RADII), (NECK_CENTRE, NECK_RADII)
+    for (middle, radii), longest in zip(shapes, LONGEST_RAYS, strict=True):
+        start, along = ((centre - middle) / radii)[:, None], direction / radii
+        # Foreheads are squarer than ellipsoids. The last of many steps that is inside is near enough.
+        steps = np.linspace(0, longest, 400)[:, None, None]
+        inside = (np.abs(start + steps[..., None] * along) ** SQUARENESS).sum(-1) < 1
+        reaches.append(np.where(inside, steps, 0).max(axis=0))
+    return np.maximum(*reaches)
+
+
+def _shoulder_rings(around: Array) -> Array:
+    height, half_width, half_depth = SHOULDERS.T[..., None]
+    cosine, sine = np.cos(around), np.sin(around)
+    power = np.interp(half_width, [70, 180], [1.0, 0.75])
+    x = half_width * np.sign(cosine) * np.abs(cosine) ** power
+    z = LAST_CENTRE[2] - half_depth * sine
+    return np.stack([x, np.broadcast_to(height, x.shape), z], axis=-1)
+
+
+def _between(numbers: IntArray) -> NDArray[np.int32]:
+    """Two triangles for each pair of neighbours on neighbouring rings (R, B), turned outward."""
+    a, b = numbers[:-1], numbers[1:]
+    a_next, b_next = np.roll(a, -1, axis=1), np.roll(b, -1, axis=1)
+    pairs = [np.stack([a, b, a_next], -1), np.stack([b, b_next, a_next], -1)]
+    return np.concatenate([pair.reshape(-1, 3) for pair in pairs]).astype(np.int32)

@@ -1,0 +1,120 @@
+"""Random expressions as faces have them: blendshapes in natural combinations, eyes closed often enough."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+
+def random_expression(names: tuple[str, ...], rng: np.random.Generator) -> NDArray[np.float32]:
+    """(E,) weights in [0, 1] under ARKit's names; names that a model lacks are left out."""
+    weights: dict[str, float] = {}
+    for part in (_eyes, _brows, _mouth, _cheeks_and_nose):
+        part(weights, rng)
+    if rng.uniform() < 0.1:  # a grimace: something of everything
+        for name in rng.choice(names, 6, replace=False):
+            weights[str(name)] = float(rng.uniform(0, 0.6))
+    values = [np.clip(weights.get(name, 0.0), 0, 1) for name in names]
+    return np.array(values, np.float32)
+
+
+def _both(
+    weights: dict[str, float], name: str, amount: float, rng: np.random.Generator, uneven: float = 0.15
+) -> None:
+    """The same on both sides, up to a little."""
+    for side in ("Left", "Right"):
+        more = amount * (1 + uneven * rng.standard_normal())
+        weights[name + side] = max(weights.get(name + side, 0.0), more)
+
+
+def _eyes(weights: dict[str, float], rng: np.random.Generator) -> None:
+    kind = rng.uniform()
+    blink = 0.0
+    if kind < 0.20:
+        blink = rng.uniform(0.88, 1.0)
+    elif kind < 0.34:
+        blink = rng.uniform(0.2, 0.85)
+    elif kind < 0.60:
+        blink = rng.uniform(0, 0.2)
+    _both(weights, "eyeBlink", blink, rng, uneven=0.03)
+    if kind > 0.95:  # a wink
+        weights["eyeBlink" + str(rng.choice(["Left", "Right"]))] = 1.0
+    if kind > 0.6 and rng.uniform() < 0.25:
+        _both(weights, "eyeWide", rng.uniform(0.1, 0.9), rng)
+    if rng.uniform() < 0.3:
+        _both(weights, "eyeSquint", rng.uniform(0.1, 0.8), rng)
+    aside, up = rng.normal(0, 0.32), rng.normal(-0.05, 0.25)
+    names = ("eyeLookOutLeft", "eyeLookInRight") if aside > 0 else ("eyeLookInLeft", "eyeLookOutRight")
+    for name in names:
+        weights[name] = min(abs(aside), 1.0)
+    for side in ("Left", "Right"):
+        weights[("eyeLookUp" if up > 0 else "eyeLookDown") + side] = min(abs(up), 0.9)
+
+
+def _brows(weights: dict[str, float], rng: np.random.Generator) -> None:
+    kind = rng.uniform()
+    if kind < 0.22:
+        amount = rng.uniform(0.2, 1.0)
+        _both(weights, "browInnerUp", amount, rng, uneven=0.05)
+        _both(weights, "browOuterUp", amount * rng.uniform(0.4, 1.1), rng)
+    elif kind < 0.42:
+        _both(weights, "browDown", rng.uniform(0.2, 1.0), rng)
+    elif kind < 0.52:
+        _both(weights, "browInnerUp", rng.uniform(0.2, 0.9), rng, uneven=0.05)
+    elif kind < 0.57:
+        weights["browOuterUp" + str(rng.choice(["Left", "Right"]))] = rng.uniform(0.4, 1)
+
+
+def _mouth(weights: dict[str, float], rng: np.random.Generator) -> None:
+    kind = rng.choice(
+        ["rest", "smile", "laugh", "talk", "wide", "pucker", "frown", "aside", "press"], p=MOUTHS
+    )
+    strong = rng.uniform(0.25, 1.0)
+    if kind in ("smile", "laugh"):
+        _both(weights, "mouthSmile", strong, rng)
+        _both(weights, "cheekSquint", strong * rng.uniform(0.3, 0.9), rng)
+        _both(weights, "mouthUpperUp", strong * rng.uniform(0, 0.5), rng)
+        weights["jawOpen"] = rng.uniform(0.1, 0.55) if kind == "laugh" else rng.uniform(0, 0.08)
+    elif kind == "talk":
+        weights["jawOpen"] = rng.uniform(0.03, 0.35)
+        weights["mouthFunnel"] = rng.uniform(0, 0.5) * (rng.uniform() < 0.4)
+        _both(weights, "mouthLowerDown", rng.uniform(0, 0.6), rng)
+        _both(weights, "mouthStretch", rng.uniform(0, 0.5), rng)
+        weights["mouthShrugUpper"] = rng.uniform(0, 0.4)
+    elif kind == "wide":
+        weights["jawOpen"] = rng.uniform(0.45, 1.0)
+        _both(weights, "mouthStretch", rng.uniform(0, 0.5), rng)
+        _both(weights, "mouthUpperUp", rng.uniform(0, 0.6), rng)
+    elif kind == "pucker":
+        weights["mouthPucker"] = strong
+        weights["mouthFunnel"] = rng.uniform(0, 0.6)
+    elif kind == "frown":
+        _both(weights, "mouthFrown", strong, rng)
+        weights["mouthShrugLower"] = rng.uniform(0, 0.9)
+    elif kind == "aside":
+        side = str(rng.choice(["Left", "Right"]))
+        weights["mouth" + side] = strong
+        weights["jaw" + side] = rng.uniform(0.1, 1.0)
+        weights["jawOpen"] = rng.uniform(0, 0.3)
+    elif kind == "press":
+        _both(weights, "mouthPress", strong, rng)
+        weights["mouthRollLower"] = rng.uniform(0, 0.9)
+        weights["mouthRollUpper"] = rng.uniform(0, 0.7)
+    else:
+        weights["jawOpen"] = rng.uniform(0, 0.05)
+        _both(weights, "mouthDimple", rng.uniform(0, 0.3), rng)
+    if rng.uniform() < 0.06:
+        weights["jawForward"] = rng.uniform(0.2, 1)
+
+
+MOUTHS = (0.26, 0.17, 0.12, 0.14, 0.11, 0.06, 0.05, 0.05, 0.04)
+"""Shares of the kinds of mouths."""
+
+
+def _cheeks_and_nose(weights: dict[str, float], rng: np.random.Generator) -> None:
+    if rng.uniform() < 0.05 and weights.get("jawOpen", 0) < 0.1:
+        _both(weights, "cheekPuff", rng.uniform(0.3, 1.0), rng, uneven=0.2)
+    if rng.uniform() < 0.08:
+        _both(weights, "noseSneer", rng.uniform(0.2, 1.0), rng)
