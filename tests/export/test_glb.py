@@ -1,0 +1,208 @@
+"""GLB files are read back by the few lines below, and by Khronos' validator where node has it."""
+
+import json
+import shutil
+import struct
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from faces import egg_face
+from lineament.errors import ExportError
+from lineament.export import export_glb, export_glb_animation
+from lineament.export.frames import focal_px
+from lineament.geometry.rotation import angle_between
+
+VALIDATE = """
+const validator = require('gltf-validator'), fs = require('fs');
+validator.validateBytes(new Uint8Array(fs.readFileSync(process.argv[1])))
+    .then(report => console.log(JSON.stringify(report.issues)));
+"""
+
+
+def read_glb(path):
+    """The document, and a function from an accessor's number to its array."""
+    content = path.read_bytes()
+    magic, version, length, text_length, kind = struct.unpack_from("<4sIII4s", content)
+    assert (magic, version, length, kind) == (b"glTF", 2, len(content), b"JSON")
+    document = json.loads(content[20 : 20 + text_length])
+    binary = content[28 + text_length :]
+
+    def stored(view, code, count, width=1):
+        start = document["bufferViews"][view]["byteOffset"]
+        kind = {5126: "<f4", 5123: "<u2", 5125: "<u4"}[code]
+        return (
+            np.frombuffer(binary, kind, count * width, start)
+            .reshape(count, width)
+            .squeeze(axis=-1 if width == 1 else ())
+        )
+
+    def array(number):
+        entry = document["accessors"][number]
+        width = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}[entry["type"]]
+        if "sparse" not in entry:
+            return stored(entry["bufferView"], entry["componentType"], entry["count"], width)
+        values, sparse = np.zeros((entry["count"], width), np.float32), entry["sparse"]
+        index = stored(sparse["indices"]["bufferView"], sparse["indices"]["componentType"], sparse["count"])
+        values[index] = stored(sparse["values"]["bufferView"], 5126, sparse["count"], width)
+        return values
+
+    return document, array
+
+
+def morphed(document, array):
+    """The mesh as a viewer shows it: at rest, plus its targets by their weights; m."""
+    [primitive] = document["meshes"][0]["primitives"]
+    points = array(primitive["attributes"]["POSITION"]).astype(float)
+    for weight, target in zip(document["meshes"][0]["weights"], primitive["targets"], strict=True):
+        points = points + weight * array(target["POSITION"])
+    return points
+
+
+@pytest.fixture
+def smiling(lfm):
+    """A face of the built-in model with an expression and an identity."""
+    numbers = np.random.default_rng(3)
+    identity = numbers.normal(0, 1, 100).astype(np.float32)
+    expression = numbers.uniform(0, 0.6, 53).astype(np.float32)
+    face = egg_face(yaw=0.4, pitch=-0.1, roll=0.2)
+    return type(face).from_coefficients(
+        lfm, identity, expression, camera=face.camera, crop_box=face.crop_box, detection=face.detection
+    )
+
+
+def test_the_targets_by_their_weights_give_the_aligned_face_in_metres(tmp_path, smiling):
+    export_glb(smiling, tmp_path / "face.glb")
+    document, array = read_glb(tmp_path / "face.glb")
+    np.testing.assert_allclose(morphed(document, array) * 1000, smiling.vertices_model, atol=0.06)
+    assert document["meshes"][0]["extras"]["targetNames"] == list(smiling.model.expression_names)
+    [primitive] = document["meshes"][0]["primitives"]
+    np.testing.assert_array_equal(array(primitive["indices"]).reshape(-1, 3), smiling.triangles)
+    np.testing.assert_allclose(array(primitive["attributes"]["TEXCOORD_0"]), smiling.model.uv, atol=1e-6)
+    lengths = np.linalg.norm(array(primitive["attributes"]["NORMAL"]), axis=1)
+    np.testing.assert_allclose(lengths, 1, atol=1e-5)
+
+
+def test_arkits_names_merge_both_sides(tmp_path, smiling):
+    export_glb(smiling, tmp_path / "face.glb", targets="arkit")
+    document, array = read_glb(tmp_path / "face.glb")
+    names = document["meshes"][0]["extras"]["targetNames"]
+    assert names == list(smiling.blendshapes)
+    weights = dict(zip(names, document["meshes"][0]["weights"], strict=True))
+    assert weights == pytest.approx(smiling.blendshapes, abs=1e-6)
+    target = document["meshes"][0]["primitives"][0]["targets"][names.index("cheekPuff")]
+    both = [smiling.model.expression_names.index(f"cheekPuff{side}") for side in ("Left", "Right")]
+    difference = smiling.model.expression_basis[both].sum(axis=0)
+    np.testing.assert_allclose(array(target["POSITION"]) * 1000, difference, atol=0.003)
+
+
+def test_the_head_is_turned_when_asked_for(tmp_path):
+    face = egg_face(yaw=0.7, pitch=0.2, roll=-0.5)
+    export_glb(face, tmp_path / "egg.glb", turned=True)
+    document, _ = read_glb(tmp_path / "egg.glb")
+    turn = matrix_of(document["nodes"][0]["rotation"])
+    np.testing.assert_allclose(turn, face.pose.rotation, atol=1e-6)
+
+
+def test_a_texture_is_a_picture_inside_of_the_file(tmp_path):
+    export_glb(egg_face(), tmp_path / "egg.glb", texture_rgb=np.full((16, 16, 3), 200, np.uint8))
+    document, _ = read_glb(tmp_path / "egg.glb")
+    assert document["images"][0]["mimeType"] == "image/jpeg"
+    assert document["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"] == {"index": 0}
+
+
+def test_an_animation_puts_each_frames_head_where_the_photo_has_it(tmp_path):
+    size_hw = (400, 600)
+    heads = [
+        egg_face(center_xy=(200 + 60 * k, 150), scale=0.5 + 0.1 * k, yaw=0.3 * k, expression=0.2 * k)
+        for k in range(4)
+    ]
+    times = [0.0, 0.04, 0.1, 0.5]
+    export_glb_animation(heads, times, tmp_path / "egg.glb", size_hw=size_hw)
+    document, array = read_glb(tmp_path / "egg.glb")
+    track = {channel["target"]["path"]: channel for channel in document["animations"][0]["channels"]}
+    assert sorted(track) == ["rotation", "translation", "weights"]
+    samplers = document["animations"][0]["samplers"]
+    values = {path: array(samplers[entry["sampler"]]["output"]) for path, entry in track.items()}
+    np.testing.assert_allclose(array(samplers[0]["input"]), times, atol=1e-6)
+    np.testing.assert_allclose(values["weights"], [0, 0.2, 0.4, 0.6], atol=1e-6)
+    for head, turn, place in zip(heads, values["rotation"], values["translation"], strict=True):
+        np.testing.assert_allclose(matrix_of(turn), head.pose.rotation, atol=1e-5)
+        # What a camera at the origin that looks along -z sees, its picture's middle at (300, 200).
+        seen = place * [1, -1, -1] * focal_px(size_hw) / -place[2]
+        np.testing.assert_allclose(seen[:2] + np.array([300, 200]), head.pose.translation[:2], atol=0.01)
+        assert focal_px(size_hw) / (-place[2] * 1000) == pytest.approx(head.pose.scale, rel=1e-5)
+
+
+def test_neighbouring_turns_take_the_short_way(tmp_path):
+    angles = np.linspace(0, 6, 30)
+    heads = [egg_face(roll=angle) for angle in angles]
+    export_glb_animation(heads, angles + 1, tmp_path / "egg.glb", size_hw=(100, 100))
+    document, array = read_glb(tmp_path / "egg.glb")
+    turns = array(document["animations"][0]["samplers"][0]["output"])
+    assert (np.sum(turns[1:] * turns[:-1], axis=1) > 0.9).all()
+    assert angle_between(matrix_of(turns[-1]), heads[-1].pose.rotation) < 1e-3
+
+
+def test_frames_without_the_person_hide_the_head(tmp_path):
+    head = egg_face()
+    export_glb_animation([None, head, head, None, None, head], range(6), tmp_path / "egg.glb", size_hw=(9, 9))
+    document, array = read_glb(tmp_path / "egg.glb")
+    [channel] = [c for c in document["animations"][0]["channels"] if c["target"]["path"] == "scale"]
+    sampler = document["animations"][0]["samplers"][channel["sampler"]]
+    assert sampler["interpolation"] == "STEP"
+    np.testing.assert_array_equal(array(sampler["input"]), [0, 1, 3, 5])
+    np.testing.assert_array_equal(array(sampler["output"])[:, 0], [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("faces", "times", "message"),
+    [
+        ([None, None], [0, 1], "none of the frames"),
+        ([None], [0, 1], "1 frames"),
+        ([None, None], [1, 1], "ascend"),
+    ],
+)
+def test_frames_and_times_that_make_no_film_are_refused(tmp_path, faces, times, message):
+    with pytest.raises(ExportError, match=message):
+        export_glb_animation(faces, times, tmp_path / "egg.glb", size_hw=(9, 9))
+
+
+def test_a_face_that_is_not_finite_is_refused(tmp_path):
+    face = egg_face()
+    with pytest.raises(ExportError, match="finite"):
+        export_glb(replace(face, vertices_image=face.vertices_image * np.nan), tmp_path / "egg.glb")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_khronos_validator_finds_nothing_to_complain_of(tmp_path, smiling):
+    texture = np.full((16, 16, 3), 200, np.uint8)
+    export_glb(smiling, tmp_path / "face.glb", texture_rgb=texture, turned=True)
+    export_glb(egg_face(), tmp_path / "plain.glb", targets="arkit")
+    egg = egg_face(yaw=0.3)
+    export_glb_animation([egg, None, egg], [0, 1, 2], tmp_path / "film.glb", size_hw=(480, 640))
+    for path in sorted(tmp_path.glob("*.glb")):
+        issues = validated(path)
+        assert (issues["numErrors"], issues["numWarnings"]) == (0, 0), issues["messages"]
+
+
+def validated(path):
+    """What Khronos' validator says of a file; without node and its package the test is skipped."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed, which Khronos' validator runs on")
+    done = subprocess.run([node, "-e", VALIDATE, str(path)], capture_output=True, text=True, timeout=120)
+    if "Cannot find module 'gltf-validator'" in done.stderr:
+        pytest.skip("npm package gltf-validator not found: npm install it, and set NODE_PATH to node_modules")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def matrix_of(quaternion):
+    """(3, 3) rotation of a unit quaternion x, y, z, w, by turning the three axes."""
+    vector, w = np.asarray(quaternion[:3], float), float(quaternion[3])
+    axes = np.eye(3)
+    cross = np.cross(vector, axes)
+    return (axes + 2 * (w * cross + np.cross(vector, cross))).T

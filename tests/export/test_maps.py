@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from faces import egg_face
+from lineament.errors import ExportError
+from lineament.export import export_depth, face_maps
+from lineament.geometry.raster import rasterize
+
+SIZE = (200, 240)
+
+
+def test_depth_is_in_mm_behind_the_nearest_point_and_nan_elsewhere():
+    face = egg_face(center_xy=(100, 100), scale=0.5)
+    depth = face_maps([face], SIZE).depth_mm
+    assert depth.shape == SIZE
+    assert np.isnan(depth[0, 0])
+    assert np.nanmin(depth) == pytest.approx(0, abs=2)
+    # 30 mm to the side of the middle of an ellipsoid of 70, 95, 80 mm, whose nose stands 22 mm out.
+    beside = 80 * np.sqrt(1 - (30 / 70) ** 2)
+    assert depth[100, 115] == pytest.approx(80 + 22 - beside, abs=3)
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.6])
+def test_pncc_says_which_point_is_seen_whatever_the_pose(yaw):
+    face = egg_face(center_xy=(100, 100), scale=0.9, yaw=yaw)
+    pncc = face_maps([face], SIZE).pncc_rgb / 255
+    neutral = face.model.neutral_model
+    code = (neutral - neutral.min(axis=0)) / np.ptp(neutral, axis=0)
+    seen = face.visibility > 0.99
+    x, y = face.vertices_image[seen, :2].astype(int).T
+    assert np.abs(pncc[y, x] - code[seen]).mean() < 0.01
+
+
+def test_directions_are_those_of_the_photo_with_y_up():
+    normals = face_maps([egg_face(center_xy=(100, 100), scale=0.5)], SIZE).normals_rgb.astype(int)
+    assert normals[100, 130, 0] > 200
+    assert normals[60, 100, 1] > 190
+    assert normals[110, 100, 2] > 200
+    assert (normals[0, 0] == 0).all()
+
+
+def test_parts_are_numbered_from_one_in_the_models_order():
+    face = egg_face(center_xy=(100, 100), scale=0.5)
+    maps = face_maps([face], SIZE)
+    assert maps.part_names == ("face", "back")
+    triangle = rasterize(face.vertices_image, face.triangles, size_hw=SIZE).triangle_index
+    expected = np.where(triangle < 0, 0, np.where(triangle < len(face.triangles) // 2, 1, 2))
+    assert (maps.parts == expected).mean() > 0.999
+    assert set(np.unique(maps.parts_picture)) == {0, 127, 254}
+
+
+def test_the_larger_face_is_before_the_smaller_and_borders_do_not_matter():
+    faces = [egg_face(center_xy=(0, 100), scale=1.0), egg_face(center_xy=(60, 100), scale=0.2)]
+    maps, large = face_maps(faces, SIZE), face_maps(faces[:1], SIZE)
+    np.testing.assert_array_equal(maps.depth_mm[:, :60], large.depth_mm[:, :60])
+    assert face_maps([egg_face(center_xy=(-900, 0))], SIZE).parts.max() == 0
+    assert np.isnan(face_maps([], SIZE).depth_mm).all()
+
+
+def test_depth_comes_back_from_both_files(tmp_path):
+    maps = face_maps([egg_face(center_xy=(100, 100), scale=0.5)], SIZE)
+    export_depth(maps, tmp_path / "d.png")
+    export_depth(maps, tmp_path / "d.npz")
+    with Image.open(tmp_path / "d.png") as picture:
+        assert picture.mode.startswith("I")
+        assert "0.01" in picture.text["lineament:depth"]
+        steps = np.asarray(picture).astype(np.float64)
+    np.testing.assert_array_equal(steps == 0, np.isnan(maps.depth_mm))
+    np.testing.assert_allclose((steps - 1) * 0.01, np.nan_to_num(maps.depth_mm, nan=-0.01), atol=0.006)
+    with np.load(tmp_path / "d.npz") as data:
+        np.testing.assert_array_equal(data["depth_mm"], maps.depth_mm)
+    with pytest.raises(ExportError, match=r"\.png or \.npz"):
+        export_depth(maps, tmp_path / "d.jpg")

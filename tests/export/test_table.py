@@ -1,0 +1,57 @@
+import sys
+
+import numpy as np
+import pytest
+
+from faces import egg_face
+from lineament.errors import ExportError
+from lineament.export import export_parquet
+
+FACES = [egg_face(yaw=0.1 * k, expression=0.2) for k in range(5)]
+
+
+@pytest.fixture
+def parquet():
+    return pytest.importorskip("pyarrow.parquet", reason="pyarrow (extra 'parquet') is not installed")
+
+
+def test_a_row_a_face_with_its_photo_in_front(tmp_path, parquet):
+    photos = [({"photo": "a.jpg"}, FACES[:2]), ({"photo": "none.jpg"}, []), ({"photo": "b.jpg"}, FACES[2:])]
+    assert export_parquet(photos, tmp_path / "faces.parquet", rows_at_once=2) == 5
+    rows = parquet.read_table(tmp_path / "faces.parquet").to_pylist()
+    assert [(row["photo"], row["face"]) for row in rows] == [
+        *(("a.jpg", k) for k in (0, 1)),
+        *(("b.jpg", k) for k in range(3)),
+    ]
+    np.testing.assert_allclose([row["yaw"] for row in rows], [0, 0.1, 0.2, 0.3, 0.4], atol=1e-6)
+    np.testing.assert_allclose(rows[4]["landmarks_image"], FACES[4].landmarks_image.ravel(), atol=1e-4)
+    assert rows[0]["blendshape_jawOpen"] == pytest.approx(0.2)
+    assert [path.name for path in tmp_path.iterdir()] == ["faces.parquet"]
+
+
+def test_photos_without_any_face_make_an_empty_table(tmp_path, parquet):
+    assert export_parquet([({"photo": "a"}, [])], tmp_path / "faces.parquet") == 0
+    assert parquet.read_table(tmp_path / "faces.parquet").num_rows == 0
+
+
+def test_rows_that_do_not_fit_together_are_an_error_and_leave_no_file(tmp_path, parquet):
+    photos = [({"photo": "a"}, FACES[:1]), ({"photo": 3.5}, FACES[:1])]
+    with pytest.raises(ExportError, match="rows"):
+        export_parquet(photos, tmp_path / "faces.parquet", rows_at_once=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_the_photos_themselves_leaves_no_file(tmp_path, parquet):
+    def photos():
+        yield {"photo": "a"}, FACES[:1]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_parquet(photos(), tmp_path / "faces.parquet", rows_at_once=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ExportError, match=r"lineament\[parquet\]"):
+        export_parquet([], tmp_path / "faces.parquet")
