@@ -45,6 +45,9 @@ def build(
     photos: PhotosOption = None,
     recipe: RecipeOption = "default",
     people: PeopleOption = "auto",
+    licence: Annotated[
+        str | None, typer.Option(help="Of the photographs, in words; goes into the manifest.")
+    ] = None,
     backgrounds: Annotated[
         Path | None, typer.Option(help="Zip of pictures without people, shown behind turned heads.")
     ] = None,
@@ -63,17 +66,15 @@ def build(
     with _wing():
         from lineament.data.build import BuildConfig
         from lineament.data.build import build as run
-        from lineament.data.recipe import find_recipe
 
-        chosen = find_recipe(recipe)
-        collections = _collections(photos, chosen, people, limit)
+        chosen = _recipe(recipe, photos, licence)
         config = BuildConfig(
             recipe=chosen,
-            collections=tuple(collections),
+            collections=tuple(_collections(photos, chosen, people, limit)),
             out=out,
             backgrounds=_backgrounds(backgrounds),
             fits=fits,
-            command=_command("build", photos, recipe=recipe, people=people, limit=limit),
+            command=_command("build", photos, recipe=recipe, people=people, licence=licence, limit=limit),
         )
         total = 0
         for progress in run(config, processes=processes or os.cpu_count() or 1):
@@ -172,6 +173,19 @@ def _kind(text: str) -> Kind:
         return Kind(text)
     except ValueError as error:
         raise ConfigError(f"There is no kind {text!r} of samples: choose {', '.join(Kind)}.") from error
+
+
+def _recipe(name: str, photos: list[Path] | None, licence: str | None) -> BuildRecipe:
+    """The recipe that is named; with photographs of one's own, without the terms of ours."""
+    from dataclasses import replace
+
+    from lineament.data.recipe import RECIPES, BuildRecipe, find_recipe
+
+    recipe = find_recipe(name)
+    if photos and name in RECIPES:
+        rendered = replace(recipe.rendered, textures="open")
+        recipe = replace(recipe, licence=BuildRecipe().licence, rendered=rendered)
+    return recipe if licence is None else replace(recipe, licence=licence)
 
 
 def _collections(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lineament.data.held_out import is_held_out
 from lineament.errors import DataError
 
 Array = NDArray[np.floating]
@@ -95,8 +96,12 @@ def read_member(photos: zipfile.ZipFile, name: str) -> Image.Image:
 
 
 def is_validation(person: str) -> bool:
-    """Whether a person ("collection/name") is kept from training."""
-    return _share(person) < VALIDATION_SHARE
+    """Whether a person ("collection/name") is kept from training: by chance, or judged by eye.
+
+    Collections share people, so that only the name counts.
+    """
+    collection, _, name = person.partition("/")
+    return _share(name) < VALIDATION_SHARE or is_held_out(collection, name)
 
 
 def _share(text: str) -> float:
