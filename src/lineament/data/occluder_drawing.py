@@ -25,6 +25,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 GRID_PX = 64.0
 LUMA = np.float32([0.299, 0.587, 0.114])
+GREY_LEVELS = 8  # channels this close together, as JPEG leaves them, are one colour: grey
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,11 @@ class Layer:
         """As much less opaque."""
         return replace(self, alpha=self.alpha * np.float32(share))
 
-    def grey(self) -> Layer:
-        """Without colour, as grey photographs need it."""
+    def as_grey_as(self, picture: Image8) -> Layer:
+        """Without colour before a picture (H, W, 3) that has none."""
+        sample = picture[::8, ::8].astype(np.int16)
+        if np.abs(np.diff(sample, axis=-1)).max() > GREY_LEVELS:
+            return self
         return replace(self, colors=np.repeat((self.colors @ LUMA)[..., None], 3, axis=-1))
 
     def softened(self, passes: int) -> Layer:

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from lineament.data.backgrounds import training_backgrounds
 from lineament.data.fitted import MadeView, Mask
@@ -31,6 +32,7 @@ Array: TypeAlias = NDArray[Any]
 Image8: TypeAlias = NDArray[np.uint8]
 
 SCHEME = "lfm-68"
+DONOR_PX = 96.0  # faces of donors are not kept larger than twice this
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +171,9 @@ class FaceOccluder:
 
     def _finished(self, layer: Layer, scene: Scene, rng: np.random.Generator) -> Layer:
         """As light, colourless and blurred as the photograph."""
-        sample = scene.image[::8, ::8].astype(np.int16)
-        if np.abs(np.diff(sample, axis=-1)).max() <= 8:
-            layer = layer.grey()
         face = float(scene.color_at(scene.landmarks_image[CHEEK, :2]).mean())
         exposure = (max(face, 20.0) / 140.0) ** 0.4
-        layer = layer.tinted(np.float32(exposure * rng.uniform(0.85, 1.1)))
+        layer = layer.as_grey_as(scene.image).tinted(np.float32(exposure * rng.uniform(0.85, 1.1)))
         return layer.softened(1) if rng.random() < self.config.soft else layer
 
 
@@ -184,8 +183,10 @@ def donor(view: View, model: MorphableModel) -> Donor:
         model.landmarks_model(view.identity, view.expression, scheme=SCHEME)
     )[:, :2]
     low, high = points.min(axis=0), points.max(axis=0)
-    center = (low + high) / 2
-    return Donor(view.image, (float(center[0]), float(center[1])), float((high - low).max()))
+    center, size = (low + high) / 2, float((high - low).max())
+    shrink = max(int(size / DONOR_PX), 1)
+    image = np.asarray(Image.fromarray(view.image).reduce(shrink))
+    return Donor(image, (float(center[0]) / shrink, float(center[1]) / shrink), size / shrink)
 
 
 def _with_layer(
