@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw
 
 from lineament.data.fit_quality import FitQuality, QualityLimits, Reason
 from lineament.data.fitting import Fits
+from lineament.data.zbuffer import draw_mesh
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.morphable import MorphableModel
-from lineament.geometry.raster import rasterize
 
 Array: TypeAlias = NDArray[Any]
 Image8: TypeAlias = NDArray[np.uint8]
@@ -206,7 +206,7 @@ def with_mesh(
     tile: Image.Image, camera: WeakPerspective, vertices: Array, model: MorphableModel
 ) -> Image.Image:
     """The shaded mesh over a picture."""
-    raster = rasterize(camera.image_from_model(vertices), model.triangles, size_hw=(tile.height, tile.width))
+    raster = draw_mesh(camera.image_from_model(vertices), model.triangles, size_hw=(tile.height, tile.width))
     normals = vertex_normals(vertices, model.triangles) @ camera.rotation.T
     bright = 0.25 + 0.75 * np.clip(normals @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
     shaded = raster.interpolate(_colors(model) * bright[:, None], model.triangles)
