@@ -1,8 +1,8 @@
 """Do eyes that are shut come out shut? ``python -m tools.measure_closed_eyes [--weights regressor.onnx]``.
 
-Photographs whose eyes were judged by looking at them (``lineament.data.held_out``); none of these people takes
-part in training. The gap between the lids of the aligned mesh, in mm on the head, is compared with that of the
-fit to MediaPipe's mesh and with the label. Also the opening of mouths that are wide open.
+Photographs whose eyes were judged by looking at them (``lineament.data.held_out``); none of these people
+takes part in training. The gap between the lids of the aligned mesh, in mm on the head, is compared with that
+of the fit to MediaPipe's mesh and with the label. Also the opening of mouths that are wide open.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def judge_all(aligner: la.FaceAligner, model: MorphableModel, folder: Path) -> J
     """Fit and align every judged photograph, the latter from the box of its mesh."""
     listed = judged_photos()
     label_of = {name: label for label, names in listed.eyes.items() for name in names}
-    label_of |= {name: WIDE for name in listed.wide_mouths}
+    label_of |= dict.fromkeys(listed.wide_mouths, WIDE)
     fitter = Fitter(model, mesh_layout())
     labels, fitted, aligned = [], [], []
     for name in sorted({photo.split("/")[0] for photo in label_of}):
