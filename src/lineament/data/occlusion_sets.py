@@ -13,8 +13,9 @@ beside its Table 5 without saying so. Where the paper is silent:
   have neither of its collections of photographs: hands are drawn, objects are shapes filled with photographs
   that no training sees. Of the 68 landmarks' hull :data:`LEAST_HIDDEN` to :data:`MOST_HIDDEN` are hidden.
 - **NOD**: how faces were chosen. Where a set tells which points are hidden (COFW), that decides. Elsewhere
-  the share of the face whose colour is not its own skin's does. It finds hair, dark glasses, paint and things,
-  takes hard shadows for them and sees no hands: pass a better measure where one is at hand. The same share of the set is taken, 127 of 2,000.
+  the share of the face whose colour is not its own skin's does. It finds hair, dark glasses, paint and
+  things, takes hard shadows for them and sees no hands: pass a better measure where one is at hand. The same
+  share of the set is taken, 127 of 2,000.
 
 All chance comes from the set's and the face's names.
 """
