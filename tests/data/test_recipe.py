@@ -33,7 +33,6 @@ def test_what_a_file_leaves_out_stays_as_it_is_and_its_name_is_the_files(tmp_pat
         ("[turned]\nphotographed = 1", "expected bool, found 1"),
         ("[storage]\npicture = 'gif'", "expected 'jpg' or 'png', found 'gif'"),
         ("[occluded]\nshare = 1.5", r"occluded\.share is 1\.5"),
-        ("[rendered]\ntextures = 'mine'", 'expected "all" or "open"'),
         ("seed = ", "cannot be read"),
     ],
 )

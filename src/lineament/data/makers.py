@@ -15,10 +15,13 @@ from lineament.data.fitted import FittedPhoto, MadeView, Occluder, Renderer, Vie
 from lineament.data.occluder_kinds import Donor
 from lineament.data.occluders import FaceOccluder, donor
 from lineament.data.recipe import BuildRecipe
+from lineament.data.render import FaceRenderer
+from lineament.data.render_scene import RenderConfig
 from lineament.data.sample import Kind
 from lineament.data.turned import TurnedViewConfig, TurnedViewMaker
 from lineament.data.view import View
 from lineament.geometry.morphable import MorphableModel
+from lineament.models.texture import load_texture_model
 
 Array = NDArray[Any]
 Image8 = NDArray[np.uint8]
@@ -58,7 +61,15 @@ def makers_of(
     pictures = surroundings_of(others, model) if backgrounds is None else training_backgrounds(backgrounds)
     makers: dict[str, ViewMaker] = {"turned": TurnedPictures(recipe, model, pictures)}
     occluder = FaceOccluder(model, pictures, donors_of(others, model)) if recipe.occluded.share else None
-    return Makers(makers, renderer=None, occluder=occluder)
+    return Makers(makers, _renderer(recipe, model, pictures), occluder)
+
+
+def _renderer(recipe: BuildRecipe, model: MorphableModel, pictures: Sequence[Image8]) -> FaceRenderer | None:
+    rendered = recipe.rendered
+    if not rendered.count:
+        return None
+    textures = load_texture_model() if rendered.textures == "open" else load_texture_model(rendered.textures)
+    return FaceRenderer(model, textures, pictures, RenderConfig(size=rendered.size))
 
 
 class TurnedPictures:

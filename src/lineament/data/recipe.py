@@ -85,12 +85,13 @@ class RenderedOptions:
     Attributes:
         count: in the whole set.
         size: side of a picture, px.
-        textures: "all", or "open" for those made of public-domain photographs only.
+        textures: "open", the texture model of the package, made of public-domain photographs; or the file of
+            another one, as ``tools/texture_model`` writes it.
     """
 
     count: int = 0
     size: int = 160
-    textures: str = "all"
+    textures: str = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +146,6 @@ class BuildRecipe:
             _check(count >= 0, name, count, "0 or more")
         _check(0 <= self.occluded.share <= 1, "occluded.share", self.occluded.share, "between 0 and 1")
         _check(self.photos_a_shard > 0, "photos_a_shard", self.photos_a_shard, "1 or more")
-        textures = self.rendered.textures
-        _check(textures in ("all", "open"), "rendered.textures", textures, '"all" or "open"')
 
     @property
     def digest(self) -> str:
@@ -167,7 +166,6 @@ OPEN = BuildRecipe(
     licence="photographs in the public domain in the main; weights trained on these may be used by anyone",
     collections=("congress",),
     turned=TurnedOptions(count=20),
-    rendered=RenderedOptions(textures="open"),
 )
 """Only photographs in the public domain, and faces rendered with their textures."""
 
