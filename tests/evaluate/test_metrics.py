@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lineament.evaluate.metrics import by_yaw, normalised_mean_error, pose_absolute_errors_deg
+from lineament.evaluate.metrics import box_size, by_yaw, normalised_mean_error, without_mean_depth
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.uniform(0, 200, (5, 68, 2))
@@ -61,13 +61,26 @@ def test_every_image_counts_once_in_the_mean_of_images():
     assert np.dot(split.bins, split.counts) / 50 == pytest.approx(split.mean_of_images)
 
 
-def test_pose_errors_are_means_of_absolute_differences():
-    truth = np.array([[0.0, 10, 20], [30, -40, 50]])
-    found = truth + np.array([[1, -2, 3], [-3, 4, 5]])
-    np.testing.assert_allclose(pose_absolute_errors_deg(found, truth), [2, 3, 4])
+def test_points_that_are_not_annotated_do_not_count():
+    part = np.where(np.arange(68)[:, None] < 10, TRUTH, np.nan)
+    expected = np.hypot(4, 4) / box_size(TRUTH[:, :10])
+    np.testing.assert_allclose(normalised_mean_error(TRUTH + 4.0, part), expected)
 
 
-def test_faces_with_any_true_angle_beyond_99_degrees_do_not_count():
-    truth = np.array([[0.0, 0, 0], [0, 0, -99.5], [100, 0, 0], [99, -99, 99]])
-    found = truth + np.array([[1.0], [50], [50], [3]])
-    np.testing.assert_allclose(pose_absolute_errors_deg(found, truth), [2, 2, 2])
+def test_a_face_without_any_point_has_no_error():
+    assert np.isnan(normalised_mean_error(TRUTH, np.full_like(TRUTH, np.nan))).all()
+
+
+def test_a_shift_in_depth_alone_is_no_error_and_a_tilt_is():
+    truth = np.concatenate([TRUTH, RNG.uniform(0, 100, (5, 68, 1))], axis=-1)
+    shifted = truth + np.array([0, 0, 25])
+    np.testing.assert_allclose(normalised_mean_error(*without_mean_depth(shifted, truth)), 0, atol=1e-12)
+    tilted = truth.copy()
+    tilted[..., 2] += 0.1 * truth[..., 0]
+    assert (normalised_mean_error(*without_mean_depth(tilted, truth)) > 0.01).all()
+
+
+def test_faces_without_an_error_are_left_out_of_their_bin():
+    split = by_yaw(np.array([1.0, np.nan, 3.0]), np.array([0.0, 10.0, 80.0]))
+    assert split.counts == (1, 0, 1)
+    assert split.mean_of_images == 2.0

@@ -1,0 +1,86 @@
+import json
+
+import numpy as np
+import pytest
+
+from evaluate.cases import ShiftingTool, case, small_set
+from lineament.errors import ConfigError
+from lineament.evaluate.report import to_json, to_markdown, write_report
+from lineament.evaluate.report_html import to_html
+from lineament.evaluate.run import evaluate
+
+SHIFTS = {"face0": 6.0, "face2": None, "face3": 1.5}
+
+
+def page(evaluation, tool):
+    return to_html(evaluation, {tool.name: lambda c: tool.predict([c])[0]})
+
+
+def test_a_second_run_asks_for_nothing_and_gives_the_same_report(tmp_path):
+    first, second = ShiftingTool(SHIFTS), ShiftingTool(SHIFTS)
+    made, again = (evaluate(small_set(), [tool], out=tmp_path) for tool in (first, second))
+    assert first.asked == ["face0", "face1", "face2", "face3"]
+    assert second.asked == []
+    assert to_json(made) == to_json(again)
+    assert page(made, first) == page(again, second)
+
+
+def test_a_run_that_was_stopped_goes_on(tmp_path):
+    whole = small_set()
+    evaluate(small_set(cases=whole.cases[:2]), [ShiftingTool(SHIFTS)], out=tmp_path)
+    tool = ShiftingTool(SHIFTS)
+    resumed = evaluate(whole, [tool], out=tmp_path)
+    assert tool.asked == ["face2", "face3"]
+    assert to_json(resumed) == to_json(evaluate(whole, [ShiftingTool(SHIFTS)], out=tmp_path / "fresh"))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_numbers_do_not_depend_on_the_workers(tmp_path, workers):
+    evaluation = evaluate(small_set(), [ShiftingTool(SHIFTS)], out=tmp_path, workers=workers)
+    names = [record.name for record in evaluation.records["shifter"]]
+    assert names == ["face0", "face1", "face2", "face3"]
+    np.testing.assert_allclose(evaluation.scores["dsfnet-table1", "shifter"].errors, [10, 0, np.nan, 2.5])
+
+
+def test_a_photograph_that_cannot_be_read_is_named_and_tried_again(tmp_path):
+    data = small_set(cases=(case(0), case(1, broken=True)))
+    evaluation = evaluate(data, [ShiftingTool({})], out=tmp_path)
+    assert evaluation.failed == (("shifter", "face1", "The picture is damaged."),)
+    assert "The picture is damaged." in to_markdown(evaluation)
+    tool = ShiftingTool({})
+    evaluate(small_set(cases=(case(0), case(1))), [tool], out=tmp_path)
+    assert tool.asked == ["face1"]
+
+
+def test_an_unknown_protocol_is_refused_with_those_there_are(tmp_path):
+    with pytest.raises(ConfigError, match=r"'nonsense'.*dsfnet-table1"):
+        evaluate(small_set(), [], out=tmp_path, protocols=["nonsense"])
+
+
+def test_the_page_needs_nothing_else_and_says_what_was_measured(tmp_path):
+    tool = ShiftingTool(SHIFTS, name="a <tool> & more")
+    evaluation = evaluate(small_set(), [tool], out=tmp_path)
+    text = page(evaluation, tool)
+    assert "http" not in text
+    assert "<script" not in text
+    assert 'src="data:image/jpeg;base64,' in text
+    assert "a &lt;tool&gt; &amp; more" in text
+    assert "<tool>" not in text
+    for words in ("square root of width x height", "mean of the three means by yaw", "SADRNet", "3 of 4"):
+        assert words in text
+    assert text.count("<svg") >= 3
+    paths = write_report(evaluation, tmp_path, html=text)
+    assert [path.name for path in paths] == ["report.json", "report.md", "report.html"]
+
+
+def test_tables_hold_measured_and_published_rows_in_one(tmp_path):
+    evaluation = evaluate(small_set(), [ShiftingTool(SHIFTS)], out=tmp_path)
+    content = json.loads(to_json(evaluation))
+    sparse = content["protocols"][0]
+    assert sparse["measured"]["shifter"]["0-30"] == pytest.approx(5.0)
+    assert sparse["measured"]["shifter"]["found"] == 3
+    assert sparse["published"]["DSFNet"]["mean"] == 3.27
+    assert len(sparse["choices"]) == 8
+    markdown = to_markdown(evaluation)
+    assert "| **shifter** | 5.00 |  | 2.50 |" in markdown
+    assert "| DSFNet (published) | 2.46 | 3.20 | 4.16 | 3.27 |" in markdown
