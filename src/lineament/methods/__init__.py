@@ -2,8 +2,12 @@
 
 from lineament.methods.method import Method
 from lineament.methods.regressor import MorphableRegressor
+from lineament.methods.synergynet import SynergyNet
 
-METHODS: dict[str, type[Method]] = {"morphable-regressor": MorphableRegressor}
+METHODS: dict[str, type[Method]] = {
+    "morphable-regressor": MorphableRegressor,
+    "synergynet": SynergyNet,
+}
 """Method by the name that weights give (metadata ``method``)."""
 
-__all__ = ["METHODS", "Method", "MorphableRegressor"]
+__all__ = ["METHODS", "Method", "MorphableRegressor", "SynergyNet"]

@@ -1,6 +1,6 @@
 """A trained graph with eight-bit layers, a third of the time and half the file.
 
-    python -m lineament.train.quantise REGRESSOR.onnx --views FOLDER --out FILE
+    python -m lineament.train.quantise REGRESSOR.onnx --samples FOLDER --out FILE
     python -m lineament.train.quantise DETECTOR.onnx --canvases FOLDER --out FILE
 
 Measured on networks in mid-training, on one thread of a CPU with VNNI, float to eight bits: regressor 4.5 to
@@ -25,13 +25,14 @@ from numpy.typing import NDArray
 
 from lineament.crop import CropBox
 from lineament.data.augment import AugmentConfig
-from lineament.data.view_store import CropSampler, ViewStore
+from lineament.data.view_store import CropSampler
 from lineament.detect import OnnxDetector, overlap
 from lineament.errors import DataError, ExportError
-from lineament.methods.regressor import MorphableRegressor
+from lineament.methods import METHODS
 from lineament.models import load_model
 from lineament.network import OnnxNetwork
 from lineament.train.eight_bits import eight_bit_graph
+from lineament.train.samples import Folders
 
 Array = NDArray[Any]
 Pictures = NDArray[np.uint8]
@@ -122,15 +123,14 @@ def detection_agreement(source: Path, other: Path, pictures: Pictures) -> float:
     return float(np.mean(overlaps)) if overlaps else 1.0
 
 
-def read_crops(folder: Path, face_model: str, size: int, count: int, *, validation: bool) -> Pictures:
-    """(count, size, size, 3) crops from training views: half of them steady, half mildly disturbed.
+def read_crops(folders: Folders, face_model: str, size: int, count: int, *, validation: bool) -> Pictures:
+    """(count, size, size, 3) crops from training samples: half of them steady, half mildly disturbed.
 
     Raises:
-        DataError: the folder holds no views.
+        DataError: a folder holds no samples.
     """
-    sampler = CropSampler(
-        ViewStore(folder, validation=validation), load_model(face_model), replace(MILD, crop_size=size)
-    )
+    store = folders.opened(validation=validation)
+    sampler = CropSampler(store, load_model(face_model), replace(MILD, crop_size=size))
     rng = np.random.default_rng(0)
     steady = sampler.plain_batch(rng.integers(len(sampler.store), size=count - count // 2))
     return np.concatenate([steady.crop, sampler.batch(count // 2, rng).crop])
@@ -164,7 +164,8 @@ def _write_if_good(source: Path, path: Path, calibration: Pictures, compare: Cal
 
 def _align(path: Path, crops: Pictures) -> tuple[Array, Array]:
     """(n, 68, 2) landmarks, crop px, and (n, E) expression of the faces in n crops."""
-    method = MorphableRegressor.from_network(OnnxNetwork(path, threads=1))
+    network = OnnxNetwork(path, threads=1)
+    method = METHODS[network.metadata.get("method", "morphable-regressor")].from_network(network)
     size = method.crop_size
     whole = CropBox(center_xy=(size / 2, size / 2), side=size, size=size)
     faces = [method.reconstruct(crop, [whole])[0] for crop in crops]
@@ -177,7 +178,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("source", type=Path)
     pictures = parser.add_mutually_exclusive_group(required=True)
-    pictures.add_argument("--views", type=Path, help="the graph is a regressor; training views")
+    pictures.add_argument("--samples", nargs="+", help="the graph gives coefficients; folders of samples")
+    pictures.add_argument("--views", nargs="+", help="the same; folders of lineament.data.views")
     pictures.add_argument("--canvases", type=Path, help="the graph is a detector; training canvases")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=256, help="pictures to calibrate on, and to check on")
@@ -187,10 +189,11 @@ def main() -> None:
         calibration, check = read_canvases(given.canvases, given.count)
         quantise_detector(given.source, given.out, calibration=calibration, check=check)
     else:
+        folders = Folders(tuple(given.samples or ()), views=tuple(given.views or ()))
         metadata = OnnxNetwork(given.source, threads=1).metadata
         calibration, check = (
             read_crops(
-                given.views,
+                folders,
                 metadata["face_model"],
                 int(metadata["crop_size"]),
                 given.count,

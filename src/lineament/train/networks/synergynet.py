@@ -189,7 +189,7 @@ class SynergyNet(nn.Module):
         """(B, 68, 3) landmarks in the crop, px, of whitened parameters."""
         pose, identity, expression = (whitened * self.spread + self.mean).split(self.sizes, dim=1)
         flat = identity @ self.identity_basis + expression @ self.expression_basis
-        points = self.rest + flat.view(len(flat), -1, 3)
+        points = self.rest + flat.view(-1, self.rest.shape[0], 3)
         turned = points @ pose[:, :9].view(-1, 3, 3).transpose(1, 2) * self.axes
         return turned + pose[:, None, 9:]
 
