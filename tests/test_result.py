@@ -121,6 +121,13 @@ def test_a_result_shows_itself_in_one_short_line(tiny_model):
     )
 
 
+def test_a_notebook_shows_the_pose_and_the_strongest_expressions(tiny_model):
+    table = face_of(tiny_model)._repr_html_()
+    assert "+22.9°, -11.5°, +5.7°" in table
+    assert table.index("jawOpen") < table.index("eyeBlinkLeft")
+    assert table.count("<tr>") == table.count("</tr>") == 4 + 3
+
+
 def test_a_pose_of_a_frontal_camera_is_zero():
     pose = Pose.of_camera(WeakPerspective(rotation=np.eye(3), scale=1.0, translation=np.zeros(3)))
     assert (pose.yaw, pose.pitch, pose.roll) == (0, 0, 0)

@@ -118,6 +118,26 @@ class FaceResult:
             f"landmarks={len(self.landmarks_image)}, vertices={len(self.vertices_image)})"
         )
 
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: where, how turned, how certain, and the strongest expressions as bars."""
+        yaw, pitch, roll = self.pose.angles_deg
+        left, top, right, bottom = np.asarray(self.detection.box_xyxy).round().astype(int).tolist()
+        rows = [
+            ("box", f"{left}, {top} to {right}, {bottom} px"),
+            ("score", f"{self.detection.score:.2f}"),
+            ("yaw, pitch, roll", f"{yaw:+.1f}°, {pitch:+.1f}°, {roll:+.1f}°"),
+            ("mesh", f"{len(self.vertices_image):,} vertices, {len(self.landmarks_image)} landmarks"),
+            *((name, _bar(weight)) for name, weight in self._strongest()),
+        ]
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{name}</th><td>{text}</td></tr>" for name, text in rows
+        )
+        return f"<table>{cells}</table>"
+
+    def _strongest(self) -> list[tuple[str, float]]:
+        """Expressions worth showing, strongest first; none where a method gives none."""
+        return []
+
     @property
     def visibility(self) -> Array:
         """(N,) float32 in 0..1: 0 where the face hides its own vertex; found once, when first asked for."""
@@ -193,6 +213,10 @@ class MorphableResult(FaceResult):
             sides.setdefault(ARKIT_NAME_OF_SIDE.get(name, name), []).append(weight)
         return {name: sum(both) / len(both) for name, both in sides.items()}
 
+    def _strongest(self) -> list[tuple[str, float]]:
+        """The six strongest blendshapes."""
+        return sorted(self.blendshapes.items(), key=lambda item: -item[1])[:6]
+
     def landmarks(self, scheme: str = DEFAULT_SCHEME) -> Array:
         """(P, 3) float32 px of the photo: the landmarks of one of ``model.schemes``.
 
@@ -207,6 +231,13 @@ class MorphableResult(FaceResult):
             )
         points_model = layout.points_model(self.vertices_model, self.identity, self.expression)
         return self.camera.image_from_model(points_model)
+
+
+def _bar(weight: float) -> str:
+    """A bar of HTML for a weight from 0 to 1."""
+    width = round(120 * min(max(weight, 0.0), 1.0))
+    style = f"display:inline-block;height:0.7em;width:{width}px;background:#6ea8dc"
+    return f"<span style='{style}'></span> {weight:.2f}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

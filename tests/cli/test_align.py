@@ -32,6 +32,7 @@ class EggAligner:
 def asked(monkeypatch):
     """What `from_pretrained` was asked for; it gives an aligner without weights."""
     calls = []
+    monkeypatch.setattr("lineament.cli.results.TEXTURE_SIZE", 64)
 
     def from_pretrained(*arguments, **options):
         calls.append((arguments, options))
@@ -69,6 +70,44 @@ def test_a_photo_gives_an_overlay_a_mesh_and_json_and_a_line_for_its_face(asked,
     content = json.loads((out / "a.json").read_text())
     assert content["photo"] == {"file": "a.png", "width": 240, "height": 200}
     assert [face["mesh"] for face in content["faces"]] == ["a_face0.obj"]
+
+
+def test_every_format_that_is_asked_for_is_written(asked, album, tmp_path):
+    pytest.importorskip("pyarrow", reason="pyarrow (extra 'parquet') is not installed")
+    formats = "glb,ply,npz,json,parquet,depth,pncc,normals,parts"
+    done = run(album, "--out", tmp_path / "out", "--format", formats, "--overlay", "none")
+    assert done.exit_code == 1  # because of liar.jpg
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    of_faces = [f"a_face0.{name}" for name in ("glb", "npz", "ply")]
+    of_photos = ["", *(f"_{name}" for name in ("normals", "parts", "pncc", "depth"))]
+    of_a = [f"a{name}.png" for name in of_photos[1:]] + ["a_depth.npz", "a.json", *of_faces]
+    of_empty = [f"empty{name}.png" for name in of_photos[1:]] + ["empty_depth.npz", "empty.json"]
+    assert names == sorted([*of_a, *of_empty, "faces.parquet"])
+    content = json.loads((tmp_path / "out" / "a.json").read_text())
+    assert content["faces"][0]["mesh"] == "a_face0.glb"
+
+
+def test_textures_and_the_frontal_view_are_written_for_each_face(asked, album, tmp_path):
+    run(album / "a.png", "--out", tmp_path / "out", "-f", "obj,texture,frontal", "--overlay", "none")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    pictures = ["a_face0.png", "a_face0_frontal.png", "a_face0_texture.png", "a_face0_texture_seen.png"]
+    assert names == sorted(["a_face0.mtl", "a_face0.obj", *pictures])
+
+
+def test_pictures_written_before_are_not_taken_for_photographs(asked, album, tmp_path):
+    formats = "obj,json,depth,pncc,normals,parts,texture,frontal"
+    (album / "liar.jpg").unlink()
+    run(album, "--out", album, "-f", formats)
+    done = run(album, "--out", album, "-f", "none", "--overlay", "none")
+    assert "2 photos, 1 faces" in done.stdout
+
+
+def test_an_overlay_shows_the_layers_asked_for(asked, album, tmp_path):
+    run(album / "a.png", "--out", tmp_path / "all")
+    run(album / "a.png", "--out", tmp_path / "few", "--overlay", "wireframe,posebox", "-f", "none")
+    assert [path.name for path in (tmp_path / "few").iterdir()] == ["a_overlay.png"]
+    few, everything = (read_image(tmp_path / name / "a_overlay.png") for name in ("few", "all"))
+    assert (few != everything).any()
 
 
 def test_a_photo_without_a_face_says_so_and_is_no_failure(asked, album, tmp_path):
@@ -150,6 +189,8 @@ def test_missing_weights_are_one_line_and_status_1(monkeypatch, album, tmp_path)
         ["ALBUM", "--out", "ALBUM/a.png"],
         ["ALBUM", "--out", "OUT", "--boxes", "OUT/none.csv"],
         ["ALBUM", "--out", "OUT", "--passes", "0"],
+        ["ALBUM", "--out", "OUT", "--format", "obj,fbx"],
+        ["ALBUM", "--out", "OUT", "--overlay", "mash"],
         ["ALBUM", "--out", "OUT", "--threads", "0"],
     ],
 )

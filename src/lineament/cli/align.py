@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from lineament.aligner import FaceAligner
+    from lineament.cli.results import ResultWriter
     from lineament.result import FaceResult
 
 
@@ -34,17 +36,39 @@ def align(
     method: Annotated[
         str, typer.Option(help="Name of the weights (see `lineament info`), or an .onnx file.")
     ] = "default",
+    formats: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="Files to write, with commas between: obj, glb, ply, npz, json, parquet, depth, pncc, "
+            "normals, parts, texture, frontal; or none.",
+        ),
+    ] = "obj,json",
+    overlay: Annotated[
+        str,
+        typer.Option(
+            help="Layers of the overlay picture, lowest first: mesh, wireframe, depth, normals, landmarks, "
+            "numbers, axes, posebox, box; or none.",
+        ),
+    ] = "mesh,landmarks,axes,box",
 ) -> None:
     """Align every face of photographs in 3D.
 
     Writes NAME_overlay.png, NAME_face0.obj, NAME_face1.obj, ... and NAME.json for each photo, and prints a
     line for each face. A photo that cannot be read is reported and the others go on; the exit status is 1.
+    docs/exports.md describes the other formats.
     """
     from lineament.aligner import FaceAligner
     from lineament.cli.photos import boxes_of, find_photos, output_names, read_boxes
+    from lineament.cli.results import FORMATS, ResultWriter, chosen_from
+    from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
+    from lineament.export import export_parquet
 
     try:
+        chosen = chosen_from(formats, FORMATS, "format")
+        writer = ResultWriter(chosen, chosen_from(overlay, tuple(LAYERS), "layer"))
         paths = find_photos(photos)
         all_boxes = None if boxes is None else read_boxes(boxes)
         out.mkdir(parents=True, exist_ok=True)
@@ -57,40 +81,44 @@ def align(
         raise typer.Exit(1) from error
     counts: list[int] = []
     failed: list[str] = []
-    for path, name in _with_progress(list(zip(paths, output_names(paths), strict=True))):
-        try:
-            photo_boxes = None if all_boxes is None else boxes_of(path, all_boxes)
-            counts.append(_align_photo(aligner, path, out / name, photo_boxes))
-        except LineamentError as error:
-            failed.append(path.name)
-            _say(f"{path.name}: error: {error}", stream=sys.stderr)
+
+    def aligned() -> Iterator[tuple[dict[str, Any], Sequence[FaceResult]]]:
+        for path, name in _with_progress(list(zip(paths, output_names(paths), strict=True))):
+            try:
+                photo_boxes = None if all_boxes is None else boxes_of(path, all_boxes)
+                faces = _align_photo(aligner, writer, path, out / name, photo_boxes)
+            except LineamentError as error:
+                failed.append(path.name)
+                _say(f"{path.name}: error: {error}", stream=sys.stderr)
+            else:
+                counts.append(len(faces))
+                yield {"photo": path.name}, faces
+
+    try:
+        if "parquet" in writer.formats:
+            export_parquet(aligned(), out / "faces.parquet")
+        else:
+            deque(aligned(), maxlen=0)
+    except LineamentError as error:
+        failed.append("faces.parquet")
+        _say(f"faces.parquet: error: {error}", stream=sys.stderr)
     _print_summary(counts, failed, out)
     if failed:
         raise typer.Exit(1)
 
 
-def _align_photo(aligner: FaceAligner, path: Path, target: Path, boxes: NDArray[np.floating] | None) -> int:
+def _align_photo(
+    aligner: FaceAligner, writer: ResultWriter, path: Path, target: Path, boxes: NDArray[np.floating] | None
+) -> Sequence[FaceResult]:
     """Align one photo, write its results under names that begin with `target`, print its lines."""
-    from lineament.draw import draw_overlay
-    from lineament.export import export_json, export_obj
-    from lineament.image import read_image, write_image
+    from lineament.image import read_image
 
     photo = read_image(path)
     faces = aligner(photo, boxes=boxes)
-    meshes = [f"{target.name}_face{number}.obj" for number in range(len(faces))]
-    write_image(target.with_name(f"{target.name}_overlay.png"), draw_overlay(photo, faces))
-    for face, mesh in zip(faces, meshes, strict=True):
-        export_obj(face, target.with_name(mesh))
-    export_json(
-        faces,
-        target.with_name(f"{target.name}.json"),
-        photo=path.name,
-        size_hw=photo.shape[:2],
-        meshes=meshes,
-    )
+    writer.write(photo, faces, target, photo_name=path.name)
     for line in _face_lines(faces):
         _say(f"{path.name}: {line}")
-    return len(faces)
+    return faces
 
 
 def _face_lines(faces: Sequence[FaceResult]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import glob
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +20,10 @@ PHOTO_SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpeg", ".jpg"}
     | {".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
-OVERLAY_ENDING = "_overlay.png"  # what `align` writes; not taken for photographs of a folder
+# Pictures that `align` writes; not taken for photographs of a folder.
+RESULT_NAME = re.compile(
+    r"_(overlay|depth|pncc|normals|parts|face\d+(_texture|_texture_seen|_frontal)?)\.png$"
+)
 
 
 def find_photos(arguments: Sequence[str]) -> list[Path]:
@@ -58,7 +62,7 @@ def _photos_of(argument: str) -> Iterator[Path]:
 
 def _is_photo(path: Path) -> bool:
     hidden = path.name.startswith(".")
-    known = path.suffix.lower() in PHOTO_SUFFIXES and not path.name.endswith(OVERLAY_ENDING)
+    known = path.suffix.lower() in PHOTO_SUFFIXES and not RESULT_NAME.search(path.name)
     return known and not hidden and path.is_file()
 
 
