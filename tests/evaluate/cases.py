@@ -27,7 +27,7 @@ class PlainPhoto:
         return np.full((120, 120, 3), 90, np.uint8)
 
 
-def case(number, *, yaw_deg=0.0, broken=False, **changes):
+def case(number, *, turn_deg=0.0, broken=False, **changes):
     """A face of 60 px in the middle of its picture; its truth does not depend on its yaw."""
     points = FACE + np.array([60, 60, 0])
     fields = {
@@ -37,16 +37,16 @@ def case(number, *, yaw_deg=0.0, broken=False, **changes):
         "scheme": "300w-lp",
         "box_xyxy": np.array([30.0, 30, 90, 90]),
         "size": 60.0,
-        "yaw_deg": {"FITTED": yaw_deg},
-        "rotation": matrix_from_angles(np.radians(yaw_deg), 0.0, 0.0),
-        "angles_deg": np.array([0.0, yaw_deg, 0.0]),
+        "yaw_deg": {"FITTED": turn_deg},
+        "rotation": matrix_from_angles(np.radians(turn_deg), 0.0, 0.0),
+        "angles_deg": np.array([0.0, turn_deg, 0.0]),
     }
     return Case(**(fields | changes))
 
 
 def small_set(yaws=(0.0, 10.0, 45.0, 70.0), **changes):
     """A face a yaw."""
-    cases = tuple(case(number, yaw_deg=yaw) for number, yaw in enumerate(yaws))
+    cases = tuple(case(number, turn_deg=yaw) for number, yaw in enumerate(yaws))
     protocols = ("dsfnet-table1", "synergynet-reannotated", "dsfnet-pose")
     fields = {"name": "aflw2000-3d", "title": "Four faces", "cases": cases, "protocols": protocols}
     return EvaluationSet(**(fields | changes))

@@ -51,6 +51,6 @@ def peer_tool(text: str, *, crops: Crops = Crops.TRUTH) -> PeerTool:
     if name not in PEERS:
         raise ConfigError(f"There is no peer {name!r}. Choose from {', '.join(PEERS)}.")
     python, _, folder = place.partition(":")
-    if PEERS[name].folder and not Path(folder).is_dir():
+    if PEERS[name].folder and not (folder and Path(folder).is_dir()):
         raise ConfigError(f"{name} needs its folder: --peer {name}=PYTHON:FOLDER (found {text!r}).")
     return PeerTool(PEERS[name].title, name, crops, python or sys.executable, folder)

@@ -1,0 +1,65 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from lineament.cli.main import app
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Two photographs with 68 points each, and predictions that are off by (3, 4) px on the first."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    points = np.random.default_rng(0).uniform(30, 90, (2, 68, 2))
+    for name, face in zip("ab", points, strict=True):
+        Image.new("RGB", (120, 120)).save(folder / f"{name}.png")
+        lines = "\n".join(f"{x + 0.5} {y + 0.5}" for x, y in face)
+        (folder / f"{name}.pts").write_text(f"version: 1\nn_points: 68\n{{\n{lines}\n}}\n")
+    found = points.copy()
+    found[0] += (3, 4)
+    np.savez(tmp_path / "theirs.npz", names=np.array(["a.png", "b.png"]), landmarks=found)
+    return tmp_path, points
+
+
+def test_a_file_of_predictions_is_evaluated_in_one_command(photos):
+    folder, points = photos
+    arguments = ["eval", "pts", "--data", str(folder / "photos"), "--out", str(folder / "report")]
+    arguments += ["--predictions", str(folder / "theirs.npz")]
+    done = runner.invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert "interocular-51, theirs: mean" in done.output
+    content = json.loads((folder / "report" / "report.json").read_text())
+    measured = content["protocols"][0]["measured"]["theirs"]
+    expected = 100 * 5 / np.linalg.norm(points[0, 36] - points[0, 45]) / 2
+    assert measured["mean"] == pytest.approx(expected, rel=1e-3)
+    assert measured["found"] == 2
+    first = {path.name: path.read_bytes() for path in (folder / "report").glob("report.*")}
+    assert set(first) == {"report.json", "report.md", "report.html"}
+    assert runner.invoke(app, arguments).exit_code == 0
+    assert first == {path.name: path.read_bytes() for path in (folder / "report").glob("report.*")}
+
+
+def test_what_can_be_evaluated_is_listed():
+    output = runner.invoke(app, ["eval", "list"]).output
+    for name in ("aflw2000-3d", "rendered-scans", "mediapipe", "dsfnet-table1"):
+        assert name in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["eval", "pts"], "--data and --out"),
+        (["eval", "nonsense", "--data", ".", "--out", "x"], "nonsense"),
+        (["eval", "pts", "--data", "/nowhere/at/all", "--out", "x"], "neither a folder nor a zip"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(arguments, words):
+    done = runner.invoke(app, arguments)
+    assert done.exit_code != 0
+    assert words in done.output
+    assert "Traceback" not in done.output
