@@ -121,7 +121,8 @@ class Run:
         state = torch.load(self.checkpoint, weights_only=True, map_location="cpu")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        if state["optimiser"] is not None:  # lineament.train.compact may have left it out
+            self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.skipped = state["step"], state["skipped"]
 
     def train(
