@@ -50,8 +50,8 @@ def test_the_same_seed_gives_the_same_bytes_and_the_view_itself_stays(make_occlu
 def test_without_shadow_the_picture_changes_where_the_mask_is_and_at_its_edge_only(make_occluder, kind):
     occluder = make_occluder(kinds=((kind, 1.0),), shadow=0.0, soft=0.0)
     shown = 0
-    for seed in range(6):
-        made = made_view(yaw=0.5 * (seed - 2.5), seed=seed)
+    for seed in range(4):
+        made = made_view(yaw=0.7 * (seed - 1.5), seed=seed)
         occluded = occluder(made, np.random.default_rng(seed))
         if occluded.occlusion is None:
             continue
@@ -64,7 +64,7 @@ def test_without_shadow_the_picture_changes_where_the_mask_is_and_at_its_edge_on
         # A thing may have the colour of what it hides, but not all over.
         assert (change[mask] > 0).mean() > 0.9
         shown += 1
-    assert shown >= 3
+    assert shown >= 2
 
 
 def test_masks_are_united_with_what_is_already_in_front(make_occluder):
@@ -78,8 +78,8 @@ def test_masks_are_united_with_what_is_already_in_front(make_occluder):
 
 def test_things_never_cover_more_of_the_head_than_allowed(make_occluder):
     occluder = make_occluder(most_covered=0.3, second=1.0)
-    for seed in range(20):
-        made = made_view(yaw=0.1 * seed, seed=seed)
+    for seed in range(10):
+        made = made_view(yaw=0.2 * seed, seed=seed)
         occluded = occluder(made, np.random.default_rng(seed))
         if occluded.occlusion is not None:
             head = np.isfinite(occluder.scene(made.view, np.random.default_rng(0)).front)

@@ -144,3 +144,20 @@ def test_points_behind_an_occluder_or_outside_the_picture_are_not_shown(lfm):
     np.testing.assert_array_equal(face.shown(points), [False, True, False, False])
     bare = posed(make_sample(occluded=False), lfm)
     np.testing.assert_array_equal(bare.shown(points), [True, True, False, False])
+
+
+def test_what_an_occluder_covers_is_not_seen_and_all_else_is_as_visible_as_before(lfm):
+    sample = make_sample(yaw=0.5, occluded=True)
+    face = posed(sample, lfm)
+    seen, visible = face.seen_vertices(), face.visibility()
+    x, y = np.floor(face.vertices_image[:, :2]).astype(int).T
+    size = sample.size_hw[0]
+    inside = (x >= 0) & (y >= 0) & (x < size) & (y < size)
+    covered = inside.copy()
+    covered[inside] = sample.occlusion[y[inside], x[inside]]
+    assert covered.sum() > 100
+    assert (visible[covered] > 0.5).any()
+    assert (seen[covered] == 0).all()
+    np.testing.assert_array_equal(seen[inside & ~covered], visible[inside & ~covered])
+    behind = face.landmark_visibility("lfm-68", visibility=seen) < face.landmark_visibility("lfm-68")
+    assert behind.any()

@@ -23,7 +23,8 @@ from lineament.data.fitted import MadeView, Mask
 from lineament.data.head_shell import HeadShell, ShellLayout
 from lineament.data.label_surface import SKULL_MM, LabelSurface
 from lineament.data.occluder_drawing import Layer, Light, cast_shadow
-from lineament.data.occluder_kinds import CHEEK, KINDS, Donor, Scene
+from lineament.data.occluder_kinds import KINDS
+from lineament.data.occluder_scene import CHEEK, Donor, Scene
 from lineament.data.view import View
 from lineament.data.zbuffer import draw_mesh
 from lineament.geometry.morphable import MorphableModel

@@ -67,6 +67,10 @@ class PosedFace:
         """(N,) from 0, behind the head itself, to 1; occluders and the picture's border play no part."""
         return vertex_visibility(self.vertices_image, self.model.triangles)
 
+    def seen_vertices(self) -> NDArray[np.float32]:
+        """(N,) :meth:`visibility`, and 0 behind an occluder or outside the picture."""
+        return self.visibility() * self.shown(self.vertices_image)
+
     def landmark_visibility(
         self, scheme: str = "300w-lp", *, visibility: Array | None = None
     ) -> NDArray[np.float32]:
@@ -74,7 +78,7 @@ class PosedFace:
 
         Args:
             scheme: of the landmarks.
-            visibility: (N,) what :meth:`visibility` gave, where it is at hand.
+            visibility: (N,) what :meth:`visibility` gave, where it is at hand, or :meth:`seen_vertices`.
         """
         seen = self.visibility() if visibility is None else visibility
         layout = self.model.schemes[scheme]
