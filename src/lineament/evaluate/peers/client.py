@@ -91,6 +91,7 @@ class PeerTool:
                     env=variables,
                 )
         except OSError as error:
+            self.close()
             raise ConfigError(f"{self.name}: {self.python} cannot be started ({error}).") from error
         self._version = self._answer()["version"]
 
