@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from lineament.geometry.rotation import angle_between, angles_from_matrix, matrix_from_angles, matrix_from_six
+from lineament.geometry.rotation import (
+    angle_between,
+    angles_from_matrix,
+    matrix_from_angles,
+    matrix_from_six,
+    matrix_from_vector,
+    vector_from_matrix,
+)
 
 RNG = np.random.default_rng(0)
 YAW, PITCH, ROLL = RNG.uniform(-1.5, 1.5, (3, 50))
@@ -69,3 +76,18 @@ def test_the_angle_between_two_poses_is_that_of_the_turn_from_one_to_the_other(a
     turned = ROTATIONS @ matrix_from_angles(0, 0, angle)
     np.testing.assert_allclose(angle_between(ROTATIONS, turned), angle, rtol=1e-6, atol=1e-12)
     np.testing.assert_allclose(angle_between(turned, ROTATIONS), angle, rtol=1e-6, atol=1e-12)
+
+
+def test_a_vector_turns_about_itself_by_its_length():
+    vectors = RNG.normal(size=(50, 3))
+    turns = matrix_from_vector(vectors)
+    np.testing.assert_allclose(turns @ np.swapaxes(turns, -1, -2), np.tile(np.eye(3), (50, 1, 1)), atol=1e-12)
+    np.testing.assert_allclose(np.einsum("nij,nj->ni", turns, vectors), vectors, atol=1e-12)
+    np.testing.assert_allclose(matrix_from_vector([0.3, 0, 0]), matrix_from_angles(0, 0.3, 0), atol=1e-12)
+    np.testing.assert_allclose(angle_between(np.eye(3), matrix_from_vector([0, 2, 0])), 2)
+
+
+@pytest.mark.parametrize("length", [0.0, 1e-12, 1e-5, 1.0, 3.1])
+def test_a_turn_gives_back_its_vector(length):
+    vector = length * np.array([2, -1, 2]) / 3
+    np.testing.assert_allclose(vector_from_matrix(matrix_from_vector(vector)), vector, atol=1e-9)

@@ -11,6 +11,7 @@ from lineament.cli.align import align
 from lineament.cli.eval import evaluate
 from lineament.cli.info import info
 from lineament.cli.train import train
+from lineament.cli.video import video
 from lineament.version import __version__
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app.command()(align)
 app.command(name="eval")(evaluate)
 app.command()(info)
 app.command()(train)
+app.command()(video)
 app.add_typer(data.app, name="data")
 
 

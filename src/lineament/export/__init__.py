@@ -5,10 +5,11 @@ Frames, units and handedness of every format are in ``docs/exports.md`` and, as 
 file is written under a temporary name and renamed, so that a half-written one is never found.
 """
 
+from lineament.export.animation import HeadMotion, export_glb_animation, export_motion
 from lineament.export.arrays import export_npz
 from lineament.export.faces_json import export_json
 from lineament.export.frontal import frontal_view
-from lineament.export.glb import export_glb, export_glb_animation
+from lineament.export.glb import export_glb
 from lineament.export.maps import FaceMaps, export_depth, face_maps
 from lineament.export.obj import export_obj
 from lineament.export.ply import export_ply
@@ -19,10 +20,12 @@ __all__ = [
     "FaceMaps",
     "FaceTexture",
     "FaceTexturer",
+    "HeadMotion",
     "export_depth",
     "export_glb",
     "export_glb_animation",
     "export_json",
+    "export_motion",
     "export_npz",
     "export_obj",
     "export_parquet",

@@ -8,7 +8,6 @@ in Blender or three.js.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from lineament.errors import ExportError
 from lineament.export.files import jpeg_bytes, write_bytes
-from lineament.export.frames import focal_px, gltf_from_model, gltf_head, gltf_uv, quaternion
+from lineament.export.frames import gltf_from_model, gltf_uv, quaternion
 from lineament.export.gltf import GlbFile
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.morphable import MorphableModel
@@ -75,82 +74,39 @@ def export_glb(
     Raises:
         ExportError: the face is of no morphable model, is not finite, or the file cannot be written.
     """
-    [morphable] = _morphable([face])
-    assert morphable is not None
-    glb, chosen = _glb_of(morphable, np.asarray(morphable.identity), texture_rgb, targets)
-    glb.document["meshes"][0]["weights"] = chosen.weights(morphable.expression).tolist()
+    morphable = checked_face(face)
+    glb, chosen = glb_at_rest(morphable.model, morphable.identity, texture_rgb, targets)
+    glb.document["meshes"][0]["weights"] = chosen.weights(full_expression(morphable)).tolist()
     if turned:
         glb.document["nodes"][0]["rotation"] = quaternion(morphable.pose.rotation).tolist()
     write_bytes(path, glb.to_bytes())
 
 
-def export_glb_animation(
-    faces: Sequence[FaceResult | None],
-    times_s: Sequence[float],
-    path: str | os.PathLike[str],
-    *,
-    size_hw: tuple[int, int],
-    texture_rgb: NDArray[np.uint8] | None = None,
-    targets: TargetNames = "model",
-) -> None:
-    """Write one person through a video as an animated GLB: weights, turns and path of the head.
-
-    The identity is the mean of all frames'. The camera stands at the origin and looks along -z, its angle of
-    view assumed (:data:`lineament.export.frames.VIEW_ANGLE_FACTOR`). Where the person is not seen the head is
-    shrunk to nothing, at once and not by and by.
-
-    Args:
-        faces: the person's result in each frame, None where not seen.
-        times_s: time of each frame, s, ascending.
-        path: where to; a file that is there is replaced.
-        size_hw: of the frames, px.
-        texture_rgb: as in `export_glb`.
-        targets: as in `export_glb`.
+def checked_face(face: FaceResult) -> MorphableResult:
+    """The face, if it is of a morphable model and finite.
 
     Raises:
-        ExportError: no frame has a face, times do not ascend or are not as many as frames, faces of several
-            models, or what `export_glb` raises.
+        ExportError: it is not.
     """
-    morphable = _morphable(faces)
-    times = np.asarray(times_s, dtype=np.float64)
-    if len(times) != len(morphable) or (np.diff(times) <= 0).any() or not np.isfinite(times).all():
+    if not isinstance(face, MorphableResult):
         raise ExportError(
-            f"{len(morphable)} frames need as many finite times that ascend, found {len(times)}."
+            "GLB needs a face model with expressions; this method gives none. Write OBJ or PLY."
         )
-    seen = [(time, face) for time, face in zip(times, morphable, strict=True) if face is not None]
-    if not seen:
-        raise ExportError("The person is in none of the frames. Give the faces of one that is.")
-    identity = np.mean([face.identity for _, face in seen], axis=0)
-    glb, chosen = _glb_of(seen[0][1], identity, texture_rgb, targets)
-    _add_camera(glb, size_hw)
-    _add_motion(glb, chosen, seen, size_hw)
-    if len(seen) < len(morphable):
-        _add_gaps(glb, times, np.array([face is not None for face in morphable]))
-    write_bytes(path, glb.to_bytes())
+    if not np.isfinite(face.vertices_image).all():
+        raise ExportError("The face has vertices that are not finite; no mesh file can hold them.")
+    return face
 
 
-def _morphable(faces: Sequence[FaceResult | None]) -> list[MorphableResult | None]:
-    """The faces, if they are of one morphable model and finite."""
-    checked: list[MorphableResult | None] = []
-    for face in faces:
-        if face is not None and not isinstance(face, MorphableResult):
-            raise ExportError(
-                "GLB needs a face model with expressions; this method gives none. Write OBJ or PLY."
-            )
-        if face is not None and not np.isfinite(face.vertices_image).all():
-            raise ExportError("The face has vertices that are not finite; no mesh file can hold them.")
-        checked.append(face)
-    if len({face.model.name for face in checked if face is not None}) > 1:
-        raise ExportError("The faces belong to different face models. Write a file for each.")
-    return checked
+def full_expression(face: MorphableResult) -> Array:
+    """(E,) weights of all the model's expressions; methods may give only the first of them."""
+    return np.pad(face.expression, (0, len(face.model.expression_basis) - len(face.expression)))
 
 
-def _glb_of(
-    face: MorphableResult, identity: Array, texture_rgb: NDArray[np.uint8] | None, style: TargetNames
+def glb_at_rest(
+    model: MorphableModel, identity: Array, texture_rgb: NDArray[np.uint8] | None, style: TargetNames
 ) -> tuple[GlbFile, Targets]:
-    """A file with the face at rest of an identity, its targets and material; the head is node 0."""
-    model = face.model
-    chosen = Targets.of_model(model, len(face.expression), style)
+    """A file with a face at rest, its targets and material; the head is node 0."""
+    chosen = Targets.of_model(model, len(model.expression_names), style)
     glb = GlbFile(generator=f"lineament {__version__}")
     glb.document |= {
         "scene": 0,
@@ -207,52 +163,3 @@ def _material(glb: GlbFile, model: MorphableModel, texture_rgb: NDArray[np.uint8
         picture = glb.add_picture(jpeg_bytes(texture_rgb), mime="image/jpeg", name="face")
         look["baseColorTexture"] = {"index": picture}
     return {"name": "skin", "pbrMetallicRoughness": look, "doubleSided": True}
-
-
-def _add_camera(glb: GlbFile, size_hw: tuple[int, int]) -> None:
-    """The camera that took the frames, as far as it can be known."""
-    height, width = size_hw
-    view = 2 * float(np.arctan(height / 2 / focal_px(size_hw)))
-    lens = {"yfov": view, "aspectRatio": width / height, "znear": 0.01, "zfar": 100.0}
-    glb.document["cameras"] = [{"type": "perspective", "name": "video", "perspective": lens}]
-    glb.document["nodes"].append({"name": "video camera", "camera": 0})
-    glb.document["scenes"][0]["nodes"].append(len(glb.document["nodes"]) - 1)
-
-
-def _add_motion(
-    glb: GlbFile, chosen: Targets, seen: list[tuple[float, MorphableResult]], size_hw: tuple[int, int]
-) -> None:
-    """Weights, turn and place of the head at the times at which it is seen."""
-    places = [gltf_head(face.pose, size_hw) for _, face in seen]
-    turns = _short_way(np.stack([turn for turn, _ in places]))
-    moves = np.stack([move for _, move in places])
-    weights = chosen.weights(np.stack([face.expression for _, face in seen]))
-    start = glb.add_values(np.array([time for time, _ in seen]), bounds=True)
-    glb.document["nodes"][0] |= {"rotation": turns[0].tolist(), "translation": moves[0].tolist()}
-    glb.document["meshes"][0]["weights"] = weights[0].tolist()
-    tracks = {"rotation": turns, "translation": moves, "weights": weights.ravel()}
-    glb.document["animations"] = [{"name": "motion", "samplers": [], "channels": []}]
-    for path, values in tracks.items():
-        _add_track(glb, path, start, values, "LINEAR")
-
-
-def _add_gaps(glb: GlbFile, times: Array, seen: NDArray[np.bool_]) -> None:
-    """The head is there in frames that show it and gone in the others."""
-    turning = np.flatnonzero(np.diff(seen.astype(np.int8), prepend=-1))
-    size = np.repeat(seen[turning].astype(np.float32)[:, None], 3, axis=1)
-    _add_track(glb, "scale", glb.add_values(times[turning], bounds=True), size, "STEP")
-
-
-def _add_track(glb: GlbFile, path: str, start: int, values: Array, interpolation: str) -> None:
-    animation = glb.document["animations"][0]
-    sampler = {"input": start, "output": glb.add_values(values), "interpolation": interpolation}
-    animation["samplers"].append(sampler)
-    target = {"node": 0, "path": path}
-    animation["channels"].append({"sampler": len(animation["samplers"]) - 1, "target": target})
-
-
-def _short_way(quaternions: Array) -> Array:
-    """(n, 4) the same turns with signs such that neighbours are less than half a turn apart."""
-    inner = np.sum(quaternions[1:] * quaternions[:-1], axis=1)
-    sign = np.cumprod(np.concatenate([[1.0], np.where(inner < 0, -1.0, 1.0)]))
-    return quaternions * sign[:, None]

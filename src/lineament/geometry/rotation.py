@@ -91,6 +91,40 @@ def matrix_from_six(six: Array) -> Array:
     return np.stack([first, second, np.cross(first, second)], axis=-2)
 
 
+def matrix_from_vector(vector: Array) -> Array:
+    """Rotation about a vector by as many radians as it is long (Rodrigues' formula).
+
+    Args:
+        vector: (..., 3) float.
+
+    Returns:
+        (..., 3, 3) proper rotations.
+    """
+    vector = np.asarray(vector, dtype=np.float64)
+    angle = np.linalg.norm(vector, axis=-1)[..., None, None]
+    cross = np.cross(np.eye(3), vector[..., None, :])
+    # sinc is exact at 0, where the plain quotients are not defined.
+    sine, versine = np.sinc(angle / np.pi), np.sinc(angle / (2 * np.pi)) ** 2 / 2
+    return np.eye(3) + sine * cross + versine * (cross @ cross)
+
+
+def vector_from_matrix(rotation: Array) -> Array:
+    """The inverse of :func:`matrix_from_vector`, for turns below half a turn.
+
+    Args:
+        rotation: (..., 3, 3) proper rotations.
+
+    Returns:
+        (..., 3) float, shorter than pi; of half turns the axis is not to be relied on.
+    """
+    rotation = np.asarray(rotation, dtype=np.float64)
+    axis = _doubled_axis(rotation)
+    sine = np.linalg.norm(axis, axis=-1, keepdims=True) / 2
+    angle = np.arctan2(sine, (np.trace(rotation, axis1=-2, axis2=-1)[..., None] - 1) / 2)
+    ratio = np.divide(angle, 2 * sine, out=np.full_like(angle, 0.5), where=sine > 1e-9)
+    return axis * ratio
+
+
 def angle_between(rotation_a: Array, rotation_b: Array) -> Array:
     """Geodesic angle between rotations.
 
@@ -102,13 +136,18 @@ def angle_between(rotation_a: Array, rotation_b: Array) -> Array:
         (...) radians in [0, pi].
     """
     turn = np.swapaxes(rotation_a, -1, -2) @ rotation_b
-    axis = np.stack(
+    axis = _doubled_axis(turn)
+    # atan2 keeps its precision for small angles, where arccos of the trace loses half of the digits.
+    return np.arctan2(np.linalg.norm(axis, axis=-1), np.trace(turn, axis1=-2, axis2=-1) - 1)
+
+
+def _doubled_axis(rotation: Array) -> Array:
+    """(..., 3) axes of rotations, as long as twice the sines of their angles."""
+    return np.stack(
         [
-            turn[..., 2, 1] - turn[..., 1, 2],
-            turn[..., 0, 2] - turn[..., 2, 0],
-            turn[..., 1, 0] - turn[..., 0, 1],
+            rotation[..., 2, 1] - rotation[..., 1, 2],
+            rotation[..., 0, 2] - rotation[..., 2, 0],
+            rotation[..., 1, 0] - rotation[..., 0, 1],
         ],
         axis=-1,
     )
-    # atan2 keeps its precision for small angles, where arccos of the trace loses half of the digits.
-    return np.arctan2(np.linalg.norm(axis, axis=-1), np.trace(turn, axis1=-2, axis2=-1) - 1)
