@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,19 +104,24 @@ class Worker:
 
 def contestants(given: argparse.Namespace) -> list[Contestant]:
     """All rows; "all cores" is CORES threads on both sides."""
-    ours = {"library": "lineament", "weights": given.weights, "detector": given.detector}
+    ours = {"library": "lineament", "detector": given.detector, "passes": given.passes}
+    first, second = ({"weights": name} | ours for name in given.weights)
     theirs = {"library": "mediapipe"}
     python = str(given.mediapipe_python)
     return [
-        Contestant("lineament, 2 passes", sys.executable, ours | {"threads": None, "passes": 2}),
+        Contestant(_named(first), sys.executable, first | {"threads": None}),
         Contestant(BASES[0], python, theirs | {"refine": False, "threads": None}),
-        Contestant("lineament, 1 pass", sys.executable, ours | {"threads": None, "passes": 1}),
+        Contestant(_named(second), sys.executable, second | {"threads": None}),
         Contestant(BASES[1], python, theirs | {"refine": True, "threads": None}),
-        Contestant("lineament, 2 passes, 1 thread", sys.executable, ours | {"threads": 1, "passes": 2}),
+        Contestant(f"{_named(first)}, 1 thread", sys.executable, first | {"threads": 1}),
         Contestant(f"{BASES[0]}, all cores", python, theirs | {"refine": False, "threads": CORES}),
-        Contestant("lineament, 1 pass, 1 thread", sys.executable, ours | {"threads": 1, "passes": 1}),
+        Contestant(f"{_named(second)}, 1 thread", sys.executable, second | {"threads": 1}),
         Contestant(f"{BASES[1]}, all cores", python, theirs | {"refine": True, "threads": CORES}),
     ]
+
+
+def _named(settings: Mapping[str, Any]) -> str:
+    return f"lineament, {Path(settings['weights']).stem}"
 
 
 def write_photo(source: Path, target: Path) -> None:
@@ -176,7 +182,8 @@ def main() -> None:
     add = parser.add_argument
     add("--mediapipe-python", type=Path, required=True, help="interpreter of MediaPipe's environment")
     add("--photo", type=Path, default=HERE.parent / "demo/photos/hopper.jpg", help="a photograph of one face")
-    add("--weights", default="default", help="name or path of our regressor")
+    add("--weights", nargs=2, default=["default", "fast"], help="names or paths of two of our networks")
+    add("--passes", type=int, default=2, help="how often ours look at a face at most")
     add("--detector", help="path of our detector, if not the one that comes with lineament")
     add("--rounds", type=int, default=20, help="how often each contestant has its turn")
     add("--runs", type=int, default=20, help="runs a turn")

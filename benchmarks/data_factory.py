@@ -2,7 +2,7 @@
 
 Every process turns the photographs of the demo (or of ``--photos``) and renders faces, the makers alone and
 then with occluders and with samples encoded and written to shards. Rates are of all processes together; they
-start at the same time, when everything is compiled. The last column is of one thread and of its own time, so it
+start at the same time, when everything is compiled. The last column is of one thread and its own time, so it
 means something on a busy machine too.
 """
 

@@ -58,7 +58,7 @@ class FaceAligner:
         """The aligner of a set of weights; nothing is downloaded.
 
         Args:
-            name_or_path: a name of the catalogue ("default"), or the path of an .onnx file.
+            name_or_path: a name of the catalogue ("default", "fast"), or the path of an .onnx file.
             detector: replaces the detector that comes with lineament.
             threads: CPU threads a network may use; None takes all cores.
             passes: how often the network looks at a face, at most.

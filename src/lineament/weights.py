@@ -16,7 +16,7 @@ from lineament.errors import WeightsError
 
 ASSETS = Path(__file__).parent / "assets"
 CATALOGUE = ASSETS / "catalogue.json"
-ALIASES = {"default": "lfm-regressor"}
+ALIASES = {"default": "lfm-regressor", "fast": "lfm-regressor-fast"}
 _END_BYTES = 256 * 1024
 
 
