@@ -72,7 +72,7 @@ def build(
             recipe=chosen,
             collections=tuple(_collections(photos, chosen, people, limit)),
             out=out,
-            backgrounds=_backgrounds(backgrounds),
+            backgrounds=_backgrounds(backgrounds, chosen),
             fits=fits,
             command=_command("build", photos, recipe=recipe, people=people, licence=licence, limit=limit),
         )
@@ -211,12 +211,12 @@ def _collections(
     return collections if limit is None else spread_limit(collections, limit)
 
 
-def _backgrounds(given: Path | None) -> Path | None:
-    """The pictures given, else those of the shared folder, else none."""
+def _backgrounds(given: Path | None, recipe: BuildRecipe) -> Path | None:
+    """The pictures given, else those of the shared folder if the recipe takes them, else none."""
     from lineament.data.collections import shared_folder
     from lineament.errors import DataError
 
-    if given is not None:
+    if given is not None or recipe.backgrounds == "photos":
         return given
     try:
         found = shared_folder() / "backgrounds" / "bsds500_no_faces.zip"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lineament.data.backgrounds import training_backgrounds
 from lineament.data.fitted import FittedPhoto, MadeView, Occluder, Renderer, ViewMaker
 from lineament.data.occluder_kinds import Donor
+from lineament.data.occluder_textures import any_texture
 from lineament.data.occluders import FaceOccluder, donor
 from lineament.data.recipe import BuildRecipe
 from lineament.data.render import FaceRenderer
@@ -30,6 +31,7 @@ FRAMING_SCHEME = "lfm-68"
 HEAD_ROOM = 0.9
 """How far beside a face's box its head may still be, as a share of the box's longer side."""
 LEAST_PIECE = 40
+LEAST_TEXTURES, TEXTURE_PX = 20, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +112,11 @@ def surroundings_of(photos: Sequence[FittedPhoto], model: MorphableModel) -> lis
     """What is seen beside the heads of photographs: pictures without faces, for want of others.
 
     Returns:
-        (H, W, 3) uint8 each, at least one; plain grey where no photograph has room beside its head.
+        (H, W, 3) uint8 each: those pieces, and as many textures made of them, of noise, or of one colour.
     """
     pieces = [piece for photo in photos for piece in _beside_head(photo, model)]
-    return pieces or [np.full((256, 256, 3), grey, np.uint8) for grey in (60, 110, 160, 210)]
+    rng = np.random.default_rng(len(pieces))
+    return pieces + [any_texture(rng, pieces, TEXTURE_PX) for _ in range(max(len(pieces), LEAST_TEXTURES))]
 
 
 def _beside_head(photo: FittedPhoto, model: MorphableModel) -> list[Image8]:

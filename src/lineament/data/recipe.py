@@ -19,7 +19,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 from lineament.data.sample_codec import Storage
 from lineament.errors import ConfigError
@@ -113,6 +113,8 @@ class BuildRecipe:
         name: of the recipe.
         licence: under which its samples may be used, in words; that of the photographs.
         collections: sets of ``../shared/photos`` that are taken when no photographs are given.
+        backgrounds: "shared", the pictures without people of the shared folder (for research), where they
+            are; or "photos", what is seen beside the photographs' own heads. Given ones replace both.
         seed: of all random choices.
         photos_a_shard: about how many photographs make one shard.
         photos: which photographs are taken.
@@ -126,6 +128,7 @@ class BuildRecipe:
     name: str = "mine"
     licence: str = "that of the photographs"
     collections: tuple[str, ...] = ()
+    backgrounds: Literal["shared", "photos"] = "shared"
     seed: int = 1
     photos_a_shard: int = 64
     photos: PhotoOptions = field(default_factory=PhotoOptions)
@@ -165,6 +168,7 @@ OPEN = BuildRecipe(
     name="open",
     licence="photographs in the public domain in the main; weights trained on these may be used by anyone",
     collections=("congress",),
+    backgrounds="photos",
     turned=TurnedOptions(count=20),
 )
 """Only photographs in the public domain, and faces rendered with their textures."""
