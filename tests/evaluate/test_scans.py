@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lineament.data.zbuffer import draw_mesh
 from lineament.errors import DataError
 from lineament.evaluate.cases import LFM, Prediction
+from lineament.evaluate.sets import scans as scans_module
 from lineament.evaluate.sets.florence import load_florence
 from lineament.evaluate.sets.scan_pictures import PX_PER_MM, SIZE
 from lineament.evaluate.sets.scans import IctHeads, load_scans
@@ -16,6 +19,12 @@ from shared import shared_path
 def scans():
     """One head in its 20 poses."""
     return load_scans(shared_path("ict_facekit"), identities=1)
+
+
+@pytest.fixture
+def heads(scans):
+    """The model that the scans are drawn from."""
+    return scans.cases[0].photo.head.args[0]
 
 
 def of_truth(case, move=lambda points: points):
@@ -53,12 +62,13 @@ def test_turned_noses_point_where_their_yaw_says(scans):
     for case in scans.cases:
         landmarks = case.landmarks["lfm-68"]
         toward = landmarks[30, 0] - landmarks[[36, 45], 0].mean()
-        assert np.sign(round(toward)) == np.sign(case.angles_deg[1])
+        if case.angles_deg[1]:
+            assert np.sign(toward) == np.sign(case.angles_deg[1])
 
 
 def test_the_truth_has_no_error_wherever_and_however_large_it_is(scans):
     turn = matrix_from_angles(0.2, -0.1, 0.3)
-    for case in scans.cases[5:7]:
+    for case in scans.cases[5:6]:
         prediction, surface = of_truth(case)
         for name in MEASURES:
             if name != "points":
@@ -82,15 +92,15 @@ def test_a_face_one_mm_too_thick_has_about_that_error(scans):
     assert 0.6 < MEASURES["point-to-plane"].value(noisy, surface) < 1.1
 
 
-def test_the_first_heads_do_not_depend_on_how_many_follow(scans):
+def test_the_first_heads_do_not_depend_on_how_many_follow(scans, heads, monkeypatch):
+    monkeypatch.setattr(IctHeads, "read", lambda path: heads)
     more = load_scans(shared_path("ict_facekit"), identities=2)
     for first, second in zip(scans.cases, more.cases[:20], strict=True):
         np.testing.assert_array_equal(first.landmarks["lfm-68"], second.landmarks["lfm-68"])
     assert not np.allclose(more.cases[0].landmarks["lfm-68"], more.cases[20].landmarks["lfm-68"])
 
 
-def test_heads_are_not_those_the_face_model_was_computed_from(scans):
-    heads = IctHeads.read(shared_path("ict_facekit") / "ict_facekit.npz")
+def test_heads_are_not_those_the_face_model_was_computed_from(scans, heads):
     drawn = np.random.default_rng(20261120).standard_normal(
         (3000, 100)
     )  # as tools/face_model draws its samples
@@ -99,13 +109,11 @@ def test_heads_are_not_those_the_face_model_was_computed_from(scans):
     assert heads.vertices(person).shape == (26719, 3)
 
 
-def test_another_face_kit_is_refused(tmp_path):
-    with np.load(shared_path("ict_facekit") / "ict_facekit.npz") as data:
-        arrays = {name: data[name] for name in data.files}
-    arrays["neutral"] = arrays["neutral"] * 1.05
-    np.savez(tmp_path / "other.npz", **arrays)
+def test_another_face_kit_is_refused(heads, monkeypatch, tmp_path):
+    larger = replace(heads.model, neutral_model=heads.model.neutral_model * 1.05)
+    monkeypatch.setattr(scans_module, "read_ict", lambda path: larger)
     with pytest.raises(DataError, match="not the ICT-FaceKit"):
-        load_scans(tmp_path / "other.npz", identities=1)
+        load_scans(tmp_path, identities=1)
 
 
 def write_scan(path, vertices, triangles):
