@@ -95,18 +95,20 @@ def photo_of(image, scale=0.8, yaw=0.3):
 @pytest.fixture(scope="module")
 def maker(lfm):
     background = np.full((200, 220, 3), [0, 0, 9], np.uint8)
-    return TurnedViewMaker(lfm, [background], TurnedViewConfig(views=4, framed_share=0.0))
+    return TurnedViewMaker(lfm, [background], TurnedViewConfig(views=4, framed_share=0.0, straight_share=0.0))
 
 
 def test_views_are_upright_centred_and_of_the_kinds_they_are(maker, lfm):
     views = maker(photo_of(ramp(320, 240)), np.random.default_rng(0))
     assert [made.kind for made in views] == [Kind.PHOTOGRAPHED, Kind.TURNED, Kind.TURNED, Kind.TURNED]
-    landmarks = lfm.landmarks_model(*REST, scheme="lfm-68").astype(float)
     for made in views:
+        labels = made.view.identity, made.view.expression
+        landmarks = lfm.landmarks_model(*labels, scheme="lfm-68").astype(float)
         assert made.view.image.shape == (160, 160, 3)
         assert made.view.image.dtype == np.uint8
         points = made.view.camera.image_from_model(landmarks)[:, :2]
         np.testing.assert_allclose((points.min(axis=0) + points.max(axis=0)) / 2, [80, 80], atol=0.1)
+    landmarks = lfm.landmarks_model(*REST, scheme="lfm-68").astype(float)
     first = views[0].view.camera.image_from_model(landmarks)[:, :2]
     assert np.ptp(first, axis=0).max() == pytest.approx(maker.config.face, rel=1e-4)
 
@@ -124,6 +126,16 @@ def test_views_are_a_function_of_the_random_numbers(maker):
     one, two, other = (maker(photo_of(ramp(320, 240)), np.random.default_rng(n)) for n in (1, 1, 2))
     np.testing.assert_array_equal(one[1].view.image, two[1].view.image)
     assert (one[1].view.image != other[1].view.image).any()
+
+
+def test_a_share_of_the_views_has_another_expression(lfm):
+    background = np.full((200, 220, 3), [0, 0, 9], np.uint8)
+    config = TurnedViewConfig(views=5, edited_share=1.0, straight_share=1.0)
+    views = TurnedViewMaker(lfm, [background], config)(photo_of(ramp(320, 240)), np.random.default_rng(0))
+    assert len(views) == 5
+    assert not views[0].view.expression.any()
+    assert all(made.view.expression.any() and made.kind == Kind.TURNED for made in views[1:])
+    np.testing.assert_array_equal(views[1].view.camera.rotation, views[0].view.camera.rotation)
 
 
 def test_a_face_that_is_too_small_gives_no_views(maker):

@@ -58,7 +58,15 @@ class SkinReader:
         self._texel = np.clip((model.uv * CHART).astype(np.int64), 0, CHART - 1)
         self._hollow = _hollows(model)
 
-    def read(self, image: Image8, shown: Array, within: Array, vertices_image: Array) -> Skin:
+    def read(
+        self,
+        image: Image8,
+        shown: Array,
+        within: Array,
+        vertices_image: Array,
+        *,
+        distrust: Array | None = None,
+    ) -> Skin:
         """The skin of a posed mesh.
 
         Args:
@@ -66,6 +74,7 @@ class SkinReader:
             shown: (S, S) share of the photograph at each pixel; elsewhere is something else.
             within: (S, S) px, how far each pixel lies within the mesh's outline.
             vertices_image: (N, 3) px.
+            distrust: (N,) True for vertices whose own colours shall not be used.
         """
         normals = vertex_normals(vertices_image.astype(np.float64), self._triangles)
         cosine = -normals[:, 2]
@@ -75,6 +84,8 @@ class SkinReader:
         seen *= (shown[row, column] > 0.99) & inside
         trust = seen * np.clip((cosine - GRAZING) / (FACING - GRAZING), 0, 1)
         trust *= np.clip((within[row, column] - 1) / OUTLINE_PX, 0, 1)
+        if distrust is not None:
+            trust = trust * ~distrust
         colors = image[row, column].astype(np.float64)
         rgb = np.empty((len(vertices_image), 3), np.float32)
         for name, part in self._parts.items():

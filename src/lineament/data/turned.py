@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lineament.crop import CropBox, crop_around_points, upright_roll
+from lineament.data.expression_edits import ExpressionEditor, UprightFace
 from lineament.data.fitted import FittedPhoto, MadeView
 from lineament.data.photo_surface import PhotoSurface, SurfaceMaker
+from lineament.data.random_expressions import EditShares, random_expression
 from lineament.data.sample import Kind
 from lineament.data.view import View
 from lineament.data.warp import warp_reflecting
@@ -48,6 +50,9 @@ class TurnedViewConfig:
         least_body_turn: how far a body turns with its head at least, as a share of the head's turn.
         own_wall_share: turned views that keep what the photograph shows behind the person; the others show
             another picture there.
+        edited_share: turned views of which the expression was changed before.
+        edits: how often each change of expression.
+        straight_share: of the photographs with another expression, those of which one view is not turned.
         least_face: photographs whose face is smaller than this, px, give no views.
     """
 
@@ -65,6 +70,9 @@ class TurnedViewConfig:
     framed_share: float = 0.7
     least_body_turn: float = 0.4
     own_wall_share: float = 0.5
+    edited_share: float = 0.3
+    edits: EditShares = field(default_factory=EditShares)
+    straight_share: float = 0.3
     least_face: float = 40.0
 
 
@@ -87,6 +95,7 @@ class TurnedViewMaker:
         self._model = model
         self._backgrounds = backgrounds
         self._surfaces = SurfaceMaker(model)
+        self._editor = ExpressionEditor(model)
 
     def __call__(self, photo: FittedPhoto, rng: np.random.Generator) -> list[MadeView]:
         """All views of one photograph; none if its face is too small."""
@@ -104,40 +113,59 @@ class TurnedViewMaker:
         behind = self._background(rng, config.canvas) if rng.uniform() < config.framed_share else None
         canvas, shown = cut_upright(photo.image, box, behind)
         camera = box.camera_in_crop(photo.camera)
-        views = [self._straight(photo, canvas, camera)]
-        vertices = np.asarray(self._model.vertices_model(photo.identity, photo.expression), np.float64)
-        surface = self._surfaces.surface(canvas, shown, camera, vertices)
-        for rotation in target_rotations(camera.rotation, config, rng):
-            views.append(self._turned(photo, surface, camera, rotation, landmarks, canvas, rng))
+        face = UprightFace(canvas, shown, camera, photo.identity, photo.expression)
+        views = [self._straight(face, Kind.PHOTOGRAPHED)]
+        rotations = target_rotations(camera.rotation, config, rng)
+        is_edited = rng.uniform(size=len(rotations)) < config.edited_share
+        for edited in (False, True):
+            chosen = [r for r, is_so in zip(rotations, is_edited, strict=True) if is_so == edited]
+            if chosen:
+                views += self._edited(face, chosen, rng) if edited else self._all_turned(face, chosen, rng)
         return views
 
-    def _straight(self, photo: FittedPhoto, canvas: Image8, camera: WeakPerspective) -> MadeView:
+    def _edited(self, face: UprightFace, rotations: list[Array], rng: np.random.Generator) -> list[MadeView]:
+        """The face with an expression that photographs lack, turned; the first now and then as it stands."""
+        wanted = random_expression(face.expression, self._model.expression_names, self.config.edits, rng)
+        face = self._editor.edited(face, wanted, rng)
+        if rng.uniform() >= self.config.straight_share:
+            return self._all_turned(face, rotations, rng)
+        turned = self._all_turned(face, rotations[1:], rng) if len(rotations) > 1 else []
+        return [self._straight(face, Kind.TURNED), *turned]
+
+    def _straight(self, face: UprightFace, kind: Kind) -> MadeView:
         size = self.config.size
         edge = (self.config.canvas - size) // 2
         inner = slice(edge, edge + size)
+        camera = face.camera
         moved = WeakPerspective(camera.rotation, camera.scale, camera.translation - [edge, edge, 0.0])
-        view = View(canvas[inner, inner], moved, photo.identity, photo.expression)
-        return MadeView(view, Kind.PHOTOGRAPHED)
+        return MadeView(View(face.image[inner, inner], moved, face.identity, face.expression), kind)
+
+    def _all_turned(
+        self, face: UprightFace, rotations: list[Array], rng: np.random.Generator
+    ) -> list[MadeView]:
+        """The face at each of some poses."""
+        vertices = np.asarray(self._model.vertices_model(face.identity, face.expression), np.float64)
+        landmarks = self._model.landmarks_model(face.identity, face.expression, scheme=FRAMING_SCHEME)
+        surface = self._surfaces.surface(face.image, face.shown, face.camera, vertices)
+        return [self._turned(face, surface, rotation, landmarks, rng) for rotation in rotations]
 
     def _turned(
         self,
-        photo: FittedPhoto,
+        face: UprightFace,
         surface: PhotoSurface,
-        camera: WeakPerspective,
         rotation: Array,
         landmarks: Array,
-        canvas: Image8,
         rng: np.random.Generator,
     ) -> MadeView:
         size = self.config.size
-        target = framing_camera(rotation, camera.scale, landmarks, size)
+        target = framing_camera(rotation, face.camera.scale, landmarks, size)
         background = self._background(rng, size)
         if rng.uniform() < 0.4:
-            background = _recolored(background, canvas)
+            background = _recolored(background, face.image)
         share = rng.uniform(self.config.least_body_turn, 1.0)
         keep = rng.uniform() < self.config.own_wall_share
         image = surface.turned(target, background, body_turn=share, keep_wall=keep)
-        return MadeView(View(image, target, photo.identity, photo.expression), Kind.TURNED)
+        return MadeView(View(image, target, face.identity, face.expression), Kind.TURNED)
 
     def _background(self, rng: np.random.Generator, size: int) -> Image8:
         """A random piece of a background, sometimes blurred as behind a portrait."""

@@ -1,0 +1,115 @@
+"""Which expressions photographs lack, and how often each is to be painted into one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+SIDES = ("Left", "Right")
+LIDS = ("eyeSquint", "eyeWide", "eyeLookUp", "eyeLookDown", "eyeLookIn", "eyeLookOut")
+"""What else moves lids: a blink of weight one shuts them exactly where all these are zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class EditShares:
+    """How often each edit is chosen, relative to the others.
+
+    Attributes:
+        shut: both eyes shut.
+        wink: one eye shut.
+        half: both eyes half closed.
+        mouth: the mouth opened.
+        brows: brows raised or lowered.
+        smile: a smile.
+        jaw: the jaw moved aside.
+        with_mouth: share of edits of the eyes with an edit of the mouth besides.
+    """
+
+    shut: float = 0.36
+    wink: float = 0.08
+    half: float = 0.08
+    mouth: float = 0.24
+    brows: float = 0.10
+    smile: float = 0.08
+    jaw: float = 0.06
+    with_mouth: float = 0.25
+
+
+def random_expression(
+    expression: Array, names: tuple[str, ...], shares: EditShares, rng: np.random.Generator
+) -> Array:
+    """Another expression for a face.
+
+    Args:
+        expression: (E,) as photographed.
+        names: (E,) of the blendshapes, ARKit's.
+        shares: how often what.
+        rng: of the choice.
+
+    Returns:
+        (E,) with weights in [0, 1] wherever they were changed.
+    """
+    weights = {"shut": shares.shut, "wink": shares.wink, "half": shares.half, "mouth": shares.mouth}
+    weights |= {"brows": shares.brows, "smile": shares.smile, "jaw": shares.jaw}
+    odds = np.array(list(weights.values()))
+    kind = list(weights)[rng.choice(len(odds), p=odds / odds.sum())]
+    edit = _Edit(expression.copy(), names)
+    if kind in ("shut", "wink", "half"):
+        _close_eyes(edit, kind, rng)
+        if rng.uniform() < shares.with_mouth:
+            _move_mouth(edit, str(rng.choice(["mouth", "smile"])), rng)
+    elif kind == "brows":
+        _move_brows(edit, rng)
+    else:
+        _move_mouth(edit, kind, rng)
+    return edit.expression
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """An expression being changed by the names of its blendshapes."""
+
+    expression: Array
+    names: tuple[str, ...]
+
+    def set(self, name: str, weight: float) -> None:
+        self.expression[self.names.index(name)] = np.clip(weight, 0, 1)
+
+    def raise_to(self, name: str, weight: float) -> None:
+        self.set(name, max(float(self.expression[self.names.index(name)]), weight))
+
+
+def _close_eyes(edit: _Edit, kind: str, rng: np.random.Generator) -> None:
+    for side in (str(rng.choice(SIDES)),) if kind == "wink" else SIDES:
+        for name in LIDS:
+            edit.set(name + side, 0.0)
+        edit.set("eyeBlink" + side, rng.uniform(0.4, 0.8) if kind == "half" else 1.0)
+
+
+def _move_mouth(edit: _Edit, kind: str, rng: np.random.Generator) -> None:
+    smile = rng.uniform(0.3, 0.9)
+    if kind == "smile" or (kind == "mouth" and rng.uniform() < 0.3):
+        for side in SIDES:
+            edit.raise_to("mouthSmile" + side, smile * rng.uniform(0.85, 1.0))
+    if kind == "mouth":
+        edit.set("mouthClose", 0.0)
+        edit.raise_to("jawOpen", rng.uniform(0.15, 0.85))
+        if rng.uniform() < 0.25:
+            edit.raise_to("mouthFunnel", rng.uniform(0.2, 0.7))
+    if kind == "jaw":
+        edit.raise_to(str(rng.choice(["jawLeft", "jawRight"])), rng.uniform(0.4, 1.0))
+        edit.raise_to("jawOpen", rng.uniform(0.0, 0.3))
+
+
+def _move_brows(edit: _Edit, rng: np.random.Generator) -> None:
+    raised = rng.uniform() < 0.7
+    weight = rng.uniform(0.4, 1.0)
+    for side in SIDES:
+        edit.set("browDown" + side, 0.0 if raised else weight)
+        for name in ("browInnerUp", "browOuterUp"):
+            edit.set(name + side, weight * rng.uniform(0.8, 1.0) if raised else 0.0)
