@@ -2,8 +2,8 @@
 
 python -m tools.texture_model --shared ../shared --out FOLDER
     writes FOLDER/lfm_texture.npz (of photos/congress.zip alone, public domain: the one in the package) and
-    FOLDER/lfm_texture_all.npz (of all collections: research only, never shipped), and prints for each how much
-    variance its modes keep and how well it reproduces photographs of people it has not seen.
+    FOLDER/lfm_texture_all.npz (of all collections: research only, never shipped), and prints for each how
+    much variance its modes keep and how well it reproduces photographs of people it has not seen.
 """
 
 from __future__ import annotations

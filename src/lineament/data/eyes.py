@@ -64,8 +64,8 @@ def random_eyes(rng: np.random.Generator) -> EyeLook:
 def gaze_directions(model: MorphableModel, expression: Array) -> Array:
     """(2, 3) unit vectors, model frame, along which the left and the right eye look.
 
-    The model's eyeballs do not turn with the blendshapes of looking (a sphere looks the same turned): the iris
-    is painted where these directions meet the eyeball.
+    The model's eyeballs do not turn with the blendshapes of looking (a turned sphere looks the same): the
+    iris is painted where these directions meet the eyeball.
     """
     weight = dict(zip(model.expression_names, np.asarray(expression, float), strict=True))
     directions = []

@@ -1,7 +1,7 @@
 """Light on a face: spherical harmonics for what comes from all around, one key light for what casts shadows.
 
 Directions are in the head's surroundings as the camera sees them: x to the viewer's right, y up, z to the
-viewer (the axes of the model frame, not turned with the head). Colours are linear light, not a picture's codes.
+viewer (the axes of the model frame, not turned with the head). Colours are linear light.
 """
 
 from __future__ import annotations
@@ -80,22 +80,26 @@ class LightConfig:
         colour_spread: standard deviation of the logarithm of a light's channels.
         exposure_spread: standard deviation of the logarithm of all light.
         uneven: strength of the first and second band against the zeroth.
+        most_uneven: greatest length of their coefficients; with more, some side would get less than no light.
     """
 
     key_share: tuple[float, float] = (0.05, 0.75)
     colour_spread: float = 0.09
     exposure_spread: float = 0.22
-    uneven: tuple[float, float] = (0.35, 0.12)
+    uneven: tuple[float, float] = (0.25, 0.06)
+    most_uneven: tuple[float, float] = (0.36, 0.12)
 
 
 def random_light(rng: np.random.Generator, config: LightConfig) -> Light:
-    """Light as photographs have it: mostly from above and the viewer's side, of slightly different colours."""
+    """Light as photographs have it: mostly from above and the viewer's side, a little coloured."""
     exposure = np.exp(rng.normal(0.05, config.exposure_spread))
     share = rng.uniform(*config.key_share)
     strength = np.concatenate([[1.0], np.full(3, config.uneven[0]), np.full(5, config.uneven[1])])
     ambient = rng.standard_normal(9) * strength
     ambient[0] = 1.0
-    ambient[1] = abs(ambient[1]) * 0.9 - 0.1  # from above
+    ambient[1] = abs(ambient[1]) * 0.9 - 0.05  # from above
+    for band, most in zip((slice(1, 4), slice(4, 9)), config.most_uneven, strict=True):
+        ambient[band] *= min(1.0, most / max(float(np.linalg.norm(ambient[band])), 1e-6))
     tint = rng.normal(0, config.colour_spread * 0.4, (9, 3)) * strength[:, None]
     scale = BAND_FACTORS[0] * BASIS_FACTORS[0]
     coefficients = (ambient[:, None] + tint) / scale * (1 - share) * exposure * _colour(rng, config)
@@ -112,7 +116,7 @@ def _exposed(light: Light, exposure: float) -> Light:
     front = np.array([[0.0, 0.15, 0.99], [0.5, 0.2, 0.84], [-0.5, 0.2, 0.84]])
     key = np.maximum(front @ light.key_direction, 0)[:, None] * light.key_rgb
     found = float((light.irradiance(front) + key).mean())
-    return light.scaled(float(np.clip(exposure / max(found, 1e-3), 0.4, 2.5)))
+    return light.scaled(float(np.clip(exposure / max(found, 1e-3), 0.3, 4.0)))
 
 
 def _colour(rng: np.random.Generator, config: LightConfig) -> Array:
@@ -122,7 +126,7 @@ def _colour(rng: np.random.Generator, config: LightConfig) -> Array:
 
 
 def shadow_frame(key_direction: Array, size: int, half_mm: float) -> Array:
-    """(3, 4) from places in mm about the head to a shadow map: right, down, and depth in mm away from the light.
+    """(3, 4) from places in mm about the head to a shadow map: right, down, depth in mm from the light on.
 
     Args:
         key_direction: (3,) unit vector to the light.

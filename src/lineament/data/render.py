@@ -44,8 +44,8 @@ class FaceRenderer:
     ) -> None:
         if len(texture_model.vertex_uv) != len(model.neutral_model):
             raise ValueError(
-                f"The texture model {texture_model.name!r} is for {len(texture_model.vertex_uv)} vertices, the face "
-                f"model {model.name!r} has {len(model.neutral_model)}: take the texture model built for it."
+                f"The texture model {texture_model.name!r} is for {len(texture_model.vertex_uv)} "
+                f"vertices, the face model {model.name!r} has {len(model.neutral_model)}: take its own."
             )
         if not backgrounds:
             raise ValueError("A renderer needs at least one background picture; none was given.")

@@ -1,7 +1,7 @@
 """What carries a face in a rendered picture: the back of the skull, a neck and shoulders.
 
-A stand-in, not anatomy: a tube of rings that starts at the skin's own border, runs over the skull and down the
-neck, and widens into shoulders. Rings and the border's vertices are paired, so that the tube follows every
+A stand-in, not anatomy: a tube of rings that starts at the skin's own border, runs over the skull and down
+the neck, and widens into shoulders. Rings and border are paired, so that the tube follows every
 identity and an open jaw without a seam.
 """
 
@@ -19,13 +19,12 @@ from lineament.geometry.topology import boundary_loops
 Array = NDArray[np.floating]
 IntArray = NDArray[np.integer]
 
-SKULL_CENTRE, SKULL_RADII = np.array([0.0, 36.0, -6.0]), np.array([77.0, 89.0, 100.0])
-NECK_CENTRE, NECK_RADII = np.array([0.0, -150.0, -40.0]), np.array([48.0, 400.0, 50.0])
+SKULL_CENTRE, SKULL_RADII = np.array([0.0, 42.0, -20.0]), np.array([79.0, 104.0, 95.0])
+NECK_CENTRE, NECK_RADII = np.array([0.0, -150.0, -36.0]), np.array([51.0, 400.0, 53.0])
 FIRST_CENTRE, LAST_CENTRE = np.array([0.0, 10.0, -8.0]), np.array([0.0, -150.0, -40.0])
-SQUARENESS = 2.5
 HEAD_RINGS = 20
-FOLLOWING_RINGS = 8
-"""Rings over which the tube goes over from the border's own shape to skull and neck."""
+FOLLOWING_RINGS, SKULL_RINGS = 8, 19
+"""Rings over which the tube leaves the border's shape for that of the neck, and of the skull."""
 LONGEST_RAYS = 170.0, 100.0  # from the middle of a ring to skull and neck, mm
 # Height, half width, half depth of the rings from the neck's base to the chest, mm.
 SHOULDERS = np.array(
@@ -54,13 +53,15 @@ class BodyMesh:
         rest_model: (V, 3) float32, mm, model frame, of the mean face at rest.
         column: (V,) vertex of the skin's border that each follows.
         follow: (V,) float32, how far it follows it.
+        near_border: (V,) float32, 1 at the skin's border, 0 a few rings on.
         bend: (V,) float32, 0 where it turns with the head, 1 where it stays with the shoulders.
-        triangles: (M, 3) int32, counter-clockwise seen from outside, over the face model's vertices and its own.
+        triangles: (M, 3) int32, counter-clockwise seen from outside, over the face model's vertices and its.
     """
 
     rest_model: Array
     column: IntArray
     follow: Array
+    near_border: Array
     bend: Array
     triangles: IntArray
 
@@ -72,7 +73,11 @@ class BodyMesh:
         rings = _rings(model.neutral_model[border].astype(float))
         count = len(border)
         steps = np.arange(1, len(rings))
-        follow = np.clip(1 - steps / FOLLOWING_RINGS, 0, 1) ** 2
+        quick = np.clip(1 - steps / FOLLOWING_RINGS, 0, 1) ** 2
+        slow = np.clip(1 - steps / SKULL_RINGS, 0, 1)
+        # The skull grows with the face in front of it; a jaw that opens moves little but the throat.
+        above = np.clip((model.neutral_model[border, 1] + 20) / 60, 0, 1)
+        follow = quick[:, None] + (slow - quick)[:, None] * above
         bend = np.clip((PIVOT[1] + 35 - rings[1:, :, 1]) / 110, 0, 1)
         numbers = np.concatenate(
             [border[None], len(model.neutral_model) + np.arange((len(rings) - 1) * count).reshape(-1, count)]
@@ -80,7 +85,8 @@ class BodyMesh:
         return cls(
             rest_model=rings[1:].reshape(-1, 3).astype(np.float32),
             column=np.tile(border, len(rings) - 1),
-            follow=np.repeat(follow, count).astype(np.float32),
+            follow=follow.reshape(-1).astype(np.float32),
+            near_border=np.repeat(np.sqrt(quick), count).astype(np.float32),
             bend=(bend * bend * (3 - 2 * bend)).reshape(-1).astype(np.float32),
             triangles=_between(numbers),
         )
@@ -95,7 +101,7 @@ class BodyMesh:
         return self.rest_model + moved * self.follow[:, None]
 
     def bent(self, vertices_model: Array, head: Array, shoulders: Array) -> Array:
-        """(V, 3) the tube turned, mm, axes of the model frame: the head by one rotation, shoulders by another."""
+        """(V, 3) the tube turned, mm, axes of the model frame: head and shoulders by their rotations."""
         pivot = PIVOT.astype(np.float32)
         with_head = vertices_model @ head.T.astype(np.float32)
         with_body = (vertices_model - pivot) @ shoulders.T.astype(np.float32) + head.astype(
@@ -113,11 +119,16 @@ def _rings(border: Array) -> Array:
     up = np.stack([0 * tilt, np.cos(tilt), -np.sin(tilt)], axis=-1)
     aside = np.array([1.0, 0, 0])
     direction = np.cos(around)[None, :, None] * aside + np.sin(around)[None, :, None] * up[:, None]
+    fall = np.clip(1 - np.arange(HEAD_RINGS) / FOLLOWING_RINGS, 0, 1)[:, None, None] ** 2
+    outward = border - FIRST_CENTRE
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+    # Rays swing from the border's own points into the rings' planes, so that the tube slides along the skull.
+    direction = direction + fall * (outward - direction[0])
+    direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
     reach = _reach(centre, direction)
     reach = ndimage.gaussian_filter(reach, (1.2, 2), mode=("nearest", "wrap"))
     head = centre[:, None] + reach[..., None] * direction
-    fall = np.clip(1 - np.arange(HEAD_RINGS) / FOLLOWING_RINGS, 0, 1) ** 2
-    head += (border - head[0]) * fall[:, None, None]
+    head += (border - head[0]) * fall
     return np.concatenate([head, _shoulder_rings(around)])
 
 
@@ -137,9 +148,9 @@ def _reach(centre: Array, direction: Array) -> Array:
     shapes = (SKULL_CENTRE, SKULL_RADII), (NECK_CENTRE, NECK_RADII)
     for (middle, radii), longest in zip(shapes, LONGEST_RAYS, strict=True):
         start, along = ((centre - middle) / radii)[:, None], direction / radii
-        # Foreheads are squarer than ellipsoids. The last of many steps that is inside is near enough.
+        # The last of many steps that is inside is near enough.
         steps = np.linspace(0, longest, 400)[:, None, None]
-        inside = (np.abs(start + steps[..., None] * along) ** SQUARENESS).sum(-1) < 1
+        inside = ((start + steps[..., None] * along) ** 2).sum(-1) < 1
         reaches.append(np.where(inside, steps, 0).max(axis=0))
     return np.maximum(*reaches)
 

@@ -127,12 +127,6 @@ def _noise() -> NDArray[np.float32]:
     return (noise / noise.std()).astype(np.float32)
 
 
-def _cheeks(chart_map: Array) -> Array:
-    """The part of a map that shows cheeks and nose."""
-    size = len(chart_map)
-    return chart_map[int(0.45 * size) : int(0.56 * size), int(0.2 * size) : int(0.8 * size)]
-
-
 class Drawing:
     """One scene, placed and ready to be drawn.
 
@@ -197,8 +191,8 @@ class Drawing:
         cover = np.zeros((config.size, config.size), np.float32)
         under_hair = (scene.hair.rgb * 0.5 + 0.008).astype(np.float32)
         shade(
-            index, weights, depth, strand, strand_rgb, tables.triangles, tables.material, attributes, tables.uv,
-            np.square(scene.albedo), tables.noise, self._key(), self.to_light, self.shadow,
+            index, weights, depth, strand, strand_rgb, tables.triangles, tables.material, attributes,
+            tables.uv, np.square(scene.albedo), tables.noise, self._key(), self.to_light, self.shadow,
             np.float32(SHADOW_BIAS_MM), scene.skin, under_hair, self._eyes(), scene.clothes, config.factor,
             light, cover,
         )  # fmt: skip
@@ -229,9 +223,9 @@ class Drawing:
     def _neck(self) -> Array:
         """(V, 3) linear skin of the tube: the border's own colour goes over into that of the neck."""
         body = self.tables.body
-        cheeks = np.square(np.median(_cheeks(self.scene.albedo), axis=(0, 1)))
+        cheeks = self.scene.skin_rgb
         border = np.square(sampled(self.scene.albedo, self.tables.uv[body.column]))
-        share = body.follow[:, None] ** 0.5
+        share = body.near_border[:, None]
         return border * share + cheeks * NECK_TONE * (1 - share)
 
     def _paint_gaze(self, attributes: Array) -> None:
@@ -257,7 +251,7 @@ class Drawing:
 
     def _key(self) -> NDArray[np.float32]:
         light = self.scene.light
-        half = light.key_direction + [0.0, 0.0, 1.0]
+        half = light.key_direction + np.array([0.0, 0.0, 1.0])
         return np.array([*light.key_direction, *light.key_rgb, *half / np.linalg.norm(half)], np.float32)
 
     def _shadow(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -1,4 +1,4 @@
-"""Hair of rendered faces: where it grows, which way it is combed, its colours; brows, lashes and beards too."""
+"""Hair of rendered faces: where it grows, which way it is combed, its colours; beards too."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class HairStyle:
         lift: how far strands stand off the head where they start, 0 to 1.
         weight: how fast they sink, a piece of a strand.
         curl_mm: radius of curls.
+        cling: how far it lies on the head, 0 to 1.
         volume_mm: depth of the hair on the skull.
         taper: True where neck and temples are cut short.
         part_x: mm, where the hair is parted.
@@ -53,6 +54,7 @@ class HairStyle:
     lift: float = 0.4
     weight: float = 0.08
     curl_mm: float = 0.0
+    cling: float = 0.0
     volume_mm: float = 8.0
     taper: bool = False
     part_x: float = 0.0
@@ -63,17 +65,17 @@ class HairStyle:
         return self.length_mm <= 0
 
 
-# Length (least, most), lift, weight, curl, volume, cut short at the sides, share of all heads.
+# Length (least, most), lift, weight, curl, cling, volume, cut short at the sides, share of all heads.
 STYLES = {
-    "bald": ((0, 0), 0, 0, 0, 0, False, 0.06),
-    "buzz": ((3, 7), 0.5, 0.02, 0.2, 2, True, 0.12),
-    "short back": ((18, 42), 0.14, 0.06, 0.5, 8, True, 0.16),
-    "side part": ((35, 75), 0.12, 0.10, 0.7, 9, True, 0.16),
-    "fringe": ((40, 66), 0.12, 0.14, 0.7, 8, False, 0.10),
-    "curly": ((20, 42), 0.55, 0.03, 4.5, 16, False, 0.10),
-    "medium": ((110, 190), 0.08, 0.30, 1.5, 12, False, 0.11),
-    "long": ((230, 340), 0.08, 0.45, 2.5, 12, False, 0.12),
-    "tied": ((70, 130), 0.05, 0.0, 0.5, 4, False, 0.07),
+    "bald": ((0, 0), 0, 0, 0, 0, 0, False, 0.06),
+    "buzz": ((3, 7), 0.5, 0.02, 0.2, 0.0, 2, True, 0.12),
+    "short back": ((18, 42), 0.14, 0.06, 0.5, 0.6, 8, True, 0.16),
+    "side part": ((35, 75), 0.12, 0.08, 0.7, 0.6, 9, True, 0.16),
+    "fringe": ((40, 66), 0.12, 0.10, 0.7, 0.5, 8, False, 0.10),
+    "curly": ((20, 42), 0.55, 0.03, 4.5, 0.1, 16, False, 0.10),
+    "medium": ((110, 190), 0.08, 0.22, 1.5, 0.15, 12, False, 0.11),
+    "long": ((230, 340), 0.08, 0.40, 2.5, 0.06, 12, False, 0.12),
+    "tied": ((70, 130), 0.05, 0.0, 0.5, 0.7, 4, False, 0.07),
 }
 
 
@@ -81,7 +83,7 @@ def random_style(rng: np.random.Generator) -> HairStyle:
     """A random cut and colour."""
     names = list(STYLES)
     name = names[rng.choice(len(names), p=[STYLES[n][-1] for n in names])]
-    (least, most), lift, weight, curl, volume, taper, _ = STYLES[name]
+    (least, most), lift, weight, curl, cling, volume, taper, _ = STYLES[name]
     colours = list(HAIR_RGB.values())
     rgb = np.array(colours[rng.choice(len(colours), p=HAIR_SHARES)]) * np.exp(
         rng.normal(0, 0.15, 3) * (1, 0.4, 0.4)
@@ -97,6 +99,7 @@ def random_style(rng: np.random.Generator) -> HairStyle:
         lift=lift * rng.uniform(0.6, 1.4),
         weight=weight * rng.uniform(0.7, 1.4),
         curl_mm=curl * wavy,
+        cling=cling * rng.uniform(0.6, 1.2),
         volume_mm=volume * rng.uniform(0.5, 1.5),
         taper=taper,
         part_x=float(rng.choice([-1, 0, 1]) * rng.uniform(10, 35)),
@@ -159,7 +162,7 @@ def strand_lengths(rest: Array, style: HairStyle, rng: np.random.Generator) -> A
 
 
 def beard_field(rest: Array, kind: str) -> NDArray[np.float32]:
-    """(V,) where a beard of a kind ("full", "goatee", "moustache", "stubble") grows, 0 to 1, at rest places."""
+    """(V,) where a beard of a kind ("full", "goatee", "moustache", "stubble") grows, 0 to 1, at rest."""
     x, y, z = rest.T
     aside = np.abs(x)
     lips = ((aside / 27) ** 2 + ((y + 41) / 10.5) ** 2) < 1

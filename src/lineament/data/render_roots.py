@@ -1,4 +1,4 @@
-"""Where strands start: points of the head's mesh for hair, brows, lashes and beard, found once for a model."""
+"""Where strands start: points of the head's mesh for hair, brows, lashes, beard, found once a model."""
 
 from __future__ import annotations
 

@@ -92,6 +92,13 @@ class Scene:
     background: Image8
     seed: int
 
+    @property
+    def skin_rgb(self) -> Array:
+        """(3,) linear colour of cheeks and nose."""
+        size = len(self.albedo)
+        cheeks = self.albedo[int(0.45 * size) : int(0.56 * size) : 2, int(0.2 * size) : int(0.8 * size) : 3]
+        return np.square(np.median(cheeks.reshape(-1, 3), axis=0))
+
 
 def random_scene(
     model: MorphableModel,
@@ -166,7 +173,7 @@ def random_albedo(texture: TextureModel, config: RenderConfig, rng: np.random.Ge
 
 
 def random_clothes(rng: np.random.Generator) -> NDArray[np.float32]:
-    """(16,) kind, neckline, three linear colours, weave, its frequency, stripes, their frequency, phase of folds."""
+    """(16,) kind, neckline, three linear colours, weave, its frequency, stripes, theirs, phase of folds."""
     kind = rng.choice([SKIN_CLOTH, CREW, SUIT, OPEN_COLLAR, VEE], p=[0.05, 0.33, 0.27, 0.19, 0.16])
     first = np.square(np.clip(rng.uniform(0.05, 0.9) + rng.normal(0, 0.13, 3), 0.03, 0.95))
     second = np.square(np.clip(rng.choice([0.85, 0.9, 0.6]) + rng.normal(0, 0.05, 3), 0.05, 0.96))

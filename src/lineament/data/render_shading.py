@@ -1,4 +1,4 @@
-"""Colours of the renderer's pixels: skin from the texture, painted eyes, teeth, cloth; light, shadow and gloss."""
+"""Colours of the renderer's pixels: textured skin, painted eyes, teeth, cloth; light and gloss."""
 
 from __future__ import annotations
 
@@ -73,10 +73,21 @@ def shade(
     albedo = np.zeros(3, np.float32)
     share = np.float32(1.0 / (factor * factor))
     texels = len(texture)
+    last = factor * factor - 1
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
             red, green, blue, seen = 0.0, 0.0, 0.0, 0
+            # Within one material the two ends of the block's diagonal stand for all of it.
+            first = index[row * factor, column * factor]
+            even = first >= 0
             for sub in range(factor * factor):
+                y, x = row * factor + sub // factor, column * factor + sub % factor
+                if not even:
+                    break
+                t = index[y, x]
+                even = strand[y, x] == NO_STRAND and t >= 0 and material[t] == material[first]
+            step = last if even and last > 0 else 1
+            for sub in range(0, factor * factor, step):
                 y, x = row * factor + sub // factor, column * factor + sub % factor
                 if strand[y, x] != NO_STRAND:
                     red += strand_rgb[y, x, 0]
@@ -151,17 +162,14 @@ def shade(
                 red += inner * (albedo[0] * (value[LIGHT] + key[3] * far * lit) + shine * key[3])
                 green += inner * (albedo[1] * (value[LIGHT + 1] + key[4] * near * lit) + shine * key[4])
                 blue += inner * (albedo[2] * (value[LIGHT + 2] + key[5] * near * lit) + shine * key[5])
-            out[row, column, 0], out[row, column, 1], out[row, column, 2] = (
-                red * share,
-                green * share,
-                blue * share,
-            )
-            cover[row, column] = seen * share
+            part = np.float32(0.5) if step > 1 else share
+            out[row, column, 0], out[row, column, 1] = red * part, green * part
+            out[row, column, 2], cover[row, column] = blue * part, seen * part
 
 
 @numba.njit(cache=True, nogil=True)
 def _eye(value: Array, eyes: Array, albedo: Array) -> None:
-    """Sclera, iris with fibres and dark rim, pupil: by the angle from the gaze, which is z of the rest place."""
+    """Sclera, iris with fibres and dark rim, pupil: by the angle from the gaze, z of the rest place."""
     ex, ey = value[REST], value[REST + 1]
     away = np.sqrt(ex * ex + ey * ey) / 0.40
     if value[REST + 2] < 0 or away > 1.06:
@@ -226,7 +234,7 @@ def hidden_skin(
     hair: Array,
     factor: int,
 ) -> tuple[Array, Array]:
-    """Pixels where something lies in front of the face: cloth or body, or scalp hair over skin that bears none.
+    """Pixels where something lies in front of the face: body or cloth, or scalp hair over bare skin.
 
     Args:
         skin_index: (H, W) the nearest triangle of the face alone, -1 where none is.
@@ -239,15 +247,16 @@ def hidden_skin(
         factor: fine pixels along a side of one.
 
     Returns:
-        (h, w) bool what is hidden, and (h, w) bool where the outside of the face is nearest but for what hides
-        it; by the majority of fine pixels.
+        (h, w) bool what is hidden, and (h, w) bool where the outside of the face is nearest but for what
+        hides it; by the majority of fine pixels.
     """
     height, width = index.shape[0] // factor, index.shape[1] // factor
+    step = max(factor * factor - 1, 1)  # two ends of a block's diagonal
     hidden, face = np.zeros((height, width), np.bool_), np.zeros((height, width), np.bool_)
     for row in range(height):
         for column in range(width):
             count, over = 0, 0
-            for sub in range(factor * factor):
+            for sub in range(0, factor * factor, step):
                 y, x = row * factor + sub // factor, column * factor + sub % factor
                 t = skin_index[y, x]
                 if t < 0:
@@ -257,10 +266,9 @@ def hidden_skin(
                 if material[t] == SKIN and toward < 0:
                     continue
                 count += 1
-                if material[index[y, x]] == BODY:
+                bare = hair[a] + hair[b] + hair[c] < 0.9
+                if material[index[y, x]] == BODY or (strand[y, x] == SCALP_HAIR and bare):
                     over += 1
-                elif strand[y, x] == SCALP_HAIR and (hair[a] + hair[b] + hair[c]) < 0.9:
-                    over += 1
-            face[row, column] = 2 * count >= factor * factor
+            face[row, column] = count > 0
             hidden[row, column] = face[row, column] and 2 * over > count
     return hidden, face

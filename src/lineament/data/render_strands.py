@@ -1,4 +1,4 @@
-"""Hair as strands: grown from roots on the head along a style's flow, drawn as thin lines into the z-buffer."""
+"""Hair as strands: grown from roots along a style's flow, drawn as thin lines into the z-buffer."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def grow(
     weight: float,
     stiffness: float,
     curl: float,
+    cling: float,
     layers: Array,
     centre: Array,
     radii: Array,
@@ -41,6 +42,7 @@ def grow(
         weight: how fast a strand turns down, a piece.
         stiffness: share of the style's flow in each piece's direction.
         curl: mm of radius of a curl.
+        cling: share of the way back to their layer that strands take each piece, as combed hair does.
         layers: (S,) mm that each strand keeps from the skull.
         centre: (3,) of the skull's ellipsoid.
         radii: (3,) mm.
@@ -64,8 +66,9 @@ def grow(
             ex, ey, ez = nx - centre[0], ny - centre[1], nz - centre[2]
             rx, ry, rz = radii[0] + grown, radii[1] + grown, radii[2] + grown
             inside = (ex / rx) ** 2 + (ey / ry) ** 2 + (ez / rz) ** 2
-            if inside < 1:
+            if inside < 1 or cling > 0:
                 out_by = 1 / np.sqrt(max(inside, 0.05))
+                out_by = out_by if inside < 1 else 1 - cling * (1 - out_by)
                 nx, ny, nz = centre[0] + ex * out_by, centre[1] + ey * out_by, centre[2] + ez * out_by
                 bx, by, bz = nx - px, ny - py, nz - pz
                 norm = 1 / max(np.sqrt(bx * bx + by * by + bz * bz), 1e-6)

@@ -50,8 +50,7 @@ class Strands:
 def strands_of(scene: Scene, roots: HeadRoots, head: Array, rng: np.random.Generator) -> Iterator[Strands]:
     """All strands of a head whose vertices (face model and body, mm, model frame) are given."""
     down = scene.camera.rotation.T @ np.array([0.0, -1.0, 0.0])
-    skin = np.square(np.median(scene.albedo, axis=(0, 1)))
-    dark = np.minimum(scene.hair.rgb, 0.12) * 0.75 + 0.16 * skin
+    dark = np.minimum(scene.hair.rgb, 0.12) * 0.75 + 0.16 * scene.skin_rgb
     yield _brows(roots.brows, head, dark, rng)
     yield _lashes(roots.lashes, head, rng)
     if scene.beard:
@@ -69,6 +68,7 @@ def _grown(
     *,
     weight: float,
     curl: float,
+    cling: float = 0.0,
     layers: Array | None = None,
 ) -> Array:
     count = len(start)
@@ -80,8 +80,8 @@ def _grown(
     # Neighbouring strands keep together: their curls differ by where they start, not at random.
     phases = 0.5 * phases + start[:, [0, 1]] * 0.12
     grow(
-        start.astype(np.float64), directions.astype(np.float64), lengths.astype(np.float64), down, weight, 0.5,
-        curl, layers.astype(np.float64), SKULL_CENTRE, radii, phases.astype(np.float64), out,
+        start.astype(np.float64), directions.astype(np.float64), lengths.astype(np.float64), down, weight,
+        0.5, curl, cling, layers.astype(np.float64), SKULL_CENTRE, radii, phases.astype(np.float64), out,
     )  # fmt: skip
     return out
 
@@ -99,7 +99,7 @@ def _scalp(scene: Scene, roots: Roots, head: Array, down: Array, rng: np.random.
     layers = style.volume_mm * rng.uniform(0.15, 1, len(used.rest)) ** 0.7
     points = _grown(
         used.on(head), directions, strand_lengths(used.rest, style, rng), down, rng,
-        weight=style.weight, curl=style.curl_mm, layers=layers,
+        weight=style.weight, curl=style.curl_mm, cling=style.cling, layers=layers,
     )  # fmt: skip
     width = 1.3 if style.length_mm > 12 else 0.5
     return Strands(points, _shades(style.rgb, len(points), rng), width, 0.25, 0.5, 0.5, SCALP_HAIR, 0.4)
@@ -137,7 +137,6 @@ def _beard(scene: Scene, roots: Roots, head: Array, down: Array, rng: np.random.
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     lengths = rng.uniform(*BEARD_MM[scene.beard]) * rng.uniform(0.5, 1.1, len(used.rest))
     points = _grown(used.on(head), direction, lengths, down, rng, weight=0.04, curl=0.6)
-    skin = np.square(np.median(scene.albedo, axis=(0, 1)))
     bare = 0.35 if scene.beard == "stubble" else 0.08
-    rgb = scene.hair.rgb * np.exp(rng.normal(0, 0.2)) * (1 - bare) + bare * skin
+    rgb = scene.hair.rgb * np.exp(rng.normal(0, 0.2)) * (1 - bare) + bare * scene.skin_rgb
     return Strands(points, _shades(rgb, len(points), rng), 0.38, 0.3, 0.1, 0.7, FACE_HAIR, 0.5)

@@ -1,4 +1,4 @@
-"""Two rows of teeth for the face model's mouth: the upper ones stay with the skull, the lower ones with the jaw."""
+"""Two rows of teeth for the face model's mouth: the upper stay with the skull, the lower with the jaw."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Array = NDArray[np.floating]
 MARGIN_TEXELS = 2
 """How far colours go on beyond the skin's border, so that looking up between texels never meets the void."""
 CAST_REDUCED = 0.6
-"""Share of a photograph's cast against the median photograph (log of red and blue over green) that is taken out."""
+"""Share of a photograph's cast against the median photograph (log of red and blue over green) taken out."""
 MOUTH_RGB = (0.36, 0.14, 0.13)
 
 
@@ -55,7 +55,7 @@ def albedos_of(
 
 
 def balanced(albedos: Array, weights: Array, chart: TextureChart) -> Array:
-    """Textures (F, S, S, 3) with the colour casts of their photographs reduced; the differences of skin stay in part."""
+    """Textures (F, S, S, 3) with the casts of their photographs reduced; differences of skin stay in part."""
     casts = np.stack(
         [
             np.log(np.maximum(np.median(a[chart.core & (w > 0.3)], axis=0), 0.02))

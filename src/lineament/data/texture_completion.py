@@ -1,6 +1,6 @@
 """Completes textures: what a photograph hides comes from the mirrored other half, then from the mean.
 
-Everything goes over softly: the deviation from the mean that is seen spreads into what is not, so no seam shows.
+Everything goes over softly: the deviation from the mean that is seen spreads into what is not.
 """
 
 from __future__ import annotations

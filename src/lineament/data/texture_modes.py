@@ -1,7 +1,7 @@
 """Mean and modes of textures with holes: principal components whose holes are filled by the model itself.
 
-Every texture counts together with its mirror image. Then the components are symmetric or antisymmetric, and the
-two kinds are found apart, each on half of the chart.
+Every texture counts together with its mirror image. Then the components are symmetric or antisymmetric, and
+the two kinds are found apart, each on half of the chart.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _modes(whole: Array, texel: NDArray[np.int64], count: int) -> TextureModes:
 
 
 def _principal(rows: Array, count: int) -> tuple[Array, Array, float]:
-    """Deviations (k,), unit vectors (k, D) and the total variance of centred rows (F, D), by the small Gram matrix."""
+    """Deviations (k,), unit vectors (k, D) and the total variance of centred rows (F, D)."""
     gram = (rows @ rows.T).astype(np.float64) / len(rows)
     values, vectors = np.linalg.eigh(gram)
     keep = np.argsort(-values)[: min(count, len(rows) - 1)]

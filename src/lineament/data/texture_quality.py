@@ -1,4 +1,4 @@
-"""Which photographs are good enough to learn colours from: near frontal, sharp, large, in colour, well exposed."""
+"""Which photographs are good enough to learn colours from: frontal, sharp, large, coloured, well lit."""
 
 from __future__ import annotations
 

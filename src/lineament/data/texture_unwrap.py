@@ -27,10 +27,10 @@ IntArray = NDArray[np.integer]
 CORE_CENTRE, CORE_RADIUS = (0.5, 0.54), (0.3, 0.27)
 """The ellipse of the chart from brows to chin, where what is seen is the face, whatever its colour."""
 GRAZING, FACING = 0.25, 0.7
-"""Cosines between surface and line of sight: below the first a texel counts for nothing, from the second fully."""
+"""Cosines of surface and line of sight: below the first a texel does not count, from the second fully."""
 BORDER_PX = 3.0
 HAIR_LUMINANCE, HAIR_CHROMA = 0.32, 0.06
-"""Outside the core: how far from the person's skin a texel may be (log luminance, chroma) and still be skin."""
+"""Outside the core: how far from the person's skin a texel may be (log luminance, chroma) to be skin."""
 LEAST_SHADE, MOST_SHADE = 0.5, 1.6
 LUMINANCE = np.array([0.30, 0.59, 0.11], np.float32)
 

@@ -1,8 +1,8 @@
 """The colour part of a face model: a mean texture and how the colours of people differ.
 
-Textures lie on the face model's UV chart, which is symmetric: each mode is symmetric or antisymmetric, so half
-of the chart is stored and a mirrored face has the same coefficients up to known signs. Colours are albedo as
-a photograph would encode it, from 0 to 1, with gross lighting removed.
+Textures lie on the face model's UV chart, which is symmetric: each mode is symmetric or antisymmetric, so
+half of the chart is stored and a mirrored face has the same coefficients up to known signs. Colours are
+albedo as a photograph would encode it, from 0 to 1, with gross lighting removed.
 """
 
 from __future__ import annotations
