@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from lineament.data.occluder_kernels import fill_tubes, lay_over, shade_sheet, soften
+from lineament.data.occluder_kernels import fill_tubes, lay_over, shade_sheet, soften, stack
 from lineament.data.zbuffer import draw_mesh
 from lineament.geometry.mesh import vertex_normals
 
@@ -97,10 +97,9 @@ class Layer:
 
 def stacked(below: Layer, above: Layer) -> Layer:
     """One layer of two."""
-    left = below.alpha * (1 - above.alpha)
-    alpha = left + above.alpha
-    mixed = below.colors * left[..., None] + above.colors * above.alpha[..., None]
-    return Layer(mixed / np.maximum(alpha, np.float32(1e-6))[..., None], alpha)
+    colors, alpha = np.empty_like(below.colors), np.empty_like(below.alpha)
+    stack(below.colors, below.alpha, above.colors, above.alpha, colors, alpha)
+    return Layer(colors, alpha)
 
 
 def cast_shadow(picture: Image8, layer: Layer, *, shift_xy: tuple[int, int], strength: float) -> Image8:

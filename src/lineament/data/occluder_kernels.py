@@ -184,3 +184,26 @@ def lay_over(picture: Image8, colors: Array, alpha: Array, out: Image8) -> None:
                 else:
                     mixed = a * colors[row, column, k] + (1 - a) * below
                     out[row, column, k] = np.uint8(min(max(mixed + 0.5, 0.0), 255.0))
+
+
+@numba.njit(cache=True, nogil=True)
+def stack(
+    colors_below: Array,
+    alpha_below: Array,
+    colors_above: Array,
+    alpha_above: Array,
+    colors: Array,
+    alpha: Array,
+) -> None:
+    """One layer that looks like two."""
+    height, width = alpha.shape
+    for row in range(height):
+        for column in range(width):
+            above = alpha_above[row, column]
+            below = alpha_below[row, column] * (np.float32(1) - above)
+            total = above + below
+            alpha[row, column] = total
+            inverse = np.float32(1) / max(total, np.float32(1e-6))
+            for k in range(3):
+                mixed = colors_above[row, column, k] * above + colors_below[row, column, k] * below
+                colors[row, column, k] = mixed * inverse

@@ -19,14 +19,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lineament.data.backgrounds import training_backgrounds
+from lineament.data.coarse_head import CoarseHead
 from lineament.data.fitted import MadeView, Mask
-from lineament.data.head_shell import HeadShell, ShellLayout
-from lineament.data.label_surface import SKULL_MM, LabelSurface
 from lineament.data.occluder_drawing import Layer, Light, cast_shadow
 from lineament.data.occluder_kinds import KINDS
 from lineament.data.occluder_scene import CHEEK, Donor, Scene
 from lineament.data.view import View
-from lineament.data.zbuffer import draw_mesh
 from lineament.geometry.morphable import MorphableModel
 
 Array: TypeAlias = NDArray[Any]
@@ -94,9 +92,7 @@ class FaceOccluder:
         config: OccluderConfig | None = None,
     ) -> None:
         self._configure(OccluderConfig() if config is None else config)
-        self._model = model
-        self._surface = LabelSurface.of(model, size=16)
-        self._layout = ShellLayout.of(model)
+        self._head = CoarseHead.of(model, scheme=SCHEME)
         self._pictures, self._donors = list(pictures), list(donors)
 
     def _configure(self, config: OccluderConfig) -> None:
@@ -136,23 +132,16 @@ class FaceOccluder:
 
     def scene(self, view: View, rng: np.random.Generator) -> Scene:
         """What the kinds need to know about a view."""
-        model, camera = self._model, view.camera
-        vertices_model = np.asarray(model.vertices_model(view.identity, view.expression), np.float32)
-        scheme = model.schemes[SCHEME]
-        landmarks_model = scheme.points_model(vertices_model, view.identity, view.expression)
-        vertices = camera.image_from_model(vertices_model)
-        # A cone to a point within the head stands for the skull that the model does not have.
-        into_head = camera.image_from_model_matrix @ [0, 0, -SKULL_MM]
-        apex = vertices[self._surface.border].mean(axis=0) + into_head
-        size_hw = (view.image.shape[0], view.image.shape[1])
-        drawn = np.concatenate([vertices, apex[None]])
+        head, camera = self._head, view.camera
+        vertices = head.vertices_model(view.identity, view.expression)
+        landmarks = head.scheme.points_model(vertices, view.identity, view.expression).astype(np.float64)
         return Scene(
             image=view.image,
             camera=camera,
-            landmarks_model=landmarks_model.astype(np.float64),
-            landmarks_image=camera.image_from_model(landmarks_model).astype(np.float64),
-            front=draw_mesh(drawn, self._surface.solid, size_hw=size_hw).depth,
-            shell=HeadShell.of(self._layout, vertices_model),
+            landmarks_model=landmarks,
+            landmarks_image=camera.image_from_model(landmarks),
+            front=head.front(camera, vertices, (view.image.shape[0], view.image.shape[1])),
+            shell=head.shell_of(vertices),
             light=Light.random(rng),
             pictures=self._pictures,
             donors=self._donors,
