@@ -11,7 +11,7 @@ from lineament.evaluate.cases import Case, EvaluationSet, Prediction
 from lineament.evaluate.protocol import Crops
 from lineament.geometry.rotation import matrix_from_angles
 
-FACE = np.random.default_rng(7).uniform(-30, 30, (68, 3))
+FACE = np.random.default_rng(7).uniform(-30, 30, (68, 3)).round(2)  # as records keep them
 FACE[:2] = [[-30, -30, -30], [30, 30, 30]]
 
 

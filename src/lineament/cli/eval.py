@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from lineament.evaluate.cases import Case, EvaluationSet, Prediction
+    from lineament.evaluate.protocol import Crops
     from lineament.evaluate.run import Evaluation
     from lineament.evaluate.tools import Tool
 
@@ -88,7 +90,9 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _evaluate(loaded, tools: list[Tool], out: Path, protocol: list[str] | None, workers: int) -> Evaluation:  # noqa: ANN001
+def _evaluate(
+    loaded: EvaluationSet, tools: list[Tool], out: Path, protocol: list[str] | None, workers: int
+) -> Evaluation:
     from lineament.evaluate.run import evaluate as run
 
     with _progress() as tell:
@@ -128,7 +132,8 @@ def _tools(
     return tools
 
 
-def _told_apart(tool: Tool, where: object, both: bool) -> Tool:
+def _told_apart(tool: Tool, where: Crops, both: bool) -> Tool:
+    """The tool, its name telling where it looks when both ways are in one report."""
     from lineament.evaluate.protocol import Crops
 
     if both:
@@ -141,7 +146,7 @@ def _finish(evaluation: Evaluation, tools: list[Tool], out: Path) -> None:
     from lineament.evaluate.report import scores_of, write_report
     from lineament.evaluate.report_html import to_html
 
-    predictors: dict[str, Callable] = {tool.name: lambda case, t=tool: t.predict([case])[0] for tool in tools}
+    predictors = {tool.name: _predictor(tool) for tool in tools}
     paths = write_report(evaluation, out, html=to_html(evaluation, predictors))
     for protocol in evaluation.protocols:
         for score in scores_of(evaluation, protocol):
@@ -151,6 +156,11 @@ def _finish(evaluation: Evaluation, tools: list[Tool], out: Path) -> None:
     for tool, case, why in evaluation.failed:
         _say(f"{tool}, {case}: {why}", error=True)
     _say(f"report: {paths[-1]}")
+
+
+def _predictor(tool: Tool) -> Callable[[Case], Prediction | None]:
+    """One face at a time, for the pictures."""
+    return lambda case: tool.predict([case])[0]
 
 
 def _print_known() -> None:
@@ -182,11 +192,18 @@ def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        tasks = {}
+        tasks: dict[str, TaskID] = {}
 
         def tell(tool: str, done: int, total: int) -> None:
             if tool not in tasks:
