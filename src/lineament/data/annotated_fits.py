@@ -28,7 +28,8 @@ REGISTERED = "lfm-68"
 """The scheme whose points lie on the mesh, so that they can be fitted."""
 MESH_TRUST = 0.15
 """Weight of the proposal's mesh, against one of a mesh that was detected."""
-ANNOTATED_TRUST = 6.0
+ANNOTATED_TRUST = 500.0
+"""Weight of all annotated points together; few are not worth less than many."""
 INNER = range(17, 68)
 # Of AFLW's 21 points those that are one of the 68, and which. Not the ears' lobes, which lie on no jaw.
 ONE_OF_68 = {0: 17, 1: 19, 2: 21, 3: 22, 4: 24, 5: 26, 6: 36, 8: 39, 9: 42, 11: 45}
@@ -76,7 +77,7 @@ class AnnotatedFitter:
                         [mesh.vertex_index, points.vertex_index[list(used.values())]]
                     ),
                     weights=np.concatenate([mesh.weights, points.weights[list(used.values())]]),
-                    trust=np.append(MESH_TRUST * mesh.trust, np.full(len(used), ANNOTATED_TRUST)),
+                    trust=np.append(MESH_TRUST * mesh.trust, np.full(len(used), ANNOTATED_TRUST / len(used))),
                     depth_trust=np.append(mesh.depth_trust, np.zeros(len(used))),
                 ),
             )
