@@ -31,7 +31,7 @@ IntArray = NDArray[np.integer]
 EASY_SHAPES = ("eyeBlink", "eyeLook")
 """First parts of the names of shapes that few points show, but show plainly."""
 BLINK = "eyeBlink"
-REJECTED_WEIGHT = 0.1
+REJECTED_WEIGHT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class FitConfig:
     expression_limits: tuple[float, float] = (0.0, 1.05)
     blink_reach: float = 1.25
     gap_trust: float = 20.0
-    robust_mm: float = 6.0
-    robust_spread: float = 4.0
+    robust_mm: float = 12.0
+    robust_spread: float = 5.0
 
 
 PLAIN = FitConfig(rounds=8, refinements=0, identity_ridge_mm=7.0, easy_ridge_mm=10.0, blink_reach=1.0)
