@@ -163,7 +163,10 @@ class FaceOccluder:
         """As light, colourless and blurred as the photograph."""
         face = float(scene.color_at(scene.landmarks_image[CHEEK, :2]).mean())
         exposure = (max(face, 20.0) / 140.0) ** 0.4
-        layer = layer.as_grey_as(scene.image).tinted(np.float32(exposure * rng.uniform(0.85, 1.1)))
+        # A grey face may stand before a background in colours: the face's own pixels tell.
+        layer = layer.as_grey_as(scene.image[np.isfinite(scene.front)][None]).tinted(
+            np.float32(exposure * rng.uniform(0.85, 1.1))
+        )
         return layer.softened(1) if rng.random() < self.config.soft else layer
 
 
