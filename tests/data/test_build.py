@@ -23,7 +23,7 @@ RECIPE = BuildRecipe(
     licence="public domain",
     photos_a_shard=1,
     turned=TurnedOptions(count=2, size=64, face=40.0),
-    edited=EditedOptions(count=0),
+    edited=EditedOptions(share=0.0),
     occluded=OccludedOptions(share=0.5),
 )
 CAMERA = WeakPerspective(matrix_from_angles(0.4, 0.1, 0.2), 0.6, np.array([170.0, 130.0, 0.0]))

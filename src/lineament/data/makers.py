@@ -92,6 +92,7 @@ class TurnedPictures:
             canvas=round(turned.size * 1.5),
             face=turned.face,
             most_yaw=np.radians(turned.most_yaw_deg),
+            edited_share=recipe.edited.share,
             least_face=recipe.photos.least_face,
         )
         self._maker = TurnedViewMaker(model, pictures, config)

@@ -67,15 +67,13 @@ class TurnedOptions:
 
 @dataclass(frozen=True, slots=True)
 class EditedOptions:
-    """Pictures made of each photograph by changing its expression.
+    """Expressions that photographs lack: eyes shut, mouths opened, brows moved.
 
     Attributes:
-        count: of edited pictures.
-        size: side of a picture, px.
+        share: of the turned pictures whose expression is changed, 0 to 1.
     """
 
-    count: int = 0
-    size: int = 160
+    share: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ class BuildRecipe:
         photos_a_shard: about how many photographs make one shard.
         photos: which photographs are taken.
         turned: pictures made by turning.
-        edited: pictures made by changing the expression.
+        edited: expressions that photographs lack.
         rendered: faces that nobody has.
         occluded: things in front of the head.
         storage: how samples are written.
@@ -142,12 +140,13 @@ class BuildRecipe:
         """Refuse what cannot be made."""
         counts = {
             "turned.count": self.turned.count,
-            "edited.count": self.edited.count,
             "rendered.count": self.rendered.count,
         }
         for name, count in counts.items():
             _check(count >= 0, name, count, "0 or more")
-        _check(0 <= self.occluded.share <= 1, "occluded.share", self.occluded.share, "between 0 and 1")
+        shares = {"edited.share": self.edited.share, "occluded.share": self.occluded.share}
+        for name, share in shares.items():
+            _check(0 <= share <= 1, name, share, "between 0 and 1")
         _check(self.photos_a_shard > 0, "photos_a_shard", self.photos_a_shard, "1 or more")
 
     @property
@@ -161,6 +160,7 @@ DEFAULT = BuildRecipe(
     licence="research: two of the three collections are for research and training only",
     collections=("ytf", "lfw_expressions", "congress"),
     turned=TurnedOptions(count=11),
+    rendered=RenderedOptions(count=20_000),
 )
 """All collections of ``../shared/photos``."""
 
@@ -169,7 +169,8 @@ OPEN = BuildRecipe(
     licence="photographs in the public domain in the main; weights trained on these may be used by anyone",
     collections=("congress",),
     backgrounds="photos",
-    turned=TurnedOptions(count=20),
+    turned=TurnedOptions(count=24),
+    rendered=RenderedOptions(count=40_000),
 )
 """Only photographs in the public domain, and faces rendered with their textures."""
 
