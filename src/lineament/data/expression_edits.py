@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from lineament.data.head_skin import Skin, SkinReader
 from lineament.data.mouth_inside import MouthInside
@@ -31,6 +32,8 @@ CHEEK = 0.75
 """How far the skin of a lid is that of the cheek below it; the rest is that around it, brow and all."""
 LID_LIGHT, LID_ROUND = 0.93, 0.22
 """How bright a lid is beside that skin, and how much brighter where it looks up."""
+FOLD_MM = 10.0
+"""How far from the rims of the lips they fold inwards."""
 FINER = 2
 CHANGE_PX = 0.5
 """What moves by less shows the picture as it was through."""
@@ -88,6 +91,11 @@ class ExpressionEditor:
         cheek = (np.abs(neutral[:, 1] + 12) < 14) & (neutral[:, 2] > 20)
         self._cheeks = [np.flatnonzero(cheek & (np.abs(neutral[:, 0] * side - 36) < 14)) for side in (-1, 1)]
         self._side = (neutral[:, 0] > 0).astype(int)
+        eyes = np.unique(model.triangles[slice(*model.parts["eyeballs"])])
+        self._eyeballs = [eyes[self._side[eyes] == side] for side in (0, 1)]
+        lips = neutral[list(boundary_loops(skin)[1])]
+        near_lips = cKDTree(lips).query(neutral, distance_upper_bound=FOLD_MM)[0] < FOLD_MM
+        self._folds = self._is_lid | near_lips
 
     def edited(self, face: UprightFace, expression: Array, rng: np.random.Generator) -> UprightFace:
         """The same face with another expression; far from what moves the picture stays as it is.
@@ -108,13 +116,16 @@ class ExpressionEditor:
         lid = self._closing(face.expression, expression)
         skin = self._reader.read(face.image, face.shown, within, seen_before, distrust=lid > 0)
         moved = seen_after[:, :2] - seen_before[:, :2]
+        moves = np.maximum(np.linalg.norm(moved, axis=1) / CHANGE_PX, 4 * lid)
+        column, row = np.clip(seen_before[:, :2].astype(np.int64), 0, size - 1).T
+        moves *= face.shown[row, column] > 0.99  # what is not the photograph's stays as it is
         inside = self._mouth.painted(before, after, face.image, skin, rng)
         parts = [
             _Part(
                 seen_after,
                 self._values(seen_before, seen_after, skin, lid),
                 self._outer_triangles,
-                np.maximum(np.linalg.norm(moved, axis=1) / CHANGE_PX, 4 * lid),
+                moves,
             ),
             _Part(
                 face.camera.image_from_model(inside.vertices_model),
@@ -133,7 +144,8 @@ class ExpressionEditor:
         return self._lid_share * closed[self._side]
 
     def _values(self, seen_before: Array, seen_after: Array, skin: Skin, lid: Array) -> Array:
-        trust = np.clip(4 * skin.seen, 0, 1) * (1 - LID_SKIN * lid)
+        # Only lids and lips fold over each other; elsewhere what is not seen lies just behind the outline.
+        trust = np.where(self._folds, np.clip(4 * skin.seen, 0, 1), 1.0) * (1 - LID_SKIN * lid)
         rgb = skin.rgb.copy()
         up = -vertex_normals(seen_after, self._model.triangles)[:, 1, None]
         for side, cheek in enumerate(self._cheeks):
@@ -142,6 +154,9 @@ class ExpressionEditor:
                 like = (weight @ rgb[cheek]) / weight.sum()
                 part = self._is_lid & (self._side == side)
                 rgb[part] = (CHEEK * like + (1 - CHEEK) * rgb[part]) * (LID_LIGHT + LID_ROUND * up[part])
+                # Between shut lids lashes are seen, not the eye.
+                rgb[self._eyeballs[side]] = LASH * like
+                trust[self._eyeballs[side]] *= 1 - lid[part].max()
         rgb[self._lashes] *= 1 - (1 - LASH) * lid[self._lashes, None]
         trust[self._lashes] *= 1 - lid[self._lashes]
         return np.column_stack([seen_before[:, :2], trust, rgb])

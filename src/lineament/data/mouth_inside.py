@@ -85,10 +85,10 @@ class MouthInside:
         parts = [(bag, values, self._triangles)]
         if rng.uniform() < 0.85:
             upper = after[self._upper].mean(axis=0)
-            parts.append(self._teeth(upper + UPPER_ROOT_MM, -rng.uniform(5.0, 8.5), image, skin))
+            parts.append(self._teeth(upper + UPPER_ROOT_MM, -rng.uniform(8.5, 12.5), image, skin))
         if rng.uniform() < 0.4 and gap_after > 8:
             lower = after[self._lower].mean(axis=0)
-            parts.append(self._teeth(lower + LOWER_ROOT_MM, rng.uniform(3.5, 6.0), image, skin))
+            parts.append(self._teeth(lower + LOWER_ROOT_MM, rng.uniform(5.0, 8.0), image, skin))
         starts = np.cumsum([0, *(len(p[0]) for p in parts)])
         return Inside(
             np.concatenate([p[0] for p in parts]),
