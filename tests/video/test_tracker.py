@@ -1,75 +1,11 @@
-"""Discs of different colours play the people: a colour is a shape, and a disc seen from afar is not seen."""
-
-from dataclasses import replace
+"""Who is who, with discs for people whose true places are known."""
 
 import numpy as np
 import pytest
 
-from faces import egg_face
-from lineament.crop import CropBox
+from discs import Discs, picture_of
 from lineament.errors import ConfigError
-from lineament.result import Detection
 from lineament.video import FaceTracker
-
-RADIUS = 20
-COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
-SHAPES = {(255, 0, 0): 1.0, (0, 255, 0): -1.0, (0, 0, 255): 0.0}
-
-
-def picture_of(**places):
-    """A dark picture with discs; of two at one place the first is in front."""
-    picture = np.zeros((200, 400, 3), np.uint8)
-    y, x = np.mgrid[0:200, 0:400] + 0.5
-    for name, (center_x, center_y) in reversed(places.items()):
-        picture[np.hypot(x - center_x, y - center_y) < RADIUS] = COLORS[name]
-    return picture
-
-
-class Discs:
-    """Method, detector and aligner at once: exact on discs, blind elsewhere."""
-
-    passes = 1
-
-    def __init__(self):
-        self.method = self.detector = self
-        self.looks = 0
-
-    def detect(self, picture):
-        self.looks += 1
-        found = []
-        for color in COLORS.values():
-            y, x = np.nonzero((picture == color).all(axis=-1))
-            if len(x) > 0.5 * np.pi * RADIUS**2:
-                center = np.array([x.mean() + 0.5, y.mean() + 0.5])
-                found.append(Detection(np.float32([*(center - RADIUS), *(center + RADIUS)]), 0.9))
-        return found
-
-    def crop_rule(self, detection):
-        left, top, right, bottom = detection.box_xyxy
-        return CropBox(center_xy=((left + right) / 2, (top + bottom) / 2), side=2.5 * RADIUS, size=64)
-
-    def reconstruct(self, picture, squares, *, detections, passes):
-        return [
-            self._face(picture, square, detection)
-            for square, detection in zip(squares, detections, strict=True)
-        ]
-
-    def _face(self, picture, square, detection):
-        center = np.array(square.center_xy)
-        low = np.maximum(center - square.side / 2, 0).astype(int)
-        high = (center + square.side / 2).astype(int)
-        window = picture[low[1] : high[1], low[0] : high[0]]
-        counts = (
-            {color: (window == color).all(axis=-1).sum() for color in COLORS.values()} if window.size else {}
-        )
-        color = max(counts, key=counts.get, default=None)
-        shape = 0.0
-        if color is not None and counts[color] > 200:
-            y, x = np.nonzero((window == color).all(axis=-1))
-            center, shape = low + np.array([x.mean() + 0.5, y.mean() + 0.5]), SHAPES[color]
-        face = egg_face(center_xy=tuple(center), scale=RADIUS / 70)
-        identity = np.float32([shape, 1 - abs(shape)])
-        return replace(face, identity=identity, detection=detection)
 
 
 def people(frames, rate=25):

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from discs import Discs, picture_of
+from lineament.cli.main import app
+
+
+@pytest.fixture(autouse=True)
+def discs(monkeypatch):
+    """An aligner that sees discs in place of the one with weights."""
+    pytest.importorskip("cv2", reason="OpenCV (extra 'video') is not installed")
+    monkeypatch.setattr("lineament.aligner.FaceAligner.from_pretrained", lambda *names, **options: Discs())
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """A film in which one is there all the time and another only at the end."""
+    from lineament.video import VideoWriter
+
+    path = tmp_path / "clip.avi"
+    with VideoWriter(path, rate=25) as film:
+        for number in range(20):
+            guests = {} if number < 10 else {"blue": (300, 150)}
+            film.write(number / 25, picture_of(red=(60 + number, 60), **guests))
+    return path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["video", *map(str, arguments)])
+
+
+def test_a_film_gives_an_overlay_a_head_a_person_and_a_table(clip, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow (extra 'parquet') is not installed")
+    done = run(clip, "--out", tmp_path / "out", "-f", "film,glb,parquet", "--no-smooth")
+    assert done.exit_code == 0, done.output
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["clip.parquet", "clip_overlay.webm", "clip_person1.glb", "clip_person2.glb"]
+    assert "person 1: in 20 of 20 frames" in done.stdout
+    rows = parquet.read_table(tmp_path / "out" / "clip.parquet").to_pylist()
+    of_first = [row for row in rows if row["person"] == 1]
+    assert [row["frame"] for row in of_first] == list(range(20))
+    np.testing.assert_allclose([row["time_s"] for row in of_first], np.arange(20) / 25, atol=0.002)
+    np.testing.assert_allclose([row["translation"][0] for row in of_first], 60 + np.arange(20), atol=1.5)
+    assert min(row["frame"] for row in rows if row["person"] == 2) in range(10, 16)
+
+
+def test_only_what_is_asked_for_is_written_and_only_so_long(clip, tmp_path):
+    done = run(clip, "--out", tmp_path / "out", "-f", "glb", "--seconds", "0.2")
+    assert "person 1: in 5 of 5 frames" in done.stdout
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["clip_person1.glb"]
+
+
+def test_a_file_that_is_no_film_is_one_line_and_status_1(tmp_path):
+    (tmp_path / "text.mp4").write_text("no film")
+    done = run(tmp_path / "text.mp4", "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "cannot be opened as a video" in done.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_unknown_format_is_a_usage_error(clip, tmp_path):
+    assert run(clip, "--out", tmp_path / "out", "-f", "gif").exit_code == 2
