@@ -99,3 +99,13 @@ def test_a_file_that_is_no_tar_is_an_error(tmp_path):
         list(read_shard(tmp_path / "x.tar"))
     with pytest.raises(DataError, match="cannot be read"):
         list(read_shard(tmp_path / "missing.tar"))
+
+
+def test_people_held_out_after_the_samples_were_made_are_kept_from_training_too(folder, monkeypatch):
+    before = len(SampleStore(folder, validation=False))
+    monkeypatch.setattr(
+        "lineament.data.sample_store.is_held_out", lambda collection, person: person == "ytf/A"
+    )
+    with pytest.raises(DataError, match="validation=False"):
+        SampleStore(folder, validation=False)
+    assert len(SampleStore(folder, validation=True)) == len(SampleStore(folder)) > before

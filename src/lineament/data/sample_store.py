@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.data.held_out import is_held_out
 from lineament.data.sample import Kind, Sample
 from lineament.data.sample_codec import decode
 from lineament.data.shard_index import read_index, shard_members
@@ -52,7 +53,8 @@ class SampleStore:
 
     Args:
         folder: with a manifest.
-        validation: True for people kept from training only, False for the others only, None for all.
+        validation: True for people kept from training only, False for the others only, None for all. People
+            who were held out after the samples were made count as kept from training.
         kinds: only samples made so; None for all.
 
     Raises:
@@ -76,7 +78,11 @@ class SampleStore:
     def _chosen(self, shard: int, validation: bool | None, kinds: Collection[Kind] | None) -> Array:
         """(c, 2) number of the shard and row of each sample asked for."""
         index = self._indices[shard]
-        chosen = np.ones(len(index), bool) if validation is None else index.validation == validation
+        chosen = np.ones(len(index), bool)
+        if validation is not None:
+            people = zip(index.collection.tolist(), index.person.tolist())
+            held_out = np.array([is_held_out(*one) for one in people], bool)
+            chosen = (index.validation | held_out) == validation
         if kinds is not None:
             chosen = chosen & np.isin(index.kind, [kind.value for kind in kinds])
         rows = np.flatnonzero(chosen)
