@@ -11,10 +11,8 @@ from lineament.train.canvases import CanvasSource, Shards, in_order, mirror, tur
 from lineament.train.detector import LOOP, DetectorTrainConfig, train
 
 
-@pytest.fixture
-def canvases(tmp_path):
+def write_canvases(folder):
     """Four noisy canvases of 64 px with a bright square that is called a face."""
-    folder = tmp_path / "canvases"
     folder.mkdir()
     pictures = np.random.default_rng(0).integers(0, 60, (4, 64, 64, 3), dtype=np.uint8)
     pictures[:, 20:44, 16:40] = 250
@@ -23,6 +21,11 @@ def canvases(tmp_path):
     np.save(folder / "shard_0.npy", pictures)
     np.save(folder / "shard_0.labels.npy", labels)
     return folder
+
+
+@pytest.fixture
+def canvases(tmp_path):
+    return write_canvases(tmp_path / "canvases")
 
 
 @pytest.mark.parametrize("change", [mirror, turn])
