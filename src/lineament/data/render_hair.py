@@ -23,8 +23,8 @@ HAIR_RGB = {
 }
 HAIR_SHARES = (0.26, 0.22, 0.16, 0.09, 0.09, 0.04, 0.09, 0.05)
 # Height of the hairline at rest places along the head from back to front, mm.
-LINE_Z = (-120, -32, -14, 0, 12, 28, 44, 60, 110)
-LINE_Y = (-78, -74, -48, 20, 34, 24, 66, 90, 93)
+LINE_Z = (-120, -62, -50, -42, -18, -12, 2, 14, 30, 46, 62, 110)
+LINE_Y = (-78, -72, -48, 36, 38, 16, 18, 42, 64, 82, 91, 94)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def hair_field(rest: Array, style: HairStyle) -> NDArray[np.float32]:
     line = line + front * (style.recede_mm * (1 + 0.6 * np.clip((aside - 15) / 35, 0, 1)))
     field = np.clip((y - line) / 7 + 0.5, 0, 1)
     # The ears stand out from the skull; nothing grows on them.
-    field *= ~((aside > 77) & (y < 44) & (y > -30) & (z > -48) & (z < 14))
+    field *= ~((aside > 75) & (y < 33) & (y > -30) & (z > -50) & (z < -8))
     if style.bald_top:
         field *= np.clip((72 - y) / 14, 0, 1)
     return field.astype(np.float32)
