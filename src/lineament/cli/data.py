@@ -98,8 +98,10 @@ def fit(
     with _wing():
         from lineament.data.build import BuildConfig
         from lineament.data.build import fit as run
-        from lineament.data.fit_summary import FitSummary
+        from lineament.data.fit_quality import QualityLimits
+        from lineament.data.fit_summary import FitSummary, write_reports
         from lineament.data.recipe import find_recipe
+        from lineament.models.builtin import load_builtin
 
         chosen = find_recipe(recipe)
         config = BuildConfig(chosen, tuple(_collections(photos, chosen, people, limit)), out, fits=out)
@@ -110,6 +112,9 @@ def fit(
         summary.write(out)
         for line in summary.lines():
             _say(line)
+        limits = QualityLimits(residual=chosen.photos.most_residual)
+        for page in write_reports(summary, config.collections, load_builtin(), out, limits):
+            _say(f"histograms and sheets: {page}")
 
 
 @app.command()

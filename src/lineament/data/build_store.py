@@ -17,7 +17,7 @@ from lineament.data.collection_fits import PartFits, PhotoFit
 from lineament.data.photo_collection import PhotoEntry
 from lineament.geometry.camera import WeakPerspective
 
-FORMAT = "lineament-fits-1"
+FORMAT = "lineament-fits-2"
 
 
 def part_key(part: Sequence[PhotoEntry], about: str) -> str:
@@ -37,7 +37,7 @@ def write_fits(path: Path, fits: PartFits, key: str) -> None:
     text = {
         "key": key,
         "failed": fits.failed,
-        "faces": [[face.photo, face.person, face.face, face.residual, face.reason] for face in faces],
+        "faces": [[f.photo, f.person, f.face, f.residual, f.reason, f.outliers] for f in faces],
     }
     temporary = path.with_suffix(f".{os.getpid()}.part")
     with temporary.open("wb") as file:
@@ -69,9 +69,9 @@ def read_fits(path: Path, key: str) -> PartFits | None:
 
 def _face(row: list[Any], arrays: Mapping[str, NDArray[Any]], number: int) -> PhotoFit:
     """One face, of its texts and its row of each array."""
-    photo, person, face, residual, reason = row
+    photo, person, face, residual, reason, outliers = row
     camera = WeakPerspective(
         arrays["rotation"][number], float(arrays["scale"][number]), arrays["translation"][number]
     )
     identity, expression = arrays["identity"][number], arrays["expression"][number]
-    return PhotoFit(photo, person, face, camera, identity, expression, residual, reason)
+    return PhotoFit(photo, person, face, camera, identity, expression, residual, reason, outliers)

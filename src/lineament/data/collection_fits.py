@@ -50,6 +50,7 @@ class PhotoFit:
         expression: (E,).
         residual: mean distance from the landmarks over the face's size.
         reason: why it is left out; empty where it is kept.
+        outliers: share of the mesh's points that were put aside.
     """
 
     photo: str
@@ -60,6 +61,7 @@ class PhotoFit:
     expression: Array
     residual: float
     reason: str = ""
+    outliers: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,14 @@ def _landmarks_of(files: Files, entry: PhotoEntry) -> FaceLandmarks | None:
 
 def _row(fits: Fits, number: int, entry: PhotoEntry, reason: str) -> PhotoFit:
     camera = WeakPerspective(fits.rotation[number], float(fits.scale[number]), fits.translation[number])
-    residual = float(fits.residual[number])
     return PhotoFit(
-        entry.photo, entry.person, 0, camera, fits.identity[number], fits.expression[number], residual, reason
+        photo=entry.photo,
+        person=entry.person,
+        face=0,
+        camera=camera,
+        identity=fits.identity[number],
+        expression=fits.expression[number],
+        residual=float(fits.residual[number]),
+        reason=reason,
+        outliers=float(fits.outliers[number]),
     )

@@ -5,12 +5,20 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lineament.data.collection_fits import PartFits, PhotoFit
+from lineament.data.fit_quality import QualityLimits, judge
+from lineament.data.fit_report import ReportInput, write_fit_report
+from lineament.data.fitting import Fits
+from lineament.data.formats.files import PhotoFile
+from lineament.data.photo_collection import PhotoCollection
+from lineament.geometry.morphable import MorphableModel
 
 TABLE = "fits.csv"
 COLUMNS = ("photo", "face", "person", "residual", "yaw_deg", "pitch_deg", "roll_deg", "px_per_mm", "reason")
@@ -34,6 +42,10 @@ class FitSummary:
             self._faces[collection or face.person.partition("/")[0]].append(face)
         for photo, reason in part.failed:
             self._failed[collection].append((photo, reason))
+
+    def faces_of(self, collection: str) -> list[PhotoFit]:
+        """The faces of one collection so far, kept or not."""
+        return list(self._faces[collection])
 
     def lines(self) -> Iterator[str]:
         """What is told of each collection, for people to read."""
@@ -61,6 +73,57 @@ class FitSummary:
             for failed in self._failed.values():
                 writer.writerows((photo, "", "", "", "", "", "", "", reason) for photo, reason in failed)
         os.replace(temporary, folder / TABLE)
+
+
+def write_reports(
+    summary: FitSummary,
+    collections: Sequence[PhotoCollection],
+    model: MorphableModel,
+    folder: Path,
+    limits: QualityLimits,
+) -> list[Path]:
+    """A page of histograms and of the best, the middle, the worst and the rejected faces, by collection.
+
+    Args:
+        summary: of the fits.
+        collections: that were fitted.
+        model: the face model.
+        folder: takes a folder ``report_NAME`` for each collection.
+        limits: the worst that was kept.
+    """
+    pages = []
+    for collection in collections:
+        faces = summary.faces_of(collection.name)
+        if not faces:
+            continue
+        fits = _fits_of(faces)
+        report = ReportInput(
+            title=collection.name,
+            names=[face.photo for face in faces],
+            fits=fits,
+            quality=judge(fits, limits),
+            model=model,
+            read_photo=partial(_read_photo, collection.root, faces),
+            limits=limits,
+        )
+        pages.append(write_fit_report(folder / f"report_{collection.name}", report))
+    return pages
+
+
+def _fits_of(faces: Sequence[PhotoFit]) -> Fits:
+    return Fits(
+        rotation=np.stack([face.camera.rotation for face in faces]),
+        scale=np.array([face.camera.scale for face in faces]),
+        translation=np.stack([face.camera.translation for face in faces]),
+        identity=np.stack([face.identity for face in faces]),
+        expression=np.stack([face.expression for face in faces]),
+        residual=np.array([face.residual for face in faces]),
+        outliers=np.array([face.outliers for face in faces]),
+    )
+
+
+def _read_photo(root: Path, faces: Sequence[PhotoFit], number: int) -> NDArray[np.uint8]:
+    return PhotoFile(root, faces[number].photo).read()
 
 
 def _row(face: PhotoFit) -> tuple[object, ...]:
