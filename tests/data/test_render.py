@@ -8,6 +8,7 @@ import pytest
 from lineament.data.label_surface import LabelSurface
 from lineament.data.render import FaceRenderer
 from lineament.data.render_drawing import Drawing
+from lineament.data.render_hair import HairStyle
 from lineament.data.render_scene import RenderConfig, random_scene
 from lineament.data.sample import Kind, Provenance, Sample
 from lineament.data.targets import Segment, image_maps, posed
@@ -106,15 +107,18 @@ def test_nothing_shows_through_the_head(renderer):
 
 
 def test_closed_eyes_show_no_white(renderer, lfm):
-    scene = replace(scene_of(renderer, 1), beard="")
+    bald = HairStyle("bald", 0.0, np.full(3, 0.1))
+    bare = np.zeros(16, np.float32)  # no clothes, whose colour could be any
+    scene = replace(scene_of(renderer, 1), beard="", hair=bald, clothes=bare)
     shut = np.zeros(53, np.float32)
     shut[[lfm.expression_names.index(f"eyeBlink{side}") for side in ("Left", "Right")]] = 1
     front = replace(scene.camera, rotation=np.eye(3))
-    red = replace(scene.eyes, sclera_rgb=np.array([1.0, 0.0, 0.0]), iris_rgb=np.array([1.0, 0.0, 0.0]))
+    green = np.array([0.0, 1.0, 0.0])
+    painted = replace(scene.eyes, sclera_rgb=green, iris_rgb=green)
     counts = []
     for expression in (np.zeros(53, np.float32), shut):
-        light = renderer.draw(replace(scene, camera=front, expression=expression, eyes=red)).light
-        counts.append(int((light[..., 0] > 3 * light[..., 2] + 0.02).sum()))
+        light = renderer.draw(replace(scene, camera=front, expression=expression, eyes=painted)).light
+        counts.append(int((light[..., 1] > 1.5 * light[..., 0] + 0.02).sum()))
     assert counts[0] > 30
     assert counts[1] < 0.2 * counts[0]
 

@@ -37,7 +37,7 @@ from lineament.models.texture import sampled
 Array = NDArray[np.floating]
 
 EYE_RADIUS_MM = 15.1
-SHADOW_SIZE, SHADOW_MM, SHADOW_BIAS_MM = 200, 210.0, 3.5
+SHADOW_SIZE, SHADOW_MM, SHADOW_BIAS_MM = 200, 200.0, 4.5
 """Side of the shadow map, px, half of what it spans, mm, and how far behind a surface its shadow begins."""
 MOUTH_RGB = (0.09, 0.02, 0.02)
 NECK_TONE = 0.82
@@ -210,6 +210,8 @@ class Drawing:
         out[:, LIGHT : LIGHT + 3] = scene.light.irradiance(self.normals)
         out[:, NORMAL : NORMAL + 3] = self.normals
         out[count:head, ALBEDO : ALBEDO + 3] = self._neck()
+        border = np.unique(tables.body.column)
+        out[border, ALBEDO : ALBEDO + 3] = np.square(sampled(scene.albedo, tables.uv[border]))
         first, last = self.model.parts["mouth"]
         out[np.unique(self.model.triangles[first:last]), ALBEDO : ALBEDO + 3] = MOUTH_RGB
         # A shorn head shows its skin between the hairs.

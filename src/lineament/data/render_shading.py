@@ -142,8 +142,13 @@ def shade(
                 else:
                     worn = _cloth(value, cloth, noise, albedo)
                     if not worn:
+                        across, along = value[REST] + value[REST + 2] + 400, value[REST + 1] + 400
+                        grain = (
+                            1 + skin[0] * noise[int(along * 2.2) % len(noise), int(across * 2.2) % len(noise)]
+                        )
                         for k in range(3):
-                            albedo[k] = value[ALBEDO + k] * (1 - value[HAIR]) + hair_rgb[k] * value[HAIR]
+                            bare = value[ALBEDO + k] * grain * (1 - value[HAIR])
+                            albedo[k] = bare + hair_rgb[k] * value[HAIR]
                     gloss *= 0.15 if worn else 1 - 0.8 * value[HAIR]
                 toward = nx * key[0] + ny * key[1] + nz * key[2]
                 lit = 0.0

@@ -106,12 +106,12 @@ def _scalp(scene: Scene, roots: Roots, head: Array, down: Array, rng: np.random.
 
 
 def _brows(roots: Roots, head: Array, rgb: Array, rng: np.random.Generator) -> Strands:
-    used = roots.chosen(slice(0, int(len(roots.rest) * rng.uniform(0.35, 1))))
+    used = roots.chosen(slice(0, int(len(roots.rest) * rng.uniform(0.4, 1))))
     aside = np.sign(used.rest[:, 0])
     up = np.clip(1.1 - np.abs(used.rest[:, 0]) / 40, 0.1, 1)
-    direction = np.stack([aside, up, 0 * up], 1) + 0.35 * used.normals + rng.normal(0, 0.18, used.rest.shape)
+    direction = np.stack([aside, up, 0 * up], 1) + 0.35 * used.normals + rng.normal(0, 0.10, used.rest.shape)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    lengths = rng.uniform(4, 8, len(used.rest))
+    lengths = rng.uniform(3.5, 7, len(used.rest))
     points = _grown(used.on(head), direction, lengths, np.zeros(3), rng, weight=0.0, curl=0.0)
     return Strands(points, _shades(rgb, len(points), rng, 0.35), 0.38, 0.3, 0.05, 0.9, FACE_HAIR, 1.2)
 
