@@ -46,24 +46,12 @@ def _train(
     from lineament.errors import ConfigError
 
     try:
-        import torch
+        from lineament.train.trainers import train_from_file
     except ImportError as error:
         raise ConfigError(f"{error}. Training needs more: pip install 'lineament[train,data]'.") from error
-    from lineament.train.config_file import read_config
-    from lineament.train.processes import joined_processes
-    from lineament.train.trainers import TRAINERS
-
-    if method not in TRAINERS:
-        raise ConfigError(f"Cannot train {method!r}; choose from {', '.join(TRAINERS)}.")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    if threads is not None:
-        torch.set_num_threads(threads)
-    torch.set_float32_matmul_precision("high")
-    trainer = TRAINERS[method]
-    chosen = read_config(config, trainer.config, changes=changes)
-    with joined_processes() as processes:
-        seconds = None if minutes is None else 60 * minutes
-        trainer.train(chosen, out, processes=processes, seconds=seconds)
+    seconds = None if minutes is None else 60 * minutes
+    train_from_file(method, config, out, changes=changes, threads=threads, seconds=seconds)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import torch
+
+from lineament.errors import ConfigError
 from lineament.train import ablation, detector, regressor, synergynet
+from lineament.train.config_file import read_config
+from lineament.train.processes import joined_processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +34,37 @@ TRAINERS = {
     "regressor": Trainer(regressor.TrainConfig, regressor.train),
     "synergynet": Trainer(synergynet.SynergyTrainConfig, synergynet.train),
 }
+
+
+def train_from_file(
+    method: str,
+    config: Path,
+    out: Path,
+    *,
+    changes: Iterable[str] = (),
+    threads: int | None = None,
+    seconds: float | None = None,
+) -> None:
+    """Train what a configuration file describes, with all processes that ``torchrun`` started.
+
+    Args:
+        method: a name of :data:`TRAINERS`.
+        config: TOML file.
+        out: run folder.
+        changes: of the configuration, see :func:`read_config`.
+        threads: CPU threads; None takes all cores.
+        seconds: after which to stop at a checkpoint.
+
+    Raises:
+        ConfigError: an unknown method, or a configuration that does not fit.
+        DataError: the samples cannot be read.
+    """
+    if method not in TRAINERS:
+        raise ConfigError(f"Cannot train {method!r}; choose from {', '.join(TRAINERS)}.")
+    trainer = TRAINERS[method]
+    chosen = read_config(config, trainer.config, changes=changes)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision("high")
+    with joined_processes() as processes:
+        trainer.train(chosen, out, processes=processes, seconds=seconds)
