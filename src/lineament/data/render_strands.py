@@ -16,7 +16,7 @@ STEPS = 12
 """Pieces of a strand."""
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def grow(
     roots: Array,
     directions: Array,
@@ -75,14 +75,16 @@ def grow(
                 dx, dy, dz = bx * norm, by * norm, bz * norm
                 nx, ny, nz = px + dx * step, py + dy * step, pz + dz * step
             px, py, pz = nx, ny, nz
-            share = (k + 1) / STEPS
-            swing = curl * share
-            out[s, k + 1, 0] = px + swing * np.sin(phases[s, 0] + 9 * share)
-            out[s, k + 1, 1] = py + swing * np.sin(phases[s, 1] + 8 * share)
-            out[s, k + 1, 2] = pz + swing * np.cos(phases[s, 0] + 9 * share)
+            out[s, k + 1, 0], out[s, k + 1, 1], out[s, k + 1, 2] = px, py, pz
+            if curl > 0:
+                share = (k + 1) / STEPS
+                swing = curl * share
+                out[s, k + 1, 0] += swing * np.sin(phases[s, 0] + 9 * share)
+                out[s, k + 1, 1] += swing * np.sin(phases[s, 1] + 8 * share)
+                out[s, k + 1, 2] += swing * np.cos(phases[s, 0] + 9 * share)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def draw_strands(
     points: Array,
     albedo: Array,
