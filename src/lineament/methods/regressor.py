@@ -26,7 +26,7 @@ WELL_FRAMED = {"shift": 0.03, "scale": 0.05, "roll": math.radians(4)}
 """A square so close to the refined one is not worth another look. Crops for training vary as much: one
 standard deviation is 2 % in each direction, 3.5 % of the size and 5 degrees. With networks in mid-training,
 244 of 392 detected faces of AFLW2000-3D are looked at again: NME 4.95 %, as with all; with none 5.30 %."""
-_LARGEST_STEP = 3.0  # a refined crop this many times larger or smaller than the first is a failure
+LARGEST_STEP = 3.0  # a refined crop this many times larger or smaller than the first is a failure
 
 
 class MorphableRegressor:
@@ -199,7 +199,7 @@ class MorphableRegressor:
             )
         except BoxError:
             return crop_box
-        plausible = 1 / _LARGEST_STEP < refined.side / crop_box.side < _LARGEST_STEP
+        plausible = 1 / LARGEST_STEP < refined.side / crop_box.side < LARGEST_STEP
         return refined if plausible else crop_box
 
     def _seen(self, camera: WeakPerspective, identity: Array, expression: Array) -> Detection:

@@ -1,0 +1,59 @@
+// The whole flow: photo -> faces found -> crops -> network -> coefficients and camera of each face.
+
+import { Detector } from "./detect.js";
+import { detectorRun, openNetwork, regressorRun } from "./networks.js";
+import { Regressor } from "./regressor.js";
+
+/**
+ * @typedef {object} Aligned  one face
+ * @property {import("./geometry.js").Camera} camera
+ * @property {Float32Array} identity
+ * @property {Float32Array} expression
+ * @property {import("./crop.js").Square} square
+ * @property {import("./detect.js").Candidate} detection
+ */
+
+export class Aligner {
+  /**
+   * @param {any} ort  the module onnxruntime-web
+   * @param {import("./model.js").FaceModel} model
+   * @param {any} settings  of settings.json
+   * @param {(file: string) => Promise<Uint8Array>} load  bytes of a file of the page's folder
+   */
+  constructor(ort, model, settings, load) {
+    this.ort = ort;
+    this.model = model;
+    this.settings = settings;
+    this.load = load;
+    /** @type {Detector | null} */
+    this.detector = null;
+    /** @type {Record<string, Regressor>} */
+    this.regressors = {};
+  }
+
+  /** Opens the networks a look needs, once. @param {string} method  a name in settings.regressors */
+  async open(method) {
+    const { detector, regressors } = this.settings;
+    if (!this.detector) {
+      const session = await openNetwork(this.ort, await this.load(detector.file));
+      this.detector = new Detector(detectorRun(this.ort, session, detector.strides), detector);
+    }
+    if (!this.regressors[method]) {
+      const own = regressors[method];
+      const session = await openNetwork(this.ort, await this.load(own.file));
+      this.regressors[method] = new Regressor(regressorRun(this.ort, session), this.model, own);
+    }
+  }
+
+  /**
+   * The faces of a photo, best first.
+   * @param {import("./pixels.js").Picture} picture
+   * @param {{method?: string, passes?: number}} [options]
+   * @returns {Promise<Aligned[]>}
+   */
+  async align(picture, { method = "default", passes = 2 } = {}) {
+    await this.open(method);
+    const faces = await this.detector.detect(picture);
+    return this.regressors[method].align(picture, faces, passes);
+  }
+}

@@ -1,0 +1,107 @@
+// Squares of the photo: where the regressor looks, and how cameras pass from crop to photo (crop.py, image.py).
+
+import { affine, cutOut, reduce, resize } from "./pixels.js";
+import { multiply, rollMatrix } from "./geometry.js";
+
+/**
+ * @typedef {object} Square  a square of the photo, perhaps turned; a face of roll r is upright in its crop.
+ * @property {number} x     of the centre, px
+ * @property {number} y     of the centre, px
+ * @property {number} side  px of the photo
+ * @property {number} size  px of the crop
+ * @property {number} roll  radians, counter-clockwise to the viewer
+ */
+
+const REDUCING_GAP = 1.3;
+
+/** The square around an upright box. @returns {Square} */
+export function squareAroundBox([left, top, right, bottom], { size, roll, margin }) {
+  const side = margin * Math.max(right - left, bottom - top);
+  return { x: (left + right) / 2, y: (top + bottom) / 2, side, size, roll };
+}
+
+/** The square around points, their box taken along the square's own axes. @param {ArrayLike<number>} points n * 3 */
+export function squareAroundPoints(points, { size, roll, margin }) {
+  const [cos, sin] = [Math.cos(roll), Math.sin(roll)];
+  const low = [Infinity, Infinity];
+  const high = [-Infinity, -Infinity];
+  for (let at = 0; at < points.length; at += 3) {
+    const turned = [cos * points[at] - sin * points[at + 1], sin * points[at] + cos * points[at + 1]];
+    for (const axis of [0, 1]) {
+      low[axis] = Math.min(low[axis], turned[axis]);
+      high[axis] = Math.max(high[axis], turned[axis]);
+    }
+  }
+  const [u, v] = [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2];
+  const side = margin * Math.max(high[0] - low[0], high[1] - low[1]);
+  return { x: cos * u + sin * v, y: -sin * u + cos * v, side, size, roll };
+}
+
+/** Whether two squares show nearly the same. @param {{shift: number, scale: number, roll: number}} limits */
+export function isClose(square, other, limits) {
+  const full = 2 * Math.PI;
+  const turn = ((((other.roll - square.roll + Math.PI) % full) + full) % full) - Math.PI;
+  return (
+    Math.hypot(square.x - other.x, square.y - other.y) <= limits.shift * square.side &&
+    Math.abs(other.side - square.side) <= limits.scale * square.side &&
+    Math.abs(turn) <= limits.roll
+  );
+}
+
+/** The camera of a crop as a camera of the photo. @returns {import("./geometry.js").Camera} */
+export function cameraInImage(square, { rotation, scale, translation }) {
+  const [cos, sin] = [Math.cos(square.roll), Math.sin(square.roll)];
+  const unit = square.side / square.size;
+  const [dx, dy] = [translation[0] - square.size / 2, translation[1] - square.size / 2];
+  const moved = [square.x + unit * (cos * dx + sin * dy), square.y + unit * (cos * dy - sin * dx), unit * translation[2]];
+  return { rotation: multiply(rollMatrix(square.roll), rotation), scale: scale * unit, translation: moved };
+}
+
+/**
+ * The square resampled to its size: antialiased, exact below a pixel, black outside the photo.
+ * @param {import("./pixels.js").Picture} picture
+ * @param {Square} square
+ */
+export function resampleCrop(picture, square) {
+  let { x, y, side } = square;
+  const shrink = Math.trunc(side / square.size);
+  if (shrink > 1 && side > 2 * Math.max(picture.width, picture.height)) {
+    picture = reduce(picture, shrink);
+    [x, y, side] = [x / shrink, y / shrink, side / shrink];
+  }
+  const upright = Math.abs(square.roll) < 5e-4;
+  return upright ? straight(picture, x, y, side, square.size) : turned(picture, x, y, side, square.size, square.roll);
+}
+
+function straight(picture, x, y, side, size) {
+  const [left, top] = [x - side / 2, y - side / 2];
+  const reach = Math.ceil(2 * Math.max(1, side / size)) + 1;
+  const [column, row] = [Math.floor(left) - reach, Math.floor(top) - reach];
+  const span = Math.ceil(side) + 1 + 2 * reach;
+  const box = [left - column, top - row, left - column + side, top - row + side];
+  const part = cutOut(picture, column, row, span, span);
+  return resize(part, size, size, "bicubic", { box, reducingGap: REDUCING_GAP });
+}
+
+function turned(picture, x, y, side, size, roll) {
+  const [cos, sin] = [Math.cos(roll), Math.sin(roll)];
+  const factor = Math.max(1, roundHalfEven(side / size));
+  const half = (side * (Math.abs(cos) + Math.abs(sin))) / 2 + 2 * factor;
+  const [column, row] = [Math.floor(x - half), Math.floor(y - half)];
+  const span = factor * (Math.trunc((2 * half) / factor) + 2);
+  const part = cutOut(picture, column, row, span, span);
+  const around = factor > 1 ? reduce(part, factor) : part;
+  const [centerX, centerY] = [(x - column) / factor, (y - row) / factor];
+  const a = (side / size / factor) * cos;
+  const b = (side / size / factor) * sin;
+  const middle = size / 2;
+  return affine(around, size, [a, b, centerX - (a + b) * middle, -b, a, centerY - (a - b) * middle]);
+}
+
+/** As Python and numpy round: a half goes to the even neighbour. */
+export function roundHalfEven(value) {
+  const below = Math.floor(value);
+  const rest = value - below;
+  if (rest !== 0.5) return Math.round(value);
+  return below % 2 === 0 ? below : below + 1;
+}

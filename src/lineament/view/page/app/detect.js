@@ -1,0 +1,169 @@
+// Finding faces, as detect.py does: one or two looks at the whole photo, then closer looks at the doubtful ones.
+
+import { blank, reduce, resize } from "./pixels.js";
+import { resampleCrop, roundHalfEven } from "./crop.js";
+
+/** @typedef {{box: number[], score: number, roll: number}} Candidate  box: left, top, right, bottom, px */
+/** @typedef {{width: number, height: number, channels: Float32Array}[]} Maps  one a stride, 7 * height * width */
+
+export class Detector {
+  /**
+   * @param {(pictures: import("./pixels.js").Picture[]) => Promise<Maps[]>} run  the network, on pictures of one size
+   * @param {object} settings  the detector's constants, as Python exported them
+   */
+  constructor(run, settings) {
+    this.run = run;
+    this.settings = settings;
+  }
+
+  /** Faces of a photo, best first. @returns {Promise<Candidate[]>} */
+  async detect(picture) {
+    const s = this.settings;
+    let found = await this.look(picture, s.first_side, roundHalfEven(s.least_share * s.first_side));
+    const certain = found.filter((face) => face.score >= s.min_score);
+    if (this.isSecondLookDue(picture, certain)) {
+      found = found.concat(await this.look(picture, this.secondSide(picture), null));
+    }
+    const settled = await this.settleDoubts(picture, keepBest(found, s.max_overlap));
+    return settled.filter((face) => face.score >= s.min_score).sort((a, b) => b.score - a.score);
+  }
+
+  secondSide(picture) {
+    return Math.min(Math.max(picture.width, picture.height), this.settings.second_side);
+  }
+
+  isSecondLookDue(picture, found) {
+    const s = this.settings;
+    if (this.secondSide(picture) < s.worth_a_look * s.first_side) return false;
+    const largest = Math.max(0, ...found.map((face) => longerSide(face.box)));
+    return largest < s.small_face * Math.min(picture.width, picture.height);
+  }
+
+  async look(picture, side, leastSide) {
+    const s = this.settings;
+    const { canvas, scaleX, scaleY } = letterbox(picture, side, leastSide, s.cell);
+    const [maps] = await this.run([canvas]);
+    const found = decode(maps, s, Math.min(s.min_score, s.doubtful[0]));
+    const scales = [scaleX, scaleY, scaleX, scaleY];
+    return found.map((face) => ({ ...face, box: face.box.map((value, k) => value / scales[k]) }));
+  }
+
+  /** The same candidates after a closer look at the doubtful and the leaning ones. */
+  async settleDoubts(picture, found) {
+    const s = this.settings;
+    const [low, high] = s.doubtful;
+    const isDoubtful = (face) => face.score > low && face.score < high;
+    const isLeaning = (face) => face.score > low && Math.abs(face.roll) > s.leaning;
+    const chosen = found.filter((face) => isDoubtful(face) || isLeaning(face)).slice(0, s.most_close_looks);
+    const looks = chosen.flatMap((face) =>
+      (isLeaning(face) ? [face.roll, 0] : [face.roll]).map((roll) => ({ face, roll })),
+    );
+    if (looks.length === 0) return found;
+    const maps = await this.run(looks.map(({ face, roll }) => closeup(picture, face, roll, s)));
+    const seen = looks.map((look, row) => ({ ...look, ...closeupFace(maps[row], s) }));
+    return found.map((face) => {
+      const mine = seen.filter((look) => look.face === face);
+      if (mine.length === 0) return face;
+      const best = mine.reduce((a, b) => (plausibility(b, s) > plausibility(a, s) ? b : a));
+      const score = isDoubtful(face) ? sigmoid((logit(face.score) + logit(best.score)) / 2) : face.score;
+      const roll = isLeaning(face) ? wrapped(best.roll + best.lean) : face.roll;
+      return { ...face, score, roll };
+    });
+  }
+}
+
+const logit = (probability) => Math.log(probability / (1 - probability));
+const sigmoid = (value) => 1 / (1 + Math.exp(-value));
+const wrapped = (angle) => Math.atan2(Math.sin(angle), Math.cos(angle));
+const longerSide = ([left, top, right, bottom]) => Math.max(right - left, bottom - top);
+
+function plausibility({ roll, score, lean }, s) {
+  return score * (1 + Math.cos(lean)) * (roll === 0 ? s.upright_odds : 1);
+}
+
+/** A candidate alone: turned upright, mirrored, of a known size. */
+function closeup(picture, { box }, roll, s) {
+  const [x, y] = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
+  const side = (longerSide(box) * s.closeup_px) / s.closeup_face_px;
+  const straight = resampleCrop(picture, { x, y, side, size: s.closeup_px, roll });
+  const mirrored = blank(straight.width, straight.height);
+  for (let at = 0; at < mirrored.data.length; at += 3) {
+    const column = (at / 3) % straight.width;
+    const from = at + (straight.width - 1 - 2 * column) * 3;
+    for (let channel = 0; channel < 3; channel++) mirrored.data[at + channel] = straight.data[from + channel];
+  }
+  return mirrored;
+}
+
+/** Score and remaining roll of the best face that is where a closeup has it. */
+function closeupFace(maps, s) {
+  const edge = (s.closeup_px - s.closeup_face_px) / 2;
+  const expected = [edge, edge, s.closeup_px - edge, s.closeup_px - edge];
+  const there = decode(maps, s, s.lowest_score).filter((face) => overlap(expected, face.box) > s.same_face);
+  if (there.length === 0) return { score: s.lowest_score, lean: 0 };
+  const best = there.reduce((a, b) => (b.score > a.score ? b : a));
+  return { score: best.score, lean: -best.roll };
+}
+
+/** The photo with its longer side at `side` px, black to the right and below up to whole cells. */
+export function letterbox(picture, side, leastSide, cell) {
+  const { width, height } = picture;
+  const longer = Math.max(width, height);
+  const factor = Math.ceil(longer / side);
+  let small;
+  let scaleX = 1 / factor;
+  let scaleY = 1 / factor;
+  if (leastSide !== null && factor > 1 && longer / factor >= leastSide) {
+    small = reduce(picture, factor);
+  } else {
+    const scale = Math.min(side / longer, 2);
+    const [newWidth, newHeight] = [width, height].map((length) => Math.max(roundHalfEven(length * scale), 1));
+    const same = newWidth === width && newHeight === height;
+    small = same ? picture : resize(picture, newWidth, newHeight, "bilinear", { reducingGap: 2 });
+    [scaleX, scaleY] = [newWidth / width, newHeight / height];
+  }
+  const canvas = blank(Math.ceil(small.width / cell) * cell, Math.ceil(small.height / cell) * cell);
+  for (let row = 0; row < small.height; row++) {
+    canvas.data.set(small.data.subarray(row * small.width * 3, (row + 1) * small.width * 3), row * canvas.width * 3);
+  }
+  return { canvas, scaleX, scaleY };
+}
+
+/** @param {Maps} maps @returns {Candidate[]} px of the picture the network saw */
+function decode(maps, s, minScore) {
+  return maps.flatMap((level, k) => decodeLevel(level, s.strides[k], s.bases_px[k], minScore));
+}
+
+/** Candidates of one scale: logit, log distances to the four sides, vector to the top of the head. */
+export function decodeLevel({ width, height, channels }, stride, basePx, minScore) {
+  const found = [];
+  const count = width * height;
+  const least = logit(minScore);
+  for (let cell = 0; cell < count; cell++) {
+    if (!(channels[cell] > least)) continue;
+    const x = ((cell % width) + 0.5) * stride;
+    const y = (Math.floor(cell / width) + 0.5) * stride;
+    const distance = (k) => basePx * Math.exp(Math.min(Math.max(channels[k * count + cell], -6), 6));
+    const box = [x - distance(1), y - distance(2), x + distance(3), y + distance(4)];
+    const roll = Math.atan2(-channels[5 * count + cell], -channels[6 * count + cell]);
+    found.push({ box, score: sigmoid(channels[cell]), roll });
+  }
+  return found;
+}
+
+/** Those that no better one overlaps by more than `maxOverlap`, best first. @param {Candidate[]} faces */
+export function keepBest(faces, maxOverlap) {
+  const kept = [];
+  for (const face of [...faces].sort((a, b) => b.score - a.score)) {
+    if (kept.every((better) => overlap(better.box, face.box) <= maxOverlap)) kept.push(face);
+  }
+  return kept;
+}
+
+/** Intersection over union of two boxes. */
+export function overlap(a, b) {
+  const width = Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0]));
+  const height = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
+  const area = ([left, top, right, bottom]) => (right - left) * (bottom - top);
+  return (width * height) / Math.max(area(a) + area(b) - width * height, 1e-9);
+}

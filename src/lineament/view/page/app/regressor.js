@@ -1,0 +1,75 @@
+// From squares of the photo to pose, identity and expression (methods/regressor.py): a look, and a second one
+// in a better square at those faces whose square was not cut as it should have been.
+
+import { cameraInImage, isClose, resampleCrop, squareAroundBox, squareAroundPoints } from "./crop.js";
+import { imageFromModel, uprightRoll } from "./geometry.js";
+
+/**
+ * @typedef {object} Seen
+ * @property {import("./geometry.js").Camera} camera  of the photo
+ * @property {Float32Array} identity
+ * @property {Float32Array} expression
+ */
+
+/** @typedef {{rotation: Float32Array, scale: Float32Array, translation: Float32Array,
+ *   identity: Float32Array, expression: Float32Array}} Outputs  of n crops one after another */
+
+export class Regressor {
+  /**
+   * @param {(crops: import("./pixels.js").Picture[]) => Promise<Outputs>} run
+   * @param {import("./model.js").FaceModel} model
+   * @param {object} settings  crop_size, crop_margin, well_framed, largest_step, scheme
+   */
+  constructor(run, model, settings) {
+    this.run = run;
+    this.model = model;
+    this.settings = settings;
+  }
+
+  /** @param {import("./detect.js").Candidate[]} faces */
+  async align(picture, faces, passes = 2) {
+    const squares = faces.map((face) => squareAroundBox(face.box, this.cut(face.roll)));
+    const found = await this.predict(picture, squares);
+    for (let pass = 1; pass < passes; pass++) {
+      const refined = squares.map((square, k) => this.refined(square, found[k]));
+      const again = [...squares.keys()].filter((k) => !isClose(squares[k], refined[k], this.settings.well_framed));
+      if (again.length === 0) break;
+      const better = await this.predict(picture, again.map((k) => refined[k]));
+      again.forEach((k, row) => {
+        squares[k] = refined[k];
+        found[k] = better[row];
+      });
+    }
+    return found.map((seen, k) => ({ ...seen, square: squares[k], detection: faces[k] }));
+  }
+
+  cut(roll) {
+    return { size: this.settings.crop_size, margin: this.settings.crop_margin, roll };
+  }
+
+  /** @returns {Promise<Seen[]>} */
+  async predict(picture, squares) {
+    if (squares.length === 0) return [];
+    const out = await this.run(squares.map((square) => resampleCrop(picture, square)));
+    return squares.map((square, row) => {
+      const part = (values, width) => values.slice(row * width, (row + 1) * width);
+      const rotation = Array.from(part(out.rotation, 9));
+      const translation = [...part(out.translation, 2), 0];
+      const camera = cameraInImage(square, { rotation, scale: out.scale[row], translation });
+      const identity = part(out.identity, out.identity.length / squares.length);
+      const expression = part(out.expression, out.expression.length / squares.length);
+      return { camera, identity, expression };
+    });
+  }
+
+  /** The square around the landmarks, or the old one where the network clearly failed. */
+  refined(square, { camera, identity, expression }) {
+    const vertices = this.model.vertices(identity, expression);
+    const landmarks = this.model.landmarks(vertices, identity, expression, this.settings.scheme);
+    const points = imageFromModel(camera, landmarks);
+    const better = squareAroundPoints(points, this.cut(uprightRoll(camera.rotation)));
+    const step = better.side / square.side;
+    const largest = this.settings.largest_step;
+    return step > 1 / largest && step < largest ? better : square; // NaN keeps the old one
+  }
+}

@@ -1,0 +1,91 @@
+// Runs the page's own modules in Node: reads a job (JSON on standard input), prints answers as JSON.
+// The page's folder is the first argument; photographs come as files of raw RGB bytes.
+
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { join, resolve } from "node:path";
+
+const folder = resolve(process.argv[2]);
+const load = (name) => import(pathToFileURL(join(folder, name)).href);
+const bytes = (name) => new Uint8Array(readFileSync(join(folder, name)));
+const job = JSON.parse(readFileSync(0, "utf8"));
+const picture = ({ file, width, height }) => ({ width, height, data: new Uint8Array(readFileSync(file)) });
+
+const answers = {
+  async pixels({ photo, crops, letterboxes }) {
+    const { resampleCrop } = await load("app/crop.js");
+    const { letterbox } = await load("app/detect.js");
+    const source = picture(photo);
+    return {
+      crops: crops.map((square) => Array.from(resampleCrop(source, square).data)),
+      letterboxes: letterboxes.map(([side, least]) => {
+        const { canvas, scaleX, scaleY } = letterbox(source, side, least, 32);
+        return { width: canvas.width, height: canvas.height, data: Array.from(canvas.data), scale: [scaleX, scaleY] };
+      }),
+    };
+  },
+
+  async model({ identity, expression, camera }) {
+    const { FaceModel } = await load("app/model.js");
+    const { imageFromModel, vertexNormals, anglesOf, quaternion } = await load("app/geometry.js");
+    const { visibleVertices } = await load("app/visibility.js");
+    const model = new FaceModel(bytes("model/lfm.bin").buffer);
+    const vertices = model.vertices(identity, expression);
+    const image = imageFromModel(camera, vertices);
+    const landmarks = model.landmarks(vertices, identity, expression, "300w-lp");
+    return {
+      vertices: Array.from(image),
+      landmarks: Array.from(imageFromModel(camera, landmarks)),
+      normals: Array.from(vertexNormals(vertices, model.triangles)),
+      visibility: Array.from(visibleVertices(image, model.triangles)),
+      angles: anglesOf(camera.rotation),
+      quaternion: quaternion(camera.rotation),
+    };
+  },
+
+  async files({ face, photo }) {
+    const { FaceModel } = await load("app/model.js");
+    const { glbBytes } = await load("app/glb.js");
+    const { jsonText, objText } = await load("app/files.js");
+    const model = new FaceModel(bytes("model/lfm.bin").buffer);
+    const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
+    return {
+      json: jsonText([face], model, settings, photo),
+      obj: objText(face, model, settings),
+      glb: Buffer.from(glbBytes(face, model, settings, null)).toString("base64"),
+    };
+  },
+
+  async align({ photos, method }) {
+    const { Aligner } = await load("app/aligner.js");
+    const { FaceModel } = await load("app/model.js");
+    const { imageFromModel } = await load("app/geometry.js");
+    const ort = await load("vendored/ort.wasm.min.js");
+    ort.env.wasm.numThreads = 1;
+    ort.env.wasm.wasmBinary = bytes("vendored/ort-wasm-simd-threaded.wasm");
+    ort.env.wasm.wasmPaths = { mjs: pathToFileURL(join(folder, "vendored/ort-wasm-simd-threaded.js")).href };
+    const model = new FaceModel(bytes("model/lfm.bin").buffer);
+    const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
+    const aligner = new Aligner(ort, model, settings, async (name) => bytes(name));
+    const all = [];
+    for (const photo of photos) {
+      const faces = await aligner.align(picture(photo), { method });
+      all.push(
+        faces.map((face) => {
+          const vertices = model.vertices(face.identity, face.expression);
+          const landmarks = model.landmarks(vertices, face.identity, face.expression, "300w-lp");
+          return {
+            box: face.detection.box,
+            score: face.detection.score,
+            square: face.square,
+            landmarks: Array.from(imageFromModel(face.camera, landmarks)),
+            vertices: Array.from(imageFromModel(face.camera, vertices)),
+          };
+        }),
+      );
+    }
+    return all;
+  },
+};
+
+console.log(JSON.stringify(await answers[job.task](job)));
