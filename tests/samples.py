@@ -46,6 +46,19 @@ def make_sample(
     return Sample(view, mask, provenance(number, validation=validation))
 
 
+def noise_sample(rng, number):
+    """A picture of noise in 160 px with a random face's labels; every third is kept for validation."""
+    camera = WeakPerspective(
+        matrix_from_angles(*rng.uniform(-0.5, 0.5, 3)),
+        rng.uniform(0.5, 0.7),
+        np.append(rng.uniform(75, 85, 2), 0.0),
+    )
+    image = rng.integers(0, 256, (160, 160, 3), np.uint8)
+    labels = rng.normal(0, 0.5, 100).astype(np.float32), rng.uniform(0, 0.3, 53).astype(np.float32)
+    about = Provenance("noise", str(number), str(number), Kind.TURNED, number % 3 == 0)
+    return Sample(View(image, camera, *labels), None, about)
+
+
 def assert_same(one, two):
     """Both samples are equal in everything."""
     np.testing.assert_array_equal(one.image, two.image)

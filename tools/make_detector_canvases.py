@@ -38,7 +38,7 @@ def _composer(shared: Path, views: Path | None, view_share: float, held_out: boo
     backgrounds = training_backgrounds(archive)
     face_sets: list[tuple[FaceSet, float]] = [(read_photo_sets(shared).part(held_out=held_out), 1.0)]
     if views is not None:
-        turned = read_turned_views(views, shared / "photos").part(held_out=held_out)
+        turned = read_turned_views(views).part(held_out=held_out)
         face_sets = [(face_sets[0][0], 1 - view_share), (turned, view_share)]
     usual = CompositeConfig()
     rest = (1 - empty) / (usual.single + usual.mosaic + usual.crowd)
@@ -69,7 +69,11 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="number of the first shard")
     parser.add_argument("--canvases", type=int, default=2000, help="canvases a shard")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--views", type=Path, help="folder of views turned to large yaw")
+    parser.add_argument(
+        "--views",
+        type=Path,
+        help="samples of `lineament data build`, for large yaw",
+    )
     parser.add_argument(
         "--view-share", type=float, default=0.45, help="share of the faces taken from the views"
     )

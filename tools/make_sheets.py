@@ -16,9 +16,14 @@ from PIL import Image, ImageDraw
 
 import lineament as la
 from lineament.data.collections import Collection, read_collection, read_member, shared_folder
+from lineament.data.fitted import FittedPhoto
 from lineament.data.fitting import Fits, Fitter
 from lineament.data.layouts import mesh_layout
-from lineament.data.views import ViewConfig, photo_views
+from lineament.data.recipe import PhotoOptions
+from lineament.data.sample import Kind, Provenance
+from lineament.data.turned import TurnedViewConfig, TurnedViewMaker
+from lineament.data.view import View
+from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import angles_from_matrix
 from lineament.models import load_model
 
@@ -45,7 +50,7 @@ def main() -> None:
 
 def chosen_by_yaw(collection: Collection, fits: Fits, count: int) -> NDArray[np.integer]:
     """Photographs kept from training, from one profile to the other in even steps of yaw."""
-    kept = np.flatnonzero(collection.is_validation & (fits.residual < ViewConfig().most_residual))
+    kept = np.flatnonzero(collection.is_validation & (fits.residual < PhotoOptions().most_residual))
     yaw = angles_from_matrix(fits.rotation[kept]).yaw
     wanted = np.linspace(yaw.min(), yaw.max(), count)
     order = list(np.argsort(yaw))
@@ -79,28 +84,44 @@ def _head(picture: NDArray[np.uint8], mesh_points: NDArray[np.floating]) -> Imag
 
 
 def view_tiles(collection: Collection, rows: int, columns: int) -> list[Image.Image]:
-    """A row a photograph: as it is, then turned, with the 68 labels."""
-    config = ViewConfig(views=columns)
-    rng = np.random.default_rng(5)
-    model = load_model("lfm")
-    # Plain grey: the pictures that fill holes in training are not in the public domain.
-    backgrounds = [np.full((config.size, config.size, 3), 128, np.uint8)]
+    """A row a photograph: as it is, then turned, some with another expression, with the 68 labels."""
+    model, rng = load_model("lfm"), np.random.default_rng(5)
+    config = TurnedViewConfig(views=columns, straight_share=0.0)
+    # Plain grey: the pictures shown behind heads in training are not in the public domain.
+    grey = np.full((config.size, config.size, 3), 128, np.uint8)
+    maker = TurnedViewMaker(model, [grey], config)
     fits = Fitter(model, mesh_layout()).fit(collection.mesh_points)
     tiles = []
     with zipfile.ZipFile(collection.archive) as photos:
         for number in chosen_by_yaw(collection, fits, rows + 2)[1:-1]:
-            photo = read_member(photos, collection.photo_names[number])
-            for image, camera in photo_views(photo, model, fits, number, backgrounds, config, rng):
-                landmarks = model.landmarks_model(
-                    fits.identity[number], fits.expression[number], scheme="lfm-68"
-                )
-                points = camera.image_from_model(landmarks) * (TILE / config.size)
-                tile = Image.fromarray(image).resize((TILE, TILE), Image.Resampling.BICUBIC)
-                draw = ImageDraw.Draw(tile)
-                for x, y, _ in points:
-                    draw.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=(60, 255, 90))
-                tiles.append(tile)
+            made = maker(_fitted(photos, collection, fits, number), rng)
+            made[1:] = sorted(made[1:], key=lambda one: abs(one.view.camera.rotation[0, 2]))
+            tiles += [_labelled(one.view, model) for one in made]
     return tiles
+
+
+def _fitted(photos: zipfile.ZipFile, collection: Collection, fits: Fits, number: int) -> FittedPhoto:
+    name = collection.photo_names[number]
+    camera = WeakPerspective(fits.rotation[number], float(fits.scale[number]), fits.translation[number])
+    return FittedPhoto(
+        np.asarray(read_member(photos, name)),
+        camera,
+        fits.identity[number],
+        fits.expression[number],
+        Provenance(collection.name, name, collection.people[number], Kind.PHOTOGRAPHED),
+    )
+
+
+def _labelled(view: View, model: la.MorphableModel) -> Image.Image:
+    """A view as a tile with its 68 landmarks."""
+    points = view.camera.image_from_model(
+        model.landmarks_model(view.identity, view.expression, scheme="lfm-68")
+    )
+    tile = Image.fromarray(view.image).resize((TILE, TILE), Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(tile)
+    for x, y, _ in points * (TILE / len(view.image)):
+        draw.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=(60, 255, 90))
+    return tile
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from lineament.data.augment import AugmentConfig
+from lineament.data.crop_sampler import CropSampler
 from lineament.data.sample import Kind
 from lineament.data.sample_store import SampleStore, read_shard, verify
 from lineament.data.shard_index import index_path
-from lineament.data.view_store import CropSampler
 from lineament.errors import DataError
 from samples import NAMES, assert_same, fill, samples
 

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +8,8 @@ import torch
 from torch import nn
 
 from lineament.data.augment import AugmentConfig
-from lineament.data.view_store import CropSampler, ViewStore
+from lineament.data.crop_sampler import CropSampler
+from lineament.data.sample_store import SampleStore
 from lineament.train.export_regressor import load_averaged
 from lineament.train.loop import LoopConfig
 from lineament.train.losses import FaceLoss, FaceLossConfig
@@ -48,8 +50,8 @@ class Knows(nn.Module):
         return replace(self._answer, translation=self._answer.translation + torch.tensor(self._shift))
 
 
-def test_the_validation_figure_is_the_error_in_percent_of_the_landmarks_box(views, lfm):
-    sampler = CropSampler(ViewStore(views, validation=True), lfm, CONFIG.augment)
+def test_the_validation_figure_is_the_error_in_percent_of_the_landmarks_box(samples, lfm):
+    sampler = CropSampler(SampleStore(Path(samples), validation=True), lfm, CONFIG.augment)
     loss = FaceLoss(lfm, 32, np.ones(100, np.float32), np.ones(53, np.float32), CONFIG.loss)
     batch = sampler.plain_batch(np.arange(4))
     right, wrong = (
@@ -61,8 +63,8 @@ def test_the_validation_figure_is_the_error_in_percent_of_the_landmarks_box(view
     assert 100 * 0.5 / (32 / np.sqrt(2)) < wrong["validation_nme_percent"] < 3.5
 
 
-def test_training_writes_its_run_and_goes_on_where_it_stopped(views, tmp_path):
-    config = replace(CONFIG, data=Folders(views=(str(views),)))
+def test_training_writes_its_run_and_goes_on_where_it_stopped(samples, tmp_path):
+    config = replace(CONFIG, data=Folders((samples,)))
     train(replace(config, loop=replace(config.loop, steps=2)), tmp_path)
     train(config, tmp_path)
     records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -76,10 +78,10 @@ def test_training_writes_its_run_and_goes_on_where_it_stopped(views, tmp_path):
     assert json.loads((tmp_path / "figures.json").read_text())["step"] == 4
     assert [session["step"] for session in json.loads((tmp_path / "sessions.json").read_text())] == [0, 2]
     (folder,) = json.loads((tmp_path / "data.json").read_text())["folders"]
-    assert set(folder["bytes"]) == {"ytf_00000_images.npy", "ytf_00000_labels.npz"}
+    assert (folder["samples"], list(folder["sha256"])) == (12, ["noise_00000"])
 
 
-def test_a_trained_network_is_exported_in_its_own_size(views, tmp_path):
-    config = replace(CONFIG, data=Folders(views=(str(views),)), loop=replace(CONFIG.loop, steps=1))
+def test_a_trained_network_is_exported_in_its_own_size(samples, tmp_path):
+    config = replace(CONFIG, data=Folders((samples,)), loop=replace(CONFIG.loop, steps=1))
     run = train(config, tmp_path)
     assert load_averaged(run).config == CONFIG.network

@@ -36,18 +36,18 @@ SMALL = SynergyConfig(width=0.25, crop_size=32)
 
 
 @pytest.fixture(scope="module")
-def batch(views):
-    source = CropSource(Folders(views=(str(views),)), AugmentConfig(crop_size=32))
+def batch(samples):
+    source = CropSource(Folders((samples,)), AugmentConfig(crop_size=32))
     arrays = source.open().rows([np.random.default_rng(row) for row in range(6)])
     return {name: torch.as_tensor(array) for name, array in arrays.items()}
 
 
 @pytest.fixture(scope="module")
-def network(views, lfm):
+def network(samples, lfm):
     """Random weights, whitening of the views, and refinements of some pixels."""
     torch.manual_seed(0)
     network = new_network(SMALL, lfm)
-    whiten(network, CropSource(Folders(views=(str(views),)), AugmentConfig(crop_size=32)), 32)
+    whiten(network, CropSource(Folders((samples,)), AugmentConfig(crop_size=32)), 32)
     torch.nn.init.normal_(network.refiner.last[0].weight, std=0.1)
     for head in network.heads:
         torch.nn.init.normal_(head[1].weight, std=0.1)
@@ -206,7 +206,7 @@ def test_the_aligner_takes_the_file(exported, network, batch):
     assert len(aligner.method.reconstruct(photo, [box, box], passes=2)) == 2
 
 
-def config(views, **changes):
+def config(samples, **changes):
     loop = LoopConfig(
         steps=2,
         batch=4,
@@ -219,7 +219,7 @@ def config(views, **changes):
         loop=loop,
         network=SMALL,
         augment=AugmentConfig(crop_size=32),
-        data=Folders(views=(str(views),)),
+        data=Folders((samples,)),
         face_swap=0.5,
         workers=0,
         whitening_crops=8,
@@ -228,11 +228,11 @@ def config(views, **changes):
     return replace(base, **changes)
 
 
-def test_training_interrupted_ends_bit_for_bit_like_training_that_was_not(views, tmp_path):
-    whole = train(config(views), tmp_path / "whole")
-    part = train(config(views), tmp_path / "part", seconds=0)
+def test_training_interrupted_ends_bit_for_bit_like_training_that_was_not(samples, tmp_path):
+    whole = train(config(samples), tmp_path / "whole")
+    part = train(config(samples), tmp_path / "part", seconds=0)
     assert torch.load(part / "checkpoint.pt", weights_only=True)["step"] == 1
-    train(config(views), part)
+    train(config(samples), part)
     one, other = (torch.load(run / "checkpoint.pt", weights_only=True) for run in (whole, part))
     for name, tensor in one["network"].items():
         assert torch.equal(tensor, other["network"][name]), name
@@ -241,8 +241,8 @@ def test_training_interrupted_ends_bit_for_bit_like_training_that_was_not(views,
     assert load_averaged(whole).config == SMALL
 
 
-def test_the_ablation_table_is_made_by_one_call_and_gone_on_with(views, tmp_path):
-    rows = AblationConfig(config(views, face_swap=0.0), ("baseline", "both"))
+def test_the_ablation_table_is_made_by_one_call_and_gone_on_with(samples, tmp_path):
+    rows = AblationConfig(config(samples, face_swap=0.0), ("baseline", "both"))
     table = train_ablation(rows, tmp_path).read_text()
     assert "| baseline |" in table
     assert "| 3.88 |" in table

@@ -15,7 +15,7 @@ Array = NDArray[Any]
 
 
 class Views(Protocol):
-    """Numbered views: a `ViewStore`, a `lineament.data.sample_store.SampleStore`, or a `Mixture`."""
+    """Numbered views: a `lineament.data.sample_store.SampleStore`, or a `Mixture` of some."""
 
     def __len__(self) -> int:
         """Number of views."""

@@ -118,9 +118,13 @@ def sample_of(members: Mapping[str, bytes], labels: Labels, *, name: str) -> Sam
         mask = None if MASK not in members else read_image(members[MASK])[..., 0] > 127
     except ImageError as error:
         raise DataError(f"A picture of {name} is damaged ({error}): make the shard again.") from error
-    numbers = labels.camera
-    camera = WeakPerspective(numbers[:9].reshape(3, 3), float(numbers[9]), numbers[10:])
-    return Sample(View(image, camera, labels.identity, labels.expression), mask, labels.provenance)
+    view = View(image, camera_of(labels.camera), labels.identity, labels.expression)
+    return Sample(view, mask, labels.provenance)
+
+
+def camera_of(numbers: Array) -> WeakPerspective:
+    """The camera of its (13,) stored numbers."""
+    return WeakPerspective(numbers[:9].reshape(3, 3), float(numbers[9]), numbers[10:])
 
 
 def _picture_bytes(image: Array, storage: Storage) -> bytes:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from lineament.data.held_out import is_held_out
 from lineament.data.sample import Kind, Sample
-from lineament.data.sample_codec import decode
+from lineament.data.sample_codec import camera_of, decode
 from lineament.data.shard_index import read_index, shard_members
 from lineament.data.shards import read_manifest, sha256_of
 from lineament.data.view import View
 from lineament.errors import DataError
+from lineament.geometry.camera import WeakPerspective
 
 Array = NDArray[Any]
 
@@ -101,6 +102,20 @@ class SampleStore:
         """Picture, camera and coefficients of one sample, as `CropSampler` takes them."""
         return self[number].view
 
+    def picture_file(self, number: int) -> bytes:
+        """The picture of one sample as it is stored, JPEG or PNG; DataError if its shard is damaged there."""
+        shard, row = self._place[number]
+        return self._indices[shard].picture_file(self._shards[shard], int(row))
+
+    def photo(self, number: int) -> str:
+        """Name of the photograph that a sample was made of, without reading pictures."""
+        shard, row = self._place[number]
+        return str(self._indices[shard].photo[row])
+
+    def is_occluded(self) -> NDArray[np.bool_]:
+        """(n,) which samples have an occlusion mask, without reading it."""
+        return np.array([self._indices[shard].mask_place[row, 1] > 0 for shard, row in self._place], bool)
+
     def identity(self) -> NDArray[np.float32]:
         """(n, K) of all samples, without reading pictures."""
         return np.stack([self._indices[shard].identity[row] for shard, row in self._place])
@@ -116,5 +131,9 @@ class SampleStore:
 
     def rotation(self) -> NDArray[np.float64]:
         """(n, 3, 3) of all samples, model frame."""
-        cameras = np.stack([self._indices[shard].camera[row] for shard, row in self._place])
-        return cameras[:, :9].reshape(-1, 3, 3)
+        return np.stack([self.camera(number).rotation for number in range(len(self))])
+
+    def camera(self, number: int) -> WeakPerspective:
+        """Of the head in one sample, without reading pictures."""
+        shard, row = self._place[number]
+        return camera_of(self._indices[shard].camera[row])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tarfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -67,25 +67,8 @@ class ShardIndex:
         Raises:
             DataError: the shard is not the one described, or damaged there.
         """
-        key, picture = str(self.key[row]), str(self.picture[row])
-        name = f"{shard.name}:{key}"
-        members = {}
-        with shard.open("rb") as file:
-            for extension, (start, length) in (
-                (picture, self.picture_place[row]),
-                (MASK, self.mask_place[row]),
-            ):
-                if length:
-                    file.seek(start - HEADER)
-                    block = file.read(HEADER + length)
-                    if (
-                        block[:100].rstrip(b"\0") != f"{key}.{extension}".encode()
-                        or len(block) != HEADER + length
-                    ):
-                        raise DataError(
-                            f"{name} is not where its index says: remove {shard} and make it again."
-                        )
-                    members[extension] = block[HEADER:]
+        places = {str(self.picture[row]): self.picture_place[row], MASK: self.mask_place[row]}
+        members = self._members(shard, row, places)
         provenance = Provenance(
             str(self.collection[row]),
             str(self.photo[row]),
@@ -94,7 +77,29 @@ class ShardIndex:
             bool(self.validation[row]),
         )
         labels = Labels(self.camera[row], self.identity[row], self.expression[row], provenance)
-        return sample_of(members, labels, name=name)
+        return sample_of(members, labels, name=f"{shard.name}:{self.key[row]}")
+
+    def picture_file(self, shard: Path, row: int) -> bytes:
+        """The picture of a sample as it is stored, not decoded; DataError as of :meth:`sample`."""
+        extension = str(self.picture[row])
+        return self._members(shard, row, {extension: self.picture_place[row]})[extension]
+
+    def _members(self, shard: Path, row: int, places: Mapping[str, Array]) -> dict[str, bytes]:
+        """Members of a sample by extension, those of no length left out."""
+        key, members = str(self.key[row]), {}
+        with shard.open("rb") as file:
+            for extension, (start, length) in places.items():
+                if not length:
+                    continue
+                file.seek(start - HEADER)
+                block = file.read(HEADER + length)
+                is_named = block[:100].rstrip(b"\0") == f"{key}.{extension}".encode()
+                if not is_named or len(block) != HEADER + length:
+                    raise DataError(
+                        f"{shard.name}:{key} is not where its index says: remove {shard} and make it again."
+                    )
+                members[extension] = block[HEADER:]
+        return members
 
     def write(self, path: Path) -> None:
         """Write under a temporary name, then rename."""

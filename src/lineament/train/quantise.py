@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from lineament.crop import CropBox
 from lineament.data.augment import AugmentConfig
-from lineament.data.view_store import CropSampler
+from lineament.data.crop_sampler import CropSampler
 from lineament.detect import OnnxDetector, overlap
 from lineament.errors import DataError, ExportError
 from lineament.methods import METHODS
@@ -179,7 +179,6 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     pictures = parser.add_mutually_exclusive_group(required=True)
     pictures.add_argument("--samples", nargs="+", help="the graph gives coefficients; folders of samples")
-    pictures.add_argument("--views", nargs="+", help="the same; folders of lineament.data.views")
     pictures.add_argument("--canvases", type=Path, help="the graph is a detector; training canvases")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=256, help="pictures to calibrate on, and to check on")
@@ -189,7 +188,7 @@ def main() -> None:
         calibration, check = read_canvases(given.canvases, given.count)
         quantise_detector(given.source, given.out, calibration=calibration, check=check)
     else:
-        folders = Folders(tuple(given.samples or ()), views=tuple(given.views or ()))
+        folders = Folders(tuple(given.samples))
         metadata = OnnxNetwork(given.source, threads=1).metadata
         calibration, check = (
             read_crops(

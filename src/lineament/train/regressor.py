@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from lineament.data.augment import AugmentConfig
-from lineament.data.view_store import CropSampler
+from lineament.data.crop_sampler import CropSampler
 from lineament.train.loop import ALONE, LoopConfig, Run
 from lineament.train.losses import FaceLoss, FaceLossConfig
 from lineament.train.networks.regressor import Regressor, RegressorConfig, RegressorOutput
@@ -132,9 +132,8 @@ def main() -> None:
     """Command line with the options that change most often."""
     defaults = TrainConfig()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", nargs="+", default=[], help="folders of shards")
+    parser.add_argument("--samples", nargs="+", required=True, help="folders of shards")
     parser.add_argument("--weights", type=float, nargs="+", default=[], help="one a folder")
-    parser.add_argument("--views", nargs="+", default=[], help="folders of lineament.data.views")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=defaults.loop.steps)
     parser.add_argument("--batch", type=int, default=defaults.loop.batch)
@@ -147,7 +146,7 @@ def main() -> None:
         torch.set_num_threads(given.threads)
     optimiser = replace(defaults.loop.optimiser, learning_rate=given.learning_rate)
     loop = replace(defaults.loop, steps=given.steps, batch=given.batch, optimiser=optimiser)
-    data = Folders(tuple(given.samples), tuple(given.weights), tuple(given.views))
+    data = Folders(tuple(given.samples), tuple(given.weights))
     with joined_processes() as processes:
         config = replace(defaults, loop=loop, data=data, workers=given.workers)
         train(config, given.out, processes=processes)

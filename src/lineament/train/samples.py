@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lineament.data.augment import AugmentConfig
+from lineament.data.crop_sampler import CropBatch, CropSampler
 from lineament.data.face_swap import FaceSwap
 from lineament.data.mixture import Mixture
 from lineament.data.sample_store import SampleStore
 from lineament.data.shards import read_manifest
-from lineament.data.view_store import CropBatch, CropSampler, ViewStore
 from lineament.errors import DataError
 from lineament.models import load_model
 from lineament.train.loop import LoopConfig
@@ -35,13 +35,11 @@ class Folders:
 
     Attributes:
         samples: folders of shards (:mod:`lineament.data.shards`).
-        weights: how often each folder is drawn from, those of `views` last; none draws all samples alike.
-        views: folders of the older kind (:mod:`lineament.data.views`).
+        weights: how often each folder is drawn from; none draws all samples alike.
     """
 
     samples: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
-    views: tuple[str, ...] = ()
 
     def opened(self, *, validation: bool) -> Mixture:
         """All of one side of the split by person.
@@ -51,18 +49,14 @@ class Folders:
         Raises:
             DataError: a folder or a weight is missing.
         """
-        folders = [Path(folder) for folder in self.samples + self.views]
+        folders = [Path(folder) for folder in self.samples]
         if self.weights and len(self.weights) != len(folders):
             raise DataError(f"{len(folders)} folders need as many weights, found {len(self.weights)}.")
-        stores, weights, views = [], [], {Path(folder) for folder in self.views}
+        stores, weights = [], []
         for folder, weight in zip(folders, self.weights or [1.0] * len(folders)):
-            if folder in views:
-                stores.append(ViewStore(folder, validation=validation))
-            elif not validation or any(entry.validation for entry in read_manifest(folder)[1]):
+            if not validation or any(entry.validation for entry in read_manifest(folder)[1]):
                 stores.append(SampleStore(folder, validation=validation))
-            else:
-                continue
-            weights.append(weight)
+                weights.append(weight)
         return Mixture(stores, weights if self.weights else None)
 
     def manifest(self) -> list[dict[str, Any]]:
@@ -76,9 +70,6 @@ class Folders:
             }
             sums = {shard.name: shard.sha256 for shard in shards}
             entries.append({"folder": folder, "recipe": asdict(recipe), **counts, "sha256": sums})
-        for folder in self.views:
-            sizes = {path.name: path.stat().st_size for path in sorted(Path(folder).glob("*.np[yz]"))}
-            entries.append({"folder": folder, "bytes": sizes})
         return json.loads(json.dumps(entries))
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lineament.data.augment import AugmentConfig
-from lineament.data.view_store import CropSampler
+from lineament.data.crop_sampler import CropSampler
 from lineament.errors import ConfigError, DataError
 from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model

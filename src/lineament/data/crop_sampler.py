@@ -1,10 +1,9 @@
-"""Training views on disk, and crops drawn from them at random."""
+"""Crops drawn from training samples at random."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,11 @@ from lineament.data.augment import AugmentConfig, disturb, random_crop_box
 from lineament.data.face_swap import FaceSwap
 from lineament.data.mixture import Mixture, Views
 from lineament.data.view import View, crop_view, mirrored_view
-from lineament.errors import DataError
-from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 
 Array = NDArray[Any]
 
 BOX_SCHEME = "300w-lp"
-LABEL_FIELDS = ("rotation", "scale", "translation", "identity", "expression", "validation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,55 +39,6 @@ class CropBatch:
     translation: Array
     identity: Array
     expression: Array
-
-
-class ViewStore:
-    """All views of a folder that belong to one side of the split.
-
-    Args:
-        folder: written by :mod:`lineament.data.views`.
-        validation: True for the people kept from training, False for the others.
-
-    Raises:
-        DataError: the folder holds no whole shard.
-    """
-
-    def __init__(self, folder: Path, *, validation: bool) -> None:
-        stems = sorted(path.name.removesuffix("_labels.npz") for path in folder.glob("*_labels.npz"))
-        if not stems:
-            raise DataError(
-                f"{folder} holds no training views: make them with python -m lineament.data.views."
-            )
-        self._images = [np.load(folder / f"{stem}_images.npy", mmap_mode="r") for stem in stems]
-        tables = []
-        for stem in stems:
-            with np.load(folder / f"{stem}_labels.npz") as data:
-                tables.append({field: data[field] for field in LABEL_FIELDS})
-        self._labels = {field: np.concatenate([t[field] for t in tables]) for field in LABEL_FIELDS}
-        shard = np.repeat(np.arange(len(stems)), [len(images) for images in self._images])
-        row = np.concatenate([np.arange(len(images)) for images in self._images])
-        chosen = np.flatnonzero(self._labels["validation"] == validation)
-        self._place = np.stack([shard, row, np.arange(len(row))], axis=1)[chosen]
-
-    def __len__(self) -> int:
-        """Number of views."""
-        return len(self._place)
-
-    def view(self, number: int) -> View:
-        """One view as stored."""
-        shard, row, label = self._place[number]
-        labels = self._labels
-        translation = np.append(labels["translation"][label].astype(float), 0.0)
-        camera = WeakPerspective(
-            labels["rotation"][label].astype(float), float(labels["scale"][label]), translation
-        )
-        return View(self._images[shard][row], camera, labels["identity"][label], labels["expression"][label])
-
-    def coefficient_statistics(self) -> tuple[Array, Array, Array, Array]:
-        """Mean and standard deviation of identity (K,), then of expression (E,), over the views."""
-        labels = self._place[:, 2]
-        identity, expression = self._labels["identity"][labels], self._labels["expression"][labels]
-        return identity.mean(0), identity.std(0), expression.mean(0), expression.std(0)
 
 
 class CropSampler:
