@@ -1,8 +1,8 @@
 """The page as a folder that any static host can serve: sources, libraries, weights, face model, constants.
 
-Nothing in it exists twice in the package: the face model is converted from ``assets/lfm.npz``, the weights are
-those of the catalogue, ONNX Runtime is unpacked, and the constants of the detector and of the regressor's
-crops are written down from the Python code, so that the page cannot disagree with it.
+Nothing in it exists twice in the package: the face model is converted from ``assets/lfm.npz``, the weights
+are those of the catalogue, ONNX Runtime is unpacked, and the constants of the detector and of the
+regressor's crops are written down from the Python code, so that the page cannot disagree with it.
 """
 
 from __future__ import annotations

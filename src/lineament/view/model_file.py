@@ -1,8 +1,8 @@
 """The built-in face model as one file that JavaScript reads without any library.
 
 "LFMW", the length of a JSON text (uint32), the text, then the arrays, each begun at a multiple of eight bytes
-after the text; all little-endian. The arrays are those of ``lfm.npz``, as stored there: half of every symmetric
-shape in whole steps.
+after the text; all little-endian. The arrays are those of ``lfm.npz``, as stored there: half of every
+symmetric shape in whole steps.
 """
 
 from __future__ import annotations

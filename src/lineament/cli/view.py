@@ -1,0 +1,54 @@
+"""`lineament view`: the page in the browser, served from this machine or written as a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def view(
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write the page into this folder, for any static web host, and stop."
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve at; 0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> None:
+    """Align faces in a page of the browser: photographs or the camera, meshes, sliders, downloads.
+
+    Everything runs inside the page with the weights of this installation; no photograph leaves the machine.
+    """
+    from lineament.errors import LineamentError
+    from lineament.view import write_folder
+
+    try:
+        if export is not None:
+            folder = write_folder(export)
+            typer.echo(f"the page is in {folder}; any static web host can serve it")
+        else:
+            _serve(port, browser)
+    except LineamentError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _serve(port: int, browser: bool) -> None:
+    """Serve the page until the person stops it."""
+    import tempfile
+    import webbrowser
+
+    from lineament.view import PageServer, write_folder
+
+    with tempfile.TemporaryDirectory(prefix="lineament-view-") as name:
+        with PageServer(write_folder(name), port=port) as server:
+            typer.echo(f"serving {server.url} to this machine alone; stop with Ctrl+C")
+            if browser:
+                webbrowser.open(server.url)
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                typer.echo("stopped")

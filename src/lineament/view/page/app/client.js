@@ -1,0 +1,37 @@
+// The page's side of the worker: a picture goes in, its faces come out.
+
+export class AlignClient {
+  constructor() {
+    this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    /** @type {Map<number, {resolve: Function, reject: Function}>} */
+    this.waiting = new Map();
+    this.next = 0;
+    this.worker.onmessage = ({ data }) => this.settle(data);
+    this.worker.onerror = (event) => this.fail(event.message || "the worker could not start");
+  }
+
+  /**
+   * @param {import("./pixels.js").Picture} picture
+   * @param {{method: string, passes?: number}} options
+   * @returns {Promise<{faces: import("./aligner.js").Aligned[], milliseconds: number}>}
+   */
+  align(picture, options) {
+    const id = this.next++;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.worker.postMessage({ id, picture, options });
+    });
+  }
+
+  settle({ id, error, ...answer }) {
+    const { resolve, reject } = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (error) reject(new Error(error));
+    else resolve(answer);
+  }
+
+  fail(message) {
+    for (const { reject } of this.waiting.values()) reject(new Error(`The networks cannot run here: ${message}.`));
+    this.waiting.clear();
+  }
+}

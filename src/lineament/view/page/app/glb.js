@@ -1,0 +1,73 @@
+// A face as GLB: metres, y up, the blendshapes as named morph targets (export/glb.py).
+
+import { vertexNormals } from "./geometry.js";
+import { GlbFile } from "./gltf.js";
+
+const METRES_PER_MM = 1e-3;
+const SMALLEST_MM = 0.002;
+const SMALLEST_BEND = 0.01;
+
+/**
+ * @param {{identity: ArrayLike<number>, expression: ArrayLike<number>}} face
+ * @param {import("./model.js").FaceModel} model
+ * @param {{lineament: string}} settings
+ * @param {Uint8Array | null} jpeg  texture on the model's chart
+ */
+export function glbBytes(face, model, settings, jpeg) {
+  const glb = new GlbFile(`lineament ${settings.lineament}`);
+  const names = model.expressionNames;
+  const weights = names.map((_, number) => face.expression[number] ?? 0);
+  Object.assign(glb.document, {
+    scene: 0,
+    scenes: [{ nodes: [0] }],
+    nodes: [{ name: "head", mesh: 0 }],
+    meshes: [{ name: "face", primitives: [primitive(glb, face.identity, model)], weights, extras: { targetNames: names } }],
+    materials: [material(glb, jpeg)],
+  });
+  return glb.toBytes();
+}
+
+function primitive(glb, identity, model) {
+  const atRest = model.vertices(identity, []);
+  const normals = whole(vertexNormals(atRest, model.triangles));
+  const attributes = {
+    POSITION: glb.addValues(metres(atRest), 3, { bounds: true }),
+    NORMAL: glb.addValues(normals, 3),
+    TEXCOORD_0: glb.addValues(model.uv, 2),
+  };
+  const targets = model.expressionNames.map((_, number) => target(glb, model, atRest, normals, number));
+  return { attributes, indices: glb.addIndices(model.triangles), material: 0, targets };
+}
+
+function target(glb, model, atRest, normals, number) {
+  const difference = model.expressionBasis.slice(number * atRest.length, (number + 1) * atRest.length);
+  dropSmall(difference, SMALLEST_MM);
+  const moved = atRest.map((value, at) => value + difference[at]);
+  const bend = whole(vertexNormals(moved, model.triangles)).map((value, at) => value - normals[at]);
+  dropSmall(bend, SMALLEST_BEND);
+  return { POSITION: glb.addDifferences(metres(difference), { bounds: true }), NORMAL: glb.addDifferences(bend) };
+}
+
+const metres = (values) => values.map((value) => value * METRES_PER_MM);
+
+/** glTF knows no zero normals, which vertices outside of all triangles have. */
+function whole(normals) {
+  for (let at = 0; at < normals.length; at += 3) {
+    if (!normals[at] && !normals[at + 1] && !normals[at + 2]) normals[at + 2] = 1;
+  }
+  return normals;
+}
+
+function dropSmall(values, smallest) {
+  for (let at = 0; at < values.length; at += 3) {
+    const largest = Math.max(Math.abs(values[at]), Math.abs(values[at + 1]), Math.abs(values[at + 2]));
+    if (largest < smallest) values.fill(0, at, at + 3);
+  }
+}
+
+function material(glb, jpeg) {
+  const look = { metallicFactor: 0, roughnessFactor: 0.85 };
+  if (jpeg) look.baseColorTexture = { index: glb.addPicture(jpeg, "image/jpeg") };
+  else look.baseColorFactor = [0.72, 0.66, 0.62, 1];
+  return { name: "skin", pbrMetallicRoughness: look, doubleSided: true };
+}
