@@ -12,6 +12,7 @@ from lineament.cli.eval import evaluate
 from lineament.cli.info import info
 from lineament.cli.train import train
 from lineament.cli.video import video
+from lineament.cli.view import view
 from lineament.version import __version__
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app.command(name="eval")(evaluate)
 app.command()(info)
 app.command()(train)
 app.command()(video)
+app.command()(view)
 app.add_typer(data.app, name="data")
 
 
