@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from lineament.cli.main import app
+from lineament.data.sample import Kind
+from lineament.data.sample_store import SampleStore
 from lineament.image import read_image
 from samples import fill
 
@@ -86,6 +88,29 @@ def test_build_makes_a_set_of_a_folder_of_photographs(tmp_path):
     done = run(*arguments, "--licence", "everybody's")
     assert done.exit_code == 1
     assert "another recipe" in done.stderr
+
+
+def test_a_recipe_of_rendered_faces_needs_no_photographs(tmp_path):
+    recipe = tmp_path / "rendered.toml"
+    recipe.write_text("backgrounds = 'photos'\n[rendered]\ncount = 2\nsize = 64\n[occluded]\nshare = 1\n")
+    done = run("build", "-o", tmp_path / "set", "-r", recipe, "--processes", 1)
+    assert done.exit_code == 0, done.stderr
+    assert "2 samples are in" in done.stdout
+    assert "licence: rendered faces alone" in done.stdout
+    store = SampleStore(tmp_path / "set", kinds=[Kind.RENDERED])
+    assert [store[number].size_hw for number in range(2)] == [(64, 64)] * 2
+    assert store.recipe.source == "2 rendered faces"
+    done = run("fit", "-o", tmp_path / "fits", "-r", recipe)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "no photographs to fit" in done.stderr
+
+
+def test_a_recipe_of_nothing_says_what_is_missing(tmp_path):
+    recipe = tmp_path / "nothing.toml"
+    recipe.write_text("seed = 2\n")
+    done = run("build", "-o", tmp_path / "set", "-r", recipe)
+    assert done.exit_code == 1
+    assert "names no collections and renders no faces" in done.stderr
 
 
 def test_fit_writes_a_line_for_every_face(tmp_path):

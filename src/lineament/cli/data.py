@@ -61,7 +61,7 @@ def build(
 
     Interrupted work goes on where it stopped when the same command is given again. Photographs that cannot be
     used are listed in OUT/left_out.csv. Without --photos the recipe's own collections are taken from the
-    shared folder.
+    shared folder; a recipe that only renders faces needs neither.
     """
     with _wing():
         from lineament.data.build import BuildConfig
@@ -101,10 +101,14 @@ def fit(
         from lineament.data.fit_quality import QualityLimits
         from lineament.data.fit_summary import FitSummary, write_reports
         from lineament.data.recipe import find_recipe
+        from lineament.errors import ConfigError
         from lineament.models.builtin import load_builtin
 
         chosen = find_recipe(recipe)
-        config = BuildConfig(chosen, tuple(_collections(photos, chosen, people, limit)), out, fits=out)
+        collections = _collections(photos, chosen, people, limit)
+        if not collections:
+            raise ConfigError("The recipe has no photographs to fit: say --photos FOLDER, or a zip.")
+        config = BuildConfig(chosen, tuple(collections), out, fits=out)
         summary = FitSummary()
         for part in run(config, processes=processes or os.cpu_count() or 1):
             summary.add(part)
@@ -181,12 +185,14 @@ def _kind(text: str) -> Kind:
 
 
 def _recipe(name: str, photos: list[Path] | None, licence: str | None) -> BuildRecipe:
-    """The recipe that is named; with photographs of one's own, without the terms of ours."""
+    """The recipe that is named, its terms ours only if its photographs are."""
     from dataclasses import replace
 
-    from lineament.data.recipe import RECIPES, BuildRecipe, find_recipe
+    from lineament.data.recipe import RECIPES, RENDERED_LICENCE, BuildRecipe, find_recipe
 
     recipe = find_recipe(name)
+    if not photos and not recipe.collections and recipe.licence == BuildRecipe().licence:
+        recipe = replace(recipe, licence=RENDERED_LICENCE)
     if photos and name in RECIPES:
         rendered = replace(recipe.rendered, textures="open")
         recipe = replace(recipe, licence=BuildRecipe().licence, rendered=rendered)
@@ -196,7 +202,7 @@ def _recipe(name: str, photos: list[Path] | None, licence: str | None) -> BuildR
 def _collections(
     photos: list[Path] | None, recipe: BuildRecipe, people: str, limit: int | None
 ) -> list[PhotoCollection]:
-    """The photographs given, or the recipe's own collections; at most `limit`."""
+    """The photographs given, or the recipe's own collections; at most `limit`; none if all is rendered."""
     from lineament.data.collections import shared_folder
     from lineament.data.people import PeopleFrom, PeopleRule
     from lineament.data.photo_collection import read_photo_collection, spread_limit
@@ -211,8 +217,13 @@ def _collections(
         collections = [
             read_photo_collection(folder / f"{name}.zip", people=named) for name in recipe.collections
         ]
+    elif recipe.rendered.count:
+        return []  # rendered faces need no photographs
     else:
-        raise ConfigError("The recipe names no collections: say --photos FOLDER, or a zip.")
+        raise ConfigError(
+            "The recipe names no collections and renders no faces: say --photos FOLDER (or a zip), or give "
+            "[rendered] a count."
+        )
     return collections if limit is None else spread_limit(collections, limit)
 
 

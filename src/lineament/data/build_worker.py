@@ -208,7 +208,7 @@ class Workshop:
         assert self.makers.renderer is not None
         for number in range(part.first, part.first + part.count):
             name = f"{RENDERED}/{number:06d}"
-            made = self.makers.renderer(self._rng(name))
+            made = self._occluded(self.makers.renderer(self._rng(name)), self._rng(f"{name}/occluder"))
             provenance = Provenance(RENDERED, name, name, made.kind, is_validation(name))
             yield Sample(made.view, made.occlusion, provenance)
 

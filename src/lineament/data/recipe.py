@@ -27,6 +27,10 @@ from lineament.errors import ConfigError
 Value = TypeVar("Value")
 
 
+RENDERED_LICENCE = "rendered faces alone: that of their textures; the package's own may be used by anyone"
+"""Of sets without photographs."""
+
+
 def _check(is_right: bool, name: str, found: object, expected: str) -> None:
     if not is_right:
         raise ConfigError(f"The recipe's {name} is {found!r}; expected {expected}.")
