@@ -147,15 +147,14 @@ class Refiner:
         rotation, scale = faces.rotation[f], faces.scale[f]
         shaped = (faces.coefficients[f] @ self._flat).reshape(-1, 3) + problem.neutral
         turned = shaped @ rotation.T
-        known = np.isfinite(points).all(axis=1)
-        seen = np.where(known[:, None], (points - faces.translation[f]) / scale, turned)
+        seen = (points - faces.translation[f]) / scale
         openness = [opening.openness(points) for opening in problem.layout.openings]
         gaps = [
             _wanted_gap(opening, seen, share, shut @ rotation.T)
             for opening, share, shut in zip(problem.layout.openings, openness, problem.shut_gap, strict=True)
         ]
         seen, trust = self._closed(seen, gaps, openness)
-        weights[f] = self._robust(seen - turned) * known
+        weights[f] = self._robust(seen - turned)
         count = len(problem.basis)
         cube = rows[: 3 * len(turned)].reshape(3, len(turned), POSE + count)
         np.matmul(rotation.astype(np.float32), self._modes, out=(modes := np.empty_like(self._modes)))

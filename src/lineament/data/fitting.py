@@ -16,7 +16,6 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.fit_flat import flat_poses
 from lineament.data.fit_layout import Opening, PointLayout
 from lineament.data.fit_refine import Faces, Problem, Refiner
 from lineament.geometry.camera import PICTURE_AXES
@@ -124,8 +123,7 @@ class Fitter:
         """Fit every photograph by itself, or those of one person with one identity.
 
         Args:
-            points_image: (F, P, 3) px, image frame (y down, z away, of the same scale as x). A point that is
-                not known is NaN; only layouts whose depth is never trusted may have such points.
+            points_image: (F, P, 3) px, image frame (y down, z away, of the same scale as x).
             people: who is on each of the F photographs; left out, all are different people.
         """
         upright = points_image * PICTURE_AXES
@@ -137,22 +135,19 @@ class Fitter:
         turned = np.einsum("fpi,fji->fpj", self._shaped(faces.coefficients), faces.rotation)
         placed = faces.scale[:, None, None] * turned + faces.translation[:, None]
         distance = np.linalg.norm((placed - upright)[..., :2], axis=-1)
-        given = points_image[..., :2]
-        size = np.sqrt(np.prod(np.nanmax(given, axis=1) - np.nanmin(given, axis=1), axis=-1))
+        size = np.sqrt(np.prod(np.ptp(points_image[..., :2], axis=1), axis=-1))
         return Fits(
             rotation=faces.rotation,
             scale=faces.scale,
             translation=faces.translation * PICTURE_AXES,
             identity=faces.coefficients[:, : self._identity_count].astype(np.float32),
             expression=faces.coefficients[:, self._identity_count :].astype(np.float32),
-            residual=np.nanmean(distance, axis=1) / size,
+            residual=distance.mean(axis=1) / size,
             outliers=np.mean(faces.weight < REJECTED_WEIGHT, axis=1),
         )
 
     def _start(self, upright: Array) -> Faces:
-        """Plain ridge least squares on (F, P, 3) points, y up; of flat points the pose of the mean face."""
-        if not np.any(self._layout.depth_trust):
-            return flat_poses(self._neutral, upright, len(self._basis))
+        """Plain ridge least squares on (F, P, 3) points, y up."""
         coefficients = np.zeros((len(upright), len(self._basis)))
         trust = self._layout.trust * np.maximum(self._layout.depth_trust, 1e-3)
         for _ in range(self.config.rounds):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from lineament.models.builtin import BUILTIN_PATH
 
 IRIS_POINTS = (468, 469)
 IRIS_TRUST = 8.0
-LANDMARK_TRUST = 6.0
 MIDDLE_OF_LIDS, MIDDLE_OF_LIPS = slice(2, 5), slice(3, 6)
 # How far MediaPipe's mesh stays open over shut eyes and lips, judged by eye on photographs: gap over width.
 LIDS_SHUT, LIDS_OPEN = 0.09, 0.16
@@ -52,24 +50,6 @@ MOUTH = Opening(
     open=LIPS_OPEN,
     upper_share=UPPER_LIP_SHARE,
 )
-
-
-def landmark_layout(numbers: Sequence[int]) -> PointLayout:
-    """Some of the 68 landmarks, in the picture's plane only, of ``model.landmark_points(scheme)``.
-
-    ``Fitter(model.landmark_points("300w-lp"), landmark_layout(range(68)))`` fits the landmarks of that
-    convention; a point that is not known is NaN.
-
-    Args:
-        numbers: which of the 68.
-    """
-    vertices = np.array(list(numbers), dtype=np.int32)
-    return PointLayout(
-        vertex_index=np.repeat(vertices[:, None], 3, axis=1),
-        weights=np.tile(np.float32([1, 0, 0]), (len(vertices), 1)),
-        trust=np.full(len(vertices), LANDMARK_TRUST),
-        depth_trust=np.zeros(len(vertices)),
-    )
 
 
 def mesh_layout(path: Path = BUILTIN_PATH) -> PointLayout:
