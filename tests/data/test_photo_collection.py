@@ -135,3 +135,37 @@ def test_a_limit_takes_from_all_collections_in_proportion(album):
 
 def test_a_collections_name_is_fit_for_files(tmp_path):
     assert collection_name(tmp_path / "my photos (2024).zip") == "my_photos__2024_"
+
+
+@pytest.fixture
+def published(tmp_path, write_fit):
+    """A folder as 300W-LP is unpacked: a photograph, its turned and mirrored copies, other .mat files."""
+    points = np.arange(136.0).reshape(2, 68)
+    for folder, name in (("AFW", "AFW_1_1_0"), ("AFW", "AFW_1_1_3"), ("AFW_Flip", "AFW_1_1_3")):
+        write_fit(tmp_path / folder / name, pt2d=points)
+    write_fit(tmp_path / "AFLW" / "image00002", pt3d_68=np.arange(204.0).reshape(3, 68), pt2d=points[:, :21])
+    (tmp_path / "landmarks" / "AFW").mkdir(parents=True)
+    (tmp_path / "landmarks" / "AFW" / "AFW_1_1_3_pts.mat").write_bytes(b"of the set's own reader")
+    return tmp_path
+
+
+def test_published_sets_are_collections_as_they_are_unpacked(published):
+    collection = read_photo_collection(published, people=PeopleRule(PeopleFrom.NAMES))
+    assert [entry.photo for entry in collection.entries] == [
+        "AFLW/image00002.jpg",
+        "AFW/AFW_1_1_0.jpg",
+        "AFW/AFW_1_1_3.jpg",
+        "AFW_Flip/AFW_1_1_3.jpg",
+    ]
+    with open_files(published) as files:
+        labels = [read_label_file(files, entry.label_file) for entry in collection.entries]
+    assert [label.scheme for label in labels] == ["300w-lp", "68-outline", "68-outline", "68-outline"]
+    # Matlab's first pixel has its centre at 1, ours at a half; depth grows away from the viewer.
+    np.testing.assert_array_equal(labels[0].points_image[1], [0.5, 68.5, -137])
+    np.testing.assert_array_equal(labels[1].points_image[1], [0.5, 68.5])
+
+
+def test_turned_copies_of_one_photograph_stay_on_one_side_of_the_split(published):
+    collection = read_photo_collection(published, people=PeopleRule(PeopleFrom.NAMES))
+    people = [entry.person.split("/")[1] for entry in collection.entries]
+    assert people == ["image00002", "AFW_1_1", "AFW_1_1", "AFW_1_1"]
