@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lineament.data.eyes import gaze_directions, random_eyes
-from lineament.data.render_body import SKULL_CENTRE, SKULL_RADII, BodyMesh
+from lineament.data.head_solids import SKULL
+from lineament.data.render_body import BodyMesh
 from lineament.data.render_expressions import random_expression
 from lineament.data.render_hair import STYLES, HairStyle, beard_field, combed, hair_field, random_style
 from lineament.data.render_roots import head_roots
@@ -107,9 +108,9 @@ def test_strands_start_at_their_roots_and_keep_out_of_the_skull(lfm):
         directions = combed(roots.rest, roots.normals, style, rng)
         grow(
             roots.rest.astype(float), directions, lengths, np.array([0.0, -1, 0]), 0.1, 0.5, 0.0, 0.3,
-            np.full(300, 5.0), SKULL_CENTRE, SKULL_RADII, rng.uniform(0, 6, (300, 2)), out,
+            np.full(300, 5.0), SKULL.center_mm, SKULL.semiaxes_mm, rng.uniform(0, 6, (300, 2)), out,
         )  # fmt: skip
         np.testing.assert_allclose(out[:, 0], roots.rest, atol=1e-4)
-        away = np.linalg.norm((out[:, 4:] - SKULL_CENTRE) / SKULL_RADII, axis=-1)
+        away = np.linalg.norm((out[:, 4:] - SKULL.center_mm) / SKULL.semiaxes_mm, axis=-1)
         assert away.min() > 0.99
         assert np.linalg.norm(np.diff(out, axis=1), axis=-1).sum(axis=1).min() > 20

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.skull_and_neck import SKULL_CENTER_MM, SKULL_SEMIAXES_MM
+from lineament.data.head_solids import SKULL
 from lineament.geometry.morphable import MorphableModel
 
 Array: TypeAlias = NDArray[Any]
@@ -84,8 +84,8 @@ class HeadShell:
         nodes = nodes + np.maximum(((raw - nodes) * outward).sum(axis=-1), 0)[..., None] * outward
         top = vertices_model[layout.forehead]
         wide = np.ptp(top[:, 0]) / 158.0
-        center = SKULL_CENTER_MM + top.mean(axis=0) - layout.forehead_mean
-        return cls(nodes, center, SKULL_SEMIAXES_MM * wide)
+        center = SKULL.center_mm + top.mean(axis=0) - layout.forehead_mean
+        return cls(nodes, center, SKULL.semiaxes_mm * wide)
 
     def points(self, azimuth: Array, height: Array, *, offset: Array | float = 0.0) -> Array:
         """(..., 3) mm: places on the face's shell.

@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lineament.data.head_solids import SKULL, Ellipsoid
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.topology import boundary_loops
 
 Array = NDArray[np.floating]
 IntArray = NDArray[np.integer]
 
-SKULL_CENTRE, SKULL_RADII = np.array([0.0, 42.0, -20.0]), np.array([79.0, 104.0, 95.0])
-NECK_CENTRE, NECK_RADII = np.array([0.0, -150.0, -36.0]), np.array([51.0, 400.0, 53.0])
+SLIM_NECK = Ellipsoid(np.array([0.0, -150.0, -36.0]), np.array([51.0, 400.0, 53.0]))
+"""Slimmer than `NECK` and farther back: the tube must not come out before a jaw that opens."""
 FIRST_CENTRE, LAST_CENTRE = np.array([0.0, 10.0, -8.0]), np.array([0.0, -150.0, -40.0])
 HEAD_RINGS = 20
 FOLLOWING_RINGS, SKULL_RINGS = 8, 19
@@ -145,9 +146,9 @@ def _angles(border: Array) -> Array:
 def _reach(centre: Array, direction: Array) -> Array:
     """(R, B) how far rays from (R, 3) along (R, B, 3) leave skull or neck, whichever is farther."""
     reaches = []
-    shapes = (SKULL_CENTRE, SKULL_RADII), (NECK_CENTRE, NECK_RADII)
-    for (middle, radii), longest in zip(shapes, LONGEST_RAYS, strict=True):
-        start, along = ((centre - middle) / radii)[:, None], direction / radii
+    for solid, longest in zip((SKULL, SLIM_NECK), LONGEST_RAYS, strict=True):
+        start = ((centre - solid.center_mm) / solid.semiaxes_mm)[:, None]
+        along = direction / solid.semiaxes_mm
         # The last of many steps that is inside is near enough.
         steps = np.linspace(0, longest, 400)[:, None, None]
         inside = ((start + steps[..., None] * along) ** 2).sum(-1) < 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.render_body import SKULL_CENTRE
+from lineament.data.head_solids import SKULL
 
 Array = NDArray[np.floating]
 
@@ -154,7 +154,7 @@ def strand_lengths(rest: Array, style: HairStyle, rng: np.random.Generator) -> A
     """(S,) mm of strands at rest places: shorter at neck and temples where the style tapers."""
     lengths = style.length_mm * rng.uniform(0.65, 1.1, len(rest))
     if style.taper:
-        height = rest[:, 1] - SKULL_CENTRE[1]
+        height = rest[:, 1] - SKULL.center_mm[1]
         lengths = np.minimum(lengths, 4 + style.length_mm * np.clip((height + 25) / 75, 0, 1))
     if style.name == "fringe":
         lengths = np.where(rest[:, 2] > 30, np.minimum(lengths, 62), lengths)

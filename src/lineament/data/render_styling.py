@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.render_body import SKULL_CENTRE, SKULL_RADII
+from lineament.data.head_solids import SKULL
 from lineament.data.render_hair import beard_field, combed, hair_field, strand_lengths
 from lineament.data.render_kernels import FACE_HAIR, SCALP_HAIR
 from lineament.data.render_roots import HeadRoots, Roots
@@ -74,14 +74,14 @@ def _grown(
     count = len(start)
     out = np.empty((count, STEPS + 1, 3), np.float32)
     # Without layers nothing keeps clear of the skull: what grows on the face starts outside of it.
-    radii = SKULL_RADII if layers is not None else np.full(3, 1e-3)
+    radii = SKULL.semiaxes_mm if layers is not None else np.full(3, 1e-3)
     layers = np.zeros(count) if layers is None else layers
     phases = rng.uniform(0, 2 * np.pi, (count, 2))
     # Neighbouring strands keep together: their curls differ by where they start, not at random.
     phases = 0.5 * phases + start[:, [0, 1]] * 0.12
     grow(
         start.astype(np.float64), directions.astype(np.float64), lengths.astype(np.float64), down, weight,
-        0.5, curl, cling, layers.astype(np.float64), SKULL_CENTRE, radii, phases.astype(np.float64), out,
+        0.5, curl, cling, layers.astype(np.float64), SKULL.center_mm, radii, phases.astype(np.float64), out,
     )  # fmt: skip
     return out
 

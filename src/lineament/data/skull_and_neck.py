@@ -1,7 +1,7 @@
 """What a face mesh lacks of a head: a skull with its hair and a neck, as simple solids in the head's frame.
 
-The sizes were measured on the whole head of ICT-FaceKit's neutral face and follow the border of the mesh at
-hand. Seen from the side they stand where a photograph from the front shows nothing.
+The solids of :mod:`lineament.data.head_solids`, carried to the border of the mesh at hand. Seen from the side
+they stand where a photograph from the front shows nothing.
 """
 
 from __future__ import annotations
@@ -13,17 +13,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.data.head_solids import NECK, SKULL
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.topology import boundary_loops
 
 Array = NDArray[Any]
-
-SKULL_CENTER_MM = np.array([0.0, 42.0, -20.0])
-SKULL_SEMIAXES_MM = np.array([79.0, 104.0, 95.0])
-NECK_CENTER_MM = np.array([0.0, -140.0, -34.0])
-NECK_SEMIAXES_MM = np.array([55.0, 105.0, 56.0])
-TORSO_CENTER_MM = np.array([0.0, -330.0, -55.0])
-TORSO_SEMIAXES_MM = np.array([230.0, 200.0, 95.0])
 
 _HAIR_BAND_MM = (112.0, 132.0)  # where a photograph from the front shows what covers the head
 _UNDER_MM = 6.0  # the shell lies under what the photograph shows
@@ -54,8 +48,8 @@ class Shell:
     def unit(cls) -> Shell:
         """The shell of the neutral face."""
         ball, tube = _lattice(_ALONG, round_off=True), _lattice(_NECK_ALONG, round_off=False)
-        skull = SKULL_CENTER_MM + ball * (SKULL_SEMIAXES_MM - _UNDER_MM)
-        neck = NECK_CENTER_MM + tube * (NECK_SEMIAXES_MM - _UNDER_MM)
+        skull = SKULL.center_mm + ball * (SKULL.semiaxes_mm - _UNDER_MM)
+        neck = NECK.center_mm + tube * (NECK.semiaxes_mm - _UNDER_MM)
         height = np.abs((skull[:, 1] / 55.0) % 2 - 1)  # up and down the band again and again
         hair_y = _HAIR_BAND_MM[0] + height * (_HAIR_BAND_MM[1] - _HAIR_BAND_MM[0])
         hair = np.stack([0.4 * skull[:, 0], hair_y, np.full(len(skull), 46.0)], axis=1)

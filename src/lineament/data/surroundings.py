@@ -14,16 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lineament.data.skull_and_neck import (
-    NECK_CENTER_MM,
-    NECK_SEMIAXES_MM,
-    SKULL_CENTER_MM,
-    SKULL_SEMIAXES_MM,
-    TORSO_CENTER_MM,
-    TORSO_SEMIAXES_MM,
-    HeadFrame,
-    solid_depth,
-)
+from lineament.data.head_solids import NECK, SKULL, TORSO
+from lineament.data.skull_and_neck import HeadFrame, solid_depth
 from lineament.geometry.camera import WeakPerspective
 
 Array = NDArray[Any]
@@ -42,10 +34,9 @@ HAIR_MM = 6.0
 _HAIR_REACH_MM, _HAIR_FADE_MM = 35.0, 9.0  # distance from the solids at which hair becomes unlikely
 _NOISE = 14.0  # grey levels: colours closer than this are the same
 
-_CENTERS = np.stack([SKULL_CENTER_MM, NECK_CENTER_MM, TORSO_CENTER_MM])
-_SEMIAXES = np.stack(
-    [SKULL_SEMIAXES_MM + HAIR_MM, NECK_SEMIAXES_MM * [1, 3, 1], TORSO_SEMIAXES_MM]
-)  # the neck's solid is a long ellipsoid: a cylinder as far as it is seen
+# The neck is a long ellipsoid: a cylinder as far as it is seen.
+_CENTERS = np.stack([SKULL.center_mm, NECK.center_mm, TORSO.center_mm])
+_SEMIAXES = np.stack([SKULL.semiaxes_mm + HAIR_MM, NECK.semiaxes_mm * [1, 3, 1], TORSO.semiaxes_mm])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +86,7 @@ def lay_surroundings(
     colors = ndimage.uniform_filter(image.astype(np.float32), (CELL, CELL, 0))[pixel]
     hair = _hairness(colors, points_model[..., 1], beside == 0, away) * (shown[pixel] > 0.9)
     wall = np.where(nothing, 1 - ndimage.gaussian_filter(hair, 1.2), 0.0)
-    middle = camera.image_from_model(frame.carried(SKULL_CENTER_MM))[2]
+    middle = camera.image_from_model(frame.carried(SKULL.center_mm))[2]
     gentle = np.maximum(nearest, middle) + FALL * away * camera.scale
     steep = middle + (WALL_MM + 0.5 * FALL * away) * camera.scale
     share = np.clip((wall - 0.3) / 0.4, 0, 1)
