@@ -12,6 +12,19 @@ from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
+SWITCHES = (
+    "--headless=new",
+    "--remote-debugging-pipe",
+    "--no-sandbox",  # containers have no user namespaces
+    "--disable-dev-shm-usage",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+)
+
 
 def find_chromium() -> str | None:
     """Path of an installed Chromium, or None; CHROMIUM names one elsewhere."""
@@ -28,13 +41,11 @@ class Chromium:
         self.rest = b""
         to_browser, self.write_end = os.pipe()
         self.read_end, from_browser = os.pipe()
+        # The protocol's ends must be numbers 3 and 4.
+        starter = ["bash", "-c", f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}', executable]
+        place = [f"--user-data-dir={profile}", f"--window-size={size_wh[0]},{size_wh[1]}"]
         self.process = subprocess.Popen(
-            # The protocol's ends must be numbers 3 and 4.
-            ["bash", "-c", f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}', executable]
-            + ["--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-dev-shm-usage"]
-            + ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking"]
-            + ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--no-first-run"]
-            + [f"--user-data-dir={profile}", f"--window-size={size_wh[0]},{size_wh[1]}", "about:blank"],
+            [*starter, *SWITCHES, *place, "about:blank"],
             pass_fds=(to_browser, from_browser),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -43,12 +43,15 @@ def _serve(port: int, browser: bool) -> None:
 
     from lineament.view import PageServer, write_folder
 
-    with tempfile.TemporaryDirectory(prefix="lineament-view-") as name:
-        with PageServer(write_folder(name), port=port) as server:
-            typer.echo(f"serving {server.url} to this machine alone; stop with Ctrl+C")
-            if browser:
-                webbrowser.open(server.url)
-            try:
-                server.serve_forever()
-            except KeyboardInterrupt:
-                typer.echo("stopped")
+    with (
+        tempfile.TemporaryDirectory(prefix="lineament-view-") as name,
+        PageServer(Path(name), port=port) as server,
+    ):
+        write_folder(name)
+        typer.echo(f"serving {server.url} to this machine alone; stop with Ctrl+C")
+        if browser:
+            webbrowser.open(server.url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            typer.echo("stopped")

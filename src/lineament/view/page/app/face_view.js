@@ -8,6 +8,7 @@ import { vertexNormals } from "./geometry.js";
 const CLAY = 0x96c8ff;
 const AXIS_COLOURS = [0xff6b5e, 0x6fdc8c, 0x78a9ff]; // right, up, to the viewer
 const AXIS_MM = 90;
+const POINT_MM = 3.2;
 
 export class FaceView {
   /**
@@ -84,6 +85,12 @@ export class FaceView {
     for (const [name, on] of Object.entries(layers ?? {})) if (this.layers[name]) this.layers[name].visible = on;
   }
 
+  /** @param {number} unit  photo px a px of the screen */
+  setPointSize(unit) {
+    const size = (this.face.aligned.camera.scale * POINT_MM) / unit;
+    this.materials.points.size = Math.min(Math.max(size, 1.5), 7) * Math.min(window.devicePixelRatio, 2);
+  }
+
   setColours(surface) {
     const makers = {
       depth: () => depthColours(this.vertices),
@@ -128,7 +135,7 @@ function makeMaterials(photoTexture) {
     photo: new THREE.MeshBasicMaterial({ ...surface, map: photoTexture, vertexColors: true }),
     depth: new THREE.MeshBasicMaterial({ ...surface, vertexColors: true }),
     visibility: new THREE.MeshBasicMaterial({ ...surface, vertexColors: true }),
-    wireframe: new THREE.MeshBasicMaterial({ color: 0xffffff, wireframe: true, transparent: true, opacity: 0.35 }),
+    wireframe: new THREE.MeshBasicMaterial({ color: 0xffffff, wireframe: true, transparent: true, opacity: 0.22 }),
     points: new THREE.PointsMaterial({ color: 0xffe14d, size: 5, sizeAttenuation: false, depthTest: false, transparent: true }),
   };
 }

@@ -26,7 +26,7 @@ export function makeSliders(box, names, onChange) {
 function makeSlider(name, onInput) {
   const label = document.createElement("label");
   const title = document.createElement("span");
-  const value = document.createElement("output");
+  const value = document.createElement("span"); // an <output> would take the label from the slider
   const input = document.createElement("input");
   Object.assign(input, { type: "range", min: "0", max: "1", step: "0.01", name });
   title.textContent = name;

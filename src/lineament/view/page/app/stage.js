@@ -123,8 +123,9 @@ export class Stage {
     const y = -photo.height / 2 + ((target?.y ?? -photo.height / 2) + photo.height / 2) * near;
     const reach = 4 * Math.max(photo.width, photo.height);
     Object.assign(camera, { left: (-width / 2) * unit, right: (width / 2) * unit, top: (height / 2) * unit, bottom: (-height / 2) * unit });
-    Object.assign(camera, { near: -reach, far: reach });
-    camera.position.set(x, y, 0);
+    Object.assign(camera, { near: 0, far: 2 * reach });
+    for (const view of this.views) view.setPointSize(unit);
+    camera.position.set(x, y, reach);
     camera.updateProjectionMatrix();
     camera.updateMatrixWorld();
   }

@@ -1,0 +1,86 @@
+import json
+import threading
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from lineament.cli.main import app
+from lineament.errors import ConfigError
+from lineament.models.builtin import BUILTIN_PATH
+from lineament.view import PageServer, write_folder
+from lineament.view.folder import PAGE
+from lineament.view.model_file import ARRAYS, model_bytes
+from lineament.weights import locate
+
+
+def test_the_folder_has_all_the_page_asks_for(page_folder):
+    settings = json.loads((page_folder / "settings.json").read_text())
+    assert (page_folder / settings["detector"]["file"]).read_bytes() == locate("face-detector").read_bytes()
+    for name in ("default", "fast"):
+        assert (page_folder / settings["regressors"][name]["file"]).read_bytes() == locate(name).read_bytes()
+    assert (page_folder / "vendored" / "ort-wasm-simd-threaded.wasm").read_bytes()[:4] == b"\0asm"
+    assert {path.relative_to(PAGE) for path in PAGE.rglob("*") if path.is_file()} < {
+        path.relative_to(page_folder) for path in page_folder.rglob("*")
+    }
+
+
+def test_no_source_of_the_page_names_another_host():
+    for path in PAGE.rglob("*"):
+        if path.suffix in (".js", ".html", ".css"):
+            assert "://" not in path.read_text(), path
+
+
+def test_the_model_file_holds_the_arrays_of_the_installed_model():
+    content = model_bytes(BUILTIN_PATH)
+    length = int.from_bytes(content[4:8], "little")
+    head = json.loads(content[8 : 8 + length])
+    assert content[:4] == b"LFMW"
+    assert (8 + length) % 8 == 0
+    entries = {entry["name"]: entry for entry in head["arrays"]}
+    with np.load(BUILTIN_PATH) as data:
+        for name in ARRAYS:
+            start = 8 + length + entries[name]["start"]
+            found = np.frombuffer(content, entries[name]["dtype"], entries[name]["count"], start)
+            assert np.array_equal(found, data[name].ravel()), name
+        assert head["expression_names"] == data["expression_names"].tolist()
+
+
+def test_an_older_page_is_replaced_but_a_folder_of_other_things_is_left_alone(page_folder, tmp_path):
+    (page_folder / "index.html").write_text("old")
+    write_folder(page_folder)
+    assert "lineament" in (page_folder / "index.html").read_text()
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="other files"):
+        write_folder(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_the_server_answers_on_this_machine_with_types_a_browser_accepts(page_folder):
+    with PageServer(page_folder) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        types = {}
+        for name in ("", "app/main.js", "vendored/ort-wasm-simd-threaded.wasm", "settings.json"):
+            with urllib.request.urlopen(server.url + name) as answer:
+                types[name] = answer.headers.get_content_type()
+        server.shutdown()
+        thread.join()
+    assert list(types.values()) == ["text/html", "text/javascript", "application/wasm", "application/json"]
+    assert server.server_address[0] == "127.0.0.1"
+
+
+def test_a_taken_port_is_one_line_and_status_1(page_folder):
+    with PageServer(page_folder) as server:
+        done = CliRunner().invoke(app, ["view", "--port", str(server.server_port), "--no-browser"])
+    assert done.exit_code == 1
+    assert "Choose another with --port" in done.stderr
+
+
+def test_the_command_exports_the_folder(tmp_path):
+    done = CliRunner().invoke(app, ["view", "--export", str(tmp_path / "site")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "site" / "index.html").is_file()
+    assert Path(tmp_path / "site" / "settings.json").is_file()

@@ -1,0 +1,189 @@
+"""The page's own modules, run by Node, against Python: resampling, face model, files and the whole flow."""
+
+import base64
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lineament as la
+from lineament.crop import CropBox
+from lineament.detect import letterbox
+from lineament.export import export_glb
+from lineament.export.faces_json import face_values
+from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.mesh import vertex_normals
+from lineament.geometry.raster import visible_vertices
+from lineament.geometry.rotation import matrix_from_angles
+from lineament.image import resample_crop
+
+HERE = Path(__file__).parent
+PHOTOS = HERE.parents[1] / "demo" / "photos"
+
+
+@pytest.fixture(scope="module")
+def node(page_folder):
+    """node(task, ...) -> the answer of `flow.mjs`."""
+    executable = shutil.which("node")
+    if executable is None:
+        pytest.skip("node is not installed: the page's JavaScript is not compared with Python")
+
+    def run(task, **job):
+        done = subprocess.run(
+            [executable, str(HERE / "flow.mjs"), str(page_folder)],
+            input=json.dumps({"task": task, **job}),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.fixture
+def raw(tmp_path):
+    """raw(photo) -> what `flow.mjs` reads a picture from."""
+
+    def write(photo):
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.rgb"
+        path.write_bytes(np.ascontiguousarray(photo).tobytes())
+        return {"file": str(path), "width": photo.shape[1], "height": photo.shape[0]}
+
+    return write
+
+
+def square(box):
+    return {
+        "x": box.center_xy[0],
+        "y": box.center_xy[1],
+        "side": box.side,
+        "size": box.size,
+        "roll": box.roll,
+    }
+
+
+def test_crops_and_letterboxes_are_pythons_to_the_bit(node, raw):
+    photo = la.read_image(PHOTOS / "astronaut.jpg")[:300, :330]
+    boxes = [
+        CropBox((200.3, 140.7), 150.2, 112),  # shrinks
+        CropBox((200.3, 140.7), 60.2, 112),  # enlarges
+        CropBox((100.3, 140.7), 350.2, 112),  # averages blocks first, and reaches beyond the photo
+        CropBox((220.3, 140.7), 1500.2, 112),  # far larger than the photo
+        CropBox((200.3, 140.7), 150.2, 112, 0.3),
+        CropBox((10.3, 390.7), 350.2, 112, -1.0),
+    ]
+    sizes = [(320, 256), (320, None), (215, 172), (450, None)]
+    answer = node("pixels", photo=raw(photo), crops=[square(box) for box in boxes], letterboxes=sizes)
+    for box, found in zip(boxes, answer["crops"], strict=True):
+        assert np.array_equal(resample_crop(photo, box).ravel(), found), box
+    for (side, least), found in zip(sizes, answer["letterboxes"], strict=True):
+        canvas, scale_xy = letterbox(photo, side, least_side=least)
+        assert canvas.shape[:2] == (found["height"], found["width"])
+        assert np.array_equal(canvas.ravel(), found["data"]), (side, least)
+        np.testing.assert_allclose(found["scale"], scale_xy)
+
+
+def test_the_face_model_shapes_projects_and_hides_as_in_python(node, lfm):
+    numbers = np.random.default_rng(0)
+    identity = numbers.normal(size=100).astype(np.float32)
+    expression = (numbers.uniform(size=53) ** 4).astype(np.float32)
+    rotation = matrix_from_angles(yaw=0.6, pitch=-0.2, roll=0.1)
+    camera = WeakPerspective(rotation=rotation, scale=1.7, translation=np.array([300.0, 250.0, 5.0]))
+    job = {"rotation": rotation.ravel().tolist(), "scale": 1.7, "translation": [300.0, 250.0, 5.0]}
+    answer = node("model", identity=identity.tolist(), expression=expression.tolist(), camera=job)
+    vertices_model = lfm.vertices_model(identity, expression)
+    vertices = camera.image_from_model(vertices_model)
+    np.testing.assert_allclose(np.reshape(answer["vertices"], (-1, 3)), vertices, atol=2e-3)
+    landmarks = lfm.landmarks_model(identity, expression, scheme="300w-lp")
+    np.testing.assert_allclose(
+        np.reshape(answer["landmarks"], (-1, 3)), camera.image_from_model(landmarks), atol=2e-3
+    )
+    normals = vertex_normals(vertices_model, lfm.triangles)
+    np.testing.assert_allclose(np.reshape(answer["normals"], (-1, 3)), normals, atol=1e-3)
+    difference = np.abs(visible_vertices(vertices, lfm.triangles) - answer["visibility"])
+    assert (difference > 0.02).mean() < 1e-3  # rounding may move a pixel over an edge
+    assert answer["angles"] == pytest.approx({"yaw": 0.6, "pitch": -0.2, "roll": 0.1})
+
+
+@pytest.fixture(scope="module")
+def aligner():
+    return la.FaceAligner.from_pretrained("fast", threads=1)
+
+
+def test_landmarks_and_vertices_of_real_photographs_equal_pythons_within_a_pixel(node, raw, aligner):
+    photos = [la.read_image(PHOTOS / name) for name in ("astronaut.jpg", "hopper.jpg")]
+    answer = node("align", method="fast", photos=[raw(photo) for photo in photos])
+    for photo, found in zip(photos, answer, strict=True):
+        faces = aligner(photo)
+        assert len(found) == len(faces) == 1
+        for face, other in zip(faces, found, strict=True):
+            assert other["score"] == pytest.approx(face.detection.score, abs=0.02)
+            for name in ("landmarks", "vertices"):
+                points = np.reshape(other[name], (-1, 3))
+                assert np.abs(points - getattr(face, f"{name}_image")).max() < 1, name
+
+
+def test_the_files_say_what_pythons_files_say(node, aligner, tmp_path):
+    photo = la.read_image(PHOTOS / "hopper.jpg")
+    (face,) = aligner(photo)
+    camera = {
+        "rotation": face.camera.rotation.ravel().tolist(),
+        "scale": face.camera.scale,
+        "translation": face.camera.translation.tolist(),
+    }
+    coefficients = {"identity": face.identity.tolist(), "expression": face.expression.tolist()}
+    detection = {"box": face.detection.box_xyxy.tolist(), "score": face.detection.score}
+    aligned = coefficients | {"camera": camera, "square": square(face.crop_box), "detection": detection}
+    landmarks = face.landmarks_image.ravel().tolist()
+    answer = node(
+        "files",
+        face=coefficients | {"aligned": aligned, "landmarks": landmarks},
+        photo={"name": "hopper.jpg", "width": photo.shape[1], "height": photo.shape[0]},
+    )
+    assert_the_same(json.loads(answer["json"])["faces"][0], face_values(face) | {"mesh": None})
+    la.export_obj(face, tmp_path / "face.obj")
+    ours, theirs = answer["obj"].splitlines(), (tmp_path / "face.obj").read_text().splitlines()
+    assert [line.split()[0] for line in ours] == [line.split()[0] for line in theirs]
+    assert [line for line in ours if line[0] in "fg"] == [line for line in theirs if line[0] in "fg"]
+    np.testing.assert_allclose(numbers_of(ours, "v "), numbers_of(theirs, "v "), atol=5e-3)
+    export_glb(face, tmp_path / "face.glb")
+    ours, theirs = (
+        glb_document(base64.b64decode(answer["glb"])),
+        glb_document((tmp_path / "face.glb").read_bytes()),
+    )
+    assert ours["meshes"][0]["extras"] == theirs["meshes"][0]["extras"]
+    np.testing.assert_allclose(ours["meshes"][0]["weights"], theirs["meshes"][0]["weights"], atol=1e-6)
+    positions = [glb["accessors"][0] for glb in (ours, theirs)]
+    np.testing.assert_allclose(positions[0]["min"], positions[1]["min"], atol=1e-6)
+    np.testing.assert_allclose(positions[0]["max"], positions[1]["max"], atol=1e-6)
+    assert len(ours["accessors"]) == len(theirs["accessors"])
+
+
+def numbers_of(lines, start):
+    return np.array([line.split()[1:] for line in lines if line.startswith(start)], dtype=float)
+
+
+def glb_document(content):
+    length = int.from_bytes(content[12:16], "little")
+    assert int.from_bytes(content[8:12], "little") == len(content)
+    return json.loads(content[20 : 20 + length])
+
+
+def assert_the_same(found, expected, where="face"):
+    """Equal texts and shapes, numbers to their last digits."""
+    if isinstance(expected, dict):
+        assert set(found) == set(expected), where
+        for name, value in expected.items():
+            assert_the_same(found[name], value, f"{where}.{name}")
+    elif isinstance(expected, list) and expected and not isinstance(expected[0], str):
+        np.testing.assert_allclose(found, expected, atol=2e-2, rtol=1e-4, err_msg=where)
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, rel=1e-3, abs=2e-3), where
+    else:
+        assert found == expected, where
