@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lineament.crop import check_box
-from lineament.detect import Detector, OnnxDetector
+from lineament.detect import QUICK, Detector, OnnxDetector
 from lineament.errors import BoxError, ConfigError, LineamentError, WeightsError
 from lineament.image import ImageSource, read_image
 from lineament.methods import METHODS, Method
@@ -58,15 +58,19 @@ class FaceAligner:
         """The aligner of a set of weights; nothing is downloaded.
 
         Args:
-            name_or_path: a name of the catalogue ("default", "fast"), or the path of an .onnx file.
+            name_or_path: "default"; "fast", a smaller network behind a detector that looks less closely;
+                another name of the catalogue, or the path of an .onnx file.
             detector: replaces the detector that comes with lineament.
-            threads: CPU threads a network may use; None takes all cores.
+            threads: CPU threads a network may use; None takes all cores, with "fast" one.
             passes: how often the network looks at a face, at most.
 
         Raises:
             WeightsError: unknown name, missing or damaged file, or a network of no known method.
             ConfigError: `threads` or `passes` is below one.
         """
+        is_quick = name_or_path == "fast"
+        if is_quick and threads is None:
+            threads = 1  # networks this small are done before a second thread is awake
         network = OnnxNetwork(locate(name_or_path), threads=threads)
         method_name = network.metadata.get("method", "morphable-regressor")
         if method_name not in METHODS:
@@ -76,7 +80,8 @@ class FaceAligner:
             )
         method = METHODS[method_name].from_network(network)
         if detector is None:
-            detector = OnnxDetector(locate("face-detector"), threads=threads)
+            options = QUICK if is_quick else None
+            detector = OnnxDetector(locate("face-detector"), threads=threads, options=options)
         return cls(method, detector=detector, passes=passes)
 
     def __repr__(self) -> str:

@@ -108,6 +108,14 @@ class MorphableModel:
     mirror: Mirror | None = None
     schemes: Mapping[str, LandmarkScheme] = field(default_factory=dict)
     parts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    _block: Array = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Lay both bases into one block, so that a face is one pass through memory."""
+        object.__setattr__(self, "_block", _block(self.identity_basis, self.expression_basis))
+        by_coefficient = self._block.transpose(2, 0, 1)
+        object.__setattr__(self, "identity_basis", by_coefficient[: len(self.identity_basis)])
+        object.__setattr__(self, "expression_basis", by_coefficient[len(self.identity_basis) :])
 
     def __repr__(self) -> str:
         """Name and sizes: the arrays would fill the screen."""
@@ -127,8 +135,18 @@ class MorphableModel:
         Returns:
             (..., N, 3) mm, model frame.
         """
+        if np.ndim(identity) == np.ndim(expression) == 1:
+            return self.neutral_model + self._one_face(identity, expression)
         differences = _blend(identity, self.identity_basis) + _blend(expression, self.expression_basis)
         return self.neutral_model + differences
+
+    def _one_face(self, identity: Array, expression: Array) -> Array:
+        """(N, 3) differences of one face: too little work for the threads of a matrix library to wake."""
+        known, moving = len(self.identity_basis), len(self.expression_basis)
+        coefficients = np.zeros(known + moving, np.result_type(identity, expression))
+        coefficients[: len(identity)] = identity[:known]
+        coefficients[known : known + len(expression)] = expression[:moving]
+        return np.vecdot(self._block, coefficients)
 
     def landmarks_model(self, identity: Array, expression: Array, *, scheme: str) -> Array:
         """Landmarks of given coefficients, (..., P, 3) mm, model frame, without making the whole mesh."""
@@ -205,11 +223,14 @@ def _blend(coefficients: Array, basis: Array) -> Array:
     count = min(np.shape(coefficients)[-1], len(basis))
     rows = basis[:count].reshape(count, basis.shape[1] * basis.shape[2])
     used = np.asarray(coefficients)[..., :count]
-    if used.ndim > 1:
-        flat = used @ rows
-    # A single face is too little work for the threads of a matrix library, which may take long to wake.
-    elif rows.strides[0] == rows.itemsize:
-        flat = np.vecdot(rows.T, used)
-    else:
-        flat = np.einsum("c,cn->n", used, rows)
+    flat = used @ rows if used.ndim > 1 else np.einsum("c,cn->n", used, rows)
     return flat.reshape(*flat.shape[:-1], *basis.shape[1:])
+
+
+def _block(identity_basis: Array, expression_basis: Array) -> Array:
+    """(N, 3, K + E) both bases, the coefficients innermost."""
+    count = len(identity_basis)
+    block = np.empty((*identity_basis.shape[1:], count + len(expression_basis)), identity_basis.dtype)
+    block[..., :count] = np.moveaxis(identity_basis, 0, -1)
+    block[..., count:] = np.moveaxis(expression_basis, 0, -1)
+    return block
