@@ -8,6 +8,7 @@ import pytest
 from lineament.data.eyes import gaze_directions, random_eyes
 from lineament.data.head_solids import SKULL
 from lineament.data.render_body import BodyMesh
+from lineament.data.render_drawing import without_specks
 from lineament.data.render_expressions import random_expression
 from lineament.data.render_hair import STYLES, HairStyle, beard_field, combed, hair_field, random_style
 from lineament.data.render_roots import head_roots
@@ -114,3 +115,18 @@ def test_strands_start_at_their_roots_and_keep_out_of_the_skull(lfm):
         away = np.linalg.norm((out[:, 4:] - SKULL.center_mm) / SKULL.semiaxes_mm, axis=-1)
         assert away.min() > 0.99
         assert np.linalg.norm(np.diff(out, axis=1), axis=-1).sum(axis=1).min() > 20
+
+
+def test_masks_are_of_whole_areas_within_the_face():
+    face = np.ones((160, 160), bool)
+    face[:, 120:] = False
+    hidden = np.zeros_like(face)
+    hidden[20:60, 20:60] = True
+    hidden[30:50:5, 20:60] = False  # gaps between hairs
+    hidden[100, :] = hidden[:, 100] = True  # single hairs
+    hidden[80:140, 110:120] = True  # up to the face's edge
+    whole = without_specks(hidden, face)
+    assert whole[22:58, 22:58].all()
+    assert not whole[97:104, :95].any()
+    assert whole[82:138, 112:120].all()
+    assert not whole[~face].any()

@@ -42,6 +42,8 @@ SHADOW_SIZE, SHADOW_MM, SHADOW_BIAS_MM = 200, 200.0, 4.5
 MOUTH_RGB = (0.09, 0.02, 0.02)
 NECK_TONE = 0.82
 """Of the neck against the cheeks, in linear light."""
+SPECK = 0.0075
+"""Standard deviation, in sides of the picture, over which masks are made whole."""
 NOISE = 256
 
 
@@ -127,6 +129,21 @@ def _noise() -> NDArray[np.float32]:
     return (noise / noise.std()).astype(np.float32)
 
 
+def without_specks(hidden: Mask, face: Mask) -> Mask:
+    """What hides the face as a mask of whole areas: no single hairs, no gaps between many.
+
+    A pixel is hidden where most of the face around it is: a hair of a pixel's width hides nothing that
+    could be learned from.
+
+    Args:
+        hidden: (h, w) bool, pixels where something is in front.
+        face: (h, w) bool, the pixels of the face.
+    """
+    reach = SPECK * len(hidden)
+    share = ndimage.gaussian_filter(hidden.astype(np.float32), reach)
+    return face & (share > 0.5 * ndimage.gaussian_filter(face.astype(np.float32), reach))
+
+
 class Drawing:
     """One scene, placed and ready to be drawn.
 
@@ -200,7 +217,7 @@ class Drawing:
         occlusion, seen = hidden_skin(
             skin, index, strand, tables.triangles, tables.material, attributes, hair, config.factor
         )
-        return Rendered(light, cover, occlusion, seen)
+        return Rendered(light, cover, without_specks(occlusion, seen), seen)
 
     def _attributes(self, field: Array) -> NDArray[np.float32]:
         """(V, WIDTH) what is spread over the triangles."""
