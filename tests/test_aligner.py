@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from lineament.aligner import FaceAligner
+from lineament.detect import QUICK
 from lineament.errors import BoxError, ConfigError, ImageError, WeightsError
 from lineament.image import write_image
 from lineament.methods import regressor
@@ -162,3 +163,9 @@ def test_weights_of_an_unknown_method_say_so(disc_graph, tmp_path):
     onnx.save(graph, path)
     with pytest.raises(WeightsError, match=r"telepathy.*morphable-regressor"):
         FaceAligner.from_pretrained(path)
+
+
+def test_the_fast_aligner_is_a_smaller_network_behind_a_quicker_look():
+    fast, default = (FaceAligner.from_pretrained(name) for name in ("fast", "default"))
+    assert fast.detector.options == QUICK
+    assert fast.method.network.path.stat().st_size < 0.5 * default.method.network.path.stat().st_size

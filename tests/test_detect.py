@@ -8,6 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from lineament.detect import (
     BASES_PX,
     OUTPUTS,
+    QUICK,
     STRIDES,
     Detector,
     DetectorOptions,
@@ -70,7 +71,7 @@ def test_boxes_are_in_pixels_of_the_photo_whatever_its_size(square_detector_path
     small = np.zeros((192, 384, 3), np.uint8)
     small[64:96, 128:160] = 255
     large = small.repeat(2, axis=0).repeat(2, axis=1)
-    detector = OnnxDetector(square_detector_path, options=DetectorOptions(second_side=384))
+    detector = OnnxDetector(square_detector_path, options=DetectorOptions(first_side=384, second_side=384))
     first, second = (detector.detect(photo)[0].box_xyxy for photo in (small, large))
     np.testing.assert_allclose(2 * first, second, atol=1.0)
 
@@ -170,7 +171,9 @@ def test_the_file_in_the_package_finds_no_face_in_noise():
 def test_doubtful_faces_are_looked_at_once_more_and_keep_only_what_both_looks_say(square_detector_path):
     photo = np.zeros((384, 384, 3), np.uint8)
     photo[96:128, 160:192] = 200  # logit 0 at the cells inside
-    once, doubting = (DetectorOptions(min_score=0.3, doubtful=(0.3, high)) for high in (0.300001, 0.7))
+    once, doubting = (
+        DetectorOptions(first_side=384, min_score=0.3, doubtful=(0.3, high)) for high in (0.300001, 0.7)
+    )
     sure, twice = (OnnxDetector(square_detector_path, options=o) for o in (once, doubting))
     first, second = sure.detect(photo), twice.detect(photo)
     assert first[0].score == pytest.approx(0.5, abs=1e-3)
@@ -192,3 +195,11 @@ def test_a_face_that_seems_to_lean_far_takes_the_roll_that_a_closer_look_confirm
     upright, fallen = (0.0, 0.6, 0.1), (2.3, 0.7, 0.2)  # roll, score, remaining roll
     assert max([upright, fallen], key=_plausibility) == upright
     assert max([(0.0, 0.7, 3.1), fallen], key=_plausibility) == fallen  # the upright closeup shows it fallen
+
+
+def test_the_quick_look_sees_fewer_pixels_and_finds_a_large_face_all_the_same(square_detector_path):
+    photo = np.zeros((480, 640, 3), np.uint8)
+    photo[192:288, 288:384] = 255  # a cell of stride 32 at a third of the size
+    box = OnnxDetector(square_detector_path, options=QUICK).detect(photo)[0].box_xyxy
+    assert QUICK.first_side < DetectorOptions().first_side
+    np.testing.assert_allclose((box[:2] + box[2:]) / 2, [336, 240], atol=3)
