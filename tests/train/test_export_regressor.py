@@ -30,7 +30,8 @@ def exported(tmp_path_factory):
     """A network of random weights and its file."""
     trained = network()
     path = tmp_path_factory.mktemp("export") / "tiny.onnx"
-    assert export_regressor(trained, path) == path
+    about = {"licence": "mine", "trained_on": "three photographs"}
+    assert export_regressor(trained, path, about=about) == path
     return trained.eval(), path
 
 
@@ -54,8 +55,8 @@ def test_the_file_tells_how_to_feed_it_and_where_it_is_from(exported):
     assert float(metadata["crop_margin"]) == MARGIN
     assert metadata["face_model"] == "lfm"
     assert metadata["method"] == "morphable-regressor"
-    assert metadata["licence"]
-    assert metadata["trained_on"]
+    assert metadata["licence"] == "mine"
+    assert metadata["trained_on"] == "three photographs"
 
 
 def test_nothing_but_the_file_is_left_behind(exported):

@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from lineament.network import OnnxNetwork
 from lineament.train.config_file import from_table
 from lineament.train.detector_export import halve_weights
 from lineament.train.networks.regressor import Regressor, RegressorConfig
+from lineament.train.run_folder import about_training
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +45,6 @@ METADATA = {
     "method": "morphable-regressor",
     "crop_margin": str(MARGIN),
     "face_model": "lfm",
-    "licence": "Apache-2.0 (the weights were trained on photographs for research use, see trained_on)",
-    "trained_on": "frames of YouTube Faces, LFW and web expressions, portraits of the US Congress "
-    "(public domain), labelled by fits of LFM to MediaPipe's 478-point mesh, and views of the same turned by "
-    "synthesis; "
-    "backgrounds of BSDS500",
 }
 
 
@@ -63,8 +60,13 @@ class _FromBytes(nn.Module):
         return tuple(getattr(face, name) for name in OUTPUTS)
 
 
-def export_regressor(network: Regressor, path: Path) -> Path:
+def export_regressor(network: Regressor, path: Path, *, about: Mapping[str, str] | None = None) -> Path:
     """Write the graph of a network in evaluation mode.
+
+    Args:
+        network: with any weights.
+        path: of the file.
+        about: "trained_on" and "licence", as :func:`lineament.train.run_folder.about_training` has them.
 
     Raises:
         ExportError: ONNX Runtime and torch differ by more than half precision explains; nothing is written.
@@ -85,7 +87,7 @@ def export_regressor(network: Regressor, path: Path) -> Path:
             dynamo=False,
         )
     graph = halve_weights(onnx.load_from_string(file.getvalue()))
-    helper.set_model_props(graph, METADATA | {"crop_size": str(network.config.crop_size)})
+    helper.set_model_props(graph, METADATA | {"crop_size": str(network.config.crop_size)} | dict(about or {}))
     onnx.checker.check_model(graph)
     temporary = path.with_suffix(".part")
     temporary.write_bytes(graph.SerializeToString())
@@ -126,7 +128,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    log.info("%s", export_regressor(load_averaged(given.run), given.out))
+    log.info("%s", export_regressor(load_averaged(given.run), given.out, about=about_training(given.run)))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from lineament.network import OnnxNetwork
 from lineament.train.detector_export import halve_weights
 from lineament.train.export_regressor import LARGEST_DIFFERENCE, METADATA, OUTPUTS
 from lineament.train.networks.synergynet import SynergyNet
+from lineament.train.run_folder import about_training
 from lineament.train.synergynet import load_averaged
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def export_synergynet(
         path: of the file.
         face_model: name or path of the model its coefficients belong to.
         half: store weights in half precision.
-        about: replaces what the metadata say of licence and training data.
+        about: "trained_on" and "licence", as :func:`lineament.train.run_folder.about_training` has them.
         crops: (n, S, S, 3) uint8 real crops that the graph is checked on, besides random ones.
 
     Raises:
@@ -141,7 +142,8 @@ def main() -> None:
     parser.add_argument("--half", action="store_true", help="store weights in half precision")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    log.info("%s", export_synergynet(load_averaged(given.run), given.out, half=given.half))
+    about = about_training(given.run)
+    log.info("%s", export_synergynet(load_averaged(given.run), given.out, half=given.half, about=about))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from lineament.errors import DataError
 from lineament.version import __version__
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,28 @@ class RunFolder:
         """Finish the event file."""
         if self._events is not None:
             self._events.close()
+
+
+def about_training(run: Path) -> dict[str, str]:
+    """What a weights file says of the data behind it: "trained_on" and "licence", from the run's own record.
+
+    Raises:
+        DataError: the run folder has no record of its data; an export would have to guess.
+    """
+    try:
+        data = json.loads((run / DATA).read_text(encoding="utf-8"))
+        recipes = [(folder["samples"], folder["recipe"]) for folder in data["folders"] if "recipe" in folder]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{run / DATA} does not say what was trained on ({error}). Weights state their data: go on with "
+            f"the run for a step, which writes it."
+        ) from error
+    parts = [f"{count:,} samples of {recipe['source']}" for count, recipe in recipes]
+    licences = list(dict.fromkeys(recipe["licence"] for _, recipe in recipes))
+    return {
+        "trained_on": "; ".join(parts) or "folders without a recipe",
+        "licence": f"Apache-2.0 for the file; of the training data: {'; '.join(licences) or 'not stated'}",
+    }
 
 
 def commit_of(folder: Path) -> str | None:
