@@ -29,7 +29,8 @@ HERE = Path(__file__).parent
 PAGE, VENDORED = HERE / "page", HERE / "vendored"
 MARK = "settings.json"
 """Every folder of ours has this file; only such a folder, or an empty one, is written into."""
-REGRESSORS = ("default", "fast")
+REGRESSORS = {"default": detect.DetectorOptions(), "fast": detect.QUICK}
+"""How hard the detector looks for each, as `FaceAligner.from_pretrained` has it."""
 
 
 def write_folder(folder: str | os.PathLike[str]) -> Path:
@@ -69,7 +70,7 @@ def settings() -> dict[str, Any]:
 
 
 def _detector_settings() -> dict[str, Any]:
-    return asdict(detect.DetectorOptions()) | {
+    return {
         "file": "weights/face_detector.onnx",
         "strides": detect.STRIDES,
         "bases_px": detect.BASES_PX,
@@ -95,6 +96,7 @@ def _regressor_settings(name: str) -> dict[str, Any]:
         "well_framed": regressor.WELL_FRAMED,
         "largest_step": regressor.LARGEST_STEP,
         "scheme": DEFAULT_SCHEME,
+        "detector": asdict(REGRESSORS[name]),
     }
 
 

@@ -25,24 +25,24 @@ export class Aligner {
     this.model = model;
     this.settings = settings;
     this.load = load;
-    /** @type {Detector | null} */
-    this.detector = null;
+    /** @type {any} the detector's network, shared by the methods */
+    this.finder = null;
+    /** @type {Record<string, Detector>} */
+    this.detectors = {};
     /** @type {Record<string, Regressor>} */
     this.regressors = {};
   }
 
   /** Opens the networks a look needs, once. @param {string} method  a name in settings.regressors */
   async open(method) {
+    if (this.regressors[method]) return;
     const { detector, regressors } = this.settings;
-    if (!this.detector) {
-      const session = await openNetwork(this.ort, await this.load(detector.file));
-      this.detector = new Detector(detectorRun(this.ort, session, detector.strides), detector);
-    }
-    if (!this.regressors[method]) {
-      const own = regressors[method];
-      const session = await openNetwork(this.ort, await this.load(own.file));
-      this.regressors[method] = new Regressor(regressorRun(this.ort, session), this.model, own);
-    }
+    const own = regressors[method];
+    this.finder ??= await openNetwork(this.ort, await this.load(detector.file));
+    const run = detectorRun(this.ort, this.finder, detector.strides);
+    this.detectors[method] = new Detector(run, { ...detector, ...own.detector });
+    const session = await openNetwork(this.ort, await this.load(own.file));
+    this.regressors[method] = new Regressor(regressorRun(this.ort, session), this.model, own);
   }
 
   /**
@@ -53,7 +53,7 @@ export class Aligner {
    */
   async align(picture, { method = "default", passes = 2 } = {}) {
     await this.open(method);
-    const faces = await this.detector.detect(picture);
+    const faces = await this.detectors[method].detect(picture);
     return this.regressors[method].align(picture, faces, passes);
   }
 }

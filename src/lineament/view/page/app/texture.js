@@ -27,8 +27,8 @@ const FRAGMENT = `
   varying vec2 vMirror;
   varying vec2 vSeen;
   void main() {
-    float own = smoothstep(0.2, 0.9, vSeen.x);
-    float other = (1.0 - own) * smoothstep(0.2, 0.9, vSeen.y);
+    float own = smoothstep(0.6, 1.0, vSeen.x);
+    float other = (1.0 - own) * smoothstep(0.6, 1.0, vSeen.y);
     vec3 rest = (1.0 - own - other) * skin;
     vec3 colour = own * texture2D(photo, vPlace).rgb + other * texture2D(photo, vMirror).rgb + rest;
     gl_FragColor = vec4(colour, 1.0);
