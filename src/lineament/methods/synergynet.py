@@ -71,7 +71,8 @@ class SynergyNet(MorphableRegressor):
         Raises:
             WeightsError: the network's outputs do not fit the face model.
         """
-        squares, predictions = self._look(image, list(crop_boxes), passes)
+        squares, found = self._look(image, list(crop_boxes), passes)
+        predictions: list[Any] = list(found)  # each is a `Seen`: one entry more than the regressor's
         if detections is None:
             detections = [self._seen(*prediction) for prediction in predictions]
         results = []
