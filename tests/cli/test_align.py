@@ -166,7 +166,7 @@ def test_a_name_that_is_no_text_is_shown_as_well_as_may_be(asked, album, tmp_pat
 
 
 def test_options_reach_the_aligner(asked, album, tmp_path):
-    run(album / "a.png", "--out", tmp_path, "--passes", 1, "--threads", 3, "--method", "mine.onnx")
+    run(album / "a.png", "--out", tmp_path, "--passes", 1, "--threads", 3, "--weights", "mine.onnx")
     assert asked == [(("mine.onnx",), {"threads": 3, "passes": 1})]
 
 

@@ -24,7 +24,7 @@ def test_help_names_every_option_of_align():
     text = re.sub(
         r"\x1b\[[0-9;]*m", "", CliRunner().invoke(app, ["align", "--help"], env={"COLUMNS": "200"}).stdout
     )
-    for option in ("--out", "--boxes", "--passes", "--threads", "--method"):
+    for option in ("--out", "--boxes", "--passes", "--threads", "--weights"):
         assert option in text
 
 

@@ -34,7 +34,13 @@ def align(
     passes: Annotated[int, typer.Option(min=1, max=5, help="Times each face is cropped and aligned.")] = 2,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores when left out.")] = None,
     method: Annotated[
-        str, typer.Option(help="Name of the weights (see `lineament info`), or an .onnx file.")
+        str,
+        typer.Option(
+            "--weights",
+            "-w",
+            "--method",
+            help='"default", "fast", another name of `lineament info`, or an .onnx file.',
+        ),
     ] = "default",
     formats: Annotated[
         str,

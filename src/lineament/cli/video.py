@@ -31,7 +31,13 @@ def video(
     seconds: Annotated[float | None, typer.Option(min=0, help="Stop after so many seconds.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores when left out.")] = None,
     method: Annotated[
-        str, typer.Option(help="Name of the weights (see `lineament info`), or an .onnx file.")
+        str,
+        typer.Option(
+            "--weights",
+            "-w",
+            "--method",
+            help='"default", "fast", another name of `lineament info`, or an .onnx file.',
+        ),
     ] = "default",
 ) -> None:
     """Follow every face through a video.
