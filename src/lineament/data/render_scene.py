@@ -12,6 +12,7 @@ from lineament.data.eyes import EyeLook, random_eyes
 from lineament.data.lighting import Light, LightConfig, random_light
 from lineament.data.render_expressions import random_expression
 from lineament.data.render_hair import HairStyle, random_style
+from lineament.data.render_identities import Identities, photographed_identities
 from lineament.data.render_shading import CREW, OPEN_COLLAR, SKIN_CLOTH, SUIT, VEE
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
@@ -38,7 +39,10 @@ class RenderConfig:
         pitch_spread: standard deviation, radians.
         most_pitch: radians.
         roll_spread: standard deviation, radians.
-        identity_spread: of identity coefficients, standard deviations.
+        identities: who is drawn; :func:`~lineament.data.render_identities.prior_identities` draws from all
+            faces that the model can make, with a spread of about 0.9.
+        identity_spread: factor on deviations of identities from their mean. Vertices then spread by 2.3 mm,
+            as in collections less formal than portraits (``python -m tools.measure_identities``).
         texture_spread: of texture coefficients.
         beard_share: of all faces.
         light: range of light.
@@ -52,7 +56,8 @@ class RenderConfig:
     pitch_spread: float = np.radians(19)
     most_pitch: float = np.radians(60)
     roll_spread: float = np.radians(13)
-    identity_spread: float = 0.9
+    identities: Identities = field(default_factory=photographed_identities)
+    identity_spread: float = 1.3
     texture_spread: float = 0.8
     beard_share: float = 0.22
     light: LightConfig = field(default_factory=LightConfig)
@@ -108,13 +113,13 @@ def random_scene(
     rng: np.random.Generator,
 ) -> Scene:
     """A scene that nobody has seen."""
-    identity = np.clip(rng.normal(0, config.identity_spread, len(model.identity_basis)), -2.4, 2.4)
+    identity = config.identities.sample(rng, len(model.identity_basis), spread=config.identity_spread)
     expression = random_expression(model.expression_names, rng)
     rotation, shoulders = random_pose(config, rng)
     camera = framed(model, identity, expression, rotation, config, rng)
     return Scene(
         camera=camera,
-        identity=identity.astype(np.float32),
+        identity=identity,
         expression=expression,
         shoulders=shoulders,
         albedo=random_albedo(texture, config, rng),
