@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from lineament.crop import crop_around_points
-from lineament.data.augment import AugmentConfig, disturb, random_crop_box
+from lineament.data.augment import PARTS, AugmentConfig, disturb, framed, only_part, random_crop_box
 from lineament.data.view import View
+from lineament.errors import ConfigError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
 
@@ -52,7 +53,9 @@ def test_disturbances_are_a_function_of_the_seed_and_leave_the_crop_itself_alone
     before = crop.copy()
     seen = set()
     for seed in range(20):
-        one, two = (disturb(crop, other, AugmentConfig(), np.random.default_rng(seed)) for _ in range(2))
+        one, two = (
+            disturb(crop, lambda: other, AugmentConfig(), np.random.default_rng(seed)) for _ in range(2)
+        )
         np.testing.assert_array_equal(one, two)
         assert one.shape == crop.shape
         assert one.dtype == np.uint8
@@ -63,7 +66,7 @@ def test_disturbances_are_a_function_of_the_seed_and_leave_the_crop_itself_alone
 
 def test_without_disturbances_only_light_and_colour_change(view):
     image = np.full((112, 112, 3), 120, np.uint8)
-    disturbed = disturb(image, view.image, NOTHING, np.random.default_rng(3)).astype(float)
+    disturbed = disturb(image, lambda: view.image, NOTHING, np.random.default_rng(3)).astype(float)
     # A gradient of light over a plain picture: no edges anywhere.
     assert np.abs(np.diff(disturbed, axis=0)).max() < 4
     assert np.abs(np.diff(disturbed, axis=1)).max() < 4
@@ -76,7 +79,7 @@ def test_each_disturbance_can_be_made_certain(view, share):
     crop = view.image[:112, :112]
     certain = replace(NOTHING, **{share: 1.0})
     for seed in range(4):
-        disturbed = disturb(crop, view.image, certain, np.random.default_rng(seed))
+        disturbed = disturb(crop, lambda: view.image, certain, np.random.default_rng(seed))
         assert disturbed.shape == crop.shape
         if share == "grey_share":
             np.testing.assert_array_equal(disturbed[..., 0], disturbed[..., 1])
@@ -84,5 +87,62 @@ def test_each_disturbance_can_be_made_certain(view, share):
             edges = disturbed[0], disturbed[-1], disturbed[:, 0], disturbed[:, -1]
             assert any((edge == 0).all() for edge in edges)
         if share == "occluder_share":
-            plain = disturb(crop, view.image, NOTHING, np.random.default_rng(seed))
+            plain = disturb(crop, lambda: view.image, NOTHING, np.random.default_rng(seed))
             assert (disturbed != plain).any()
+
+
+def test_parts_are_four_halves_four_quarters_and_the_middle():
+    white = np.full((40, 40, 3), 255, np.uint8)
+    left = [only_part(white, part)[..., 0] > 0 for part in PARTS]
+    assert sorted(part.mean() for part in left) == [0.25] * 5 + [0.5] * 4
+    assert len({part.tobytes() for part in left}) == 9
+    assert left[-1][10:30, 10:30].all()
+    assert np.sum(left[:-1], axis=0).min() == np.sum(left[:-1], axis=0).max() == 3  # no place is preferred
+
+
+def test_a_part_of_the_crop_is_left_of_some_and_a_frame_is_black_in_all(view):
+    crop = np.full((112, 112, 3), 120, np.uint8)
+    config = replace(NOTHING, part_share=0.5, black_frame=5)
+    shown = []
+    for seed in range(40):
+        seen = disturb(crop, lambda: view.image, config, np.random.default_rng(seed))[..., 0] > 0
+        assert not seen[:5].any()
+        assert not seen[-5:].any()
+        assert not seen[:, :5].any()
+        assert not seen[:, -5:].any()
+        shown.append(seen.mean())
+    whole = (102 / 112) ** 2
+    assert sum(share == pytest.approx(whole) for share in shown) in range(12, 29)
+    assert min(shown) < 0.3
+
+
+def test_both_are_off_unless_asked_for_and_change_nothing_else_then(view):
+    crop = view.image[:112, :112]
+    assert (AugmentConfig().part_share, AugmentConfig().black_frame) == (0.0, 0)
+    for seed in range(5):
+        one, two = (
+            disturb(crop, lambda: view.image, replace(AugmentConfig(), black_frame=width), rng)
+            for width, rng in [(0, np.random.default_rng(seed)), (8, np.random.default_rng(seed))]
+        )
+        np.testing.assert_array_equal(framed(one, 8), two)
+
+
+@pytest.mark.parametrize("width", [-1, 56, 100])
+def test_a_frame_that_leaves_no_picture_is_refused(width):
+    with pytest.raises(ConfigError, match="black_frame must be between 0 and half of crop_size"):
+        AugmentConfig(black_frame=width)
+
+
+def test_another_picture_is_only_asked_for_where_an_occluder_needs_its_texture(view):
+    crop, asked = view.image[:112, :112], []
+
+    def other():
+        asked.append(1)
+        return view.image
+
+    for seed in range(60):
+        disturb(crop, other, NOTHING, np.random.default_rng(seed))
+    assert asked == []
+    for seed in range(60):
+        disturb(crop, other, replace(NOTHING, occluder_share=1.0), np.random.default_rng(seed))
+    assert 20 < len(asked) < 110

@@ -86,3 +86,15 @@ def test_half_of_the_views_are_mirrored(sampler, tiny_model):
     ]
     assert all(a != b for a, b in zip(straight, mirrored, strict=True))
     assert 0.3 < np.mean(mirrored) < 0.7
+
+
+def test_a_black_frame_is_around_plain_and_disturbed_crops_and_moves_no_label(sampler, tiny_model):
+    framed = CropSampler(NoiseViews(), tiny_model, AugmentConfig(black_frame=6))
+    plain, expected = framed.plain_batch(np.arange(3)), sampler.plain_batch(np.arange(3))
+    np.testing.assert_array_equal(plain.crop[:, 6:-6, 6:-6], expected.crop[:, 6:-6, 6:-6])
+    np.testing.assert_array_equal(plain.translation, expected.translation)
+    for crops in (plain.crop, framed.batch(4, np.random.default_rng(0)).crop):
+        inside = np.zeros((112, 112), bool)
+        inside[6:-6, 6:-6] = True
+        assert not crops[:, ~inside].any()
+        assert crops[:, inside].any()

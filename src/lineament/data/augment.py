@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,12 +33,17 @@ from lineament.data.occluder_things import (
     stick,
     textured,
 )
+from lineament.errors import ConfigError
 
 Array = NDArray[Any]
 Image8 = NDArray[np.uint8]
 
 CROP_MM = 240.0
 """Side of a crop on the head, about: the size of things of known size."""
+WHOLE, LOW, HIGH, MIDDLE = (0.0, 1.0), (0.0, 0.5), (0.5, 1.0), (0.25, 0.75)
+_BOTH_WAYS = [(rows, columns) for rows in (WHOLE, LOW, HIGH) for columns in (WHOLE, LOW, HIGH)]
+PARTS = (*_BOTH_WAYS[1:], (MIDDLE, MIDDLE))
+"""Rows and columns, as shares of the side, of four halves, four quarters and the middle of a crop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,13 @@ class AugmentConfig:
         most_roll: radians.
         occluder_share: share of crops with something in front of the face.
         grey_share, blur_share, noise_share, jpeg_share, border_share: shares of crops so treated.
+        part_share: share of crops of which only a quarter, a half or the middle is left
+            (SynergyNet: 0.01).
+        black_frame: width of a black frame around every crop, those of the validation too, px (SynergyNet: 5
+            of 120).
+
+    Raises:
+        ConfigError: the frame covers the crop.
     """
 
     crop_size: int = 112
@@ -72,6 +85,16 @@ class AugmentConfig:
     noise_share: float = 0.3
     jpeg_share: float = 0.2
     border_share: float = 0.12
+    part_share: float = 0.0
+    black_frame: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a frame without a picture in it."""
+        if not 0 <= 2 * self.black_frame < self.crop_size:
+            raise ConfigError(
+                f"black_frame must be between 0 and half of crop_size ({self.crop_size}), found "
+                f"{self.black_frame}."
+            )
 
 
 def random_crop_box(landmarks_image: Array, config: AugmentConfig, rng: np.random.Generator) -> CropBox:
@@ -90,12 +113,15 @@ def random_crop_box(landmarks_image: Array, config: AugmentConfig, rng: np.rando
     return replace(box, center_xy=(float(center[0]), float(center[1])), side=box.side * float(np.exp(scale)))
 
 
-def disturb(image: Image8, other: Image8, config: AugmentConfig, rng: np.random.Generator) -> Image8:
+def disturb(
+    image: Image8, other: Callable[[], Image8], config: AugmentConfig, rng: np.random.Generator
+) -> Image8:
     """Occluders, colours, blur, noise, compression, dark borders, each with its own share.
 
     Args:
         image: (S, S, 3) crop.
-        other: (S', S', 3) another picture of at least that size: the texture of occluders.
+        other: gives another picture, (S', S', 3) of at least that size, for the texture of occluders; called
+            only where one is needed, because most crops need none and decoding takes time.
         config: shares.
         rng: source of all choices.
     """
@@ -116,7 +142,28 @@ def disturb(image: Image8, other: Image8, config: AugmentConfig, rng: np.random.
         image = jpeg(image, int(rng.integers(15, 70)))
     if rng.uniform() < config.border_share:
         image = _cut_off(image, rng)
-    return image
+    if config.part_share and rng.uniform() < config.part_share:
+        image = only_part(image, PARTS[rng.integers(len(PARTS))])
+    return framed(image, config.black_frame)
+
+
+def framed(image: Image8, width: int) -> Image8:
+    """The picture with its outermost `width` px black."""
+    if width == 0:
+        return image
+    out = np.zeros_like(image)
+    out[width:-width, width:-width] = image[width:-width, width:-width]
+    return out
+
+
+def only_part(image: Image8, part: tuple[tuple[float, float], tuple[float, float]]) -> Image8:
+    """The picture black outside of some rows and columns, given as shares of its sides."""
+    rows, columns = (
+        slice(*(round(share * size) for share in span)) for span, size in zip(part, image.shape[:2])
+    )
+    out = np.zeros_like(image)
+    out[rows, columns] = image[rows, columns]
+    return out
 
 
 def _cut_off(image: Image8, rng: np.random.Generator) -> Image8:
@@ -127,7 +174,7 @@ def _cut_off(image: Image8, rng: np.random.Generator) -> Image8:
     return image
 
 
-def _occluded(image: Image8, other: Image8, rng: np.random.Generator) -> Image8:
+def _occluded(image: Image8, other: Callable[[], Image8], rng: np.random.Generator) -> Image8:
     """One thing in front: a shape, a hand, a stick, a microphone; seldom half transparent."""
     size = image.shape[0]
     placing = Placing(rng.uniform(0.0, 1.0, 2) * size, rng.uniform(-np.pi, np.pi), size / CROP_MM)
@@ -147,7 +194,7 @@ def _occluded(image: Image8, other: Image8, rng: np.random.Generator) -> Image8:
     return layer.over(image)
 
 
-def _shape(other: Image8, placing: Placing, rng: np.random.Generator, size: int) -> Layer:
+def _shape(other: Callable[[], Image8], placing: Placing, rng: np.random.Generator, size: int) -> Layer:
     """A rectangle, ellipse, polygon or blob, plain or with another picture's texture."""
     half = rng.uniform(0.04, 0.25, 2) * CROP_MM
     kind = rng.integers(5)
@@ -163,5 +210,6 @@ def _shape(other: Image8, placing: Placing, rng: np.random.Generator, size: int)
         return flat((size, size), corners, random_color(rng))
     if rng.uniform() < 0.15:
         return textured(rng, (size, size), corners, noise_texture(rng, size))
-    top, left = rng.integers(0, other.shape[0] - size + 1, 2)
-    return textured(rng, (size, size), corners, other[top : top + size, left : left + size])
+    texture = other()
+    top, left = rng.integers(0, texture.shape[0] - size + 1, 2)
+    return textured(rng, (size, size), corners, texture[top : top + size, left : left + size])

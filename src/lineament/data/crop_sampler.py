@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.augment import AugmentConfig, disturb, random_crop_box
+from lineament.data.augment import AugmentConfig, disturb, framed, random_crop_box
 from lineament.data.face_swap import FaceSwap
 from lineament.data.mixture import Mixture, Views
 from lineament.data.view import View, crop_view, mirrored_view
@@ -76,13 +76,14 @@ class CropSampler:
         return _joined([self._sample(rng) for rng in rngs])
 
     def plain_batch(self, numbers: NDArray[np.integer]) -> CropBatch:
-        """Given views, cropped exactly around the landmarks."""
+        """Given views, cropped exactly around the landmarks; nothing is disturbed, a black frame stays."""
         steady = AugmentConfig(
             crop_size=self.config.crop_size, tight_share=1.0, tight_shift=0.0, tight_scale=0.0, tight_roll=0.0
         )
         rng = np.random.default_rng(0)
         views = [self.store.view(int(number)) for number in numbers]
-        return _joined([crop_view(v, random_crop_box(self._landmarks(v), steady, rng)) for v in views])
+        crops = [crop_view(v, random_crop_box(self._landmarks(v), steady, rng)) for v in views]
+        return _joined([replace(v, image=framed(v.image, self.config.black_frame)) for v in crops])
 
     def _sample(self, rng: np.random.Generator) -> View:
         view = self.store.view(self.store.draw(rng))
@@ -91,8 +92,8 @@ class CropSampler:
         if rng.uniform() < 0.5:
             view = mirrored_view(view, self.model)
         view = crop_view(view, random_crop_box(self._landmarks(view), self.config, rng))
-        other = self.store.view(self.store.draw(rng)).image
-        image = disturb(view.image, other, self.config, rng)
+        other = self.store.draw(rng)
+        image = disturb(view.image, lambda: self.store.view(other).image, self.config, rng)
         return View(image, view.camera, view.identity, view.expression)
 
     def _landmarks(self, view: View) -> Array:
