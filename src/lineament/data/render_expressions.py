@@ -10,14 +10,32 @@ Array = NDArray[np.floating]
 
 def random_expression(names: tuple[str, ...], rng: np.random.Generator) -> NDArray[np.float32]:
     """(E,) weights in [0, 1] under ARKit's names; names that a model lacks are left out."""
-    weights: dict[str, float] = {}
+    weights = _at_rest(names, rng)
     for part in (_eyes, _brows, _mouth, _cheeks_and_nose):
         part(weights, rng)
     if rng.uniform() < 0.1:  # a grimace: something of everything
         for name in rng.choice(names, 6, replace=False):
             weights[str(name)] = float(rng.uniform(0, 0.6))
+    weights["mouthClose"] = min(weights.get("mouthClose", 0.0), CLOSED_OF_OPEN * weights.get("jawOpen", 0.0))
     values = [np.clip(weights.get(name, 0.0), 0, 1) for name in names]
     return np.array(values, np.float32)
+
+
+def _at_rest(names: tuple[str, ...], rng: np.random.Generator) -> dict[str, float]:
+    """No face is without expression: fits of photographs have a little of nearly everything."""
+    amounts = {name.removesuffix("Left").removesuffix("Right"): rng.exponential(LEAST) for name in names}
+    weights: dict[str, float] = {}
+    for name in names:
+        if not name.startswith("eye"):
+            amount = amounts[name.removesuffix("Left").removesuffix("Right")]
+            weights[name] = max(amount * (1 + 0.4 * rng.standard_normal()), 0.0)
+    return weights
+
+
+LEAST = 0.05
+"""Mean weight of shapes that nothing was chosen for."""
+CLOSED_OF_OPEN = 0.6
+"""Lips cannot close more than the jaw opens them."""
 
 
 def _both(
@@ -57,12 +75,12 @@ def _brows(weights: dict[str, float], rng: np.random.Generator) -> None:
     kind = rng.uniform()
     if kind < 0.22:
         amount = rng.uniform(0.2, 1.0)
-        _both(weights, "browInnerUp", amount, rng, uneven=0.05)
-        _both(weights, "browOuterUp", amount * rng.uniform(0.4, 1.1), rng)
-    elif kind < 0.42:
-        _both(weights, "browDown", rng.uniform(0.2, 1.0), rng)
-    elif kind < 0.52:
-        _both(weights, "browInnerUp", rng.uniform(0.2, 0.9), rng, uneven=0.05)
+        _both(weights, "browInnerUp", amount * rng.uniform(0.2, 0.9), rng, uneven=0.05)
+        _both(weights, "browOuterUp", amount, rng)
+    elif kind < 0.47:
+        _both(weights, "browDown", rng.uniform(0.2, 0.9), rng)
+    elif kind < 0.53:
+        _both(weights, "browInnerUp", rng.uniform(0.2, 0.8), rng, uneven=0.05)
     elif kind < 0.57:
         weights["browOuterUp" + str(rng.choice(["Left", "Right"]))] = rng.uniform(0.4, 1)
 
@@ -75,7 +93,7 @@ def _mouth(weights: dict[str, float], rng: np.random.Generator) -> None:
     if kind in ("smile", "laugh"):
         _both(weights, "mouthSmile", strong, rng)
         _both(weights, "cheekSquint", strong * rng.uniform(0.3, 0.9), rng)
-        _both(weights, "mouthUpperUp", strong * rng.uniform(0, 0.5), rng)
+        _both(weights, "mouthUpperUp", strong * rng.uniform(0, 0.35), rng)
         weights["jawOpen"] = rng.uniform(0.1, 0.55) if kind == "laugh" else rng.uniform(0, 0.08)
     elif kind == "talk":
         weights["jawOpen"] = rng.uniform(0.03, 0.35)
@@ -84,9 +102,9 @@ def _mouth(weights: dict[str, float], rng: np.random.Generator) -> None:
         _both(weights, "mouthStretch", rng.uniform(0, 0.5), rng)
         weights["mouthShrugUpper"] = rng.uniform(0, 0.4)
     elif kind == "wide":
-        weights["jawOpen"] = rng.uniform(0.45, 1.0)
+        weights["jawOpen"] = rng.uniform(0.4, 0.95)
         _both(weights, "mouthStretch", rng.uniform(0, 0.5), rng)
-        _both(weights, "mouthUpperUp", rng.uniform(0, 0.6), rng)
+        _both(weights, "mouthUpperUp", rng.uniform(0, 0.4), rng)
     elif kind == "pucker":
         weights["mouthPucker"] = strong
         weights["mouthFunnel"] = rng.uniform(0, 0.6)
@@ -96,17 +114,17 @@ def _mouth(weights: dict[str, float], rng: np.random.Generator) -> None:
     elif kind == "aside":
         side = str(rng.choice(["Left", "Right"]))
         weights["mouth" + side] = strong
-        weights["jaw" + side] = rng.uniform(0.1, 1.0)
+        weights["jaw" + side] = rng.uniform(0.1, 0.7)
         weights["jawOpen"] = rng.uniform(0, 0.3)
     elif kind == "press":
         _both(weights, "mouthPress", strong, rng)
-        weights["mouthRollLower"] = rng.uniform(0, 0.9)
-        weights["mouthRollUpper"] = rng.uniform(0, 0.7)
+        weights["mouthRollLower"] = rng.uniform(0, 0.7)
+        weights["mouthRollUpper"] = rng.uniform(0, 0.4)
     else:
         weights["jawOpen"] = rng.uniform(0, 0.05)
         _both(weights, "mouthDimple", rng.uniform(0, 0.3), rng)
     if rng.uniform() < 0.06:
-        weights["jawForward"] = rng.uniform(0.2, 1)
+        weights["jawForward"] = rng.uniform(0.2, 0.7)
 
 
 MOUTHS = (0.26, 0.17, 0.12, 0.14, 0.11, 0.06, 0.05, 0.05, 0.04)
@@ -115,6 +133,6 @@ MOUTHS = (0.26, 0.17, 0.12, 0.14, 0.11, 0.06, 0.05, 0.05, 0.04)
 
 def _cheeks_and_nose(weights: dict[str, float], rng: np.random.Generator) -> None:
     if rng.uniform() < 0.05 and weights.get("jawOpen", 0) < 0.1:
-        _both(weights, "cheekPuff", rng.uniform(0.3, 1.0), rng, uneven=0.2)
+        _both(weights, "cheekPuff", rng.uniform(0.2, 0.7), rng, uneven=0.2)
     if rng.uniform() < 0.08:
-        _both(weights, "noseSneer", rng.uniform(0.2, 1.0), rng)
+        _both(weights, "noseSneer", rng.uniform(0.15, 0.6), rng)
