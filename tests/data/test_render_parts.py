@@ -27,6 +27,14 @@ def test_expressions_are_weights_and_eyes_are_often_shut(lfm):
     assert 0.06 < (jaw > 0.5).mean() < 0.3
 
 
+def test_lips_do_not_close_over_a_shut_jaw(lfm):
+    rng = np.random.default_rng(6)
+    drawn = np.stack([random_expression(lfm.expression_names, rng) for _ in range(400)])
+    close, jaw = (drawn[:, lfm.expression_names.index(name)] for name in ("mouthClose", "jawOpen"))
+    assert (close <= jaw).all()
+    assert close.max() > 0.1
+
+
 def test_every_blendshape_is_used(lfm):
     rng = np.random.default_rng(1)
     used = np.stack([random_expression(lfm.expression_names, rng) for _ in range(700)]).max(axis=0)
