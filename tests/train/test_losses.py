@@ -10,7 +10,7 @@ from lineament.train.losses import GAP_PAIRS_68, FaceLoss, FaceLossConfig
 from lineament.train.networks.regressor import RegressorOutput
 
 COUNT, CROP = 5, 112
-TERMS = ("landmarks", "vertices", "gaps", "shape", "coefficients", "rotation")
+TERMS = ("landmarks", "vertices", "lids", "lips", "shape", "coefficients", "rotation")
 SOFT = 1.1e-3  # the root of distances is softened by a thousandth, so that it has a slope at zero
 
 
@@ -61,7 +61,7 @@ def test_the_loss_is_nothing_at_the_truth(loss, truth):
     assert set(terms) == {"loss", *TERMS}
     for name in ("coefficients", "rotation"):
         assert terms[name] == 0
-    for name in ("landmarks", "vertices", "gaps", "shape"):
+    for name in ("landmarks", "vertices", "lids", "lips", "shape"):
         assert terms[name] <= SOFT * getattr(loss.config, name)
 
 
@@ -86,7 +86,8 @@ def test_a_shift_costs_as_many_hundredths_of_the_crop_as_it_is_long(loss, truth)
     terms = loss(replace(truth, translation=truth.translation + torch.tensor([3.36, 4.48])), truth)
     assert terms["landmarks"] == pytest.approx(loss.config.landmarks * 5, rel=1e-4)  # 5.6 of 112 px
     assert terms["vertices"] == pytest.approx(loss.config.vertices * 5, rel=1e-4)
-    assert terms["gaps"] <= SOFT * loss.config.gaps
+    assert terms["lids"] <= SOFT * loss.config.lids
+    assert terms["lips"] <= SOFT * loss.config.lips
     assert terms["shape"] <= SOFT * loss.config.shape
     assert terms["coefficients"] == terms["rotation"] == 0
 
@@ -108,7 +109,7 @@ def test_gaps_are_of_lids_and_inner_lips():
     assert set(upper) | set(lower) == {37, 38, 40, 41, 43, 44, 46, 47, 61, 62, 63, 65, 66, 67}
 
 
-def test_a_closed_eye_costs_in_the_gaps(lfm):
+def test_a_closed_eye_costs_in_the_lids(lfm):
     loss = FaceLoss(lfm, CROP, np.ones(100, np.float32), np.ones(53, np.float32), FaceLossConfig())
     rest = RegressorOutput(
         torch.eye(3)[None],
@@ -121,6 +122,6 @@ def test_a_closed_eye_costs_in_the_gaps(lfm):
     blink[0, lfm.expression_names.index("eyeBlinkLeft")] = 1
     brow = torch.zeros(1, 53)
     brow[0, lfm.expression_names.index("browDownLeft")] = 1
-    closed, frown = (loss(replace(rest, expression=e), rest)["gaps"] for e in (blink, brow))
+    closed, frown = (loss(replace(rest, expression=e), rest)["lids"] for e in (blink, brow))
     assert closed > 5 * frown
     assert closed > 0.5

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lineament.data.fitting import FitConfig
 from lineament.geometry.morphable import MorphableModel
 from lineament.models.builtin import BUILTIN_PATH, load_builtin
 from tools.face_model.assemble import assemble
@@ -19,7 +20,6 @@ from tools.face_model.calibrate import (
     label_scheme,
     scheme_errors,
     tilted,
-    tilted_fits,
     zero_pitch,
 )
 from tools.face_model.layout478 import layout478
@@ -74,8 +74,11 @@ def main() -> None:
     basel_mean = reference["mean_shape"][reference["keypoints68"]].astype(float)
     pitch = zero_pitch(labelled, assembled, basel_mean)
     print(f"zero of head pose: {np.degrees(pitch):.2f} degrees of pitch in ICT's frame")
-    model = tilted(assembled.model, pitch)
-    labelled = replace(labelled, fits=tilted_fits(labelled.fits, pitch))
+    # Where the other meshes lie and what zero pose is was measured with ICT's own blinks, and stays.
+    model = with_closing_lids(tilted(assembled.model, pitch))
+    print(f"shut lids are {shut_gap_mm(model):.4f} mm apart")
+    # The scheme depends on how faces are fitted: weights are trained on labels of the same fits.
+    labelled = fit_collections(arguments.shared, model, layout, FitConfig())
     raw, constant, regressed = scheme_errors(labelled, model)
     print(
         f"distance of the labels from the landmarks, of their box's size: registered {raw:.2%}, "
@@ -83,9 +86,6 @@ def main() -> None:
     )
     scheme = label_scheme(labelled, model)
     model = replace(model, schemes={**model.schemes, scheme.name: scheme})
-    # Last of all: where the other meshes and the labels lie is measured with ICT's own blinks.
-    model = with_closing_lids(model)
-    print(f"shut lids are {shut_gap_mm(model):.4f} mm apart")
     write_model(arguments.out, model, assembled, layout)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB, {model}")
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.data.collections import COLLECTIONS, UNITS_PER_PX, Collection, read_collection
 from lineament.data.fit_layout import PointLayout
-from lineament.data.fitting import PLAIN, Fits, Fitter
+from lineament.data.fitting import PLAIN, FitConfig, Fits, Fitter
 from lineament.geometry.morphable import LandmarkScheme, MorphableModel
 from lineament.geometry.rotation import angles_from_matrix, matrix_from_angles
 from lineament.geometry.similarity import fit_similarity
@@ -21,8 +22,6 @@ from tools.face_model.assemble import Assembled
 
 Array = NDArray[np.floating]
 
-COLLECTIONS = ("ytf", "lfw_expressions", "congress")
-UNITS_PER_PX = 32
 UPRIGHT = np.array([1.0, -1.0, 1.0])
 """Signs from the labels (y down, z to the viewer) to the model frame's axes."""
 REGRESSION_RIDGE = 30.0
@@ -39,26 +38,33 @@ class Labelled:
     collection: NDArray[np.integer]
 
 
-def fit_collections(shared: Path, model: MorphableModel, layout: PointLayout) -> Labelled:
-    """Fit LFM to the 478-point labels of all collections."""
-    fitter = Fitter(model, layout, PLAIN)
-    fits, landmarks, collection = [], [], []
-    for number, name in enumerate(COLLECTIONS):
-        points = read_mesh478(shared / "photos" / f"{name}_landmarks.npz")
-        fits.append(fitter.fit(points))
-        labels = np.load(shared / "photos" / f"{name}_landmarks68_300wlp.npz")["landmarks68_q32"]
-        landmarks.append(labels / UNITS_PER_PX * UPRIGHT)
-        collection.append(np.full(len(points), number))
+def fit_collections(
+    shared: Path, model: MorphableModel, layout: PointLayout, config: FitConfig = PLAIN
+) -> Labelled:
+    """Fit LFM to the 478-point labels of all collections.
+
+    Args:
+        shared: the folder of reference material.
+        model: LFM.
+        layout: where the 478 points lie on it.
+        config: with refinements, one person has one identity, as in training sets
+            (:mod:`lineament.data.collection_fits`).
+    """
+    fitter = Fitter(model, layout, config)
+    collections = [read_collection(shared / "photos", name) for name in COLLECTIONS]
+    fits = [fitter.fit(c.mesh_points, people=c.people if config.refinements else None) for c in collections]
     whole = Fits(
         **{name: np.concatenate([getattr(f, name) for f in fits]) for name in Fits.__dataclass_fields__}
     )
-    return Labelled(whole, np.concatenate(landmarks), np.concatenate(collection))
+    numbers = np.repeat(np.arange(len(collections)), [len(c.photo_names) for c in collections])
+    landmarks = np.concatenate([_labels(shared, c) for c in collections])
+    return Labelled(whole, landmarks, numbers)
 
 
-def read_mesh478(path: Path) -> Array:
-    """(F, 470, 3) px: the 468 vertices and the two iris centres of a labels file, image frame."""
-    points = np.load(path)["mesh478_q32"] / UNITS_PER_PX
-    return points[:, [*range(468), 468, 473]]
+def _labels(shared: Path, collection: Collection) -> Array:
+    """(F, 68, 3) px with the model's axes: 300W-LP's points of a collection's photographs."""
+    with np.load(shared / "photos" / f"{collection.name}_landmarks68_300wlp.npz") as data:
+        return data["landmarks68_q32"] / UNITS_PER_PX * UPRIGHT
 
 
 def zero_pitch(labelled: Labelled, assembled: Assembled, basel_mean: Array) -> float:
@@ -87,11 +93,6 @@ def tilted(model: MorphableModel, pitch: float) -> MorphableModel:
         identity_basis=model.identity_basis @ turn,
         expression_basis=model.expression_basis @ turn,
     )
-
-
-def tilted_fits(fits: Fits, pitch: float) -> Fits:
-    """Fits to the untilted model as fits to the tilted one."""
-    return replace(fits, rotation=fits.rotation @ matrix_from_angles(0, pitch, 0))
 
 
 def label_scheme(labelled: Labelled, model: MorphableModel) -> LandmarkScheme:

@@ -25,13 +25,18 @@ from lineament.train.samples import (
     LABELS,
     CropSource,
     Folders,
+    StepBatches,
     batches_of,
     crops_as_input,
     on_device,
     plain_batches,
 )
+from lineament.train.warm_start import ExportedRegressor, start_from
 
-LEAST_SPREAD = 0.02
+LEAST_SPREAD = 0.1
+"""Of coefficients: one that hardly differs between people would otherwise count as much as the first."""
+START_BATCHES = 8
+"""Batches of training crops on which the normalisation of given weights is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class TrainConfig:
         face_model: the model their coefficients belong to.
         workers: processes that make batches.
         validation_crops: undisturbed crops of unseen people that figures are taken on.
+        start: weights to start from: a name of the catalogue or an exported file; empty for random ones.
     """
 
     loop: LoopConfig = LoopConfig()
@@ -57,6 +63,7 @@ class TrainConfig:
     face_model: str = "lfm"
     workers: int = 1
     validation_crops: int = 512
+    start: str = ""
 
 
 def truth_of(batch: dict[str, Tensor]) -> RegressorOutput:
@@ -79,7 +86,7 @@ def validation_figures(
 
 
 def prepared_network(config: TrainConfig, source: CropSource, held_out: CropSampler) -> Regressor:
-    """A network of random weights that knows the spread of what it is to learn."""
+    """A network that knows the spread of what it is to learn, with random weights or `config.start`'s."""
     torch.manual_seed(config.loop.seed)
     network = Regressor(config.network)
     statistics = source.folders.opened(validation=False).coefficient_statistics()
@@ -88,6 +95,10 @@ def prepared_network(config: TrainConfig, source: CropSource, held_out: CropSamp
         getattr(network, name).copy_(values.clamp(min=LEAST_SPREAD) if "spread" in name else values)
     scales = torch.cat([batch["scale"] for batch in plain_batches(held_out, 64, torch.device("cpu"))])
     network.log_scale_mean.copy_(torch.log(scales).mean())
+    if config.start:
+        batches = StepBatches(source, config.loop, first=0)
+        crops = (crops_as_input(torch.as_tensor(batches[step]["crop"])) for step in range(START_BATCHES))
+        start_from(network, ExportedRegressor.read(config.start), crops)
     return network
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+SCALE_UNIT = 0.2
+"""What a one of the head's number means in the logarithm of the scale."""
+
 
 @dataclass(frozen=True, slots=True)
 class RegressorConfig:
@@ -123,7 +126,7 @@ class Regressor(nn.Module):
         identity, expression = rest[:, 3 : 3 + self.config.identity], rest[:, 3 + self.config.identity :]
         return RegressorOutput(
             rotation=rotation_from_six(six),
-            scale=torch.exp(0.2 * rest[:, 0] + self.log_scale_mean),
+            scale=torch.exp(SCALE_UNIT * rest[:, 0] + self.log_scale_mean),
             translation=self.translation_mean + 0.1 * self.config.crop_size * rest[:, 1:3],
             identity=self.identity_mean + self.identity_spread * identity,
             expression=self.expression_mean + self.expression_spread * expression,
