@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from lineament.errors import ConfigError
+from lineament.train.eight_bits import eight_bit_graph
 from lineament.train.export_regressor import OUTPUTS, export_regressor
 from lineament.train.networks.regressor import Regressor, RegressorConfig
-from lineament.train.eight_bits import eight_bit_graph
 from lineament.train.warm_start import ExportedRegressor, start_from
 
 TINY = RegressorConfig(
@@ -92,7 +92,7 @@ def test_a_larger_crop_gives_a_larger_face(exported):
 
 
 def test_other_sizes_are_named(exported):
-    with pytest.raises(ConfigError, match="features.3.first"):
+    with pytest.raises(ConfigError, match=r"features\.3\.first"):
         started(exported, replace(TINY, stages=(16, 8, 16, 8)))
 
 

@@ -24,8 +24,8 @@ class FaceLossConfig:
     Attributes:
         landmarks: mean distance of the 68 landmarks in 300W-LP's convention.
         vertices: mean distance of vertices spread over the face.
-        lids: error of the openings of the eyes, in the model frame. Eyes are small: at an equal weight a network
-            leaves them half open.
+        lids: error of the openings of the eyes, in the model frame. Eyes are small: at an equal weight a
+            network leaves them half open.
         lips: error of the opening of the mouth, in the model frame.
         shape: mean distance of landmarks and vertices in the model frame. As long as the pose is wrong by
             more than an expression moves a lip, distances in the crop say nothing about the lip; these do.

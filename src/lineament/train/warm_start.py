@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import onnx
@@ -144,7 +145,7 @@ def _unfold(network: Regressor, biases: dict[str, Tensor], crops: Iterable[Tenso
 def _normalisations(network: nn.Module) -> Iterator[tuple[str, tuple[nn.Conv2d, nn.BatchNorm2d]]]:
     """Each convolution's name, itself and the normalisation that follows it."""
     modules = list(network.named_modules())
-    for (name, module), (_, following) in zip(modules, modules[1:], strict=False):
+    for (name, module), (_, following) in pairwise(modules):
         if isinstance(module, nn.Conv2d) and isinstance(following, nn.BatchNorm2d):
             yield name, (module, following)
 
@@ -178,7 +179,7 @@ def _dequantised(
 
 
 def _module_name(node: str) -> str:
-    """ "/network/features/features.3/first/Conv" is the layer features.3.first."""
+    """The layer of a node: features.3.first of "/network/features/features.3/first/Conv"."""
     names: list[str] = []
     for part in node.strip("/").split("/")[1:-1]:
         if names and part.startswith(f"{names[-1]}."):
