@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from tools.face_model.lids import lid_margins, with_closing_lids
+from lineament.data.lids import lid_margins
+from tools.face_model.lids import with_closing_lids
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
+from lineament.data.lids import lid_margins, mesh_edges
 from lineament.geometry.morphable import MorphableModel
-from tools.face_model.source import boundary_loops, mirrored
+from tools.face_model.source import mirrored
 
 Array = NDArray[np.floating]
 IntArray = NDArray[np.integer]
 
-MARGIN_RING = 2
-"""Edges from the border of the eye's hole (behind the lid) to the line where shut lids touch."""
 SKIN_MM = 9.0
 """How far from the margin the skin follows."""
 LOWER_SHARE = 0.35
@@ -51,64 +50,9 @@ def with_closing_lids(model: MorphableModel) -> MorphableModel:
     return replace(model, expression_basis=basis)
 
 
-def lid_margins(model: MorphableModel) -> tuple[IntArray, IntArray]:
-    """Vertices along the upper and the lower lid of the person's left eye, from temple to nose, in pairs.
-
-    The corners are in both: the first and the last pair are one vertex each.
-    """
-    triangles = model.triangles[slice(*model.parts["face"])]
-    points = model.neutral_model
-    centre = points[slice(*_ball_range(model))]
-    centre = centre[centre[:, 0] > 0].mean(axis=0)
-    loops = [loop for loop in boundary_loops(triangles) if points[loop][:, 0].min() > 0]
-    hole = min(loops, key=lambda loop: float(np.linalg.norm(points[loop].mean(axis=0) - centre)))
-    ring = _in_order(_ring(triangles, hole, MARGIN_RING), triangles)
-    start = int(np.argmax(points[ring, 0]))
-    ring = np.roll(ring, -start)
-    half = len(ring) // 2
-    one, other = ring[: half + 1], np.concatenate([ring[:1], ring[half:][::-1]])
-    return (one, other) if points[one, 1].mean() > points[other, 1].mean() else (other, one)
-
-
-def _ball_range(model: MorphableModel) -> tuple[int, int]:
-    vertices = model.triangles[slice(*model.parts["eyeballs"])]
-    return int(vertices.min()), int(vertices.max()) + 1
-
-
-def _edges(triangles: IntArray) -> IntArray:
-    return np.unique(np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1), axis=0)
-
-
-def _ring(triangles: IntArray, hole: IntArray, steps: int) -> IntArray:
-    """Vertices that lie `steps` edges from a hole's border."""
-    edges = _edges(triangles)
-    seen = np.zeros(triangles.max() + 1, bool)
-    seen[hole] = True
-    ring = hole
-    for _ in range(steps):
-        touched = np.unique(edges[np.any(seen[edges], axis=1)])
-        ring = touched[~seen[touched]]
-        seen[ring] = True
-    return ring
-
-
-def _in_order(ring: IntArray, triangles: IntArray) -> IntArray:
-    """The vertices of a closed chain one after the other."""
-    edges = _edges(triangles)
-    edges = edges[np.all(np.isin(edges, ring), axis=1)]
-    if len(edges) != len(ring) or len(ring) % 2:
-        raise SystemExit(f"The margin of the lids is no chain of vertices in pairs: {len(ring)} vertices.")
-    ordered, at, before = [], int(ring[0]), -1
-    while len(ordered) < len(ring):
-        ordered.append(at)
-        touching = edges[np.any(edges == at, axis=1)].ravel()
-        at, before = next(int(v) for v in touching if v not in (at, before)), at
-    return np.array(ordered)
-
-
 def _spread(points: Array, triangles: IntArray, margin: IntArray, move: Array) -> Array:
     """(N, 3) movement of the skin: `move` on the margin, fading with the way along the mesh to it."""
-    edges = _edges(triangles)
+    edges = mesh_edges(triangles)
     length = np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1)
     graph = csr_matrix((length, edges.T), shape=(len(points), len(points)))
     way = dijkstra(graph, directed=False, indices=margin, limit=SKIN_MM)

@@ -7,11 +7,13 @@ The camera is the same weak perspective as everywhere, so the labels are exact. 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.fitted import MadeView
+from lineament.data.lids import Lids
 from lineament.data.render_drawing import Drawing, Rendered, RenderTables
 from lineament.data.render_scene import RenderConfig, Scene, random_scene
 from lineament.data.sample import Kind
@@ -51,11 +53,13 @@ class FaceRenderer:
             raise ValueError("A renderer needs at least one background picture; none was given.")
         self.config = config or RenderConfig()
         self.model, self.texture, self.backgrounds = model, texture_model, backgrounds
-        self._tables = RenderTables.of(model)
+        self._tables, self._lids = RenderTables.of(model), Lids.of(model)
 
     def __call__(self, rng: np.random.Generator) -> MadeView:
         """A random face."""
-        return self.view_of(random_scene(self.model, self.texture, self.backgrounds, self.config, rng))
+        scene = random_scene(self.model, self.texture, self.backgrounds, self.config, rng)
+        # A blink of one shuts the mean face's eyes: larger ones would show white between shut lids.
+        return self.view_of(replace(scene, expression=self._lids.shut(scene.identity, scene.expression)))
 
     def view_of(self, scene: Scene) -> MadeView:
         """The picture and the labels of a scene."""
