@@ -8,7 +8,7 @@ import torch
 from lineament.aligner import FaceAligner
 from lineament.crop import CropBox
 from lineament.data.augment import AugmentConfig
-from lineament.errors import ConfigError, ExportError
+from lineament.errors import ConfigError, DataError, ExportError
 from lineament.methods.synergynet import SynergyNet as SynergyMethod
 from lineament.network import OnnxNetwork
 from lineament.train import export_synergynet as export_module
@@ -30,7 +30,14 @@ from lineament.train.samples import CropSource, Folders
 from lineament.train.schedules import ScheduleConfig
 from lineament.train.synergy_loss import AS_RELEASED as RELEASED_LOSS
 from lineament.train.synergy_loss import SynergyLoss, SynergyLossConfig, wing
-from lineament.train.synergynet import SynergyTrainConfig, load_averaged, new_network, train, whiten
+from lineament.train.synergynet import (
+    SynergyTrainConfig,
+    begin_with,
+    load_averaged,
+    new_network,
+    train,
+    whiten,
+)
 
 SMALL = SynergyConfig(width=0.25, crop_size=32)
 
@@ -246,11 +253,76 @@ def test_the_ablation_table_is_made_by_one_call_and_gone_on_with(samples, tmp_pa
     table = train_ablation(rows, tmp_path).read_text()
     assert "| baseline |" in table
     assert "| 3.88 |" in table
-    before = (tmp_path / "both" / "log.jsonl").read_text()
+    before = (tmp_path / "both" / "1" / "log.jsonl").read_text()
     assert train_ablation(rows, tmp_path).read_text() == table
-    assert (tmp_path / "both" / "log.jsonl").read_text() == before
+    assert (tmp_path / "both" / "1" / "log.jsonl").read_text() == before
     with pytest.raises(ConfigError, match="Unknown variants nothing"):
         AblationConfig(variants=("nothing",))
+
+
+def test_rows_of_several_seeds_begin_with_one_pretraining_and_the_table_says_so(samples, tmp_path):
+    base = config(samples, face_swap=0.0)
+    rows = AblationConfig(base, ("baseline", "both"), seeds=(1, 2), pretraining=replace(base.loop, steps=3))
+    text = train_ablation(rows, tmp_path).read_text()
+    assert text.startswith("Each row: 2 steps of 4 crops of 32 px, after 3 steps of 4 that all rows share")
+    shared = load_averaged(tmp_path / "pretraining")
+    assert shared.refiner is None
+    assert shared.reverser is None
+    started = json.loads((tmp_path / "both" / "2" / "config.json").read_text())
+    assert (started["loop"]["seed"], started["start"]) == (2, str(tmp_path / "pretraining"))
+    found = json.loads((tmp_path / "ablation.json").read_text())
+    one, two = (found["both"][seed]["nme_percent"] for seed in "12")
+    assert one != two
+    line = next(line for line in text.splitlines() if line.startswith("| both |"))
+    assert f"{(one + two) / 2:.2f} ({one:.2f}, {two:.2f})" in line
+
+
+def test_a_table_whose_time_is_up_begins_no_row_that_needs_an_unfinished_pretraining(samples, tmp_path):
+    base = config(samples, face_swap=0.0)
+    rows = AblationConfig(base, ("both",), pretraining=replace(base.loop, steps=10**6, save_every=10**6))
+    train_ablation(rows, tmp_path, seconds=0)
+    assert not (tmp_path / "pretraining").exists()
+    train_ablation(rows, tmp_path, seconds=0.3)
+    assert json.loads((tmp_path / "pretraining" / "figures.json").read_text())["step"] < 10**6
+    assert not (tmp_path / "both").exists()
+
+
+def test_a_run_begins_with_the_averaged_weights_and_the_whitening_of_another(samples, tmp_path, lfm):
+    first = train(config(samples, network=replace(SMALL, mafa=MafaConfig(enabled=False))), tmp_path / "first")
+    before = load_averaged(first).state_dict()
+    network = new_network(SMALL, lfm)
+    begin_with(network, first)
+    for name, tensor in network.state_dict().items():
+        assert name.startswith("refiner") or torch.equal(tensor, before[name]), name
+    # Without a step's change: a rate of nothing leaves the weights, and whitening is not measured again.
+    still = replace(config(samples).loop, optimiser=OptimiserConfig(kind="sgd", learning_rate=0.0))
+    second = train(config(samples, loop=still, start=str(first)), tmp_path / "second")
+    after = load_averaged(second).state_dict()
+    for name in ("mean", "spread", "backbone.features.0.0.weight", "heads.1.1.weight"):
+        assert torch.equal(after[name], before[name]), name
+    # To go on, the first run is not needed any more.
+    train(config(samples, loop=replace(still, steps=3), start="nowhere"), second)
+    assert torch.load(second / "checkpoint.pt", weights_only=True)["step"] == 3
+
+
+def test_a_run_cannot_begin_with_a_network_that_does_not_fit(samples, tmp_path, lfm):
+    first = train(config(samples), tmp_path / "first")
+    for other, message in [
+        (replace(SMALL, width=0.5), "do not fit"),
+        (replace(SMALL, mafa=MafaConfig(enabled=False)), r"do not fit \(refiner"),
+        (replace(SMALL, crop_size=64), "trained on crops of 32 px, not 64"),
+    ]:
+        with pytest.raises(ConfigError, match=message):
+            begin_with(new_network(other, lfm), first)
+    with pytest.raises(DataError, match="no run folder"):
+        begin_with(new_network(SMALL, lfm), tmp_path / "nothing")
+
+
+def test_a_table_without_rows_or_with_another_backbone_is_refused():
+    with pytest.raises(ConfigError, match="no rows"):
+        AblationConfig(seeds=())
+    with pytest.raises(ConfigError, match="wide-baseline has another backbone"):
+        AblationConfig(pretraining=LoopConfig())
 
 
 def test_variants_change_what_their_name_says():

@@ -2,8 +2,10 @@
 
     lineament train ablation --config FILE --out FOLDER
 
-Each variant is a run folder of its own, so that an interrupted table goes on; the table is written beside
-them as ``ablation.md`` and ``ablation.json``.
+Each row is a run folder of its own for each seed (``FOLDER/both/1``), so that an interrupted table goes on;
+the table is written beside them as ``ablation.md`` and ``ablation.json``. Where the budget is too small to
+train each row from random weights, `pretraining` trains the image branch once, without the modules that are
+compared, and all rows go on from it; the table then says so.
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ import logging
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
+
+import torch
 
 from lineament.errors import ConfigError
 from lineament.train.loop import ALONE, LoopConfig
@@ -64,6 +69,7 @@ VARIANTS = {
     "reverse-coarse": Variant({"reverse": ReverseConfig(input="coarse")}, {}, 3.49),
     "reverse-attributes": Variant({"reverse": ReverseConfig(attributes=True)}, {}, 3.41),
     "wide-baseline": Variant({"mafa": NO_MAFA, "reverse": NO_REVERSE, "width": 1.3}, {}, 3.86),
+    "no-consistency": Variant({}, {"consistency": 0.0}, None),
     "smooth-l1": Variant({}, {"landmarks": "smooth-l1"}, None),
     "no-coarse-loss": Variant({}, {"coarse": 0.0}, None),
     "coarse-result": Variant({"landmarks": "coarse"}, {}, None),
@@ -79,8 +85,12 @@ class AblationConfig:
     """The rows and what they share.
 
     Attributes:
-        base: of every variant: budget, data, backbone.
+        base: of every variant: budget, data, backbone. Its seed gives way to `seeds`.
         variants: names of :data:`VARIANTS`, in the table's order.
+        seeds: of weights, data and dropout; each row is trained once for each. All rows of the first seed
+            come before those of the second.
+        pretraining: of the image branch without refinement and way back, which all rows then begin with;
+            None lets each row begin with random weights.
     """
 
     base: SynergyTrainConfig = SynergyTrainConfig(
@@ -92,57 +102,130 @@ class AblationConfig:
         )
     )
     variants: tuple[str, ...] = tuple(VARIANTS)
+    seeds: tuple[int, ...] = (1,)
+    pretraining: LoopConfig | None = None
 
     def __post_init__(self) -> None:
-        """Refuse rows that are not known."""
+        """Refuse rows that are not known, or that cannot begin with the pretraining."""
         unknown = [name for name in self.variants if name not in VARIANTS]
         if unknown:
             raise ConfigError(f"Unknown variants {', '.join(unknown)}; known are {', '.join(VARIANTS)}.")
+        if not self.variants or not self.seeds:
+            raise ConfigError("The table has no rows: name at least one of its variants, and one seed.")
+        wide = [name for name in self.variants if "width" in VARIANTS[name].network]
+        if self.pretraining is not None and wide:
+            raise ConfigError(
+                f"{', '.join(wide)} has another backbone than the pretraining: leave it out of variants."
+            )
 
-    def variant(self, name: str) -> SynergyTrainConfig:
+    def variant(self, name: str, *, seed: int = 1, start: Path | None = None) -> SynergyTrainConfig:
         """The run of a row."""
         change = VARIANTS[name]
         network: SynergyConfig = replace(self.base.network, **change.network)
         loss: SynergyLossConfig = replace(self.base.loss, **change.loss)
-        return replace(self.base, network=network, loss=loss)
+        run = replace(self.base, network=network, loss=loss, loop=replace(self.base.loop, seed=seed))
+        return run if start is None else replace(run, start=str(start))
+
+    def shared(self) -> SynergyTrainConfig:
+        """The run of what all rows begin with."""
+        assert self.pretraining is not None
+        network = replace(self.base.network, mafa=NO_MAFA, reverse=NO_REVERSE)
+        return replace(self.base, network=network, loop=self.pretraining)
+
+    def budget(self) -> str:
+        """What each row was given, in words."""
+        loop, before = self.base.loop, self.pretraining
+        text = f"Each row: {loop.steps:,} steps of {loop.batch} crops of {self.base.network.crop_size} px"
+        if before is None:
+            return f"{text}, from random weights."
+        return (
+            f"{text}, after {before.steps:,} steps of {before.batch} that all rows share: the image branch "
+            f"alone."
+        )
+
+
+Rows: TypeAlias = dict[str, dict[str, dict[str, float]]]
+"""Figures by variant and seed."""
 
 
 def train(
     config: AblationConfig, out: Path, *, processes: Processes = ALONE, seconds: float | None = None
 ) -> Path:
-    """Train what is left of the table's rows, and write the table of those that are finished.
+    """Train what is left of the table's rows, and write the table of those that are begun.
 
     Returns:
         The table.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    rows = {}
-    for name in config.variants:
-        left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-        run = out / name
-        if left is None or left > 0:
-            log.info("variant %s", name)
-            train_synergynet(config.variant(name), run, processes=processes, seconds=left)
-        figures = run / FIGURES
-        if figures.exists() and processes.is_first:
-            rows[name] = json.loads(figures.read_text())
+    start = None if config.pretraining is None else out / "pretraining"
+    runs = [] if start is None else [(start, config.shared())]
+    for seed in config.seeds:
+        runs += [
+            (out / name / str(seed), config.variant(name, seed=seed, start=start)) for name in config.variants
+        ]
+    for run, settings in runs:
+        if _is_finished(run, settings):
+            continue
+        left = None if deadline is None else deadline - time.monotonic()
+        if _first_says(processes, left is not None and left <= 0):
+            break
+        log.info("training %s", run)
+        train_synergynet(settings, run, processes=processes, seconds=left)
+        if _first_says(processes, not _is_finished(run, settings)):
+            break  # the time is up; what follows may need this run
+    rows = read_rows(config, out)
+    text = table(rows, steps=config.base.loop.steps, budget=config.budget())
     if processes.is_first:
         (out / "ablation.json").write_text(json.dumps(rows, indent=1) + "\n")
-        (out / "ablation.md").write_text(table(rows, steps=config.base.loop.steps))
-        log.info("%s", table(rows, steps=config.base.loop.steps))
+        (out / "ablation.md").write_text(text)
+        log.info("%s", text)
     return out / "ablation.md"
 
 
-def table(rows: dict[str, dict[str, float]], *, steps: int) -> str:
-    """The figures of all rows in Markdown, the published ones beside them; unfinished rows say so."""
+def _is_finished(run: Path, settings: SynergyTrainConfig) -> bool:
+    figures = run / FIGURES
+    return figures.exists() and json.loads(figures.read_text())["step"] >= settings.loop.steps
+
+
+def _first_says(processes: Processes, answer: bool) -> bool:
+    """The first process's answer, for all: clocks differ, and it is the one that writes files."""
+    own = torch.tensor(float(answer and processes.is_first), device=processes.device)
+    return bool(processes.mean(own) > 0)
+
+
+def read_rows(config: AblationConfig, out: Path) -> Rows:
+    """The validation figures of what is trained so far."""
+    rows: Rows = {}
+    for name in config.variants:
+        for seed in config.seeds:
+            figures = out / name / str(seed) / FIGURES
+            if figures.exists():
+                rows.setdefault(name, {})[str(seed)] = json.loads(figures.read_text())
+    return rows
+
+
+def table(rows: Rows, *, steps: int, budget: str) -> str:
+    """The figures of all rows in Markdown, means over seeds, the published ones beside them.
+
+    The NME of each seed is in brackets; a run that is not finished is marked with its step.
+    """
     lines = [
+        budget,
+        "",
         "| variant | 0-30 | 30-60 | 60-90 | NME % | published | yaw | pitch | roll |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for name, figures in rows.items():
-        values = [f"{figures[key]:.2f}" if key in figures else "-" for key in FIGURE_NAMES]
+    for name, seeds in rows.items():
+        runs = list(seeds.values())
+        values = []
+        for key in FIGURE_NAMES:
+            found = [run[key] for run in runs if key in run]
+            values.append(f"{sum(found) / len(found):.2f}" if found else "-")
+            if key == "nme_percent" and len(runs) > 1:
+                values[-1] += f" ({', '.join(f'{value:.2f}' for value in found)})"
         published = VARIANTS[name].published
         values.insert(4, "-" if published is None else f"{published:.2f}")
-        label = name if figures["step"] >= steps else f"{name} (step {figures['step']:.0f} of {steps})"
+        begun = [f"{run['step']:.0f}" for run in runs if run["step"] < steps]
+        label = f"{name} (step {', '.join(begun)} of {steps})" if begun else name
         lines.append(f"| {label} | {' | '.join(values)} |")
     return "\n".join(lines) + "\n"

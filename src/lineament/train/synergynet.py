@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lineament.data.augment import AugmentConfig
 from lineament.data.crop_sampler import CropSampler
@@ -17,23 +17,19 @@ from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model
 from lineament.train.alignment_figures import alignment_figures, joined, landmark_errors
 from lineament.train.config_file import from_table
-from lineament.train.loop import ALONE, LoopConfig, Run
+from lineament.train.crop_run import train_on_crops, truth_of
+from lineament.train.loop import ALONE, LoopConfig
 from lineament.train.networks.synergynet import DEPTH_TRANSLATION, POSE, SynergyConfig, SynergyNet
 from lineament.train.optimisers import OptimiserConfig
 from lineament.train.processes import Processes
-from lineament.train.regressor import LEAST_SPREAD, truth_of
-from lineament.train.samples import (
-    CropSource,
-    Folders,
-    batches_of,
-    crops_as_input,
-    on_device,
-    plain_batches,
-)
+from lineament.train.regressor import LEAST_SPREAD
+from lineament.train.run_folder import CONFIG
+from lineament.train.samples import CropSource, Folders, crops_as_input, plain_batches
 from lineament.train.schedules import SYNERGYNET
 from lineament.train.synergy_loss import SynergyLoss, SynergyLossConfig
 
 SCHEME = "300w-lp"
+CHECKPOINT = "checkpoint.pt"
 PUBLISHED = LoopConfig(
     batch=128,
     optimiser=OptimiserConfig(kind="sgd", learning_rate=0.01, weight_decay=5e-4, decay_vectors=True),
@@ -54,6 +50,8 @@ class SynergyTrainConfig:
         data: where samples lie.
         face_model: the model their coefficients belong to.
         face_swap: share of crops that show somebody else's skin on the fitted mesh.
+        start: run folder of a SynergyNet whose averaged weights and whitening the network begins with; layers
+            that one lacks begin at random. Empty, all do.
         workers: processes that make batches.
         whitening_crops: drawn to find the spread of poses in crops.
         validation_crops: undisturbed crops of unseen people that figures are taken on.
@@ -66,6 +64,7 @@ class SynergyTrainConfig:
     data: Folders = Folders()
     face_model: str = "lfm"
     face_swap: float = 0.25
+    start: str = ""
     workers: int = 1
     whitening_crops: int = 1024
     validation_crops: int = 512
@@ -95,12 +94,42 @@ def new_network(config: SynergyConfig, model: MorphableModel) -> SynergyNet:
 
 
 def load_averaged(run: Path) -> SynergyNet:
-    """The averaged network of a run folder's checkpoint."""
-    table = json.loads((run / "config.json").read_text())
+    """The averaged network of a run folder's checkpoint.
+
+    Raises:
+        DataError: the folder holds no run.
+    """
+    try:
+        table = json.loads((run / CONFIG).read_text())
+        state = torch.load(run / CHECKPOINT, weights_only=True, map_location="cpu")
+    except OSError as error:
+        raise DataError(f"{run} is no run folder with a checkpoint: {error}.") from error
     network = new_network(from_table(SynergyConfig, table["network"]), load_model(table["face_model"]))
-    state = torch.load(run / "checkpoint.pt", weights_only=True, map_location="cpu")
     network.load_state_dict(state["average"])
     return network
+
+
+def begin_with(network: SynergyNet, run: Path) -> None:
+    """Take over the averaged weights and the whitening of another run.
+
+    Raises:
+        DataError: the folder holds no run.
+        ConfigError: that run's network has layers that this one lacks, or has in another size.
+    """
+    other = load_averaged(run)
+    if other.config.crop_size != network.config.crop_size:
+        raise ConfigError(
+            f"{run} was trained on crops of {other.config.crop_size} px, not {network.config.crop_size}: its "
+            f"whitening would be wrong. Give both the same crop_size."
+        )
+    before, own = other.state_dict(), network.state_dict()
+    wrong = [name for name in before if name not in own or own[name].shape != before[name].shape]
+    if wrong:
+        raise ConfigError(
+            f"The network cannot begin with that of {run}: {len(wrong)} of its tensors do not fit "
+            f"({', '.join(wrong[:3])}). Give both the same backbone, width and numbers of coefficients."
+        )
+    network.load_state_dict(before, strict=False)
 
 
 @torch.no_grad()
@@ -167,27 +196,18 @@ def train(
     Returns:
         The run folder.
     """
-    device = processes.device
     source = CropSource(config.data, config.augment, config.face_model, swap_share=config.face_swap)
     held_out = source.sampler(validation=True)
     torch.manual_seed(config.loop.seed)
     network = new_network(config.network, held_out.model)
-    whiten(network, source, config.whitening_crops, seed=config.loop.seed)
-    network = network.to(device, memory_format=torch.channels_last)
-    loss = SynergyLoss(network, config.loss).to(device)
-    run = Run(out, network, config.loop, processes=processes)
-    if processes.is_first:
-        run.folder.begin(config, {"folders": config.data.manifest()}, step=run.step)
+    if not (out / CHECKPOINT).exists():  # or the run's own weights are about to be read
+        if config.start:
+            begin_with(network, Path(config.start))
+        else:
+            whiten(network, source, config.whitening_crops, seed=config.loop.seed)
 
-    def terms_of(network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        batch = on_device(batch, device)
-        with config.loop.autocast(device):
-            found = network(crops_as_input(batch["crop"]))
-        return loss(found, truth_of(batch))
+    def validate(averaged: SynergyNet) -> dict[str, float]:
+        return validation_figures(averaged, held_out, processes.device, config.validation_crops)
 
-    def validate(averaged: nn.Module) -> dict[str, float]:
-        return validation_figures(averaged, held_out, device, config.validation_crops)
-
-    batches = batches_of(source, config.loop, run.step, processes=processes, workers=config.workers)
-    run.train(batches, terms_of, validate, seconds=seconds)
-    return out
+    loss = SynergyLoss(network, config.loss)
+    return train_on_crops(config, out, network, loss, source, validate, processes=processes, seconds=seconds)

@@ -1,0 +1,80 @@
+"""What runs on crops have in common, whatever network they train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from lineament.train.loop import LoopConfig, Run, Terms
+from lineament.train.networks.regressor import RegressorOutput
+from lineament.train.processes import Processes
+from lineament.train.samples import LABELS, CropSource, Folders, batches_of, crops_as_input, on_device
+
+
+class CropRunConfig(Protocol):
+    """The part of a configuration that every such run has."""
+
+    @property
+    def loop(self) -> LoopConfig:
+        """Steps, batch, optimiser, schedule."""
+
+    @property
+    def data(self) -> Folders:
+        """Where samples lie."""
+
+    @property
+    def workers(self) -> int:
+        """Processes that make batches."""
+
+
+def truth_of(batch: dict[str, Tensor]) -> RegressorOutput:
+    """Labels of a batch in the networks' own terms."""
+    return RegressorOutput(*(batch[name] for name in LABELS))
+
+
+def train_on_crops(
+    config: CropRunConfig,
+    out: Path,
+    network: nn.Module,
+    loss: nn.Module,
+    source: CropSource,
+    validate: Callable[[nn.Module], dict[str, float]],
+    *,
+    processes: Processes,
+    seconds: float | None = None,
+) -> Path:
+    """Train, or go on training, in the run folder `out`; see :meth:`Run.train`.
+
+    Args:
+        config: all of the run, as the folder is to remember it.
+        out: run folder.
+        network: takes crops as :func:`crops_as_input` gives them; moved to the processes' device.
+        loss: takes what the network found and a batch's :func:`truth_of`, gives the terms.
+        source: of the crops.
+        validate: figures of the averaged network.
+        processes: that train together.
+        seconds: after which to stop at a checkpoint.
+
+    Returns:
+        The run folder.
+    """
+    device = processes.device
+    network = network.to(device, memory_format=torch.channels_last)
+    loss = loss.to(device)
+    run = Run(out, network, config.loop, processes=processes)
+    if processes.is_first:
+        run.folder.begin(config, {"folders": config.data.manifest()}, step=run.step)
+
+    def terms_of(network: nn.Module, batch: dict[str, Tensor]) -> Terms:
+        batch = on_device(batch, device)
+        with config.loop.autocast(device):
+            found = network(crops_as_input(batch["crop"]))
+        return loss(found, truth_of(batch))
+
+    batches = batches_of(source, config.loop, run.step, processes=processes, workers=config.workers)
+    run.train(batches, terms_of, validate, seconds=seconds)
+    return out
