@@ -22,6 +22,7 @@ FLOORS = {
     "crop": 2,
     "models": 2,
     "network": 2,
+    "notebook": 2,
     "result": 3,
     "detect": 4,
     "draw": 4,

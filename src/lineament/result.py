@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament import notebook
 from lineament.crop import CropBox
 from lineament.errors import ConfigError, LineamentError
 from lineament.geometry.camera import WeakPerspective
@@ -119,7 +122,7 @@ class FaceResult:
         )
 
     def _repr_html_(self) -> str:
-        """What Jupyter shows: where, how turned, how certain, and the strongest expressions as bars."""
+        """What Jupyter shows: the mesh, where, how turned, how certain, the strongest expressions as bars."""
         yaw, pitch, roll = self.pose.angles_deg
         left, top, right, bottom = np.asarray(self.detection.box_xyxy).round().astype(int).tolist()
         rows = [
@@ -127,15 +130,13 @@ class FaceResult:
             ("score", f"{self.detection.score:.2f}"),
             ("yaw, pitch, roll", f"{yaw:+.1f}°, {pitch:+.1f}°, {roll:+.1f}°"),
             ("mesh", f"{len(self.vertices_image):,} vertices, {len(self.landmarks_image)} landmarks"),
-            *((name, _bar(weight)) for name, weight in self._strongest()),
+            *((name, notebook.bar(weight)) for name, weight in self.strongest_blendshapes()),
         ]
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{name}</th><td>{text}</td></tr>" for name, text in rows
-        )
-        return f"<table>{cells}</table>"
+        portrait = notebook.portrait_tag(self.vertices_image, self.triangles)
+        return notebook.beside(portrait, notebook.table(rows))
 
-    def _strongest(self) -> list[tuple[str, float]]:
-        """Expressions worth showing, strongest first; none where a method gives none."""
+    def strongest_blendshapes(self, count: int = 6) -> list[tuple[str, float]]:
+        """Names and weights of the strongest expressions, strongest first; none where a method gives none."""
         return []
 
     @property
@@ -213,9 +214,9 @@ class MorphableResult(FaceResult):
             sides.setdefault(ARKIT_NAME_OF_SIDE.get(name, name), []).append(weight)
         return {name: sum(both) / len(both) for name, both in sides.items()}
 
-    def _strongest(self) -> list[tuple[str, float]]:
-        """The six strongest blendshapes."""
-        return sorted(self.blendshapes.items(), key=lambda item: -item[1])[:6]
+    def strongest_blendshapes(self, count: int = 6) -> list[tuple[str, float]]:
+        """Names and weights of the strongest of :attr:`blendshapes`, strongest first."""
+        return sorted(self.blendshapes.items(), key=lambda item: -item[1])[:count]
 
     def landmarks(self, scheme: str = DEFAULT_SCHEME) -> Array:
         """(P, 3) float32 px of the photo: the landmarks of one of ``model.schemes``.
@@ -233,11 +234,23 @@ class MorphableResult(FaceResult):
         return self.camera.image_from_model(points_model)
 
 
-def _bar(weight: float) -> str:
-    """A bar of HTML for a weight from 0 to 1."""
-    width = round(120 * min(max(weight, 0.0), 1.0))
-    style = f"display:inline-block;height:0.7em;width:{width}px;background:#6ea8dc"
-    return f"<span style='{style}'></span> {weight:.2f}"
+def faces_table(faces: Sequence[FaceResult], *, most: int = 20) -> str:
+    """A table of HTML with a line a face, as Jupyter shows them: number, pose, score, strongest expressions.
+
+    Args:
+        faces: of one photo, numbered as in its overlay.
+        most: lines; of the others only their number is told.
+    """
+    if not faces:
+        return notebook.line("no face found")
+    rows = []
+    for number, face in enumerate(faces[:most]):
+        angles = (f"{angle:+.1f}°" for angle in face.pose.angles_deg)
+        strongest = ", ".join(f"{name} {weight:.2f}" for name, weight in face.strongest_blendshapes(3))
+        rows.append((str(number), *angles, f"{face.detection.score:.2f}", strongest))
+    header = ("face", "yaw", "pitch", "roll", "score", "strongest expressions")
+    rest = notebook.line(f"and {len(faces) - most} more") if len(faces) > most else ""
+    return notebook.table(rows, header=header) + rest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -253,3 +266,10 @@ class AlignedPhoto:
     source: object
     faces: list[FaceResult]
     error: LineamentError | None = None
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: what was given, and its faces or what went wrong."""
+        name = str(self.source) if isinstance(self.source, str | os.PathLike) else type(self.source).__name__
+        if self.error is not None:
+            return notebook.line(f"{name}: {self.error}")
+        return notebook.line(name) + faces_table(self.faces)
