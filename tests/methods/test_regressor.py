@@ -166,7 +166,7 @@ def test_a_network_of_another_method_is_refused(make_graph, tiny_model):
     )
     with pytest.raises(WeightsError, match="metadata"):
         MorphableRegressor.from_network(OnnxNetwork(path))
-    with pytest.raises(WeightsError, match="not a morphable regressor"):
+    with pytest.raises(WeightsError, match="not for MorphableRegressor"):
         MorphableRegressor(OnnxNetwork(path), tiny_model, crop_size=64)
 
 

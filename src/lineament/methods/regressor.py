@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, Self, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from lineament.errors import BoxError, WeightsError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 from lineament.image import resample_crop
+from lineament.methods.seen import SeenFace
 from lineament.models import load_model
 from lineament.network import OnnxNetwork
 from lineament.result import DEFAULT_SCHEME, Detection, MorphableResult
@@ -35,7 +36,12 @@ class MorphableRegressor:
     The graph's input is ``crop`` (n, S, S, 3) uint8 RGB. Its outputs are ``rotation`` (n, 3, 3), ``scale``
     (n,) crop px per mm, ``translation`` (n, 2) crop px, ``identity`` (n, K) and ``expression`` (n, E). S, the
     margin of the crop and the face model's name are in its metadata.
+
+    Attributes:
+        outputs: what the graph must give.
     """
+
+    outputs: ClassVar[tuple[str, ...]] = OUTPUTS
 
     def __init__(
         self, network: OnnxNetwork, model: MorphableModel, *, crop_size: int, crop_margin: float = MARGIN
@@ -51,11 +57,11 @@ class MorphableRegressor:
         Raises:
             WeightsError: the network has other inputs or outputs, or the model lacks the landmark scheme.
         """
-        missing = [name for name in OUTPUTS if name not in network.output_names]
+        missing = [name for name in self.outputs if name not in network.output_names]
         if missing or tuple(network.input_shapes) != ("crop",):
             raise WeightsError(
-                f"{network!r} is not a morphable regressor, which takes 'crop' and gives "
-                f"{', '.join(OUTPUTS)}. These weights belong to another method."
+                f"{network!r} is not for {type(self).__name__}, which takes 'crop' and gives "
+                f"{', '.join(self.outputs)}. These weights belong to another method."
             )
         if DEFAULT_SCHEME not in model.schemes:
             raise WeightsError(
@@ -70,14 +76,14 @@ class MorphableRegressor:
 
     def __repr__(self) -> str:
         """Network, model, crop size."""
-        return f"MorphableRegressor({self.network!r}, {self.model!r}, crop_size={self.crop_size})"
+        return f"{type(self).__name__}({self.network!r}, {self.model!r}, crop_size={self.crop_size})"
 
     @classmethod
     def from_network(cls, network: OnnxNetwork) -> Self:
-        """The regressor a network's metadata describes (crop_size, crop_margin, face_model).
+        """What a network's metadata describes (crop_size, crop_margin, face_model).
 
         Raises:
-            WeightsError: the metadata lacks one of these, or the network is no morphable regressor.
+            WeightsError: the metadata lacks one of these, or the network belongs to another method.
             ModelError: the face model cannot be loaded.
         """
         try:
@@ -86,8 +92,8 @@ class MorphableRegressor:
             face_model = network.metadata["face_model"]
         except (KeyError, ValueError) as error:
             raise WeightsError(
-                f"{network.path.name} lacks readable metadata ({error}); a morphable regressor states "
-                f"crop_size, crop_margin and face_model. These weights belong to another method."
+                f"{network.path.name} lacks readable metadata ({error}); a {cls.__name__} states crop_size, "
+                f"crop_margin and face_model. These weights belong to another method."
             ) from error
         return cls(network, load_model(face_model), crop_size=crop_size, crop_margin=crop_margin)
 
@@ -99,11 +105,8 @@ class MorphableRegressor:
 
     def refine_crops(self, image: Array, crop_boxes: Sequence[CropBox]) -> list[CropBox]:
         """Squares around the 68 landmarks as found in the given squares, turned upright."""
-        predictions = self._predict(image, crop_boxes)
-        return [
-            self._refined(crop_box, *prediction)
-            for crop_box, prediction in zip(crop_boxes, predictions, strict=True)
-        ]
+        seen = self._see(image, crop_boxes)
+        return [self._refined(crop_box, face) for crop_box, face in zip(crop_boxes, seen, strict=True)]
 
     def reconstruct(
         self,
@@ -118,83 +121,68 @@ class MorphableRegressor:
         Raises:
             WeightsError: the network's outputs do not fit the face model.
         """
-        squares, predictions = self._look(image, list(crop_boxes), passes)
+        squares, seen = self._look(image, list(crop_boxes), passes)
         if detections is None:
-            detections = [self._seen(*prediction) for prediction in predictions]
+            detections = [self._detection(face) for face in seen]
         return [
-            MorphableResult.from_coefficients(
-                self.model, identity, expression, camera=camera, crop_box=square, detection=detection
-            )
-            for (camera, identity, expression), square, detection in zip(
-                predictions, squares, detections, strict=True
-            )
+            face.result(self.model, crop_box=square, detection=detection)
+            for face, square, detection in zip(seen, squares, detections, strict=True)
         ]
 
     def _look(
         self, image: Array, squares: list[CropBox], passes: int
-    ) -> tuple[list[CropBox], list[tuple[WeakPerspective, Array, Array]]]:
+    ) -> tuple[list[CropBox], list[SeenFace]]:
         """The squares looked at last, and what was seen there."""
-        predictions = self._predict(image, squares)
+        seen = self._see(image, squares)
         for _ in range(passes - 1):
-            refined = [self._refined(square, *found) for square, found in zip(squares, predictions)]
+            refined = [self._refined(square, face) for square, face in zip(squares, seen)]
             again = [
-                face
-                for face, (square, better) in enumerate(zip(squares, refined))
+                number
+                for number, (square, better) in enumerate(zip(squares, refined))
                 if not square.is_close_to(better, **WELL_FRAMED)
             ]
             if not again:
                 break
-            found_again = self._predict(image, [refined[face] for face in again])
-            for face, found in zip(again, found_again, strict=True):
-                squares[face], predictions[face] = refined[face], found
-        return squares, predictions
+            seen_again = self._see(image, [refined[number] for number in again])
+            for number, face in zip(again, seen_again, strict=True):
+                squares[number], seen[number] = refined[number], face
+        return squares, seen
 
-    def _predict(
-        self, image: Array, crop_boxes: Sequence[CropBox]
-    ) -> list[tuple[WeakPerspective, Array, Array]]:
-        """Camera in the photo, identity and expression for each square."""
+    def _see(self, image: Array, crop_boxes: Sequence[CropBox]) -> list[SeenFace]:
+        """What is seen in each square."""
         return [
-            prediction
+            face
             for first in range(0, len(crop_boxes), BATCH)
-            for prediction in self._predict_batch(image, crop_boxes[first : first + BATCH])
+            for face in self._see_batch(image, crop_boxes[first : first + BATCH])
         ]
 
-    def _predict_batch(
-        self, image: Array, crop_boxes: Sequence[CropBox]
-    ) -> Iterator[tuple[WeakPerspective, Array, Array]]:
+    def _see_batch(self, image: Array, crop_boxes: Sequence[CropBox]) -> Iterator[SeenFace]:
         """The same for as many squares as go through the network at once."""
-        crops = np.stack([resample_crop(image, box.resized(self.crop_size)) for box in crop_boxes])
-        outputs = self.network(crop=crops)
-        rotation, scale, translation, identity, expression = (outputs[name] for name in OUTPUTS)
-        if identity.shape[1] > len(self.model.identity_basis) or expression.shape[1] > len(
-            self.model.expression_basis
-        ):
+        boxes = [box.resized(self.crop_size) for box in crop_boxes]
+        outputs = self.network(crop=np.stack([resample_crop(image, box) for box in boxes]))
+        found = (outputs["identity"].shape[1], outputs["expression"].shape[1])
+        if found[0] > len(self.model.identity_basis) or found[1] > len(self.model.expression_basis):
             raise WeightsError(
-                f"{self.network.path.name} gives {identity.shape[1]} identity and {expression.shape[1]} "
-                f"expression values, more than {self.model!r} has. "
-                f"The weights were trained with another face model."
+                f"{self.network.path.name} gives {found[0]} identity and {found[1]} expression values, more "
+                f"than {self.model!r} has. The weights were trained with another face model."
             )
-        for row, crop_box in enumerate(crop_boxes):
-            camera_in_crop = WeakPerspective(
-                rotation=rotation[row],
-                scale=float(scale[row]),
-                translation=np.append(translation[row].astype(np.float64), 0.0),
-            )
-            camera = crop_box.resized(self.crop_size).camera_in_image(camera_in_crop)
-            yield camera, identity[row], expression[row]
+        for row, box in enumerate(boxes):
+            yield self._seen(outputs, row, box)
 
-    def _landmarks_image(self, camera: WeakPerspective, identity: Array, expression: Array) -> Array:
-        return camera.image_from_model(self._landmark_points.vertices_model(identity, expression))
+    def _seen(self, outputs: Mapping[str, Array], row: int, crop_box: CropBox) -> SeenFace:
+        """The face of a row of the outputs; `crop_box` has the network's size."""
+        rotation, scale, translation, identity, expression = (outputs[name][row] for name in OUTPUTS)
+        where = np.append(translation.astype(np.float64), 0.0)
+        camera = WeakPerspective(rotation=rotation, scale=float(scale), translation=where)
+        return SeenFace(crop_box.camera_in_image(camera), identity, expression)
 
-    def _refined(
-        self, crop_box: CropBox, camera: WeakPerspective, identity: Array, expression: Array
-    ) -> CropBox:
+    def _refined(self, crop_box: CropBox, seen: SeenFace) -> CropBox:
         """The square around the landmarks, or the old one where the network clearly failed."""
         try:
             refined = crop_around_points(
-                self._landmarks_image(camera, identity, expression),
+                seen.points_image(self._landmark_points),
                 size=self.crop_size,
-                roll=upright_roll(camera.rotation),
+                roll=upright_roll(seen.camera.rotation),
                 margin=self.crop_margin,
             )
         except BoxError:
@@ -202,8 +190,8 @@ class MorphableRegressor:
         plausible = 1 / LARGEST_STEP < refined.side / crop_box.side < LARGEST_STEP
         return refined if plausible else crop_box
 
-    def _seen(self, camera: WeakPerspective, identity: Array, expression: Array) -> Detection:
+    def _detection(self, seen: SeenFace) -> Detection:
         """The landmarks' box as a detection."""
-        landmarks_xy = self._landmarks_image(camera, identity, expression)[:, :2]
+        landmarks_xy = seen.points_image(self._landmark_points)[:, :2]
         box_xyxy = np.concatenate([landmarks_xy.min(axis=0), landmarks_xy.max(axis=0)]).astype(np.float32)
-        return Detection(box_xyxy=box_xyxy, score=1.0, roll=upright_roll(camera.rotation))
+        return Detection(box_xyxy=box_xyxy, score=1.0, roll=upright_roll(seen.camera.rotation))

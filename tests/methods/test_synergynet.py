@@ -1,0 +1,77 @@
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from lineament.crop import CropBox
+from lineament.errors import WeightsError
+from lineament.methods import METHODS
+from lineament.methods.regressor import MorphableRegressor
+from lineament.methods.synergynet import SynergyNet
+from lineament.network import OnnxNetwork
+
+ROW = np.stack(np.broadcast_arrays(np.linspace(8, 56, 68), np.linspace(50, 12, 68), -3.0), axis=1)
+"""The landmarks that the network gives for every crop, crop px."""
+
+
+@pytest.fixture(scope="module")
+def network(disc_graph, tmp_path_factory):
+    """The disc network with landmarks of its own, which have nothing to do with its coefficients."""
+    model = onnx.load(disc_graph)
+    graph = model.graph
+    graph.node.append(helper.make_node("Add", ["nothing", "landmark_row"], ["landmark_rows"]))
+    graph.node.append(helper.make_node("Reshape", ["landmark_rows", "landmark_shape"], ["landmarks"]))
+    graph.initializer.append(numpy_helper.from_array(np.float32(ROW.reshape(1, -1)), "landmark_row"))
+    graph.initializer.append(numpy_helper.from_array(np.int64([-1, 68, 3]), "landmark_shape"))
+    graph.output.append(helper.make_tensor_value_info("landmarks", TensorProto.FLOAT, ["n", 68, 3]))
+    path = tmp_path_factory.mktemp("graph") / "synergy.onnx"
+    onnx.save(model, path)
+    return OnnxNetwork(path, threads=1)
+
+
+@pytest.fixture
+def method(network, tiny_model):
+    return SynergyNet(network, tiny_model, crop_size=64, crop_margin=1.75)
+
+
+@pytest.fixture
+def photo(disc_photo):
+    return disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+
+
+@pytest.mark.parametrize("size", [64, 200])
+def test_the_networks_own_landmarks_lie_in_the_photo_whatever_the_square(method, photo, size):
+    square = CropBox(center_xy=(160.0, 105.0), side=160.0, size=size, roll=0.4)
+    (face,) = method.reconstruct(photo, [square])
+    expected = square.resized(64).image_from_crop(ROW)
+    np.testing.assert_allclose(face.landmarks_image, expected, atol=1e-4)
+    assert face.landmarks_image.dtype == np.float32
+
+
+def test_mesh_pose_and_square_are_those_of_the_regressor(method, network, tiny_model, photo):
+    square = CropBox(center_xy=(160.0, 105.0), side=160.0, size=64, roll=0.4)
+    plain = MorphableRegressor(network, tiny_model, crop_size=64, crop_margin=1.75)
+    (found,), (expected,) = (one.reconstruct(photo, [square]) for one in (method, plain))
+    np.testing.assert_array_equal(found.vertices_image, expected.vertices_image)
+    np.testing.assert_array_equal(found.pose.rotation, expected.pose.rotation)
+    np.testing.assert_array_equal(found.detection.box_xyxy, expected.detection.box_xyxy)
+    assert method.refine_crops(photo, [square]) == plain.refine_crops(photo, [square])
+    assert not np.allclose(found.landmarks_image, expected.landmarks_image, atol=1)
+
+
+def test_a_second_look_brings_the_landmarks_of_the_better_square(method, photo):
+    square = CropBox(center_xy=(170.0, 125.0), side=180.0, size=64)
+    (refined,) = method.refine_crops(photo, [square])
+    (face,) = method.reconstruct(photo, [square], passes=2)
+    assert face.crop_box == refined
+    np.testing.assert_allclose(face.landmarks_image, refined.image_from_crop(ROW), atol=1e-4)
+
+
+def test_a_network_without_landmarks_is_refused(disc_network, tiny_model):
+    with pytest.raises(WeightsError, match=r"SynergyNet, which takes 'crop' and gives .*, landmarks"):
+        SynergyNet(disc_network, tiny_model, crop_size=64)
+
+
+def test_the_method_has_a_name_and_says_what_it_is(method):
+    assert METHODS["synergynet"] is SynergyNet
+    assert repr(method).startswith("SynergyNet(OnnxNetwork(")
