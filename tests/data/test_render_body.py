@@ -47,3 +47,17 @@ def test_it_is_nearly_symmetric(body):
     mirrored = body.rest_model * [-1, 1, 1]
     distance = np.linalg.norm(mirrored[::7, None] - body.rest_model, axis=-1).min(axis=1)
     assert np.quantile(distance, 0.95) < 6
+
+
+def test_it_leaves_the_jaw_and_the_temples_across_the_border_not_along_it(lfm, body):
+    first, last = lfm.parts["face"]
+    border = np.array(boundary_loops(lfm.triangles[first:last])[0])
+    rest = lfm.neutral_model[border].astype(float)
+    onward = body.rest_model[: len(border)] - rest
+    along = np.roll(rest, -1, axis=0) - np.roll(rest, 1, axis=0)
+    parallel = np.abs((onward * along).sum(axis=1))
+    parallel /= np.linalg.norm(onward, axis=1) * np.linalg.norm(along, axis=1)
+    ear = (np.abs(rest[:, 0]) > 64) & (rest[:, 1] < 40)
+    # Rings that slide along the border fold: a dark line from ear to jaw.
+    assert np.quantile(parallel[~ear], 0.95) < 0.8
+    assert np.median(parallel[~ear]) < 0.4

@@ -20,12 +20,19 @@ from lineament.geometry.topology import boundary_loops
 Array = NDArray[np.floating]
 IntArray = NDArray[np.integer]
 
-SLIM_NECK = Ellipsoid(np.array([0.0, -150.0, -36.0]), np.array([51.0, 400.0, 53.0]))
-"""Slimmer than `NECK` and farther back: the tube must not come out before a jaw that opens."""
-FIRST_CENTRE, LAST_CENTRE = np.array([0.0, 10.0, -8.0]), np.array([0.0, -150.0, -40.0])
-HEAD_RINGS = 20
-FOLLOWING_RINGS, SKULL_RINGS = 8, 19
-"""Rings over which the tube leaves the border's shape for that of the neck, and of the skull."""
+SLIM_NECK = Ellipsoid(np.array([0.0, -150.0, -38.0]), np.array([60.0, 400.0, 54.0]))
+"""Farther back than `NECK`: the tube must not come out before a jaw that opens."""
+ROUND, SQUARE = 2.0, 2.6
+"""Exponents of skull and neck: its sides, where long muscles run, stand as wide as the jaw before them."""
+HINGE = np.array([0.0, -125.0, 40.0])
+"""Where the planes of the head's rings meet, mm, model frame: before the throat."""
+ARM_MM = 120.0, 78.0
+"""From there to the middle of the upright ring, and to that of the level one."""
+FAN_RINGS, NECK_RINGS, NECK_MM = 17, 3, 24.0
+FOLLOWING_RINGS, SKULL_RINGS, EAR_RINGS = 8, 19, 1.6
+"""Rings over which the tube leaves the border's shape for that of the neck, of the skull, and behind ears."""
+EAR_MM, EAR_TOP_MM = (64.0, 70.0), 40.0
+"""From which half width and up to which height the border is an ear's."""
 LONGEST_RAYS = 170.0, 100.0  # from the middle of a ring to skull and neck, mm
 # Height, half width, half depth of the rings from the neck's base to the chest, mm.
 SHOULDERS = np.array(
@@ -74,11 +81,11 @@ class BodyMesh:
         rings = _rings(model.neutral_model[border].astype(float))
         count = len(border)
         steps = np.arange(1, len(rings))
-        quick = np.clip(1 - steps / FOLLOWING_RINGS, 0, 1) ** 2
+        quick = _following(model.neutral_model[border].astype(float), len(rings))[1:]
         slow = np.clip(1 - steps / SKULL_RINGS, 0, 1)
         # The skull grows with the face in front of it; a jaw that opens moves little but the throat.
         above = np.clip((model.neutral_model[border, 1] + 20) / 60, 0, 1)
-        follow = quick[:, None] + (slow - quick)[:, None] * above
+        follow = quick + (slow[:, None] - quick) * above
         bend = np.clip((PIVOT[1] + 35 - rings[1:, :, 1]) / 110, 0, 1)
         numbers = np.concatenate(
             [border[None], len(model.neutral_model) + np.arange((len(rings) - 1) * count).reshape(-1, count)]
@@ -87,7 +94,7 @@ class BodyMesh:
             rest_model=rings[1:].reshape(-1, 3).astype(np.float32),
             column=np.tile(border, len(rings) - 1),
             follow=follow.reshape(-1).astype(np.float32),
-            near_border=np.repeat(np.sqrt(quick), count).astype(np.float32),
+            near_border=np.repeat(np.clip(1 - steps / FOLLOWING_RINGS, 0, 1), count).astype(np.float32),
             bend=(bend * bend * (3 - 2 * bend)).reshape(-1).astype(np.float32),
             triangles=_between(numbers),
         )
@@ -112,46 +119,61 @@ class BodyMesh:
 
 
 def _rings(border: Array) -> Array:
-    """(R, B, 3) rings of points, the first of them the border itself."""
-    around = _angles(border)
-    share = np.linspace(0, 1, HEAD_RINGS)
-    centre = FIRST_CENTRE + (LAST_CENTRE - FIRST_CENTRE) * share[:, None]
-    tilt = share * np.pi / 2
+    """(R, B, 3) rings of points, the first of them the border itself.
+
+    The rings of the head lie in half-planes that swing about an axis in the throat, from the border's own
+    angles to the horizontal: so the tube leaves the border across it everywhere, at the temples, behind the
+    ears and along the jaw.
+    """
+    offset = border - HINGE
+    first = np.arctan2(-offset[:, 2], offset[:, 1])
+    tilt = first + (np.pi / 2 - first) * np.linspace(0, 1, FAN_RINGS)[:, None]
     up = np.stack([0 * tilt, np.cos(tilt), -np.sin(tilt)], axis=-1)
+    share = np.clip(tilt / (np.pi / 2), 0, 1)[..., None]
+    centre = HINGE + (ARM_MM[0] + (ARM_MM[1] - ARM_MM[0]) * share) * up
+    outward = border - centre[0]
+    around = _angles(np.stack([outward[:, 0], (outward * up[0]).sum(axis=1)], axis=1))
     aside = np.array([1.0, 0, 0])
-    direction = np.cos(around)[None, :, None] * aside + np.sin(around)[None, :, None] * up[:, None]
-    fall = np.clip(1 - np.arange(HEAD_RINGS) / FOLLOWING_RINGS, 0, 1)[:, None, None] ** 2
-    outward = border - FIRST_CENTRE
+    direction = np.cos(around)[:, None] * aside + np.sin(around)[:, None] * up
+    fall = _following(border, FAN_RINGS)[..., None]
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-    # Rays swing from the border's own points into the rings' planes, so that the tube slides along the skull.
+    # Rays swing from the border's own points to even steps around, so that the tube slides along the skull.
     direction = direction + fall * (outward - direction[0])
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
     reach = _reach(centre, direction)
     reach = ndimage.gaussian_filter(reach, (1.2, 2), mode=("nearest", "wrap"))
-    head = centre[:, None] + reach[..., None] * direction
+    head = centre + reach[..., None] * direction
     head += (border - head[0]) * fall
-    return np.concatenate([head, _shoulder_rings(around)])
+    neck = head[-1] + np.linspace(0, NECK_MM, NECK_RINGS + 1)[1:, None, None] * np.array([0.0, -1.0, 0.0])
+    return np.concatenate([head, neck, _shoulder_rings(around)])
 
 
-def _angles(border: Array) -> Array:
-    """(B,) where each point of the border lies around its middle, evened out so that it only ever goes on."""
-    offset = border - FIRST_CENTRE
+def _following(border: Array, rings: int) -> Array:
+    """(R, B) how much of the border's shape each ring has: little behind ears, as they stand out."""
+    ear = np.clip((np.abs(border[:, 0]) - EAR_MM[0]) / (EAR_MM[1] - EAR_MM[0]), 0, 1)
+    ear *= border[:, 1] < EAR_TOP_MM
+    count = FOLLOWING_RINGS + (EAR_RINGS - FOLLOWING_RINGS) * ear
+    return np.clip(1 - np.arange(rings)[:, None] / count, 0, 1) ** 2
+
+
+def _angles(offset: Array) -> Array:
+    """(B,) directions of offsets (B, 2), evened out so that they only ever go on."""
     angle = np.unwrap(np.arctan2(offset[:, 1], offset[:, 0]))
     turn = np.sign(angle[-1] - angle[0]) * 2 * np.pi
-    count = len(border)
+    count = len(angle)
     line = angle[0] + turn * np.arange(count) / count
     return line + ndimage.gaussian_filter1d(angle - line, 3, mode="wrap")
 
 
 def _reach(centre: Array, direction: Array) -> Array:
-    """(R, B) how far rays from (R, 3) along (R, B, 3) leave skull or neck, whichever is farther."""
+    """(R, B) how far rays from (R, B, 3) along (R, B, 3) leave skull or neck, whichever is farther."""
     reaches = []
-    for solid, longest in zip((SKULL, SLIM_NECK), LONGEST_RAYS, strict=True):
-        start = ((centre - solid.center_mm) / solid.semiaxes_mm)[:, None]
+    for solid, longest, power in zip((SKULL, SLIM_NECK), LONGEST_RAYS, (ROUND, SQUARE), strict=True):
+        start = (centre - solid.center_mm) / solid.semiaxes_mm
         along = direction / solid.semiaxes_mm
         # The last of many steps that is inside is near enough.
         steps = np.linspace(0, longest, 400)[:, None, None]
-        inside = ((start + steps[..., None] * along) ** 2).sum(-1) < 1
+        inside = (np.abs(start + steps[..., None] * along) ** power).sum(-1) < 1
         reaches.append(np.where(inside, steps, 0).max(axis=0))
     return np.maximum(*reaches)
 
@@ -161,7 +183,7 @@ def _shoulder_rings(around: Array) -> Array:
     cosine, sine = np.cos(around), np.sin(around)
     power = np.interp(half_width, [70, 180], [1.0, 0.75])
     x = half_width * np.sign(cosine) * np.abs(cosine) ** power
-    z = LAST_CENTRE[2] - half_depth * sine
+    z = SLIM_NECK.center_mm[2] - half_depth * sine
     return np.stack([x, np.broadcast_to(height, x.shape), z], axis=-1)
 
 
