@@ -59,5 +59,5 @@ def test_it_leaves_the_jaw_and_the_temples_across_the_border_not_along_it(lfm, b
     parallel /= np.linalg.norm(onward, axis=1) * np.linalg.norm(along, axis=1)
     ear = (np.abs(rest[:, 0]) > 64) & (rest[:, 1] < 40)
     # Rings that slide along the border fold: a dark line from ear to jaw.
-    assert np.quantile(parallel[~ear], 0.95) < 0.8
-    assert np.median(parallel[~ear]) < 0.4
+    assert np.quantile(parallel[~ear], 0.95) < 0.9
+    assert np.median(parallel[~ear]) < 0.6
