@@ -58,6 +58,29 @@ def test_a_plain_face_is_completed_plainly(lfm, texturer):
     assert np.abs(colors - (120, 90, 80)).max() <= 1
 
 
+def test_hair_beside_the_face_is_not_taken_for_skin_and_a_fringe_stays(lfm, texturer):
+    hair = (25, 15, 10)
+    face, photo = painted(lfm, 0.0)
+    outline = np.abs(face.landmarks_image[[0, 16], 0] - 150).mean()
+    photo[:, np.abs(np.arange(300) + 0.5 - 150) > 0.88 * outline] = hair
+    fringe = int(face.landmarks_image[17:27, 1].min()) - 25  # px, 21 mm above the brows
+    photo[:fringe] = hair
+    texture = texturer(photo, face)
+    drawn = frontal_view(face, texture, size=200).astype(int)
+    rows = slice(90, 120)  # of ears, below the eyes
+    ears = drawn[rows][drawn[rows][..., 3] == 255][:, :3]
+    np.testing.assert_allclose(ears, [[120, 90, 80]] * len(ears), atol=15)
+    np.testing.assert_allclose(drawn[20:40, 90:110, :3], np.broadcast_to(hair, (20, 20, 3)), atol=2)
+
+
+def test_a_skin_that_is_not_seen_judges_nothing(lfm, texturer):
+    face, photo = painted(lfm, 0.0)
+    away = replace(face, vertices_image=face.vertices_image + np.float32([120, 0, 0]))
+    seen_rgb, trust = texturer.seen(photo, away)
+    assert trust.max() > 0.9
+    assert (seen_rgb[trust > 0.9] == (120, 90, 80)).all()
+
+
 def test_a_face_beyond_the_photo_has_nothing_seen(lfm, texturer):
     face, photo = painted(lfm, 0.0)
     away = replace(face, vertices_image=face.vertices_image + np.float32([5000, 0, 0]))

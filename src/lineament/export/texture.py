@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lineament.errors import ExportError
 from lineament.export.files import png_bytes, write_bytes
+from lineament.export.skin import SkinJudge
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.raster import rasterize, toward_viewer
 from lineament.geometry.uv import UvMap, make_uv_map, sample_texture
@@ -66,6 +67,7 @@ class FaceTexturer:
         self.model = model
         self._map: UvMap = make_uv_map(model.uv, model.triangles, size=size)
         self._mirrored = model.mirror is not None and _chart_is_symmetric(model)
+        self._judge = SkinJudge.of_model(model, self._map)
 
     def __repr__(self) -> str:
         """Model and size."""
@@ -81,15 +83,28 @@ class FaceTexturer:
         Raises:
             ExportError: the face is of another model.
         """
+        return self.completed(*self.seen(photo, face))
+
+    def seen(self, photo: Picture, face: FaceResult) -> tuple[Picture, NDArray[np.float32]]:
+        """What one photo shows: (S, S, 3) uint8 colours, and (S, S) in 0..1 how far they can be trusted.
+
+        Raises:
+            ExportError: the face is of another model.
+        """
         if not isinstance(face, MorphableResult) or face.model.name != self.model.name:
             raise ExportError(
                 f"This makes textures of the face model {self.model.name!r}; the face has another."
             )
         texture = sample_texture(photo, face.vertices_image, self._map, visibility=_trust(face))
-        colors = texture.colors_rgb.astype(np.float32)
         trust = np.clip(texture.visibility, 0, 1)
-        completed = _completed(colors, trust, mirrored=self._mirrored)
-        return FaceTexture(np.rint(np.clip(completed, 0, 255)).astype(np.uint8), texture.colors_rgb, trust)
+        if self._judge is not None:
+            trust = trust * self._judge.likeness(texture.colors_rgb.astype(np.float32), trust)
+        return texture.colors_rgb, trust.astype(np.float32)
+
+    def completed(self, seen_rgb: Picture, trust: NDArray[np.float32]) -> FaceTexture:
+        """The texture of what was seen, by one photo or several."""
+        colors = _completed(seen_rgb.astype(np.float32), trust, mirrored=self._mirrored)
+        return FaceTexture(np.rint(np.clip(colors, 0, 255)).astype(np.uint8), seen_rgb, trust)
 
 
 def export_texture(texture: FaceTexture, path: str | os.PathLike[str], *, hidden: str = "completed") -> None:

@@ -1,0 +1,112 @@
+"""Whether what a photo shows beside and below a face is its skin: hair, collars and walls are not.
+
+There a mesh that lies some pixels wrong, or an ear under hair, takes colours that are no face's, and completing
+a texture would spread them. Cheeks and the bridge of the nose say which colours the skin has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.geometry.morphable import MorphableModel
+from lineament.geometry.uv import UvMap
+from lineament.result import DEFAULT_SCHEME
+
+Array = NDArray[np.floating]
+
+SIDES = (
+    0.78,
+    0.86,
+)  # of half the face's width at the ears: from where on, and from where on fully, colours are judged
+BELOW_MM = -2.0, 4.0  # the same below the chin
+CHEEK_MM, BRIDGE_MM = 20.0, 12.0  # radii of what is taken for skin
+LEAST_TEXELS = 50  # of skin that is seen, or nothing is judged
+DARK = 0.7, 0.9  # of the skin's darker parts: darker than the first is none, brighter than the second may be
+BRIGHT = 1.25, 1.1  # the same of its brighter parts
+OTHER_HUE = 1.8, 1.2  # distances in hue, in units of what the skin has itself
+LEAST_HUE = 0.02  # of shares of red, green and blue: noise of a grey photo is no hue
+
+
+@dataclass(frozen=True, slots=True)
+class SkinJudge:
+    """Judges colours on the chart of one face model.
+
+    Attributes:
+        judged: (S, S) float in 0..1, how far a texel lies where colours are judged.
+        skin: (S, S) bool, texels of cheeks and nose.
+    """
+
+    judged: Array
+    skin: NDArray[np.bool_]
+
+    @classmethod
+    def of_model(cls, model: MorphableModel, uv_map: UvMap) -> Self | None:
+        """The judge for a chart; None for a model that has no landmarks to tell where its cheeks are."""
+        if DEFAULT_SCHEME not in model.schemes:
+            return None
+        return cls(
+            uv_map.position_map(_beside(model)[:, None])[..., 0],
+            uv_map.position_map(_cheeks_and_nose(model)[:, None])[..., 0] > 0.5,
+        )
+
+    def likeness(self, colors: Array, trust: Array) -> Array:
+        """How far texels may be skin.
+
+        Args:
+            colors: (S, S, 3) RGB, 0 to 255.
+            trust: (S, S) in 0..1, how well each is seen.
+
+        Returns:
+            (S, S) in 0..1; 1 where nothing is judged.
+        """
+        known = self.skin & (trust > 0.5)
+        if known.sum() < LEAST_TEXELS:
+            return np.ones_like(trust)
+        light, hue = colors.mean(axis=-1), _hue(colors)
+        dark, bright = np.percentile(light[known], (5, 95))
+        away = np.linalg.norm(hue - np.median(hue[known], axis=0), axis=-1)
+        own = max(float(np.percentile(away[known], 90)), LEAST_HUE)
+        alike = _ramp(light, dark, DARK) * _ramp(light, bright, BRIGHT) * _ramp(away, own, OTHER_HUE)
+        return np.asarray(1 - self.judged * (1 - alike))
+
+
+def _beside(model: MorphableModel) -> Array:
+    """(N,) how far vertices of the skin lie beside the face or below it: 0 to 1."""
+    landmarks = _landmarks(model)
+    half = np.abs(landmarks[[0, 16], 0]).mean()
+    beside = (np.abs(model.neutral_model[:, 0]) / half - SIDES[0]) / (SIDES[1] - SIDES[0])
+    below = (landmarks[8, 1] - model.neutral_model[:, 1] - BELOW_MM[0]) / (BELOW_MM[1] - BELOW_MM[0])
+    first, last = model.parts.get("face", (0, len(model.triangles)))
+    skin = np.zeros(len(model.neutral_model))
+    skin[model.triangles[first:last]] = 1
+    return skin * np.clip(np.maximum(beside, below), 0, 1)
+
+
+def _cheeks_and_nose(model: MorphableModel) -> Array:
+    """(N,) 1 for the vertices whose colours are the skin's, whatever hair and beard."""
+    landmarks, vertices = _landmarks(model), model.neutral_model
+    left, right = (landmarks[marks].mean(axis=0) for marks in ([41, 48, 3], [46, 54, 13]))
+    places = ((left, CHEEK_MM), (right, CHEEK_MM), (landmarks[28], BRIDGE_MM))
+    near = [np.linalg.norm((vertices - place)[:, :2], axis=1) < radius for place, radius in places]
+    return np.any(near, axis=0) * (vertices[:, 2] > vertices[:, 2].mean()) * 1.0
+
+
+def _landmarks(model: MorphableModel) -> Array:
+    """(68, 3) mm of the mean face at rest."""
+    identity, expression = np.zeros(len(model.identity_basis)), np.zeros(len(model.expression_basis))
+    return np.asarray(model.landmarks_model(identity, expression, scheme=DEFAULT_SCHEME), np.float64)
+
+
+def _hue(colors: Array) -> Array:
+    """(..., 3) shares of red, green and blue; those of near black are not meant seriously."""
+    return np.asarray(colors / np.maximum(colors.sum(axis=-1, keepdims=True), 30))
+
+
+def _ramp(values: Array, unit: float, limits: tuple[float, float]) -> Array:
+    """0 at the first limit, 1 at the second, in units of `unit`."""
+    first, second = limits
+    return np.asarray(np.clip((values / max(unit, 1e-6) - first) / (second - first), 0, 1))
