@@ -1,7 +1,7 @@
 """Whether what a photo shows beside and below a face is its skin: hair, collars and walls are not.
 
-There a mesh that lies some pixels wrong, or an ear under hair, takes colours that are no face's, and completing
-a texture would spread them. Cheeks and the bridge of the nose say which colours the skin has.
+There a mesh that lies some pixels wrong, or an ear under hair, takes colours that are no face's, and what
+completes a texture would spread them. Cheeks and the bridge of the nose say which colours the skin has.
 """
 
 from __future__ import annotations

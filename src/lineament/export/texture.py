@@ -96,7 +96,7 @@ class FaceTexturer:
                 f"This makes textures of the face model {self.model.name!r}; the face has another."
             )
         texture = sample_texture(photo, face.vertices_image, self._map, visibility=_trust(face))
-        trust = np.clip(texture.visibility, 0, 1)
+        trust: Array = np.clip(texture.visibility, 0, 1)
         if self._judge is not None:
             trust = trust * self._judge.likeness(texture.colors_rgb.astype(np.float32), trust)
         return texture.colors_rgb, trust.astype(np.float32)
