@@ -55,11 +55,11 @@ class Lineament:
 
     def parts(self, jpeg: bytes) -> dict[str, float]:
         """See Contestant; the first pass, its crop and its network, is made once more to tell its time."""
-        from lineament.image import read_image
+        from lineament.image import read_picture
         from lineament.result import MorphableResult
 
         method, clock = self.aligner.method, Clock()
-        photo = read_image(jpeg)
+        photo = read_picture(jpeg)
         clock.lap("decode")
         detections = self.aligner.detector.detect(photo)
         clock.lap("detect")

@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 from lineament.detect import (
     BASES_PX,
@@ -16,7 +17,6 @@ from lineament.detect import (
     _plausibility,
     decode_level,
     keep_best,
-    letterbox,
     overlap,
 )
 from lineament.errors import ConfigError, ImageError, WeightsError
@@ -76,6 +76,16 @@ def test_boxes_are_in_pixels_of_the_photo_whatever_its_size(square_detector_path
     np.testing.assert_allclose(2 * first, second, atol=1.0)
 
 
+def test_a_picture_of_pillow_is_a_photo_too(square_detector_path):
+    photo = np.zeros((384, 384, 3), np.uint8)
+    photo[96:128, 160:192] = 255
+    detector = OnnxDetector(square_detector_path)
+    for ours, same in zip(detector.detect(photo), detector.detect(Image.fromarray(photo)), strict=True):
+        np.testing.assert_array_equal(ours.box_xyxy, same.box_xyxy)
+    with pytest.raises(ImageError, match="mode RGB"):
+        detector.detect(Image.new("L", (64, 64)))
+
+
 def test_an_empty_photo_has_no_face(square_detector_path):
     assert OnnxDetector(square_detector_path).detect(np.zeros((50, 70, 3), np.uint8)) == []
 
@@ -110,22 +120,6 @@ def test_another_network_is_refused_by_name(disc_graph):
 def test_options_that_cannot_work_are_refused(options):
     with pytest.raises(ConfigError):
         DetectorOptions(**options)
-
-
-def test_the_letterbox_keeps_the_picture_at_the_upper_left_and_is_black_elsewhere():
-    canvas, scale_xy = letterbox(np.full((100, 300, 3), 255, np.uint8), 384)
-    assert canvas.shape == (128, 384, 3)
-    assert canvas[:128].min(axis=(1, 2)).tolist() == [255] * 128
-    np.testing.assert_allclose(scale_xy, [1.28, 1.28])
-    canvas, scale_xy = letterbox(np.full((110, 300, 3), 255, np.uint8), 384)
-    assert canvas.shape == (160, 384, 3)
-    assert canvas[141:].max() == 0
-
-
-def test_small_photos_are_enlarged_by_two_at_most():
-    canvas, scale_xy = letterbox(np.zeros((40, 60, 3), np.uint8), 384)
-    assert canvas.shape == (96, 128, 3)
-    np.testing.assert_allclose(scale_xy, 2)
 
 
 def test_a_cell_answers_with_its_middle_and_its_distances():
@@ -179,16 +173,6 @@ def test_doubtful_faces_are_looked_at_once_more_and_keep_only_what_both_looks_sa
     assert first[0].score == pytest.approx(0.5, abs=1e-3)
     assert all(0 < d.score < 0.51 for d in second)
     assert [d.score for d in second] == sorted((d.score for d in second), reverse=True)
-
-
-def test_a_quick_letterbox_averages_whole_blocks_where_that_comes_near_enough():
-    photo = np.zeros((480, 640, 3), np.uint8)
-    photo[100:102, 200:202] = 200
-    canvas, scale_xy = letterbox(photo, 384, least_side=307)
-    assert canvas.shape == (256, 320, 3)
-    assert scale_xy.tolist() == [0.5, 0.5]
-    assert canvas[50, 100].tolist() == [200, 200, 200]
-    assert letterbox(photo, 384, least_side=330)[0].shape == (288, 384, 3)
 
 
 def test_a_face_that_seems_to_lean_far_takes_the_roll_that_a_closer_look_confirms():

@@ -23,6 +23,7 @@ FLOORS = {
     "models": 2,
     "network": 2,
     "notebook": 2,
+    "resample": 3,
     "result": 3,
     "detect": 4,
     "draw": 4,

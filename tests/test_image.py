@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lineament.crop import CropBox
 from lineament.errors import ImageError
-from lineament.image import check_image, read_image, resample_crop, write_image
+from lineament.image import as_picture, check_image, read_image, read_picture, size_wh, write_image
 
 
 def encoded(picture, kind, **options):
@@ -55,6 +54,23 @@ def test_every_kind_of_source_gives_the_same_photo(photo, tmp_path):
         ):
             np.testing.assert_array_equal(read_image(source), photo)
         assert not stream.closed
+
+
+def test_a_picture_read_is_pillows_or_the_array_that_was_given(photo):
+    assert read_picture(photo) is photo
+    picture = read_picture(encoded(Image.fromarray(photo), "PNG"))
+    assert isinstance(picture, Image.Image)
+    assert as_picture(picture) is picture
+    np.testing.assert_array_equal(np.asarray(picture), photo)
+    np.testing.assert_array_equal(np.asarray(as_picture(photo)), photo)
+    assert size_wh(photo) == size_wh(picture) == (5, 7)
+
+
+def test_a_picture_that_is_no_photo_says_so():
+    with pytest.raises(ImageError, match="mode RGB, found a PIL image of mode L"):
+        as_picture(Image.new("L", (4, 4)))
+    with pytest.raises(ImageError, match=r"np\.repeat"):
+        as_picture(np.zeros((4, 4), np.uint8))
 
 
 def test_the_photo_read_can_be_drawn_on(photo):
@@ -256,88 +272,3 @@ def test_writing_needs_a_known_suffix_and_a_folder(photo, tmp_path):
     for name in ("photo.xyz", "photo", "gone/photo.png"):
         with pytest.raises(ImageError, match="Cannot write"):
             write_image(tmp_path / name, photo)
-
-
-ROLLS = (0.0, 0.3, -1.2, np.pi / 2, 3.0)
-
-
-@pytest.mark.parametrize("roll", ROLLS)
-@pytest.mark.parametrize("side", [50.0, 112.0, 331.7])
-@pytest.mark.parametrize("offset", [0.0, 0.37])
-def test_a_bright_dot_lands_where_the_crop_box_says(roll, side, offset):
-    y, x = np.mgrid[0:400, 0:400] + 0.5
-    box = CropBox(center_xy=(200.0 + offset, 210.0 - offset), side=side, size=112, roll=roll)
-    dot_image = np.array([200.0 + side / 6, 210.0 - side / 4])
-    spread = max(2.5, 2 * side / 112)
-    light = 250 * np.exp(-((x - dot_image[0]) ** 2 + (y - dot_image[1]) ** 2) / (2 * spread**2))
-    crop = resample_crop(np.repeat(np.round(light)[..., None], 3, axis=2).astype(np.uint8), box)[..., 0]
-    row, column = np.mgrid[0:112, 0:112] + 0.5
-    weights = crop.astype(float)
-    found = np.array([(weights * column).sum(), (weights * row).sum()]) / weights.sum()
-    np.testing.assert_allclose(found, box.crop_from_image(dot_image), atol=0.1)
-
-
-@pytest.mark.parametrize("roll", ROLLS)
-@pytest.mark.parametrize("side", [40.0, 150.3, 260.0])
-def test_a_ramp_stays_a_ramp(roll, side):
-    y, x = np.mgrid[0:400, 0:400] + 0.5
-    ramp = np.stack([x / 2, y / 2, (x + y) / 4], axis=-1)
-    box = CropBox(center_xy=(201.3, 198.6), side=side, size=64, roll=roll)
-    row, column = np.mgrid[0:64, 0:64] + 0.5
-    points = box.image_from_crop(np.stack([column, row], axis=-1))
-    expected = np.stack([points[..., 0] / 2, points[..., 1] / 2, points.sum(axis=-1) / 4], axis=-1)
-    crop = resample_crop(np.round(ramp).astype(np.uint8), box)
-    assert np.abs(crop - expected).max() < 2.1  # rounded to bytes three times, once always down
-
-
-def test_a_photo_as_large_as_the_crop_passes_unchanged(photo):
-    square = photo[:5]
-    crop = resample_crop(square, CropBox(center_xy=(2.5, 2.5), side=5.0, size=5))
-    np.testing.assert_array_equal(crop, square)
-
-
-def test_a_roll_of_a_quarter_turn_is_a_quarter_turn(photo):
-    square = photo[:5]
-    crop = resample_crop(square, CropBox(center_xy=(2.5, 2.5), side=5.0, size=5, roll=np.pi / 2))
-    np.testing.assert_allclose(crop, np.rot90(square, -1), atol=1)  # a face lying to the left, shown upright
-
-
-def test_shrinking_is_antialiased():
-    stripes = np.zeros((224, 224, 3), np.uint8)
-    stripes[:, ::2] = 255
-    for roll in (0.0, 0.4):
-        crop = resample_crop(stripes, CropBox(center_xy=(112.0, 112.0), side=112.0, size=14, roll=roll))
-        assert np.abs(crop.astype(int) - 127).max() < 12
-
-
-@pytest.mark.parametrize("side", [250.0, 280.0, 331.7])
-def test_a_slight_turn_changes_a_crop_slightly(side):
-    y, x = np.mgrid[0:400, 0:400] + 0.5
-    waves = np.stack([np.sin(x / 9), np.cos(y / 11), np.sin((x + y) / 13)], axis=-1) * 100 + 128
-    straight, turned = (
-        resample_crop(waves.astype(np.uint8), CropBox((200.4, 199.7), side, 112, roll=roll)).astype(int)
-        for roll in (0.0, 1e-3)
-    )
-    assert np.abs(straight - turned).max() < 6
-
-
-@pytest.mark.parametrize("roll", [0.0, 0.5])
-def test_outside_of_the_photo_is_black(roll):
-    white = np.full((20, 30, 3), 255, np.uint8)
-    far = resample_crop(white, CropBox(center_xy=(-500.0, 900.0), side=50.0, size=16, roll=roll))
-    assert far.max() == 0
-    around = resample_crop(white, CropBox(center_xy=(15.0, 10.0), side=120.0, size=60, roll=roll))
-    assert around[30, 30].min() == 255
-    assert around[:5].max() == around[:, :5].max() == 0
-    np.testing.assert_allclose(around[..., 0].sum() / 255 * 4, 600, rtol=0.03)
-
-
-@pytest.mark.parametrize("roll", [0.0, 0.5])
-@pytest.mark.parametrize("side", [1e-3, 1.0, 1e5, 1e9])
-def test_absurd_squares_cost_neither_memory_nor_an_exception(side, roll):
-    crop = resample_crop(
-        np.full((48, 64, 3), 200, np.uint8), CropBox(center_xy=(31.5, 20.5), side=side, size=16, roll=roll)
-    )
-    assert crop.shape == (16, 16, 3)
-    if side <= 1:
-        assert crop.min() == 200

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from lineament.crop import check_box
 from lineament.detect import QUICK, Detector, OnnxDetector
+from lineament.draw.photo_faces import PhotoFaces
 from lineament.errors import BoxError, ConfigError, LineamentError, WeightsError
-from lineament.image import ImageSource, read_image
+from lineament.image import ImageSource, Picture, read_image, read_picture, size_wh
 from lineament.methods import METHODS, Method
 from lineament.network import OnnxNetwork
 from lineament.result import AlignedPhoto, Detection, FaceResult
@@ -91,6 +92,8 @@ class FaceAligner:
     def __call__(self, image: ImageSource, boxes: ArrayLike | None = None) -> Sequence[FaceResult]:
         """The faces of one photo, best first; an empty list when there are none.
 
+        In Jupyter the list shows itself on the photo (:class:`lineament.draw.PhotoFaces`).
+
         Args:
             image: path, bytes, file object, PIL image or (H, W, 3) uint8 RGB array.
             boxes: (n, 4) left, top, right, bottom px of faces known already, which skips detection; the
@@ -101,12 +104,13 @@ class FaceAligner:
             BoxError: a box is not finite, has no area, or lies outside of the photo; names its row.
             ConfigError: no boxes are given and this aligner has no detector.
         """
-        photo = read_image(image)
+        photo = read_picture(image)
         detections = self._detect(photo) if boxes is None else _given(boxes, photo)
         if not detections:
-            return []
+            return PhotoFaces([], photo)
         crop_boxes = [self.method.crop_rule(detection) for detection in detections]
-        return self.method.reconstruct(photo, crop_boxes, detections=detections, passes=self.passes)
+        faces = self.method.reconstruct(photo, crop_boxes, detections=detections, passes=self.passes)
+        return PhotoFaces(faces, photo)
 
     def align_many(self, images: Iterable[ImageSource]) -> Iterator[AlignedPhoto]:
         """One :class:`AlignedPhoto` a photo, in order; a bad photo does not stop the rest."""
@@ -116,13 +120,15 @@ class FaceAligner:
             except LineamentError as error:
                 yield AlignedPhoto(source=image, faces=[], error=error)
 
-    def _detect(self, photo: Array) -> list[Detection]:
+    def _detect(self, photo: Picture) -> list[Detection]:
         if self.detector is None:
             raise ConfigError("This aligner has no detector. Give boxes, or a detector when making it.")
-        return self.detector.detect(photo)
+        if isinstance(self.detector, OnnxDetector):
+            return self.detector.detect(photo)
+        return self.detector.detect(read_image(photo))  # others take arrays
 
 
-def _given(boxes: ArrayLike, photo: Array) -> list[Detection]:
+def _given(boxes: ArrayLike, photo: Picture) -> list[Detection]:
     """Boxes of the caller as detections of score 1; BoxError naming the row that cannot be one."""
     rows = np.asarray(boxes)
     if rows.size == 0:
@@ -132,7 +138,7 @@ def _given(boxes: ArrayLike, photo: Array) -> list[Detection]:
             f"boxes must be (n, 4) numbers: left, top, right, bottom in px; found shape {rows.shape} "
             f"of {rows.dtype}. A single box is given as [[left, top, right, bottom]]."
         )
-    height, width = photo.shape[:2]
+    width, height = size_wh(photo)
     for number, row in enumerate(rows):
         left, top, right, bottom = check_box(row, name=f"boxes[{number}]")
         if right <= 0 or bottom <= 0 or left >= width or top >= height:

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from lineament.errors import BoxError
 from lineament.geometry.camera import WeakPerspective
-from lineament.geometry.rotation import matrix_from_angles
 
 Array = NDArray[np.floating]
 
@@ -42,7 +41,8 @@ class CropBox:
 
     def __post_init__(self) -> None:
         """Refuse squares that cannot be cut."""
-        if not np.isfinite([*self.center_xy, self.side, self.roll]).all() or self.side <= 0 or self.size < 1:
+        finite = all(map(math.isfinite, (*self.center_xy, self.side, self.roll)))
+        if not finite or self.side <= 0 or self.size < 1:
             raise BoxError(
                 f"A crop needs a finite center and roll, a positive side and size; found {self}. "
                 f"Check the face box it was made from."
@@ -63,21 +63,20 @@ class CropBox:
         points_crop = _as_float(points_crop)
         last = points_crop.shape[-1]
         linear = self.image_from_crop_matrix[:last, :last].astype(points_crop.dtype)
-        shift = self._translation()[:last].astype(points_crop.dtype)
-        return points_crop @ linear.T + shift
+        center, middle = (point[:last].astype(points_crop.dtype) for point in self._centers())
+        return (points_crop - middle) @ linear.T + center
 
     def crop_from_image(self, points_image: Array) -> Array:
         """Map (..., 3) or (..., 2) points of the photo into the crop; depth scales with the picture."""
         points_image = _as_float(points_image)
         last = points_image.shape[-1]
         linear = (_turn_in_image(-self.roll) * self.scale)[:last, :last].astype(points_image.dtype)
-        center = np.array([*self.center_xy, 0.0][:last], points_image.dtype)
-        middle = np.array([self.size / 2, self.size / 2, 0.0][:last], points_image.dtype)
+        center, middle = (point[:last].astype(points_image.dtype) for point in self._centers())
         return (points_image - center) @ linear.T + middle
 
     def camera_in_image(self, camera: WeakPerspective) -> WeakPerspective:
         """The camera of the crop as a camera of the photo: projecting with it is projecting, then mapping."""
-        turn = matrix_from_angles(yaw=0.0, pitch=0.0, roll=self.roll)
+        turn = _turn_in_image(-self.roll)  # y points up in the model frame
         return WeakPerspective(
             rotation=(turn @ camera.rotation).astype(camera.rotation.dtype),
             scale=float(camera.scale / self.scale),
@@ -86,7 +85,7 @@ class CropBox:
 
     def camera_in_crop(self, camera: WeakPerspective) -> WeakPerspective:
         """The camera of the photo as a camera of the crop, the inverse of :meth:`camera_in_image`."""
-        turn = matrix_from_angles(yaw=0.0, pitch=0.0, roll=-self.roll)
+        turn = _turn_in_image(self.roll)
         return WeakPerspective(
             rotation=(turn @ camera.rotation).astype(camera.rotation.dtype),
             scale=float(camera.scale * self.scale),
@@ -111,12 +110,11 @@ class CropBox:
 
     def resized(self, size: int) -> CropBox:
         """The same square of the photo at another number of crop pixels."""
-        return replace(self, size=size)
+        return self if size == self.size else replace(self, size=size)
 
-    def _translation(self) -> Array:
-        """(3,) where the crop's corner lies in the photo."""
-        half = np.array([self.size / 2, self.size / 2, 0.0])
-        return np.array([*self.center_xy, 0.0]) - self.image_from_crop_matrix @ half
+    def _centers(self) -> tuple[Array, Array]:
+        """(3,) the middle of the square in the photo, and in the crop."""
+        return np.array([*self.center_xy, 0.0]), np.array([self.size / 2, self.size / 2, 0.0])
 
 
 def crop_around_box(box_xyxy: ArrayLike, *, size: int, roll: float = 0.0, margin: float = MARGIN) -> CropBox:

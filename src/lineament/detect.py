@@ -12,6 +12,7 @@ false faces on held-out canvases at the same share of faces found; a far lean ha
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ from PIL import Image
 
 from lineament.crop import CropBox
 from lineament.errors import ConfigError, WeightsError
-from lineament.image import check_image, resample_crop
+from lineament.image import Picture, as_picture
 from lineament.network import OnnxNetwork
+from lineament.resample import letterbox, resample_crop
 from lineament.result import Detection
 
 Array: TypeAlias = NDArray[Any]
@@ -123,8 +125,8 @@ class OnnxDetector:
         """File and options."""
         return f"OnnxDetector({self._network.path.name!r}, {self.options})"
 
-    def detect(self, image: Array) -> list[Detection]:
-        """Faces of an (H, W, 3) uint8 RGB photo, best first; [] when there is none.
+    def detect(self, image: Picture) -> list[Detection]:
+        """Faces of an (H, W, 3) uint8 RGB photo, or of Pillow's picture of it, best first; [] without any.
 
         Boxes hold the 68 landmarks with the hidden side of the jaw and may reach beyond the photo. Roll is
         the direction in which the top of the head points, any angle: faces may be upside down.
@@ -132,29 +134,30 @@ class OnnxDetector:
         Raises:
             ImageError: not an (H, W, 3) uint8 picture.
         """
-        image = check_image(image)
+        picture = as_picture(image)
         options = self.options
-        found = self._look(image, options.first_side, least_side=round(LEAST_SHARE * options.first_side))
-        if self._is_second_look_due(image, found[found[:, 4] >= options.min_score]):
-            found = np.concatenate([found, self._look(image, _second_side(image, options))])
+        found = self._look(picture, options.first_side, least_side=round(LEAST_SHARE * options.first_side))
+        if self._is_second_look_due(picture, found):
+            found = np.concatenate([found, self._look(picture, _second_side(picture, options))])
         kept = found[keep_best(found[:, :4], found[:, 4], max_overlap=options.max_overlap)]
-        kept = self._settle_doubts(image, kept)
+        kept = self._settle_doubts(picture, kept)
         order = np.argsort(-kept[:, 4], kind="stable")
         best_first = kept[order[kept[order, 4] >= options.min_score]]
         return [Detection(row[:4].astype(np.float32), float(row[4]), float(row[5])) for row in best_first]
 
-    def _is_second_look_due(self, image: Array, found: Array) -> bool:
+    def _is_second_look_due(self, picture: Image.Image, found: Array) -> bool:
         options = self.options
-        if _second_side(image, options) < WORTH_A_LOOK * options.first_side:
+        if _second_side(picture, options) < WORTH_A_LOOK * options.first_side:
             return False  # the first look has seen nearly all there is
-        if len(found) == 0:
+        sure = found[found[:, 4] >= options.min_score]
+        if len(sure) == 0:
             return True
-        sides = np.max(found[:, 2:4] - found[:, :2], axis=1)
-        return float(sides.max()) < options.small_face * min(image.shape[:2])
+        sides = np.max(sure[:, 2:4] - sure[:, :2], axis=1)
+        return float(sides.max()) < options.small_face * min(picture.size)
 
-    def _look(self, image: Array, side: int, *, least_side: int | None = None) -> Array:
+    def _look(self, picture: Image.Image, side: int, *, least_side: int | None = None) -> Array:
         """Candidates (n, 6): box in px of the photo, score, roll."""
-        canvas, scale_xy = letterbox(image, side, least_side=least_side)
+        canvas, scale_xy = letterbox(picture, side, least_side=least_side, cell=CELL)
         lowest = min(self.options.min_score, self.options.doubtful[0])
         maps = self._network(image=canvas[None])
         levels = [
@@ -162,10 +165,11 @@ class OnnxDetector:
             for name, stride, base in zip(OUTPUTS, STRIDES, BASES_PX)
         ]
         found = np.concatenate(levels)
-        found[:, :4] /= np.tile(scale_xy, 2)
+        found[:, :2] /= scale_xy
+        found[:, 2:4] /= scale_xy
         return found
 
-    def _settle_doubts(self, image: Array, found: Array) -> Array:
+    def _settle_doubts(self, picture: Image.Image, found: Array) -> Array:
         """The same candidates (n, 6), best first, after a closer look at the doubtful and the leaning ones.
 
         A doubtful candidate gets the score of two looks. One that seems to lean far is looked at as it seems
@@ -182,7 +186,7 @@ class OnnxDetector:
             for number in chosen
             for roll in {found[number, 5], 0.0 if leaning[number] else found[number, 5]}
         ]
-        maps = self._network(image=np.stack([_closeup(image, found[n], roll) for n, roll in looks]))
+        maps = self._network(image=np.stack([_closeup(picture, found[n], roll) for n, roll in looks]))
         seen = [_closeup_face([maps[name][row] for name in OUTPUTS]) for row in range(len(looks))]
         found = found.copy()
         for number in chosen:
@@ -202,12 +206,12 @@ def _plausibility(look: tuple[float, float, float]) -> float:
     return score * (1 + float(np.cos(remaining))) * (UPRIGHT_ODDS if roll == 0 else 1.0)
 
 
-def _closeup(image: Array, candidate: Array, roll: float) -> Array:
+def _closeup(picture: Image.Image, candidate: Array, roll: float) -> Array:
     """The candidate (6,) turned by a roll and mirrored, its longer side CLOSEUP_FACE_PX: (S, S, 3) uint8."""
     center_xy = (candidate[:2] + candidate[2:4]) / 2
     side = float(np.max(candidate[2:4] - candidate[:2])) * CLOSEUP_PX / CLOSEUP_FACE_PX
     square = CropBox((float(center_xy[0]), float(center_xy[1])), side, CLOSEUP_PX, float(roll))
-    return resample_crop(image, square)[:, ::-1]
+    return resample_crop(picture, square)[:, ::-1]
 
 
 def _closeup_face(maps: Sequence[Array]) -> tuple[float, float]:
@@ -231,39 +235,9 @@ def _logit(probability: float) -> float:
     return float(np.log(probability / (1 - probability)))
 
 
-def _second_side(image: Array, options: DetectorOptions) -> int:
+def _second_side(picture: Image.Image, options: DetectorOptions) -> int:
     """Longer side at the second look; enlarging the photo would show nothing new."""
-    return int(min(max(image.shape[:2]), options.second_side))
-
-
-def letterbox(image: Array, side: int, *, least_side: int | None = None) -> tuple[Array, Array]:
-    """The photo with its longer side at `side` px, black to the right and below up to multiples of 32.
-
-    Small photos are enlarged by 2 at most: more would only cost time.
-
-    Args:
-        image: (H, W, 3) uint8.
-        side: px.
-        least_side: a longer side from here to `side` will do, if averaging whole blocks of pixels gives one:
-            that takes a quarter of the time.
-
-    Returns:
-        (H, W, 3) uint8, and (2,) its px a px of the photo in x and y.
-    """
-    height, width = image.shape[:2]
-    picture = Image.fromarray(image)
-    factor = -(-max(height, width) // side)
-    if least_side is not None and factor > 1 and max(height, width) / factor >= least_side:
-        small = picture.reduce(factor)
-        scale_xy = np.array([1 / factor, 1 / factor])
-    else:
-        scale = min(side / max(height, width), 2.0)
-        new_wh = np.maximum(np.round(np.array([width, height]) * scale), 1).astype(int)
-        small = picture.resize(tuple(new_wh.tolist()), Image.Resampling.BILINEAR, reducing_gap=2.0)
-        scale_xy = new_wh / np.array([width, height])
-    canvas = np.zeros((-(-small.height // CELL) * CELL, -(-small.width // CELL) * CELL, 3), np.uint8)
-    canvas[: small.height, : small.width] = np.asarray(small)
-    return canvas, scale_xy
+    return min(max(picture.size), options.second_side)
 
 
 def decode_level(maps: Array, *, stride: int, base_px: float, min_score: float) -> Array:
@@ -279,13 +253,20 @@ def decode_level(maps: Array, *, stride: int, base_px: float, min_score: float) 
     Returns:
         (n, 6): left, top, right, bottom in px of the picture, score in 0..1, roll in radians.
     """
-    rows, columns = np.nonzero(maps[0] > np.log(min_score / (1 - min_score)))
-    cells = maps[:, rows, columns].astype(np.float64)
-    centers_xy = (np.stack([columns, rows], axis=1) + 0.5) * stride
-    distances = base_px * np.exp(np.clip(cells[1:5].T, -6, 6))
-    scores = 1 / (1 + np.exp(-cells[0]))
-    rolls = np.arctan2(-cells[5], -cells[6])
-    return np.column_stack([centers_xy - distances[:, :2], centers_xy + distances[:, 2:], scores, rolls])
+    by_cell = maps.reshape(len(maps), -1)
+    place = (by_cell[0] > math.log(min_score / (1 - min_score))).nonzero()[0]
+    found = np.empty((len(place), 6))
+    if len(place) == 0:  # most scales of most photos
+        return found
+    row, column = np.divmod(place, maps.shape[2])
+    cells = by_cell.take(place, axis=1).astype(np.float64)
+    distances = base_px * np.exp(np.minimum(np.maximum(cells[1:5], -6), 6))
+    x, y = (column + 0.5) * stride, (row + 0.5) * stride
+    found[:, 0], found[:, 1] = x - distances[0], y - distances[1]
+    found[:, 2], found[:, 3] = x + distances[2], y + distances[3]
+    found[:, 4] = 1 / (1 + np.exp(-cells[0]))
+    found[:, 5] = np.arctan2(-cells[5], -cells[6])
+    return found
 
 
 def keep_best(boxes_xyxy: Array, scores: Array, *, max_overlap: float) -> Array:
@@ -301,9 +282,10 @@ def keep_best(boxes_xyxy: Array, scores: Array, *, max_overlap: float) -> Array:
 
 def overlap(box_xyxy: Array, boxes_xyxy: Array) -> Array:
     """Intersection over union (n,) of one box (4,) with boxes (n, 4)."""
-    low = np.maximum(box_xyxy[:2], boxes_xyxy[:, :2])
-    high = np.minimum(box_xyxy[2:], boxes_xyxy[:, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=1)
-    areas = np.prod(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], axis=1)
-    area = np.prod(box_xyxy[2:] - box_xyxy[:2])
-    return shared / np.maximum(area + areas - shared, 1e-9)
+    left, top, right, bottom = boxes_xyxy.T
+    x1, y1, x2, y2 = box_xyxy.tolist()
+    wide = np.minimum(right, x2) - np.maximum(left, x1)
+    high = np.minimum(bottom, y2) - np.maximum(top, y1)
+    shared = np.maximum(wide, 0) * np.maximum(high, 0)
+    areas = (right - left) * (bottom - top)
+    return shared / np.maximum((x2 - x1) * (y2 - y1) + areas - shared, 1e-9)

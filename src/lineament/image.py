@@ -1,4 +1,4 @@
-"""Photos in and out: read anything upright as (H, W, 3) uint8 RGB, cut a square for the network, write.
+"""Photos in and out: read anything upright as (H, W, 3) uint8 RGB, and write.
 
 A photo is read as a person sees it: turned as its EXIF says, the first frame of an animation, transparency
 on white, 16-bit and float pictures scaled (not clipped) to 0..255. Colour profiles are not applied.
@@ -12,7 +12,7 @@ import struct
 import threading
 import zlib
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +20,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lineament.errors import ImageError
 
-if TYPE_CHECKING:
-    from lineament.crop import CropBox
-
 Array: TypeAlias = NDArray[Any]
 ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | Array"
+Picture: TypeAlias = "Array | Image.Image"
+"""A photo upright: an (H, W, 3) uint8 RGB array, or Pillow's picture of mode RGB with the same pixels."""
 
 PIXEL_LIMIT = 256_000_000  # larger than any camera's photo; 768 MB once decoded
 HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
-REDUCING_GAP = 1.3
-"""Whole pixels are averaged first, as many as leave this much to the slow filter (Pillow's term)."""
-TURN_FILTER = Image.Resampling.BILINEAR  # bicubic takes twice as long, and crops for training are made so too
 _DECODE_ERRORS = (  # what Pillow's readers raise on damaged files
     OSError,
     SyntaxError,
@@ -63,6 +59,18 @@ def read_image(source: ImageSource) -> Array:
         ImageError: the file is missing, empty, cut short, of an unknown format or above 256 megapixels;
             or the array is not an (H, W, 3) uint8 picture.
     """
+    picture = read_picture(source)
+    return picture if isinstance(picture, np.ndarray) else np.array(picture)
+
+
+def read_picture(source: ImageSource) -> Picture:
+    """The same photo in the form it is cheapest in: an array stays one, anything else stays Pillow's.
+
+    Squares of a photo are cut and resampled by Pillow: the way to an array and back would only cost time.
+
+    Raises:
+        ImageError: as :func:`read_image`.
+    """
     if isinstance(source, np.ndarray):
         return check_image(source)
     if isinstance(source, Image.Image):
@@ -70,6 +78,27 @@ def read_image(source: ImageSource) -> Array:
     name, stream = _open_stream(source)
     with stream:
         return _decode(_open_picture(stream, name), name=name)
+
+
+def as_picture(image: Picture) -> Image.Image:
+    """Pillow's picture of a photo.
+
+    Raises:
+        ImageError: neither an (H, W, 3) uint8 array nor a picture of mode RGB.
+    """
+    if not isinstance(image, Image.Image):
+        return Image.fromarray(check_image(image))
+    if image.mode != "RGB" or image.width == 0 or image.height == 0:
+        raise ImageError(
+            f"A photo has the mode RGB, found a PIL image of mode {image.mode} and {image.width} x "
+            f"{image.height} px. Use `read_image`."
+        )
+    return image
+
+
+def size_wh(image: Picture) -> tuple[int, int]:
+    """Width and height of a photo, px."""
+    return image.size if isinstance(image, Image.Image) else (image.shape[1], image.shape[0])
 
 
 def check_image(image: Array) -> Array:
@@ -105,68 +134,6 @@ def write_image(path: str | os.PathLike[str], image: Array) -> None:
         raise ImageError(
             f"Cannot write {path} ({error}). Check the folder, and end the name in .png or .jpg."
         ) from error
-
-
-def resample_crop(image: Array, crop_box: CropBox) -> Array:
-    """The square `crop_box` of the photo as (S, S, 3) uint8, S = crop_box.size.
-
-    Antialiased when it shrinks, exact below a pixel (pixel i covers [i, i + 1)), black outside the photo.
-    A box with roll r shows a face of roll r upright.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        crop_box: where to cut, in the frame of the photo.
-    """
-    shrink = int(crop_box.side / crop_box.size)
-    if shrink > 1 and crop_box.side > 2 * max(image.shape[:2]):  # a square far larger than the photo
-        image = np.asarray(Image.fromarray(image).reduce(shrink))
-    else:
-        shrink = 1
-    center_xy = np.asarray(crop_box.center_xy, np.float64) / shrink
-    side = crop_box.side / shrink
-    if abs(crop_box.roll) < 5e-4:  # moves the corners by less than a thirtieth of a pixel at 112 px
-        picture = _straight_square(image, center_xy, side, crop_box.size)
-    else:
-        picture = _turned_square(image, center_xy, side, crop_box.size, crop_box.roll)
-    return np.asarray(picture)
-
-
-def _straight_square(image: Array, center_xy: Array, side: float, size: int) -> Image.Image:
-    """The upright square resampled to size x size."""
-    left, top = center_xy - side / 2
-    reach = int(np.ceil(2 * max(1.0, side / size))) + 1  # how far the bicubic filter looks over the edge
-    x, y = int(np.floor(left)) - reach, int(np.floor(top)) - reach
-    span = int(np.ceil(side)) + 1 + 2 * reach
-    window = Image.fromarray(_window(image, x, y, span))
-    box = (left - x, top - y, left - x + side, top - y + side)
-    return window.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=REDUCING_GAP)
-
-
-def _turned_square(image: Array, center_xy: Array, side: float, size: int, roll: float) -> Image.Image:
-    """The square turned by `roll`: whole pixels are averaged to about crop scale, then turned at once."""
-    cos, sin = np.cos(roll), np.sin(roll)
-    factor = max(1, round(side / size))  # what is left to shrink, 1.5 at most, needs no filter of its own
-    half_xy = side * (abs(cos) + abs(sin)) / 2 + 2 * factor  # two more for the bilinear filter
-    x, y = (int(v) for v in np.floor(center_xy - half_xy))
-    window = Image.fromarray(_window(image, x, y, factor * (int(2 * half_xy / factor) + 2)))
-    around = window.reduce(factor) if factor > 1 else window
-    center_x, center_y = (center_xy - (x, y)) / factor
-    a, b = side / size / factor * cos, side / size / factor * sin
-    half = size / 2
-    inverse = (a, b, center_x - (a + b) * half, -b, a, center_y - (a - b) * half)
-    return around.transform((size, size), Image.Transform.AFFINE, inverse, resample=TURN_FILTER)
-
-
-def _window(image: Array, x: int, y: int, span: int) -> Array:
-    """Pixels [y, y + span) x [x, x + span) of the photo, black where there is no photo."""
-    height, width = image.shape[:2]
-    if x >= 0 and y >= 0 and x + span <= width and y + span <= height:
-        return image[y : y + span, x : x + span]
-    window = np.zeros((span, span, 3), np.uint8)
-    left, right = np.clip((x, x + span), 0, width)
-    top, bottom = np.clip((y, y + span), 0, height)
-    window[top - y : bottom - y, left - x : right - x] = image[top:bottom, left:right]
-    return window
 
 
 def _open_stream(source: Any) -> tuple[str, IO[bytes]]:  # noqa: ANN401 - the door: anything may come
@@ -256,11 +223,11 @@ def _open_heif(stream: IO[bytes], name: str) -> Image.Image:
     return picture
 
 
-def _decode(picture: Image.Image, name: str) -> Array:
+def _decode(picture: Image.Image, name: str) -> Image.Image:
     """Read the pixels and make them upright 8-bit RGB."""
     try:
         picture.load()
-        return np.array(_as_rgb(_upright(picture)))
+        return _as_rgb(_upright(picture))
     except _DECODE_ERRORS as error:
         raise ImageError(
             f"{name} cannot be decoded ({error}). It is probably cut short or damaged: copy it again."

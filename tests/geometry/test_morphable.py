@@ -43,6 +43,21 @@ def test_a_stack_of_faces_is_made_as_each_by_itself(tiny_model):
         np.testing.assert_allclose(stack[number], alone, atol=1e-5)
 
 
+def test_one_face_of_the_built_in_model_is_made_from_half_of_it_and_is_the_same(lfm):
+    numbers = np.random.default_rng(1)
+    identity = numbers.normal(size=len(lfm.identity_basis)).astype(np.float32)
+    expression = numbers.uniform(size=len(lfm.expression_basis)).astype(np.float32)
+    (whole,) = lfm.vertices_model(identity[None], expression[None])
+    assert lfm._half_basis() is not None
+    np.testing.assert_allclose(lfm.vertices_model(identity, expression), whole, atol=1e-4)
+
+
+def test_a_face_is_right_even_where_the_mirror_is_wrong(tiny_model):
+    wrong = replace(tiny_model, mirror=replace(tiny_model.mirror, expression=np.array([0, 1, 2])))
+    expected = tiny_model.vertices_model(IDENTITY[0], EXPRESSION[0])
+    np.testing.assert_allclose(wrong.vertices_model(IDENTITY[0], EXPRESSION[0]), expected, atol=1e-5)
+
+
 def test_stacks_of_any_depth_are_made_at_once(tiny_model):
     deep = tiny_model.vertices_model(IDENTITY[:, None], EXPRESSION[None, :])
     assert deep.shape == (2, 2, 81, 3)

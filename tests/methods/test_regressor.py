@@ -6,11 +6,11 @@ from onnx import TensorProto
 
 from lineament.crop import CropBox
 from lineament.errors import WeightsError
-from lineament.image import resample_crop
 from lineament.methods import METHODS
 from lineament.methods import regressor as module
 from lineament.methods.regressor import MorphableRegressor
 from lineament.network import OnnxNetwork
+from lineament.resample import resample_crop
 from lineament.result import Detection
 
 

@@ -11,14 +11,13 @@ import pytest
 
 import lineament as la
 from lineament.crop import CropBox
-from lineament.detect import letterbox
 from lineament.export import export_glb
 from lineament.export.faces_json import face_values
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.raster import visible_vertices
 from lineament.geometry.rotation import matrix_from_angles
-from lineament.image import resample_crop
+from lineament.resample import letterbox, resample_crop
 
 HERE = Path(__file__).parent
 PHOTOS = HERE.parents[1] / "demo" / "photos"

@@ -17,7 +17,7 @@ from lineament.evaluate.cases import Case, Prediction
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.raster import rasterize
 from lineament.geometry.topology import GROUPS_68
-from lineament.image import resample_crop
+from lineament.resample import resample_crop
 
 Array = NDArray[Any]
 Picture = NDArray[np.uint8]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lineament.geometry.half_basis import STRIDE, HalfBasis
 
 Array = NDArray[np.floating]
 IntArray = NDArray[np.integer]
@@ -109,13 +112,15 @@ class MorphableModel:
     schemes: Mapping[str, LandmarkScheme] = field(default_factory=dict)
     parts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     _block: Array = field(init=False, repr=False, compare=False)
+    _half: HalfBasis | Literal["unknown"] | None = field(default="unknown", init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Lay both bases into one block, so that a face is one pass through memory."""
+        known, moving = len(self.identity_basis), len(self.expression_basis)
         object.__setattr__(self, "_block", _block(self.identity_basis, self.expression_basis))
         by_coefficient = self._block.transpose(2, 0, 1)
-        object.__setattr__(self, "identity_basis", by_coefficient[: len(self.identity_basis)])
-        object.__setattr__(self, "expression_basis", by_coefficient[len(self.identity_basis) :])
+        object.__setattr__(self, "identity_basis", by_coefficient[:known])
+        object.__setattr__(self, "expression_basis", by_coefficient[known : known + moving])
 
     def __repr__(self) -> str:
         """Name and sizes: the arrays would fill the screen."""
@@ -143,10 +148,26 @@ class MorphableModel:
     def _one_face(self, identity: Array, expression: Array) -> Array:
         """(N, 3) differences of one face: too little work for the threads of a matrix library to wake."""
         known, moving = len(self.identity_basis), len(self.expression_basis)
-        coefficients = np.zeros(known + moving, np.result_type(identity, expression))
+        coefficients = np.zeros(self._block.shape[-1] + 1, np.result_type(identity, expression))
         coefficients[: len(identity)] = identity[:known]
         coefficients[known : known + len(expression)] = expression[:moving]
-        return np.vecdot(self._block, coefficients)
+        half = self._half_basis()
+        if half is None:
+            return np.vecdot(self._block, coefficients[:-1])
+        return half.summed(coefficients[: known + moving + 1])
+
+    def _half_basis(self) -> HalfBasis | None:
+        """One side of the bases, made when first asked for; None where the model has no exact mirror."""
+        if self._half != "unknown":
+            return self._half
+        half = None
+        if self.mirror is not None:
+            known, moving = len(self.identity_basis), len(self.expression_basis)
+            partner = np.concatenate([np.arange(known), known + self.mirror.expression])
+            sign = np.concatenate([self.mirror.identity_sign, np.ones(moving)])
+            half = HalfBasis.of(self._block[..., : known + moving], self.mirror.vertex, partner, sign)
+        object.__setattr__(self, "_half", half)
+        return half
 
     def landmarks_model(self, identity: Array, expression: Array, *, scheme: str) -> Array:
         """Landmarks of given coefficients, (..., P, 3) mm, model frame, without making the whole mesh."""
@@ -228,9 +249,9 @@ def _blend(coefficients: Array, basis: Array) -> Array:
 
 
 def _block(identity_basis: Array, expression_basis: Array) -> Array:
-    """(N, 3, K + E) both bases, the coefficients innermost."""
-    count = len(identity_basis)
-    block = np.empty((*identity_basis.shape[1:], count + len(expression_basis)), identity_basis.dtype)
+    """(N, 3, W) both bases, the coefficients innermost, zeros up to a whole number of strides."""
+    count, used = len(identity_basis), len(identity_basis) + len(expression_basis)
+    block = np.zeros((*identity_basis.shape[1:], -(-used // STRIDE) * STRIDE), identity_basis.dtype)
     block[..., :count] = np.moveaxis(identity_basis, 0, -1)
-    block[..., count:] = np.moveaxis(expression_basis, 0, -1)
+    block[..., count:used] = np.moveaxis(expression_basis, 0, -1)
     return block

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, Self, TypeAlias
-
-from numpy.typing import NDArray
+from typing import Protocol, Self
 
 from lineament.crop import CropBox
+from lineament.image import Picture
 from lineament.network import OnnxNetwork
 from lineament.result import Detection, FaceResult
-
-Array: TypeAlias = NDArray[Any]
 
 
 class Method(Protocol):
@@ -30,18 +27,18 @@ class Method(Protocol):
         """The square to look at for a detected face."""
         ...
 
-    def refine_crops(self, image: Array, crop_boxes: Sequence[CropBox]) -> list[CropBox]:
+    def refine_crops(self, image: Picture, crop_boxes: Sequence[CropBox]) -> list[CropBox]:
         """Better squares of the same faces, cut around the faces as seen in the given ones.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
+            image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
             crop_boxes: one a face.
         """
         ...
 
     def reconstruct(
         self,
-        image: Array,
+        image: Picture,
         crop_boxes: Sequence[CropBox],
         *,
         detections: Sequence[Detection] | None = None,
@@ -53,7 +50,7 @@ class Method(Protocol):
         should have been. A face that is well framed already keeps its result.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
+            image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
             crop_boxes: one a face.
             detections: what the squares were made from, kept in the results; without them the results carry
                 the box of the landmarks found, with score 1.

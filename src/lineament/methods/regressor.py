@@ -13,10 +13,11 @@ from lineament.crop import MARGIN, CropBox, crop_around_box, crop_around_points,
 from lineament.errors import BoxError, WeightsError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
-from lineament.image import resample_crop
+from lineament.image import Picture
 from lineament.methods.seen import SeenFace
 from lineament.models import load_model
 from lineament.network import OnnxNetwork
+from lineament.resample import resample_crop
 from lineament.result import DEFAULT_SCHEME, Detection, MorphableResult
 
 Array: TypeAlias = NDArray[Any]
@@ -103,14 +104,14 @@ class MorphableRegressor:
             detection.box_xyxy, size=self.crop_size, roll=detection.roll, margin=self.crop_margin
         )
 
-    def refine_crops(self, image: Array, crop_boxes: Sequence[CropBox]) -> list[CropBox]:
+    def refine_crops(self, image: Picture, crop_boxes: Sequence[CropBox]) -> list[CropBox]:
         """Squares around the 68 landmarks as found in the given squares, turned upright."""
         seen = self._see(image, crop_boxes)
         return [self._refined(crop_box, face) for crop_box, face in zip(crop_boxes, seen, strict=True)]
 
     def reconstruct(
         self,
-        image: Array,
+        image: Picture,
         crop_boxes: Sequence[CropBox],
         *,
         detections: Sequence[Detection] | None = None,
@@ -130,7 +131,7 @@ class MorphableRegressor:
         ]
 
     def _look(
-        self, image: Array, squares: list[CropBox], passes: int
+        self, image: Picture, squares: list[CropBox], passes: int
     ) -> tuple[list[CropBox], list[SeenFace]]:
         """The squares looked at last, and what was seen there."""
         seen = self._see(image, squares)
@@ -148,7 +149,7 @@ class MorphableRegressor:
                 squares[number], seen[number] = refined[number], face
         return squares, seen
 
-    def _see(self, image: Array, crop_boxes: Sequence[CropBox]) -> list[SeenFace]:
+    def _see(self, image: Picture, crop_boxes: Sequence[CropBox]) -> list[SeenFace]:
         """What is seen in each square."""
         return [
             face
@@ -156,7 +157,7 @@ class MorphableRegressor:
             for face in self._see_batch(image, crop_boxes[first : first + BATCH])
         ]
 
-    def _see_batch(self, image: Array, crop_boxes: Sequence[CropBox]) -> Iterator[SeenFace]:
+    def _see_batch(self, image: Picture, crop_boxes: Sequence[CropBox]) -> Iterator[SeenFace]:
         """The same for as many squares as go through the network at once."""
         boxes = [box.resized(self.crop_size) for box in crop_boxes]
         outputs = self.network(crop=np.stack([resample_crop(image, box) for box in boxes]))
@@ -172,7 +173,7 @@ class MorphableRegressor:
     def _seen(self, outputs: Mapping[str, Array], row: int, crop_box: CropBox) -> SeenFace:
         """The face of a row of the outputs; `crop_box` has the network's size."""
         rotation, scale, translation, identity, expression = (outputs[name][row] for name in OUTPUTS)
-        where = np.append(translation.astype(np.float64), 0.0)
+        where = np.array([*translation.tolist(), 0.0])
         camera = WeakPerspective(rotation=rotation, scale=float(scale), translation=where)
         return SeenFace(crop_box.camera_in_image(camera), identity, expression)
 
