@@ -3,6 +3,7 @@ import pytest
 from scipy import ndimage
 
 from lineament.data.expression_edits import FOLLOW_MM, ExpressionEditor, UprightFace
+from lineament.data.lids import Lids, lid_margins
 from lineament.data.random_expressions import LIDS, SIDES, EditShares, random_expression
 from lineament.data.turned import framing_camera
 from lineament.data.zbuffer import draw_mesh
@@ -75,6 +76,33 @@ def test_shut_lids_cover_the_eyes_with_skin_and_leave_no_gap_in_the_labels(edito
     assert black.sum() > 50
     assert (edited.image[black].max(axis=-1) < 40).mean() < 0.02
     assert np.median(edited.image[black][:, 0]) > 120
+
+
+def test_shut_lids_end_in_a_dark_line_and_half_shut_ones_show_the_eye(editor, face, lfm):
+    shut, half = (
+        editor.edited(face, changed(lfm, face.expression, eyeBlink=weight), np.random.default_rng(0))
+        for weight in (1.0, 0.5)
+    )
+    margin = lfm.vertices_model(shut.identity, shut.expression)[lid_margins(lfm)[0]]
+    column, row = (
+        shut.camera.image_from_model(margin)[len(margin) // 4 : -(len(margin) // 4), :2].astype(int).T
+    )
+    assert shut.image[row, column, 0].max() < 150  # the skin beside it has 190
+    assert (shut.image < 15).all(axis=-1).sum() == 0
+    black = (face.image < 10).all(axis=-1).sum()
+    assert (half.image < 15).all(axis=-1).sum() > 0.15 * black
+
+
+def test_large_eyes_are_shut_by_more_than_one_blink_and_labelled_so(editor, face, lfm):
+    lids = Lids.of(lfm)
+    large = np.zeros(100, np.float32)
+    pull = lids.identity.mean(axis=(1, 2))
+    large[np.argmax(np.abs(pull))] = 2.5 * np.sign(pull[np.argmax(np.abs(pull))])
+    wide = UprightFace(face.image, face.shown, face.camera, large, face.expression)
+    edited = editor.edited(wide, changed(lfm, face.expression, eyeBlink=1.0), np.random.default_rng(0))
+    blinks = edited.expression[lids.blinks]
+    assert blinks.min() > 1
+    np.testing.assert_allclose(blinks, lids.closing(large, edited.expression), rtol=1e-6)
 
 
 def test_an_opened_mouth_is_dark_or_shows_teeth(editor, face, lfm):

@@ -16,6 +16,8 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from lineament.data.head_skin import Skin, SkinReader
+from lineament.data.lash_line import FACING, Lashes, random_lashes, with_lashes
+from lineament.data.lids import Lids, lid_margins
 from lineament.data.mouth_inside import MouthInside
 from lineament.data.surface_drawing import colored, draw_cut_out
 from lineament.data.zbuffer import draw_mesh, spread
@@ -44,6 +46,8 @@ CLOSING = 0.5
 """By how much of a blink an eye closes when the texture of its lids gives way to the skin around it."""
 LID_SKIN, LASH = 0.85, 0.4
 """How far it gives way at most, and how dark lashes are beside the skin."""
+HALF_SHUT = 0.7
+"""The blink from which lashes begin to hide what is left of the eye."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,11 @@ class ExpressionEditor:
         mouth_first, mouth_last = model.parts["mouth"]
         self._outer_triangles = np.delete(model.triangles, np.arange(mouth_first, mouth_last), axis=0)
         self._is_lid[np.unique(skin)] = moved[np.unique(skin)] > 0.4
-        self._lashes = np.concatenate(boundary_loops(skin)[2:4])
+        self._rims = np.concatenate(boundary_loops(skin)[2:4])
+        self._lids = Lids.of(model)
+        assert model.mirror is not None
+        upper = lid_margins(model)[0]
+        self._margins = (model.mirror.vertex[upper], upper)
         self._lid_share = np.clip((moved - 0.4) / 2.0, 0, 1) * self._is_lid
         neutral = model.neutral_model
         cheek = (np.abs(neutral[:, 1] + 12) < 14) & (neutral[:, 2] > 20)
@@ -102,9 +110,10 @@ class ExpressionEditor:
 
         Args:
             face: as photographed.
-            expression: (E,) the new one.
-            rng: of what a mouth shows.
+            expression: (E,) the new one; blinks that are meant to shut an eye go as far as this face needs.
+            rng: of what a mouth shows, and of lashes.
         """
+        expression = self._shut(face, expression)
         before, after = (
             np.asarray(self._model.vertices_model(face.identity, e), np.float64)
             for e in (face.expression, expression)
@@ -113,7 +122,9 @@ class ExpressionEditor:
         size = len(face.image)
         raster = draw_mesh(seen_before, self._model.triangles, size_hw=(size, size))
         within = ndimage.distance_transform_edt(raster.mask)
-        lid = self._closing(face.expression, expression)
+        closed = self._closing(face.expression, expression)
+        lid = self._lid_share * closed[self._side]
+        hidden = closed * np.clip((expression[self._blinks] - HALF_SHUT) / (1 - HALF_SHUT), 0, 1)
         skin = self._reader.read(face.image, face.shown, within, seen_before, distrust=lid > 0)
         moved = seen_after[:, :2] - seen_before[:, :2]
         moves = np.maximum(np.linalg.norm(moved, axis=1) / CHANGE_PX, 4 * lid)
@@ -123,7 +134,7 @@ class ExpressionEditor:
         parts = [
             _Part(
                 seen_after,
-                self._values(seen_before, seen_after, skin, lid),
+                self._values(seen_before, seen_after, skin, lid, hidden),
                 self._outer_triangles,
                 moves,
             ),
@@ -136,14 +147,39 @@ class ExpressionEditor:
             _lattice(raster, moved, self._model.triangles, FOLLOW_MM * face.camera.scale),
         ]
         image = _painted(face.image, parts)
+        if closed.any():
+            blink = np.clip(expression[self._blinks], 0, 1) * closed
+            image = self._lashed(image, seen_after, skin, face.camera.scale, blink, random_lashes(rng))
         return replace(face, image=image, expression=np.asarray(expression, face.expression.dtype))
 
-    def _closing(self, before: Array, after: Array) -> Array:
-        """(N,) how far each vertex of a lid is to be covered with other skin, by how far its eye closes."""
-        closed = np.clip((after[self._blinks] - before[self._blinks]) / CLOSING, 0, 1)
-        return self._lid_share * closed[self._side]
+    def _shut(self, face: UprightFace, expression: Array) -> Array:
+        """(E,) the new expression with lids that meet where it shuts an eye."""
+        out, shut = np.array(expression), self._lids.shut(face.identity, expression)
+        changed = expression[self._blinks] != face.expression[self._blinks]
+        out[self._blinks[changed]] = shut[self._blinks[changed]]
+        return out
 
-    def _values(self, seen_before: Array, seen_after: Array, skin: Skin, lid: Array) -> Array:
+    def _closing(self, before: Array, after: Array) -> Array:
+        """(2,) how far the lids of the right and the left eye are to be covered with other skin."""
+        return np.clip((after[self._blinks] - before[self._blinks]) / CLOSING, 0, 1)
+
+    def _lashed(
+        self, image: Image8, seen_after: Array, skin: Skin, px_per_mm: float, blink: Array, lashes: Lashes
+    ) -> Image8:
+        """The picture with lashes along the upper lids; those of an open eye point at the viewer."""
+        for side, margin in enumerate(self._margins):
+            if blink[side] > 0:
+                cheek = self._cheeks[side]
+                weight = skin.trust[cheek] + 1e-3
+                like = (weight @ skin.rgb[cheek]) / weight.sum()
+                hanging = replace(lashes, length_mm=lashes.length_mm * blink[side] ** 2)
+                outward = seen_after[margin] - seen_after[self._eyeballs[side]].mean(axis=0)
+                facing = -outward[:, 2] / np.linalg.norm(outward, axis=1)
+                seen = np.clip(facing / FACING, 0, 1) * blink[side]
+                image = with_lashes(image, seen_after[margin, :2], seen, hanging, px_per_mm, like)
+        return image
+
+    def _values(self, seen_before: Array, seen_after: Array, skin: Skin, lid: Array, hidden: Array) -> Array:
         # Only lids and lips fold over each other; elsewhere what is not seen lies just behind the outline.
         trust = np.where(self._folds, np.clip(4 * skin.seen, 0, 1), 1.0) * (1 - LID_SKIN * lid)
         rgb = skin.rgb.copy()
@@ -156,9 +192,9 @@ class ExpressionEditor:
                 rgb[part] = (CHEEK * like + (1 - CHEEK) * rgb[part]) * (LID_LIGHT + LID_ROUND * up[part])
                 # Between shut lids lashes are seen, not the eye.
                 rgb[self._eyeballs[side]] = LASH * like
-                trust[self._eyeballs[side]] *= 1 - lid[part].max()
-        rgb[self._lashes] *= 1 - (1 - LASH) * lid[self._lashes, None]
-        trust[self._lashes] *= 1 - lid[self._lashes]
+                trust[self._eyeballs[side]] *= 1 - hidden[side]
+        rgb[self._rims] *= 1 - (1 - LASH) * lid[self._rims, None]
+        trust[self._rims] *= 1 - lid[self._rims]
         return np.column_stack([seen_before[:, :2], trust, rgb])
 
 
