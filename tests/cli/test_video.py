@@ -1,5 +1,9 @@
+import io
+import json
+
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from discs import Discs, picture_of
@@ -43,6 +47,27 @@ def test_a_film_gives_an_overlay_a_head_a_person_and_a_table(clip, tmp_path):
     np.testing.assert_allclose([row["time_s"] for row in of_first], np.arange(20) / 25, atol=0.002)
     np.testing.assert_allclose([row["translation"][0] for row in of_first], 60 + np.arange(20), atol=1.5)
     assert min(row["frame"] for row in rows if row["person"] == 2) in range(10, 16)
+
+
+def test_heads_have_the_colours_of_their_people_unless_they_are_not_wanted(clip, tmp_path):
+    done = run(clip, "--out", tmp_path / "out", "-f", "glb", "--no-smooth")
+    assert done.exit_code == 0, done.output
+    for person, strongest in ((1, 0), (2, 2)):
+        picture = texture_of(tmp_path / "out" / f"clip_person{person}.glb")
+        assert np.argmax(np.median(picture, axis=(0, 1))) == strongest
+    run(clip, "--out", tmp_path / "plain", "-f", "glb", "--no-smooth", "--no-texture")
+    assert b'"images"' not in (tmp_path / "plain" / "clip_person1.glb").read_bytes()
+
+
+def texture_of(path):
+    """The picture inside of a GLB file."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[12:16], "little")
+    document = json.loads(content[20 : 20 + length])
+    [image] = document["images"]
+    view = document["bufferViews"][image["bufferView"]]
+    start = 28 + length + view["byteOffset"]
+    return np.array(Image.open(io.BytesIO(content[start : start + view["byteLength"]])))
 
 
 def test_only_what_is_asked_for_is_written_and_only_so_long(clip, tmp_path):

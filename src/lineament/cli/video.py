@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from lineament.export import HeadMotion
-    from lineament.result import FaceResult
-    from lineament.video import FaceSmoother, FaceTracker
+    from lineament.export import FaceTexturer, HeadMotion, MeanTexture
+    from lineament.result import FaceResult, MorphableResult
+    from lineament.video import FaceSmoother, FaceTracker, Frame, TrackedFace
 
 FORMATS = ("film", "glb", "parquet")
+TEXTURE_SIZE = 512  # texels along a side; a face in a film is seldom larger
+TEXTURE_EVERY_S = 0.2  # taking colours from every frame would cost more than aligning it
 
 
 def video(
@@ -28,6 +31,9 @@ def video(
         str, typer.Option(help="Layers of the film, as in `lineament align`.")
     ] = "mesh,landmarks,axes,box",
     smooth: Annotated[bool, typer.Option(help="Smooth the faces over time.")] = True,
+    texture: Annotated[
+        bool, typer.Option(help="Give animated heads their person's colours, the mean of the film.")
+    ] = True,
     seconds: Annotated[float | None, typer.Option(min=0, help="Stop after so many seconds.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores when left out.")] = None,
     method: Annotated[
@@ -59,63 +65,85 @@ def video(
         raise typer.BadParameter(str(error)) from error
     try:
         tracker = FaceTracker(FaceAligner.from_pretrained(method, threads=threads))
-        job = _VideoJob(source, out, chosen, layers, tracker, smooth=smooth, seconds=seconds)
-        job.run()
+        options = _Options(chosen, layers, smooth=smooth, texture=texture, seconds=seconds)
+        _VideoJob(source, out, tracker, options).run()
     except LineamentError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
 
 
-class _VideoJob:
-    """One video from its frames to its files; keeps no frame and no mesh."""
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What is to be made of a video."""
 
-    def __init__(
-        self,
-        source: str,
-        out: Path,
-        formats: tuple[str, ...],
-        layers: tuple[str, ...],
-        tracker: FaceTracker,
-        *,
-        smooth: bool,
-        seconds: float | None,
-    ) -> None:
+    formats: tuple[str, ...]
+    layers: tuple[str, ...]
+    smooth: bool
+    texture: bool
+    seconds: float | None
+
+
+@dataclass(slots=True)
+class _Person:
+    """What is kept of one person: no frame and no mesh."""
+
+    smoother: FaceSmoother
+    motion: HeadMotion
+    texture: MeanTexture | None = None
+    next_texture_s: float = -float("inf")
+    frames: int = 0  # that show them
+
+
+class _VideoJob:
+    """One video from its frames to its files."""
+
+    def __init__(self, source: str, out: Path, tracker: FaceTracker, options: _Options) -> None:
         self.source: str | int = int(source) if source.isdecimal() else source
         self.target = out / (f"camera{source}" if source.isdecimal() else Path(source).stem)
-        self.formats, self.layers, self.tracker = formats, layers, tracker
-        self.smooth, self.seconds = smooth, seconds
-        self.smoothers: dict[int, FaceSmoother] = {}
-        self.motions: dict[int, HeadMotion] = {}
-        self.counts: dict[int, int] = {}  # frames a person is seen in
+        self.tracker, self.options = tracker, options
+        self.people: dict[int, _Person] = {}
+        self.texturers: dict[str, FaceTexturer] = {}  # by face model, made when first needed
         self.frames = 0
         self.size_hw = (1, 1)
 
     def run(self) -> None:
         """Read, follow, write, and say what was found."""
-        from lineament.export import export_motion, export_parquet
         from lineament.video.stream import VideoWriter, frame_rate
 
-        if "film" in self.formats:
+        if "film" in self.options.formats:
             path = _ending(self.target, "_overlay.webm")
             with VideoWriter(path, rate=frame_rate(self.source)) as film:
-                rows = self._rows(film)
-                self._write_rows(rows, export_parquet)
+                self._write_rows(self._rows(film))
         else:
-            self._write_rows(self._rows(None), export_parquet)
-        for person, motion in self.motions.items():
-            export_motion(motion, _ending(self.target, f"_person{person}.glb"), size_hw=self.size_hw)
-        for person, count in sorted(self.counts.items()):
-            typer.echo(f"person {person}: in {count} of {self.frames} frames")
-        if not self.counts:
+            self._write_rows(self._rows(None))
+        if "glb" in self.options.formats:
+            self._write_heads()
+        for number, person in sorted(self.people.items()):
+            typer.echo(f"person {number}: in {person.frames} of {self.frames} frames")
+        if not self.people:
             typer.echo(f"no face found in {self.frames} frames")
         typer.echo(f"results are in {self.target.parent}")
 
-    def _write_rows(self, rows: Iterator[tuple[dict[str, Any], Sequence[FaceResult]]], export: Any) -> None:  # noqa: ANN401
-        if "parquet" in self.formats:
-            export(rows, _ending(self.target, ".parquet"))
+    def _write_rows(self, rows: Iterator[tuple[dict[str, Any], Sequence[FaceResult]]]) -> None:
+        if "parquet" in self.options.formats:
+            from lineament.export import export_parquet
+
+            export_parquet(rows, _ending(self.target, ".parquet"))
         else:
             for _ in rows:
                 pass
+
+    def _write_heads(self) -> None:
+        from lineament.export import export_motion
+
+        for number, person in self.people.items():
+            texture = None if person.texture is None else person.texture.texture()
+            export_motion(
+                person.motion,
+                _ending(self.target, f"_person{number}.glb"),
+                size_hw=self.size_hw,
+                texture_rgb=None if texture is None else texture.colors_rgb,
+            )
 
     def _rows(self, film: Any) -> Iterator[tuple[dict[str, Any], Sequence[FaceResult]]]:  # noqa: ANN401
         """Each frame's faces with what their rows begin with; draws them on the film on the way."""
@@ -123,41 +151,51 @@ class _VideoJob:
         from lineament.video import read_video
 
         for frame in read_video(self.source):
-            if self.seconds is not None and frame.time_s >= self.seconds:
+            if self.options.seconds is not None and frame.time_s >= self.options.seconds:
                 break
             self.frames += 1
             self.size_hw = (frame.picture.shape[0], frame.picture.shape[1])
-            faces = {
-                tracked.person: self._smoothed(frame.time_s, tracked.person, tracked.face)
-                for tracked in self.tracker.step(frame.time_s, frame.picture)
-            }
-            self._remember(frame.time_s, faces)
+            found = self.tracker.step(frame.time_s, frame.picture)
+            faces = {tracked.person: self._kept(frame, tracked) for tracked in found}
+            if "glb" in self.options.formats:
+                for number, person in self.people.items():
+                    person.motion.add(frame.time_s, faces.get(number))
             if film is not None:
-                labels = [str(person) for person in faces]
-                picture = draw_overlay(frame.picture, list(faces.values()), layers=self.layers, labels=labels)
+                labels = [str(number) for number in faces]
+                shown = list(faces.values())
+                picture = draw_overlay(frame.picture, shown, layers=self.options.layers, labels=labels)
                 film.write(frame.time_s, picture)
-            for person, face in faces.items():
-                yield {"frame": frame.number, "time_s": frame.time_s, "person": person}, [face]
+            for number, face in faces.items():
+                yield {"frame": frame.number, "time_s": frame.time_s, "person": number}, [face]
             _show_progress(self.frames, frame.time_s)
 
-    def _smoothed(self, time_s: float, person: int, face: FaceResult) -> FaceResult:
+    def _kept(self, frame: Frame, tracked: TrackedFace) -> FaceResult:
+        """A face as it is reported; what is gathered of its person grows by the frame."""
+        from lineament.export import HeadMotion
         from lineament.result import MorphableResult
         from lineament.video import FaceSmoother
 
-        if not self.smooth or not isinstance(face, MorphableResult):
+        person = self.people.setdefault(tracked.person, _Person(FaceSmoother(), HeadMotion()))
+        person.frames += 1
+        face = tracked.face
+        if not isinstance(face, MorphableResult):
             return face
-        return self.smoothers.setdefault(person, FaceSmoother()).step(time_s, face)
+        if "glb" in self.options.formats and self.options.texture and frame.time_s >= person.next_texture_s:
+            person.next_texture_s = frame.time_s + TEXTURE_EVERY_S
+            self._add_colors(person, frame, face)
+        return person.smoother.step(frame.time_s, face) if self.options.smooth else face
 
-    def _remember(self, time_s: float, faces: dict[int, FaceResult]) -> None:
-        """Count, and gather the motion of those who are or have been here."""
-        from lineament.export import HeadMotion
+    def _add_colors(self, person: _Person, frame: Frame, face: MorphableResult) -> None:
+        """What the frame shows of a person's colours, where its own alignment has the face."""
+        from lineament.export import FaceTexturer, MeanTexture
 
-        for person in faces:
-            self.counts[person] = self.counts.get(person, 0) + 1
-            if "glb" in self.formats:
-                self.motions.setdefault(person, HeadMotion())
-        for person, motion in self.motions.items():
-            motion.add(time_s, faces.get(person))
+        if face.model.uv is None:
+            return
+        if person.texture is None:
+            name = face.model.name
+            self.texturers[name] = self.texturers.get(name) or FaceTexturer(face.model, size=TEXTURE_SIZE)
+            person.texture = MeanTexture(self.texturers[name])
+        person.texture.add(frame.picture, face)
 
 
 def _ending(target: Path, ending: str) -> Path:

@@ -11,6 +11,7 @@ from lineament.export.faces_json import export_json
 from lineament.export.frontal import frontal_view
 from lineament.export.glb import export_glb
 from lineament.export.maps import FaceMaps, export_depth, face_maps
+from lineament.export.mean_texture import MeanTexture
 from lineament.export.obj import export_obj
 from lineament.export.ply import export_ply
 from lineament.export.table import export_parquet
@@ -21,6 +22,7 @@ __all__ = [
     "FaceTexture",
     "FaceTexturer",
     "HeadMotion",
+    "MeanTexture",
     "export_depth",
     "export_glb",
     "export_glb_animation",

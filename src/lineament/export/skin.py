@@ -1,7 +1,8 @@
-"""Whether what a photo shows beside and below a face is its skin: hair, collars and walls are not.
+"""Whether what a photo shows at the borders of a face is its skin: hair, collars and walls are not.
 
-There a mesh that lies some pixels wrong, or an ear under hair, takes colours that are no face's, and what
-completes a texture would spread them. Cheeks and the bridge of the nose say which colours the skin has.
+Beside the face, below it and where it is seen aslant, a mesh that lies some pixels wrong, or an ear under
+hair, takes colours that are no face's, and what completes a texture would spread them. Cheeks and the bridge
+of the nose say which colours the skin has.
 """
 
 from __future__ import annotations
@@ -36,34 +37,38 @@ class SkinJudge:
     """Judges colours on the chart of one face model.
 
     Attributes:
-        judged: (S, S) float in 0..1, how far a texel lies where colours are judged.
-        skin: (S, S) bool, texels of cheeks and nose.
+        beside: (S, S) float in 0..1, how far a texel lies beside or below the face, where colours are judged.
+        skin: (S, S) float in 0..1, texels that are no eyeballs and no inside of the mouth.
+        sure: (S, S) bool, texels of cheeks and nose.
     """
 
-    judged: Array
-    skin: NDArray[np.bool_]
+    beside: Array
+    skin: Array
+    sure: NDArray[np.bool_]
 
     @classmethod
     def of_model(cls, model: MorphableModel, uv_map: UvMap) -> Self | None:
         """The judge for a chart; None for a model that has no landmarks to tell where its cheeks are."""
         if DEFAULT_SCHEME not in model.schemes:
             return None
-        return cls(
-            uv_map.position_map(_beside(model)[:, None])[..., 0],
-            uv_map.position_map(_cheeks_and_nose(model)[:, None])[..., 0] > 0.5,
+        beside, skin, sure = (
+            uv_map.position_map(of_vertices(model)[:, None])[..., 0]
+            for of_vertices in (_beside, _skin, _cheeks_and_nose)
         )
+        return cls(beside, skin, sure > 0.5)
 
-    def likeness(self, colors: Array, trust: Array) -> Array:
+    def likeness(self, colors: Array, trust: Array, aslant: Array) -> Array:
         """How far texels may be skin.
 
         Args:
             colors: (S, S, 3) RGB, 0 to 255.
             trust: (S, S) in 0..1, how well each is seen.
+            aslant: (S, S) in 0..1, how far each is seen aslant, so that its colour is judged too.
 
         Returns:
             (S, S) in 0..1; 1 where nothing is judged.
         """
-        known = self.skin & (trust > 0.5)
+        known = self.sure & (trust > 0.5)
         if known.sum() < LEAST_TEXELS:
             return np.ones_like(trust)
         light, hue = colors.mean(axis=-1), _hue(colors)
@@ -71,19 +76,24 @@ class SkinJudge:
         away = np.linalg.norm(hue - np.median(hue[known], axis=0), axis=-1)
         own = max(float(np.percentile(away[known], 90)), LEAST_HUE)
         alike = _ramp(light, dark, DARK) * _ramp(light, bright, BRIGHT) * _ramp(away, own, OTHER_HUE)
-        return np.asarray(1 - self.judged * (1 - alike))
+        return np.asarray(1 - self.skin * np.maximum(self.beside, aslant) * (1 - alike))
 
 
 def _beside(model: MorphableModel) -> Array:
-    """(N,) how far vertices of the skin lie beside the face or below it: 0 to 1."""
+    """(N,) how far vertices lie beside the face or below it: 0 to 1."""
     landmarks = _landmarks(model)
     half = np.abs(landmarks[[0, 16], 0]).mean()
     beside = (np.abs(model.neutral_model[:, 0]) / half - SIDES[0]) / (SIDES[1] - SIDES[0])
     below = (landmarks[8, 1] - model.neutral_model[:, 1] - BELOW_MM[0]) / (BELOW_MM[1] - BELOW_MM[0])
+    return np.asarray(np.clip(np.maximum(beside, below), 0, 1))
+
+
+def _skin(model: MorphableModel) -> Array:
+    """(N,) 1 for vertices of the face's skin."""
     first, last = model.parts.get("face", (0, len(model.triangles)))
     skin = np.zeros(len(model.neutral_model))
     skin[model.triangles[first:last]] = 1
-    return skin * np.clip(np.maximum(beside, below), 0, 1)
+    return skin
 
 
 def _cheeks_and_nose(model: MorphableModel) -> Array:

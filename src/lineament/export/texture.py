@@ -26,6 +26,8 @@ Picture = NDArray[np.uint8]
 SLANT = 0.12, 0.42
 """Cosines to the viewer from which, and up to which, a surface's colours are trusted more and more: near the
 silhouette a pixel shows much of the face, and some of what is behind it."""
+ASLANT = 0.7, 0.5
+"""Cosines below which, and below which fully, colours are judged by those of cheeks and nose."""
 STEP_PX_MM = 1.0  # mm a pixel of the picture in which steps in depth are looked for
 EDGE_PX = 4  # how far around a step colours are not trusted
 EDGE_MM = 11.0  # depth at which a step begins to count; at twice that nothing beside it is trusted
@@ -95,10 +97,13 @@ class FaceTexturer:
             raise ExportError(
                 f"This makes textures of the face model {self.model.name!r}; the face has another."
             )
-        texture = sample_texture(photo, face.vertices_image, self._map, visibility=_trust(face))
+        facing = _facing(face)
+        trusted = _trust(face, facing)
+        texture = sample_texture(photo, face.vertices_image, self._map, visibility=trusted)
         trust: Array = np.clip(texture.visibility, 0, 1)
         if self._judge is not None:
-            trust = trust * self._judge.likeness(texture.colors_rgb.astype(np.float32), trust)
+            aslant = self._map.position_map(_between(facing, ASLANT)[:, None])[..., 0]
+            trust = trust * self._judge.likeness(texture.colors_rgb.astype(np.float32), trust, aslant)
         return texture.colors_rgb, trust.astype(np.float32)
 
     def completed(self, seen_rgb: Picture, trust: NDArray[np.float32]) -> FaceTexture:
@@ -119,14 +124,23 @@ def export_texture(texture: FaceTexture, path: str | os.PathLike[str], *, hidden
     write_bytes(path, png_bytes(pictures[hidden]))
 
 
-def _trust(face: MorphableResult) -> NDArray[np.float32]:
-    """(N,) how far the photo's colour at a vertex is the vertex's own."""
+def _facing(face: MorphableResult) -> Array:
+    """(N,) the largest cosine to the viewer of a vertex' triangles; 0 where all look away."""
     cosine = toward_viewer(np.asarray(face.vertices_image, np.float64), face.triangles)
     facing = np.zeros(len(face.vertices_image))
     np.maximum.at(facing, face.triangles.T.ravel(), np.tile(cosine, 3))
-    low, high = SLANT
-    slant = np.clip((facing - low) / (high - low), 0, 1)
-    return (face.visibility * slant * _away_from_edges(face)).astype(np.float32)
+    return facing
+
+
+def _trust(face: MorphableResult, facing: Array) -> NDArray[np.float32]:
+    """(N,) how far the photo's colour at a vertex is the vertex's own."""
+    return (face.visibility * _between(facing, SLANT) * _away_from_edges(face)).astype(np.float32)
+
+
+def _between(values: Array, limits: tuple[float, float]) -> Array:
+    """0 at the first limit, 1 at the second."""
+    first, second = limits
+    return np.asarray(np.clip((values - first) / (second - first), 0, 1))
 
 
 def _away_from_edges(face: MorphableResult) -> NDArray[np.float32]:
