@@ -10,12 +10,13 @@ from torch import nn
 from lineament.data.augment import AugmentConfig
 from lineament.data.crop_sampler import CropSampler
 from lineament.data.sample_store import SampleStore
+from lineament.train.crop_run import truth_of
 from lineament.train.export_regressor import load_averaged
 from lineament.train.loop import LoopConfig
 from lineament.train.losses import FaceLoss, FaceLossConfig
 from lineament.train.networks.regressor import RegressorConfig
 from lineament.train.optimisers import OptimiserConfig
-from lineament.train.regressor import TrainConfig, train, truth_of, validation_figures
+from lineament.train.regressor import TrainConfig, train, validation_figures
 from lineament.train.samples import LABELS, Folders
 from lineament.train.schedules import ScheduleConfig
 

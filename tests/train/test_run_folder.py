@@ -1,9 +1,14 @@
 import json
+import logging
+import sys
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from lineament.errors import DataError
-from lineament.train.run_folder import DATA, about_training
+from lineament.train.loop import LoopConfig, Run
+from lineament.train.run_folder import DATA, RunFolder, about_training
 
 
 def folder(samples, source, licence):
@@ -28,3 +33,69 @@ def test_a_licence_shared_by_folders_is_said_once(tmp_path):
 def test_a_run_that_does_not_say_is_refused(tmp_path):
     with pytest.raises(DataError, match="does not say what was trained on"):
         about_training(tmp_path)
+
+
+class Writer:
+    """Stands in for TensorBoard's."""
+
+    def __init__(self, folder):
+        self.folder, self.scalars, self.is_closed = folder, [], False
+
+    def add_scalar(self, name, value, step):
+        assert not self.is_closed
+        self.scalars.append((name, value, step))
+
+    def close(self):
+        self.is_closed = True
+
+
+@pytest.fixture
+def writers(monkeypatch):
+    """The writers made from now on."""
+    made = []
+    fake = SimpleNamespace(SummaryWriter=lambda folder: made.append(Writer(folder)) or made[-1])
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", fake)
+    return made
+
+
+def test_what_is_logged_is_drawn_by_tensorboard_but_for_what_is_not_finite(tmp_path, writers):
+    folder = RunFolder(tmp_path, tensorboard=True)
+    folder.log({"step": 3, "loss": 0.5, "rate": float("nan")})
+    folder.figures(4, {"nme_percent": 2.0})
+    (writer,) = writers
+    assert writer.folder == str(tmp_path / "events")
+    assert writer.scalars == [("loss", 0.5, 3), ("nme_percent", 2.0, 4)]
+
+
+def test_a_run_closes_its_event_file_also_where_it_fails(tmp_path, writers):
+    config = LoopConfig(steps=2, batch=1, log_every=1, tensorboard=True)
+    run = Run(tmp_path / "good", torch.nn.Linear(2, 1), config)
+    run.train([torch.ones(1, 2)] * 2, lambda network, batch: {"loss": network(batch).sum()})
+    assert [step for name, _, step in writers[0].scalars if name == "loss"] == [1, 2]
+    assert writers[0].is_closed
+    run = Run(tmp_path / "bad", torch.nn.Linear(2, 1), config)
+    with pytest.raises(KeyError):
+        run.train([torch.ones(1, 2)], lambda network, batch: {})
+    assert writers[1].is_closed
+
+
+def test_without_tensorboard_training_goes_on_and_says_how_to_get_it(tmp_path, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with caplog.at_level(logging.INFO, logger="lineament.train.run_folder"):
+        folder = RunFolder(tmp_path, tensorboard=True)
+    folder.log({"step": 1, "loss": 0.5})
+    assert "lineament[tensorboard]" in caplog.text
+    assert not (tmp_path / "events").exists()
+    assert (tmp_path / "log.jsonl").exists()
+
+
+def test_event_files_are_what_tensorboard_reads(tmp_path):
+    pytest.importorskip("tensorboard", reason="TensorBoard is an extra of its own")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder = RunFolder(tmp_path, tensorboard=True)
+    for step in (1, 2):
+        folder.log({"step": step, "loss": 1 / step})
+    folder.close()
+    events = EventAccumulator(str(tmp_path / "events")).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 1.0), (2, 0.5)]

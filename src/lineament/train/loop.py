@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -146,7 +147,8 @@ class Run:
         """
         deadline = None if seconds is None else time.monotonic() + seconds
         pace = Pace(self.config.batch)
-        with ProgressLine(self.config.steps, step=self.step, shown=self.processes.is_first) as line:
+        shown = self.processes.is_first
+        with closing(self.folder), ProgressLine(self.config.steps, step=self.step, shown=shown) as line:
             for batch, waited in _timed(batches):
                 terms = self._take_step(terms_of, batch)
                 pace.stepped(waited=waited)

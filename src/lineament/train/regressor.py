@@ -13,24 +13,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lineament.data.augment import AugmentConfig
 from lineament.data.crop_sampler import CropSampler
-from lineament.train.loop import ALONE, LoopConfig, Run
+from lineament.train.crop_run import train_on_crops, truth_of
+from lineament.train.loop import ALONE, LoopConfig
 from lineament.train.losses import FaceLoss, FaceLossConfig
-from lineament.train.networks.regressor import Regressor, RegressorConfig, RegressorOutput
+from lineament.train.networks.regressor import Regressor, RegressorConfig
 from lineament.train.processes import Processes, joined_processes
-from lineament.train.samples import (
-    LABELS,
-    CropSource,
-    Folders,
-    StepBatches,
-    batches_of,
-    crops_as_input,
-    on_device,
-    plain_batches,
-)
+from lineament.train.samples import CropSource, Folders, StepBatches, crops_as_input, plain_batches
 from lineament.train.warm_start import ExportedRegressor, start_from
 
 LEAST_SPREAD = 0.1
@@ -64,11 +56,6 @@ class TrainConfig:
     workers: int = 1
     validation_crops: int = 512
     start: str = ""
-
-
-def truth_of(batch: dict[str, Tensor]) -> RegressorOutput:
-    """Labels of a batch in the network's own terms."""
-    return RegressorOutput(*(batch[name] for name in LABELS))
 
 
 def validation_figures(
@@ -110,33 +97,21 @@ def train(
     Returns:
         The run folder.
     """
-    device = processes.device
     source = CropSource(config.data, config.augment, config.face_model)
     held_out = source.sampler(validation=True)
-    network = prepared_network(config, source, held_out).to(device, memory_format=torch.channels_last)
+    network = prepared_network(config, source, held_out)
     loss = FaceLoss(
         held_out.model,
         config.network.crop_size,
-        network.identity_spread.cpu().numpy(),
-        network.expression_spread.cpu().numpy(),
+        network.identity_spread.numpy(),
+        network.expression_spread.numpy(),
         config.loss,
-    ).to(device)
-    run = Run(out, network, config.loop, processes=processes)
-    if processes.is_first:
-        run.folder.begin(config, {"folders": config.data.manifest()}, step=run.step)
-
-    def terms_of(network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        batch = on_device(batch, device)
-        with config.loop.autocast(device):
-            found = network(crops_as_input(batch["crop"]))
-        return loss(found, truth_of(batch))
+    )
 
     def validate(averaged: nn.Module) -> dict[str, float]:
-        return validation_figures(averaged, held_out, loss, device, config.validation_crops)
+        return validation_figures(averaged, held_out, loss, processes.device, config.validation_crops)
 
-    batches = batches_of(source, config.loop, run.step, processes=processes, workers=config.workers)
-    run.train(batches, terms_of, validate, seconds=seconds)
-    return out
+    return train_on_crops(config, out, network, loss, source, validate, processes=processes, seconds=seconds)
 
 
 def main() -> None:

@@ -86,7 +86,7 @@ class RunFolder:
         return json.loads(path.read_text()) if path.exists() else None
 
     def close(self) -> None:
-        """Finish the event file."""
+        """Finish the event file, the last minutes of which would be lost otherwise; logging may go on."""
         if self._events is not None:
             self._events.close()
 
