@@ -40,7 +40,7 @@ class OneEuro:
 class SmoothingConfig:
     """Of a face. Turns in radians, places in mm, sizes as logarithms, expressions as weights."""
 
-    turn: OneEuro = OneEuro(rest_hz=0.7, speed_hz=6.0)
+    turn: OneEuro = OneEuro(rest_hz=0.7, speed_hz=3.0, speed_cutoff_hz=2.0)
     place: OneEuro = OneEuro(rest_hz=0.7, speed_hz=0.06)
     size: OneEuro = OneEuro(rest_hz=0.5, speed_hz=6.0)
     expression: OneEuro = OneEuro(rest_hz=1.0, speed_hz=4.0)
