@@ -61,3 +61,12 @@ def test_it_leaves_the_jaw_and_the_temples_across_the_border_not_along_it(lfm, b
     # Rings that slide along the border fold: a dark line from ear to jaw.
     assert np.quantile(parallel[~ear], 0.95) < 0.9
     assert np.median(parallel[~ear]) < 0.6
+
+
+def test_a_slim_neck_is_slim_between_head_and_shoulders_alone(lfm, body):
+    slim = body.vertices_model(lfm, lfm.neutral_model, neck=0.8)
+    np.testing.assert_allclose(slim[:, 1:], body.rest_model[:, 1:], atol=1e-5)
+    throat = np.abs(body.rest_model[:, 1] + 130) < 20
+    np.testing.assert_allclose(slim[throat, 0], 0.8 * body.rest_model[throat, 0], atol=1e-4)
+    apart = (body.rest_model[:, 1] > -45) | (body.rest_model[:, 1] < -200)
+    np.testing.assert_array_equal(slim[apart, 0], body.rest_model[apart, 0])

@@ -49,6 +49,8 @@ SHOULDERS = np.array(
     ],
     float,
 )
+NECK_BEGINS, NECK_ENDS = (-45.0, -105.0), (-200.0, -165.0)
+"""Heights between which the neck is slimmer or wider than that of others, mm."""
 PIVOT = np.array([0.0, -120.0, -40.0])
 """Where the neck bends, mm, model frame."""
 
@@ -63,6 +65,7 @@ class BodyMesh:
         follow: (V,) float32, how far it follows it.
         near_border: (V,) float32, 1 at the skin's border, 0 a few rings on.
         bend: (V,) float32, 0 where it turns with the head, 1 where it stays with the shoulders.
+        neck: (V,) float32, 1 on the neck, 0 on head and shoulders.
         triangles: (M, 3) int32, counter-clockwise seen from outside, over the face model's vertices and its.
     """
 
@@ -71,6 +74,7 @@ class BodyMesh:
     follow: Array
     near_border: Array
     bend: Array
+    neck: Array
     triangles: IntArray
 
     @classmethod
@@ -95,7 +99,12 @@ class BodyMesh:
             column=np.tile(border, len(rings) - 1),
             follow=follow.reshape(-1).astype(np.float32),
             near_border=np.repeat(np.clip(1 - steps / FOLLOWING_RINGS, 0, 1), count).astype(np.float32),
-            bend=(bend * bend * (3 - 2 * bend)).reshape(-1).astype(np.float32),
+            bend=_smooth(bend).reshape(-1).astype(np.float32),
+            neck=(
+                _between_heights(rings[1:, :, 1], NECK_BEGINS) * _between_heights(rings[1:, :, 1], NECK_ENDS)
+            )
+            .reshape(-1)
+            .astype(np.float32),
             triangles=_between(numbers),
         )
 
@@ -103,10 +112,18 @@ class BodyMesh:
         """Sizes: the arrays would fill the screen."""
         return f"BodyMesh(vertices={len(self.rest_model)}, triangles={len(self.triangles)})"
 
-    def vertices_model(self, model: MorphableModel, shape: Array) -> Array:
-        """(V, 3) the tube of a shaped face (N, 3), mm, before the neck bends."""
+    def vertices_model(self, model: MorphableModel, shape: Array, *, neck: float = 1.0) -> Array:
+        """(V, 3) the tube of a shaped face (N, 3), mm, before the neck bends.
+
+        Args:
+            model: the face model.
+            shape: (N, 3) mm.
+            neck: factor on the neck's width.
+        """
         moved = shape[self.column] - model.neutral_model[self.column]
-        return self.rest_model + moved * self.follow[:, None]
+        tube = self.rest_model + moved * self.follow[:, None]
+        tube[:, 0] *= 1 + np.float32(neck - 1) * self.neck
+        return tube
 
     def bent(self, vertices_model: Array, head: Array, shoulders: Array) -> Array:
         """(V, 3) the tube turned, mm, axes of the model frame: head and shoulders by their rotations."""
@@ -116,6 +133,15 @@ class BodyMesh:
             np.float32
         ) @ pivot
         return with_head + (with_body - with_head) * self.bend[:, None]
+
+
+def _smooth(share: Array) -> Array:
+    return share * share * (3 - 2 * share)
+
+
+def _between_heights(y: Array, heights: tuple[float, float]) -> Array:
+    """0 at the first height, 1 at the second, smooth between."""
+    return _smooth(np.clip((y - heights[0]) / (heights[1] - heights[0]), 0, 1))
 
 
 def _rings(border: Array) -> Array:

@@ -161,7 +161,7 @@ class Drawing:
         self.scale = np.float32(scene.camera.scale * config.factor)
         self.offset = (scene.camera.translation * config.factor).astype(np.float32)
         shape = np.asarray(model.vertices_model(scene.identity, scene.expression), np.float32)
-        tube = tables.body.vertices_model(model, shape)
+        tube = tables.body.vertices_model(model, shape, neck=scene.neck)
         row = tables.teeth.vertices_model(model, scene.identity, scene.expression)
         turn = scene.camera.rotation.astype(np.float32)
         bent = tables.body.bent(tube, scene.camera.rotation, scene.shoulders)

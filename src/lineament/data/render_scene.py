@@ -43,6 +43,7 @@ class RenderConfig:
             faces that the model can make, with a spread of about 0.9.
         identity_spread: factor on deviations of identities from their mean. Vertices then spread by 2.3 mm,
             as in collections less formal than portraits (``python -m tools.measure_identities``).
+        neck: least and greatest width of necks, 1 as wide as the jaw.
         texture_spread: of texture coefficients.
         beard_share: of all faces.
         light: range of light.
@@ -58,6 +59,7 @@ class RenderConfig:
     roll_spread: float = np.radians(13)
     identities: Identities = field(default_factory=photographed_identities)
     identity_spread: float = 1.3
+    neck: tuple[float, float] = (0.78, 1.0)
     texture_spread: float = 0.8
     beard_share: float = 0.22
     light: LightConfig = field(default_factory=LightConfig)
@@ -72,6 +74,7 @@ class Scene:
         identity: (K,).
         expression: (E,).
         shoulders: (3, 3) rotation of the shoulders.
+        neck: factor on the neck's width.
         albedo: (S, S, 3) float32, encoded colours of the skin on the chart.
         light: all light.
         hair: cut and colour.
@@ -87,6 +90,7 @@ class Scene:
     identity: Array
     expression: Array
     shoulders: Array
+    neck: float
     albedo: Array
     light: Light
     hair: HairStyle
@@ -122,6 +126,7 @@ def random_scene(
         identity=identity,
         expression=expression,
         shoulders=shoulders,
+        neck=float(rng.uniform(*config.neck)),
         albedo=random_albedo(texture, config, rng),
         light=random_light(rng, config.light),
         hair=random_style(rng),
