@@ -6,7 +6,7 @@ At home, once: pack photographs of a built set into the folder that travels (ign
 
 There, again and again, each call below ten minutes, with the folder carried along and $OUT coming back::
 
-    python3 -m tools.gpu_run piece --carry .gpu --method synergynet --config FILE --minutes 8
+    PYTHONPATH=src python3 -m tools.gpu_run piece --carry .gpu --method synergynet --config FILE --minutes 8
 
 The first piece makes its samples out of the pack with all cores; a machine still warm has them and the
 exact checkpoint, and goes on at once. A fresh machine goes on from the checkpoint in the carried folder.
@@ -14,6 +14,9 @@ exact checkpoint, and goes on at once. A fresh machine goes on from the checkpoi
 At home again: keep what came back, for the next piece::
 
     python -m tools.gpu_run keep --back FOLDER --carry .gpu
+
+What travels there, the checked-out tree included, has a limit; so has what comes back. A checkpoint is kept
+as exactly as both allow, and each step says how exactly that was.
 """
 
 from __future__ import annotations
@@ -23,18 +26,24 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from lineament.data.photo_pack import expand, write_pack
 from lineament.data.recipe import find_recipe
 from lineament.errors import LineamentError
+from lineament.train.compact import join_checkpoint, split_checkpoint
 
 MIB = 2**20
+MOST_THERE = 64 * MIB
+"""Of the tree and the carried folder together."""
+MOST_FILES_BACK = 8
 WORK = Path(".gpu_work")
 """On the machine: samples and run folder, kept while it is warm."""
-PACK, PARTS = "photos.npz", "checkpoint"
-SMALL_FILES = ("config.json", "sessions.json", "data.json", "log.jsonl", "figures.json")
+PACK, PARTS, CHECKPOINT = "photos.npz", "checkpoint", "checkpoint.pt"
+SMALL_FILES = ("config.json", "sessions.json", "log.jsonl", "figures.json")
+"""Of a run folder; the data's checksums are many and are written again."""
 
 
 def pack(options: argparse.Namespace) -> None:
@@ -47,48 +56,77 @@ def pack(options: argparse.Namespace) -> None:
         side=options.side,
         quality=options.quality,
     )
-    size = sum(path.stat().st_size for path in options.carry.rglob("*") if path.is_file())
-    print(f"{count} photographs; {options.carry} has {size / MIB:.1f} MiB")
+    print(f"{count} photographs; {room(options.carry) / MIB:.1f} MiB are left for a checkpoint")
 
 
 def piece(options: argparse.Namespace) -> int:
     """Train for some minutes, and leave in $OUT what the next piece needs."""
-    from lineament.train.compact import join_checkpoint, split_checkpoint
-
     started = time.monotonic()
     samples, run = WORK / "samples", WORK / options.method
     _make_samples(options.carry / PACK, samples, options.recipe, options.processes)
-    checkpoint = run / "checkpoint.pt"
-    if not checkpoint.exists() and (options.carry / PARTS).is_dir():
-        print(
-            f"going on from a checkpoint kept at level {join_checkpoint(options.carry / PARTS, checkpoint)}"
-        )
-        for name in SMALL_FILES:
-            if (options.carry / PARTS / name).exists():
-                shutil.copy(options.carry / PARTS / name, run / name)
+    _bring_back(options.carry / PARTS, run)
     left = options.minutes - (time.monotonic() - started) / 60
-    print(f"samples are there after {options.minutes - left:.1f} minutes")
+    print(f"samples are there after {options.minutes - left:.1f} minutes", flush=True)
     command = [sys.executable, "-m", "lineament.cli.train", options.method, "--config", str(options.config)]
     command += ["--out", str(run), "--minutes", f"{max(left, 0):.2f}"]
     for change in (f'data.samples=["{samples}"]', f"workers={options.processes - 1}", *options.set):
         command += ["--set", change]
     status = subprocess.run(command, check=False).returncode
-    if checkpoint.exists():
-        back = Path(os.environ.get("OUT", WORK / "out"))
-        parts = split_checkpoint(checkpoint, back, budget=options.back * MIB)
-        for name in SMALL_FILES[:2] + SMALL_FILES[3:]:  # the data's checksums stay: there are many
-            if (run / name).exists() and len(parts) + len(SMALL_FILES) <= 9:
-                shutil.copy(run / name, back / name)
-        print(f"{len(parts)} parts of a checkpoint in {back}")
+    if (run / CHECKPOINT).exists():
+        _send_back(run, Path(os.environ.get("OUT", WORK / "out")), options.back * MIB)
     return status
 
 
+def _bring_back(parts: Path, run: Path) -> None:
+    """Make the run folder out of the parts that travelled, unless this machine still has it."""
+    if (run / CHECKPOINT).exists() or not parts.is_dir():
+        return
+    level = join_checkpoint(parts, run / CHECKPOINT)
+    for name in SMALL_FILES:
+        if (parts / name).exists():
+            shutil.copy(parts / name, run / name)
+    print(f"going on from a checkpoint kept at level {level}")
+
+
+def _send_back(run: Path, back: Path, budget: int) -> None:
+    parts, level = split_checkpoint(run / CHECKPOINT, back, budget=budget)
+    small = [run / name for name in SMALL_FILES if (run / name).exists()]
+    for file in small[: MOST_FILES_BACK - len(parts)]:
+        shutil.copy(file, back / file.name)
+    print(f"{len(parts)} parts of a checkpoint in {back}, at level {level}")
+
+
 def keep(options: argparse.Namespace) -> None:
-    """Put what came back where it travels from."""
-    target = options.carry / PARTS
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(options.back, target)
-    print(f"{sum(1 for _ in target.iterdir())} files in {target}")
+    """Put what came back where it travels from; of a checkpoint that is too large what there is room for.
+
+    Raises:
+        DataError: there is no checkpoint, or no room for one.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / CHECKPOINT
+        join_checkpoint(options.back, checkpoint)  # before the one that is kept is given up
+        target = options.carry / PARTS
+        shutil.rmtree(target, ignore_errors=True)
+        left = room(options.carry)
+        if sum(file.stat().st_size for file in options.back.iterdir()) <= left:
+            shutil.copytree(options.back, target)
+            print(f"{len(list(target.iterdir()))} files in {target}, as they came")
+            return
+        small = [options.back / name for name in SMALL_FILES if (options.back / name).exists()]
+        budget = left - sum(file.stat().st_size for file in small)
+        parts, level = split_checkpoint(checkpoint, target, budget=budget)
+    for file in small:
+        shutil.copy(file, target / file.name)
+    print(f"{len(parts)} parts of a checkpoint in {target}, at level {level}: there was room for no more")
+
+
+def room(carry: Path) -> int:
+    """Bytes that may still be added to what travels."""
+    git = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(git, capture_output=True, check=True).stdout.split(b"\0")
+    tree = {Path(os.fsdecode(name)).resolve() for name in listed if name}
+    tree |= {path.resolve() for path in carry.rglob("*")}
+    return MOST_THERE - sum(path.stat().st_size for path in tree if path.is_file())
 
 
 def _make_samples(packed: Path, samples: Path, recipe: str, processes: int) -> None:

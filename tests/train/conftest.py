@@ -23,3 +23,23 @@ def samples(tmp_path_factory):
     noise = [noise_sample(rng, number) for number in range(12)]
     shards.add(write_shard(folder, "noise_00000", noise, shards.recipe.storage))
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def settled():
+    """settled(network, crops) -> the network in evaluation mode, its normalisation measured on the crops.
+
+    One that nobody trained would otherwise shrink what it sees layer by layer, and say the same of all crops.
+    """
+
+    def settle(network, crops):
+        norms = [m for m in network.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+        for norm in norms:
+            norm.momentum = 1.0
+        with torch.no_grad():
+            network.train()(torch.as_tensor(crops).permute(0, 3, 1, 2).float())
+        for norm in norms:
+            norm.momentum = 0.1
+        return network.eval()
+
+    return settle

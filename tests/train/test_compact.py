@@ -26,7 +26,8 @@ def go_on(folder, last):
 )
 def test_a_run_goes_on_from_parts_as_well_as_the_budget_allows(tmp_path, budget, level):
     run = go_on(tmp_path / "run", 3)
-    parts = split_checkpoint(run.checkpoint, tmp_path / "parts", budget=budget, part=20_000)
+    parts, found = split_checkpoint(run.checkpoint, tmp_path / "parts", budget=budget, part=20_000)
+    assert found == level
     sizes = [part.stat().st_size for part in parts]
     assert sum(sizes) <= budget
     assert max(sizes) <= 20_000
@@ -47,6 +48,6 @@ def test_what_cannot_be_put_together_is_said(tmp_path):
         split_checkpoint(run.checkpoint, tmp_path / "parts", budget=100)
     with pytest.raises(DataError, match=r"no checkpoint\.00"):
         join_checkpoint(tmp_path / "parts", tmp_path / "c.pt")
-    split_checkpoint(run.checkpoint, tmp_path / "parts", budget=10**6, part=20_000)[-1].unlink()
+    split_checkpoint(run.checkpoint, tmp_path / "parts", budget=10**6, part=20_000)[0][-1].unlink()
     with pytest.raises(DataError, match="one is missing"):
         join_checkpoint(tmp_path / "parts", tmp_path / "c.pt")

@@ -14,6 +14,7 @@ from lineament.network import OnnxNetwork
 from lineament.train import export_synergynet as export_module
 from lineament.train.ablation import VARIANTS, AblationConfig
 from lineament.train.ablation import train as train_ablation
+from lineament.train.crop_run import truth_of
 from lineament.train.export_synergynet import export_synergynet
 from lineament.train.loop import LoopConfig
 from lineament.train.networks.synergynet import (
@@ -25,7 +26,6 @@ from lineament.train.networks.synergynet import (
     nearest_rotation,
 )
 from lineament.train.optimisers import OptimiserConfig
-from lineament.train.regressor import truth_of
 from lineament.train.samples import CropSource, Folders
 from lineament.train.schedules import ScheduleConfig
 from lineament.train.synergy_loss import AS_RELEASED as RELEASED_LOSS
@@ -50,15 +50,15 @@ def batch(samples):
 
 
 @pytest.fixture(scope="module")
-def network(samples, lfm):
+def network(samples, lfm, batch, settled):
     """Random weights, whitening of the views, and refinements of some pixels."""
     torch.manual_seed(0)
     network = new_network(SMALL, lfm)
     whiten(network, CropSource(Folders((samples,)), AugmentConfig(crop_size=32)), 32)
     torch.nn.init.normal_(network.refiner.last[0].weight, std=0.1)
     for head in network.heads:
-        torch.nn.init.normal_(head[1].weight, std=0.1)
-    return network.eval()
+        torch.nn.init.normal_(head[1].weight, std=0.02)
+    return settled(network, batch["crop"])
 
 
 def test_true_parameters_give_the_models_own_landmarks(network, batch, lfm):
@@ -186,6 +186,7 @@ def test_the_graph_says_what_torch_says(exported, network, count):
     with torch.inference_mode():
         output = network(torch.from_numpy(crops).permute(0, 3, 1, 2).float())
         face = network.face_of(output.parameters)
+    assert (output.refined - output.coarse).abs().mean() > 0.1
     np.testing.assert_allclose(found["landmarks"], output.refined.numpy(), atol=1e-2)
     np.testing.assert_allclose(found["rotation"], face.rotation.numpy(), atol=1e-4)
     np.testing.assert_allclose(found["expression"], face.expression.numpy(), atol=1e-3)

@@ -22,7 +22,9 @@ SMALL = 4096
 _SQUARES = "exp_avg_sq"
 
 
-def split_checkpoint(checkpoint: Path, folder: Path, *, budget: int, part: int = PART_BYTES) -> list[Path]:
+def split_checkpoint(
+    checkpoint: Path, folder: Path, *, budget: int, part: int = PART_BYTES
+) -> tuple[list[Path], str]:
     """Write a checkpoint as files ``checkpoint.00`` and so on, as exactly as a budget allows.
 
     Args:
@@ -30,6 +32,9 @@ def split_checkpoint(checkpoint: Path, folder: Path, *, budget: int, part: int =
         folder: made where it is missing; older parts in it are removed.
         budget: bytes of all parts together.
         part: bytes of one.
+
+    Returns:
+        The files, and the level of :data:`LEVELS` that they have.
 
     Raises:
         DataError: not even the averaged weights fit.
@@ -48,7 +53,7 @@ def split_checkpoint(checkpoint: Path, folder: Path, *, budget: int, part: int =
     for number, first in enumerate(range(0, len(content), part)):
         paths.append(folder / f"checkpoint.{number:02d}")
         paths[-1].write_bytes(content[first : first + part])
-    return paths
+    return paths, level
 
 
 def join_checkpoint(folder: Path, checkpoint: Path) -> str:

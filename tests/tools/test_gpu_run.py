@@ -1,0 +1,158 @@
+"""The round trip to a lent machine, with scratch folders as the machines and all limits as they are there."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+from lineament.data.shards import Recipe, ShardFolder, write_shard
+from lineament.train.compact import split_checkpoint
+from tests.data.test_photo_pack import sample
+from tools import gpu_run
+
+ROOT = Path(__file__).parents[2]
+MIB = 2**20
+CONFIG = """
+face_swap = 0.0
+whitening_crops = 8
+validation_crops = 2
+augment.crop_size = 32
+network = {width = 0.25, crop_size = 32}
+[loop]
+steps = 3
+batch = 4
+log_every = 1
+precision = "float32"
+"""
+RECIPE = """
+photos_a_shard = 2
+photos.least_face = 10
+turned = {count = 1, size = 64, face = 40}
+occluded.share = 0.0
+"""
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory, lfm):
+    """A set with three photographs, one of a person held out."""
+    shards = ShardFolder(
+        tmp_path_factory.mktemp("set"), Recipe("three photographs", "none", 0, "test", "lfm")
+    )
+    three = [sample(lfm, number) for number in range(3)]
+    shards.add(write_shard(shards.folder, "all", three, shards.recipe.storage))
+    return shards.folder
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """machine(name): a folder under git with the files of a run, in which commands run from now on."""
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
+
+    def enter(name):
+        folder = tmp_path / name
+        if not folder.exists():
+            folder.mkdir()
+            subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+            (folder / ".gitignore").write_text(".gpu*\n")
+            (folder / "train.toml").write_text(CONFIG)
+            (folder / "recipe.toml").write_text(RECIPE)
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("OUT", str(folder / "out"))
+        return folder
+
+    return enter
+
+
+def call(monkeypatch, *words):
+    monkeypatch.setattr("sys.argv", ["gpu_run", *map(str, words)])
+    return gpu_run.main()
+
+
+def piece(monkeypatch, *, minutes):
+    words = ["--config", "train.toml", "--recipe", "recipe.toml", "--processes", 1, "--minutes", minutes]
+    return call(monkeypatch, "piece", *words)
+
+
+def carried(home, there):
+    """What the tool for lent machines does with the carried folder."""
+    subprocess.run(["cp", "-r", home / ".gpu", there / ".gpu"], check=True)
+
+
+def network_of(folder):
+    return torch.load(folder / ".gpu_work/synergynet/checkpoint.pt", weights_only=True)["network"]
+
+
+def test_a_run_in_pieces_on_two_fresh_machines_ends_bit_for_bit_like_one_on_one(
+    photographs, machine, monkeypatch
+):
+    home = machine("home")
+    assert call(monkeypatch, "pack", "--samples", photographs, "--side", 80) == 0
+
+    first = machine("first")
+    carried(home, first)
+    assert piece(monkeypatch, minutes=0) == 0  # to the first step that is logged
+    back = list((first / "out").iterdir())
+    sizes = {file.name: file.stat().st_size for file in back}
+    assert {"checkpoint.00", "checkpoint.01", "config.json", "log.jsonl", "figures.json"} <= set(sizes)
+    assert len(back) <= 8
+    assert max(sizes.values()) <= 16 * MIB
+    assert sum(sizes.values()) <= 64 * MIB
+
+    machine("home")
+    assert call(monkeypatch, "keep", "--back", first / "out") == 0
+    assert 0 < gpu_run.room(Path(".gpu")) < 64 * MIB - sum(sizes.values())
+
+    second = machine("second")
+    carried(home, second)
+    assert piece(monkeypatch, minutes=60) == 0
+    assert json.loads((second / ".gpu_work/synergynet/sessions.json").read_text())[-1]["step"] == 1
+    log = (second / ".gpu_work/synergynet/log.jsonl").read_text()
+    assert [json.loads(line)["step"] for line in log.splitlines() if "loss" in line] == [1, 2, 3]
+
+    (first / ".gpu_work/synergynet/checkpoint.pt").unlink()
+    machine("first")  # still warm, but asked to begin anew and not interrupted
+    assert piece(monkeypatch, minutes=60) == 0
+    whole, parted = network_of(first), network_of(second)
+    assert all(torch.equal(tensor, parted[name]) for name, tensor in whole.items())
+
+
+def write_back(folder, size):
+    """A checkpoint of a given number of weights, as a machine sends it back."""
+    folder.mkdir()
+    network, average = ({"w": torch.arange(size, dtype=torch.float32)} for _ in range(2))
+    state = {"network": network, "average": average, "optimiser": None, "step": 7, "skipped": 0}
+    torch.save(state, folder / "whole.pt")
+    split_checkpoint(folder / "whole.pt", folder / "back", budget=10**9)
+    (folder / "back" / "log.jsonl").write_text("{}\n")
+    return folder / "back"
+
+
+def test_what_there_is_no_room_for_is_kept_less_exactly_and_that_is_said(
+    machine, monkeypatch, capsys, tmp_path
+):
+    home = machine("home")
+    back = write_back(tmp_path / "one", 100_000)  # twice 400 kB
+    (home / "tree.bin").write_bytes(bytes(1000))
+    monkeypatch.setattr(gpu_run, "MOST_THERE", 600_000)
+    assert call(monkeypatch, "keep", "--back", back) == 0
+    assert "level half: there was room for no more" in capsys.readouterr().out
+    assert 0 <= gpu_run.room(Path(".gpu")) < 250_000
+    assert (home / ".gpu/checkpoint/log.jsonl").exists()
+    monkeypatch.setattr(gpu_run, "MOST_THERE", 100_000)
+    assert call(monkeypatch, "keep", "--back", back) == 1
+    assert "the budget is" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_checkpoint_is_refused_and_the_kept_one_stays(machine, monkeypatch, tmp_path):
+    home = machine("home")
+    kept = home / ".gpu" / "checkpoint"
+    kept.mkdir(parents=True)
+    (kept / "checkpoint.00").write_bytes(b"old")
+    (tmp_path / "empty").mkdir()
+    assert call(monkeypatch, "keep", "--back", tmp_path / "empty") == 1
+    assert (kept / "checkpoint.00").read_bytes() == b"old"
