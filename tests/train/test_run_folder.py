@@ -30,6 +30,15 @@ def test_a_licence_shared_by_folders_is_said_once(tmp_path):
     assert about_training(tmp_path)["licence"].count("research") == 1
 
 
+def test_weights_also_say_what_the_weights_they_began_with_saw(tmp_path):
+    start = {"weights": "old", "trained_on": "three portraits", "licence": "mine"}
+    content = {"folders": [folder(7, "a", "research")], "start": start}
+    (tmp_path / DATA).write_text(json.dumps(content))
+    about = about_training(tmp_path)
+    assert about["trained_on"] == "7 samples of a; begun with weights that were trained on three portraits"
+    assert about["licence"].endswith("research; mine (of the weights it began with)")
+
+
 def test_a_run_that_does_not_say_is_refused(tmp_path):
     with pytest.raises(DataError, match="does not say what was trained on"):
         about_training(tmp_path)

@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from lineament.errors import ConfigError
+from lineament.train.crop_run import about_start
 from lineament.train.eight_bits import eight_bit_graph
 from lineament.train.export_regressor import OUTPUTS, export_regressor
 from lineament.train.networks.regressor import Regressor, RegressorConfig
 from lineament.train.warm_start import ExportedRegressor, start_from
+from lineament.weights import catalogue
 
 TINY = RegressorConfig(
     crop_size=32,
@@ -94,6 +96,13 @@ def test_a_larger_crop_gives_a_larger_face(exported):
 def test_other_sizes_are_named(exported):
     with pytest.raises(ConfigError, match=r"features\.3\.first"):
         started(exported, replace(TINY, stages=(16, 8, 16, 8)))
+
+
+def test_a_run_remembers_what_its_start_was_trained_on():
+    start = about_start("lfm-regressor")
+    assert start is not None
+    assert start["trained_on"] == catalogue()["lfm-regressor"].trained_on
+    assert about_start("") is None
 
 
 def test_a_detector_is_no_start():

@@ -9,10 +9,13 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from lineament.network import OnnxNetwork
 from lineament.train.loop import LoopConfig, Run, Terms
 from lineament.train.networks.regressor import RegressorOutput
 from lineament.train.processes import Processes
+from lineament.train.run_folder import about_training
 from lineament.train.samples import LABELS, CropSource, Folders, batches_of, crops_as_input, on_device
+from lineament.weights import locate
 
 
 class CropRunConfig(Protocol):
@@ -30,10 +33,28 @@ class CropRunConfig(Protocol):
     def workers(self) -> int:
         """Processes that make batches."""
 
+    @property
+    def start(self) -> str:
+        """What the network begins with: a run folder or exported weights; empty for random weights."""
+
 
 def truth_of(batch: dict[str, Tensor]) -> RegressorOutput:
     """Labels of a batch in the networks' own terms."""
     return RegressorOutput(*(batch[name] for name in LABELS))
+
+
+def about_start(start: str) -> dict[str, str] | None:
+    """What the weights that a run begins with were trained on: weights state all of their data.
+
+    Args:
+        start: run folder, name of the catalogue, or exported file; empty for none.
+    """
+    if not start:
+        return None
+    if Path(start).is_dir():
+        return {"weights": start, **about_training(Path(start))}
+    metadata = OnnxNetwork(locate(start), threads=1).metadata
+    return {"weights": start} | {key: metadata.get(key, "not stated") for key in ("trained_on", "licence")}
 
 
 def train_on_crops(
@@ -67,7 +88,8 @@ def train_on_crops(
     loss = loss.to(device)
     run = Run(out, network, config.loop, processes=processes)
     if processes.is_first:
-        run.folder.begin(config, {"folders": config.data.manifest()}, step=run.step)
+        data = {"folders": config.data.manifest(), "start": about_start(config.start)}
+        run.folder.begin(config, data, step=run.step)
 
     def terms_of(network: nn.Module, batch: dict[str, Tensor]) -> Terms:
         batch = on_device(batch, device)

@@ -100,6 +100,7 @@ def about_training(run: Path) -> dict[str, str]:
     try:
         data = json.loads((run / DATA).read_text(encoding="utf-8"))
         recipes = [(folder["samples"], folder["recipe"]) for folder in data["folders"] if "recipe" in folder]
+        start = data.get("start") or {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{run / DATA} does not say what was trained on ({error}). Weights state their data: go on with "
@@ -107,8 +108,12 @@ def about_training(run: Path) -> dict[str, str]:
         ) from error
     parts = [f"{count:,} samples of {recipe['source']}" for count, recipe in recipes]
     licences = list(dict.fromkeys(recipe["licence"] for _, recipe in recipes))
+    trained_on = "; ".join(parts) or "folders without a recipe"
+    if start:
+        trained_on += f"; begun with weights that were trained on {start['trained_on']}"
+        licences.append(f"{start['licence']} (of the weights it began with)")
     return {
-        "trained_on": "; ".join(parts) or "folders without a recipe",
+        "trained_on": trained_on,
         "licence": f"Apache-2.0 for the file; of the training data: {'; '.join(licences) or 'not stated'}",
     }
 
