@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 const folder = resolve(process.argv[2]);
 const load = (name) => import(pathToFileURL(join(folder, name)).href);
 const bytes = (name) => new Uint8Array(readFileSync(join(folder, name)));
+const { imageFromModel } = await load("app/geometry.js");
 const job = JSON.parse(readFileSync(0, "utf8"));
 const picture = ({ file, width, height }) => ({ width, height, data: new Uint8Array(readFileSync(file)) });
 
@@ -27,7 +28,7 @@ const answers = {
 
   async model({ identity, expression, camera }) {
     const { FaceModel } = await load("app/model.js");
-    const { imageFromModel, vertexNormals, anglesOf, quaternion } = await load("app/geometry.js");
+    const { vertexNormals, anglesOf, quaternion } = await load("app/geometry.js");
     const { visibleVertices } = await load("app/visibility.js");
     const model = new FaceModel(bytes("model/lfm.bin").buffer);
     const vertices = model.vertices(identity, expression);
@@ -57,35 +58,53 @@ const answers = {
   },
 
   async align({ photos, method }) {
-    const { Aligner } = await load("app/aligner.js");
-    const { FaceModel } = await load("app/model.js");
-    const { imageFromModel } = await load("app/geometry.js");
-    const ort = await load("vendored/ort.wasm.min.js");
-    ort.env.wasm.numThreads = 1;
-    ort.env.wasm.wasmBinary = bytes("vendored/ort-wasm-simd-threaded.wasm");
-    ort.env.wasm.wasmPaths = { mjs: pathToFileURL(join(folder, "vendored/ort-wasm-simd-threaded.js")).href };
-    const model = new FaceModel(bytes("model/lfm.bin").buffer);
-    const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
-    const aligner = new Aligner(ort, model, settings, async (name) => bytes(name));
+    const { aligner, model } = await openAligner();
     const all = [];
     for (const photo of photos) {
       const faces = await aligner.align(picture(photo), { method });
       all.push(
-        faces.map((face) => {
-          const vertices = model.vertices(face.identity, face.expression);
-          const landmarks = model.landmarks(vertices, face.identity, face.expression, "300w-lp");
-          return {
-            box: face.detection.box,
-            score: face.detection.score,
-            square: face.square,
-            landmarks: Array.from(imageFromModel(face.camera, landmarks)),
-            vertices: Array.from(imageFromModel(face.camera, vertices)),
-          };
-        }),
+        faces.map((face) => ({ score: face.detection.score, square: face.square, ...shapeOf(model, face) })),
       );
     }
     return all;
   },
+
+  async follow({ photos, times, method }) {
+    const { aligner, model } = await openAligner();
+    await aligner.open(method);
+    const detector = aligner.detectors[method];
+    const detect = detector.detect.bind(detector);
+    let looks = 0;
+    detector.detect = (photo) => detect(photo, (looks += 1));
+    const frames = [];
+    for (const [k, photo] of photos.entries()) {
+      const faces = await aligner.follow(picture(photo), { method, time: times[k], isFirst: k === 0 });
+      frames.push(faces.map((face) => ({ square: face.square, landmarks: shapeOf(model, face).landmarks })));
+    }
+    return { frames, looks };
+  },
 };
+
+async function openAligner() {
+  const { Aligner } = await load("app/aligner.js");
+  const { FaceModel } = await load("app/model.js");
+  const ort = await load("vendored/ort.wasm.min.js");
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmBinary = bytes("vendored/ort-wasm-simd-threaded.wasm");
+  ort.env.wasm.wasmPaths = { mjs: pathToFileURL(join(folder, "vendored/ort-wasm-simd-threaded.js")).href };
+  const model = new FaceModel(bytes("model/lfm.bin").buffer);
+  const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
+  return { aligner: new Aligner(ort, model, settings, async (name) => bytes(name)), model };
+}
+
+/** Landmarks and vertices in the photo. */
+function shapeOf(model, { camera, identity, expression }) {
+  const vertices = model.vertices(identity, expression);
+  const landmarks = model.landmarks(vertices, identity, expression, "300w-lp");
+  return {
+    landmarks: Array.from(imageFromModel(camera, landmarks)),
+    vertices: Array.from(imageFromModel(camera, vertices)),
+  };
+}
 
 console.log(JSON.stringify(await answers[job.task](job)));

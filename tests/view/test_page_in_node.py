@@ -18,6 +18,7 @@ from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.raster import visible_vertices
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.resample import letterbox, resample_crop
+from lineament.video import FaceTracker
 
 HERE = Path(__file__).parent
 PHOTOS = HERE.parents[1] / "demo" / "photos"
@@ -126,6 +127,26 @@ def test_landmarks_and_vertices_of_real_photographs_equal_pythons_within_a_pixel
             for name in ("landmarks", "vertices"):
                 points = np.reshape(other[name], (-1, 3))
                 assert np.abs(points - getattr(face, f"{name}_image")).max() < 1, name
+
+
+def test_faces_are_followed_as_in_python_and_the_detector_looks_five_times_a_second(node, raw, aligner):
+    photo = la.read_image(PHOTOS / "hopper.jpg")
+    empty = np.full((450, 400, 3), 90, np.uint8)
+    films = [photo[8 * k : 450 + 8 * k, 90 - 10 * k : 490 - 10 * k] for k in range(8)] + [empty] * 4
+    times = [k / 25 for k in range(len(films))]
+    answer = node("follow", method="fast", photos=[raw(film) for film in films], times=times)
+    tracker = FaceTracker(aligner)
+    expected = [[t.face for t in tracker.step(*frame)] for frame in zip(times, films, strict=True)]
+    assert [len(faces) for faces in answer["frames"]] == [len(faces) for faces in expected]
+    assert [len(faces) for faces in expected][:8] == [1] * 8
+    assert answer["looks"] == 3  # at 0, 0.2 and 0.4 s
+    # Each look begins where the last one ended, so that differences of rounding add up: 2 % of the face are
+    # allowed. The face moves by more from frame to frame, so a square in the wrong place is seen.
+    for [face], [other] in zip(expected[:8], answer["frames"][:8], strict=True):
+        limit = 0.02 * np.ptp(face.landmarks_image[:, 1])
+        assert np.abs(np.reshape(other["landmarks"], (-1, 3)) - face.landmarks_image)[:, :2].max() < limit
+        assert np.hypot(*np.subtract(face.crop_box.center_xy, [other["square"][k] for k in "xy"])) < limit
+        assert other["square"]["side"] == pytest.approx(face.crop_box.side, rel=0.02)
 
 
 def test_the_files_say_what_pythons_files_say(node, aligner, tmp_path):

@@ -32,6 +32,8 @@ class TrackingConfig:
     same_shape: float = 0.75  # least correlation of identities
     remember_s: float = 60.0  # for how long a person that is away is remembered
     largest_step: float = 0.45  # sizes of the face; further from where it was expected it is lost
+    ahead_s: float = 0.2  # for how long a face is expected to go on as it moved last
+    same_face: float = 0.6  # intersection over union from which two faces of a frame are one
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,9 @@ class _Track:
     identity: Array | None = None
     weight: float = 0.0
 
-    def expected_box(self, time_s: float) -> Array:
-        """The landmarks' box, moved on as it moved last; not for long."""
-        return landmark_box(self.face) + np.tile(self.velocity * min(time_s - self.time_s, 0.2), 2)
+    def expected_box(self, time_s: float, ahead_s: float) -> Array:
+        """The landmarks' box, moved on as it moved last; not for longer than `ahead_s`."""
+        return landmark_box(self.face) + np.tile(self.velocity * min(time_s - self.time_s, ahead_s), 2)
 
     def update(self, face: FaceResult, time_s: float) -> None:
         elapsed = time_s - self.time_s
@@ -107,7 +109,7 @@ class FaceTracker:
 
     def _follow(self, time_s: float, picture: Array) -> None:
         """Align every live face where it is expected; those that jump or leave are away."""
-        expected = [track.expected_box(time_s) for track in self._live]
+        expected = [track.expected_box(time_s, self.config.ahead_s) for track in self._live]
         detections = [_detection(track.face, box) for track, box in zip(self._live, expected, strict=True)]
         faces = self._aligned(picture, detections, passes=1)
         kept: list[_Track] = []
@@ -128,7 +130,8 @@ class FaceTracker:
 
     def _is_taken(self, face: FaceResult, tracks: Sequence[_Track]) -> bool:
         """Whether another person's face was found at the same place in this frame."""
-        return any(overlap(landmark_box(face), landmark_box(track.face)) > 0.6 for track in tracks)
+        box = landmark_box(face)
+        return any(overlap(box, landmark_box(track.face)) > self.config.same_face for track in tracks)
 
     def _detect(self, time_s: float, picture: Array) -> None:
         """Confirm live faces by the detector, end those it does not see, begin those that are new."""

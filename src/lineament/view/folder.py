@@ -22,6 +22,7 @@ from lineament.models.builtin import BUILTIN_PATH
 from lineament.network import OnnxNetwork
 from lineament.result import ARKIT_NAME_OF_SIDE, DEFAULT_SCHEME
 from lineament.version import __version__
+from lineament.video import TrackingConfig
 from lineament.view.model_file import model_bytes
 from lineament.weights import locate
 
@@ -65,6 +66,7 @@ def settings() -> dict[str, Any]:
         "lineament": __version__,
         "arkit_name_of_side": ARKIT_NAME_OF_SIDE,
         "detector": _detector_settings(),
+        "tracking": asdict(TrackingConfig()),
         "regressors": {name: _regressor_settings(name) for name in REGRESSORS},
     }
 

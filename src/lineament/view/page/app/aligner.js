@@ -1,6 +1,7 @@
 // The whole flow: photo -> faces found -> crops -> network -> coefficients and camera of each face.
 
 import { Detector } from "./detect.js";
+import { Follower } from "./follower.js";
 import { detectorRun, openNetwork, regressorRun } from "./networks.js";
 import { Regressor } from "./regressor.js";
 
@@ -31,6 +32,8 @@ export class Aligner {
     this.detectors = {};
     /** @type {Record<string, Regressor>} */
     this.regressors = {};
+    /** @type {Follower | null} of the camera that runs */
+    this.follower = null;
   }
 
   /** Opens the networks a look needs, once. @param {string} method  a name in settings.regressors */
@@ -55,5 +58,20 @@ export class Aligner {
     await this.open(method);
     const faces = await this.detectors[method].detect(picture);
     return this.regressors[method].align(picture, faces, passes);
+  }
+
+  /**
+   * The faces of a camera's next picture: followed, so that the detector need not look at each.
+   * @param {import("./pixels.js").Picture} picture
+   * @param {{method?: string, time: number, isFirst: boolean}} options  time in s
+   * @returns {Promise<Aligned[]>}
+   */
+  async follow(picture, { method = "default", time, isFirst }) {
+    await this.open(method);
+    const [detector, regressor] = [this.detectors[method], this.regressors[method]];
+    if (isFirst || this.follower?.regressor !== regressor) {
+      this.follower = new Follower(detector, regressor, this.settings.tracking);
+    }
+    return this.follower.step(picture, time);
   }
 }

@@ -12,7 +12,8 @@ export class AlignClient {
 
   /**
    * @param {import("./pixels.js").Picture} picture
-   * @param {{method: string, passes?: number}} options
+   * @param {{method: string, passes?: number} | {method: string, time: number, isFirst: boolean}} options
+   *     with a time (s): the next picture of a camera
    * @returns {Promise<{faces: import("./aligner.js").Aligned[], milliseconds: number}>}
    */
   align(picture, options) {

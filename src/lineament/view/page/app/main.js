@@ -74,9 +74,10 @@ class App {
     }
   }
 
-  async align(photo) {
+  /** @param {{time?: number, isFirst?: boolean}} [moment]  of a camera's picture */
+  async align(photo, moment = {}) {
     const method = byId("method").value;
-    const { faces, milliseconds } = await this.client.align(photo.picture, { method });
+    const { faces, milliseconds } = await this.client.align(photo.picture, { method, ...moment });
     const scheme = this.settings.regressors[method].scheme;
     return { faces: faces.map((aligned) => new Face(aligned, this.model, scheme)), milliseconds };
   }
@@ -119,11 +120,11 @@ class App {
     }
   }
 
-  /** Aligns the camera's picture of the moment, again and again. */
+  /** Aligns the camera's picture of the moment, again and again; faces are followed from one to the next. */
   async follow() {
-    while (this.camera.running) {
+    for (let isFirst = true; this.camera.running; isFirst = false) {
       const photo = this.camera.take();
-      const { faces, milliseconds } = await this.align(photo);
+      const { faces, milliseconds } = await this.align(photo, { time: performance.now() / 1000, isFirst });
       if (!this.camera.running && this.panel.faces.length) return; // keep the last picture shown
       this.show(photo, faces);
       this.say(`${found(faces.length)}, ${Math.round(milliseconds)} ms a picture`);

@@ -62,11 +62,15 @@ export class Regressor {
     });
   }
 
+  /** P * 3 mm in the model's frame. @returns {Float32Array} */
+  landmarks(identity, expression) {
+    const vertices = this.model.vertices(identity, expression);
+    return this.model.landmarks(vertices, identity, expression, this.settings.scheme);
+  }
+
   /** The square around the landmarks, or the old one where the network clearly failed. */
   refined(square, { camera, identity, expression }) {
-    const vertices = this.model.vertices(identity, expression);
-    const landmarks = this.model.landmarks(vertices, identity, expression, this.settings.scheme);
-    const points = imageFromModel(camera, landmarks);
+    const points = imageFromModel(camera, this.landmarks(identity, expression));
     const better = squareAroundPoints(points, this.cut(uprightRoll(camera.rotation)));
     const step = better.side / square.side;
     const largest = this.settings.largest_step;

@@ -25,7 +25,7 @@ self.onmessage = async ({ data: { id, picture, options } }) => {
     aligner ??= makeAligner();
     const ready = await aligner;
     const start = performance.now();
-    const faces = await ready.align(picture, options);
+    const faces = await ("time" in options ? ready.follow(picture, options) : ready.align(picture, options));
     self.postMessage({ id, faces, milliseconds: performance.now() - start });
   } catch (error) {
     aligner = null; // what failed to load may load the next time
