@@ -39,7 +39,9 @@ FIGURE_NAMES = (
     "yaw_error_deg",
     "pitch_error_deg",
     "roll_error_deg",
+    "rotation_error_deg",
 )
+"""The angles lose their meaning near profiles, where pitch and roll turn about one axis; the last does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +214,8 @@ def table(rows: Rows, *, steps: int, budget: str) -> str:
     lines = [
         budget,
         "",
-        "| variant | 0-30 | 30-60 | 60-90 | NME % | published | yaw | pitch | roll |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| variant | 0-30 | 30-60 | 60-90 | NME % | published | yaw | pitch | roll | turn |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, seeds in rows.items():
         runs = list(seeds.values())
