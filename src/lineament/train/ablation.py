@@ -41,7 +41,7 @@ FIGURE_NAMES = (
     "roll_error_deg",
     "rotation_error_deg",
 )
-"""The angles lose their meaning near profiles, where pitch and roll turn about one axis; the last does not."""
+"""Angles lose their meaning near profiles, where pitch and roll turn about one axis; the last does not."""
 
 
 @dataclass(frozen=True, slots=True)
