@@ -57,11 +57,11 @@ def fit_collections(
         **{name: np.concatenate([getattr(f, name) for f in fits]) for name in Fits.__dataclass_fields__}
     )
     numbers = np.repeat(np.arange(len(collections)), [len(c.photo_names) for c in collections])
-    landmarks = np.concatenate([_labels(shared, c) for c in collections])
+    landmarks = np.concatenate([read_labels(shared, c) for c in collections])
     return Labelled(whole, landmarks, numbers)
 
 
-def _labels(shared: Path, collection: Collection) -> Array:
+def read_labels(shared: Path, collection: Collection) -> Array:
     """(F, 68, 3) px with the model's axes: 300W-LP's points of a collection's photographs."""
     with np.load(shared / "photos" / f"{collection.name}_landmarks68_300wlp.npz") as data:
         return data["landmarks68_q32"] / UNITS_PER_PX * UPRIGHT
@@ -95,7 +95,9 @@ def tilted(model: MorphableModel, pitch: float) -> MorphableModel:
     )
 
 
-def label_scheme(labelled: Labelled, model: MorphableModel) -> LandmarkScheme:
+def label_scheme(
+    labelled: Labelled, model: MorphableModel, *, ridge: float = REGRESSION_RIDGE
+) -> LandmarkScheme:
     """The 68 landmarks where 300W-LP labels them, as a linear function of LFM's coefficients.
 
     The median difference between the labels and the registered points, in the head's own frame, and its ridge
@@ -103,10 +105,12 @@ def label_scheme(labelled: Labelled, model: MorphableModel) -> LandmarkScheme:
     closed eyes, so its labels keep them open, and that habit is not wanted.
     """
     good = labelled.fits.residual < MOST_RESIDUAL
-    return _scheme_from(_gaps(labelled, model)[good], labelled.fits, good, model)
+    return _scheme_from(_gaps(labelled, model)[good], labelled.fits, good, model, ridge)
 
 
-def scheme_errors(labelled: Labelled, model: MorphableModel, folds: int = 5) -> tuple[float, float, float]:
+def scheme_errors(
+    labelled: Labelled, model: MorphableModel, folds: int = 5, *, ridge: float = REGRESSION_RIDGE
+) -> tuple[float, float, float]:
     """How far the labels lie from three schemes, mean 2D distance over the size of the labels' box.
 
     The registered points, these and a constant, these and the regression; the last two measured on blocks of
@@ -119,7 +123,7 @@ def scheme_errors(labelled: Labelled, model: MorphableModel, folds: int = 5) -> 
     errors = []
     for number in range(folds):
         known, unseen = good & (fold != number), good & (fold == number)
-        scheme = _scheme_from(gaps[known], fits, known, model)
+        scheme = _scheme_from(gaps[known], fits, known, model, ridge)
         linear = (
             scheme.offset_model
             + np.tensordot(fits.identity[unseen], scheme.identity_offset, 1)
@@ -143,12 +147,14 @@ def _gaps(labelled: Labelled, model: MorphableModel) -> Array:
     return gap - np.einsum("fpi,fi->fp", gap, view).mean(axis=1)[:, None, None] * view[:, None]
 
 
-def _scheme_from(gap: Array, fits: Fits, chosen: NDArray[np.bool_], model: MorphableModel) -> LandmarkScheme:
+def _scheme_from(
+    gap: Array, fits: Fits, chosen: NDArray[np.bool_], model: MorphableModel, ridge: float
+) -> LandmarkScheme:
     identity, expression = fits.identity[chosen].astype(float), fits.expression[chosen].astype(float)
-    both = _ridge(np.concatenate([identity, expression], axis=1), gap)
+    both = _ridge(np.concatenate([identity, expression], axis=1), gap, ridge)
     count = identity.shape[1]
     identity_offset, expression_offset = both[:count], both[count:]
-    identity_offset[:, EYES], expression_offset[:, EYES] = _ridge(identity, gap)[:, EYES], 0.0
+    identity_offset[:, EYES], expression_offset[:, EYES] = _ridge(identity, gap, ridge)[:, EYES], 0.0
     predicted = np.tensordot(identity, identity_offset, 1) + np.tensordot(expression, expression_offset, 1)
     return replace(
         model.schemes["lfm-68"],
@@ -159,9 +165,9 @@ def _scheme_from(gap: Array, fits: Fits, chosen: NDArray[np.bool_], model: Morph
     )
 
 
-def _ridge(features: Array, targets: Array) -> Array:
+def _ridge(features: Array, targets: Array, ridge: float) -> Array:
     """(C, P, 3) slopes of (F, P, 3) targets on (F, C) features."""
     centred = features - features.mean(axis=0)
     aim = (targets - targets.mean(axis=0)).reshape(len(targets), -1)
-    normal = centred.T @ centred + REGRESSION_RIDGE * np.eye(features.shape[1])
+    normal = centred.T @ centred + ridge * np.eye(features.shape[1])
     return np.linalg.solve(normal, centred.T @ aim).reshape(features.shape[1], *targets.shape[1:])
