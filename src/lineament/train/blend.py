@@ -1,0 +1,96 @@
+"""Weights between where a run began and where it ended: ``python -m lineament.train.blend RUN --out FILE``.
+
+A run that begins with given weights and sees other pictures forgets some of what those could do. The mean of
+both networks' weights keeps more of it than either (Wortsman et al. 2022, "Robust fine-tuning of zero-shot
+models"). Normalisation is measured anew, for its statistics do not mix.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from lineament.errors import ConfigError
+from lineament.train.config_file import from_table
+from lineament.train.export_regressor import export_regressor, load_averaged
+from lineament.train.networks.regressor import Regressor
+from lineament.train.regressor import TrainConfig, prepared_network
+from lineament.train.run_folder import CONFIG, about_training
+from lineament.train.samples import CropSource, StepBatches, crops_as_input
+
+log = logging.getLogger(__name__)
+
+BATCHES = 24
+"""Batches of training crops on which normalisation is measured."""
+
+
+def blended(first: Regressor, last: Regressor, share: float, crops: Iterable[Tensor]) -> Regressor:
+    """A network in evaluation mode with weights between those of two.
+
+    Args:
+        first: for a share of 0.
+        last: for a share of 1; of the same sizes and units as the first.
+        share: from 0 to 1.
+        crops: batches of (B, 3, S, S) float crops as in training.
+
+    Raises:
+        ConfigError: the share is outside of 0 to 1.
+    """
+    if not 0 <= share <= 1:
+        raise ConfigError(f"The share of the trained weights is {share}; expected 0 to 1.")
+    network = Regressor(last.config)
+    begin, end = first.state_dict(), last.state_dict()
+    network.load_state_dict(
+        {
+            name: torch.lerp(begin[name], values, share) if values.dtype.is_floating_point else values
+            for name, values in end.items()
+        }
+    )
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # the plain mean over all batches
+    network.train()
+    with torch.no_grad():
+        for batch in crops:
+            network(batch)
+    return network.eval()
+
+
+def blend_of_run(run: Path, share: float) -> Regressor:
+    """The network between a run's start and its averaged end.
+
+    Raises:
+        ConfigError: the run began with random weights.
+    """
+    config = from_table(TrainConfig, json.loads((run / CONFIG).read_text(encoding="utf-8")))
+    if not config.start:
+        raise ConfigError(f"{run} began with random weights: there is nothing to blend its end with.")
+    source = CropSource(config.data, config.augment, config.face_model)
+    first = prepared_network(config, source, source.sampler(validation=True))
+    batches = StepBatches(source, config.loop, first=max(config.loop.steps - BATCHES, 0))
+    crops = (crops_as_input(torch.as_tensor(batches[n]["crop"])) for n in range(len(batches)))
+    return blended(first, load_averaged(run), share, crops)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--share", type=float, default=0.9, help="of the run's end")
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    network = blend_of_run(given.run, given.share)
+    log.info("%s", export_regressor(network, given.out, about=about_training(given.run)))
+
+
+if __name__ == "__main__":
+    main()
