@@ -60,6 +60,7 @@ class FaceAligner:
 
         Args:
             name_or_path: "default"; "fast", a smaller network behind a detector that looks less closely;
+                "open", one trained on public-domain photographs and rendered faces alone, less exact;
                 another name of the catalogue, or the path of an .onnx file.
             detector: replaces the detector that comes with lineament.
             threads: CPU threads a network may use; None takes all cores, with "fast" one.

@@ -16,7 +16,11 @@ from lineament.errors import WeightsError
 
 ASSETS = Path(__file__).parent / "assets"
 CATALOGUE = ASSETS / "catalogue.json"
-ALIASES = {"default": "lfm-regressor", "fast": "lfm-regressor-fast"}
+ALIASES = {
+    "default": "lfm-regressor",
+    "fast": "lfm-regressor-fast",
+    "open": "lfm-regressor-open",
+}
 _END_BYTES = 256 * 1024
 
 

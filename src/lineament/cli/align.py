@@ -39,7 +39,7 @@ def align(
             "--weights",
             "-w",
             "--method",
-            help='"default", "fast", another name of `lineament info`, or an .onnx file.',
+            help='"default", "fast", "open", another name of `lineament info`, or an .onnx file.',
         ),
     ] = "default",
     formats: Annotated[

@@ -42,7 +42,7 @@ def video(
             "--weights",
             "-w",
             "--method",
-            help='"default", "fast", another name of `lineament info`, or an .onnx file.',
+            help='"default", "fast", "open", another name of `lineament info`, or an .onnx file.',
         ),
     ] = "default",
 ) -> None:
