@@ -1,12 +1,13 @@
 # make demo   installs the light package in .venv-demo and aligns the faces of demo/photos
 # make test   installs everything in .venv and runs ruff, mypy and the tests
-# Both make their own environment; the second time they only do what has changed.
+# make docs   builds the site of the documentation in build/docs
+# All make their own environment; the second time they only do what has changed.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 # The environments stand alone: no packages of the caller's.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
-.PHONY: help demo picture test check format clean
+.PHONY: help demo picture test check format docs clean
 
 # The first interpreter of 3.11 or newer that really runs; override with `make demo PYTHON=/path/to/python`.
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3 python; do \
@@ -15,6 +16,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python
 
 DEMO := .venv-demo
 DEV := .venv
+SITE := build/docs
 PHOTOS := demo/photos
 RESULTS := demo/results
 SOURCES := pyproject.toml $(shell find src -type f ! -name '*.pyc' ! -name '.*')
@@ -47,8 +49,13 @@ format: $(DEV)/.installed
 	$(DEV)/bin/ruff check --fix --quiet . || true
 	$(DEV)/bin/ruff format .
 
+# A dead link or a page without a place stops it, as in the tests.
+docs: $(DEV)/.installed
+	@$(DEV)/bin/python -m sphinx -W --keep-going -q -b html docs $(SITE)
+	@echo "open $(CURDIR)/$(SITE)/index.html"
+
 clean:
-	rm -rf $(DEMO) $(DEV) $(RESULTS)
+	rm -rf $(SITE) $(DEMO) $(DEV) $(RESULTS)
 
 %/.made:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer (with venv) was not found. Install it, or say" \

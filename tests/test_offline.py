@@ -46,7 +46,7 @@ def forbid_network_sockets():
         raise OSError(ctypes.get_errno(), "the filter was refused")
 
 
-def run_offline(program: str, *arguments: str) -> subprocess.CompletedProcess:
+def run_offline(program: str, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess:
     """Run Python code in a fresh interpreter without network sockets."""
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     folders = [str(ROOT / "src"), str(ROOT / "tests")]
@@ -60,7 +60,7 @@ def run_offline(program: str, *arguments: str) -> subprocess.CompletedProcess:
         env=environment | {"PYTHONPATH": os.pathsep.join(folders)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
     )
 
 
