@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import subprocess
 import sys
@@ -83,7 +84,11 @@ def _run(block: Block, page: Path, namespace: dict[str, object]) -> str:
             exec(code, namespace)  # noqa: S102 - what a reader would do with it
         return out.getvalue()
     script = f"set -euo pipefail\n{block.code}"
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    # The commands of this environment, whether or not it is activated.
+    beside = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, env={**os.environ, **beside}
+    )
     if done.returncode:
         raise AssertionError(f"{where} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done.stdout

@@ -44,7 +44,7 @@ def test_a_path_is_taken_as_it_is(assets, tmp_path):
 
 
 def test_an_unknown_name_lists_those_known(assets):
-    with pytest.raises(WeightsError, match=r"'best'.*Known: default, fast, lfm-regressor;"):
+    with pytest.raises(WeightsError, match=r"'best'.*Known: default, fast, lfm-regressor, open;"):
         weights.locate("best")
 
 

@@ -61,9 +61,10 @@ def test_a_plain_face_is_completed_plainly(lfm, texturer):
 def test_hair_beside_the_face_is_not_taken_for_skin_and_a_fringe_stays(lfm, texturer):
     hair = (25, 15, 10)
     face, photo = painted(lfm, 0.0)
-    outline = np.abs(face.landmarks_image[[0, 16], 0] - 150).mean()
+    marks = face.landmarks("lfm-68")
+    outline = np.abs(marks[[0, 16], 0] - 150).mean()
     photo[:, np.abs(np.arange(300) + 0.5 - 150) > 0.88 * outline] = hair
-    fringe = int(face.landmarks_image[17:27, 1].min()) - 25  # px, 21 mm above the brows
+    fringe = int(marks[17:27, 1].min()) - 25  # px, 21 mm above the brows
     photo[:fringe] = hair
     texture = texturer(photo, face)
     drawn = frontal_view(face, texture, size=200).astype(int)

@@ -13,7 +13,7 @@ from lineament.network import OnnxNetwork
 from lineament.train.loop import LoopConfig, Run, Terms
 from lineament.train.networks.regressor import RegressorOutput
 from lineament.train.processes import Processes
-from lineament.train.run_folder import about_training
+from lineament.train.run_folder import DATA, about_training
 from lineament.train.samples import LABELS, CropSource, Folders, batches_of, crops_as_input, on_device
 from lineament.weights import locate
 
@@ -88,8 +88,9 @@ def train_on_crops(
     loss = loss.to(device)
     run = Run(out, network, config.loop, processes=processes)
     if processes.is_first:
-        data = {"folders": config.data.manifest(), "start": about_start(config.start)}
-        run.folder.begin(config, data, step=run.step)
+        # What it began with is looked up once: a run that goes on may not find it any more.
+        start = (run.folder.read(DATA) or {}).get("start") if run.step else about_start(config.start)
+        run.folder.begin(config, {"folders": config.data.manifest(), "start": start}, step=run.step)
 
     def terms_of(network: nn.Module, batch: dict[str, Tensor]) -> Terms:
         batch = on_device(batch, device)
