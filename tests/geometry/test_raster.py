@@ -74,10 +74,24 @@ def test_triangles_of_all_sizes_are_drawn_together():
 def test_work_in_pieces_gives_the_same_picture(monkeypatch):
     vertices, triangles = grid_sphere(12)
     whole = rasterize(vertices, triangles, size_hw=(120, 120))
-    monkeypatch.setattr("lineament.geometry.raster._CANDIDATES", 50)
-    pieces = rasterize(vertices, triangles, size_hw=(120, 120))
-    np.testing.assert_array_equal(pieces.triangle_index, whole.triangle_index)
-    np.testing.assert_array_equal(pieces.depth, whole.depth)
+    for limit in ("_CANDIDATES", "_TOGETHER"):
+        monkeypatch.setattr(f"lineament.geometry.triangle_planes.{limit}", 50)
+        pieces = rasterize(vertices, triangles, size_hw=(120, 120))
+        np.testing.assert_array_equal(pieces.triangle_index, whole.triangle_index)
+        np.testing.assert_array_equal(pieces.depth, whole.depth)
+
+
+def test_the_side_that_turns_away_can_be_left_out():
+    vertices, triangles = grid_sphere(12)
+    colors = np.add(vertices, [0, 0, 100])
+    mask, front = rasterize_values(vertices, triangles, colors, size_hw=(120, 120), both_sides=False)
+    whole_mask, whole = rasterize_values(vertices, triangles, colors, size_hw=(120, 120))
+    np.testing.assert_array_equal(mask, whole_mask)
+    np.testing.assert_array_equal(front, whole)
+    _, inside_out = rasterize_values(
+        vertices, triangles[:, ::-1], colors, size_hw=(120, 120), both_sides=False
+    )
+    assert front[2, 60, 60] < 55 < 145 < inside_out[2, 60, 60]  # the far side, near depth 50
 
 
 def test_a_pixel_is_covered_when_its_centre_is():

@@ -54,7 +54,8 @@ class Patch:
     def from_image(self, points_image: Array) -> Array:
         """(..., 2 or 3) points of the photo on the layer; depth scales with it."""
         points = np.array(points_image, dtype=np.float64)
-        points[..., :2] -= (self.left, self.top)
+        points[..., 0] -= self.left
+        points[..., 1] -= self.top
         return points * self.zoom
 
     def lay_on(self, picture: Photo, colors: Image.Image | Color, alpha: Image.Image) -> None:

@@ -22,6 +22,7 @@ LIGHT_IMAGE = np.array([-0.35, -0.5, -0.79])  # toward the light: from above the
 LAYER_PX = 220  # longer side of a surface's layer, for faces of up to 600 px
 COARSEST = 1 / 2.75  # px of the layer for one of the photo: larger faces have larger layers
 DEPTH_RGB = ((255, 247, 214), (255, 176, 84), (226, 84, 96), (120, 52, 130), (34, 28, 74))  # near to far
+_BYTES = np.linspace(0, 1, 256)  # what the values of a byte stand for
 STYLES = ("shaded", "depth", "normals", "wireframe")
 
 
@@ -38,23 +39,25 @@ def paint_surface(picture: Photo, face: FaceResult, opacity: float, style: str) 
     zoom = float(np.clip(LAYER_PX / patch.extent, COARSEST, 2))
     patch = replace(patch, zoom=zoom if zoom <= 1 else 2.0)
     vertices = patch.from_image(face.vertices_image)
-    finite = np.asarray(np.isfinite(vertices).all(axis=1))
-    triangles = face.triangles if finite.all() else face.triangles[finite[face.triangles].all(axis=1)]
-    front = triangles[toward_viewer(vertices, triangles) > 0]
-    values, palette = _values(face, vertices, triangles, front, style)
-    mask, pictures = rasterize_values(vertices, front, values, size_hw=patch.size_hw)
-    bands = [Image.fromarray(_bled(band.astype(np.uint8))) for band in pictures]
-    alpha = patch.resampled(Image.fromarray(mask.astype(np.uint8) * np.uint8(255)))
-    patch.lay_on(picture, _colors(bands, palette, patch), alpha.point(_edge_table(patch.zoom, opacity)))
+    triangles = face.triangles
+    if not np.isfinite(vertices).all():
+        finite = np.asarray(np.isfinite(vertices).all(axis=1))
+        triangles = triangles[finite[triangles].all(axis=1)]
+    values, palette = _values(vertices, triangles, style)
+    mask, pictures = rasterize_values(vertices, triangles, values, size_hw=patch.size_hw, both_sides=False)
+    bands = [_bled(band.astype(np.uint8)) for band in pictures] + [mask * np.uint8(255)]
+    # In these modes Pillow resamples every band as it is, all at once.
+    layer = Image.merge("La" if len(bands) == 2 else "RGBa", [Image.fromarray(band) for band in bands])
+    *colors, alpha = patch.resampled(layer).split()
+    patch.lay_on(picture, _rgb(colors, palette), alpha.point(_edge_table(patch.zoom, opacity)))
 
 
-def _values(
-    face: FaceResult, vertices: Array, triangles: NDArray[np.integer], front: NDArray[np.integer], style: str
-) -> tuple[Array, list[int] | None]:
+def _values(vertices: Array, triangles: NDArray[np.integer], style: str) -> tuple[Array, list[int] | None]:
     """(N, C) values of the vertices in 0..255, and the colours they stand for when C is one."""
     if style == "depth":
         depth = vertices[:, 2]
-        near, far = depth[front].min(initial=0), depth[front].max(initial=1)
+        front = depth[triangles[toward_viewer(vertices, triangles) > 0]]
+        near, far = front.min(initial=0), front.max(initial=1)
         return np.clip((depth - near) / max(far - near, 1e-9), 0, 1)[:, None] * 255, _ramp(DEPTH_RGB)
     normals = vertex_normals(vertices, triangles)
     if style == "normals":  # of the photo with y up and z to the viewer, as normal maps have them
@@ -80,9 +83,8 @@ def _ramp(stops_rgb: tuple[Color, ...]) -> list[int]:
     return np.rint(np.stack(bands, axis=1)).astype(int).ravel().tolist()
 
 
-def _colors(bands: list[Image.Image], palette: list[int] | None, patch: Patch) -> Image.Image:
-    """One band by its palette, or three bands, as RGB at the size of the photo."""
-    bands = [patch.resampled(band) for band in bands]
+def _rgb(bands: list[Image.Image], palette: list[int] | None) -> Image.Image:
+    """One band by its palette, or three bands."""
     if palette is None:
         return Image.merge("RGB", bands)
     bands[0].putpalette(palette)
@@ -101,8 +103,8 @@ def _bled(band: Photo) -> Photo:
 
 def _edge_table(zoom: float, opacity: float) -> list[int]:
     """What becomes of the 256 values of an enlarged mask: a border of about a pixel, times the opacity."""
-    steepness = np.clip(1 / zoom, 1, 2)
-    cover = np.clip((np.linspace(0, 1, 256) - 0.5) * steepness + 0.5, 0, 1)
+    steepness = min(max(1 / zoom, 1.0), 2.0)
+    cover = np.minimum(np.maximum((_BYTES - 0.5) * steepness + 0.5, 0), 1)
     return np.rint(255 * opacity * cover).astype(int).tolist()
 
 
