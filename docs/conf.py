@@ -30,9 +30,9 @@ suppress_warnings = ["misc.highlighting_failure"]
 
 # API pages come from the docstrings: Google's sections, `code` in single backticks.
 default_role = "code"
-autodoc_type_aliases = {
-    name: name for name in ("Array", "IndexArray", "IntArray", "ImageSource", "Photo", "Picture")
-}
+ALIASES = ("Array", "ArrayLike", "ImageSource", "IndexArray", "IntArray", "Photo", "Picture")
+SPELT_OUT = re.compile(r"[\w.~]*ndarray\[tuple\[[\w.~]*Any, \.\.\.\], [\w.~]*dtype\[(?:[\w~]*\.)?~?(\w+)\]\]")
+autodoc_type_aliases = {name: name for name in ALIASES}
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
@@ -47,7 +47,26 @@ python_use_unqualified_type_names = True
 def setup(app: Any) -> None:  # noqa: ANN401 - Sphinx's own type would need Sphinx to check this file
     """Look at docstrings before napoleon does, and at pages before the parser."""
     app.connect("autodoc-process-docstring", keep_first_line, priority=100)
+    app.connect("autodoc-process-signature", with_plain_aliases)
     app.connect("source-read", without_folders)
+
+
+def with_plain_aliases(
+    app: object,
+    what: str,
+    name: str,
+    value: object,
+    options: object,
+    signature: str | None,
+    returned: str | None,
+) -> tuple[str | None, str | None]:
+    """Say the names of types as the code does, where Sphinx spells out what stands behind them."""
+
+    def plain(text: str | None) -> str | None:
+        text = text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text)
+        return text and SPELT_OUT.sub(r"NDArray[\1]", text)
+
+    return plain(signature), plain(returned)
 
 
 def without_folders(app: Any, page: str, source: list[str]) -> None:  # noqa: ANN401
