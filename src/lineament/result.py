@@ -141,7 +141,11 @@ class FaceResult:
 
     @property
     def visibility(self) -> Array:
-        """(N,) float32 in 0..1: 0 where the face hides its own vertex; found once, when first asked for."""
+        """(N,) float32 in 0..1: 0 where the head itself hides a vertex, between at the silhouette.
+
+        It follows from the mesh alone. Hands, hair, glasses or people in front of the face are not noticed: a
+        vertex behind them counts as seen. Found once, when first asked for.
+        """
         if self._visibility is None:
             visibility = visible_vertices(self.vertices_image, self.triangles).astype(np.float32)
             object.__setattr__(self, "_visibility", visibility)

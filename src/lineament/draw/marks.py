@@ -62,7 +62,7 @@ def _layer(points: Array, picture: Photo, face: FaceResult, *, margin: float) ->
 
 
 def paint_landmarks(picture: Photo, face: FaceResult, *, numbers: bool = False) -> None:
-    """The 68 landmarks joined by lines, the hidden ones faint; or each with its number."""
+    """The 68 landmarks joined by lines, those the head hides faint; or each numbered."""
     size = face_size(face)
     layer = _layer(face.landmarks_image, picture, face, margin=4 + size / (12 if numbers else 40))
     if layer is None:

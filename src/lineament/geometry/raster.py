@@ -116,6 +116,8 @@ def visible_vertices(
 ) -> NDArray[np.float32]:
     """How far each vertex is seen: not behind the mesh, and of a triangle that faces the viewer.
 
+    Nothing but the mesh hides anything here: what stands in front of it on a photo is not known.
+
     Args:
         vertices_image: (N, 3) float, image frame, px.
         triangles: (M, 3) int, counter-clockwise seen from outside.
