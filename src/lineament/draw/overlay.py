@@ -78,7 +78,7 @@ def draw_mesh(photo: Photo, face: FaceResult, *, opacity: float = 0.6, style: Me
 
 
 def draw_landmarks(photo: Photo, face: FaceResult, *, numbers: bool = False) -> Photo:
-    """The photo with the 68 landmarks of one face joined by lines (those the head hides faint) or numbered."""
+    """The photo with one face's 68 landmarks, joined by lines (those the head hides faint) or numbered."""
     picture = check_image(photo).copy()
     paint_landmarks(picture, face, numbers=numbers)
     return picture
