@@ -144,3 +144,14 @@ def test_a_letterbox_of_a_picture_is_that_of_its_array(side, least_side):
 def test_the_sides_of_a_letterbox_are_whole_cells():
     assert letterbox(np.zeros((100, 300, 3), np.uint8), 300, cell=50)[0].shape == (100, 300, 3)
     assert letterbox(np.zeros((101, 300, 3), np.uint8), 300, cell=50)[0].shape == (150, 300, 3)
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.4])
+def test_squares_far_from_the_corner_of_a_picture_are_its_arrays_to_the_bit(roll):
+    numbers = np.random.default_rng(4)
+    photo = numbers.integers(0, 256, (700, 900, 3), dtype=np.uint8)
+    picture = Image.fromarray(photo)
+    for _ in range(40):
+        x, y, side = numbers.uniform((300, 300, 60), (700, 500, 300))
+        box = CropBox(center_xy=(x, y), side=side, size=112, roll=roll)
+        np.testing.assert_array_equal(resample_crop(picture, box), resample_crop(photo, box))

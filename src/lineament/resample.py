@@ -85,9 +85,9 @@ def _straight_square(image: Picture, center_xy: Array, side: float, size: int) -
     left, top = center_xy - side / 2
     reach = int(np.ceil(2 * max(1.0, side / size))) + 1  # how far the bicubic filter looks over the edge
     x, y = int(np.floor(left)) - reach, int(np.floor(top)) - reach
-    window, x_there, y_there = _window(image, x, y, int(np.ceil(side)) + 1 + 2 * reach)
-    left, top = left - x + x_there, top - y + y_there
-    box = (left, top, left + side, top + side)
+    # Of a window even where the photo is Pillow's: its boxes are 32-bit floats, coarse far from the corner.
+    window = _window(image, x, y, int(np.ceil(side)) + 1 + 2 * reach)
+    box = (left - x, top - y, left - x + side, top - y + side)
     return window.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=REDUCING_GAP)
 
 
@@ -98,7 +98,7 @@ def _turned_square(image: Picture, center_xy: Array, side: float, size: int, rol
     half_xy = side * (abs(cos) + abs(sin)) / 2 + 2 * factor  # two more for the bilinear filter
     x, y = (int(v) for v in np.floor(center_xy - half_xy))
     span = factor * (int(2 * half_xy / factor) + 2)
-    window, x_there, y_there = _window(image, x, y, span)
+    window, x_there, y_there = _holding(image, x, y, span)
     if factor > 1:
         window = window.reduce(factor, box=(x_there, y_there, x_there + span, y_there + span))
         x_there = y_there = 0
@@ -109,24 +109,27 @@ def _turned_square(image: Picture, center_xy: Array, side: float, size: int, rol
     return window.transform((size, size), Image.Transform.AFFINE, inverse, resample=TURN_FILTER)
 
 
-def _window(image: Picture, x: int, y: int, span: int) -> tuple[Image.Image, int, int]:
-    """A picture that holds pixels [y, y + span) x [x, x + span) of the photo, and where in it they begin.
-
-    Black where there is no photo; the photo itself where it is Pillow's and holds them all.
-    """
+def _holding(image: Picture, x: int, y: int, span: int) -> tuple[Image.Image, int, int]:
+    """A picture that holds a window of the photo, and where in it: the photo itself if it can be."""
     width, height = size_wh(image)
     inside = x >= 0 and y >= 0 and x + span <= width and y + span <= height
+    if inside and isinstance(image, Image.Image):
+        return image, x, y
+    return _window(image, x, y, span), 0, 0
+
+
+def _window(image: Picture, x: int, y: int, span: int) -> Image.Image:
+    """Pixels [y, y + span) x [x, x + span) of the photo, black where there is no photo."""
+    width, height = size_wh(image)
     if isinstance(image, Image.Image):
-        if inside:
-            return image, x, y
         window = Image.new("RGB", (span, span))
         # Farther away there is nothing to see, and Pillow's numbers have 32 bits.
         window.paste(image, (-max(min(x, width), -span), -max(min(y, height), -span)))
-        return window, 0, 0
-    if inside:
-        return Image.fromarray(image[y : y + span, x : x + span]), 0, 0
+        return window
+    if x >= 0 and y >= 0 and x + span <= width and y + span <= height:
+        return Image.fromarray(image[y : y + span, x : x + span])
     around = np.zeros((span, span, 3), np.uint8)
     left, right = np.clip((x, x + span), 0, width)
     top, bottom = np.clip((y, y + span), 0, height)
     around[top - y : bottom - y, left - x : right - x] = image[top:bottom, left:right]
-    return Image.fromarray(around), 0, 0
+    return Image.fromarray(around)
