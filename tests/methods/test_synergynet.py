@@ -45,6 +45,8 @@ def test_the_networks_own_landmarks_lie_in_the_photo_whatever_the_square(method,
     (face,) = method.reconstruct(photo, [square])
     expected = square.resized(64).image_from_crop(ROW)
     np.testing.assert_allclose(face.landmarks_image, expected, atol=1e-4)
+    assert face.landmarks("300w-lp") is face.landmarks_image  # what evaluations ask for
+    assert not np.allclose(face.landmarks("lfm-68")[::-1], expected, atol=1)  # from the coefficients
     assert face.landmarks_image.dtype == np.float32
 
 
