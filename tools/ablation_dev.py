@@ -2,7 +2,7 @@
 
     python -m tools.ablation_dev FOLDER --data ../shared/aflw2000_dev
 
-FOLDER was made by ``lineament train ablation``. Each run that is there is exported and looked at with crops
+FOLDER was made by ``lineament train ablation``. Each finished run in it is exported and looked at with crops
 made from the truth; the figures are kept beside it as ``dev.json``, and the table is printed: means over
 seeds, the figure of each seed in brackets.
 """
@@ -24,7 +24,7 @@ from lineament.evaluate.sets.aflw2000 import load_aflw2000
 from lineament.evaluate.tools import LineamentTool
 from lineament.train.ablation import VARIANTS
 from lineament.train.export_synergynet import export_synergynet
-from lineament.train.run_folder import FIGURES
+from lineament.train.run_folder import CONFIG, FIGURES
 from lineament.train.synergynet import load_averaged
 
 DEV = "dev.json"
@@ -38,7 +38,7 @@ COLUMNS = {
 def dev_figures(run: Path, data: EvaluationSet) -> dict[str, float]:
     """NME with both label sets, percent, mean of the yaw bins, and mean error of the angles, degrees."""
     path = export_synergynet(load_averaged(run), run / "synergynet.onnx")
-    tool = LineamentTool.from_pretrained(path, crops=Crops.TRUTH, scheme="300w-lp", passes=2, threads=1)
+    tool = LineamentTool.from_pretrained(str(path), crops=Crops.TRUTH, scheme="300w-lp", passes=2, threads=1)
     records = [record_of(case, found, ()) for case, found in zip(data.cases, tool.predict(data.cases))]
     found = {}
     for name, (protocol, column) in COLUMNS.items():
@@ -49,9 +49,15 @@ def dev_figures(run: Path, data: EvaluationSet) -> dict[str, float]:
 
 
 def rows_of(folder: Path) -> dict[str, list[Path]]:
-    """The runs of each variant, in the table's order."""
-    runs = {name: sorted(path.parent for path in folder.glob(f"{name}/*/{FIGURES}")) for name in VARIANTS}
-    return {name: found for name, found in runs.items() if found}
+    """The finished runs of each variant, in the table's order."""
+    found = {name: sorted(path.parent for path in folder.glob(f"{name}/*/{FIGURES}")) for name in VARIANTS}
+    finished = {name: [run for run in runs if _is_finished(run)] for name, runs in found.items()}
+    return {name: runs for name, runs in finished.items() if runs}
+
+
+def _is_finished(run: Path) -> bool:
+    config, figures = (json.loads((run / name).read_text()) for name in (CONFIG, FIGURES))
+    return figures["step"] >= config["loop"]["steps"]
 
 
 def table(rows: dict[str, list[dict[str, float]]]) -> str:
@@ -75,7 +81,7 @@ def main() -> int:
     options = parser.parse_args()
     runs = rows_of(options.folder)
     if not runs:
-        print(f"error: {options.folder} has no runs of an ablation in it.", file=sys.stderr)
+        print(f"error: {options.folder} has no finished runs of an ablation in it.", file=sys.stderr)
         return 1
     try:
         data = load_aflw2000(options.data)

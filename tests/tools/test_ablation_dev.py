@@ -12,10 +12,12 @@ def figures(value):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two rows, one with two seeds, and a pretraining, which is no row."""
-    for name in ("both/1", "both/2", "baseline/1", "pretraining"):
+    """Two rows, one with two seeds, and what is no row: a pretraining, and a run that is not finished."""
+    for name in ("both/1", "both/2", "both/3", "baseline/1", "pretraining"):
         (tmp_path / name).mkdir(parents=True)
-        (tmp_path / name / "figures.json").write_text("{}")
+        (tmp_path / name / "config.json").write_text('{"loop": {"steps": 9}}')
+        step = 4 if name == "both/3" else 9
+        (tmp_path / name / "figures.json").write_text(json.dumps({"step": step}))
     return tmp_path
 
 
@@ -45,4 +47,4 @@ def test_each_run_is_measured_once_and_the_table_has_means_and_every_seed(folder
 
 def test_a_folder_without_rows_is_refused(tmp_path, monkeypatch, capsys):
     assert call(monkeypatch, tmp_path) == 1
-    assert "has no runs of an ablation" in capsys.readouterr().err
+    assert "has no finished runs of an ablation" in capsys.readouterr().err
