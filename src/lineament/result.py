@@ -225,8 +225,8 @@ class MorphableResult(FaceResult):
     def landmarks(self, scheme: str = DEFAULT_SCHEME) -> Array:
         """(P, 3) float32 px of the photo: the landmarks of one of ``model.schemes``.
 
-        Those of `landmark_scheme` are `landmarks_image`, which a method may have found by themselves; others come
-        from the coefficients.
+        Those of `landmark_scheme` are `landmarks_image`, which a method may have found by themselves; others
+        come from the coefficients.
 
         Raises:
             ConfigError: the model has no such scheme.
