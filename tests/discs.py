@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from faces import egg_face
+from lineament.aligner import FaceAligner
 from lineament.crop import CropBox
 from lineament.result import Detection
 
@@ -27,14 +28,23 @@ def _is(picture, color):
     return np.abs(picture.astype(int) - color).max(axis=-1) < 90
 
 
-class Discs:
-    """Method, detector and aligner at once: exact on discs, blind elsewhere."""
+def disc_aligner():
+    """An aligner that knows discs."""
+    discs = Discs()
+    return FaceAligner(discs, detector=discs, passes=1)
 
-    passes = 1
+
+class Discs:
+    """Method and detector at once: exact on discs, blind elsewhere.
+
+    Attributes:
+        looks: of the detector so far.
+        uncertainty_mm: of faces of a colour.
+    """
 
     def __init__(self):
-        self.method = self.detector = self
         self.looks = 0
+        self.uncertainty_mm = {}
 
     def detect(self, picture):
         self.looks += 1
@@ -69,4 +79,5 @@ class Discs:
             center, shape = low + np.array([x.mean() + 0.5, y.mean() + 0.5]), SHAPES[color]
         face = egg_face(center_xy=tuple(center), scale=RADIUS / 70)
         identity = np.float32([shape, 1 - abs(shape)])
-        return replace(face, identity=identity, detection=detection)
+        uncertainty_mm = self.uncertainty_mm.get(color)
+        return replace(face, identity=identity, detection=detection, uncertainty_mm=uncertainty_mm)

@@ -1,13 +1,15 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from lineament.aligner import FaceAligner
-from lineament.detect import QUICK
+from discs import COLORS, disc_aligner, picture_of
+from lineament.aligner import MOST_UNCERTAIN_MM, FaceAligner
+from lineament.detect import EAGER, QUICK
 from lineament.errors import BoxError, ConfigError, ImageError, WeightsError
-from lineament.image import write_image
+from lineament.image import read_image, write_image
 from lineament.methods import regressor
 from lineament.methods.regressor import MorphableRegressor
 from lineament.result import Detection
@@ -163,6 +165,38 @@ def test_weights_of_an_unknown_method_say_so(disc_graph, tmp_path):
     onnx.save(graph, path)
     with pytest.raises(WeightsError, match=r"telepathy.*morphable-regressor"):
         FaceAligner.from_pretrained(path)
+
+
+def test_what_is_found_but_uncertain_is_no_face_and_what_is_given_stays():
+    aligner = disc_aligner()
+    aligner.method.uncertainty_mm = {COLORS["red"]: 6.1, COLORS["green"]: 5.9, COLORS["blue"]: None}
+    photo = picture_of(red=(50, 100), green=(150, 100), blue=(300, 100))
+    found = aligner(photo)
+    np.testing.assert_allclose([face.pose.translation[0] for face in found], [150, 300], atol=1)
+    boxes = [[30, 80, 70, 120], [130, 80, 170, 120]]
+    assert [face.uncertainty_mm for face in aligner(photo, boxes=boxes)] == [6.1, 5.9]
+    aligner.most_uncertain_mm = np.inf
+    assert len(aligner(photo)) == 3
+
+
+def test_the_default_aligner_sees_mirrored_faces_in_mirrored_photographs_and_tells_how_sure_it_is(lfm):
+    aligner = FaceAligner.from_pretrained()
+    assert aligner.detector.options == EAGER
+    photo = read_image(Path(__file__).parents[1] / "demo" / "photos" / "hopper.jpg")
+    (face,) = aligner(photo)
+    assert 0.2 < face.uncertainty_mm < 3
+    box = face.detection.box_xyxy
+    mirrored_box = [photo.shape[1] - box[2], box[1], photo.shape[1] - box[0], box[3]]
+    (here,) = aligner(photo, boxes=[box])
+    (there,) = aligner(photo[:, ::-1].copy(), boxes=[mirrored_box])
+    mirrored = there.vertices_image[lfm.mirror.vertex] * [-1, 1, 1] + [photo.shape[1], 0, 0]
+    np.testing.assert_allclose(here.vertices_image[:, :2], mirrored[:, :2], atol=0.5)
+
+
+def test_what_is_no_face_looks_different_in_a_mirror():
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    (face,) = FaceAligner.from_pretrained()(noise, boxes=[[50, 50, 150, 150]])
+    assert face.uncertainty_mm > MOST_UNCERTAIN_MM
 
 
 def test_the_fast_aligner_is_a_smaller_network_behind_a_quicker_look():

@@ -10,16 +10,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lineament.crop import check_box
-from lineament.detect import QUICK, Detector, OnnxDetector
+from lineament.detect import EAGER, QUICK, Detector, OnnxDetector
 from lineament.draw.photo_faces import PhotoFaces
 from lineament.errors import BoxError, ConfigError, LineamentError, WeightsError
 from lineament.image import ImageSource, Picture, read_image, read_picture, size_wh
 from lineament.methods import METHODS, Method
+from lineament.methods.regressor import UNCERTAINTY
 from lineament.network import OnnxNetwork
 from lineament.result import AlignedPhoto, Detection, FaceResult
 from lineament.weights import locate
 
 Array: TypeAlias = NDArray[Any]
+
+MOST_UNCERTAIN_MM = 6.0
+"""Of 1,198 faces of the training photographs the least certain has 4.7. Half of what the detector suspects on
+pictures without faces has more than 13."""
 
 
 class FaceAligner:
@@ -33,9 +38,18 @@ class FaceAligner:
         passes: how often the network looks at a face, at most. From the second pass on the square is cut
             around the face as aligned before, which makes the result independent of the detector's habits. A
             face that was well framed at once is not looked at again.
+        most_uncertain_mm: faces that it found itself and whose `uncertainty_mm` is greater are not reported:
+            most are no faces.
     """
 
-    def __init__(self, method: Method, *, detector: Detector | None = None, passes: int = 2) -> None:
+    def __init__(
+        self,
+        method: Method,
+        *,
+        detector: Detector | None = None,
+        passes: int = 2,
+        most_uncertain_mm: float = MOST_UNCERTAIN_MM,
+    ) -> None:
         """Join a method and a detector; most people call :meth:`from_pretrained`.
 
         Raises:
@@ -46,6 +60,7 @@ class FaceAligner:
         self.method = method
         self.detector = detector
         self.passes = passes
+        self.most_uncertain_mm = most_uncertain_mm
 
     @classmethod
     def from_pretrained(
@@ -82,7 +97,8 @@ class FaceAligner:
             )
         method = METHODS[method_name].from_network(network)
         if detector is None:
-            options = QUICK if is_quick else None
+            doubts = UNCERTAINTY in network.output_names
+            options = QUICK if is_quick else EAGER if doubts else None
             detector = OnnxDetector(locate("face-detector"), threads=threads, options=options)
         return cls(method, detector=detector, passes=passes)
 
@@ -106,12 +122,33 @@ class FaceAligner:
             ConfigError: no boxes are given and this aligner has no detector.
         """
         photo = read_picture(image)
-        detections = self._detect(photo) if boxes is None else _given(boxes, photo)
+        if boxes is not None:
+            return PhotoFaces(self.align(photo, _given(boxes, photo)), photo)
+        return PhotoFaces(self.believed(self.align(photo, self._detect(photo))), photo)
+
+    def align(
+        self, photo: Picture, detections: Sequence[Detection], *, passes: int | None = None
+    ) -> Sequence[FaceResult]:
+        """The faces at places that are known, in their order.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB, or Pillow's picture of it.
+            detections: where faces are.
+            passes: how often a face is looked at, at most; None as often as the aligner's own.
+        """
         if not detections:
-            return PhotoFaces([], photo)
-        crop_boxes = [self.method.crop_rule(detection) for detection in detections]
-        faces = self.method.reconstruct(photo, crop_boxes, detections=detections, passes=self.passes)
-        return PhotoFaces(faces, photo)
+            return []
+        squares = [self.method.crop_rule(detection) for detection in detections]
+        passes = self.passes if passes is None else passes
+        return self.method.reconstruct(photo, squares, detections=detections, passes=passes)
+
+    def believed(self, faces: Iterable[FaceResult]) -> list[FaceResult]:
+        """Those of the faces that are certain enough, and those of methods that do not know."""
+        return [
+            face
+            for face in faces
+            if face.uncertainty_mm is None or face.uncertainty_mm <= self.most_uncertain_mm
+        ]
 
     def align_many(self, images: Iterable[ImageSource]) -> Iterator[AlignedPhoto]:
         """One :class:`AlignedPhoto` a photo, in order; a bad photo does not stop the rest."""

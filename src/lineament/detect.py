@@ -91,6 +91,11 @@ QUICK = DetectorOptions(first_side=224, min_score=0.5)
 393 (394 with the defaults); beside a large face, small ones of the same photo are missed sooner."""
 
 
+EAGER = DetectorOptions(min_score=0.35)
+"""For methods that tell how certain they are of a face: what the detector only suspects is aligned, and
+believed if the alignment is certain."""
+
+
 class OnnxDetector:
     """The detector that comes with lineament: numpy, Pillow and ONNX Runtime."""
 

@@ -100,6 +100,9 @@ class FaceResult:
         landmark_scheme: which landmarks these are.
         vertices_image: (N, 3) float32 px, the dense face.
         triangles: (M, 3) int32, counter-clockwise seen from outside.
+        uncertainty_mm: how far the 68 landmarks of several looks at this face are apart on average, mm on the
+            head; None where the method looks once. Most faces have less than 3; of what is no face, or can
+            hardly be seen, every look says something else.
     """
 
     detection: Detection
@@ -109,15 +112,17 @@ class FaceResult:
     landmark_scheme: str
     vertices_image: Array
     triangles: Array
+    uncertainty_mm: float | None = None
     _visibility: Array | None = field(default=None, init=False)
 
     def __repr__(self) -> str:
         """Where, how turned, how certain."""
         yaw, pitch, roll = self.pose.angles_deg
         left, top, right, bottom = np.asarray(self.detection.box_xyxy).round().astype(int).tolist()
+        doubt = "" if self.uncertainty_mm is None else f"uncertainty={self.uncertainty_mm:.1f} mm, "
         return (
             f"{type(self).__name__}(box=({left}, {top}, {right}, {bottom}), "
-            f"score={self.detection.score:.2f}, yaw={yaw:.0f}°, pitch={pitch:.0f}°, roll={roll:.0f}°, "
+            f"score={self.detection.score:.2f}, {doubt}yaw={yaw:.0f}°, pitch={pitch:.0f}°, roll={roll:.0f}°, "
             f"landmarks={len(self.landmarks_image)}, vertices={len(self.vertices_image)})"
         )
 
@@ -128,6 +133,7 @@ class FaceResult:
         rows = [
             ("box", f"{left}, {top} to {right}, {bottom} px"),
             ("score", f"{self.detection.score:.2f}"),
+            *([] if self.uncertainty_mm is None else [("uncertainty", f"{self.uncertainty_mm:.1f} mm")]),
             ("yaw, pitch, roll", f"{yaw:+.1f}°, {pitch:+.1f}°, {roll:+.1f}°"),
             ("mesh", f"{len(self.vertices_image):,} vertices, {len(self.landmarks_image)} landmarks"),
             *((name, notebook.bar(weight)) for name, weight in self.strongest_blendshapes()),
@@ -179,6 +185,7 @@ class MorphableResult(FaceResult):
         camera: WeakPerspective,
         crop_box: CropBox,
         detection: Detection,
+        uncertainty_mm: float | None = None,
     ) -> MorphableResult:
         """Shape the face and project it; `camera` belongs to the photo."""
         vertices_model = model.vertices_model(identity, expression)
@@ -191,6 +198,7 @@ class MorphableResult(FaceResult):
             landmark_scheme=DEFAULT_SCHEME,
             vertices_image=camera.image_from_model(vertices_model),
             triangles=model.triangles,
+            uncertainty_mm=uncertainty_mm,
             model=model,
             identity=identity,
             expression=expression,

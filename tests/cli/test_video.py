@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from discs import Discs, picture_of
+from discs import disc_aligner, picture_of
 from lineament.cli.main import app
 
 
@@ -14,7 +14,7 @@ from lineament.cli.main import app
 def discs(monkeypatch):
     """An aligner that sees discs in place of the one with weights."""
     pytest.importorskip("cv2", reason="OpenCV (extra 'video') is not installed")
-    monkeypatch.setattr("lineament.aligner.FaceAligner.from_pretrained", lambda *names, **options: Discs())
+    monkeypatch.setattr("lineament.aligner.FaceAligner.from_pretrained", lambda *_, **__: disc_aligner())
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lineament.errors import ExportError
+from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import angle_between
 from lineament.network import OnnxNetwork
 from lineament.train import mirrored_graph as module
@@ -80,6 +81,28 @@ def test_it_says_the_mean_of_what_the_network_says_both_ways(source, both_ways, 
     np.testing.assert_allclose(np.linalg.det(found["rotation"]), 1, atol=1e-5)
 
 
+def test_the_uncertainty_is_how_far_the_landmarks_of_both_looks_are_apart_on_the_head(
+    source, both_ways, crops, lfm
+):
+    here, there = answers(source, crops), mirrored(answers(source, crops[:, :, ::-1]), lfm)
+
+    def landmarks_crop(seen):
+        return np.array(
+            [
+                WeakPerspective(turn, size, np.array([*where, 0.0])).image_from_model(
+                    lfm.landmarks_model(identity, expression, scheme="300w-lp")
+                )[:, :2]
+                for turn, size, where, identity, expression in zip(
+                    *(seen[name] for name in OUTPUTS), strict=True
+                )
+            ]
+        )
+
+    apart = np.linalg.norm(landmarks_crop(here) - landmarks_crop(there), axis=2).mean(axis=1)
+    found = answers(both_ways, crops)
+    np.testing.assert_allclose(found["uncertainty"], apart / found["scale"], rtol=1e-3)
+
+
 def test_any_number_of_crops_stays_in_order(both_ways, crops):
     together = answers(both_ways, crops)
     for number, crop in enumerate(crops):
@@ -90,7 +113,8 @@ def test_any_number_of_crops_stays_in_order(both_ways, crops):
 
 def test_it_is_an_ordinary_regressor_that_says_how_it_looks(source, both_ways):
     one, both = (OnnxNetwork(path, threads=1) for path in (source, both_ways))
-    assert (both.input_shapes, both.output_names) == (one.input_shapes, one.output_names)
+    assert both.input_shapes == one.input_shapes
+    assert both.output_names == (*one.output_names, "uncertainty")
     assert dict(both.metadata) == dict(one.metadata) | {LOOKS: BOTH}
     assert sorted(path.suffix for path in source.parent.iterdir()) == [".onnx", ".onnx"]
 

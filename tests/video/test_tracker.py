@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from discs import Discs, picture_of
+from discs import COLORS, disc_aligner, picture_of
 from lineament.errors import ConfigError
 from lineament.video import FaceTracker
 
 
 def people(frames, rate=25):
     """Person of each disc in each frame, by the place where the face was found."""
-    tracker = FaceTracker(Discs())
+    tracker = FaceTracker(disc_aligner())
     return [
         {
             tracked.person: tracked.face.pose.translation[:2]
@@ -28,11 +28,11 @@ def test_a_moving_face_keeps_its_number_and_its_place_is_found_in_every_frame():
 
 
 def test_between_looks_the_detector_rests():
-    aligner = Discs()
+    aligner = disc_aligner()
     tracker = FaceTracker(aligner)
     for number in range(50):
         tracker.step(number / 25, picture_of(red=(100, 100)))
-    assert aligner.looks == 10
+    assert aligner.detector.looks == 10
 
 
 def test_people_who_cross_keep_their_numbers():
@@ -68,7 +68,25 @@ def test_a_newcomer_is_found_beside_those_known():
 
 
 def test_an_aligner_without_a_detector_cannot_follow():
-    aligner = Discs()
+    aligner = disc_aligner()
     aligner.detector = None
     with pytest.raises(ConfigError, match="no detector"):
         FaceTracker(aligner)
+
+
+def test_nobody_begins_where_the_aligner_is_not_certain_of_a_face():
+    aligner = disc_aligner()
+    aligner.method.uncertainty_mm = {COLORS["red"]: 20.0, COLORS["green"]: 1.0}
+    tracker = FaceTracker(aligner)
+    (tracked,) = tracker.step(0.0, picture_of(red=(50, 100), green=(300, 100)))
+    np.testing.assert_allclose(tracked.face.pose.translation[:2], [300, 100], atol=1)
+
+
+def test_a_face_that_is_followed_stays_when_it_becomes_uncertain():
+    aligner = disc_aligner()
+    tracker = FaceTracker(aligner)
+    tracker.step(0.0, picture_of(red=(50, 100)))
+    aligner.method.uncertainty_mm = {COLORS["red"]: 20.0}
+    for number in range(1, 20):
+        (tracked,) = tracker.step(number / 25, picture_of(red=(50, 100)))
+        assert tracked.person == 1

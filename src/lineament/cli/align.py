@@ -136,8 +136,12 @@ def _face_lines(faces: Sequence[FaceResult]) -> Iterator[str]:
         box = " ".join(f"{value:.0f}" for value in face.detection.box_xyxy)
         yield (
             f"face {number}: yaw {yaw_deg:+.1f} pitch {pitch_deg:+.1f} roll {roll_deg:+.1f} deg, "
-            f"box {box}, score {face.detection.score:.2f}"
+            f"box {box}, score {face.detection.score:.2f}{_doubt(face)}"
         )
+
+
+def _doubt(face: FaceResult) -> str:
+    return "" if face.uncertainty_mm is None else f", uncertain by {face.uncertainty_mm:.1f} mm"
 
 
 def _print_summary(counts: Sequence[int], failed: Sequence[str], out: Path) -> None:

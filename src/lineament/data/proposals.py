@@ -36,7 +36,8 @@ class ProposalChecks:
         most_apart: mean distance of the landmarks of both looks, as a share of the face's size.
         most_turn: angle between the poses of both looks, radians.
         most_identity: root mean square of the identity's coefficients; larger is nobody's face.
-        shift: how far the second look's box is moved, as a share of its sides.
+        most_uncertain_mm: of what the aligner says of itself, where it does.
+        shift: how far the second look's box is moved down, as a share of its height.
         growth: how much larger the second look's box is.
     """
 
@@ -45,6 +46,7 @@ class ProposalChecks:
     most_apart: float = 0.025
     most_turn: float = np.radians(8)
     most_identity: float = 2.5
+    most_uncertain_mm: float = 3.5
     shift: float = 0.06
     growth: float = 1.08
 
@@ -112,11 +114,11 @@ class Proposer:
         return face
 
     def _second_box(self, face: MorphableResult, width: int) -> Array:
-        """(4,) the face's box in the mirror, moved and grown."""
+        """(4,) the face's box in the mirror, moved down and grown."""
         low, high = (f(face.landmarks_image[:, :2], axis=0) for f in (np.min, np.max))
         half = (high - low) / 2 * self._checks.growth
-        center = (low + high) / 2 + self._checks.shift * (high - low)
-        center[0] = width - center[0]
+        center = (low + high) / 2
+        center = np.array([width - center[0], center[1] + self._checks.shift * (high - low)[1]])
         return np.concatenate([center - half, center + half])
 
     def _judged(self, one: MorphableResult, mirrored: MorphableResult, photo: Image8) -> Proposal:
@@ -155,6 +157,8 @@ class Proposer:
                 f"two looks at the face differ by {apart:.1%} of its size and "
                 f"{np.degrees(turn):.0f} degrees: it is not seen well enough"
             )
+        if (face.uncertainty_mm or 0.0) > checks.most_uncertain_mm:
+            return f"the aligner is uncertain of the face by {face.uncertainty_mm:.1f} mm"
         if spread > checks.most_identity:
             return f"the fitted face is {spread:.1f} standard deviations from the mean face"
         return ""

@@ -59,6 +59,7 @@ def face_values(face: FaceResult) -> dict[str, Any]:
     values: dict[str, Any] = {
         "box_xyxy": _numbers(detection.box_xyxy, 2),
         "score": _numbers(detection.score, 4),
+        "uncertainty_mm": None if face.uncertainty_mm is None else _numbers(face.uncertainty_mm, 2),
         "crop_box": {
             "center_xy": _numbers(face.crop_box.center_xy, 2),
             "side": _numbers(face.crop_box.side, 2),

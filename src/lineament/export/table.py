@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -63,6 +64,7 @@ def face_row(face: FaceResult) -> dict[str, Any]:
     row: dict[str, Any] = {
         "box_xyxy": _floats(face.detection.box_xyxy),
         "score": float(face.detection.score),
+        "uncertainty_mm": math.nan if face.uncertainty_mm is None else face.uncertainty_mm,
         "yaw": pose.yaw,
         "pitch": pose.pitch,
         "roll": pose.roll,

@@ -23,6 +23,7 @@ from lineament.result import DEFAULT_SCHEME, Detection, MorphableResult
 Array: TypeAlias = NDArray[Any]
 
 OUTPUTS = ("rotation", "scale", "translation", "identity", "expression")
+UNCERTAINTY = "uncertainty"  # mm; of graphs that look at a face more than once
 BATCH = 64  # crops a run: a crowd must not fill the memory
 WELL_FRAMED = {"shift": 0.04, "scale": 0.07, "roll": math.radians(6)}
 """A square so close to the refined one is not worth another look. Crops for training vary as much: one
@@ -35,8 +36,9 @@ class MorphableRegressor:
     """Crop -> weak-perspective camera, identity and expression.
 
     The graph's input is ``crop`` (n, S, S, 3) uint8 RGB. Its outputs are ``rotation`` (n, 3, 3), ``scale``
-    (n,) crop px per mm, ``translation`` (n, 2) crop px, ``identity`` (n, K) and ``expression`` (n, E). S, the
-    margin of the crop and the face model's name are in its metadata.
+    (n,) crop px per mm, ``translation`` (n, 2) crop px, ``identity`` (n, K), ``expression`` (n, E), and of
+    graphs that look more than once ``uncertainty`` (n,) mm. S, the margin of the crop and the face model's
+    name are in its metadata.
 
     Attributes:
         outputs: what the graph must give.
@@ -175,7 +177,8 @@ class MorphableRegressor:
         rotation, scale, translation, identity, expression = (outputs[name][row] for name in OUTPUTS)
         where = np.array([*translation.tolist(), 0.0])
         camera = WeakPerspective(rotation=rotation, scale=float(scale), translation=where)
-        return SeenFace(crop_box.camera_in_image(camera), identity, expression)
+        uncertainty_mm = float(outputs[UNCERTAINTY][row]) if UNCERTAINTY in outputs else None
+        return SeenFace(crop_box.camera_in_image(camera), identity, expression, uncertainty_mm)
 
     def _refined(self, crop_box: CropBox, seen: SeenFace) -> CropBox:
         """The square around the landmarks, or the old one where the network clearly failed."""

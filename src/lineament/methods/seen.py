@@ -23,11 +23,13 @@ class SeenFace:
         camera: puts the model into the photo.
         identity: (K,).
         expression: (E,).
+        uncertainty_mm: how far several looks are apart; None after one.
     """
 
     camera: WeakPerspective
     identity: Array
     expression: Array
+    uncertainty_mm: float | None = None
 
     def points_image(self, points: MorphableModel) -> Array:
         """(P, 3) points of the face model in the photo, px, as the coefficients have them."""
@@ -36,11 +38,17 @@ class SeenFace:
     def result(self, model: MorphableModel, *, crop_box: CropBox, detection: Detection) -> MorphableResult:
         """The whole face."""
         return MorphableResult.from_coefficients(
-            model, self.identity, self.expression, camera=self.camera, crop_box=crop_box, detection=detection
+            model,
+            self.identity,
+            self.expression,
+            camera=self.camera,
+            crop_box=crop_box,
+            detection=detection,
+            uncertainty_mm=self.uncertainty_mm,
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SeenLandmarks(SeenFace):
     """A face whose landmarks the network gives by themselves, finer than the coefficients have them.
 

@@ -31,4 +31,10 @@ class SynergyNet(MorphableRegressor):
         """The face of a row of the outputs, with its own landmarks."""
         seen = super()._seen(outputs, row, crop_box)
         landmarks = crop_box.image_from_crop(outputs[LANDMARKS][row].astype(np.float64))
-        return SeenLandmarks(seen.camera, seen.identity, seen.expression, landmarks.astype(np.float32))
+        return SeenLandmarks(
+            seen.camera,
+            seen.identity,
+            seen.expression,
+            seen.uncertainty_mm,
+            landmarks_image=landmarks.astype(np.float32),
+        )

@@ -111,7 +111,7 @@ class FaceTracker:
         """Align every live face where it is expected; those that jump or leave are away."""
         expected = [track.expected_box(time_s, self.config.ahead_s) for track in self._live]
         detections = [_detection(track.face, box) for track, box in zip(self._live, expected, strict=True)]
-        faces = self._aligned(picture, detections, passes=1)
+        faces = self.aligner.align(picture, detections, passes=1)
         kept: list[_Track] = []
         for track, box, face in zip(self._live, expected, faces, strict=True):
             if self._is_plausible(box, face, picture) and not self._is_taken(face, kept):
@@ -154,7 +154,7 @@ class FaceTracker:
         self._away += [track for t, track in enumerate(self._live) if t not in tracks]
         self._live = [track for t, track in enumerate(self._live) if t in tracks]
         new = [detection for d, detection in enumerate(detections) if d not in taken]
-        for face in self._aligned(picture, new, passes=self.aligner.passes):
+        for face in self.aligner.believed(self.aligner.align(picture, new)):
             if not self._is_taken(face, self._live):
                 self._live.append(self._person_of(face, time_s))
 
@@ -180,15 +180,6 @@ class FaceTracker:
             return 0.0
         alike = correlation(face.identity, track.identity)
         return alike if alike > self.config.same_shape else 0.0
-
-    def _aligned(
-        self, picture: Array, detections: Sequence[Detection], *, passes: int
-    ) -> Sequence[FaceResult]:
-        if not detections:
-            return []
-        method = self.aligner.method
-        squares = [method.crop_rule(detection) for detection in detections]
-        return method.reconstruct(picture, squares, detections=detections, passes=passes)
 
 
 def landmark_box(face: FaceResult) -> Array:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lineament import detect
+from lineament.aligner import MOST_UNCERTAIN_MM
 from lineament.errors import ConfigError, ExportError
 from lineament.methods import regressor
 from lineament.models.builtin import BUILTIN_PATH
@@ -30,7 +31,7 @@ HERE = Path(__file__).parent
 PAGE, VENDORED = HERE / "page", HERE / "vendored"
 MARK = "settings.json"
 """Every folder of ours has this file; only such a folder, or an empty one, is written into."""
-REGRESSORS = {"default": detect.DetectorOptions(), "fast": detect.QUICK}
+REGRESSORS = {"default": detect.EAGER, "fast": detect.QUICK}
 """How hard the detector looks for each, as `FaceAligner.from_pretrained` has it."""
 
 
@@ -97,6 +98,7 @@ def _regressor_settings(name: str) -> dict[str, Any]:
         "crop_margin": float(network.metadata["crop_margin"]),
         "well_framed": regressor.WELL_FRAMED,
         "largest_step": regressor.LARGEST_STEP,
+        "most_uncertain_mm": MOST_UNCERTAIN_MM,
         "scheme": DEFAULT_SCHEME,
         "detector": asdict(REGRESSORS[name]),
     }

@@ -10,6 +10,7 @@ import { Regressor } from "./regressor.js";
  * @property {import("./geometry.js").Camera} camera
  * @property {Float32Array} identity
  * @property {Float32Array} expression
+ * @property {number | null} uncertainty  mm
  * @property {import("./crop.js").Square} square
  * @property {import("./detect.js").Candidate} detection
  */
@@ -57,7 +58,8 @@ export class Aligner {
   async align(picture, { method = "default", passes = 2 } = {}) {
     await this.open(method);
     const faces = await this.detectors[method].detect(picture);
-    return this.regressors[method].align(picture, faces, passes);
+    const regressor = this.regressors[method];
+    return regressor.believed(await regressor.align(picture, faces, passes));
   }
 
   /**

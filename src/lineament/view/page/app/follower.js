@@ -101,7 +101,7 @@ export class Follower {
     }
     this.tracks = this.tracks.filter((_, t) => stay.has(t));
     const fresh = await this.regressor.align(picture, seen.filter((_, d) => !known.has(d)), passes);
-    for (const face of fresh) {
+    for (const face of this.regressor.believed(fresh)) {
       const box = this.landmarkBox(face);
       if (!this.isTaken(box, this.tracks)) this.tracks.push({ face, box, time, velocity: [0, 0] });
     }

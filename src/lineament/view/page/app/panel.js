@@ -113,6 +113,7 @@ function facts(face) {
   const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}°`;
   const values = [
     ["Score", face.aligned.detection.score.toFixed(2)],
+    ...(face.aligned.uncertainty === null ? [] : [["Uncertainty", `${face.aligned.uncertainty.toFixed(1)} mm`]]),
     ["Yaw", signed(yaw)],
     ["Pitch", signed(pitch)],
     ["Roll", signed(roll)],

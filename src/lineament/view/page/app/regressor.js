@@ -9,16 +9,17 @@ import { imageFromModel, uprightRoll } from "./geometry.js";
  * @property {import("./geometry.js").Camera} camera  of the photo
  * @property {Float32Array} identity
  * @property {Float32Array} expression
+ * @property {number | null} uncertainty  how far several looks are apart, mm; null after one
  */
 
 /** @typedef {{rotation: Float32Array, scale: Float32Array, translation: Float32Array,
- *   identity: Float32Array, expression: Float32Array}} Outputs  of n crops one after another */
+ *   identity: Float32Array, expression: Float32Array, uncertainty?: Float32Array}} Outputs  of n crops one after another */
 
 export class Regressor {
   /**
    * @param {(crops: import("./pixels.js").Picture[]) => Promise<Outputs>} run
    * @param {import("./model.js").FaceModel} model
-   * @param {object} settings  crop_size, crop_margin, well_framed, largest_step, scheme
+   * @param {object} settings  crop_size, crop_margin, well_framed, largest_step, most_uncertain_mm, scheme
    */
   constructor(run, model, settings) {
     this.run = run;
@@ -43,6 +44,11 @@ export class Regressor {
     return found.map((seen, k) => ({ ...seen, square: squares[k], detection: faces[k] }));
   }
 
+  /** Those that are certain enough, or whose network does not know. @param {any[]} faces */
+  believed(faces) {
+    return faces.filter(({ uncertainty }) => uncertainty === null || uncertainty <= this.settings.most_uncertain_mm);
+  }
+
   cut(roll) {
     return { size: this.settings.crop_size, margin: this.settings.crop_margin, roll };
   }
@@ -58,7 +64,7 @@ export class Regressor {
       const camera = cameraInImage(square, { rotation, scale: out.scale[row], translation });
       const identity = part(out.identity, out.identity.length / squares.length);
       const expression = part(out.expression, out.expression.length / squares.length);
-      return { camera, identity, expression };
+      return { camera, identity, expression, uncertainty: out.uncertainty ? out.uncertainty[row] : null };
     });
   }
 
