@@ -39,12 +39,14 @@ class Discs:
 
     Attributes:
         looks: of the detector so far.
-        uncertainty_mm: of faces of a colour.
+        rolls: as the detector says them, by colour; upright where nothing is said.
+        uncertainty_mm: of faces of a colour, or a function of the square's roll.
     """
 
     def __init__(self):
         self.looks = 0
         self.uncertainty_mm = {}
+        self.rolls = {}
 
     def detect(self, picture):
         self.looks += 1
@@ -53,12 +55,14 @@ class Discs:
             y, x = np.nonzero(_is(picture, color))
             if len(x) > 0.5 * np.pi * RADIUS**2:
                 center = np.array([x.mean() + 0.5, y.mean() + 0.5])
-                found.append(Detection(np.float32([*(center - RADIUS), *(center + RADIUS)]), 0.9))
+                box = np.float32([*(center - RADIUS), *(center + RADIUS)])
+                found.append(Detection(box, 0.9, self.rolls.get(color, 0.0)))
         return found
 
     def crop_rule(self, detection):
         left, top, right, bottom = detection.box_xyxy
-        return CropBox(center_xy=((left + right) / 2, (top + bottom) / 2), side=2.5 * RADIUS, size=64)
+        center_xy = ((left + right) / 2, (top + bottom) / 2)
+        return CropBox(center_xy=center_xy, side=2.5 * RADIUS, size=64, roll=detection.roll)
 
     def reconstruct(self, picture, squares, *, detections, passes):
         return [
@@ -80,4 +84,6 @@ class Discs:
         face = egg_face(center_xy=tuple(center), scale=RADIUS / 70)
         identity = np.float32([shape, 1 - abs(shape)])
         uncertainty_mm = self.uncertainty_mm.get(color)
+        if callable(uncertainty_mm):
+            uncertainty_mm = uncertainty_mm(square.roll)
         return replace(face, identity=identity, detection=detection, uncertainty_mm=uncertainty_mm)

@@ -179,6 +179,26 @@ def test_what_is_found_but_uncertain_is_no_face_and_what_is_given_stays():
     assert len(aligner(photo)) == 3
 
 
+@pytest.mark.parametrize(("true_roll", "said"), [(0.0, 2.5), (0.4, 0.4 - np.pi), (-2.0, -2.0)])
+def test_a_face_that_the_detector_turned_wrongly_is_looked_at_again(true_roll, said):
+    aligner = disc_aligner()
+    aligner.method.rolls = {COLORS["red"]: said}
+    aligner.method.uncertainty_mm = {
+        COLORS["red"]: lambda roll: 1.0 + 20 * abs(np.sin((roll - true_roll) / 2))
+    }
+    (face,) = aligner(picture_of(red=(50, 100)))
+    assert np.cos(face.detection.roll - true_roll) == pytest.approx(1)
+    assert face.uncertainty_mm == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("again", "faces"), [(2.9, 1), (3.1, 0)])
+def test_a_face_that_only_another_look_sees_has_to_be_twice_as_certain(again, faces):
+    aligner = disc_aligner()
+    aligner.method.rolls = {COLORS["red"]: 1.0}
+    aligner.method.uncertainty_mm = {COLORS["red"]: lambda roll: again if roll == 0 else 9.0}
+    assert len(aligner(picture_of(red=(50, 100)))) == faces
+
+
 def test_the_default_aligner_sees_mirrored_faces_in_mirrored_photographs_and_tells_how_sure_it_is(lfm):
     aligner = FaceAligner.from_pretrained()
     assert aligner.detector.options == EAGER

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -38,8 +40,8 @@ class FaceAligner:
         passes: how often the network looks at a face, at most. From the second pass on the square is cut
             around the face as aligned before, which makes the result independent of the detector's habits. A
             face that was well framed at once is not looked at again.
-        most_uncertain_mm: faces that it found itself and whose `uncertainty_mm` is greater are not reported:
-            most are no faces.
+        most_uncertain_mm: what its detector found and whose `uncertainty_mm` is greater is no face, unless
+            another look (:meth:`align_found`) says so.
     """
 
     def __init__(
@@ -124,7 +126,7 @@ class FaceAligner:
         photo = read_picture(image)
         if boxes is not None:
             return PhotoFaces(self.align(photo, _given(boxes, photo)), photo)
-        return PhotoFaces(self.believed(self.align(photo, self._detect(photo))), photo)
+        return PhotoFaces(self.align_found(photo, self._detect(photo)), photo)
 
     def align(
         self, photo: Picture, detections: Sequence[Detection], *, passes: int | None = None
@@ -142,13 +144,29 @@ class FaceAligner:
         passes = self.passes if passes is None else passes
         return self.method.reconstruct(photo, squares, detections=detections, passes=passes)
 
-    def believed(self, faces: Iterable[FaceResult]) -> list[FaceResult]:
-        """Those of the faces that are certain enough, and those of methods that do not know."""
-        return [
-            face
-            for face in faces
-            if face.uncertainty_mm is None or face.uncertainty_mm <= self.most_uncertain_mm
+    def align_found(self, photo: Picture, detections: Sequence[Detection]) -> list[FaceResult]:
+        """The faces of what a detector found, in its order, without what turns out to be none.
+
+        What the method is not certain of is looked at again as if it stood upright, and upside down: there
+        detectors err most. A face that is seen only then has to be twice as certain.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB, or Pillow's picture of it.
+            detections: where faces may be.
+        """
+        faces = dict(enumerate(self.align(photo, detections)))
+        unsure = [number for number, face in faces.items() if _uncertainty_mm(face) > self.most_uncertain_mm]
+        turned = [
+            replace(found, roll=roll)
+            for found in (faces[number].detection for number in unsure)
+            for roll in (0.0, found.roll + math.pi)
         ]
+        again = self.align(photo, turned)
+        for number, pair in zip(unsure, zip(again[::2], again[1::2], strict=True), strict=True):
+            faces[number] = min(pair, key=_uncertainty_mm)
+            if _uncertainty_mm(faces[number]) > self.most_uncertain_mm / 2:
+                del faces[number]
+        return list(faces.values())
 
     def align_many(self, images: Iterable[ImageSource]) -> Iterator[AlignedPhoto]:
         """One :class:`AlignedPhoto` a photo, in order; a bad photo does not stop the rest."""
@@ -164,6 +182,11 @@ class FaceAligner:
         if isinstance(self.detector, OnnxDetector):
             return self.detector.detect(photo)
         return self.detector.detect(read_image(photo))  # others take arrays
+
+
+def _uncertainty_mm(face: FaceResult) -> float:
+    """Of a face; none where the method does not know, so that it is believed."""
+    return 0.0 if face.uncertainty_mm is None else face.uncertainty_mm
 
 
 def _given(boxes: ArrayLike, photo: Picture) -> list[Detection]:

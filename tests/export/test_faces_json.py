@@ -47,6 +47,12 @@ def test_numbers_that_are_not_finite_become_null(tmp_path):
     assert content["faces"][0]["landmarks_image"][0] == [None, None, None]
 
 
+@pytest.mark.parametrize(("uncertainty_mm", "written"), [(1.234, 1.23), (None, None)])
+def test_uncertainty_is_written_where_it_is_known(tmp_path, uncertainty_mm, written):
+    export_json([replace(egg_face(), uncertainty_mm=uncertainty_mm)], tmp_path / "egg.json")
+    assert json.loads((tmp_path / "egg.json").read_text())["faces"][0]["uncertainty_mm"] == written
+
+
 def test_a_mesh_name_is_given_for_each_face_or_none(tmp_path):
     with pytest.raises(ExportError, match="2 faces but 1 mesh"):
         export_json([egg_face(), egg_face()], tmp_path / "egg.json", meshes=["a.obj"])

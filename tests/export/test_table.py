@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,6 +28,13 @@ def test_a_row_a_face_with_its_photo_in_front(tmp_path, parquet):
     np.testing.assert_allclose(rows[4]["landmarks_image"], FACES[4].landmarks_image.ravel(), atol=1e-4)
     assert rows[0]["blendshape_jawOpen"] == pytest.approx(0.2)
     assert [path.name for path in tmp_path.iterdir()] == ["faces.parquet"]
+
+
+def test_faces_whose_uncertainty_is_not_known_stand_beside_others(tmp_path, parquet):
+    faces = [egg_face(), replace(egg_face(), uncertainty_mm=1.5)]
+    export_parquet([({"photo": "a.jpg"}, faces)], tmp_path / "faces.parquet", rows_at_once=1)
+    rows = parquet.read_table(tmp_path / "faces.parquet").to_pylist()
+    np.testing.assert_array_equal([row["uncertainty_mm"] for row in rows], [np.nan, 1.5])
 
 
 def test_photos_without_any_face_make_an_empty_table(tmp_path, parquet):

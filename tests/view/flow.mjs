@@ -57,13 +57,20 @@ const answers = {
     };
   },
 
-  async align({ photos, method }) {
+  async align({ photos, method, most_uncertain_mm }) {
     const { aligner, model } = await openAligner();
+    await aligner.open(method);
+    Object.assign(aligner.regressors[method].settings, most_uncertain_mm && { most_uncertain_mm });
     const all = [];
     for (const photo of photos) {
       const faces = await aligner.align(picture(photo), { method });
       all.push(
-        faces.map((face) => ({ score: face.detection.score, square: face.square, ...shapeOf(model, face) })),
+        faces.map((face) => ({
+          score: face.detection.score,
+          uncertainty: face.uncertainty,
+          square: face.square,
+          ...shapeOf(model, face),
+        })),
       );
     }
     return all;

@@ -116,17 +116,32 @@ def aligner():
     return la.FaceAligner.from_pretrained("fast", threads=1)
 
 
-def test_landmarks_and_vertices_of_real_photographs_equal_pythons_within_a_pixel(node, raw, aligner):
+@pytest.mark.parametrize("method", ["fast", "default"])
+def test_landmarks_and_vertices_of_real_photographs_equal_pythons_within_a_pixel(node, raw, method):
+    aligner = la.FaceAligner.from_pretrained(method, threads=1)
     photos = [la.read_image(PHOTOS / name) for name in ("astronaut.jpg", "hopper.jpg")]
-    answer = node("align", method="fast", photos=[raw(photo) for photo in photos])
+    answer = node("align", method=method, photos=[raw(photo) for photo in photos])
     for photo, found in zip(photos, answer, strict=True):
         faces = aligner(photo)
         assert len(found) == len(faces) == 1
         for face, other in zip(faces, found, strict=True):
             assert other["score"] == pytest.approx(face.detection.score, abs=0.02)
+            assert other["uncertainty"] == pytest.approx(face.uncertainty_mm, abs=0.1)
             for name in ("landmarks", "vertices"):
                 points = np.reshape(other[name], (-1, 3))
                 assert np.abs(points - getattr(face, f"{name}_image")).max() < 1, name
+
+
+@pytest.mark.parametrize(("most_uncertain_mm", "count"), [(0.1, 0), (2.2, 1)])
+def test_uncertain_faces_are_looked_at_again_and_left_out_as_in_python(node, raw, most_uncertain_mm, count):
+    aligner = la.FaceAligner.from_pretrained(threads=1)
+    aligner.most_uncertain_mm = most_uncertain_mm
+    photo = la.read_image(PHOTOS / "astronaut.jpg")
+    (found,) = node("align", method="default", photos=[raw(photo)], most_uncertain_mm=most_uncertain_mm)
+    faces = aligner(photo)
+    assert len(found) == len(faces) == count
+    for face, other in zip(faces, found, strict=True):
+        assert np.abs(np.reshape(other["landmarks"], (-1, 3)) - face.landmarks_image).max() < 1
 
 
 def test_faces_are_followed_as_in_python_and_the_detector_looks_five_times_a_second(node, raw, aligner):
@@ -149,9 +164,9 @@ def test_faces_are_followed_as_in_python_and_the_detector_looks_five_times_a_sec
         assert other["square"]["side"] == pytest.approx(face.crop_box.side, rel=0.02)
 
 
-def test_the_files_say_what_pythons_files_say(node, aligner, tmp_path):
+def test_the_files_say_what_pythons_files_say(node, tmp_path):
     photo = la.read_image(PHOTOS / "hopper.jpg")
-    (face,) = aligner(photo)
+    (face,) = la.FaceAligner.from_pretrained(threads=1)(photo)
     camera = {
         "rotation": face.camera.rotation.ravel().tolist(),
         "scale": face.camera.scale,
@@ -160,6 +175,7 @@ def test_the_files_say_what_pythons_files_say(node, aligner, tmp_path):
     coefficients = {"identity": face.identity.tolist(), "expression": face.expression.tolist()}
     detection = {"box": face.detection.box_xyxy.tolist(), "score": face.detection.score}
     aligned = coefficients | {"camera": camera, "square": square(face.crop_box), "detection": detection}
+    aligned["uncertainty"] = face.uncertainty_mm
     landmarks = face.landmarks_image.ravel().tolist()
     answer = node(
         "files",

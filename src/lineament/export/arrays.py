@@ -32,6 +32,7 @@ def face_arrays(face: FaceResult) -> dict[str, NDArray[Any]]:
         "lineament": np.str_(__version__),
         "box_xyxy": face.detection.box_xyxy,
         "score": face.detection.score,
+        "uncertainty_mm": np.nan if face.uncertainty_mm is None else face.uncertainty_mm,
         "rotation": pose.rotation,
         "yaw_pitch_roll": np.array([pose.yaw, pose.pitch, pose.roll]),
         "scale": pose.scale,

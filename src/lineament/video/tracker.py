@@ -154,7 +154,7 @@ class FaceTracker:
         self._away += [track for t, track in enumerate(self._live) if t not in tracks]
         self._live = [track for t, track in enumerate(self._live) if t in tracks]
         new = [detection for d, detection in enumerate(detections) if d not in taken]
-        for face in self.aligner.believed(self.aligner.align(picture, new)):
+        for face in self.aligner.align_found(picture, new):
             if not self._is_taken(face, self._live):
                 self._live.append(self._person_of(face, time_s))
 

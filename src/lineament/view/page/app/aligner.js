@@ -58,8 +58,7 @@ export class Aligner {
   async align(picture, { method = "default", passes = 2 } = {}) {
     await this.open(method);
     const faces = await this.detectors[method].detect(picture);
-    const regressor = this.regressors[method];
-    return regressor.believed(await regressor.align(picture, faces, passes));
+    return this.regressors[method].alignFound(picture, faces, passes);
   }
 
   /**

@@ -100,8 +100,8 @@ export class Follower {
       known.add(d);
     }
     this.tracks = this.tracks.filter((_, t) => stay.has(t));
-    const fresh = await this.regressor.align(picture, seen.filter((_, d) => !known.has(d)), passes);
-    for (const face of this.regressor.believed(fresh)) {
+    const fresh = await this.regressor.alignFound(picture, seen.filter((_, d) => !known.has(d)), passes);
+    for (const face of fresh) {
       const box = this.landmarkBox(face);
       if (!this.isTaken(box, this.tracks)) this.tracks.push({ face, box, time, velocity: [0, 0] });
     }

@@ -44,9 +44,25 @@ export class Regressor {
     return found.map((seen, k) => ({ ...seen, square: squares[k], detection: faces[k] }));
   }
 
-  /** Those that are certain enough, or whose network does not know. @param {any[]} faces */
-  believed(faces) {
-    return faces.filter(({ uncertainty }) => uncertainty === null || uncertainty <= this.settings.most_uncertain_mm);
+  /**
+   * The faces of what the detector found (aligner.py, align_found): what is not certain is looked at again upright
+   * and upside down, and has to be twice as certain then.
+   * @param {import("./detect.js").Candidate[]} found
+   */
+  async alignFound(picture, found, passes = 2) {
+    const most = this.settings.most_uncertain_mm;
+    const faces = await this.align(picture, found, passes);
+    const unsure = [...faces.keys()].filter((k) => faces[k].uncertainty > most); // null is not
+    const turned = unsure.flatMap((k) => {
+      const { detection } = faces[k];
+      return [0, detection.roll + Math.PI].map((roll) => ({ ...detection, roll }));
+    });
+    const again = await this.align(picture, turned, passes);
+    unsure.forEach((k, row) => {
+      const [upright, upsideDown] = again.slice(2 * row, 2 * row + 2);
+      faces[k] = upsideDown.uncertainty < upright.uncertainty ? upsideDown : upright;
+    });
+    return faces.filter(({ uncertainty }, k) => !unsure.includes(k) || uncertainty <= most / 2);
   }
 
   cut(roll) {
