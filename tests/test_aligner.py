@@ -100,6 +100,7 @@ def test_no_face_is_an_empty_list(method, photo):
         ([[5, 5, 5, 9]], r"boxes\[0\] has no area"),
         ([[400, 5, 500, 90]], r"boxes\[0\] lies outside of the photo"),
         ([1, 2, 3, 4], r"\(n, 4\)"),
+        ([[1, 2, 3, 4], [5, 6]], r"rows of four numbers"),
         ([["a", "b", "c", "d"]], r"\(n, 4\)"),
         ([[1, 2, 3, 4, 0.9]], r"\(n, 4\)"),
     ],
@@ -217,6 +218,11 @@ def test_what_is_no_face_looks_different_in_a_mirror():
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
     (face,) = FaceAligner.from_pretrained()(noise, boxes=[[50, 50, 150, 150]])
     assert face.uncertainty_mm > MOST_UNCERTAIN_MM
+
+
+def test_the_fast_aligner_is_the_same_by_the_name_of_the_catalogue():
+    fast, named = (FaceAligner.from_pretrained(name) for name in ("fast", "lfm-regressor-fast"))
+    assert named.detector.options == fast.detector.options == QUICK
 
 
 def test_the_fast_aligner_is_a_smaller_network_behind_a_quicker_look():

@@ -272,3 +272,25 @@ def test_writing_needs_a_known_suffix_and_a_folder(photo, tmp_path):
     for name in ("photo.xyz", "photo", "gone/photo.png"):
         with pytest.raises(ImageError, match="Cannot write"):
             write_image(tmp_path / name, photo)
+
+
+def test_a_photograph_opened_as_text_or_closed_says_so(tmp_path):
+    path = tmp_path / "a.jpg"
+    write_image(path, np.zeros((9, 9, 3), np.uint8))
+    with path.open(encoding="utf-8") as as_text, pytest.raises(ImageError, match="open as text"):
+        read_image(as_text)
+    stream = path.open("rb")
+    stream.close()
+    with pytest.raises(ImageError, match="cannot be read"):
+        read_image(stream)
+
+
+def test_text_that_cannot_be_the_name_of_a_file_is_an_image_error():
+    with pytest.raises(ImageError, match="cannot be opened"):
+        read_image("data:image/jpeg;base64," + "A" * 5000)
+
+
+def test_a_format_that_is_only_read_cannot_be_written(tmp_path):
+    with pytest.raises(ImageError, match="Cannot write"):
+        write_image(tmp_path / "a.psd", np.zeros((9, 9, 3), np.uint8))
+    assert list(tmp_path.iterdir()) == []

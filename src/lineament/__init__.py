@@ -12,14 +12,10 @@ Frames, units and signs are argued in ``docs/conventions.md``. Importing this pa
 public name is fetched from its module when it is first used.
 """
 
-import os
-
-# ONNX Runtime reports usage over the network unless this is set before it is first imported.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
+from lineament import telemetry as _telemetry  # noqa: F401 - off before anything can load ONNX Runtime
 from lineament.version import __version__
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from lineament.methods import METHODS, Method
 from lineament.methods.regressor import UNCERTAINTY
 from lineament.network import OnnxNetwork
 from lineament.result import AlignedPhoto, Detection, FaceResult
-from lineament.weights import locate
+from lineament.weights import ALIASES, locate
 
 Array: TypeAlias = NDArray[Any]
 
@@ -87,7 +87,7 @@ class FaceAligner:
             WeightsError: unknown name, missing or damaged file, or a network of no known method.
             ConfigError: `threads` or `passes` is below one.
         """
-        is_quick = name_or_path == "fast"
+        is_quick = ALIASES.get(str(name_or_path), name_or_path) == ALIASES["fast"]
         if is_quick and threads is None:
             threads = 1  # networks this small are done before a second thread is awake
         network = OnnxNetwork(locate(name_or_path), threads=threads)
@@ -191,7 +191,10 @@ def _uncertainty_mm(face: FaceResult) -> float:
 
 def _given(boxes: ArrayLike, photo: Picture) -> list[Detection]:
     """Boxes of the caller as detections of score 1; BoxError naming the row that cannot be one."""
-    rows = np.asarray(boxes)
+    try:
+        rows = np.asarray(boxes)
+    except ValueError as error:
+        raise BoxError(f"boxes must be rows of four numbers each ({error}).") from error
     if rows.size == 0:
         return []
     if rows.ndim != 2 or rows.shape[1] != 4 or rows.dtype.kind not in "fiu":

@@ -130,10 +130,13 @@ def write_image(path: str | os.PathLike[str], image: Array) -> None:
     options = {"quality": 95} if Path(path).suffix.lower() in {".jpg", ".jpeg", ".webp"} else {}
     try:
         picture.save(path, **options)  # type: ignore[arg-type]
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, KeyError) as error:  # KeyError: a format that Pillow only reads
         raise ImageError(
             f"Cannot write {path} ({error}). Check the folder, and end the name in .png or .jpg."
         ) from error
+
+
+_OPEN_AS_TEXT = "{} is open as text. Open it in binary mode: open(path, 'rb')."
 
 
 def _open_stream(source: Any) -> tuple[str, IO[bytes]]:  # noqa: ANN401 - the door: anything may come
@@ -142,21 +145,28 @@ def _open_stream(source: Any) -> tuple[str, IO[bytes]]:  # noqa: ANN401 - the do
         return "the given bytes", _filled(bytes(source), "the given bytes")
     if isinstance(source, str | os.PathLike):
         path = Path(source)
-        if path.is_dir():
-            raise ImageError(f"{path} is a folder, not a photo. Give one of the files in it.")
         try:
+            if path.is_dir():
+                raise ImageError(f"{path} is a folder, not a photo. Give one of the files in it.")
             if path.stat().st_size == 0:
                 raise ImageError(f"{path} is an empty file. Copy the photo again.")
             return str(path), path.open("rb")
         except FileNotFoundError as error:
             raise ImageError(f"There is no file {path}. Check the spelling and the folder.") from error
         except (OSError, ValueError) as error:
-            raise ImageError(f"{path} cannot be opened ({error}). Check its permissions.") from error
+            raise ImageError(
+                f"{path} cannot be opened ({error}). Check its name and its permissions."
+            ) from error
     if hasattr(source, "read"):
         name = str(getattr(source, "name", "the given file object"))
-        content = source.read()
+        try:
+            content = source.read()
+        except UnicodeDecodeError as error:
+            raise ImageError(_OPEN_AS_TEXT.format(name)) from error
+        except (OSError, ValueError) as error:
+            raise ImageError(f"{name} cannot be read ({error}). Open it anew.") from error
         if not isinstance(content, bytes):
-            raise ImageError(f"{name} is open as text. Open it in binary mode: open(path, 'rb').")
+            raise ImageError(_OPEN_AS_TEXT.format(name))
         return name, _filled(content, name)
     raise ImageError(
         f"A photo is a path, bytes, a binary file object, a PIL image or an (H, W, 3) uint8 array; "
@@ -185,11 +195,11 @@ def _open_picture(stream: IO[bytes], name: str) -> Image.Image:
             finally:
                 Image.MAX_IMAGE_PIXELS = pillow_limit
     except UnidentifiedImageError as error:
-        if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
-            return _open_heif(stream, name)
-        raise ImageError(
-            f"{name} is not a photo in a format known here. Convert it to JPEG or PNG."
-        ) from error
+        if head[4:8] != b"ftyp" or head[8:12] not in HEIF_BRANDS:
+            raise ImageError(
+                f"{name} is not a photo in a format known here. Convert it to JPEG or PNG."
+            ) from error
+        picture = _open_heif(stream, name)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(
             f"{name} is above {PIXEL_LIMIT // 10**6} megapixels. Make it smaller first."

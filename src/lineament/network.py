@@ -6,7 +6,6 @@ ONNX Runtime is imported when the first network is opened, with its telemetry sw
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,12 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.errors import ConfigError, WeightsError
+from lineament.telemetry import RUNTIME_CAME_FIRST, TELEMETRY_SWITCH
 
 Array: TypeAlias = NDArray[Any]
-
-TELEMETRY_SWITCH = "ORT_DISABLE_TELEMETRY"
-_RUNTIME_CAME_FIRST = "onnxruntime" in sys.modules and not os.environ.get(TELEMETRY_SWITCH)
-os.environ.setdefault(TELEMETRY_SWITCH, "1")  # read by ONNX Runtime as it loads: the one thing importing does
 
 
 class OnnxNetwork:
@@ -142,7 +138,7 @@ def _load_runtime() -> ModuleType:
     disable = getattr(onnxruntime, "disable_telemetry_events", None)
     if disable is not None:
         disable()
-    if _RUNTIME_CAME_FIRST:
+    if RUNTIME_CAME_FIRST:
         warnings.warn(
             f"onnxruntime was imported before lineament, so its telemetry was on until now. "
             f"Import lineament first, or set {TELEMETRY_SWITCH}=1.",

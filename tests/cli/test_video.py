@@ -1,5 +1,7 @@
 import io
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -63,7 +65,7 @@ def texture_of(path):
     """The picture inside of a GLB file."""
     content = path.read_bytes()
     length = int.from_bytes(content[12:16], "little")
-    document = json.loads(content[20 : 20 + length])
+    document = glb_document(path)
     [image] = document["images"]
     view = document["bufferViews"][image["bufferView"]]
     start = 28 + length + view["byteOffset"]
@@ -86,3 +88,46 @@ def test_a_file_that_is_no_film_is_one_line_and_status_1(tmp_path):
 
 def test_an_unknown_format_is_a_usage_error(clip, tmp_path):
     assert run(clip, "--out", tmp_path / "out", "-f", "gif").exit_code == 2
+
+
+def glb_document(path):
+    content = path.read_bytes()
+    return json.loads(content[20 : 20 + int.from_bytes(content[12:16], "little")])
+
+
+def test_who_comes_later_is_not_there_before(clip, tmp_path):
+    run(clip, "--out", tmp_path / "out", "-f", "glb", "--no-texture")
+    for person, is_late in ((1, False), (2, True)):
+        document = glb_document(tmp_path / "out" / f"clip_person{person}.glb")
+        animation = document["animations"][0]
+        sizes = [
+            animation["samplers"][channel["sampler"]]
+            for channel in animation["channels"]
+            if channel["target"]["path"] == "scale"
+        ]
+        assert len(sizes) == is_late
+        for size in sizes:
+            times = document["accessors"][size["input"]]
+            assert times["min"] == [0.0]
+            assert 0.35 < times["max"][0] < 0.7
+
+
+def test_ctrl_c_ends_a_film_and_keeps_what_was_seen(clip, tmp_path, monkeypatch):
+    from lineament.video import FaceTracker
+
+    seen, step = [], FaceTracker.step
+
+    def step_and_stop(tracker, time_s, picture):
+        seen.append(time_s)
+        if len(seen) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(tracker, time_s, picture)
+
+    monkeypatch.setattr(FaceTracker, "step", step_and_stop)
+    before = signal.getsignal(signal.SIGINT)
+    done = run(clip, "--out", tmp_path / "out", "-f", "film,glb")
+    assert done.exit_code == 0, done.output
+    assert "stopped" in done.stdout
+    assert "person 1: in 5 of 5 frames" in done.stdout
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert signal.getsignal(signal.SIGINT) is before

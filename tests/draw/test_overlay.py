@@ -70,7 +70,7 @@ def test_the_wireframe_leaves_most_pixels_of_the_face_alone():
 
 
 def test_an_unknown_style_is_refused():
-    with pytest.raises(ValueError, match="shaded"):
+    with pytest.raises(ConfigError, match="shaded"):
         draw_mesh(GREY, egg_face(), style="dotted")
 
 

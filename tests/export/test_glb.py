@@ -207,3 +207,9 @@ def matrix_of(quaternion):
     axes = np.eye(3)
     cross = np.cross(vector, axes)
     return (axes + 2 * (w * cross + np.cross(vector, cross))).T
+
+
+def test_unknown_names_of_targets_are_refused(tmp_path, smiling):
+    with pytest.raises(ExportError, match="'model' or 'arkit', not 'ARKit'"):
+        export_glb(smiling, tmp_path / "face.glb", targets="ARKit")
+    assert list(tmp_path.iterdir()) == []

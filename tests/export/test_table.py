@@ -63,3 +63,16 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ExportError, match=r"lineament\[parquet\]"):
         export_parquet([], tmp_path / "faces.parquet")
+
+
+def test_names_that_utf8_cannot_hold_do_not_lose_the_table(tmp_path, parquet):
+    photos = [({"photo": "caf\udce9.jpg"}, FACES[:1]), ({"photo": "b.jpg"}, FACES[1:])]
+    assert export_parquet(photos, tmp_path / "faces.parquet") == 5
+    names = parquet.read_table(tmp_path / "faces.parquet")["photo"].to_pylist()
+    assert names == ["caf?.jpg", *["b.jpg"] * 4]
+
+
+def test_a_table_that_cannot_be_written_is_an_export_error(tmp_path, parquet):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(ExportError, match="Cannot write"):
+        export_parquet([({"photo": "a"}, FACES)], tmp_path / "file" / "faces.parquet")

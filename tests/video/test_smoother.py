@@ -97,3 +97,8 @@ def test_mesh_landmarks_and_pose_of_a_smooth_face_belong_together():
     expected = camera.image_from_model(smooth.model.vertices_model(smooth.identity, smooth.expression))
     np.testing.assert_allclose(smooth.vertices_image, expected, atol=1e-3)
     np.testing.assert_allclose(smooth.pose.rotation, camera.rotation)
+
+
+def test_a_smoothed_face_is_as_uncertain_as_it_was():
+    face = replace(egg_face(), uncertainty_mm=1.5)
+    assert FaceSmoother().step(0.0, face).uncertainty_mm == 1.5

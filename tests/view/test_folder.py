@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lineament.cli.main import app
-from lineament.errors import ConfigError
+from lineament.errors import ConfigError, ExportError
 from lineament.models.builtin import BUILTIN_PATH
 from lineament.view import PageServer, write_folder
 from lineament.view.folder import PAGE
@@ -52,10 +52,21 @@ def test_an_older_page_is_replaced_but_a_folder_of_other_things_is_left_alone(pa
     (page_folder / "index.html").write_text("old")
     write_folder(page_folder)
     assert "lineament" in (page_folder / "index.html").read_text()
-    (tmp_path / "thesis.txt").write_text("mine")
+    (tmp_path / "settings.json").write_text("{}")  # of somebody's editor
     with pytest.raises(ConfigError, match="other files"):
         write_folder(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["settings.json"]
+
+
+def test_a_folder_that_was_not_finished_is_written_anew(page_folder, tmp_path, monkeypatch):
+    def no_room():
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lineament.view.folder.settings", no_room)
+        with pytest.raises(ExportError, match="no space left"):
+            write_folder(tmp_path / "site")
+    assert (write_folder(tmp_path / "site") / "settings.json").is_file()
 
 
 def test_the_server_answers_on_this_machine_with_types_a_browser_accepts(page_folder):

@@ -157,6 +157,50 @@ def test_the_camera_is_followed_and_stopped(page):
     assert page.evaluate("document.getElementById('camera').textContent") == "Use the camera"
 
 
+def test_a_camera_that_is_stopped_before_it_runs_stays_off(page):
+    page.evaluate("{ const button = document.getElementById('camera'); button.click(); button.click(); }")
+    page.evaluate("new Promise((done) => setTimeout(done, 1000))")
+    assert page.evaluate("!lineament.camera.running && lineament.camera.video.srcObject === null")
+    assert page.evaluate("document.getElementById('camera').textContent") == "Use the camera"
+
+
+def test_the_next_picture_of_a_film_keeps_what_is_chosen(page):
+    kept = page.evaluate(
+        """(async () => {
+        const { stage, panel } = lineament;
+        const photos = document.querySelectorAll('#photos button');
+        photos[0].click();
+        await lineament.queue;
+        const { photo, faces } = panel;
+        lineament.show(photo, [faces[0], faces[0]]);
+        panel.choose(1);
+        stage.zoomBy(2);
+        stage.turn(0.3, 0);
+        const button = document.querySelectorAll('#faces button')[1];
+        const turn = stage.views[1].group.quaternion.y;
+        button.focus();
+        lineament.show(photo, [faces[0], faces[0]], true);
+        const same = [stage.chosen, stage.zoom, stage.views[1].group.quaternion.y === turn,
+            document.activeElement === button];
+        lineament.show(photo, faces);
+        return [...same, stage.chosen, stage.zoom];
+        })()"""
+    )
+    assert kept == [1, 2, True, True, 0, 1]
+
+
+def test_a_worker_that_cannot_start_is_said_at_each_photograph(page):
+    said = page.evaluate(
+        """(async () => {
+        const { AlignClient } = await import('/app/client.js');
+        const client = new AlignClient();
+        client.worker.onerror({ message: 'no such file' });
+        return client.align({}, {}).then(() => 'aligned', (error) => error.message);
+        })()"""
+    )
+    assert said == "The networks cannot run here: no such file. Load the page again."
+
+
 def test_nothing_went_wrong_unseen(page):
     refused = ("127.0.0.1:9", "Content Security Policy")
     assert [text for text in page.problems() if not any(part in text for part in refused)] == []

@@ -105,11 +105,12 @@ def align(
             export_parquet(aligned(), out / "faces.parquet")
         else:
             deque(aligned(), maxlen=0)
+        table_is_written = True
     except LineamentError as error:
-        failed.append("faces.parquet")
+        table_is_written = False
         _say(f"faces.parquet: error: {error}", stream=sys.stderr)
     _print_summary(counts, failed, out)
-    if failed:
+    if failed or not table_is_written:
         raise typer.Exit(1)
 
 

@@ -143,6 +143,7 @@ def preview(
         from lineament.data.preview import LayerPainter, sample_sheet
         from lineament.data.preview_page import preview_page
         from lineament.data.sample_store import SampleStore
+        from lineament.export.files import write_text
         from lineament.image import write_image
         from lineament.models.builtin import load_builtin
 
@@ -152,7 +153,7 @@ def preview(
         samples = (store[number] for number in sorted(numbers))
         model = load_builtin()
         if target.suffix == ".html":
-            target.write_text(preview_page(samples, model, store.recipe), encoding="utf-8")
+            write_text(target, preview_page(samples, model, store.recipe))
         else:
             painter = LayerPainter(model)
             write_image(target, sample_sheet([painter.layers(sample) for sample in samples]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata
+from importlib import import_module
 
 import typer
 
@@ -16,7 +16,7 @@ def info() -> None:
     from lineament.weights import catalogue
 
     typer.echo(f"lineament {__version__}, Apache-2.0")
-    libraries = ", ".join(f"{name} {metadata.version(name)}" for name in ("numpy", "onnxruntime", "pillow"))
+    libraries = ", ".join(f"{name} {_version(name)}" for name in ("numpy", "onnxruntime", "pillow"))
     typer.echo(f"Python {platform.python_version()}, {libraries}")
     typer.echo("face model: lfm, computed from ICT-FaceKit (MIT, USC Institute for Creative Technologies)")
     try:
@@ -28,3 +28,11 @@ def info() -> None:
         state = f"{entry.size_bytes / 1e6:.1f} MB" if entry.path.is_file() else "NOT INSTALLED"
         typer.echo(f"weights {entry.name}: {entry.method}, {state}, {entry.licence}")
         typer.echo(f"  trained on {entry.trained_on}")
+
+
+def _version(library: str) -> str:
+    """Of an installed library: ONNX Runtime comes under other names for other devices."""
+    try:
+        return str(import_module({"pillow": "PIL"}.get(library, library)).__version__)
+    except ImportError:
+        return "not installed"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,6 +51,7 @@ def video(
 ) -> None:
     """Follow every face through a video.
 
+    Ctrl+C ends a camera's film; what was seen until then is written.
     Writes NAME_overlay.webm (VP9, which browsers play), NAME_person1.glb, NAME_person2.glb, ... (animated
     heads) and, when asked for, NAME.parquet (a row a face and frame).
     """
@@ -103,11 +107,26 @@ class _VideoJob:
         self.tracker, self.options = tracker, options
         self.people: dict[int, _Person] = {}
         self.texturers: dict[str, FaceTexturer] = {}  # by face model, made when first needed
+        self.stopped = Event()
         self.frames = 0
         self.size_hw = (1, 1)
 
     def run(self) -> None:
         """Read, follow, write, and say what was found."""
+        with _stopped_by_ctrl_c() as self.stopped:
+            self._follow()
+        if self.stopped.is_set():
+            typer.echo("stopped")
+        if "glb" in self.options.formats:
+            self._write_heads()
+        for number, person in sorted(self.people.items()):
+            typer.echo(f"person {number}: in {person.frames} of {self.frames} frames")
+        if not self.people:
+            typer.echo(f"no face found in {self.frames} frames")
+        typer.echo(f"results are in {self.target.parent}")
+
+    def _follow(self) -> None:
+        """All frames; the film and the table, where they are asked for, are written on the way."""
         from lineament.video.stream import VideoWriter, frame_rate
 
         if "film" in self.options.formats:
@@ -116,13 +135,6 @@ class _VideoJob:
                 self._write_rows(self._rows(film))
         else:
             self._write_rows(self._rows(None))
-        if "glb" in self.options.formats:
-            self._write_heads()
-        for number, person in sorted(self.people.items()):
-            typer.echo(f"person {number}: in {person.frames} of {self.frames} frames")
-        if not self.people:
-            typer.echo(f"no face found in {self.frames} frames")
-        typer.echo(f"results are in {self.target.parent}")
 
     def _write_rows(self, rows: Iterator[tuple[dict[str, Any], Sequence[FaceResult]]]) -> None:
         if "parquet" in self.options.formats:
@@ -151,7 +163,8 @@ class _VideoJob:
         from lineament.video import read_video
 
         for frame in read_video(self.source):
-            if self.options.seconds is not None and frame.time_s >= self.options.seconds:
+            is_over = self.options.seconds is not None and frame.time_s >= self.options.seconds
+            if is_over or self.stopped.is_set():
                 break
             self.frames += 1
             self.size_hw = (frame.picture.shape[0], frame.picture.shape[1])
@@ -175,7 +188,11 @@ class _VideoJob:
         from lineament.result import MorphableResult
         from lineament.video import FaceSmoother
 
-        person = self.people.setdefault(tracked.person, _Person(FaceSmoother(), HeadMotion()))
+        person = self.people.get(tracked.person)
+        if person is None:
+            person = self.people[tracked.person] = _Person(FaceSmoother(), HeadMotion())
+            if self.frames > 1:
+                person.motion.add(0.0, None)  # away from the film's first frame on
         person.frames += 1
         face = tracked.face
         if not isinstance(face, MorphableResult):
@@ -196,6 +213,23 @@ class _VideoJob:
             self.texturers[name] = self.texturers.get(name) or FaceTexturer(face.model, size=TEXTURE_SIZE)
             person.texture = MeanTexture(self.texturers[name])
         person.texture.add(frame.picture, face)
+
+
+@contextmanager
+def _stopped_by_ctrl_c() -> Iterator[Event]:
+    """An event that Ctrl+C sets, so that a camera's film ends whole; a second one ends at once."""
+    stopped = Event()
+
+    def stop(*_: object) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        stopped.set()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _ending(target: Path, ending: str) -> Path:

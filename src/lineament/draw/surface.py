@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from lineament.draw.patch import Array, Color, Patch, Photo
+from lineament.errors import ConfigError
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.raster import rasterize_values, toward_viewer
 from lineament.geometry.topology import unique_edges
@@ -29,7 +30,7 @@ STYLES = ("shaded", "depth", "normals", "wireframe")
 def paint_surface(picture: Photo, face: FaceResult, opacity: float, style: str) -> None:
     """Draw the side of the mesh that is seen on a picture of our own."""
     if style not in STYLES:
-        raise ValueError(f"A mesh is drawn {', '.join(map(repr, STYLES))}, not {style!r}.")
+        raise ConfigError(f"A mesh is drawn {', '.join(map(repr, STYLES))}, not {style!r}.")
     patch = Patch.around(face.vertices_image, picture, margin=2)
     if patch is None:
         return

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +24,31 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
         ExportError: the file cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            temporary.write_bytes(content)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise ExportError(
-            f"Cannot write {path} ({error.strerror}). Check the folder and the disk."
+            f"Cannot write {path} ({error.strerror}). Check the folder, the name and the disk."
         ) from error
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Another name to write under, which becomes `path` at the end; after an error no file is left there.
+
+    The name is short, so that whatever fits as the name of a file can be written.
+
+    Raises:
+        OSError: the file cannot take its place.
+    """
+    temporary = path.parent / f".{os.getpid()}-{secrets.token_hex(4)}.part"
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        with suppress(OSError):  # nothing was written there, or it has taken its place
+            temporary.unlink()
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

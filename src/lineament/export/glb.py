@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ class Targets:
     @classmethod
     def of_model(cls, model: MorphableModel, count: int, style: TargetNames) -> Targets:
         """The model's own expressions, or ARKit's, which do not tell the sides of some apart."""
+        if style not in get_args(TargetNames):
+            raise ExportError(f"targets are {' or '.join(map(repr, get_args(TargetNames)))}, not {style!r}.")
         groups: dict[str, list[int]] = {}
         for number, name in enumerate(model.expression_names[:count]):
             groups.setdefault(ARKIT_NAME_OF_SIDE.get(name, name) if style == "arkit" else name, []).append(

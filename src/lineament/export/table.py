@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lineament.errors import ExportError
+from lineament.export.files import whole_file
 from lineament.result import FaceResult, MorphableResult
 
 
@@ -37,24 +38,23 @@ def export_parquet(
     """
     pyarrow, parquet = _pyarrow()
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     writer, rows, count = None, [], 0
     try:
-        for start, faces in photos:
-            rows += [dict(start) | {"face": number} | face_row(face) for number, face in enumerate(faces)]
-            if len(rows) >= rows_at_once:
-                writer, count, rows = _write(parquet, pyarrow, writer, temporary, rows), count + len(rows), []
-        writer = _write(parquet, pyarrow, writer, temporary, rows)
-        writer.close()
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            for start, faces in photos:
+                words = {name: _readable(value) for name, value in start.items()}
+                rows += [words | {"face": number} | face_row(face) for number, face in enumerate(faces)]
+                if len(rows) >= rows_at_once:
+                    writer = _write(parquet, pyarrow, writer, temporary, rows)
+                    count, rows = count + len(rows), []
+            writer = _write(parquet, pyarrow, writer, temporary, rows)
+            writer.close()
     except (OSError, pyarrow.ArrowException) as error:
         if writer is not None:
             writer.close()
         raise ExportError(
             f"Cannot write {path} ({error}). Check the folder, the disk and the rows."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return count + len(rows)
 
 
@@ -82,6 +82,11 @@ def face_row(face: FaceResult) -> dict[str, Any]:
             **{f"blendshape_{name}": float(weight) for name, weight in face.blendshapes.items()},
         }
     return row
+
+
+def _readable(value: Any) -> Any:  # noqa: ANN401 - whatever rows begin with
+    """Text that UTF-8 can hold: names of files may be other bytes."""
+    return value.encode("utf-8", errors="replace").decode("utf-8") if isinstance(value, str) else value
 
 
 def _floats(values: Any) -> list[float]:  # noqa: ANN401 - an array of any shape

@@ -117,6 +117,7 @@ class FaceSmoother:
             camera=self._smooth_camera(face.camera, elapsed),
             crop_box=face.crop_box,
             detection=face.detection,
+            uncertainty_mm=face.uncertainty_mm,
         )
         return replace(smooth, landmark_scheme=face.landmark_scheme)
 

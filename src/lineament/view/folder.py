@@ -29,8 +29,8 @@ from lineament.weights import locate
 
 HERE = Path(__file__).parent
 PAGE, VENDORED = HERE / "page", HERE / "vendored"
-MARK = "settings.json"
-"""Every folder of ours has this file; only such a folder, or an empty one, is written into."""
+MARK = "lineament-page.txt"
+"""Every folder of ours has this file from the start; only such a folder, or an empty one, is written into."""
 REGRESSORS = {"default": detect.EAGER, "fast": detect.QUICK}
 """How hard the detector looks for each, as `FaceAligner.from_pretrained` has it."""
 
@@ -50,12 +50,16 @@ def write_folder(folder: str | os.PathLike[str]) -> Path:
     try:
         if folder.exists() and any(folder.iterdir()) and not (folder / MARK).is_file():
             raise ConfigError(f"{folder} holds other files. Give an empty or a new folder.")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARK).write_text(
+            f"The page of lineament {__version__}; written anew by it.\n", encoding="utf-8"
+        )
         shutil.copytree(PAGE, folder, dirs_exist_ok=True)
         _write_libraries(folder / "vendored")
         (folder / "model").mkdir(exist_ok=True)
         (folder / "model" / "lfm.bin").write_bytes(model_bytes(BUILTIN_PATH))
         _write_weights(folder / "weights")
-        (folder / MARK).write_text(json.dumps(settings(), indent=1) + "\n", encoding="utf-8")
+        (folder / "settings.json").write_text(json.dumps(settings(), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise ExportError(f"The page cannot be written to {folder} ({error}).") from error
     return folder

@@ -6,6 +6,8 @@ export class AlignClient {
     /** @type {Map<number, {resolve: Function, reject: Function}>} */
     this.waiting = new Map();
     this.next = 0;
+    /** @type {Error | null} why there is no worker */
+    this.broken = null;
     this.worker.onmessage = ({ data }) => this.settle(data);
     this.worker.onerror = (event) => this.fail(event.message || "the worker could not start");
   }
@@ -17,6 +19,7 @@ export class AlignClient {
    * @returns {Promise<{faces: import("./aligner.js").Aligned[], milliseconds: number}>}
    */
   align(picture, options) {
+    if (this.broken) return Promise.reject(this.broken);
     const id = this.next++;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
@@ -31,8 +34,10 @@ export class AlignClient {
     else resolve(answer);
   }
 
+  /** For good: a worker that could not start does not answer later either. */
   fail(message) {
-    for (const { reject } of this.waiting.values()) reject(new Error(`The networks cannot run here: ${message}.`));
+    this.broken = new Error(`The networks cannot run here: ${message}. Load the page again.`);
+    for (const { reject } of this.waiting.values()) reject(this.broken);
     this.waiting.clear();
   }
 }

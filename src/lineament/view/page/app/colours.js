@@ -1,6 +1,6 @@
 // Colours of values: depth as in `lineament align --overlay depth`, visibility from hidden to seen.
 
-const DEPTH = ["#fff7d6", "#ffb054", "#e25460", "#783482", "#1c1c4a"]; // near to far
+const DEPTH = ["#fff7d6", "#ffb054", "#e25460", "#783482", "#221c4a"]; // near to far
 const SEEN = ["#d0443c", "#e8c35a", "#4fae6a"]; // hidden, at the edge, seen
 
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255);
@@ -15,12 +15,26 @@ function ramp(stops, place) {
   return low.map((value, k) => linear(value + (high[k] - value) * (at - first)));
 }
 
-/** Three numbers a vertex. @param {Float32Array} vertices  N * 3 px, depth away from the viewer */
-export function depthColours(vertices) {
+/** Whether a triangle is seen from outside, in the photo. */
+function isFront(vertices, [a, b, c]) {
+  const [x, y] = [vertices[a], vertices[a + 1]];
+  return (vertices[b] - x) * (vertices[c + 1] - y) < (vertices[b + 1] - y) * (vertices[c] - x);
+}
+
+/**
+ * Three numbers a vertex; from the nearest to the farthest that is on the front.
+ * @param {Float32Array} vertices  N * 3 px, depth away from the viewer
+ * @param {Uint16Array | Uint32Array} triangles  M * 3
+ */
+export function depthColours(vertices, triangles) {
   let [near, far] = [Infinity, -Infinity];
-  for (let at = 2; at < vertices.length; at += 3) {
-    near = Math.min(near, vertices[at]);
-    far = Math.max(far, vertices[at]);
+  for (let first = 0; first < triangles.length; first += 3) {
+    const corners = [triangles[first] * 3, triangles[first + 1] * 3, triangles[first + 2] * 3];
+    if (!isFront(vertices, corners)) continue;
+    for (const corner of corners) {
+      near = Math.min(near, vertices[corner + 2]);
+      far = Math.max(far, vertices[corner + 2]);
+    }
   }
   const colours = new Float32Array(vertices.length);
   for (let at = 0; at < vertices.length; at += 3) {

@@ -93,7 +93,7 @@ export class FaceView {
 
   setColours(surface) {
     const makers = {
-      depth: () => depthColours(this.vertices),
+      depth: () => depthColours(this.vertices, this.face.model.triangles),
       visibility: () => visibilityColours(this.face.visibility),
       photo: () => photoShades(this.face.visibility),
     };

@@ -9,6 +9,8 @@ import { Panel } from "./panel.js";
 import { Camera, readPhoto, thumbnail } from "./photos.js";
 import { Stage } from "./stage.js";
 
+const USE_CAMERA = "Use the camera";
+
 const byId = (id) => /** @type {any} */ (document.getElementById(id));
 
 class App {
@@ -32,46 +34,52 @@ class App {
     });
     byId("camera").addEventListener("click", () => this.toggleCamera());
     listenToGestures(byId("stage"), this.stage, (face) => this.panel.choose(face));
-    this.listenToDrops(byId("stage-box"));
+    this.listenToDrops();
   }
 
-  listenToDrops(box) {
+  /** Anywhere in the window: beside the page a browser would open the file in its place. */
+  listenToDrops() {
     const over = (event) => {
       event.preventDefault();
-      box.classList.toggle("over", event.type === "dragover");
+      byId("stage-box").classList.toggle("over", event.type === "dragover");
     };
-    for (const target of [document.body]) {
-      target.addEventListener("dragover", over);
-      target.addEventListener("dragleave", over);
-      target.addEventListener("drop", (event) => {
-        over(event);
-        this.open(event.dataTransfer.files);
-      });
-    }
+    window.addEventListener("dragover", over);
+    window.addEventListener("dragleave", over);
+    window.addEventListener("drop", (event) => {
+      over(event);
+      this.open(event.dataTransfer.files);
+    });
   }
 
   /** @param {Iterable<File>} files */
   open(files) {
-    this.camera.stop();
-    byId("camera").textContent = "Use the camera";
-    for (const file of Array.from(files)) this.queue = this.queue.then(() => this.openOne(file));
+    this.stopCamera();
+    for (const file of Array.from(files)) this.enqueue(() => this.openOne(file));
     return this.queue;
   }
 
+  /** @param {() => Promise<void>} work  after all that waits already; what goes wrong in it is said */
+  enqueue(work) {
+    this.queue = this.queue.then(async () => {
+      byId("stage").classList.add("busy");
+      try {
+        await work();
+      } catch (error) {
+        this.say(error.message, true);
+      } finally {
+        byId("stage").classList.remove("busy");
+      }
+    });
+  }
+
   async openOne(file) {
-    byId("stage").classList.add("busy");
     this.say(`Aligning ${file.name} …`);
-    try {
-      const photo = await readPhoto(file);
-      const { faces, milliseconds } = await this.align(photo);
-      this.addThumbnail(photo, faces);
-      this.show(photo, faces);
-      this.say(`${found(faces.length)} in ${file.name} (${photo.picture.width} x ${photo.picture.height} px), ${Math.round(milliseconds)} ms`);
-    } catch (error) {
-      this.say(error.message, true);
-    } finally {
-      byId("stage").classList.remove("busy");
-    }
+    const photo = await readPhoto(file);
+    const { faces, milliseconds } = await this.align(photo);
+    this.addThumbnail(file, photo, faces);
+    this.show(photo, faces);
+    const { width, height } = photo.picture;
+    this.say(`${found(faces.length)} in ${file.name} (${width} x ${height} px), ${Math.round(milliseconds)} ms`);
   }
 
   /** @param {{time?: number, isFirst?: boolean}} [moment]  of a camera's picture */
@@ -82,13 +90,15 @@ class App {
     return { faces: faces.map((aligned) => new Face(aligned, this.model, scheme)), milliseconds };
   }
 
-  show(photo, faces) {
+  /** @param {boolean} [goesOn]  the next picture of a film: what is chosen, the zoom and the turns stay */
+  show(photo, faces, goesOn = false) {
     byId("invitation").hidden = true;
-    this.stage.show(photo.canvas, faces);
-    this.panel.show(photo, faces);
+    this.stage.show(photo.canvas, faces, goesOn);
+    this.panel.show(photo, faces, goesOn);
   }
 
-  addThumbnail(photo, faces) {
+  /** The photograph itself is read again when it is wanted: many would fill the memory. */
+  addThumbnail(file, photo, faces) {
     const button = document.createElement("button");
     const picture = document.createElement("img");
     button.type = "button";
@@ -96,38 +106,50 @@ class App {
     picture.alt = `${photo.name}, ${found(faces.length)}`;
     button.append(picture);
     button.addEventListener("click", () => {
-      this.show(photo, faces);
-      this.say(`${found(faces.length)} in ${photo.name}`);
+      this.stopCamera();
+      this.enqueue(async () => {
+        this.show(await readPhoto(file), faces);
+        this.say(`${found(faces.length)} in ${file.name}`);
+      });
     });
     byId("photos").append(button);
   }
 
+  stopCamera() {
+    this.camera.stop();
+    byId("camera").textContent = USE_CAMERA;
+  }
+
   async toggleCamera() {
-    if (this.camera.running) {
-      this.camera.stop();
-      byId("camera").textContent = "Use the camera";
+    if (byId("camera").textContent !== USE_CAMERA) {
+      this.stopCamera();
       return;
     }
     try {
       this.say("Starting the camera …");
-      await this.camera.start();
+      byId("camera").textContent = "Cancel the camera";
+      if (!(await this.camera.start())) return;
       byId("camera").textContent = "Stop and keep this picture";
-      await this.follow();
+      await this.follow(this.camera.session);
     } catch (error) {
-      this.camera.stop();
-      byId("camera").textContent = "Use the camera";
+      this.stopCamera();
       this.say(error.message, true);
     }
   }
 
-  /** Aligns the camera's picture of the moment, again and again; faces are followed from one to the next. */
-  async follow() {
-    for (let isFirst = true; this.camera.running; isFirst = false) {
+  /**
+   * Aligns the camera's picture of the moment, again and again; faces are followed from one to the next.
+   * @param {number} session  of the camera
+   */
+  async follow(session) {
+    for (let said = -1; this.camera.session === session; ) {
       const photo = this.camera.take();
+      const isFirst = said < 0;
       const { faces, milliseconds } = await this.align(photo, { time: performance.now() / 1000, isFirst });
-      if (!this.camera.running && this.panel.faces.length) return; // keep the last picture shown
-      this.show(photo, faces);
-      this.say(`${found(faces.length)}, ${Math.round(milliseconds)} ms a picture`);
+      if (this.camera.session !== session) return; // the last picture stays
+      this.show(photo, faces, !isFirst);
+      if (faces.length !== said) this.say(`${found(faces.length)}, ${Math.round(milliseconds)} ms a picture`);
+      said = faces.length;
     }
   }
 

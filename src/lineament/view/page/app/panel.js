@@ -31,13 +31,18 @@ export class Panel {
     return this.faces[this.stage.chosen];
   }
 
-  /** @param {import("./photos.js").Photo} photo @param {import("./face.js").Face[]} faces */
-  show(photo, faces) {
+  /**
+   * @param {import("./photos.js").Photo} photo
+   * @param {import("./face.js").Face[]} faces
+   * @param {boolean} [goesOn]  the next picture of a film: buttons stay where there are as many faces
+   */
+  show(photo, faces, goesOn = false) {
+    const areAsMany = goesOn && faces.length === this.faces.length;
     this.photo = photo;
     this.faces = faces;
     byId("panel").hidden = faces.length === 0;
-    byId("faces").replaceChildren(...faces.map((_, number) => this.faceButton(number)));
-    if (faces.length) this.choose(0);
+    if (!areAsMany) byId("faces").replaceChildren(...faces.map((_, number) => this.faceButton(number)));
+    if (faces.length) this.choose(this.stage.chosen);
     this.stage.draw();
   }
 

@@ -54,9 +54,12 @@ export class Camera {
     this.video.playsInline = true;
     this.video.muted = true;
     this.running = false;
+    this.session = 0; // one more at each start and stop: who waited for permission sees that it is over
   }
 
+  /** Whether the camera runs now; not when it was stopped before it could. @returns {Promise<boolean>} */
   async start() {
+    const session = ++this.session;
     if (!navigator.mediaDevices) throw new Error("This browser gives no camera to pages that are not served safely.");
     let stream;
     try {
@@ -64,9 +67,18 @@ export class Camera {
     } catch (error) {
       throw new Error(cameraProblem(error.name));
     }
+    if (session !== this.session) {
+      for (const track of stream.getTracks()) track.stop();
+      return false;
+    }
     this.video.srcObject = stream;
-    await this.video.play();
-    this.running = true;
+    try {
+      await this.video.play();
+    } catch (error) {
+      if (session === this.session) throw new Error(cameraProblem(error.name));
+    }
+    if (session === this.session) this.running = true;
+    return session === this.session;
   }
 
   /** The picture of this moment. */
@@ -75,6 +87,7 @@ export class Camera {
   }
 
   stop() {
+    this.session += 1;
     this.running = false;
     for (const track of this.video.srcObject?.getTracks() ?? []) track.stop();
     this.video.srcObject = null;

@@ -32,8 +32,14 @@ export class Stage {
     return light;
   }
 
-  /** @param {HTMLCanvasElement} picture @param {import("./face.js").Face[]} faces */
-  show(picture, faces) {
+  /**
+   * @param {HTMLCanvasElement} picture
+   * @param {import("./face.js").Face[]} faces
+   * @param {boolean} [goesOn]  the next picture of a film: zoom stays, and of as many faces turns and choice
+   */
+  show(picture, faces, goesOn = false) {
+    const turns = this.views.map((view) => view.group.quaternion.clone());
+    const areAsMany = goesOn && faces.length === turns.length;
     this.clear();
     this.photo = { width: picture.width, height: picture.height };
     this.texture = new THREE.CanvasTexture(limited(picture));
@@ -42,8 +48,9 @@ export class Stage {
     this.scene.add(this.background);
     this.views = faces.map((face) => new FaceView(face, this.texture, this.photo));
     for (const view of this.views) this.scene.add(view.group, view.fixed);
-    this.chosen = 0;
-    this.zoom = 1;
+    if (areAsMany) this.views.forEach((view, number) => view.group.quaternion.copy(turns[number]));
+    else this.chosen = 0;
+    if (!goesOn) this.zoom = 1;
     this.apply(this.look);
   }
 
