@@ -146,3 +146,11 @@ def test_another_picture_is_only_asked_for_where_an_occluder_needs_its_texture(v
     for seed in range(60):
         disturb(crop, other, replace(NOTHING, occluder_share=1.0), np.random.default_rng(seed))
     assert 20 < len(asked) < 110
+
+
+def test_an_occluders_texture_may_be_smaller_than_the_crop(view):
+    config = replace(NOTHING, occluder_share=1.0)
+    small = np.full((20, 30, 3), 7, np.uint8)
+    for seed in range(30):
+        picture = disturb(view.image, lambda: small, config, np.random.default_rng(seed))
+        assert picture.shape == view.image.shape

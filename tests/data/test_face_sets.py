@@ -71,3 +71,15 @@ def test_a_person_is_on_one_side_of_the_split():
 def test_a_hash_share_never_changes():
     assert hash_share("astronaut") == hash_share("astronaut")
     assert 0 <= hash_share("astronaut") < 1
+
+
+def test_a_person_is_on_one_side_whatever_folder_the_photographs_are_in():
+    people = [f"Person_{number}" for number in range(60)]
+    names = [f"{folder}{person}_0001.jpg" for folder in ("", "training/") for person in people]
+    count = len(names)
+    faces = FaceSet(tuple(names), [b""] * count, np.zeros((count, 68, 2)), np.zeros((count, 2)))
+    held_out = faces.part(held_out=True, share=0.3).names
+    assert 0 < len(held_out) < count
+    assert {name for name in held_out if "/" in name} == {
+        f"training/{name}" for name in held_out if "/" not in name
+    }

@@ -56,3 +56,14 @@ def test_weights_that_are_no_shares_are_refused(weights):
 def test_nothing_to_train_on_is_said():
     with pytest.raises(DataError, match="nothing to train on"):
         Mixture([])
+
+
+def test_what_never_differs_has_no_spread():
+    # In single precision the square of the mean and the mean of squares differ in their last digits.
+    class Alike(Numbers):
+        def coefficient_statistics(self):
+            mean, zero = np.linspace(0.1, 3, 20, dtype=np.float32), np.zeros(20, np.float32)
+            return mean, zero, mean, zero
+
+    _, spread, *_ = Mixture([Alike(1, 2)]).coefficient_statistics()
+    np.testing.assert_allclose(spread, 0, atol=2e-3)

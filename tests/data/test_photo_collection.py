@@ -1,4 +1,5 @@
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -169,3 +170,10 @@ def test_turned_copies_of_one_photograph_stay_on_one_side_of_the_split(published
     collection = read_photo_collection(published, people=PeopleRule(PeopleFrom.NAMES))
     people = [entry.person.split("/")[1] for entry in collection.entries]
     assert people == ["image00002", "AFW_1_1", "AFW_1_1", "AFW_1_1"]
+
+
+def test_a_folder_is_a_collection_from_inside_too_and_keeps_the_whole_of_its_name(album, monkeypatch):
+    monkeypatch.chdir(album)
+    assert read_photo_collection(Path()).name == collection_name(album)
+    (album.parent / "trip.2023").mkdir()
+    assert collection_name(album.parent / "trip.2023") == "trip_2023"

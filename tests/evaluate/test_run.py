@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,3 +86,17 @@ def test_tables_hold_measured_and_published_rows_in_one(tmp_path):
     markdown = to_markdown(evaluation)
     assert "| **shifter** | 5.00 |  | 2.50 |" in markdown
     assert "| DSFNet (published) | 2.46 | 3.20 | 4.16 | 3.27 |" in markdown
+
+
+def test_what_is_known_of_other_faces_of_the_same_names_is_not_taken(tmp_path):
+    evaluate(small_set(), [ShiftingTool(SHIFTS)], out=tmp_path)
+    moved = case(1)
+    other = {name: points + 5 for name, points in moved.landmarks.items()}
+    tool = ShiftingTool(SHIFTS)
+    evaluate(small_set(cases=(case(0), replace(moved, landmarks=other))), [tool], out=tmp_path)
+    assert tool.asked == ["face1"]
+
+
+def test_two_tools_of_one_name_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="the same name among shifter, shifter"):
+        evaluate(small_set(), [ShiftingTool({}), ShiftingTool(SHIFTS)], out=tmp_path)

@@ -120,3 +120,20 @@ def test_a_file_that_is_none_is_refused(tmp_path):
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(DataError, match=r"names"):
         FileTool.read(tmp_path / "text.npz")
+
+
+def test_photographs_of_one_name_in_two_folders_are_told_apart(tmp_path):
+    rows = np.stack([FACE, FACE + 1, FACE + 2])
+    names = np.array(["001/000001.png", "002/000001.png", "002/000002.png"])
+    tool = write(tmp_path / "theirs.npz", names=names, landmarks=rows)
+    asked = [case(0, name=name) for name in ("001/000001", "002/000001", "000001", "anywhere/000002.jpg")]
+    first, second, ambiguous, by_itself = tool.predict(asked)
+    np.testing.assert_allclose(first.landmarks_image, FACE)
+    np.testing.assert_allclose(second.landmarks_image, FACE + 1)
+    assert ambiguous is None
+    np.testing.assert_allclose(by_itself.landmarks_image, FACE + 2)
+
+
+def test_a_photograph_with_two_rows_is_refused(tmp_path):
+    with pytest.raises(DataError, match="a stands in several rows"):
+        write(tmp_path / "a.npz", names=np.array(["a.jpg", "a.png"]), landmarks=np.stack([FACE, FACE]))

@@ -182,3 +182,26 @@ def test_the_log_tells_pace_and_time_left(tmp_path):
     assert all(record["samples_a_second"] > 0 for record in records)
     assert [record["minutes_left"] for record in records][-1] == 0
     assert all(0 <= record["waiting_share"] <= 1 for record in records)
+
+
+def test_a_run_stopped_after_its_last_step_takes_its_figures_when_it_is_called_again(tmp_path):
+    def fails(_):
+        raise KeyboardInterrupt
+
+    run, terms_of = run_of(tmp_path, network(), replace(CONFIG, save_every=100))
+    with pytest.raises(KeyboardInterrupt):  # it is only called at the end
+        run.train(batches(0), terms_of, fails)
+    again, terms_of = run_of(tmp_path, network(seed=9))
+    assert again.step == CONFIG.steps
+    again.train([], terms_of, lambda _: {"error": 1.0})
+    assert json.loads((tmp_path / "figures.json").read_text()) == {"step": CONFIG.steps, "error": 1.0}
+
+
+def test_options_of_the_optimiser_that_were_changed_hold_after_a_resume(tmp_path):
+    run, terms_of = run_of(tmp_path, network())
+    run.train(batches(0, 2), terms_of)
+    changed = replace(CONFIG, optimiser=replace(CONFIG.optimiser, weight_decay=0.2))
+    again, _ = run_of(tmp_path, network(), changed)
+    assert again.step == 2
+    assert {group["weight_decay"] for group in again.optimiser.param_groups} == {0.0, 0.2}
+    assert len(again.optimiser.state) == len(run.optimiser.state) > 0

@@ -10,6 +10,7 @@ from torch import nn
 from lineament.data.augment import AugmentConfig
 from lineament.data.crop_sampler import CropSampler
 from lineament.data.sample_store import SampleStore
+from lineament.errors import ConfigError
 from lineament.train.crop_run import truth_of
 from lineament.train.export_regressor import load_averaged
 from lineament.train.loop import LoopConfig
@@ -17,6 +18,7 @@ from lineament.train.losses import FaceLoss, FaceLossConfig
 from lineament.train.networks.regressor import RegressorConfig
 from lineament.train.optimisers import OptimiserConfig
 from lineament.train.regressor import TrainConfig, train, validation_figures
+from lineament.train.run_folder import about_crops
 from lineament.train.samples import LABELS, Folders
 from lineament.train.schedules import ScheduleConfig
 
@@ -86,3 +88,21 @@ def test_a_trained_network_is_exported_in_its_own_size(samples, tmp_path):
     config = replace(CONFIG, data=Folders((samples,)), loop=replace(CONFIG.loop, steps=1))
     run = train(config, tmp_path)
     assert load_averaged(run).config == CONFIG.network
+
+
+def test_crops_of_another_size_than_the_networks_are_refused():
+    with pytest.raises(ConfigError, match=r"augment.crop_size is 32 and network.crop_size 64"):
+        replace(CONFIG, network=replace(CONFIG.network, crop_size=64))
+
+
+def test_a_run_that_goes_on_does_not_need_what_it_began_with(samples, tmp_path):
+    config = replace(CONFIG, data=Folders((samples,)))
+    train(replace(config, loop=replace(config.loop, steps=2)), tmp_path)
+    train(replace(config, start="gone.onnx"), tmp_path)
+    assert json.loads((tmp_path / "figures.json").read_text())["step"] == 4
+
+
+def test_weights_say_how_their_run_cut_its_crops(samples, tmp_path):
+    config = replace(CONFIG, data=Folders((samples,)), augment=replace(CONFIG.augment, crop_margin=1.6))
+    run = train(replace(config, loop=replace(config.loop, steps=1)), tmp_path)
+    assert about_crops(run) == {"crop_margin": "1.6", "face_model": "lfm"}

@@ -8,7 +8,7 @@ import torch
 
 from lineament.errors import DataError
 from lineament.train.loop import LoopConfig, Run
-from lineament.train.run_folder import DATA, RunFolder, about_training
+from lineament.train.run_folder import DATA, RunFolder, about_crops, about_training
 
 
 def folder(samples, source, licence):
@@ -108,3 +108,16 @@ def test_event_files_are_what_tensorboard_reads(tmp_path):
     folder.close()
     events = EventAccumulator(str(tmp_path / "events")).Reload()
     assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 1.0), (2, 0.5)]
+
+
+def test_a_file_that_could_not_be_written_leaves_the_old_one(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.write("figures.json", {"step": 1})
+    with pytest.raises(TypeError):
+        folder.write("figures.json", {"step": object()})
+    assert folder.read("figures.json") == {"step": 1}
+
+
+def test_a_folder_without_a_configuration_says_nothing_of_crops(tmp_path):
+    with pytest.raises(DataError, match="not the configuration"):
+        about_crops(tmp_path)

@@ -83,3 +83,8 @@ def test_the_manifest_has_the_checksums_of_the_shards(samples):
     (entry,) = Folders((samples,)).manifest()
     assert (entry["samples"], entry["validation"]) == (12, 4)
     assert {len(checksum) for checksum in entry["sha256"].values()} == {64}
+
+
+def test_a_set_that_keeps_nobody_from_training_says_so(rendered):
+    with pytest.raises(DataError, match="Nobody is kept from training"):
+        Folders((rendered,)).opened(validation=True)

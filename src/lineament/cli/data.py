@@ -74,7 +74,15 @@ def build(
             out=out,
             backgrounds=_backgrounds(backgrounds, chosen),
             fits=fits,
-            command=_command("build", photos, recipe=recipe, people=people, licence=licence, limit=limit),
+            command=_command(
+                "build",
+                photos,
+                recipe=recipe,
+                people=people,
+                licence=licence,
+                backgrounds=backgrounds,
+                limit=limit,
+            ),
         )
         total = 0
         for progress in run(config, processes=processes or os.cpu_count() or 1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -118,18 +118,25 @@ def _tools(
     if crops not in kinds:
         raise ConfigError(f"--crops is truth, detector or both, not {crops!r}.")
     names = weights or ([] if predictions else ["default"])
+    shown = _shown_names([*names, *map(str, predictions or [])])
     tools: list[Tool] = []
     for name in names:
         for where in kinds[crops]:
             tool = LineamentTool.from_pretrained(
-                name, crops=where, scheme=scheme, passes=passes, threads=threads
+                name, crops=where, scheme=scheme, passes=passes, threads=threads, name=shown[name]
             )
             tools.append(_told_apart(tool, where, len(kinds[crops]) > 1))
-    tools += [FileTool.read(path) for path in predictions or []]
+    tools += [FileTool.read(path, name=shown[str(path)]) for path in predictions or []]
     for name in peers or []:
         for where in kinds[crops]:
             tools.append(_told_apart(peer_tool(name, crops=where), where, len(kinds[crops]) > 1))
     return tools
+
+
+def _shown_names(given: Sequence[str]) -> dict[str, str | None]:
+    """Names for rows: None, a tool's own, unless files in two folders are called the same."""
+    stems = [Path(name).stem for name in given]
+    return {name: name if stems.count(Path(name).stem) > 1 else None for name in given}
 
 
 def _told_apart(tool: Tool, where: Crops, both: bool) -> Tool:

@@ -210,6 +210,12 @@ def _shape(other: Callable[[], Image8], placing: Placing, rng: np.random.Generat
         return flat((size, size), corners, random_color(rng))
     if rng.uniform() < 0.15:
         return textured(rng, (size, size), corners, noise_texture(rng, size))
-    texture = other()
+    texture = _filling(other(), size)
     top, left = rng.integers(0, texture.shape[0] - size + 1, 2)
     return textured(rng, (size, size), corners, texture[top : top + size, left : left + size])
+
+
+def _filling(texture: Image8, size: int) -> Image8:
+    """The picture, repeated where it is smaller than (size, size)."""
+    rows, columns = (-(-size // length) for length in texture.shape[:2])
+    return np.tile(texture, (rows, columns, 1)) if max(rows, columns) > 1 else texture

@@ -78,7 +78,12 @@ class CropSampler:
     def plain_batch(self, numbers: NDArray[np.integer]) -> CropBatch:
         """Given views, cropped exactly around the landmarks; nothing is disturbed, a black frame stays."""
         steady = AugmentConfig(
-            crop_size=self.config.crop_size, tight_share=1.0, tight_shift=0.0, tight_scale=0.0, tight_roll=0.0
+            crop_size=self.config.crop_size,
+            crop_margin=self.config.crop_margin,
+            tight_share=1.0,
+            tight_shift=0.0,
+            tight_scale=0.0,
+            tight_roll=0.0,
         )
         rng = np.random.default_rng(0)
         views = [self.store.view(int(number)) for number in numbers]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lineament.data.held_out import person_of
 from lineament.errors import DataError
 from lineament.geometry.similarity import Similarity, fit_similarity
 
@@ -67,7 +68,7 @@ class FaceSet:
 
     def part(self, *, held_out: bool, share: float = 0.04) -> FaceSet:
         """The photographs of the people kept for validation, or those of everybody else, by a fixed hash."""
-        people = (name.rsplit("_", 1)[0] for name in self.names)
+        people = map(person_of, self.names)  # without folders: collections share people
         keep = np.flatnonzero([(hash_share(person) < share) == held_out for person in people])
         pictures = self.pictures
         kept = pictures[keep] if isinstance(pictures, np.ndarray) else [pictures[i] for i in keep]

@@ -81,4 +81,4 @@ class Mixture:
     def _pooled(self, means: Array, spreads: Array) -> tuple[Array, Array]:
         """(K,) mean and standard deviation of a mixture of parts with means and deviations (stores, K)."""
         mean = self.shares @ means
-        return mean, np.sqrt(self.shares @ (spreads**2 + means**2) - mean**2)
+        return mean, np.sqrt(np.maximum(self.shares @ (spreads**2 + means**2) - mean**2, 0.0))

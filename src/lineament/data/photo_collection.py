@@ -124,9 +124,15 @@ def read_photo_collection(
     return PhotoCollection(name, root, entries, rule.is_certain if people_known is None else people_known)
 
 
+def _plain_name(root: Path) -> str:
+    """Of a folder its whole name, of a zip that without the ending."""
+    root = root.resolve()
+    return root.name if root.is_dir() else root.stem
+
+
 def collection_name(root: Path) -> str:
     """What a folder or zip is called in samples and shards: letters, digits, dashes and underscores."""
-    plain = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in root.resolve().stem)
+    plain = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in _plain_name(root))
     return plain[:60] or "photos"
 
 
@@ -152,7 +158,7 @@ def _table_of(files: Files) -> dict[str, FaceLandmarks]:
         if name in files:
             return read_table(files.read(name), name=str(files.root / name))
     for name in TABLE_NAMES:
-        beside = files.root.with_name(f"{files.root.stem}_{name}")
+        beside = files.root.resolve().with_name(f"{_plain_name(files.root)}_{name}")
         if beside.is_file():
             return read_table(beside.read_bytes(), name=str(beside))
     return {}

@@ -60,8 +60,9 @@ def _values(cause: str, cases: Sequence[Case]) -> Array:
     angle = np.array([case.angles_deg[column] for case in cases])
     if cause == "yaw":
         known = [next(iter(case.yaw_deg.values()), np.nan) for case in cases]
-        angle = np.abs(np.where(np.isfinite(angle), angle, known))
-    return (angle + 180.0) % 360.0 - 180.0
+        angle = np.where(np.isfinite(angle), angle, known)
+    wrapped = (angle + 180.0) % 360.0 - 180.0
+    return np.abs(wrapped) if cause == "yaw" else wrapped
 
 
 def _breakdown(cause: str, values: Array, scores: Sequence[Score]) -> Breakdown | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,6 +80,15 @@ class Case:
     occlusion: float = NOWHERE
     sequence: str = ""
     surface: Callable[[], TrueSurface] | None = None
+
+    @property
+    def checksum(self) -> str:
+        """Sixteen letters that change with the name, the box and the landmarks."""
+        digest = hashlib.sha256(self.name.encode("utf-8", errors="surrogateescape"))
+        digest.update(np.asarray(self.box_xyxy, np.float64).tobytes())
+        for name, points in sorted(self.landmarks.items()):
+            digest.update(name.encode() + np.asarray(points, np.float64).tobytes())
+        return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

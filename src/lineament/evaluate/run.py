@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -71,8 +71,13 @@ def evaluate(
         progress: told of (tool, cases done, cases in all).
 
     Raises:
-        ConfigError: a protocol is unknown.
+        ConfigError: a protocol is unknown, or two tools have the same name.
     """
+    names = [tool.name for tool in tools]
+    if len(set(names)) < len(names):
+        raise ConfigError(
+            f"Two tools have the same name among {', '.join(names)}: their rows could not be told apart."
+        )
     chosen = tuple(_protocol(name) for name in (protocols or data.protocols))
     measures = tuple(dict.fromkeys(p.measure for p in chosen if p.quantity is Quantity.SURFACE))
     records, failed = {}, []
@@ -112,7 +117,9 @@ def _run(
 ) -> tuple[list[Record], list[tuple[str, str]]]:
     """Records of all cases in order, and which could not be read."""
     file = RecordFile.of(folder, tool.name, {"set": data.name, "measures": measures, "tool": tool.recipe})
-    known = file.read()
+    # Sets of one name may lie in other folders or have other labels: what is known is of these very faces.
+    checksums = {case.name: case.checksum for case in data.cases}
+    known = {name: record for name, record in file.read().items() if record.case == checksums.get(name)}
     todo = [case for case in data.cases if case.name not in known]
     done, failed = len(data.cases) - len(todo), []
     if done and todo:
@@ -157,18 +164,19 @@ def _records(
 
 def record_of(case: Case, prediction: Prediction | None, measures: Sequence[str]) -> Record:
     """What is kept of a prediction, with the errors that need its mesh."""
+    nothing = Record.nothing(case.name)
     if prediction is None:
-        return Record.nothing(case.name)
+        return replace(nothing, case=case.checksum)
     landmarks = np.full((68, 3), np.nan)
     given = np.asarray(prediction.landmarks_image, np.float64)
     landmarks[:, : given.shape[1]] = given
-    nothing = Record.nothing(case.name)
     values = {}
     if measures and case.surface is not None and prediction.vertices_image is not None:
         surface = case.surface()
         values = {name: MEASURES[name].value(prediction, surface) for name in measures}
     return Record(
         name=case.name,
+        case=case.checksum,
         landmarks=landmarks,
         rotation=nothing.rotation if prediction.rotation is None else prediction.rotation,
         visibility=nothing.visibility if prediction.visibility is None else prediction.visibility,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lineament.aligner import FaceAligner
+from lineament.errors import DataError
 from lineament.evaluate.cases import LFM, UNKNOWN, Case, Prediction
 from lineament.evaluate.protocol import Crops
 from lineament.geometry.rotation import matrix_from_angles
@@ -188,7 +190,7 @@ class FileTool:
             DataError: it is missing, of another format, or its arrays do not fit together.
         """
         arrays = _read_predictions(path)
-        rows = {Path(str(case)).stem: number for number, case in enumerate(arrays["names"])}
+        rows = _rows_of([str(name) for name in arrays["names"]])
         return cls(name or path.stem, arrays, rows, sha256_of(path))
 
     @property
@@ -204,7 +206,7 @@ class FileTool:
         """See Tool."""
 
     def _prediction(self, case: Case) -> Prediction | None:
-        number = self.row.get(Path(case.name).stem)
+        number = self.row.get(_without_ending(case.name), self.row.get(Path(case.name).stem))
         if number is None or not np.isfinite(self.arrays["landmarks"][number, :, :2]).any():
             return None
         shift = 0.5 - float(self.arrays.get("first_pixel", np.float64(0.5)))
@@ -220,6 +222,26 @@ class FileTool:
         )
 
 
+def _without_ending(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def _rows_of(names: Sequence[str]) -> dict[str, int]:
+    """Rows by name without ending; also by that without folders, where no other is called so.
+
+    Raises:
+        DataError: two rows have the same name.
+    """
+    whole = [_without_ending(name) for name in names]
+    stems = [Path(name).stem for name in whole]
+    twice = [name for name, count in Counter(whole).items() if count > 1]
+    if twice:
+        raise DataError(f"{twice[0]} stands in several rows of the predictions: give each photograph one.")
+    counts = Counter(stems)
+    short = {stem: row for row, stem in enumerate(stems) if counts[stem] == 1}
+    return short | {name: row for row, name in enumerate(whole)}
+
+
 def _shifted(points: Array, shift: float) -> Array:
     moved = np.array(points, dtype=np.float64)
     moved[:, :2] += shift
@@ -227,8 +249,6 @@ def _shifted(points: Array, shift: float) -> Array:
 
 
 def _read_predictions(path: Path) -> dict[str, Array]:
-    from lineament.errors import DataError
-
     try:
         with np.load(path, allow_pickle=False) as data:
             arrays = {name: data[name] for name in data.files}

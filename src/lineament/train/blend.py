@@ -22,7 +22,7 @@ from lineament.train.config_file import from_table
 from lineament.train.export_regressor import export_regressor, load_averaged
 from lineament.train.networks.regressor import Regressor
 from lineament.train.regressor import TrainConfig, prepared_network
-from lineament.train.run_folder import CONFIG, about_training
+from lineament.train.run_folder import CONFIG, about_crops, about_training
 from lineament.train.samples import CropSource, StepBatches, crops_as_input
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def blend_of_run(run: Path, share: float) -> Regressor:
     if not config.start:
         raise ConfigError(f"{run} began with random weights: there is nothing to blend its end with.")
     source = CropSource(config.data, config.augment, config.face_model)
-    first = prepared_network(config, source, source.sampler(validation=True))
+    first = prepared_network(config, source)
     batches = StepBatches(source, config.loop, first=max(config.loop.steps - BATCHES, 0))
     crops = (crops_as_input(torch.as_tensor(batches[n]["crop"])) for n in range(len(batches)))
     return blended(first, load_averaged(run), share, crops)
@@ -89,7 +89,8 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     network = blend_of_run(given.run, given.share)
-    log.info("%s", export_regressor(network, given.out, about=about_training(given.run)))
+    about = about_training(given.run) | about_crops(given.run)
+    log.info("%s", export_regressor(network, given.out, about=about))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from lineament.errors import ConfigError
 from lineament.network import OnnxNetwork
 from lineament.train.loop import LoopConfig, Run, Terms
 from lineament.train.networks.regressor import RegressorOutput
@@ -36,6 +37,27 @@ class CropRunConfig(Protocol):
     @property
     def start(self) -> str:
         """What the network begins with: a run folder or exported weights; empty for random weights."""
+
+
+class HasCropSize(Protocol):
+    """Part of a configuration that says how large crops are."""
+
+    @property
+    def crop_size(self) -> int:
+        """Side, px."""
+
+
+def check_crop_sizes(augment: HasCropSize, network: HasCropSize) -> None:
+    """Refuse crops of another size than the network's.
+
+    Raises:
+        ConfigError: they differ.
+    """
+    if augment.crop_size != network.crop_size:
+        raise ConfigError(
+            f"augment.crop_size is {augment.crop_size} and network.crop_size {network.crop_size}: "
+            f"make them equal."
+        )
 
 
 def truth_of(batch: dict[str, Tensor]) -> RegressorOutput:
@@ -89,7 +111,8 @@ def train_on_crops(
     run = Run(out, network, config.loop, processes=processes)
     if processes.is_first:
         # What it began with is looked up once: a run that goes on may not find it any more.
-        start = (run.folder.read(DATA) or {}).get("start") if run.step else about_start(config.start)
+        known = run.folder.read(DATA) if run.step else None
+        start = about_start(config.start) if known is None else known.get("start")
         run.folder.begin(config, {"folders": config.data.manifest(), "start": start}, step=run.step)
 
     def terms_of(network: nn.Module, batch: dict[str, Tensor]) -> Terms:

@@ -28,7 +28,7 @@ from lineament.network import OnnxNetwork
 from lineament.train.config_file import from_table
 from lineament.train.detector_export import halve_weights
 from lineament.train.networks.regressor import Regressor, RegressorConfig
-from lineament.train.run_folder import about_training
+from lineament.train.run_folder import about_crops, about_training
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,8 @@ def export_regressor(network: Regressor, path: Path, *, about: Mapping[str, str]
     Args:
         network: with any weights.
         path: of the file.
-        about: "trained_on" and "licence", as :func:`lineament.train.run_folder.about_training` has them.
+        about: what the file says of itself, as :func:`lineament.train.run_folder.about_training` and
+            :func:`about_crops` have it.
 
     Raises:
         ExportError: ONNX Runtime and torch differ by more than half precision explains; nothing is written.
@@ -128,7 +129,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    log.info("%s", export_regressor(load_averaged(given.run), given.out, about=about_training(given.run)))
+    about = about_training(given.run) | about_crops(given.run)
+    log.info("%s", export_regressor(load_averaged(given.run), given.out, about=about))
 
 
 if __name__ == "__main__":

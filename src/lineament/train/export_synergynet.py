@@ -27,7 +27,7 @@ from lineament.network import OnnxNetwork
 from lineament.train.detector_export import halve_weights
 from lineament.train.export_regressor import LARGEST_DIFFERENCE, METADATA, OUTPUTS
 from lineament.train.networks.synergynet import SynergyNet
-from lineament.train.run_folder import about_training
+from lineament.train.run_folder import about_crops, about_training
 from lineament.train.synergynet import load_averaged
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("--half", action="store_true", help="store weights in half precision")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    about = about_training(given.run)
+    about = about_training(given.run) | about_crops(given.run)
     log.info("%s", export_synergynet(load_averaged(given.run), given.out, half=given.half, about=about))
 
 

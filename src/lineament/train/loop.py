@@ -20,7 +20,7 @@ from lineament.errors import ConfigError
 from lineament.train.optimisers import OptimiserConfig, make_optimiser
 from lineament.train.processes import Processes, share_normalisation
 from lineament.train.progress import Pace, ProgressLine
-from lineament.train.run_folder import RunFolder
+from lineament.train.run_folder import FIGURES, RunFolder
 from lineament.train.schedules import ScheduleConfig
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,9 @@ class LoopConfig:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
 
+CHECKPOINT = "checkpoint.pt"
+
+
 class Run:
     """A run folder and the state in it.
 
@@ -101,7 +104,7 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """Where the state is kept."""
-        return self.folder.path / "checkpoint.pt"
+        return self.folder.path / CHECKPOINT
 
     def save(self) -> None:
         """Write the state under a temporary name, then move it into place."""
@@ -123,7 +126,11 @@ class Run:
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         if state["optimiser"] is not None:  # lineament.train.compact may have left it out
+            # It brings its options along: those of the configuration, which may have changed, hold.
+            options = [{k: v for k, v in g.items() if k != "params"} for g in self.optimiser.param_groups]
             self.optimiser.load_state_dict(state["optimiser"])
+            for group, own in zip(self.optimiser.param_groups, options, strict=True):
+                group.update(own)
         self.step, self.skipped = state["step"], state["skipped"]
 
     def train(
@@ -149,6 +156,8 @@ class Run:
         pace = Pace(self.config.batch)
         shown = self.processes.is_first
         with closing(self.folder), ProgressLine(self.config.steps, step=self.step, shown=shown) as line:
+            if self.step >= self.config.steps and (self.folder.read(FIGURES) or {}).get("step") != self.step:
+                self._keep(validate)  # stopped after its last step, before its figures
             for batch, waited in _timed(batches):
                 terms = self._take_step(terms_of, batch)
                 pace.stepped(waited=waited)

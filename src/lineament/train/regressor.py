@@ -17,8 +17,8 @@ from torch import nn
 
 from lineament.data.augment import AugmentConfig
 from lineament.data.crop_sampler import CropSampler
-from lineament.train.crop_run import train_on_crops, truth_of
-from lineament.train.loop import ALONE, LoopConfig
+from lineament.train.crop_run import check_crop_sizes, train_on_crops, truth_of
+from lineament.train.loop import ALONE, CHECKPOINT, LoopConfig
 from lineament.train.losses import FaceLoss, FaceLossConfig
 from lineament.train.networks.regressor import Regressor, RegressorConfig
 from lineament.train.processes import Processes, joined_processes
@@ -57,6 +57,10 @@ class TrainConfig:
     validation_crops: int = 512
     start: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse crops of another size than the network's."""
+        check_crop_sizes(self.augment, self.network)
+
 
 def validation_figures(
     network: nn.Module, sampler: CropSampler, loss: FaceLoss, device: torch.device, count: int = 512
@@ -72,7 +76,7 @@ def validation_figures(
     return {"validation_nme_percent": 100 * float(torch.cat(errors).mean())}
 
 
-def prepared_network(config: TrainConfig, source: CropSource, held_out: CropSampler) -> Regressor:
+def prepared_network(config: TrainConfig, source: CropSource) -> Regressor:
     """A network that knows the spread of what it is to learn, with random weights or `config.start`'s."""
     torch.manual_seed(config.loop.seed)
     network = Regressor(config.network)
@@ -80,7 +84,8 @@ def prepared_network(config: TrainConfig, source: CropSource, held_out: CropSamp
     names = ("identity_mean", "identity_spread", "expression_mean", "expression_spread")
     for name, values in zip(names, map(torch.as_tensor, statistics), strict=True):
         getattr(network, name).copy_(values.clamp(min=LEAST_SPREAD) if "spread" in name else values)
-    scales = torch.cat([batch["scale"] for batch in plain_batches(held_out, 64, torch.device("cpu"))])
+    plain = plain_batches(source.sampler(validation=False), 64, torch.device("cpu"))
+    scales = torch.cat([batch["scale"] for batch in plain])
     network.log_scale_mean.copy_(torch.log(scales).mean())
     if config.start:
         batches = StepBatches(source, config.loop, first=0)
@@ -99,7 +104,8 @@ def train(
     """
     source = CropSource(config.data, config.augment, config.face_model)
     held_out = source.sampler(validation=True)
-    network = prepared_network(config, source, held_out)
+    goes_on = (out / CHECKPOINT).exists()  # then what it began with is not needed, and may be gone
+    network = prepared_network(replace(config, start="") if goes_on else config, source)
     loss = FaceLoss(
         held_out.model,
         config.network.crop_size,

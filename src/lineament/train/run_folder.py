@@ -77,8 +77,10 @@ class RunFolder:
         self.write(FIGURES, {"step": step, **figures})
 
     def write(self, name: str, content: Any) -> None:  # noqa: ANN401 - anything JSON holds
-        """A JSON file of the folder."""
-        (self.path / name).write_text(json.dumps(content, indent=1) + "\n")
+        """A JSON file of the folder, whole or not at all."""
+        temporary = self.path / f"{name}.part"
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(self.path / name)
 
     def read(self, name: str) -> Any:  # noqa: ANN401
         """A JSON file of the folder, None where there is none."""
@@ -116,6 +118,19 @@ def about_training(run: Path) -> dict[str, str]:
         "trained_on": trained_on,
         "licence": f"Apache-2.0 for the file; of the training data: {'; '.join(licences) or 'not stated'}",
     }
+
+
+def about_crops(run: Path) -> dict[str, str]:
+    """What a weights file says of how crops are cut and whose coefficients it gives, as the run had it.
+
+    Raises:
+        DataError: the run folder has no readable configuration.
+    """
+    try:
+        config = json.loads((run / CONFIG).read_text(encoding="utf-8"))
+        return {"crop_margin": str(config["augment"]["crop_margin"]), "face_model": config["face_model"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{run / CONFIG} is not the configuration of a run on crops ({error}).") from error
 
 
 def commit_of(folder: Path) -> str | None:

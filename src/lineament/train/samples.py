@@ -57,6 +57,11 @@ class Folders:
             if not validation or any(entry.validation for entry in read_manifest(folder)[1]):
                 stores.append(SampleStore(folder, validation=validation))
                 weights.append(weight)
+        if validation and folders and not stores:
+            raise DataError(
+                f"Nobody is kept from training in {', '.join(self.samples)}, so no figures can be taken: one "
+                f"person in fifty is. Make samples of more people, or name a second folder."
+            )
         return Mixture(stores, weights if self.weights else None)
 
     def manifest(self) -> list[dict[str, Any]]:

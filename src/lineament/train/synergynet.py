@@ -17,7 +17,7 @@ from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model
 from lineament.train.alignment_figures import alignment_figures, joined, landmark_errors
 from lineament.train.config_file import from_table
-from lineament.train.crop_run import train_on_crops, truth_of
+from lineament.train.crop_run import check_crop_sizes, train_on_crops, truth_of
 from lineament.train.loop import ALONE, LoopConfig
 from lineament.train.networks.synergynet import DEPTH_TRANSLATION, POSE, SynergyConfig, SynergyNet
 from lineament.train.optimisers import OptimiserConfig
@@ -71,11 +71,7 @@ class SynergyTrainConfig:
 
     def __post_init__(self) -> None:
         """Refuse crops of another size than the network's."""
-        if self.augment.crop_size != self.network.crop_size:
-            raise ConfigError(
-                f"augment.crop_size is {self.augment.crop_size} and network.crop_size "
-                f"{self.network.crop_size}: make them equal."
-            )
+        check_crop_sizes(self.augment, self.network)
 
 
 def new_network(config: SynergyConfig, model: MorphableModel) -> SynergyNet:
