@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import numpy as np
@@ -28,7 +29,7 @@ def main() -> None:
     """Print a line a network."""
     for name in ("fast", "open", "default"):
         one, two = (median_ms(OnnxNetwork(locate(name), threads=threads)) for threads in (1, 2))
-        print(f"{name}: {one:.2f} ms on one thread, {two:.2f} ms on two")
+        sys.stdout.write(f"{name}: {one:.2f} ms on one thread, {two:.2f} ms on two\n")
 
 
 if __name__ == "__main__":
