@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from lineament.cli.eval import _shown_names
 from lineament.cli.main import app
 
 runner = CliRunner()
@@ -63,3 +64,13 @@ def test_mistakes_are_told_in_a_line(arguments, words):
     assert done.exit_code != 0
     assert words in done.output
     assert "Traceback" not in done.output
+
+
+def test_files_of_one_name_in_two_folders_are_rows_of_two_names():
+    names = _shown_names(["default", "a/regressor.onnx", "b/regressor.onnx", "theirs.npz"])
+    assert names == {
+        "default": None,
+        "a/regressor.onnx": "a/regressor.onnx",
+        "b/regressor.onnx": "b/regressor.onnx",
+        "theirs.npz": None,
+    }
