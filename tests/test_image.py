@@ -1,8 +1,10 @@
 import contextlib
+import errno
 import io
 import struct
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -294,3 +296,27 @@ def test_a_format_that_is_only_read_cannot_be_written(tmp_path):
     with pytest.raises(ImageError, match="Cannot write"):
         write_image(tmp_path / "a.psd", np.zeros((9, 9, 3), np.uint8))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_is_written_whole_or_not_at_all(photo, tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    write_image(path, photo)
+    before = path.read_bytes()
+
+    def until_the_disk_is_full(self, place, *_, **__):
+        Path(place).write_bytes(before[: len(before) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", until_the_disk_is_full)
+    for name in ("a.png", "new.png"):
+        with pytest.raises(ImageError, match="No space left"):
+            write_image(tmp_path / name, photo)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["a.JPG", "a.webp", "a.bmp", "a.tiff"])
+def test_the_suffix_chooses_the_format_whatever_its_case(photo, tmp_path, name):
+    write_image(tmp_path / name, photo)
+    with Image.open(tmp_path / name) as picture:
+        assert picture.format == Image.registered_extensions()[Path(name).suffix.lower()]

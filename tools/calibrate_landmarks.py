@@ -3,7 +3,8 @@
 `tools.face_model` measures it on fits. A network's faces differ from fits in habits of their own: they lie
 nearer to the mean, a little lower, a little turned. So the labels of our photographs in 300W-LP's convention
 (``photos/*_landmarks68_300wlp.npz``) are compared with the default weights' faces there, and the scheme in
-``lfm.npz`` is replaced. Run it when the default weights change. No validation set takes part.
+``lfm.npz`` is replaced. Run it when the default weights change. Neither a validation set nor people who are
+kept from training take part.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lineament.aligner import FaceAligner
-from lineament.data.collections import COLLECTIONS, read_collection, read_member, shared_folder
+from lineament.data.collections import COLLECTIONS, Collection, read_collection, read_member, shared_folder
 from lineament.data.fitting import Fits
 from lineament.models import load_model
 from lineament.models.builtin import BUILTIN_PATH
@@ -36,14 +38,16 @@ PREDICTION_RIDGE = 300.0
 
 
 def predictions(shared: Path, weights: str, step: int) -> Labelled:
-    """Aligned faces of every `step`-th photograph beside the labels, where both agree roughly."""
+    """Aligned faces of :func:`training_photos` beside the labels, where both agree roughly."""
     aligner = FaceAligner.from_pretrained(weights)
     faces: list[MorphableResult] = []
     labels, numbers, errors = [], [], []
     for number, name in enumerate(COLLECTIONS):
         collection = read_collection(shared / "photos", name)
         with zipfile.ZipFile(collection.archive) as photos:
-            for index, points in list(enumerate(read_labels(shared, collection)))[::step]:
+            every_label = read_labels(shared, collection)
+            for index in training_photos(collection, step):
+                points = every_label[index]
                 image = np.asarray(read_member(photos, collection.photo_names[index]))
                 seen = (points * UPRIGHT)[:, :2]
                 low, high = seen.min(axis=0), seen.max(axis=0)
@@ -64,6 +68,11 @@ def predictions(shared: Path, weights: str, step: int) -> Labelled:
         residual=np.zeros(len(keep)),
     )
     return Labelled(fits, np.array(labels)[keep], np.array(numbers)[keep])
+
+
+def training_photos(collection: Collection, step: int) -> NDArray[np.intp]:
+    """Numbers of every `step`-th photograph of people who are not kept from training."""
+    return np.flatnonzero(~collection.is_validation)[::step]
 
 
 def main() -> None:

@@ -15,10 +15,8 @@ import lineament as la
 from lineament.data.collections import read_collection, read_member, shared_folder
 from lineament.data.fitting import Fitter
 from lineament.data.layouts import mesh_layout
+from lineament.geometry.topology import LID_PAIRS_68, LIP_PAIRS_68
 from lineament.models import load_model
-
-LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
-LIPS = ((61, 67), (62, 66), (63, 65))
 
 
 def main() -> None:
@@ -37,7 +35,7 @@ def main() -> None:
             face = aligner(photo, boxes=box)[0]
             found.append(model.landmarks_model(face.identity, face.expression, scheme="lfm-68"))
     labelled = model.landmarks_model(fits.identity, fits.expression, scheme="lfm-68")
-    for name, pairs in (("lids", LIDS), ("lips", LIPS)):
+    for name, pairs in (("lids", LID_PAIRS_68), ("lips", LIP_PAIRS_68)):
         truth, seen = opening_mm(labelled, pairs), opening_mm(np.array(found), pairs)
         low, high = np.percentile(truth, [2, 98])
         print(

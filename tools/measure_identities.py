@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from lineament.data.build_store import read_fits
 from lineament.data.collection_fits import PhotoFit
-from lineament.data.held_out import is_held_out
 from lineament.data.render_identities import Identities, measured_identities, rms_mm, save_identities
 from lineament.errors import DataError
 from lineament.geometry.morphable import MorphableModel
@@ -59,11 +58,11 @@ def main() -> None:
 
 
 def chosen_fits(folder: Path, collection: str) -> list[PhotoFit]:
-    """Good fits of people that may be trained on, the least turned of each person."""
+    """Good fits of people for training, the least turned of each person."""
     best: dict[str, PhotoFit] = {}
     for face in all_fits(folder, collection):
         good = not face.reason and face.residual < MOST_RESIDUAL and abs(face.camera.angles.yaw) < MOST_YAW
-        if good and not is_held_out(collection, face.person):
+        if good and not face.is_validation:
             other = best.setdefault(face.person, face)
             if abs(face.camera.angles.yaw) < abs(other.camera.angles.yaw):
                 best[face.person] = face

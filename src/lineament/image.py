@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lineament.errors import ImageError
+from lineament.files import whole_file
 
 Array: TypeAlias = NDArray[Any]
 ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | Array"
@@ -123,17 +124,31 @@ def check_image(image: Array) -> Array:
 def write_image(path: str | os.PathLike[str], image: Array) -> None:
     """Write an (H, W, 3) uint8 RGB picture; the suffix of `path` chooses the format (JPEG at quality 95).
 
+    It is written whole or not at all; a file that is there is replaced.
+
     Raises:
-        ImageError: unknown suffix, missing folder, or not an (H, W, 3) uint8 picture.
+        ImageError: unknown suffix, missing folder, full disk, or not an (H, W, 3) uint8 picture.
     """
     picture = Image.fromarray(check_image(image))
-    options = {"quality": 95} if Path(path).suffix.lower() in {".jpg", ".jpeg", ".webp"} else {}
+    path = Path(path)
+    suffix = path.suffix.lower()
+    options = {"quality": 95} if suffix in {".jpg", ".jpeg", ".webp"} else {}
     try:
-        picture.save(path, **options)  # type: ignore[arg-type]
+        kind = _format_of(suffix)
+        with whole_file(path) as temporary:
+            picture.save(temporary, kind, **options)
     except (ValueError, OSError, KeyError) as error:  # KeyError: a format that Pillow only reads
         raise ImageError(
-            f"Cannot write {path} ({error}). Check the folder, and end the name in .png or .jpg."
+            f"Cannot write {path} ({error}). Check the folder and the disk, and end the name in .png or .jpg."
         ) from error
+
+
+def _format_of(suffix: str) -> str:
+    """Pillow's name of the format that files of a suffix have; ValueError where it knows none."""
+    formats = Image.registered_extensions()
+    if suffix not in formats:
+        raise ValueError(f"unknown file extension: {suffix}")
+    return formats[suffix]
 
 
 _OPEN_AS_TEXT = "{} is open as text. Open it in binary mode: open(path, 'rb')."

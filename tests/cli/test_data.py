@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lineament.cli.main import app
+from lineament.data.build import BuildProgress
 from lineament.data.sample import Kind
 from lineament.data.sample_store import SampleStore
 from lineament.image import read_image
@@ -137,3 +138,14 @@ def test_a_missing_extra_says_what_to_install(monkeypatch, folder):
     done = run("verify", folder)
     assert done.exit_code == 1
     assert "pip install 'lineament[data]'" in done.stderr
+
+
+def test_shards_that_are_made_again_are_told_once(monkeypatch, tmp_path):
+    def build(config, processes):
+        yield BuildProgress(1, 3, 3, 0, outdated=2)
+        yield BuildProgress(3, 3, 9, 0, outdated=2)
+
+    monkeypatch.setattr("lineament.data.build.build", build)
+    done = run("build", "--photos", DEMO, "--out", tmp_path)
+    assert done.exit_code == 0
+    assert done.stdout.count("2 shards are made again: landmarks or people have changed") == 1

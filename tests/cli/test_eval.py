@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 from typer.testing import CliRunner
 
 from lineament.cli.eval import _shown_names
@@ -74,3 +75,40 @@ def test_files_of_one_name_in_two_folders_are_rows_of_two_names():
         "b/regressor.onnx": "b/regressor.onnx",
         "theirs.npz": None,
     }
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """AFLW2000-3D of two faces, the picture of the first damaged."""
+    folder = tmp_path / "aflw2000"
+    folder.mkdir()
+    points = np.random.default_rng(0).uniform(30, 90, (2, 3, 68))
+    for name, face in zip(("image1", "image2"), points, strict=True):
+        content = {
+            "Shape_Para": np.zeros((199, 1)),
+            "Exp_Para": np.zeros((29, 1)),
+            "Tex_Para": np.zeros((199, 1)),
+            "Color_Para": np.ones((1, 7)),
+            "Illum_Para": np.zeros((1, 10)),
+            "Pose_Para": np.ones((1, 7)) / 9,
+            "roi": np.ones((1, 4)),
+            "pt3d_68": face,
+            "pt2d": np.ones((2, 21)),
+        }
+        savemat(folder / f"{name}.mat", content)
+        Image.new("RGB", (120, 120), (90, 90, 90)).save(folder / f"{name}.jpg")
+    (folder / "image1.jpg").write_bytes(b"cut short")
+    return folder
+
+
+def test_a_damaged_picture_is_named_counts_as_not_found_and_the_rest_is_evaluated(damaged, tmp_path):
+    arguments = ["eval", "aflw2000-3d", "--data", str(damaged), "--out", str(tmp_path / "report")]
+    done = runner.invoke(app, [*arguments, "--protocol", "sadrnet-table1-mean", "--passes", "1"])
+    assert done.exit_code == 1
+    assert "(1 of 2)" in done.output
+    assert "image1" in done.output
+    assert "image1.jpg is not a photo" in done.output
+    content = json.loads((tmp_path / "report" / "report.json").read_text())
+    (score,) = content["protocols"][0]["measured"].values()
+    assert (score["found"], score["expected"]) == (1, 2)
+    assert [case for _, case, _ in content["failed"]] == ["image1"]

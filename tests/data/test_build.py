@@ -1,4 +1,5 @@
 import csv
+import shutil
 import zipfile
 
 import numpy as np
@@ -6,8 +7,10 @@ import pytest
 from PIL import Image
 
 from lineament.data.build import LEFT_OUT, RECIPE_FILE, BuildConfig, build, photo_parts, rendered_parts
+from lineament.data.build_worker import BuildPlan, shard_keys
 from lineament.data.collections import is_validation
 from lineament.data.layouts import mesh_layout
+from lineament.data.people import PeopleRule
 from lineament.data.photo_collection import read_photo_collection
 from lineament.data.recipe import BuildRecipe, EditedOptions, OccludedOptions, TurnedOptions, read_recipe
 from lineament.data.sample import Kind
@@ -115,6 +118,69 @@ def test_interrupted_work_goes_on_and_ends_with_the_same_bytes(folder, photos, t
         name = f"{entry.name}.tar"
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
     assert (tmp_path / LEFT_OUT).read_text() == (folder / LEFT_OUT).read_text()
+
+
+@pytest.fixture
+def album(photos, folder, tmp_path):
+    """album(people=None, moved_px=0) -> the collection, its first mesh moved; set/ is what was made of it."""
+    root = tmp_path / photos.root.name
+    shutil.copy(photos.root, root)
+    shutil.copytree(folder, tmp_path / "set")
+    with np.load(photos.root.with_name("tiny_landmarks.npz")) as data:
+        names, mesh = data["names"], data["mesh478_q32"]
+
+    def read(people=None, moved_px=0):
+        mesh_now = mesh.copy()
+        mesh_now[0, :, :2] += 32 * moved_px
+        np.savez(root.with_name("tiny_landmarks.npz"), names=names, mesh478_q32=mesh_now)
+        if people is None:
+            return read_photo_collection(root)
+        lines = [f"{name},{person}" for name, person in zip(names, people, strict=True)]
+        (tmp_path / "people.csv").write_text("\n".join(["photo,person", *lines]))
+        return read_photo_collection(root, people=PeopleRule.of_text(str(tmp_path / "people.csv")))
+
+    read()
+    return read
+
+
+def test_what_was_made_of_landmarks_that_have_changed_is_made_again(album, tmp_path):
+    again = next(build(BuildConfig(RECIPE, (album(),), tmp_path / "set"), processes=1))
+    assert (again.finished, again.outdated) == (3, 0)
+    changed = album(moved_px=5)
+    steps = list(build(BuildConfig(RECIPE, (changed,), tmp_path / "set"), processes=1))
+    assert (steps[0].finished, steps[0].outdated, steps[-1].finished) == (0, 3, 3)
+    assert_same_sets(tmp_path / "set", made_anew(changed, tmp_path / "new"))
+    assert next(build(BuildConfig(RECIPE, (changed,), tmp_path / "set"), processes=1)).outdated == 0
+
+
+def test_when_the_table_of_people_changes_no_shard_of_the_old_one_is_left(album, tmp_path):
+    built(album(people=["Ann", "Bo", "Cy"]), tmp_path / "other")
+    changed = album(people=["Ann", "Bo", "Ann"])  # two parts, where there were three
+    built(changed, tmp_path / "other")
+    assert_same_sets(tmp_path / "other", made_anew(changed, tmp_path / "new"))
+    people = {SampleStore(tmp_path / "other")[number].provenance.person for number in range(6)}
+    assert people == {"tiny/Ann", "tiny/Bo"}
+
+
+def test_shards_of_photographs_whose_labels_are_the_same_are_kept(album, tmp_path):
+    plan = BuildPlan(RECIPE, tmp_path, tmp_path, None)
+    before, after = (shard_keys(plan, photo_parts([album(moved_px=px)], 1)) for px in (0, 5))
+    assert [name for name in before if before[name] != after[name]] == ["tiny_00000"]
+
+
+def made_anew(photos, out):
+    """A folder with the same set made from nothing."""
+    built(photos, out)
+    return out
+
+
+def assert_same_sets(one, two):
+    """Two folders hold the same shards, byte by byte, and nothing else."""
+    names = [{path.name for path in folder.glob("*.tar")} for folder in (one, two)]
+    assert names[0] == names[1] == {f"{entry.name}.tar" for entry in read_manifest(one)[1]}
+    for name in names[0]:
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+    assert (one / LEFT_OUT).read_text() == (two / LEFT_OUT).read_text()
 
 
 def test_what_is_made_of_a_photograph_does_not_depend_on_the_others(folder, photos, tmp_path):

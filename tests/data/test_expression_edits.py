@@ -8,9 +8,9 @@ from lineament.data.random_expressions import LIDS, SIDES, EditShares, random_ex
 from lineament.data.turned import framing_camera
 from lineament.data.zbuffer import draw_mesh
 from lineament.geometry.rotation import matrix_from_angles
+from lineament.geometry.topology import LID_PAIRS_68
 
 SIZE = 160
-LIDS_OF_68 = ((37, 41), (38, 40), (43, 47), (44, 46))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def changed(lfm, expression, **weights):
 
 def lid_gap(lfm, face):
     landmarks = lfm.landmarks_model(face.identity, face.expression, scheme="lfm-68")
-    return max(np.linalg.norm(landmarks[a] - landmarks[b]) for a, b in LIDS_OF_68)
+    return max(np.linalg.norm(landmarks[a] - landmarks[b]) for a, b in LID_PAIRS_68)
 
 
 def test_no_other_expression_leaves_the_picture_as_it_is(editor, face):

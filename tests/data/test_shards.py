@@ -87,6 +87,35 @@ def test_a_shard_that_was_damaged_later_is_made_again(tmp_path, damage):
     assert fill(tmp_path).unfinished(NAMES) == []
 
 
+def test_a_shard_made_of_something_else_is_unfinished_and_one_that_does_not_tell_is_not(tmp_path):
+    shards = ShardFolder(tmp_path, RECIPE)
+    for name, made_of in zip(NAMES, ("old", "new", ""), strict=True):
+        shards.add(replace(write_shard(tmp_path, name, samples(1), RECIPE.storage), made_of=made_of))
+    again = ShardFolder(tmp_path, RECIPE)
+    assert again.outdated(dict.fromkeys(NAMES, "new")) == NAMES[:1]
+    assert again.unfinished(NAMES, dict.fromkeys(NAMES, "new")) == NAMES[:1]
+    assert again.unfinished(NAMES) == []
+
+
+def test_shards_that_are_not_kept_leave_the_manifest_and_the_disk(tmp_path):
+    shards = fill(tmp_path)
+    shards.keep([NAMES[1], "never made"])
+    assert [entry.name for entry in read_manifest(tmp_path)[1]] == [NAMES[1]]
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"manifest.json", "ytf_00001.tar", "ytf_00001.index.npz"}
+    assert fill(tmp_path).entries[0].samples == 3
+
+
+def test_a_manifest_of_before_shards_told_what_they_are_made_of_is_read(tmp_path):
+    fill(tmp_path)
+    table = json.loads((tmp_path / "manifest.json").read_text())
+    for entry in table["shards"]:
+        del entry["made_of"]
+    (tmp_path / "manifest.json").write_text(json.dumps(table))
+    shards = ShardFolder(tmp_path, RECIPE)
+    assert shards.unfinished(NAMES, dict.fromkeys(NAMES, "new")) == []
+
+
 def test_a_folder_of_another_recipe_is_refused(tmp_path):
     fill(tmp_path, NAMES[:1])
     with pytest.raises(DataError, match=r"different: licence, seed"):

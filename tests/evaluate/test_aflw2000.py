@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from evaluate.cases import FACE
+from evaluate.cases import FACE, ShiftingTool, case, small_set
 from lineament.data.formats.aflw2000 import BaselCoefficients
-from lineament.evaluate.aflw2000 import report
+from lineament.evaluate.aflw2000 import records_in_order, report
 from lineament.evaluate.presets import PROTOCOLS
 from lineament.evaluate.records import Record
 from lineament.evaluate.scoring import score
@@ -78,14 +78,21 @@ def test_the_quick_look_prints_both_label_sets_and_the_pose(real):
     assert lines[3].startswith("pose MAE pitch / yaw / roll: 0.00 / 0.00 / 0.00, mean 0.00")
 
 
+def test_a_photograph_that_cannot_be_read_is_named_by_the_quick_look_and_not_found(caplog):
+    data = small_set(cases=(case(0), case(1, broken=True), case(2)))
+    records = records_in_order(ShiftingTool({}), data)
+    assert [record.found for record in records] == [True, False, True]
+    assert [entry.getMessage() for entry in caplog.records] == ["not read: face1: The picture is damaged."]
+
+
 def test_the_real_labels_fit_their_boxes_and_poses(real):
     assert len(real.cases) == 400
     with np.load(shared_path("aflw2000_dev") / "aflw2000_dev.npz") as kit:
         stored = dict(zip((str(n).split(".")[0] for n in kit["names"]), zip(kit["abs_yaw"], kit["roi_box"])))
-    for case in real.cases:
-        yaw, box = stored[case.name]
-        assert abs(case.yaw_deg["FITTED"]) == pytest.approx(yaw, abs=0.1)
-        middle = (case.box_xyxy[:2] + case.box_xyxy[2:]) / 2
+    for face in real.cases:
+        yaw, box = stored[face.name]
+        assert abs(face.yaw_deg["FITTED"]) == pytest.approx(yaw, abs=0.1)
+        middle = (face.box_xyxy[:2] + face.box_xyxy[2:]) / 2
         assert np.linalg.norm(middle - (box[:2] + box[2:]) / 2) < 0.2 * (box[2] - box[0])
 
 

@@ -3,8 +3,6 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from lineament.evaluate.parts import (
-    LIDS,
-    LIPS,
     average_precision,
     jitter,
     opening,
@@ -12,12 +10,13 @@ from lineament.evaluate.parts import (
     restlessness,
     visibility_accuracy,
 )
+from lineament.geometry.topology import LID_PAIRS_68, LIP_PAIRS_68
 
 RNG = np.random.default_rng(3)
 FACE = RNG.normal(0, 50, (68, 3))
 
 
-@pytest.mark.parametrize("pairs", [LIDS, LIPS])
+@pytest.mark.parametrize("pairs", [LID_PAIRS_68, LIP_PAIRS_68])
 def test_openings_change_neither_with_pose_nor_with_size(pairs):
     turned = 3.0 * FACE @ Rotation.random(rng=RNG).as_matrix().T + 17
     assert opening(turned, pairs) == pytest.approx(opening(FACE, pairs))
@@ -28,8 +27,8 @@ def test_lips_apart_by_a_tenth_of_the_eyes_distance_are_a_tenth_open():
     face = np.zeros((68, 3))
     face[45, 0] = 100
     face[[61, 62, 63], 1] = 10
-    assert opening(face, LIPS) == pytest.approx(0.1)
-    assert opening_errors(face, np.where(face == 10, 0, face), LIPS) == pytest.approx(0.1)
+    assert opening(face, LIP_PAIRS_68) == pytest.approx(0.1)
+    assert opening_errors(face, np.where(face == 10, 0, face), LIP_PAIRS_68) == pytest.approx(0.1)
 
 
 def test_average_precision_is_that_of_a_loop_over_ranks():

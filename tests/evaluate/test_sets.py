@@ -110,6 +110,15 @@ def test_color_occlusions_keep_the_labels_and_tell_what_they_hide():
         assert (one.visible.mean() < 1) <= (one.occlusion > 0) or one.occlusion < 0.2
 
 
+def test_a_photograph_that_cannot_be_read_does_not_stop_the_making_of_an_occlusion_set():
+    base = EvaluationSet(name="aflw2000-3d", title="two", cases=(case(0), case(1, broken=True)), protocols=())
+    data = load_occlusion("csod", base, pictures=None)
+    unread = [one.name for one in data.cases if one.visible is None]
+    assert unread == ["face1_grey", "face1_color", "face1_tint"]
+    with pytest.raises(DataError, match="damaged"):
+        data.cases[-1].photo.read()
+
+
 def test_objects_need_pictures():
     base = EvaluationSet(name="aflw2000-3d", title="one", cases=(case(0),), protocols=())
     with pytest.raises(DataError, match="--pictures"):

@@ -1,7 +1,7 @@
 import pytest
 
 from lineament.errors import ExportError
-from lineament.export.files import whole_file, write_bytes
+from lineament.export.files import write_bytes
 
 
 def test_a_name_as_long_as_names_may_be_is_written(tmp_path):
@@ -17,18 +17,3 @@ def test_what_cannot_be_written_is_an_export_error_and_leaves_nothing(tmp_path, 
     with pytest.raises(ExportError, match="Cannot write"):
         write_bytes(tmp_path / name, b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_after_an_error_what_was_there_is_kept(tmp_path):
-    path = tmp_path / "a.obj"
-    path.write_text("old")
-
-    def break_off():
-        with whole_file(path) as temporary:
-            temporary.write_text("half")
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        break_off()
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]

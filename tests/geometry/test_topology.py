@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from lineament.geometry.topology import (
+    GAP_PAIRS_68,
     GROUPS_68,
+    LID_PAIRS_68,
+    LIP_PAIRS_68,
     MIRROR_68,
     aflw21_from_68,
     boundary_loops,
@@ -42,6 +45,17 @@ def test_mirroring_maps_groups_to_groups():
         first, _, rest = names[index].partition("_")
         other = {"right": "left", "left": "right"}.get(first, first)
         assert names[partner] == (f"{other}_{rest}" if rest else other)
+
+
+@pytest.mark.parametrize(("pairs", "groups"), [(LID_PAIRS_68, "eye"), (LIP_PAIRS_68, "inner_lips")])
+def test_what_opens_lies_on_one_ring_and_is_the_same_in_a_mirror(pairs, groups):
+    ring = {index: group for group in GROUPS_68 if groups in group.name for index in group.index}
+    for upper, lower in pairs:
+        first, count = ring[upper].first, len(ring[upper].index)
+        assert upper + lower == 2 * first + count  # as far from the first corner, either way round
+        assert (MIRROR_68[upper], MIRROR_68[lower]) in pairs
+    assert set(pairs) <= set(GAP_PAIRS_68)
+    assert len(GAP_PAIRS_68) == 7
 
 
 def test_landmarks_mirrored_twice_are_the_same():

@@ -7,12 +7,11 @@ from scipy.sparse import csgraph
 
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.raster import rasterize
-from lineament.geometry.topology import MIRROR_68, boundary_loops, unique_edges
+from lineament.geometry.topology import LID_PAIRS_68, MIRROR_68, boundary_loops, unique_edges
 from lineament.models import load_model
 from lineament.models.builtin import BUILTIN_PATH, load_builtin_compact
 
 FLIP = np.float32([-1, 1, 1])
-LID_PAIRS = ((37, 41), (38, 40), (43, 47), (44, 46))
 REST = np.zeros(100, np.float32)
 
 
@@ -150,7 +149,7 @@ def test_the_persons_right_eye_is_on_the_viewers_left(lfm):
 
 def test_a_full_blink_closes_the_eyes(lfm):
     rest, closed = landmarks(lfm), landmarks(lfm, eyeBlinkLeft=1, eyeBlinkRight=1)
-    for upper, lower in LID_PAIRS:
+    for upper, lower in LID_PAIRS_68:
         gap = np.linalg.norm(closed[upper] - closed[lower])
         assert gap < 0.25 * np.linalg.norm(rest[upper] - rest[lower])
 

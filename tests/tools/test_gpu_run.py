@@ -20,6 +20,8 @@ face_swap = 0.0
 whitening_crops = 8
 validation_crops = 2
 augment.crop_size = 32
+data.samples = [".gpu_work/photos"]
+workers = 0
 network = {width = 0.25, crop_size = 32}
 [loop]
 steps = 3
@@ -74,8 +76,8 @@ def call(monkeypatch, *words):
 
 
 def piece(monkeypatch, *, minutes):
-    words = ["--config", "train.toml", "--recipe", "recipe.toml", "--processes", 1, "--minutes", minutes]
-    return call(monkeypatch, "piece", *words)
+    words = ["--make", "photos=recipe.toml", "--train", "synergynet:train.toml", "--processes", 1]
+    return call(monkeypatch, "piece", *words, "--minutes", minutes)
 
 
 def carried(home, there):
@@ -84,7 +86,7 @@ def carried(home, there):
 
 
 def network_of(folder):
-    return torch.load(folder / ".gpu_work/synergynet/checkpoint.pt", weights_only=True)["network"]
+    return torch.load(folder / ".gpu_work/train/checkpoint.pt", weights_only=True)["network"]
 
 
 def test_a_run_in_pieces_on_two_fresh_machines_ends_bit_for_bit_like_one_on_one(
@@ -96,9 +98,9 @@ def test_a_run_in_pieces_on_two_fresh_machines_ends_bit_for_bit_like_one_on_one(
     first = machine("first")
     carried(home, first)
     assert piece(monkeypatch, minutes=0) == 0  # to the first step that is logged
-    back = list((first / "out").iterdir())
-    sizes = {file.name: file.stat().st_size for file in back}
-    assert {"checkpoint.00", "checkpoint.01", "config.json", "log.jsonl", "figures.json"} <= set(sizes)
+    back = [file for file in (first / "out").rglob("*") if file.is_file()]
+    sizes = {str(file.relative_to(first / "out")): file.stat().st_size for file in back}
+    assert {"train/checkpoint.00", "train/checkpoint.01", "records.zip"} <= set(sizes)
     assert len(back) <= 8
     assert max(sizes.values()) <= 16 * MIB
     assert sum(sizes.values()) <= 64 * MIB
@@ -110,25 +112,37 @@ def test_a_run_in_pieces_on_two_fresh_machines_ends_bit_for_bit_like_one_on_one(
     second = machine("second")
     carried(home, second)
     assert piece(monkeypatch, minutes=60) == 0
-    assert json.loads((second / ".gpu_work/synergynet/sessions.json").read_text())[-1]["step"] == 1
-    log = (second / ".gpu_work/synergynet/log.jsonl").read_text()
+    assert json.loads((second / ".gpu_work/train/sessions.json").read_text())[-1]["step"] == 1
+    log = (second / ".gpu_work/train/log.jsonl").read_text()
     assert [json.loads(line)["step"] for line in log.splitlines() if "loss" in line] == [1, 2, 3]
 
-    (first / ".gpu_work/synergynet/checkpoint.pt").unlink()
+    (first / ".gpu_work/train/checkpoint.pt").unlink()
     machine("first")  # still warm, but asked to begin anew and not interrupted
     assert piece(monkeypatch, minutes=60) == 0
     whole, parted = network_of(first), network_of(second)
     assert all(torch.equal(tensor, parted[name]) for name, tensor in whole.items())
 
 
+def test_a_run_is_given_as_many_steps_as_there_is_time_for_once(tmp_path):
+    assert gpu_run._ending(tmp_path, 60) == []  # nothing is known of its pace yet
+    (tmp_path / "config.json").write_text('{"loop": {"batch": 20}}')
+    lines = [{"step": 50, "samples_a_second": 10}, {"step": 100, "samples_a_second": 200}] * 2
+    lines += [{"step": 150, "samples_a_second": 200}, {"step": 150, "validation_nme_percent": 3.0}]
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert gpu_run._ending(tmp_path, 0) == []
+    assert gpu_run._ending(tmp_path, 60) == ["loop.steps=750"]
+    assert gpu_run._ending(tmp_path, 999) == ["loop.steps=750"]
+    assert gpu_run._ending(tmp_path, 0) == ["loop.steps=750"]
+
+
 def write_back(folder, size):
     """A checkpoint of a given number of weights, as a machine sends it back."""
-    folder.mkdir()
+    (folder / "back").mkdir(parents=True)
     network, average = ({"w": torch.arange(size, dtype=torch.float32)} for _ in range(2))
     state = {"network": network, "average": average, "optimiser": None, "step": 7, "skipped": 0}
     torch.save(state, folder / "whole.pt")
-    split_checkpoint(folder / "whole.pt", folder / "back", budget=10**9)
-    (folder / "back" / "log.jsonl").write_text("{}\n")
+    split_checkpoint(folder / "whole.pt", folder / "back" / "train", budget=10**9)
+    (folder / "back" / "records.zip").write_bytes(b"")
     return folder / "back"
 
 
@@ -142,7 +156,7 @@ def test_what_there_is_no_room_for_is_kept_less_exactly_and_that_is_said(
     assert call(monkeypatch, "keep", "--back", back) == 0
     assert "level half: there was room for no more" in capsys.readouterr().out
     assert 0 <= gpu_run.room(Path(".gpu")) < 250_000
-    assert (home / ".gpu/checkpoint/log.jsonl").exists()
+    assert (home / ".gpu/checkpoints/records.zip").exists()
     monkeypatch.setattr(gpu_run, "MOST_THERE", 100_000)
     assert call(monkeypatch, "keep", "--back", back) == 1
     assert "the budget is" in capsys.readouterr().err
@@ -150,7 +164,7 @@ def test_what_there_is_no_room_for_is_kept_less_exactly_and_that_is_said(
 
 def test_a_folder_without_a_checkpoint_is_refused_and_the_kept_one_stays(machine, monkeypatch, tmp_path):
     home = machine("home")
-    kept = home / ".gpu" / "checkpoint"
+    kept = home / ".gpu" / "checkpoints" / "train"
     kept.mkdir(parents=True)
     (kept / "checkpoint.00").write_bytes(b"old")
     (tmp_path / "empty").mkdir()

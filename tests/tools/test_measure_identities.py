@@ -3,6 +3,7 @@ import pytest
 
 from lineament.data.build_store import write_fits
 from lineament.data.collection_fits import PartFits, PhotoFit
+from lineament.data.collections import is_validation
 from lineament.data.held_out import judged_photos, person_of
 from lineament.errors import DataError
 from lineament.geometry.camera import WeakPerspective
@@ -10,6 +11,7 @@ from lineament.geometry.rotation import matrix_from_angles
 from tools.measure_identities import MOST_RESIDUAL, chosen_fits, identities_of
 
 HELD_OUT = person_of(judged_photos().eyes["closed"][0])
+VALIDATION = next(name for n in range(1000) if is_validation(f"congress/{(name := f'P{n}')}"))
 
 
 def fit(photo, person, *, yaw=0.0, residual=0.01, reason="", identity=None):
@@ -18,7 +20,7 @@ def fit(photo, person, *, yaw=0.0, residual=0.01, reason="", identity=None):
     return PhotoFit(photo, f"congress/{person}", 0, camera, identity, np.zeros(53), residual, reason)
 
 
-def test_of_each_person_the_least_turned_good_fit_is_taken_and_of_people_held_out_none(tmp_path):
+def test_of_each_person_for_training_the_least_turned_good_fit_is_taken(tmp_path):
     fits = [
         fit("a.jpg", "Ann", yaw=0.3),
         fit("b.jpg", "Ann", yaw=-0.1),
@@ -27,6 +29,7 @@ def test_of_each_person_the_least_turned_good_fit_is_taken_and_of_people_held_ou
         fit("e.jpg", "Cy", yaw=1.0),
         fit("f.jpg", HELD_OUT),
         fit("g.jpg", "Di"),
+        fit("h.jpg", VALIDATION),
     ]
     write_fits(tmp_path / "congress_00000.npz", PartFits(tuple(fits[:4]), ()), "one")
     write_fits(tmp_path / "congress_00001.npz", PartFits(tuple(fits[4:]), ()), "two")

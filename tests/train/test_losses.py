@@ -6,7 +6,8 @@ import torch
 
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
-from lineament.train.losses import GAP_PAIRS_68, FaceLoss, FaceLossConfig
+from lineament.geometry.topology import GAP_PAIRS_68
+from lineament.train.losses import FaceLoss, FaceLossConfig
 from lineament.train.networks.regressor import RegressorOutput
 
 COUNT, CROP = 5, 112

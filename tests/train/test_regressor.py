@@ -66,8 +66,9 @@ def test_the_validation_figure_is_the_error_in_percent_of_the_landmarks_box(samp
     assert 100 * 0.5 / (32 / np.sqrt(2)) < wrong["validation_nme_percent"] < 3.5
 
 
-def test_training_writes_its_run_and_goes_on_where_it_stopped(samples, tmp_path):
-    config = replace(CONFIG, data=Folders((samples,)))
+@pytest.mark.parametrize("crops_by", ["workers", "device"])
+def test_training_writes_its_run_and_goes_on_where_it_stopped(samples, tmp_path, crops_by):
+    config = replace(CONFIG, data=Folders((samples,)), crops_by=crops_by)
     train(replace(config, loop=replace(config.loop, steps=2)), tmp_path)
     train(config, tmp_path)
     records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]

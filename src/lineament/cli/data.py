@@ -85,7 +85,9 @@ def build(
             ),
         )
         total = 0
-        for progress in run(config, processes=processes or os.cpu_count() or 1):
+        for step, progress in enumerate(run(config, processes=processes or os.cpu_count() or 1)):
+            if step == 0 and progress.outdated:
+                _say(f"{progress.outdated} shards are made again: landmarks or people have changed")
             total = progress.samples
             _say(
                 f"{progress.finished}/{progress.total} shards, {total} samples, {progress.left_out} left out"

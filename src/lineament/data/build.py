@@ -13,13 +13,21 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
-from lineament.data.build_worker import BuildPlan, PartDone, PhotoPart, RenderedPart, build_part, fit_part
+from lineament.data.build_worker import (
+    BuildPlan,
+    PartDone,
+    PhotoPart,
+    RenderedPart,
+    build_part,
+    fit_part,
+    shard_keys,
+)
 from lineament.data.collection_fits import PartFits
 from lineament.data.photo_collection import PhotoCollection, spread_limit
 from lineament.data.recipe import BuildRecipe, recipe_text
@@ -92,12 +100,14 @@ class BuildProgress:
         total: shards in all.
         samples: in the shards that are whole.
         left_out: photographs that gave nothing.
+        outdated: shards that were finished and are made again, because landmarks or people have changed.
     """
 
     finished: int
     total: int
     samples: int
     left_out: int
+    outdated: int = 0
 
 
 def _others(collections: Sequence[PhotoCollection]) -> tuple[PhotoPart, ...]:
@@ -128,6 +138,8 @@ def rendered_parts(count: int) -> list[RenderedPart]:
 def build(config: BuildConfig, *, processes: int) -> Iterator[BuildProgress]:
     """Make what is missing of a training set; how far it has come, at the start and after each shard.
 
+    What was made of other landmarks or people than those that are there now is made again.
+
     Args:
         config: what is built.
         processes: how many work at once; the set does not depend on it.
@@ -144,19 +156,22 @@ def build(config: BuildConfig, *, processes: int) -> Iterator[BuildProgress]:
     shards = ShardFolder(config.out, config.manifest)
     plan.fits.mkdir(parents=True, exist_ok=True)
     (config.out / RECIPE_FILE).write_text(recipe_text(config.recipe), encoding="utf-8")
-    todo = set(shards.unfinished(names))
+    made_of = shard_keys(plan, parts)
+    outdated = len(shards.outdated(made_of))
+    todo = set(shards.unfinished(names, made_of))
+    shards.keep(set(names) - todo)
     report = LeftOut(config.out / LEFT_OUT, finished=set(names) - todo)
     missing = [part for part in parts if part.shard in todo]
 
     def progress() -> BuildProgress:
-        finished = [entry for entry in shards.entries if entry.name not in todo]
-        return BuildProgress(len(finished), len(parts), sum(e.samples for e in finished), len(report))
+        finished = shards.entries
+        samples = sum(entry.samples for entry in finished)
+        return BuildProgress(len(finished), len(parts), samples, len(report), outdated)
 
     yield progress()
     for done in _in_processes(partial(build_part, plan), missing, processes):
         report.add(done)  # first: a shard that is in the manifest is not made again
-        shards.add(done.entry)
-        todo.remove(done.entry.name)
+        shards.add(replace(done.entry, made_of=made_of[done.entry.name]))
         yield progress()
 
 

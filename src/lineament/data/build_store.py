@@ -7,6 +7,7 @@ import json
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.collection_fits import PartFits, PhotoFit
+from lineament.data.formats.files import open_files
 from lineament.data.photo_collection import PhotoEntry
+from lineament.errors import DataError
 from lineament.geometry.camera import WeakPerspective
 
 FORMAT = "lineament-fits-2"
 
 
-def part_key(part: Sequence[PhotoEntry], about: str) -> str:
-    """A checksum that changes with the photographs' names, people and landmarks, and with `about`."""
+def part_key(root: Path, part: Sequence[PhotoEntry], about: str) -> str:
+    """A checksum that changes with the photographs' names, people and landmarks, and with `about`.
+
+    Args:
+        root: the collection's folder or zip; opened only where landmarks lie in files of their own.
+        part: photographs of it.
+        about: what else fits depend on.
+
+    Raises:
+        DataError: the folder or zip cannot be opened.
+    """
     digest = hashlib.sha256(f"{FORMAT}\n{about}\n".encode())
+    labels = _label_checksums(root, part)
     for entry in part:
         digest.update(f"{entry.photo}\n{entry.person}\n{entry.label_file}\n".encode())
+        digest.update(labels.get(entry.label_file, b""))
         if entry.landmarks is not None:
             digest.update(entry.landmarks.scheme.encode())
             digest.update(np.ascontiguousarray(entry.landmarks.points_image))
     return digest.hexdigest()
+
+
+def _label_checksums(root: Path, part: Sequence[PhotoEntry]) -> dict[str, bytes]:
+    """Checksums of the contents of label files by name; one that cannot be read has none."""
+    sums: dict[str, bytes] = {}
+    names = [entry.label_file for entry in part if entry.label_file]
+    if names:
+        with open_files(root) as files:
+            for name in names:
+                with suppress(DataError):  # its photograph is left out, with the reason
+                    sums[name] = hashlib.sha256(files.read(name)).digest()
+    return sums
 
 
 def write_fits(path: Path, fits: PartFits, key: str) -> None:

@@ -7,10 +7,10 @@ depend on how many processes made it, nor on what was made before.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,38 @@ class PartDone:
     left_out: tuple[tuple[str, str], ...]
 
 
+def fits_key(recipe: BuildRecipe, part: PhotoPart) -> str:
+    """A checksum of all that the fits of a part depend on, but the pictures themselves.
+
+    Raises:
+        DataError: the collection cannot be opened.
+    """
+    rules = f"{FitConfig()} {QualityLimits()} {recipe.photos}"
+    about = f"{__version__} {_face_model_checksum()} {rules} {part.share_people}"
+    return part_key(part.root, part.entries, about)
+
+
+@lru_cache(maxsize=1)
+def _face_model_checksum() -> str:
+    return sha256_of(BUILTIN_PATH)
+
+
+def shard_keys(plan: BuildPlan, parts: Sequence[PhotoPart | RenderedPart]) -> dict[str, str]:
+    """Of each shard by name a checksum of the photographs' names, people and landmarks that it is made of.
+
+    Those of the people who come before other people's faces are among them.
+
+    Raises:
+        DataError: a collection cannot be opened.
+    """
+    others = "".join(fits_key(plan.recipe, part) for part in plan.others)
+    own = {part.shard: fits_key(plan.recipe, part) for part in parts if isinstance(part, PhotoPart)}
+    return {
+        part.shard: hashlib.sha256(f"{others}{own.get(part.shard, '')}".encode()).hexdigest()
+        for part in parts
+    }
+
+
 def build_part(plan: BuildPlan, part: PhotoPart | RenderedPart) -> PartDone:
     """Write one shard.
 
@@ -151,12 +183,6 @@ class Workshop:
         self._fitter: PartFitter | None = None
         self._makers: Makers | None = None
 
-    @cached_property
-    def _fitted_by(self) -> str:
-        """What fits depend on, beside the photographs."""
-        rules = f"{FitConfig()} {QualityLimits()} {self._plan.recipe.photos}"
-        return f"{__version__} {sha256_of(BUILTIN_PATH)} {rules}"
-
     @property
     def makers(self) -> Makers:
         """Made when first needed: a process that only fits needs none."""
@@ -171,7 +197,7 @@ class Workshop:
         fits = self.fits(part)
         with open_files(part.root) as files:
             for fit in fits.kept:
-                if not is_validation(fit.person):
+                if not fit.is_validation:
                     with suppress(*PHOTO_ERRORS):
                         photos.append(_opened(files, part, fit))
         return photos
@@ -179,7 +205,7 @@ class Workshop:
     def fits(self, part: PhotoPart) -> PartFits:
         """The fits of a part, from the disk where they are there."""
         path = self._plan.fits / f"{part.shard}.npz"
-        key = part_key(part.entries, f"{self._fitted_by} {part.share_people}")
+        key = fits_key(self._plan.recipe, part)
         if (found := read_fits(path, key)) is not None:
             return found
         if self._fitter is None:
@@ -245,5 +271,5 @@ def _opened(files: Files, part: PhotoPart, fit: PhotoFit) -> FittedPhoto:
         share = 0.5**halvings
         camera = WeakPerspective(camera.rotation, camera.scale * share, camera.translation * share)
     name = fit.photo if fit.face == 0 else f"{fit.photo}#{fit.face}"
-    provenance = Provenance(part.collection, name, fit.person, Kind.PHOTOGRAPHED, is_validation(fit.person))
+    provenance = Provenance(part.collection, name, fit.person, Kind.PHOTOGRAPHED, fit.is_validation)
     return FittedPhoto(image, camera, fit.identity, fit.expression, provenance)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lineament import FaceAligner
 from lineament.data.annotated_fits import AnnotatedFitter
-from lineament.data.collections import MESH_POINTS
+from lineament.data.collections import MESH_POINTS, is_validation
 from lineament.data.fit_quality import QualityLimits, Reason, judge
 from lineament.data.fitting import Fits, Fitter
 from lineament.data.formats.files import Files, open_files
@@ -62,6 +62,14 @@ class PhotoFit:
     residual: float
     reason: str = ""
     outliers: float = 0.0
+
+    @property
+    def is_validation(self) -> bool:
+        """Whether it is kept from training, with all of its person and all faces of a group's photograph.
+
+        Faces of nobody known are called by their photograph and number: the number has no say.
+        """
+        return is_validation(self.person.removesuffix(f"#{self.face}"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,10 @@ class FaceSet:
     def part(self, *, held_out: bool, share: float = 0.04) -> FaceSet:
         """The photographs of the people kept for validation, or those of everybody else, by a fixed hash."""
         people = map(person_of, self.names)  # without folders: collections share people
-        keep = np.flatnonzero([(hash_share(person) < share) == held_out for person in people])
+        return self.rows(np.flatnonzero([(hash_share(person) < share) == held_out for person in people]))
+
+    def rows(self, keep: NDArray[np.intp]) -> FaceSet:
+        """Some of the photographs, by number."""
         pictures = self.pictures
         kept = pictures[keep] if isinstance(pictures, np.ndarray) else [pictures[i] for i in keep]
         names = tuple(self.names[i] for i in keep)
@@ -122,20 +125,20 @@ def measure_bridge(
     return LandmarkBridge(vertex_index, np.median(landmarks_head - mesh_head[:, vertex_index], axis=0))
 
 
-def read_photo_sets(shared: Path) -> FaceSet:
-    """Every photograph under `shared`/photos with its 68 landmarks in the convention of 300W-LP.
+def read_photo_sets(shared: Path, names: Sequence[str] = PHOTO_SETS) -> FaceSet:
+    """Every photograph of some sets of `shared`/photos with its 68 landmarks in the convention of 300W-LP.
 
     Raises:
         DataError: when the landmark files do not belong together.
     """
     canonical = read_canonical_head(shared / "mediapipe_canonical" / "canonical_face_model.obj")
-    parts = [_read_photo_set(shared / "photos", name) for name in PHOTO_SETS]
-    names = tuple(name for part in parts for name in part[0])
+    parts = [_read_photo_set(shared / "photos", name) for name in names]
+    photos = tuple(name for part in parts for name in part[0])
     pictures = [picture for part in parts for picture in part[1]]
     mesh_image, landmarks_image = (np.concatenate([part[column] for part in parts]) for column in (2, 3))
     head = place_heads(mesh_image, canonical)
     landmarks = measure_bridge(mesh_image, landmarks_image, head).landmarks_image(mesh_image, head)
-    return FaceSet(names, pictures, landmarks.astype(np.float32), up_in_image(head.rotation))
+    return FaceSet(photos, pictures, landmarks.astype(np.float32), up_in_image(head.rotation))
 
 
 def up_in_image(rotation: Array) -> Array:

@@ -20,14 +20,14 @@ from scipy.spatial import cKDTree
 from lineament.data.view import View
 from lineament.data.zbuffer import draw_mesh, spread, vertex_visibility
 from lineament.geometry.morphable import MorphableModel
+from lineament.geometry.topology import GAP_PAIRS_68
 
 Array: TypeAlias = NDArray[Any]
 
 OUTER_FADE_MM = 22.0
 INNER_FADE_MM = 4.0
-PAIRS_68 = ((37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65))
 MOST_CHANGE_MM = (4.0,) * 4 + (7.0,) * 3
-"""Lids or lips (pairs of the 68 landmarks) whose opening differs by more would show what the labels deny."""
+"""Lids or lips (`GAP_PAIRS_68`) whose opening differs by more would show what the labels deny."""
 MOST_YAW_BEYOND = np.radians(25)
 """A donor turned away further than the face shows too little of what the face shows."""
 LEAST_RESOLUTION = 0.6
@@ -84,7 +84,7 @@ class FaceSwap:
     def _openings(self, view: View) -> Array:
         """(7,) mm between upper and lower lids and lips."""
         points = self._landmarks.vertices_model(view.identity, view.expression)
-        upper, lower = np.array(PAIRS_68).T
+        upper, lower = np.array(GAP_PAIRS_68).T
         return np.linalg.norm(points[upper] - points[lower], axis=-1)
 
 

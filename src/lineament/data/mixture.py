@@ -56,6 +56,11 @@ class Mixture:
         """Number of views of all stores."""
         return int(self._ends[-1])
 
+    @property
+    def counts(self) -> list[int]:
+        """Number of views of each store."""
+        return [len(store) for store in self._stores]
+
     def view(self, number: int) -> View:
         """One view as stored."""
         which = int(np.searchsorted(self._ends, number, side="right"))

@@ -104,17 +104,23 @@ def _blend(
     reflect: bool,
 ) -> None:
     height, width = picture.shape[0], picture.shape[1]
+    inner = 0.999 * (1.0 - shape[5]) / 2.0 ** (1.0 / shape[4])  # nearer to the middle all is opaque
     for y in range(window[1], window[3]):
         for x in range(window[0], window[2]):
             u = source[0, 0] * (x + 0.5) + source[0, 1] * (y + 0.5) + source[0, 2]
             v = source[1, 0] * (x + 0.5) + source[1, 1] * (y + 0.5) + source[1, 2]
             if not reflect and (u < 0 or v < 0 or u > width or v > height):
                 continue
-            ring = abs((u - shape[0]) / shape[2]) ** shape[4] + abs((v - shape[1]) / shape[3]) ** shape[4]
-            if ring >= 1.0:
+            across, down = abs((u - shape[0]) / shape[2]), abs((v - shape[1]) / shape[3])
+            if max(across, down) >= 1.0:
                 continue
-            alpha = min(1.0, (1.0 - ring ** (1.0 / shape[4])) / shape[5])
-            alpha = alpha * alpha * (3.0 - 2.0 * alpha)
+            alpha = 1.0
+            if max(across, down) > inner:  # powers are slow, and most of a mask is opaque
+                ring = across ** shape[4] + down ** shape[4]
+                if ring >= 1.0:
+                    continue
+                alpha = min(1.0, (1.0 - ring ** (1.0 / shape[4])) / shape[5])
+                alpha = alpha * alpha * (3.0 - 2.0 * alpha)
             _mix(canvas, y, x, picture, u - 0.5, v - 0.5, alpha)
             if alpha > 0.5:
                 owner[y, x] = label
@@ -136,6 +142,8 @@ def _mix(canvas: Picture, y: int, x: int, picture: Picture, u: float, v: float, 
 
 @numba.njit(cache=True)
 def _fold(index: int, size: int) -> int:
+    if 0 <= index < size:
+        return index
     period = 2 * size
     index = index % period
     return index if index < size else period - 1 - index

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -81,7 +81,15 @@ class PhotoPack:
         return [self.photo(int(number)) for number in np.unique(chosen)]
 
 
-def write_pack(folder: Path, path: Path, *, budget: int, side: int = 144, quality: int = 75) -> int:
+def write_pack(
+    folder: Path,
+    path: Path,
+    *,
+    budget: int,
+    side: int = 144,
+    quality: int = 75,
+    collections: Collection[str] = (),
+) -> int:
     """Pack the photographs of a set, spread evenly over it, until a budget is spent.
 
     Args:
@@ -90,24 +98,31 @@ def write_pack(folder: Path, path: Path, *, budget: int, side: int = 144, qualit
         budget: bytes.
         side: most px along a picture's longer side.
         quality: of JPEG.
+        collections: only photographs of these; none takes all.
 
     Returns:
         How many photographs were packed.
 
     Raises:
-        DataError: the set has no samples of kind "photographed".
+        DataError: the set has no samples of kind "photographed", or none of these collections.
     """
     store = SampleStore(folder, kinds=[Kind.PHOTOGRAPHED])
     order = np.random.default_rng(0).permutation(len(store))
     rows: list[tuple[bytes, FittedPhoto]] = []
     spent = 0
     for number in order:
-        packed = _reduced(store[int(number)], side, quality)
+        sample = store[int(number)]
+        if collections and sample.provenance.collection not in collections:
+            continue
+        packed = _reduced(sample, side, quality)
         spent += len(packed[0]) + 2 * (len(packed[1].identity) + len(packed[1].expression)) + 150
         if spent > budget:
             break
         rows.append(packed)
-    _write(path, rows, source=store.recipe.source)
+    if not rows:
+        raise DataError(f"{folder} has no photographs of {', '.join(collections)} that fit {budget} bytes.")
+    of_these = f", of these {', '.join(collections)}" if collections else ""
+    _write(path, rows, source=store.recipe.source + of_these)
     return len(rows)
 
 

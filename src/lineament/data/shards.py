@@ -8,6 +8,9 @@ that was interrupted goes on where it stopped::
     shards = ShardFolder(folder, recipe)
     for name in shards.unfinished(names):
         shards.add(write_shard(folder, name, samples_of(name), recipe.storage))  # or in other processes
+
+Whoever tells what each shard is made of (`ShardEntry.made_of`) can have those made again for which that has
+changed.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import json
 import os
 import tarfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +67,7 @@ class ShardEntry:
         kinds: how many of each kind.
         size: bytes of the tar file.
         sha256: of the tar file.
+        made_of: checksum of what it was made of; empty where nobody said.
     """
 
     name: str
@@ -72,6 +76,7 @@ class ShardEntry:
     kinds: Mapping[str, int]
     size: int
     sha256: str
+    made_of: str = ""
 
 
 class ShardFolder:
@@ -106,13 +111,40 @@ class ShardFolder:
         """The finished shards, by name."""
         return tuple(self._entries[name] for name in sorted(self._entries))
 
-    def unfinished(self, names: Sequence[str]) -> list[str]:
-        """Of some shards those that are missing, half-written or damaged; the others' checksums are right."""
-        return [name for name in names if name not in self._entries or not self._is_whole(name)]
+    def unfinished(self, names: Sequence[str], made_of: Mapping[str, str] | None = None) -> list[str]:
+        """Of some shards those that are missing, half-written or damaged; the others' checksums are right.
+
+        Args:
+            names: of the shards.
+            made_of: by name, checksums of what they are made of: those made of something else are
+                unfinished too.
+        """
+        old = set(self.outdated(made_of or {}))
+        return [n for n in names if n not in self._entries or n in old or not self._is_whole(n)]
+
+    def outdated(self, made_of: Mapping[str, str]) -> list[str]:
+        """Shards in the manifest that were made of something else; those that do not tell count as right."""
+        known = {name: entry.made_of for name, entry in self._entries.items() if entry.made_of}
+        return [name for name in sorted(known) if made_of.get(name, known[name]) != known[name]]
+
+    def keep(self, names: Collection[str]) -> None:
+        """Only some of the shards, if they are there: the others leave the manifest, and their files go."""
+        gone = sorted(set(self._entries) - set(names))
+        if not gone:
+            return
+        self._entries = {name: self._entries[name] for name in self._entries if name not in gone}
+        self._write()
+        for name in gone:
+            shard = self.folder / f"{name}.tar"
+            for path in (shard, index_path(shard)):
+                path.unlink(missing_ok=True)
 
     def add(self, entry: ShardEntry) -> None:
         """Enter a written shard into the manifest."""
         self._entries[entry.name] = entry
+        self._write()
+
+    def _write(self) -> None:
         samples, size = (sum(getattr(e, what) for e in self.entries) for what in ("samples", "size"))
         table = {
             "format": FORMAT,

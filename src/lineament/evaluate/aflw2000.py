@@ -19,10 +19,10 @@ from lineament.evaluate.pose_errors import angles_deg, within_99_degrees
 from lineament.evaluate.presets import PROTOCOLS
 from lineament.evaluate.protocol import Crops
 from lineament.evaluate.records import Record
-from lineament.evaluate.run import record_of
+from lineament.evaluate.run import records_of
 from lineament.evaluate.scoring import Score, score
 from lineament.evaluate.sets.aflw2000 import load_aflw2000
-from lineament.evaluate.tools import LineamentTool
+from lineament.evaluate.tools import LineamentTool, Tool
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,15 @@ def report(data: EvaluationSet, records: Sequence[Record], *, scheme: str) -> st
             f"pose MAE pitch / yaw / roll: {parts}, mean {pose.columns['mean']:.2f}; median bias {bias}"
         )
     return "\n".join(lines)
+
+
+def records_in_order(tool: Tool, data: EvaluationSet) -> list[Record]:
+    """One a case; a photograph that cannot be read is named and counts as a face not found."""
+    made, failed = records_of(tool, data.cases, ())
+    for name, why in failed:
+        log.warning("not read: %s: %s", name, why)
+    found = {record.name: record for record in made}
+    return [found.get(case.name) or Record.nothing(case.name) for case in data.cases]
 
 
 def _row(result: Score) -> str:
@@ -77,10 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 tool = LineamentTool.from_pretrained(
                     given.weights, crops=CROPS[crops], scheme=scheme, passes=passes, threads=None
                 )
-                records = [
-                    record_of(case, found, ()) for case, found in zip(data.cases, tool.predict(data.cases))
-                ]
-                table = report(data, records, scheme=scheme)
+                table = report(data, records_in_order(tool, data), scheme=scheme)
                 log.info("crops from %s, %d passes: %s", crops, passes, table)
 
 

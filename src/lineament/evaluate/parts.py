@@ -11,9 +11,6 @@ from lineament.evaluate.metrics import interocular
 
 Array = NDArray[Any]
 
-LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
-LIPS = ((61, 67), (62, 66), (63, 65))
-
 
 def opening(landmarks: Array, pairs: tuple[tuple[int, int], ...]) -> Array:
     """(...) mean distance of pairs of (..., 68, C) landmarks over the distance of the outer eye corners.

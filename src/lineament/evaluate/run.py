@@ -125,7 +125,7 @@ def _run(
     if done and todo:
         log.info("%s: %d of %d are known from before", tool.name, done, len(data.cases))
     for batch in _batches(todo):
-        made, broken = _records(tool, batch, measures, workers)
+        made, broken = records_of(tool, batch, measures, workers=workers)
         file.append(made)
         # As they read back: a run that goes on must give the same digits as one that was not stopped.
         known |= {record.name: Record.from_line(record.line()) for record in made}
@@ -141,10 +141,17 @@ def _batches(cases: Sequence[Case]) -> Iterator[Sequence[Case]]:
         yield cases[first : first + BATCH]
 
 
-def _records(
-    tool: Tool, cases: Sequence[Case], measures: tuple[str, ...], workers: int
+def records_of(
+    tool: Tool, cases: Sequence[Case], measures: Sequence[str], *, workers: int = 1
 ) -> tuple[list[Record], list[tuple[str, str]]]:
-    """Records of a batch, and (name, why) of photographs that could not be read: these are tried again."""
+    """Records of a batch, and (name, why) of photographs that could not be read: these are tried again.
+
+    Args:
+        tool: what looks at them.
+        cases: the batch.
+        measures: names of :data:`MEASURES` that are taken of meshes.
+        workers: threads that share the batch.
+    """
 
     def one(case: Case) -> Record | tuple[str, str]:
         try:

@@ -21,7 +21,7 @@ from lineament.evaluate.metrics import (
     without_mean_depth,
     yaw_bins,
 )
-from lineament.evaluate.parts import LIDS, LIPS, opening
+from lineament.evaluate.parts import opening
 from lineament.evaluate.pose_errors import (
     angle_errors_deg,
     angles_deg,
@@ -39,6 +39,7 @@ from lineament.evaluate.protocol import (
     balanced_subset,
 )
 from lineament.evaluate.records import Record
+from lineament.geometry.topology import LID_PAIRS_68, LIP_PAIRS_68
 
 Array = NDArray[Any]
 
@@ -211,7 +212,9 @@ def _opening_scores(protocol: Protocol, cases: Sequence[Case], records: Sequence
     nothing = np.full((68, 3), np.nan)
     truth = np.array([case.landmarks.get(protocol.labels, nothing)[:, :3] for case in cases])
     found = np.array([record.landmarks for record in records])
-    lids, lips = ((100 * opening(found, pairs), 100 * opening(truth, pairs)) for pairs in (LIDS, LIPS))
+    lids, lips = (
+        (100 * opening(found, pairs), 100 * opening(truth, pairs)) for pairs in (LID_PAIRS_68, LIP_PAIRS_68)
+    )
 
     def columns(errors: Array) -> dict[str, float]:
         kept = np.isfinite(errors)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lineament.errors import ExportError
-from lineament.export.files import whole_file
+from lineament.files import whole_file
 from lineament.result import FaceResult, MorphableResult
 
 

@@ -63,6 +63,11 @@ MIRROR_68 = (
     *(67, 66, 65),
 )
 
+# Upper against lower points: two pairs an eye, three on the inner lips.
+LID_PAIRS_68 = ((37, 41), (38, 40), (43, 47), (44, 46))
+LIP_PAIRS_68 = ((61, 67), (62, 66), (63, 65))
+GAP_PAIRS_68 = (*LID_PAIRS_68, *LIP_PAIRS_68)
+
 # AFLW's 21 points, each the mean of some of the 68: brows, eyes, ears and nose, mouth and chin.
 _AFLW21_FROM_68: tuple[tuple[int, ...], ...] = (
     *((17,), (19,), (21,), (22,), (24,), (26,)),

@@ -11,7 +11,7 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -21,14 +21,15 @@ from lineament.errors import ConfigError
 from lineament.train.config_file import from_table
 from lineament.train.export_regressor import export_regressor, load_averaged
 from lineament.train.networks.regressor import Regressor
-from lineament.train.regressor import TrainConfig, prepared_network
+from lineament.train.regressor import TrainConfig
 from lineament.train.run_folder import CONFIG, about_crops, about_training
-from lineament.train.samples import CropSource, StepBatches, crops_as_input
+from lineament.train.samples import CropSource, Folders, StepBatches, crops_as_input
+from lineament.train.warm_start import ExportedRegressor, start_from
 
 log = logging.getLogger(__name__)
 
-BATCHES = 24
-"""Batches of training crops on which normalisation is measured."""
+BATCHES, ROWS = 24, 128
+"""Batches of training crops, and most of their rows, on which normalisation is measured."""
 
 
 def blended(first: Regressor, last: Regressor, share: float, crops: Iterable[Tensor]) -> Regressor:
@@ -64,20 +65,32 @@ def blended(first: Regressor, last: Regressor, share: float, crops: Iterable[Ten
     return network.eval()
 
 
-def blend_of_run(run: Path, share: float) -> Regressor:
+def blend_of_run(run: Path, share: float, *, samples: Sequence[str] = ()) -> Regressor:
     """The network between a run's start and its averaged end.
+
+    Args:
+        run: folder.
+        share: of the end.
+        samples: folders on whose crops normalisation is measured, for a run from another machine; the run's
+            own when empty.
 
     Raises:
         ConfigError: the run began with random weights.
+        DataError: the samples cannot be read.
     """
     config = from_table(TrainConfig, json.loads((run / CONFIG).read_text(encoding="utf-8")))
     if not config.start:
         raise ConfigError(f"{run} began with random weights: there is nothing to blend its end with.")
-    source = CropSource(config.data, config.augment, config.face_model)
-    first = prepared_network(config, source)
-    batches = StepBatches(source, config.loop, first=max(config.loop.steps - BATCHES, 0))
-    crops = (crops_as_input(torch.as_tensor(batches[n]["crop"])) for n in range(len(batches)))
-    return blended(first, load_averaged(run), share, crops)
+    folders = Folders(tuple(samples)) if samples else config.data
+    source = CropSource(folders, config.augment, config.face_model)
+    first_step = max(config.loop.steps - BATCHES, 0)
+    batches = StepBatches(source, config.loop, first=first_step, rows=range(min(ROWS, config.loop.batch)))
+    crops = [crops_as_input(torch.as_tensor(batches[n]["crop"])) for n in range(len(batches))]
+    last = load_averaged(run)
+    first = Regressor(last.config)
+    first.load_state_dict(last.state_dict())  # for its units: the means and spreads that numbers are in
+    start_from(first, ExportedRegressor.read(config.start), crops)
+    return blended(first, last, share, crops)
 
 
 def main() -> None:
@@ -85,10 +98,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--share", type=float, default=0.9, help="of the run's end")
+    parser.add_argument("--samples", nargs="+", default=[], help="folders; those of the run when left out")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    network = blend_of_run(given.run, given.share)
+    network = blend_of_run(given.run, given.share, samples=given.samples)
     about = about_training(given.run) | about_crops(given.run)
     log.info("%s", export_regressor(network, given.out, about=about))
 

@@ -44,7 +44,7 @@ class OpenCanvases:
         places = np.array([rng.integers(len(self._shards.rows)) for rng in rngs])
         canvases, labels = self._shards.batch(self._shards.rows[places])
         for row, rng in enumerate(rngs):
-            canvases[row], labels[row] = _vary(rng, canvases[row].copy(), labels[row], self._turned)
+            canvases[row], labels[row] = vary(rng, canvases[row].copy(), labels[row], self._turned)
         return {"canvas": canvases, "labels": labels}
 
 
@@ -107,9 +107,10 @@ def turn(canvas: NDArray[np.uint8], labels: NDArray[np.float32]) -> Batch:
     return np.rot90(canvas), turned
 
 
-def _vary(
+def vary(
     rng: np.random.Generator, canvas: NDArray[np.uint8], labels: NDArray[np.float32], turned: float
 ) -> Batch:
+    """A canvas and its labels, mirrored every second time, and turned by quarters in a share of `turned`."""
     if rng.random() < 0.5:
         canvas, labels = mirror(canvas, labels)
     if rng.random() < turned:

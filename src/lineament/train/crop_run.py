@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from lineament.errors import ConfigError
 from lineament.network import OnnxNetwork
+from lineament.train.device_crops import device_batches
 from lineament.train.loop import LoopConfig, Run, Terms
 from lineament.train.networks.regressor import RegressorOutput
 from lineament.train.processes import Processes
 from lineament.train.run_folder import DATA, about_training
 from lineament.train.samples import LABELS, CropSource, Folders, batches_of, crops_as_input, on_device
 from lineament.weights import locate
+
+CropMaker: TypeAlias = Literal["workers", "device"]
+"""Worker processes decode, cut and disturb crop by crop; the device does it in batches out of its memory."""
 
 
 class CropRunConfig(Protocol):
@@ -32,7 +36,11 @@ class CropRunConfig(Protocol):
 
     @property
     def workers(self) -> int:
-        """Processes that make batches."""
+        """Processes that make batches, or decode pictures for the device."""
+
+    @property
+    def crops_by(self) -> CropMaker:
+        """Who makes crops."""
 
     @property
     def start(self) -> str:
@@ -121,6 +129,7 @@ def train_on_crops(
             found = network(crops_as_input(batch["crop"]))
         return loss(found, truth_of(batch))
 
-    batches = batches_of(source, config.loop, run.step, processes=processes, workers=config.workers)
+    make = device_batches if config.crops_by == "device" else batches_of
+    batches = make(source, config.loop, run.step, processes=processes, workers=config.workers)
     run.train(batches, terms_of, validate, seconds=seconds)
     return out

@@ -34,12 +34,13 @@ def calibrate(
         What was added to the logits at strides 8, 16 and 32.
     """
     network.eval()
+    device = next(network.parameters()).device
     false_scores: list[list[float]] = [[] for _ in STRIDES]
     count = 0
     for pictures, labels in canvases:
         with torch.inference_mode():
-            tensor = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
-            maps = [level.float().numpy() for level in network(tensor)]
+            tensor = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 255
+            maps = [level.float().cpu().numpy() for level in network(tensor)]
         for row in range(len(pictures)):
             for level, score in _false_faces([level[row] for level in maps], labels[row]):
                 false_scores[level].append(score)

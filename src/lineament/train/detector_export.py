@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,20 @@ class _FromBytes(nn.Module):
         return self.network(image.permute(0, 3, 1, 2).float())
 
 
-def export_detector(network: FaceDetectorNetwork, path: Path, *, tolerance: float = 0.05) -> Path:
+def export_detector(
+    network: FaceDetectorNetwork,
+    path: Path,
+    *,
+    about: Mapping[str, str] | None = None,
+    tolerance: float = 0.05,
+) -> Path:
     """Write the graph and compare it with torch on seeded pictures of two sizes.
+
+    Args:
+        network: trained and calibrated.
+        path: of the file.
+        about: "trained_on" and "licence" of the weights, where they are not those of METADATA.
+        tolerance: largest difference, in units of the maps.
 
     Raises:
         ExportError: ONNX Runtime and torch differ by more than `tolerance` anywhere (half-precision weights
@@ -67,7 +80,7 @@ def export_detector(network: FaceDetectorNetwork, path: Path, *, tolerance: floa
             dynamo=False,
         )
     graph = halve_weights(onnx.load_from_string(file.getvalue()))
-    helper.set_model_props(graph, METADATA)
+    helper.set_model_props(graph, {**METADATA, **(about or {})})
     onnx.checker.check_model(graph)
     path.write_bytes(graph.SerializeToString())
     difference = largest_difference(from_bytes, path)

@@ -9,12 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from lineament.geometry.morphable import MorphableModel
+from lineament.geometry.topology import GAP_PAIRS_68, LID_PAIRS_68
 from lineament.train.networks.regressor import RegressorOutput
-
-# Upper against lower points of the 68: two pairs an eye, three on the inner lips.
-LID_PAIRS_68 = ((37, 41), (38, 40), (43, 47), (44, 46))
-LIP_PAIRS_68 = ((61, 67), (62, 66), (63, 65))
-GAP_PAIRS_68 = (*LID_PAIRS_68, *LIP_PAIRS_68)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from torch import nn
 
 from lineament.data.augment import AugmentConfig
 from lineament.data.crop_sampler import CropSampler
-from lineament.train.crop_run import check_crop_sizes, train_on_crops, truth_of
+from lineament.train.crop_run import CropMaker, check_crop_sizes, train_on_crops, truth_of
 from lineament.train.loop import ALONE, CHECKPOINT, LoopConfig
 from lineament.train.losses import FaceLoss, FaceLossConfig
 from lineament.train.networks.regressor import Regressor, RegressorConfig
@@ -27,8 +27,8 @@ from lineament.train.warm_start import ExportedRegressor, start_from
 
 LEAST_SPREAD = 0.1
 """Of coefficients: one that hardly differs between people would otherwise count as much as the first."""
-START_BATCHES = 8
-"""Batches of training crops on which the normalisation of given weights is measured."""
+START_BATCHES, START_ROWS = 8, 64
+"""Batches of training crops, and their rows, on which the normalisation of given weights is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ class TrainConfig:
         loss: weights of the terms.
         data: where samples lie.
         face_model: the model their coefficients belong to.
-        workers: processes that make batches.
+        workers: processes that make batches, or decode pictures for the device.
+        crops_by: "device" keeps all pictures in the GPU's memory and makes crops there.
         validation_crops: undisturbed crops of unseen people that figures are taken on.
         start: weights to start from: a name of the catalogue or an exported file; empty for random ones.
     """
@@ -54,6 +55,7 @@ class TrainConfig:
     data: Folders = Folders()
     face_model: str = "lfm"
     workers: int = 1
+    crops_by: CropMaker = "workers"
     validation_crops: int = 512
     start: str = ""
 
@@ -88,7 +90,7 @@ def prepared_network(config: TrainConfig, source: CropSource) -> Regressor:
     scales = torch.cat([batch["scale"] for batch in plain])
     network.log_scale_mean.copy_(torch.log(scales).mean())
     if config.start:
-        batches = StepBatches(source, config.loop, first=0)
+        batches = StepBatches(source, config.loop, first=0, rows=range(START_ROWS))
         crops = (crops_as_input(torch.as_tensor(batches[step]["crop"])) for step in range(START_BATCHES))
         start_from(network, ExportedRegressor.read(config.start), crops)
     return network

@@ -17,7 +17,7 @@ from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model
 from lineament.train.alignment_figures import alignment_figures, joined, landmark_errors
 from lineament.train.config_file import from_table
-from lineament.train.crop_run import check_crop_sizes, train_on_crops, truth_of
+from lineament.train.crop_run import CropMaker, check_crop_sizes, train_on_crops, truth_of
 from lineament.train.loop import ALONE, LoopConfig
 from lineament.train.networks.synergynet import DEPTH_TRANSLATION, POSE, SynergyConfig, SynergyNet
 from lineament.train.optimisers import OptimiserConfig
@@ -52,7 +52,8 @@ class SynergyTrainConfig:
         face_swap: share of crops that show somebody else's skin on the fitted mesh.
         start: run folder of a SynergyNet whose averaged weights and whitening the network begins with; layers
             that one lacks begin at random. Empty, all do.
-        workers: processes that make batches.
+        workers: processes that make batches, or decode pictures for the device.
+        crops_by: "device" keeps all pictures in the GPU's memory and makes crops there, without face swaps.
         whitening_crops: drawn to find the spread of poses in crops.
         validation_crops: undisturbed crops of unseen people that figures are taken on.
     """
@@ -66,6 +67,7 @@ class SynergyTrainConfig:
     face_swap: float = 0.25
     start: str = ""
     workers: int = 1
+    crops_by: CropMaker = "workers"
     whitening_crops: int = 1024
     validation_crops: int = 512
 

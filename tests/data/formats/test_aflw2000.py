@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lineament.data.formats.aflw2000 import iterate_aflw2000
-from lineament.errors import DataError
+from lineament.errors import DataError, ImageError
 from lineament.geometry.rotation import matrix_from_angles
 from shared import shared_path
 
@@ -68,6 +68,17 @@ def test_bad_files_are_noted_and_the_rest_is_read(tmp_path, write_fit):
         assert word in str(error)
     with pytest.raises(DataError, match=r"a\.mat"):
         next(iterate_aflw2000(tmp_path))
+
+
+def test_a_face_on_a_damaged_photograph_keeps_its_labels(tmp_path, write_fit):
+    for name in "ab":
+        write_fit(tmp_path / name, pt3d_68=landmarks_3d(), pt2d=np.ones((2, 21)))
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    damaged, whole = iterate_aflw2000(tmp_path)
+    assert damaged.camera is None
+    np.testing.assert_array_equal(damaged.landmarks, whole.landmarks)
+    with pytest.raises(ImageError, match=r"a\.jpg"):
+        damaged.photo.read()
 
 
 def test_the_kits_own_programs_are_not_faces(tmp_path, write_fit):

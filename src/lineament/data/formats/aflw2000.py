@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.formats.files import Files, open_files
+from lineament.data.formats.files import Files, PhotoFile, open_files
 from lineament.data.formats.item import (
     JAW_3D,
     EvaluationItem,
@@ -79,7 +79,7 @@ class BaselCoefficients:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselItem(EvaluationItem):
-    """A face to which the Basel model was fitted; `camera` is of that model in mm.
+    """A face to which the Basel model was fitted; `camera` is of that model in mm, to the photograph.
 
     Attributes:
         coefficients: of the fit.
@@ -111,6 +111,9 @@ def read_coefficients(arrays: Mapping[str, Array], *, name: str) -> BaselCoeffic
 def iterate_aflw2000(source: Path, *, errors: list[DataError] | None = None) -> Iterator[BaselItem]:
     """The faces of AFLW2000-3D in the order of their names, with 68 landmarks of three coordinates.
 
+    A face whose photograph is there but damaged is given too: its labels are good, only the camera, which
+    needs the photograph's height, is None. Reading the photograph tells what is wrong with it.
+
     Args:
         source: folder or zip with ``image00002.jpg``, ``image00002.mat`` and so on.
         errors: takes what goes wrong with single faces; None raises it.
@@ -138,7 +141,15 @@ def _read(files: Files, name: str) -> BaselItem:
         landmarks=landmarks,
         scheme=JAW_3D,
         box_xyxy=box_of_points(landmarks),
-        camera=coefficients.camera(files.photo_height(photo)),
+        camera=_camera(files, photo, coefficients),
         coefficients=coefficients,
         landmarks_annotated=annotated,
     )
+
+
+def _camera(files: Files, photo: PhotoFile, coefficients: BaselCoefficients) -> WeakPerspective | None:
+    """From the Basel model to the photograph; None where that is damaged."""
+    try:
+        return coefficients.camera(files.photo_height(photo))
+    except DataError:
+        return None

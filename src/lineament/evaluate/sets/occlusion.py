@@ -19,7 +19,7 @@ from lineament.data.occlusion_sets import (
     natural_occlusions,
     natural_synthetic_occlusions,
 )
-from lineament.errors import DataError
+from lineament.errors import DataError, ImageError
 from lineament.evaluate.cases import Case, EvaluationSet
 from lineament.evaluate.sets.aflw2000 import ORIGINAL
 
@@ -88,15 +88,19 @@ _MAKERS: dict[str, Callable[[list[TestFace], Mapping[str, Case], Path | None], l
 
 
 def _occluded(face: OccludedFace, by_name: Mapping[str, Case]) -> Case:
-    """The case with its new picture, how much of the face is hidden, and which landmarks are."""
-    case = by_name[face.source.name]
-    mask = face.photo.read_with_mask()[1]
+    """The case with its new picture, how much of the face is hidden, and which landmarks are.
+
+    These stay unknown where the photograph cannot be read, of which the evaluation tells.
+    """
+    case = replace(by_name[face.source.name], name=face.name, photo=face.photo)
+    try:
+        mask = face.photo.read_with_mask()[1]
+    except (DataError, ImageError):
+        return case
     landmarks = face.source.landmarks_image[:, :2]
     hull = hull_mask(mask.shape, landmarks)
     return replace(
         case,
-        name=face.name,
-        photo=face.photo,
         visible=~_at(mask, landmarks),
         occlusion=float(mask[hull].mean()) if hull.any() else float("nan"),
     )
