@@ -1,3 +1,4 @@
+import re
 import shutil
 from pathlib import Path
 
@@ -7,12 +8,13 @@ from PIL import Image
 
 from discs import COLORS, disc_aligner, picture_of
 from lineament.aligner import MOST_UNCERTAIN_MM, FaceAligner
-from lineament.detect import EAGER, QUICK
+from lineament.detect import EAGER, OPEN, QUICK
 from lineament.errors import BoxError, ConfigError, ImageError, WeightsError
 from lineament.image import read_image, write_image
 from lineament.methods import regressor
 from lineament.methods.regressor import MorphableRegressor
 from lineament.result import Detection
+from lineament.weights import detector_of, find
 
 DISCS = [(80.0, 70.0, 30.0), (230.0, 150.0, 45.0)]
 
@@ -223,6 +225,19 @@ def test_what_is_no_face_looks_different_in_a_mirror():
 def test_the_fast_aligner_is_the_same_by_the_name_of_the_catalogue():
     fast, named = (FaceAligner.from_pretrained(name) for name in ("fast", "lfm-regressor-fast"))
     assert named.detector.options == fast.detector.options == QUICK
+
+
+@pytest.mark.parametrize("name", ["open", "lfm-regressor-open"])
+def test_behind_the_open_weights_is_a_detector_that_saw_no_research_photographs_either(name):
+    aligner = FaceAligner.from_pretrained(name)
+    assert aligner.detector.options == OPEN
+    entries = [find(name), find(detector_of(name))]
+    assert repr(entries[1].file) in repr(aligner.detector)
+    for entry in entries:
+        assert "Congress" in entry.trained_on or "congress" in entry.trained_on
+        assert not re.search("ytf|lfw|YouTube|LFW|BSDS|research", f"{entry.trained_on} {entry.licence}")
+    (face,) = aligner(read_image(Path(__file__).parents[1] / "demo" / "photos" / "hopper.jpg"))
+    assert face.uncertainty_mm < 3
 
 
 def test_the_fast_aligner_is_a_smaller_network_behind_a_quicker_look():

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lineament.crop import check_box
-from lineament.detect import EAGER, QUICK, Detector, OnnxDetector
+from lineament.detect import EAGER, OPEN, QUICK, Detector, OnnxDetector
 from lineament.draw.photo_faces import PhotoFaces
 from lineament.errors import BoxError, ConfigError, LineamentError, WeightsError
 from lineament.image import ImageSource, Picture, read_image, read_picture, size_wh
@@ -20,7 +20,7 @@ from lineament.methods import METHODS, Method
 from lineament.methods.regressor import UNCERTAINTY
 from lineament.network import OnnxNetwork
 from lineament.result import AlignedPhoto, Detection, FaceResult
-from lineament.weights import ALIASES, locate
+from lineament.weights import ALIASES, DETECTOR, detector_of, locate
 
 Array: TypeAlias = NDArray[Any]
 
@@ -77,7 +77,8 @@ class FaceAligner:
 
         Args:
             name_or_path: "default"; "fast", a smaller network behind a detector that looks less closely;
-                "open", one trained on public-domain photographs and rendered faces alone, less exact;
+                "open", one trained on public-domain photographs and rendered faces alone, as is the detector
+                before it: less exact, and for anyone;
                 another name of the catalogue, or the path of an .onnx file.
             detector: replaces the detector that comes with lineament.
             threads: CPU threads a network may use; None takes all cores, with "fast" one.
@@ -99,9 +100,10 @@ class FaceAligner:
             )
         method = METHODS[method_name].from_network(network)
         if detector is None:
-            doubts = UNCERTAINTY in network.output_names
-            options = QUICK if is_quick else EAGER if doubts else None
-            detector = OnnxDetector(locate("face-detector"), threads=threads, options=options)
+            own = detector_of(name_or_path)
+            eager = EAGER if own == DETECTOR else OPEN
+            options = QUICK if is_quick else eager if UNCERTAINTY in network.output_names else None
+            detector = OnnxDetector(locate(own), threads=threads, options=options)
         return cls(method, detector=detector, passes=passes)
 
     def __repr__(self) -> str:

@@ -96,6 +96,10 @@ EAGER = DetectorOptions(min_score=0.35)
 believed if the alignment is certain."""
 
 
+OPEN = DetectorOptions(min_score=0.42)
+"""The same for the detector of the weights "open", which has seen no photograph without a face."""
+
+
 class OnnxDetector:
     """The detector that comes with lineament: numpy, Pillow and ONNX Runtime."""
 

@@ -21,6 +21,9 @@ ALIASES = {
     "fast": "lfm-regressor-fast",
     "open": "lfm-regressor-open",
 }
+DETECTOR = "face-detector"
+DETECTORS = {"lfm-regressor-open": "face-detector-open"}
+"""Of weights that come with a detector of their own."""
 _END_BYTES = 256 * 1024
 
 
@@ -89,6 +92,11 @@ def find(name: str) -> WeightsEntry:
             f"There are no weights named {name!r}. Known: {known}; or give the path of an .onnx file."
         )
     return entry
+
+
+def detector_of(name_or_path: str | os.PathLike[str]) -> str:
+    """The catalogue's name of the detector that finds the faces for some weights."""
+    return DETECTORS.get(ALIASES.get(str(name_or_path), str(name_or_path)), DETECTOR)
 
 
 def locate(name_or_path: str | os.PathLike[str]) -> Path:

@@ -36,7 +36,7 @@ def test_weights_also_say_what_the_weights_they_began_with_saw(tmp_path):
     (tmp_path / DATA).write_text(json.dumps(content))
     about = about_training(tmp_path)
     assert about["trained_on"] == "7 samples of a; begun with weights that were trained on three portraits"
-    assert about["licence"].endswith("research; mine (of the weights it began with)")
+    assert about["licence"].endswith("research; mine")
 
 
 def test_a_run_that_does_not_say_is_refused(tmp_path):

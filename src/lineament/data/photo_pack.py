@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -121,8 +122,9 @@ def write_pack(
         rows.append(packed)
     if not rows:
         raise DataError(f"{folder} has no photographs of {', '.join(collections)} that fit {budget} bytes.")
-    of_these = f", of these {', '.join(collections)}" if collections else ""
-    _write(path, rows, source=store.recipe.source + of_these)
+    counts = Counter(photo.provenance.collection for _, photo in rows)
+    source = ", ".join(f"{name} ({count} photographs)" for name, count in sorted(counts.items()))
+    _write(path, rows, source=source)
     return len(rows)
 
 
@@ -180,7 +182,7 @@ def expand(pack: Path, recipe: BuildRecipe, out: Path, *, processes: int) -> Ite
     """
     photos = PhotoPack(pack)
     about = Recipe(
-        source=f"{photos.recipe_text}; {len(photos)} photographs packed",
+        source=photos.recipe_text,
         licence=recipe.licence,
         seed=recipe.seed,
         command=f"lineament.data.photo_pack.expand  # recipe {recipe.digest}",

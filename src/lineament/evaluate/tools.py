@@ -19,7 +19,7 @@ from lineament.geometry.rotation import matrix_from_angles
 from lineament.models.builtin import load_builtin
 from lineament.result import Detection, FaceResult, MorphableResult
 from lineament.version import __version__
-from lineament.weights import locate, sha256_of
+from lineament.weights import detector_of, locate, sha256_of
 
 Array = NDArray[Any]
 
@@ -92,7 +92,7 @@ class LineamentTool:
     @property
     def recipe(self) -> Mapping[str, object]:
         """See Tool."""
-        files = [self.weights] + (["face-detector"] if self.crops is Crops.DETECTOR else [])
+        files = [self.weights] + ([detector_of(self.weights)] if self.crops is Crops.DETECTOR else [])
         return {
             "lineament": __version__,
             "sha256": [sha256_of(locate(file)) for file in files],

@@ -21,7 +21,7 @@ from lineament.network import OnnxNetwork
 from lineament.train.networks.detector import FaceDetectorNetwork
 
 METADATA = {
-    "method": "face-detector",
+    "method": "detector",
     "licence": "Apache-2.0 (the weights were trained on photographs for research use, see trained_on)",
     "trained_on": "composites of YouTube Faces frames, LFW and web expressions, portraits of the US Congress "
     "(public domain), views of the same turned by synthesis, backgrounds of BSDS500",

@@ -29,6 +29,11 @@ CONFIG, SESSIONS, DATA, LOG, FIGURES = (
 )
 
 
+LICENCE_BEGINS = "Apache-2.0 for the file; of the training data: "
+OF_START = " (of the weights it began with)"
+"""What weights of before November 2026 say after the licences of those that they began with."""
+
+
 class RunFolder:
     """A folder that explains itself.
 
@@ -96,6 +101,8 @@ class RunFolder:
 def about_training(run: Path) -> dict[str, str]:
     """What a weights file says of the data behind it: "trained_on" and "licence", from the run's own record.
 
+    Each licence is said once, those of the weights that the run began with included.
+
     Raises:
         DataError: the run folder has no record of its data; an export would have to guess.
     """
@@ -109,15 +116,13 @@ def about_training(run: Path) -> dict[str, str]:
             f"the run for a step, which writes it."
         ) from error
     parts = [f"{count:,} samples of {recipe['source']}" for count, recipe in recipes]
-    licences = list(dict.fromkeys(recipe["licence"] for _, recipe in recipes))
+    licences = [recipe["licence"] for _, recipe in recipes]
     trained_on = "; ".join(parts) or "folders without a recipe"
     if start:
         trained_on += f"; begun with weights that were trained on {start['trained_on']}"
-        licences.append(f"{start['licence']} (of the weights it began with)")
-    return {
-        "trained_on": trained_on,
-        "licence": f"Apache-2.0 for the file; of the training data: {'; '.join(licences) or 'not stated'}",
-    }
+        licences.append(start["licence"].replace(LICENCE_BEGINS, "").replace(OF_START, ""))
+    once = "; ".join(dict.fromkeys("; ".join(licences).split("; ")))
+    return {"trained_on": trained_on, "licence": LICENCE_BEGINS + (once or "not stated")}
 
 
 def about_crops(run: Path) -> dict[str, str]:
