@@ -194,6 +194,24 @@ def test_a_face_that_the_detector_turned_wrongly_is_looked_at_again(true_roll, s
     assert face.uncertainty_mm == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(("true_roll", "said"), [(0.0, 3.0), (0.1, 2.2), (np.pi, np.pi), (1.0, 1.0)])
+def test_a_face_said_to_stand_on_its_head_is_looked_at_upright_too(true_roll, said):
+    aligner = disc_aligner()
+    aligner.method.rolls = {COLORS["red"]: said}
+    aligner.method.uncertainty_mm = {
+        COLORS["red"]: lambda roll: 1.0 + 4 * abs(np.sin((roll - true_roll) / 2))  # certain of all of them
+    }
+    (face,) = aligner(picture_of(red=(50, 100)))
+    assert np.cos(face.detection.roll - true_roll) > 0.99
+
+
+def test_a_method_that_does_not_tell_how_certain_it_is_believes_the_detector():
+    aligner = disc_aligner()
+    aligner.method.rolls = {COLORS["red"]: 3.0}
+    (face,) = aligner(picture_of(red=(50, 100)))
+    assert face.detection.roll == pytest.approx(3.0)
+
+
 @pytest.mark.parametrize(("again", "faces"), [(2.9, 1), (3.1, 0)])
 def test_a_face_that_only_another_look_sees_has_to_be_twice_as_certain(again, faces):
     aligner = disc_aligner()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lineament import detect
-from lineament.aligner import MOST_UNCERTAIN_MM
+from lineament.aligner import MOST_UNCERTAIN_MM, ON_ITS_HEAD
 from lineament.errors import ConfigError, ExportError
 from lineament.methods import regressor
 from lineament.models.builtin import BUILTIN_PATH
@@ -103,6 +103,7 @@ def _regressor_settings(name: str) -> dict[str, Any]:
         "well_framed": regressor.WELL_FRAMED,
         "largest_step": regressor.LARGEST_STEP,
         "most_uncertain_mm": MOST_UNCERTAIN_MM,
+        "on_its_head": ON_ITS_HEAD,
         "scheme": DEFAULT_SCHEME,
         "detector": asdict(REGRESSORS[name]),
     }

@@ -52,17 +52,20 @@ export class Regressor {
   async alignFound(picture, found, passes = 2) {
     const most = this.settings.most_uncertain_mm;
     const faces = await this.align(picture, found, passes);
-    const unsure = [...faces.keys()].filter((k) => faces[k].uncertainty > most); // null is not
-    const turned = unsure.flatMap((k) => {
+    const seenAtOnce = faces.map(({ uncertainty }) => !(uncertainty > most)); // null is not
+    const onItsHead = ({ uncertainty, detection }) =>
+      uncertainty !== null && Math.cos(detection.roll) < this.settings.on_its_head;
+    const doubtful = [...faces.keys()].filter((k) => !seenAtOnce[k] || onItsHead(faces[k]));
+    const turned = doubtful.flatMap((k) => {
       const { detection } = faces[k];
       return [0, detection.roll + Math.PI].map((roll) => ({ ...detection, roll }));
     });
     const again = await this.align(picture, turned, passes);
-    unsure.forEach((k, row) => {
-      const [upright, upsideDown] = again.slice(2 * row, 2 * row + 2);
-      faces[k] = upsideDown.uncertainty < upright.uncertainty ? upsideDown : upright;
+    doubtful.forEach((k, row) => {
+      const looks = [faces[k], ...again.slice(2 * row, 2 * row + 2)];
+      faces[k] = looks.reduce((best, look) => (look.uncertainty < best.uncertainty ? look : best));
     });
-    return faces.filter(({ uncertainty }, k) => !unsure.includes(k) || uncertainty <= most / 2);
+    return faces.filter(({ uncertainty }, k) => seenAtOnce[k] || uncertainty <= most / 2);
   }
 
   cut(roll) {
