@@ -18,6 +18,7 @@ from samples import make_sample, noise_sample
 
 CPU = torch.device("cpu")
 CONFIG = AugmentConfig(crop_size=48)
+STEADY = replace(CONFIG, tight_share=1.0, tight_shift=0.0, tight_scale=0.0, tight_roll=0.0)
 LOOP = LoopConfig(steps=3, batch=6)
 
 
@@ -42,10 +43,11 @@ def crops_of(folders, lfm, config=CONFIG):
 def test_undisturbed_crops_are_those_that_worker_processes_cut(mixed, lfm):
     numbers = np.array([4, 0, 2])
     expected = CropSource(mixed, CONFIG).sampler(validation=False).plain_batch(numbers)
-    found = crops_of(mixed, lfm).plain(torch.tensor(numbers))
-    assert np.abs(found["crop"].numpy().astype(int) - expected.crop).max() <= 1
+    crops, not_mirrored = crops_of(mixed, lfm, STEADY), torch.zeros(3, dtype=torch.bool)
+    picture, labels = crops.cut(torch.tensor(numbers), not_mirrored, Draws(CPU, [0]))
+    assert np.abs(picture.permute(0, 2, 3, 1).numpy() - expected.crop).max() <= 1
     for name in LABELS:
-        np.testing.assert_allclose(found[name], getattr(expected, name), rtol=1e-5, atol=2e-4)
+        np.testing.assert_allclose(labels[name], getattr(expected, name), rtol=1e-5, atol=2e-4)
 
 
 def test_labels_stay_on_the_picture_however_it_is_cut_and_mirrored(mixed, lfm):
@@ -71,8 +73,7 @@ def test_labels_stay_on_the_picture_however_it_is_cut_and_mirrored(mixed, lfm):
 
 
 def test_a_mirrored_crop_is_the_crop_of_the_mirrored_face(mixed, lfm):
-    steady = replace(CONFIG, tight_share=1.0, tight_shift=0.0, tight_scale=0.0, tight_roll=0.0)
-    crops, numbers = crops_of(mixed, lfm, steady), torch.arange(5)
+    crops, numbers = crops_of(mixed, lfm, STEADY), torch.arange(5)
     (one, plain), (other, turned) = (
         crops.cut(numbers, torch.full((5,), mirrored), Draws(CPU, [0])) for mirrored in (False, True)
     )

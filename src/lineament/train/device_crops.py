@@ -78,13 +78,6 @@ class DeviceCrops:
         picture = random_effects(picture, self.config, draws)
         return {"crop": picture.permute(0, 2, 3, 1).to(torch.uint8), **labels}
 
-    def plain(self, numbers: Tensor) -> dict[str, Tensor]:
-        """Given views, cropped exactly around the landmarks; nothing is disturbed."""
-        still = torch.zeros(len(numbers), device=self.views.device)
-        box = self._boxes(numbers, still.bool(), roll=still)
-        picture, labels = self._crops(numbers, still.bool(), *box, still)
-        return {"crop": picture.round().permute(0, 2, 3, 1).to(torch.uint8), **labels}
-
     def _drawn(self, size: int, draws: Draws) -> Tensor:
         """(size,) numbers of views: a part by its share, then any of its views."""
         part = (draws.uniform((size, 1)) >= self._share_ends).sum(1)
