@@ -44,7 +44,7 @@ from lineament.data.build import BuildConfig, build, one_thread_each
 from lineament.data.photo_pack import expand, write_pack
 from lineament.data.recipe import find_recipe
 from lineament.errors import DataError, LineamentError
-from lineament.train.compact import join_checkpoint, split_checkpoint
+from lineament.train.compact import PART_BYTES, join_checkpoint, split_checkpoint
 
 MIB = 2**20
 MOST_THERE = 64 * MIB
@@ -107,8 +107,10 @@ def pack(options: argparse.Namespace) -> None:
 def piece(options: argparse.Namespace) -> int:
     """Train for some minutes, and leave in $OUT what the next piece needs."""
     ends = time.monotonic() + 60 * options.minutes
-    make_all(options.make, options.carry, options.processes)
     trainings = [Training.of(words) for words in options.train]
+    if len({training.run for training in trainings}) < len(trainings):
+        raise DataError("Two configurations have the same name, and would share a run folder: rename one.")
+    make_all(options.make, options.carry, options.processes)
     for training in trainings:
         _bring_back(options.carry / PARTS / training.run.name, training.run)
     print(f"samples are there, {(ends - time.monotonic()) / 60:.1f} minutes are left", flush=True)
@@ -135,6 +137,8 @@ def _make(packed: Path, samples: Path, recipe: str, processes: int) -> str:
     chosen = find_recipe(recipe)
     if packed.exists():
         count = sum(entry.samples for entry in expand(packed, chosen, samples, processes=processes))
+    elif chosen.collections or not chosen.rendered.count:
+        raise DataError(f"{packed} is missing: name it as it was packed, and carry its folder along.")
     else:
         count = [done.samples for done in build(BuildConfig(chosen, (), samples), processes=processes)][-1]
     return f"{count} samples in {samples}, {time.monotonic() - since:.0f} s"
@@ -181,14 +185,13 @@ def _send_back(runs: Sequence[Path], back: Path, budget: int) -> None:
             for name in SMALL_FILES:
                 if (run / name).exists():
                     records.write(run / name, f"{run.name}/{name}")
-    files, left = 1, budget - (back / RECORDS).stat().st_size
+    files, left = MOST_FILES_BACK - 1, budget - (back / RECORDS).stat().st_size
     for number, run in enumerate(runs):
-        share = left // (len(runs) - number)
+        others = len(runs) - number
+        share = min(left // others, files // others * PART_BYTES)
         parts, level = split_checkpoint(run / CHECKPOINT, back / run.name, budget=share)
-        files, left = files + len(parts), left - sum(part.stat().st_size for part in parts)
+        files, left = files - len(parts), left - sum(part.stat().st_size for part in parts)
         print(f"{len(parts)} parts of a checkpoint in {back / run.name}, at level {level}")
-    if files > MOST_FILES_BACK:
-        print(f"{files} files, but only {MOST_FILES_BACK} come back: train fewer at once, or lower --back")
 
 
 def _size_of(run: Path) -> int:
@@ -198,29 +201,66 @@ def _size_of(run: Path) -> int:
 def keep(options: argparse.Namespace) -> None:
     """Put what came back where it travels from; of checkpoints that are too large what there is room for.
 
+    Runs that were kept before and did not take part in the last piece stay.
+
     Raises:
-        DataError: there is no checkpoint, or no room for one.
+        DataError: there is no checkpoint, a part is missing, or there is no room; what was kept stays.
     """
     runs = sorted(folder for folder in options.back.iterdir() if folder.is_dir())
     if not runs:
         raise DataError(f"{options.back} holds no run's checkpoint: name the folder that came back.")
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        for run in runs:
-            join_checkpoint(run, work / run.name / CHECKPOINT)  # before the ones that are kept are given up
-        target = options.carry / PARTS
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir(parents=True)
-        shutil.copy(options.back / RECORDS, target / RECORDS)
+    target, fresh = options.carry / PARTS, options.carry / f"{PARTS}.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    names = {run.name for run in runs}
+    old = [path for path in target.glob("*/") if path.name not in names]
+    left = room(options.carry) + sum(_bytes_in(path) for path in target.glob("*/") if path.name in names)
+    try:
+        for path in old:
+            shutil.copytree(path, fresh / path.name)
+        _join_records([target / RECORDS, options.back / RECORDS], fresh / RECORDS)
+        left -= (fresh / RECORDS).stat().st_size
         for number, run in enumerate(runs):
-            share = room(options.carry) // (len(runs) - number)
-            if sum(part.stat().st_size for part in run.iterdir()) <= share:
-                shutil.copytree(run, target / run.name)
-                print(f"{run.name}: {len(list(run.iterdir()))} files, as they came")
-                continue
-            checkpoint = work / run.name / CHECKPOINT
-            parts, level = split_checkpoint(checkpoint, target / run.name, budget=share)
+            left -= _keep_run(run, fresh / run.name, left // (len(runs) - number))
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    shutil.rmtree(target, ignore_errors=True)
+    fresh.rename(target)
+
+
+def _keep_run(run: Path, target: Path, share: int) -> int:
+    """One run's checkpoint within so many bytes; how many it takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / CHECKPOINT
+        join_checkpoint(run, whole)  # or a part is missing
+        if _bytes_in(run) <= share:
+            shutil.copytree(run, target)
+            print(f"{run.name}: {len(list(run.iterdir()))} files, as they came")
+        else:
+            parts, level = split_checkpoint(whole, target, budget=share)
             print(f"{run.name}: {len(parts)} parts, at level {level}: there was room for no more")
+    return _bytes_in(target)
+
+
+def _join_records(archives: Sequence[Path], out: Path) -> None:
+    """One archive of several; the last one that has a run says all of it."""
+    found: dict[str, dict[str, bytes]] = {}
+    for archive in archives:
+        if archive.exists():
+            with zipfile.ZipFile(archive) as records:
+                runs: dict[str, dict[str, bytes]] = {}
+                for name in records.namelist():
+                    runs.setdefault(Path(name).parent.name, {})[name] = records.read(name)
+                found |= runs
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as records:
+        for files in found.values():
+            for name, content in files.items():
+                records.writestr(name, content)
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
 
 
 def room(carry: Path) -> int:

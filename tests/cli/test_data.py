@@ -148,4 +148,4 @@ def test_shards_that_are_made_again_are_told_once(monkeypatch, tmp_path):
     monkeypatch.setattr("lineament.data.build.build", build)
     done = run("build", "--photos", DEMO, "--out", tmp_path)
     assert done.exit_code == 0
-    assert done.stdout.count("2 shards are made again: landmarks or people have changed") == 1
+    assert done.stdout.count("2 shards are made again: landmarks, people or the face model have changed") == 1

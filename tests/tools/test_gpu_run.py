@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -142,7 +143,8 @@ def write_back(folder, size):
     state = {"network": network, "average": average, "optimiser": None, "step": 7, "skipped": 0}
     torch.save(state, folder / "whole.pt")
     split_checkpoint(folder / "whole.pt", folder / "back" / "train", budget=10**9)
-    (folder / "back" / "records.zip").write_bytes(b"")
+    with zipfile.ZipFile(folder / "back" / "records.zip", "w") as records:
+        records.writestr("train/steps.json", "7")
     return folder / "back"
 
 
@@ -160,6 +162,39 @@ def test_what_there_is_no_room_for_is_kept_less_exactly_and_that_is_said(
     monkeypatch.setattr(gpu_run, "MOST_THERE", 100_000)
     assert call(monkeypatch, "keep", "--back", back) == 1
     assert "the budget is" in capsys.readouterr().err
+
+
+def test_runs_that_did_not_come_back_stay_and_nothing_is_lost_where_there_is_no_room(
+    machine, monkeypatch, tmp_path
+):
+    home = machine("home")
+    assert call(monkeypatch, "keep", "--back", write_back(tmp_path / "one", 1000)) == 0
+    other = write_back(tmp_path / "two", 1000)
+    (other / "train").rename(other / "other")
+    with zipfile.ZipFile(other / "records.zip", "w") as records:
+        records.writestr("other/steps.json", "8")
+    assert call(monkeypatch, "keep", "--back", other) == 0
+    parts = home / ".gpu" / "checkpoints"
+
+    def kept():
+        return {str(file.relative_to(parts)): file.read_bytes() for file in parts.rglob("*.0*")}
+
+    before = kept()
+    assert set(before) == {"train/checkpoint.00", "other/checkpoint.00"}
+    assert set(zipfile.ZipFile(parts / "records.zip").namelist()) == {"train/steps.json", "other/steps.json"}
+    monkeypatch.setattr(gpu_run, "MOST_THERE", 10_000)
+    assert call(monkeypatch, "keep", "--back", write_back(tmp_path / "three", 10_000)) == 1
+    assert kept() == before
+    assert not (home / ".gpu" / "checkpoints.new").exists()
+
+
+def test_a_pack_that_is_missing_and_two_runs_of_one_name_are_errors(machine, monkeypatch, capsys):
+    machine("home")
+    words = ["--train", "synergynet:train.toml", "--processes", 1]
+    assert call(monkeypatch, "piece", "--make", "photos=open", *words) == 1
+    assert "photos.npz is missing" in capsys.readouterr().err
+    assert call(monkeypatch, "piece", "--train", "regressor:b/train.toml", *words) == 1
+    assert "the same name" in capsys.readouterr().err
 
 
 def test_a_folder_without_a_checkpoint_is_refused_and_the_kept_one_stays(machine, monkeypatch, tmp_path):

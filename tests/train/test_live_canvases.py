@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+import torch
 
 from lineament.data.composites import MAX_FACES, CompositeConfig
 from lineament.data.face_packs import write_face_pack
@@ -12,6 +13,7 @@ from lineament.detect import OnnxDetector
 from lineament.errors import ConfigError
 from lineament.train.detector import LOOP, DetectorTrainConfig, train
 from lineament.train.live_canvases import LiveCanvasConfig, LiveCanvases, held_out_batches
+from lineament.train.processes import Processes
 
 SMALL = CompositeConfig(size=160)
 
@@ -79,7 +81,7 @@ def test_packs_and_weights_must_match(config):
 
 
 def test_a_detector_trained_in_a_given_time_says_what_it_was_trained_on(config, tmp_path):
-    loop = replace(LOOP, steps=10**6, batch=2, log_every=1)
+    loop = replace(LOOP, steps=3, batch=2, log_every=1)  # far fewer than there is time for
     whole = DetectorTrainConfig(live=config, loop=loop, workers=0, pace_steps=1, reserve=0.0)
     path = train(whole, tmp_path / "run", seconds=3.0)
     OnnxDetector(path, threads=1).detect(np.zeros((64, 64, 3), np.uint8))
@@ -88,3 +90,12 @@ def test_a_detector_trained_in_a_given_time_says_what_it_was_trained_on(config, 
     assert "faces for anyone; behind for anyone" in about["licence"]
     data = json.loads((tmp_path / "run" / "data.json").read_text())
     assert set(data["sha256"]) == {*config.faces, *config.behind}
+    checkpoint = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    figures = json.loads((tmp_path / "run" / "figures.json").read_text())
+    assert checkpoint["step"] == figures["step"] > 3
+
+
+def test_the_time_is_planned_for_one_process_only(config, tmp_path):
+    whole = DetectorTrainConfig(live=config, loop=replace(LOOP, batch=2), workers=0, pace_steps=1)
+    with pytest.raises(ConfigError, match="one process"):
+        train(whole, tmp_path, processes=Processes(0, 2, torch.device("cpu")), seconds=3.0)

@@ -87,7 +87,8 @@ def build(
         total = 0
         for step, progress in enumerate(run(config, processes=processes or os.cpu_count() or 1)):
             if step == 0 and progress.outdated:
-                _say(f"{progress.outdated} shards are made again: landmarks or people have changed")
+                why = "landmarks, people or the face model have changed"
+                _say(f"{progress.outdated} shards are made again: {why}")
             total = progress.samples
             _say(
                 f"{progress.finished}/{progress.total} shards, {total} samples, {progress.left_out} left out"

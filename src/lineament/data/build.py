@@ -100,7 +100,8 @@ class BuildProgress:
         total: shards in all.
         samples: in the shards that are whole.
         left_out: photographs that gave nothing.
-        outdated: shards that were finished and are made again, because landmarks or people have changed.
+        outdated: shards that were finished and are made again, because landmarks, people
+            or the face model have changed.
     """
 
     finished: int
@@ -159,19 +160,20 @@ def build(config: BuildConfig, *, processes: int) -> Iterator[BuildProgress]:
     made_of = shard_keys(plan, parts)
     outdated = len(shards.outdated(made_of))
     todo = set(shards.unfinished(names, made_of))
-    shards.keep(set(names) - todo)
     report = LeftOut(config.out / LEFT_OUT, finished=set(names) - todo)
     missing = [part for part in parts if part.shard in todo]
 
     def progress() -> BuildProgress:
-        finished = shards.entries
+        finished = [entry for entry in shards.entries if entry.name not in todo]
         samples = sum(entry.samples for entry in finished)
         return BuildProgress(len(finished), len(parts), samples, len(report), outdated)
 
     yield progress()
+    shards.keep(names)
     for done in _in_processes(partial(build_part, plan), missing, processes):
         report.add(done)  # first: a shard that is in the manifest is not made again
         shards.add(replace(done.entry, made_of=made_of[done.entry.name]))
+        todo.remove(done.entry.name)
         yield progress()
 
 

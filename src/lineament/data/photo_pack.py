@@ -59,6 +59,11 @@ class PhotoPack:
         """Number of photographs."""
         return len(self._ends)
 
+    @property
+    def collections(self) -> set[str]:
+        """Names of the collections that the photographs are of."""
+        return set(self._arrays["collection"].tolist())
+
     def photo(self, number: int) -> FittedPhoto:
         """One photograph with its fit."""
         arrays = self._arrays
@@ -173,14 +178,21 @@ def expand(pack: Path, recipe: BuildRecipe, out: Path, *, processes: int) -> Ite
 
     Args:
         pack: written by :func:`write_pack`.
-        recipe: what is made of each photograph; its collections play no part.
+        recipe: what is made of each photograph; where it names collections, all must be of these.
         out: folder of shards; what is there already stays.
         processes: how many work at once; the samples do not depend on it.
 
     Raises:
-        DataError: the pack cannot be read, or the folder holds another set.
+        DataError: the pack cannot be read, holds photographs that are not the recipe's, or the folder holds
+            another set.
     """
     photos = PhotoPack(pack)
+    others = photos.collections - set(recipe.collections)
+    if recipe.collections and others:
+        raise DataError(
+            f"{pack} holds photographs of {', '.join(sorted(others))}, but the recipe {recipe.name!r} and "
+            f"its licence are for {', '.join(recipe.collections)}: take another recipe, or pack those alone."
+        )
     about = Recipe(
         source=photos.recipe_text,
         licence=recipe.licence,

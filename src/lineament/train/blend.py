@@ -22,9 +22,10 @@ from lineament.train.config_file import from_table
 from lineament.train.export_regressor import export_regressor, load_averaged
 from lineament.train.networks.regressor import Regressor
 from lineament.train.regressor import TrainConfig
-from lineament.train.run_folder import CONFIG, about_crops, about_training
+from lineament.train.run_folder import CONFIG, DATA, about_crops, about_training
 from lineament.train.samples import CropSource, Folders, StepBatches, crops_as_input
 from lineament.train.warm_start import ExportedRegressor, start_from
+from lineament.weights import locate, sha256_of
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +76,13 @@ def blend_of_run(run: Path, share: float, *, samples: Sequence[str] = ()) -> Reg
             own when empty.
 
     Raises:
-        ConfigError: the run began with random weights.
+        ConfigError: the run began with random weights, or with other ones than now have their name.
         DataError: the samples cannot be read.
     """
     config = from_table(TrainConfig, json.loads((run / CONFIG).read_text(encoding="utf-8")))
     if not config.start:
         raise ConfigError(f"{run} began with random weights: there is nothing to blend its end with.")
+    _check_start(run, config.start)
     folders = Folders(tuple(samples)) if samples else config.data
     source = CropSource(folders, config.augment, config.face_model)
     first_step = max(config.loop.steps - BATCHES, 0)
@@ -91,6 +93,15 @@ def blend_of_run(run: Path, share: float, *, samples: Sequence[str] = ()) -> Reg
     first.load_state_dict(last.state_dict())  # for its units: the means and spreads that numbers are in
     start_from(first, ExportedRegressor.read(config.start), crops)
     return blended(first, last, share, crops)
+
+
+def _check_start(run: Path, start: str) -> None:
+    began = ((json.loads((run / DATA).read_text(encoding="utf-8"))).get("start") or {}).get("sha256")
+    if began is not None and began != sha256_of(locate(start)):
+        raise ConfigError(
+            f"{run} began with other weights than {start!r} is now (checksums differ): name the file it "
+            f"began with as `start` in {run / CONFIG}."
+        )
 
 
 def main() -> None:

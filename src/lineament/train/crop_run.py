@@ -17,7 +17,7 @@ from lineament.train.networks.regressor import RegressorOutput
 from lineament.train.processes import Processes
 from lineament.train.run_folder import DATA, about_training
 from lineament.train.samples import LABELS, CropSource, Folders, batches_of, crops_as_input, on_device
-from lineament.weights import locate
+from lineament.weights import locate, sha256_of
 
 CropMaker: TypeAlias = Literal["workers", "device"]
 """Worker processes decode, cut and disturb crop by crop; the device does it in batches out of its memory."""
@@ -83,8 +83,11 @@ def about_start(start: str) -> dict[str, str] | None:
         return None
     if Path(start).is_dir():
         return {"weights": start, **about_training(Path(start))}
-    metadata = OnnxNetwork(locate(start), threads=1).metadata
-    return {"weights": start} | {key: metadata.get(key, "not stated") for key in ("trained_on", "licence")}
+    path = locate(start)
+    metadata = OnnxNetwork(path, threads=1).metadata
+    return {"weights": start, "sha256": sha256_of(path)} | {
+        key: metadata.get(key, "not stated") for key in ("trained_on", "licence")
+    }
 
 
 def train_on_crops(

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from lineament.data.detector_targets import make_targets
 from lineament.data.shards import sha256_of
+from lineament.errors import ConfigError
 from lineament.train.canvases import Batch, CanvasSource, Shards, in_order
 from lineament.train.detector_calibration import calibrate
 from lineament.train.detector_export import export_detector
@@ -44,6 +45,8 @@ log = logging.getLogger(__name__)
 
 VALIDATION_CANVASES = 320
 PLANS = 6
+ENDLESS = 2**31
+"""Steps that nobody takes: how many there are is planned meanwhile."""
 LATE = 8.0  # seconds after which a schedule that is not at its end is given up
 LOOP = LoopConfig(
     steps=10000,
@@ -92,8 +95,17 @@ def train(
 
     Returns:
         The exported graph; the run folder while steps remain.
+
+    Raises:
+        ConfigError: the number of steps is to be planned, which several processes cannot agree on.
+        DataError: canvases or packs cannot be read.
     """
     started, device = time.monotonic(), processes.device
+    timed = seconds is not None and config.pace_steps > 0
+    if timed and processes.count > 1:
+        raise ConfigError(
+            "pace_steps is for one process: set it to 0, and loop.steps to what the time allows."
+        )
     data = _Data.opened(config)
     torch.manual_seed(config.loop.seed)
     network = FaceDetectorNetwork(config.network).to(device, memory_format=torch.channels_last)
@@ -108,9 +120,14 @@ def train(
         parts = detector_loss(maps, make_targets(labels, size=size), config.loss)
         return {"loss": parts.pop("total"), **parts}
 
-    batches = batches_of(data.source, config.loop, run.step, processes=processes, workers=config.workers)
-    figures_of = partial(validate, batches=data.held_out, weights=config.loss)
     timed = seconds is not None and config.pace_steps > 0
+    if timed and processes.count > 1:
+        raise ConfigError(
+            "pace_steps is for one process: set it to 0, and loop.steps to what the time allows."
+        )
+    loop = replace(config.loop, steps=ENDLESS) if timed else config.loop
+    batches = batches_of(data.source, loop, run.step, processes=processes, workers=config.workers)
+    figures_of = partial(validate, batches=data.held_out, weights=config.loss)
     if seconds is not None and timed:
         ends = started + seconds - config.reserve
         _train_for_a_time(run, iter(batches), terms_of, figures_of, ends=ends, pace_steps=config.pace_steps)

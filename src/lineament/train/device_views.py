@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from lineament.data.mixture import Mixture
@@ -97,16 +98,24 @@ def read_views(folders: Folders, device: torch.device, *, workers: int = 0) -> D
     """
     chunks = _Chunks(folders, len(folders.opened(validation=False)))
     loader: DataLoader[Arrays] = DataLoader(chunks, batch_size=None, num_workers=workers)
-    parts: list[dict[str, Tensor]] = []
-    for chunk in loader:
-        parts.append({name: values.to(device, non_blocking=True) for name, values in chunk.items()})
-    height, width = (max(int(part["picture"].shape[axis]) for part in parts) for axis in (1, 2))
-    picture = torch.zeros((chunks.count, height, width, 3), dtype=torch.uint8, device=device)
-    for number, part in enumerate(parts):
-        rows = part.pop("picture")
-        picture[number * CHUNK : number * CHUNK + len(rows), : rows.shape[1], : rows.shape[2]] = rows
     names = [field.name for field in fields(DeviceViews) if field.name != "picture"]
-    return DeviceViews(picture, **{name: torch.cat([part[name] for part in parts]) for name in names})
+    labels: dict[str, list[Tensor]] = {name: [] for name in names}
+    picture = torch.zeros((chunks.count, 0, 0, 3), dtype=torch.uint8, device=device)
+    for number, chunk in enumerate(loader):
+        rows = chunk["picture"]
+        picture = _with_room(picture, rows.shape[1], rows.shape[2])
+        picture[number * CHUNK : number * CHUNK + len(rows), : rows.shape[1], : rows.shape[2]] = rows.to(
+            device
+        )
+        for name in names:  # copies: what comes from a process lies in memory shared with it
+            labels[name].append(chunk[name].to(device, copy=True))
+    return DeviceViews(picture, **{name: torch.cat(values) for name, values in labels.items()})
+
+
+def _with_room(picture: Tensor, height: int, width: int) -> Tensor:
+    """(N, H, W, 3) pictures of at least a size, those that are there in the upper left corner."""
+    below, beside = max(height - picture.shape[1], 0), max(width - picture.shape[2], 0)
+    return functional.pad(picture, (0, 0, 0, beside, 0, below)) if below or beside else picture
 
 
 class _Chunks(Dataset[Arrays]):
