@@ -147,6 +147,12 @@ def test_what_was_made_of_landmarks_that_have_changed_is_made_again(album, tmp_p
     again = next(build(BuildConfig(RECIPE, (album(),), tmp_path / "set"), processes=1))
     assert (again.finished, again.outdated) == (3, 0)
     changed = album(moved_px=5)
+    stopped = build(BuildConfig(RECIPE, (changed,), tmp_path / "set"), processes=1)
+    assert next(stopped).outdated == 3
+    stopped.close()  # before any was made: the old ones are still there
+    assert len(SampleStore(tmp_path / "set")) == sum(
+        entry.samples for entry in read_manifest(tmp_path / "set")[1]
+    )
     steps = list(build(BuildConfig(RECIPE, (changed,), tmp_path / "set"), processes=1))
     assert (steps[0].finished, steps[0].outdated, steps[-1].finished) == (0, 3, 3)
     assert_same_sets(tmp_path / "set", made_anew(changed, tmp_path / "new"))

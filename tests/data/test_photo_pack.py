@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -67,6 +69,18 @@ def test_a_pack_becomes_samples_and_what_is_there_stays(folder, tmp_path):
     assert {one.provenance.kind for one in (store[n] for n in range(len(store)))} >= {Kind.PHOTOGRAPHED}
     assert len(SampleStore(tmp_path / "out", validation=True)) > 0
     assert list(expand(tmp_path / "pack.npz", RECIPE, tmp_path / "out", processes=1)) == []
+
+
+def test_only_the_photographs_of_some_collections_are_packed_and_only_for_recipes_of_those(folder, tmp_path):
+    pack, out = tmp_path / "pack.npz", tmp_path / "out"
+    (collection,) = {one.provenance.collection for one in map(SampleStore(folder).__getitem__, range(4))}
+    with pytest.raises(DataError, match="no photographs of nobody"):
+        write_pack(folder, pack, budget=10**6, collections=["nobody"])
+    assert write_pack(folder, pack, budget=10**6, collections=[collection]) == 3
+    with pytest.raises(DataError, match=f"photographs of {collection}, but the recipe"):
+        next(expand(pack, replace(RECIPE, collections=("congress",)), out, processes=1))
+    assert next(expand(pack, replace(RECIPE, collections=(collection,)), out, processes=1)).samples
+    assert SampleStore(out).recipe.source == f"{collection} (3 photographs)"
 
 
 def test_another_file_is_refused(tmp_path):
