@@ -23,14 +23,14 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from lineament.bundle import Bundle
 from lineament.crop import CropBox
 from lineament.data.augment import AugmentConfig
 from lineament.data.crop_sampler import CropSampler
 from lineament.detect import OnnxDetector, overlap
 from lineament.errors import DataError, ExportError
-from lineament.methods import METHODS
+from lineament.methods.pretrained import open_method
 from lineament.models import load_model
-from lineament.network import OnnxNetwork
 from lineament.train.eight_bits import eight_bit_graph
 from lineament.train.samples import Folders
 
@@ -153,7 +153,8 @@ def read_canvases(folder: Path, count: int) -> tuple[Pictures, Pictures]:
 
 def _write_if_good(source: Path, path: Path, calibration: Pictures, compare: Callable[[Path], None]) -> Path:
     draft = path.with_suffix(".part")
-    draft.write_bytes(eight_bit_graph(onnx.load(source), calibration).SerializeToString())
+    graph = onnx.load_from_string(Bundle.open(source).graph())
+    draft.write_bytes(eight_bit_graph(graph, calibration).SerializeToString())
     try:
         compare(draft)
         os.replace(draft, path)
@@ -164,8 +165,7 @@ def _write_if_good(source: Path, path: Path, calibration: Pictures, compare: Cal
 
 def _align(path: Path, crops: Pictures) -> tuple[Array, Array]:
     """(n, 68, 2) landmarks, crop px, and (n, E) expression of the faces in n crops."""
-    network = OnnxNetwork(path, threads=1)
-    method = METHODS[network.metadata.get("method", "morphable-regressor")].from_network(network)
+    method = open_method(Bundle.open(path), threads=1)
     size = method.crop_size
     whole = CropBox(center_xy=(size / 2, size / 2), side=size, size=size)
     faces = [method.reconstruct(crop, [whole])[0] for crop in crops]
@@ -189,12 +189,14 @@ def main() -> None:
         quantise_detector(given.source, given.out, calibration=calibration, check=check)
     else:
         folders = Folders(tuple(given.samples))
-        metadata = OnnxNetwork(given.source, threads=1).metadata
+        manifest = Bundle.open(given.source).manifest
+        if manifest.crop is None or manifest.face_model is None:
+            raise ExportError(f"{given.source} states no crop or face model: it gives no coefficients.")
         calibration, check = (
             read_crops(
                 folders,
-                metadata["face_model"],
-                int(metadata["crop_size"]),
+                manifest.face_model.name,
+                manifest.crop.size,
                 given.count,
                 validation=validation,
             )
