@@ -8,6 +8,7 @@ from PIL import Image
 
 from discs import COLORS, disc_aligner, picture_of
 from lineament.aligner import MOST_UNCERTAIN_MM, FaceAligner
+from lineament.crop import CropRule
 from lineament.detect import EAGER, OPEN, QUICK
 from lineament.errors import BoxError, ConfigError, ImageError, WeightsError
 from lineament.image import read_image, write_image
@@ -40,7 +41,7 @@ def photo(disc_photo):
 
 @pytest.fixture
 def method(disc_network, tiny_model):
-    return MorphableRegressor(disc_network, tiny_model, crop_size=64, crop_margin=1.75)
+    return MorphableRegressor(disc_network, tiny_model, crop_rule=CropRule(64, 1.75))
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from lineament.crop import check_box
 from lineament.detect import EAGER, OPEN, QUICK, Detector, OnnxDetector
-from lineament.draw.photo_faces import PhotoFaces
 from lineament.errors import BoxError, ConfigError, LineamentError, WeightsError
 from lineament.image import ImageSource, Picture, read_image, read_picture, size_wh
-from lineament.methods import METHODS, Method
+from lineament.methods import METHODS, Method, Predictor
+from lineament.methods.one_graph import OneGraph
 from lineament.methods.regressor import UNCERTAINTY
 from lineament.network import OnnxNetwork
 from lineament.result import AlignedPhoto, Detection, FaceResult
@@ -101,7 +101,7 @@ class FaceAligner:
                 f"{network.path.name} belongs to the method {method_name!r}, which is not one of "
                 f"{', '.join(sorted(METHODS))}. Upgrade lineament."
             )
-        method = METHODS[method_name].from_network(network)
+        method = METHODS[method_name].from_bundle(OneGraph.of(network))
         if detector is None:
             own = detector_of(name_or_path)
             eager = EAGER if own == DETECTOR else OPEN
@@ -113,10 +113,8 @@ class FaceAligner:
         """Method, detector, passes."""
         return f"FaceAligner({self.method!r}, detector={self.detector!r}, passes={self.passes})"
 
-    def __call__(self, image: ImageSource, boxes: ArrayLike | None = None) -> Sequence[FaceResult]:
+    def __call__(self, image: ImageSource, boxes: ArrayLike | None = None) -> list[FaceResult]:
         """The faces of one photo, best first; an empty list when there are none.
-
-        In Jupyter the list shows itself on the photo (:class:`lineament.draw.PhotoFaces`).
 
         Args:
             image: path, bytes, file object, PIL image or (H, W, 3) uint8 RGB array.
@@ -130,12 +128,12 @@ class FaceAligner:
         """
         photo = read_picture(image)
         if boxes is not None:
-            return PhotoFaces(self.align(photo, _given(boxes, photo)), photo)
-        return PhotoFaces(self.align_found(photo, self._detect(photo)), photo)
+            return self.align(photo, _given(boxes, photo))
+        return self.align_found(photo, self._detect(photo))
 
     def align(
         self, photo: Picture, detections: Sequence[Detection], *, passes: int | None = None
-    ) -> Sequence[FaceResult]:
+    ) -> list[FaceResult]:
         """The faces at places that are known, in their order.
 
         Args:
@@ -145,9 +143,10 @@ class FaceAligner:
         """
         if not detections:
             return []
-        squares = [self.method.crop_rule(detection) for detection in detections]
+        rule = self.method.crop_rule
+        crop_boxes = [rule.around_box(found.box_xyxy, roll=found.roll) for found in detections]
         passes = self.passes if passes is None else passes
-        return self.method.reconstruct(photo, squares, detections=detections, passes=passes)
+        return Predictor(self.method).predict(photo, crop_boxes, detections=detections, passes=passes)
 
     def align_found(self, photo: Picture, detections: Sequence[Detection]) -> list[FaceResult]:
         """The faces of what a detector found, in its order, without what turns out to be none.
@@ -180,7 +179,7 @@ class FaceAligner:
         """One :class:`AlignedPhoto` a photo, in order; a bad photo does not stop the rest."""
         for image in images:
             try:
-                yield AlignedPhoto(source=image, faces=list(self(image)))
+                yield AlignedPhoto(source=image, faces=self(image))
             except LineamentError as error:
                 yield AlignedPhoto(source=image, faces=[], error=error)
 

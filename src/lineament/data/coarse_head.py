@@ -12,7 +12,8 @@ from lineament.data.head_shell import HeadShell, ShellLayout
 from lineament.data.label_surface import SKULL_MM, LabelSurface
 from lineament.data.zbuffer import draw_mesh
 from lineament.geometry.camera import WeakPerspective
-from lineament.geometry.morphable import LandmarkScheme, MorphableModel
+from lineament.geometry.face_mesh import LandmarkScheme
+from lineament.geometry.morphable import MorphableModel
 
 Array: TypeAlias = NDArray[Any]
 

@@ -28,7 +28,8 @@ from lineament.data.augment import AugmentConfig
 from lineament.data.crop_sampler import CropSampler
 from lineament.detect import OnnxDetector, overlap
 from lineament.errors import DataError, ExportError
-from lineament.methods import METHODS
+from lineament.methods import METHODS, Predictor
+from lineament.methods.one_graph import OneGraph
 from lineament.models import load_model
 from lineament.network import OnnxNetwork
 from lineament.train.eight_bits import eight_bit_graph
@@ -165,10 +166,10 @@ def _write_if_good(source: Path, path: Path, calibration: Pictures, compare: Cal
 def _align(path: Path, crops: Pictures) -> tuple[Array, Array]:
     """(n, 68, 2) landmarks, crop px, and (n, E) expression of the faces in n crops."""
     network = OnnxNetwork(path, threads=1)
-    method = METHODS[network.metadata.get("method", "morphable-regressor")].from_network(network)
-    size = method.crop_size
+    bundle = OneGraph.of(network)
+    predictor, size = Predictor(METHODS[bundle.method].from_bundle(bundle)), bundle.crop_size
     whole = CropBox(center_xy=(size / 2, size / 2), side=size, size=size)
-    faces = [method.reconstruct(crop, [whole])[0] for crop in crops]
+    faces = [predictor.predict(crop, [whole])[0] for crop in crops]
     landmarks = np.array([face.landmarks_image[:, :2] for face in faces])
     return landmarks, np.array([face.expression for face in faces])
 

@@ -18,7 +18,7 @@ from typing import Any
 from lineament import detect
 from lineament.aligner import MOST_UNCERTAIN_MM, ON_ITS_HEAD
 from lineament.errors import ConfigError, ExportError
-from lineament.methods import regressor
+from lineament.methods import predictor
 from lineament.models.builtin import BUILTIN_PATH
 from lineament.network import OnnxNetwork
 from lineament.result import ARKIT_NAME_OF_SIDE, DEFAULT_SCHEME
@@ -100,8 +100,8 @@ def _regressor_settings(name: str) -> dict[str, Any]:
         "file": f"weights/{network.path.name}",
         "crop_size": int(network.metadata["crop_size"]),
         "crop_margin": float(network.metadata["crop_margin"]),
-        "well_framed": regressor.WELL_FRAMED,
-        "largest_step": regressor.LARGEST_STEP,
+        "well_framed": predictor.WELL_FRAMED,
+        "largest_step": predictor.LARGEST_STEP,
         "most_uncertain_mm": MOST_UNCERTAIN_MM,
         "on_its_head": ON_ITS_HEAD,
         "scheme": DEFAULT_SCHEME,
