@@ -29,7 +29,13 @@ MOST_UNCERTAIN_MM = 6.0
 pictures without faces has more than 13 (``python -m tools.measure_uncertainty``)."""
 
 ON_ITS_HEAD = -0.5
-"""Cosine of the roll beyond which, 120 degrees, a face is looked at upright too."""
+"""Cosine of the roll beyond which, 120 degrees, a face is predicted upright too."""
+
+QUARTERS = (math.pi / 2, math.pi, -math.pi / 2)
+"""Turns at which a doubtful face in a given box is predicted again; boxes are taken as upright at first."""
+
+HALVES = (None, math.pi)
+"""The same for what a detector found: upright (None), and the other way round."""
 
 
 class FaceAligner:
@@ -128,7 +134,7 @@ class FaceAligner:
         """
         photo = read_picture(image)
         if boxes is not None:
-            return self.align(photo, _given(boxes, photo))
+            return self.align_given(photo, _given(boxes, photo))
         return self.align_found(photo, self._detect(photo))
 
     def align(
@@ -148,12 +154,33 @@ class FaceAligner:
         passes = self.passes if passes is None else passes
         return Predictor(self.method).predict(photo, crop_boxes, detections=detections, passes=passes)
 
+    def align_given(self, photo: Picture, detections: Sequence[Detection]) -> list[FaceResult]:
+        """The faces at places that somebody names, one for each, in their order.
+
+        What the method is not certain of is predicted again upright and turned by a quarter, a half and three
+        quarters, and the most certain prediction is kept: boxes do not tell how a face is turned. Certain
+        faces cost nothing more, and no face is dropped. Where the method gives NaN or infinity for a face,
+        however turned, its result has no values (:attr:`FaceResult.is_finite`); the others are not affected.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB, or Pillow's picture of it.
+            detections: where faces are.
+        """
+        faces = self.align(photo, detections)
+        doubtful = [number for number, face in enumerate(faces) if self._is_uncertain(face)]
+        again = self._turned(photo, [faces[number].detection for number in doubtful], QUARTERS)
+        for number, others in zip(doubtful, again, strict=True):
+            best = min(faces[number], *others, key=_uncertainty_mm)
+            faces[number] = replace(best, detection=faces[number].detection)
+        return faces
+
     def align_found(self, photo: Picture, detections: Sequence[Detection]) -> list[FaceResult]:
         """The faces of what a detector found, in its order, without what turns out to be none.
 
-        What the method is not certain of is looked at again as if it stood upright, and turned by half: there
-        detectors err most. A face that is seen only then has to be twice as certain. So is what is said to
-        stand on its head, for hardly anything does; the most certain look is taken.
+        What the method is not certain of is predicted again as if it stood upright, and turned by half: there
+        detectors err most. A face that is found only then has to be twice as certain. So is what is said to
+        stand on its head, for hardly anything does; the most certain prediction is taken. What is not finite
+        is not believed.
 
         Args:
             photo: (H, W, 3) uint8 RGB, or Pillow's picture of it.
@@ -161,19 +188,26 @@ class FaceAligner:
         """
         faces = dict(enumerate(self.align(photo, detections)))
         doubtful = [number for number, face in faces.items() if self._is_doubtful(face)]
-        turned = [
-            replace(found, roll=roll)
-            for found in (faces[number].detection for number in doubtful)
-            for roll in (0.0, found.roll + math.pi)
-        ]
-        again = self.align(photo, turned)
-        for number, pair in zip(doubtful, zip(again[::2], again[1::2], strict=True), strict=True):
-            first, best = faces[number], min(faces[number], *pair, key=_uncertainty_mm)
+        again = self._turned(photo, [faces[number].detection for number in doubtful], HALVES)
+        for number, others in zip(doubtful, again, strict=True):
+            first, best = faces[number], min(faces[number], *others, key=_uncertainty_mm)
             faces[number] = best
-            seen_at_once = _uncertainty_mm(first) <= self.most_uncertain_mm
-            if not seen_at_once and _uncertainty_mm(best) > self.most_uncertain_mm / 2:
+            certain_at_once = _uncertainty_mm(first) <= self.most_uncertain_mm
+            if not certain_at_once and _uncertainty_mm(best) > self.most_uncertain_mm / 2:
                 del faces[number]
-        return list(faces.values())
+        return [face for face in faces.values() if face.is_finite]
+
+    def _turned(
+        self, photo: Picture, detections: Sequence[Detection], turns: Sequence[float | None]
+    ) -> list[list[FaceResult]]:
+        """For each detection its faces as predicted at other rolls; see :data:`QUARTERS`."""
+        turned = [
+            replace(found, roll=0.0 if turn is None else found.roll + turn)
+            for found in detections
+            for turn in turns
+        ]
+        faces = self.align(photo, turned)
+        return [faces[first : first + len(turns)] for first in range(0, len(faces), len(turns))]
 
     def align_many(self, images: Iterable[ImageSource]) -> Iterator[AlignedPhoto]:
         """One :class:`AlignedPhoto` a photo, in order; a bad photo does not stop the rest."""
@@ -183,12 +217,15 @@ class FaceAligner:
             except LineamentError as error:
                 yield AlignedPhoto(source=image, faces=[], error=error)
 
+    def _is_uncertain(self, face: FaceResult) -> bool:
+        """Whether a face is not to be believed as it is."""
+        return not face.is_finite or _uncertainty_mm(face) > self.most_uncertain_mm
+
     def _is_doubtful(self, face: FaceResult) -> bool:
-        """Whether a face that was found is to be looked at again."""
+        """Whether a face that was found is to be predicted again."""
         if face.uncertainty_mm is None:
             return False
-        is_on_its_head = math.cos(face.detection.roll) < ON_ITS_HEAD
-        return face.uncertainty_mm > self.most_uncertain_mm or is_on_its_head
+        return self._is_uncertain(face) or math.cos(face.detection.roll) < ON_ITS_HEAD
 
     def _detect(self, photo: Picture) -> list[Detection]:
         if self.detector is None:
@@ -199,7 +236,9 @@ class FaceAligner:
 
 
 def _uncertainty_mm(face: FaceResult) -> float:
-    """Of a face; none where the method does not know, so that it is believed."""
+    """Of a face; none where the method does not know, so that it is believed; no end where it broke."""
+    if not face.is_finite:
+        return math.inf
     return 0.0 if face.uncertainty_mm is None else face.uncertainty_mm
 
 

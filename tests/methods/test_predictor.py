@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lineament.crop import CropBox, CropRule
+from lineament.errors import WeightsError
 from lineament.methods import Predictor
 from lineament.methods.regressor import MorphableRegressor
 from lineament.resample import resample_crop
@@ -128,3 +129,75 @@ def test_a_square_of_another_size_shows_the_network_the_size_it_knows(predictor,
 
 def test_no_squares_give_no_faces(predictor):
     assert predictor.predict(np.zeros((9, 9, 3), np.uint8), []) == []
+
+
+class Breaking:
+    """A network whose outputs are made NaN by a function of (run, outputs)."""
+
+    def __init__(self, network, spoil):
+        self.network, self.spoil, self.runs, self.path = network, spoil, 0, network.path
+
+    def __call__(self, **arrays):
+        outputs = {name: values.copy() for name, values in self.network(**arrays).items()}
+        outputs["uncertainty"] = np.ones(len(outputs["scale"]), np.float32)
+        self.spoil(self.runs, outputs)
+        self.runs += 1
+        return outputs
+
+
+@pytest.fixture
+def two_discs(disc_photo):
+    discs = [(80.0, 70.0, 30.0), (230.0, 150.0, 45.0)]
+    return disc_photo((240, 320), discs), [CropBox((x, y), 3.2 * r, 64) for x, y, r in discs]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    "output", ["rotation", "scale", "translation", "identity", "expression", "uncertainty"]
+)
+def test_a_face_with_an_output_that_is_not_finite_has_no_values_and_the_others_are_as_ever(
+    predictor, two_discs, output, bad
+):
+    photo, crop_boxes = two_discs
+    _, expected = predictor.predict(photo, crop_boxes)
+
+    def spoil(run, outputs):
+        if run == 0:
+            outputs[output].reshape(2, -1)[0, -1] = bad
+
+    predictor.method.network = Breaking(predictor.method.network, spoil)
+    broken, whole = predictor.predict(photo, crop_boxes, passes=2)
+    assert whole.is_finite
+    np.testing.assert_allclose(whole.vertices_image, expected.vertices_image, atol=1e-3)
+    assert not broken.is_finite
+    assert np.isnan(broken.uncertainty_mm)
+    for values in (broken.vertices_image, broken.landmarks_image, broken.identity, broken.pose.rotation):
+        assert np.isnan(values).all()
+    assert (broken.landmarks_image.shape, broken.crop_box) == ((68, 3), crop_boxes[0])
+    assert not broken.visibility.any()
+
+
+def test_a_second_prediction_that_is_not_finite_is_rejected(predictor, disc_photo):
+    photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+    badly_cut = CropBox(center_xy=(175.0, 110.0), side=140.0, size=64)
+    (once,) = predictor.predict(photo, [badly_cut])
+
+    def spoil(run, outputs):
+        if run:
+            outputs["scale"][:] = np.nan
+
+    predictor.method.network = Breaking(predictor.method.network, spoil)
+    (face,) = predictor.predict(photo, [badly_cut], passes=2)
+    assert predictor.method.network.runs == 2
+    np.testing.assert_array_equal(face.vertices_image, once.vertices_image)
+    assert face.crop_box == badly_cut
+
+
+def test_a_network_that_gives_nothing_but_nan_is_damaged_and_named(predictor, two_discs):
+    def spoil(_, outputs):
+        for values in outputs.values():
+            values[:] = np.nan
+
+    predictor.method.network = Breaking(predictor.method.network, spoil)
+    with pytest.raises(WeightsError, match=r"Every output of .*disc\.onnx is NaN"):
+        predictor.predict(*two_discs)

@@ -113,8 +113,12 @@ class LineamentTool:
             face = best_overlap(self.aligner(photo), case.box_xyxy)
         else:
             # Not `aligner(photo, boxes)`: it refuses boxes outside of the photograph, which some sets have.
-            (face,) = self.aligner.align(photo, [Detection(case.box_xyxy.astype(np.float32), 1.0)])
-        return None if face is None else prediction_of(face, self.scheme, visibility=case.visible is not None)
+            (face,) = self.aligner.align_given(photo, [Detection(case.box_xyxy.astype(np.float32), 1.0)])
+        return (
+            None
+            if face is None or not face.is_finite
+            else prediction_of(face, self.scheme, visibility=case.visible is not None)
+        )
 
 
 def best_overlap(faces: Sequence[FaceResult], box_xyxy: Array) -> FaceResult | None:

@@ -98,7 +98,7 @@ class FaceMesh:
     parts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     schemes: Mapping[str, LandmarkScheme] = field(default_factory=dict)
     mirror: IntArray | None = None
-    _recipe: Recipe | None = field(default=None, init=False)
+    _recipe: Callable[[], Recipe] | None = field(default=None, init=False)
 
     def __repr__(self) -> str:
         """Name and sizes: the arrays would fill the screen."""
@@ -106,7 +106,7 @@ class FaceMesh:
 
     def __reduce__(self) -> Recipe:
         """Pickled as where it is loaded from, if that is known; else whole."""
-        return self._recipe or whole(self)
+        return whole(self) if self._recipe is None else self._recipe()
 
     def __copy__(self) -> FaceMesh:
         """The same: it never changes."""
@@ -116,8 +116,12 @@ class FaceMesh:
         """The same: it never changes."""
         return self
 
-    def loaded_by(self, recipe: Recipe) -> None:
-        """From now on the mesh is pickled as a call that loads it again; for the readers of face models."""
+    def loaded_by(self, recipe: Callable[[], Recipe]) -> None:
+        """From now on the mesh is pickled as a call that loads it again; for the readers of face models.
+
+        Args:
+            recipe: gives that call, when the mesh is pickled.
+        """
         object.__setattr__(self, "_recipe", recipe)
 
 

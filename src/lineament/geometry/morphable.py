@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -35,7 +35,7 @@ class Mirror:
     expression: IntArray
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, weakref_slot=True)
 class MorphableModel:
     """A linear face model in the model frame (mm; x to the viewer's right, y up, z to the viewer).
 
@@ -68,7 +68,7 @@ class MorphableModel:
     mesh: FaceMesh = field(init=False, compare=False)
     _block: Array = field(init=False, repr=False, compare=False)
     _half: HalfBasis | Literal["unknown"] | None = field(default="unknown", init=False, compare=False)
-    _recipe: Recipe | None = field(default=None, init=False, compare=False)
+    _recipe: Callable[[], Recipe] | None = field(default=None, init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Lay both bases into one block, so that a face is one pass through memory."""
@@ -89,7 +89,7 @@ class MorphableModel:
 
     def __reduce__(self) -> Recipe:
         """Pickled as where it is loaded from, if that is known; else whole."""
-        return self._recipe or whole(self)
+        return whole(self) if self._recipe is None else self._recipe()
 
     def __copy__(self) -> MorphableModel:
         """The same: it never changes."""
@@ -99,8 +99,13 @@ class MorphableModel:
         """The same: it never changes."""
         return self
 
-    def loaded_by(self, model: Recipe, mesh: Recipe) -> None:
-        """From now on model and mesh are pickled as calls that load them again; for readers of models."""
+    def loaded_by(self, model: Callable[[], Recipe], mesh: Callable[[], Recipe]) -> None:
+        """From now on model and mesh are pickled as calls that load them again; for readers of models.
+
+        Args:
+            model: gives the call that loads the model, when it is pickled.
+            mesh: the same for its mesh.
+        """
         object.__setattr__(self, "_recipe", model)
         self.mesh.loaded_by(mesh)
 
