@@ -34,9 +34,7 @@ def test_all_crops_pass_at_once_and_stay_in_order(predictor, disc_photo):
     discs = [(50.0, 60.0, 20.0), (180.0, 90.0, 30.0), (280.0, 170.0, 15.0)]
     photo = disc_photo((240, 320), discs)
     squares = [CropBox(center_xy=(x, y), side=3.2 * r, size=64) for x, y, r in discs]
-    runs = []
-    network = predictor.method.network
-    predictor.method.network = lambda **arrays: runs.append(len(arrays["crop"])) or network(**arrays)
+    runs = counted_runs(predictor)
     faces = predictor.predict(photo, squares)
     assert runs == [3]
     np.testing.assert_allclose(
@@ -60,11 +58,22 @@ def test_refined_squares_are_cut_around_the_landmarks(predictor, disc_photo):
     assert (high - low).max() == pytest.approx(64 / 1.75, rel=0.03)
 
 
+class Counted:
+    """A network that remembers the sizes of the batches that go through it."""
+
+    def __init__(self, network):
+        self.network, self.runs = network, []
+        self.path, self.output_names = network.path, network.output_names
+
+    def __call__(self, **arrays):
+        self.runs.append(len(arrays["crop"]))
+        return self.network(**arrays)
+
+
 def counted_runs(predictor):
     """Sizes of the batches that go through the network from now on."""
-    runs, network = [], predictor.method.network
-    predictor.method.network = lambda **arrays: runs.append(len(arrays["crop"])) or network(**arrays)
-    return runs
+    predictor.method.network = Counted(predictor.method.network)
+    return predictor.method.network.runs
 
 
 def test_only_faces_in_badly_cut_squares_are_looked_at_again(predictor, disc_photo):
@@ -135,7 +144,8 @@ class Breaking:
     """A network whose outputs are made NaN by a function of (run, outputs)."""
 
     def __init__(self, network, spoil):
-        self.network, self.spoil, self.runs, self.path = network, spoil, 0, network.path
+        self.network, self.spoil, self.runs = network, spoil, 0
+        self.path, self.output_names = network.path, (*network.output_names, "uncertainty")
 
     def __call__(self, **arrays):
         outputs = {name: values.copy() for name, values in self.network(**arrays).items()}
@@ -159,7 +169,7 @@ def test_a_face_with_an_output_that_is_not_finite_has_no_values_and_the_others_a
     predictor, two_discs, output, bad
 ):
     photo, crop_boxes = two_discs
-    _, expected = predictor.predict(photo, crop_boxes)
+    _, expected = predictor.predict(photo, crop_boxes, passes=2)
 
     def spoil(run, outputs):
         if run == 0:

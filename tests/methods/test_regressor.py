@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+from lineament.bundle import Bundle
 from lineament.crop import CropBox, CropRule
 from lineament.errors import WeightsError
 from lineament.methods import METHODS, Predictor
 from lineament.methods import regressor as module
-from lineament.methods.one_graph import OneGraph
 from lineament.methods.regressor import MorphableRegressor
 from lineament.network import OnnxNetwork
 
 
 def test_the_constants_come_from_the_networks_metadata(disc_network, tiny_model, monkeypatch):
     monkeypatch.setattr(module, "load_model", {"tiny": tiny_model}.__getitem__)
-    method = METHODS["morphable-regressor"].from_bundle(OneGraph.of(disc_network))
+    method = METHODS["morphable-regressor"].from_bundle(Bundle.open(disc_network.path))
     assert (method.crop_rule, method.model) == (CropRule(64, 1.75), tiny_model)
 
 
@@ -40,8 +40,8 @@ def test_a_network_of_another_method_is_refused(make_graph, tiny_model):
         {},
         name="other.onnx",
     )
-    with pytest.raises(WeightsError, match="metadata"):
-        OneGraph.of(OnnxNetwork(path))
+    with pytest.raises(WeightsError, match=r"how crops are cut|metadata"):
+        MorphableRegressor.from_bundle(Bundle.open(path))
     with pytest.raises(WeightsError, match="not for MorphableRegressor"):
         MorphableRegressor(OnnxNetwork(path), tiny_model, crop_rule=CropRule(64))
 

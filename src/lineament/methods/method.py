@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.bundle import Bundle
 from lineament.crop import CropBox, CropRule
 from lineament.errors import WeightsError
 from lineament.methods.estimate import Estimate
-from lineament.network import OnnxNetwork
+from lineament.network import OnnxNetwork, finite_rows
 
 Array: TypeAlias = NDArray[Any]
 Crops: TypeAlias = NDArray[np.uint8]
-
-
-class MethodBundle(Protocol):
-    """What weights say of themselves, as far as a method asks."""
-
-    @property
-    def method(self) -> str:
-        """Key of ``METHODS``."""
-        ...
-
-    @property
-    def crop_size(self) -> int:
-        """Side of a crop, px."""
-        ...
-
-    @property
-    def crop_margin(self) -> float:
-        """Side of a crop over the longer side of the landmarks' box."""
-        ...
-
-    @property
-    def face_model(self) -> str:
-        """What :func:`lineament.models.load_model` takes."""
-        ...
-
-    def network(self, name: str = "network") -> OnnxNetwork:
-        """One of the graphs, opened.
-
-        Raises:
-            WeightsError: there is no such graph, or it is damaged.
-        """
-        ...
 
 
 class Method(Protocol):
@@ -58,8 +27,13 @@ class Method(Protocol):
         ...
 
     @classmethod
-    def from_bundle(cls, bundle: MethodBundle) -> Self:
-        """The method that weights were trained for.
+    def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:
+        """The method that weights were trained for, its networks opened.
+
+        Args:
+            bundle: with the graphs, and the constants that the method needs.
+            threads: CPU threads a network may use; None takes what the bundle says, or else all cores.
+            device: "cpu", "cuda" or "auto".
 
         Raises:
             WeightsError: the weights belong to another method.
@@ -80,19 +54,36 @@ class Method(Protocol):
         ...
 
 
-def finite_outputs(network: OnnxNetwork, **arrays: Array) -> dict[str, Array]:
-    """What a network gives, unless it gives nothing but NaN and infinity.
+def finite_outputs(
+    network: OnnxNetwork, shapes: Mapping[str, tuple[int | None, ...]], **arrays: Array
+) -> dict[str, Array]:
+    """What a network gives, a row a crop, in which a row is either finite or NaN throughout.
 
-    Values that are not finite here and there stay: only the faces they belong to are not believed.
+    A face of which any number is NaN or infinite is not believed; the others are not affected.
+
+    Args:
+        network: to run.
+        shapes: the outputs that are needed and their shapes without the rows; None where any length fits.
+        **arrays: its inputs.
 
     Raises:
-        WeightsError: no output has a finite value: the weights or the device are broken.
+        WeightsError: an output is missing or of another shape, or no output has a finite value: the weights
+            or the device are broken.
     """
     outputs = network(**arrays)
-    floats = [values for values in outputs.values() if values.dtype.kind == "f" and values.size]
-    if floats and not any(np.isfinite(values).any() for values in floats):
+    broken = ~finite_rows(outputs, shapes, source=network.path.name)
+    if not broken.any():
+        return {name: outputs[name] for name in shapes}
+    if not any(np.isfinite(outputs[name]).any() for name in shapes):
         raise WeightsError(
             f"Every output of {network.path} is NaN or infinite. The weights are damaged, or were converted "
             f"to a precision that cannot hold them: reinstall them, or run them on another device."
         )
-    return outputs
+    return {name: _without(outputs[name], broken) for name in shapes}
+
+
+def _without(values: Array, broken: NDArray[np.bool_]) -> Array:
+    """The values with NaN in the rows that are broken."""
+    values = values.copy()
+    values[broken] = np.nan
+    return values

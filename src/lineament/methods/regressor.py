@@ -8,19 +8,29 @@ from typing import Any, ClassVar, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.bundle import Bundle
 from lineament.crop import CropBox, CropRule
 from lineament.errors import WeightsError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 from lineament.methods.estimate import MorphableEstimate
-from lineament.methods.method import Crops, MethodBundle, finite_outputs
+from lineament.methods.method import Crops, finite_outputs
 from lineament.models import load_model
 from lineament.network import OnnxNetwork
 from lineament.result import DEFAULT_SCHEME
 
 Array: TypeAlias = NDArray[Any]
 
-OUTPUTS = ("rotation", "scale", "translation", "identity", "expression")
+SHAPES: Mapping[str, tuple[int | None, ...]] = {
+    "rotation": (3, 3),
+    "scale": (),
+    "translation": (2,),
+    "identity": (None,),
+    "expression": (None,),
+}
+"""Outputs of the graph and their shapes a crop."""
+
+OUTPUTS = tuple(SHAPES)
 UNCERTAINTY = "uncertainty"  # mm; of graphs that predict a face more than once
 
 
@@ -32,10 +42,10 @@ class MorphableRegressor:
     graphs that predict more than once ``uncertainty`` (n,) mm.
 
     Attributes:
-        outputs: what the graph must give.
+        shapes: what the graph must give, and its shape a crop.
     """
 
-    outputs: ClassVar[tuple[str, ...]] = OUTPUTS
+    shapes: ClassVar[Mapping[str, tuple[int | None, ...]]] = SHAPES
 
     def __init__(self, network: OnnxNetwork, model: MorphableModel, *, crop_rule: CropRule) -> None:
         """Join a network and the face model whose coefficients it gives.
@@ -48,11 +58,11 @@ class MorphableRegressor:
         Raises:
             WeightsError: the network has other inputs or outputs, or the model lacks the landmark scheme.
         """
-        missing = [name for name in self.outputs if name not in network.output_names]
+        missing = [name for name in self.shapes if name not in network.output_names]
         if missing or tuple(network.input_shapes) != ("crop",):
             raise WeightsError(
                 f"{network!r} is not for {type(self).__name__}, which takes 'crop' and gives "
-                f"{', '.join(self.outputs)}. These weights belong to another method."
+                f"{', '.join(self.shapes)}. These weights belong to another method."
             )
         if DEFAULT_SCHEME not in model.schemes:
             raise WeightsError(
@@ -69,14 +79,27 @@ class MorphableRegressor:
         return f"{type(self).__name__}({self.network!r}, {self.model!r}, {self.crop_rule})"
 
     @classmethod
-    def from_bundle(cls, bundle: MethodBundle) -> Self:
-        """The bundle's only network with its face model; see :class:`Method`."""
-        crop_rule = CropRule(bundle.crop_size, bundle.crop_margin)
-        return cls(bundle.network(), load_model(bundle.face_model), crop_rule=crop_rule)
+    def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:
+        """What a bundle describes; see :class:`Method`.
+
+        Raises:
+            WeightsError: the bundle states no crop or face model, or belongs to another method.
+            ModelError: the face model cannot be loaded.
+        """
+        crop, face_model = bundle.manifest.crop, bundle.manifest.face_model
+        if crop is None or face_model is None:
+            raise WeightsError(
+                f"{bundle.path.name} does not state how crops are cut (crop: size, margin) and whose "
+                f"coefficients it gives (face_model), as a {cls.__name__} does. These weights belong to "
+                f"another method."
+            )
+        network = bundle.network(threads=threads, device=device)
+        return cls(network, load_model(face_model.name), crop_rule=CropRule(crop.size, crop.margin))
 
     def estimate(self, crops: Crops, crop_boxes: Sequence[CropBox]) -> list[MorphableEstimate]:
         """One estimate a crop; see :class:`Method`."""
-        outputs = finite_outputs(self.network, crop=crops)
+        told = {UNCERTAINTY: ()} if UNCERTAINTY in self.network.output_names else {}
+        outputs = finite_outputs(self.network, {**self.shapes, **told}, crop=crops)
         found = (outputs["identity"].shape[1], outputs["expression"].shape[1])
         if found[0] > len(self.model.identity_basis) or found[1] > len(self.model.expression_basis):
             raise WeightsError(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lineament.crop import CropBox
 from lineament.methods.estimate import MorphableEstimate
-from lineament.methods.regressor import OUTPUTS, MorphableRegressor
+from lineament.methods.regressor import SHAPES, MorphableRegressor
 
 Array: TypeAlias = NDArray[Any]
 
@@ -26,7 +26,7 @@ class SynergyNet(MorphableRegressor):
     from camera and coefficients, as in the paper.
     """
 
-    outputs: ClassVar[tuple[str, ...]] = (*OUTPUTS, LANDMARKS)
+    shapes: ClassVar[Mapping[str, tuple[int | None, ...]]] = {**SHAPES, LANDMARKS: (68, 3)}
 
     def _estimate(self, outputs: Mapping[str, Array], row: int, crop_box: CropBox) -> MorphableEstimate:
         """The face of a row of the outputs, with its own landmarks."""

@@ -23,13 +23,14 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from lineament.bundle import Bundle
 from lineament.crop import CropBox
 from lineament.data.augment import AugmentConfig
 from lineament.data.crop_sampler import CropSampler
 from lineament.detect import OnnxDetector, overlap
 from lineament.errors import DataError, ExportError
-from lineament.methods import METHODS, Predictor
-from lineament.methods.one_graph import OneGraph
+from lineament.methods import Predictor
+from lineament.methods.pretrained import open_method
 from lineament.models import load_model
 from lineament.network import OnnxNetwork
 from lineament.train.eight_bits import eight_bit_graph
@@ -165,9 +166,8 @@ def _write_if_good(source: Path, path: Path, calibration: Pictures, compare: Cal
 
 def _align(path: Path, crops: Pictures) -> tuple[Array, Array]:
     """(n, 68, 2) landmarks, crop px, and (n, E) expression of the faces in n crops."""
-    network = OnnxNetwork(path, threads=1)
-    bundle = OneGraph.of(network)
-    predictor, size = Predictor(METHODS[bundle.method].from_bundle(bundle)), bundle.crop_size
+    predictor = Predictor(open_method(Bundle.open(path), threads=1))
+    size = predictor.method.crop_rule.size
     whole = CropBox(center_xy=(size / 2, size / 2), side=size, size=size)
     faces = [predictor.predict(crop, [whole])[0] for crop in crops]
     landmarks = np.array([face.landmarks_image[:, :2] for face in faces])
