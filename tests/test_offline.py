@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-from lineament.weights import CATALOGUE, catalogue
+from lineament.weights import built_in
 from shared import ROOT, missing
 
 SOCKET_CALL = {"x86_64": 41, "aarch64": 198}
@@ -88,7 +88,7 @@ print(sorted(network(crop=np.zeros((1, 64, 64, 3), np.uint8))))
 
 
 def test_the_main_job_opens_no_socket(tmp_path):
-    if not CATALOGUE.is_file() or not all(entry.path.is_file() for entry in catalogue().values()):
+    if not all(entry.path.is_file() for entry in built_in().entries.values()):
         missing("the weights are not in this checkout")
     photos = ROOT / "demo" / "photos"
     done = run_offline(

@@ -27,11 +27,16 @@ from lineament.data.backgrounds import training_backgrounds
 from lineament.data.composites import LABEL_COLUMNS, MAX_FACES, Composer, CompositeConfig
 from lineament.data.face_sets import FaceSet, read_photo_sets
 from lineament.data.turned_views import read_turned_views
+from lineament.train.canvases import record_about
 from lineament.train.config_file import read_config
 from lineament.train.detector import DetectorTrainConfig
 from lineament.train.live_canvases import LiveCanvases
 
 Array = NDArray[np.generic]
+
+SHARED_SETS = "YouTube Faces frames, LFW and web expressions, portraits of the US Congress (public domain)"
+SHARED_LICENCE = "Apache-2.0 (the weights were trained on photographs for research use, see trained_on)"
+"""Of the photographs in the shared folder, which canvases are composed of without --config."""
 
 
 def main() -> None:
@@ -42,6 +47,9 @@ def main() -> None:
     if options.config is not None:
         _write_live(options)
         return
+    turned = "" if options.views is None else ", views of the same turned by synthesis"
+    sets = f"composites of {SHARED_SETS}{turned}, backgrounds of BSDS500"
+    record_about(options.out, {"trained_on": sets, "licence": SHARED_LICENCE})
     composer = _composer(shared, options.views, options.view_share, options.held_out, options.empty)
     for number in range(options.first, options.first + options.shards):
         rng = np.random.default_rng([options.seed, number])
@@ -64,6 +72,7 @@ def _composer(shared: Path, views: Path | None, view_share: float, held_out: boo
 def _write_live(options: argparse.Namespace) -> None:
     """Shards of the canvases that a training makes for itself."""
     config = read_config(options.config, DetectorTrainConfig, changes=options.set)
+    record_about(options.out, config.live.about)
     source = LiveCanvases(config.live, config.turned, held_out=options.held_out)
     for number in range(options.first, options.first + options.shards):
         rngs = [np.random.default_rng([options.seed, number, row]) for row in range(options.canvases)]

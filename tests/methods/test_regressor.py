@@ -13,9 +13,9 @@ from lineament.methods.regressor import MorphableRegressor
 from lineament.network import OnnxNetwork
 
 
-def test_the_constants_come_from_the_networks_metadata(disc_network, tiny_model, monkeypatch):
+def test_the_constants_come_from_the_bundle(disc_graph, tiny_model, monkeypatch):
     monkeypatch.setattr(module, "load_model", {"tiny": tiny_model}.__getitem__)
-    method = METHODS["morphable-regressor"].from_bundle(Bundle.open(disc_network.path))
+    method = METHODS["morphable-regressor"].from_bundle(Bundle.open(disc_graph))
     assert (method.crop_rule, method.model) == (CropRule(64, 1.75), tiny_model)
 
 
@@ -40,7 +40,7 @@ def test_a_network_of_another_method_is_refused(make_graph, tiny_model):
         {},
         name="other.onnx",
     )
-    with pytest.raises(WeightsError, match=r"how crops are cut|metadata"):
+    with pytest.raises(WeightsError, match=r"crop: size, margin"):
         MorphableRegressor.from_bundle(Bundle.open(path))
     with pytest.raises(WeightsError, match="not for MorphableRegressor"):
         MorphableRegressor(OnnxNetwork(path), tiny_model, crop_rule=CropRule(64))

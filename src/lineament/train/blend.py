@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from lineament.bundle import Bundle
 from lineament.errors import ConfigError
 from lineament.train.config_file import from_table
 from lineament.train.export_regressor import export_regressor, load_averaged
@@ -25,7 +26,6 @@ from lineament.train.regressor import TrainConfig
 from lineament.train.run_folder import CONFIG, DATA, about_crops, about_training
 from lineament.train.samples import CropSource, Folders, StepBatches, crops_as_input
 from lineament.train.warm_start import ExportedRegressor, start_from
-from lineament.weights import locate, sha256_of
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def blend_of_run(run: Path, share: float, *, samples: Sequence[str] = ()) -> Reg
 
 def _check_start(run: Path, start: str) -> None:
     began = ((json.loads((run / DATA).read_text(encoding="utf-8"))).get("start") or {}).get("sha256")
-    if began is not None and began != sha256_of(locate(start)):
+    if began is not None and began != Bundle.open(start).manifest.graphs["network"].sha256:
         raise ConfigError(
             f"{run} began with other weights than {start!r} is now (checksums differ): name the file it "
             f"began with as `start` in {run / CONFIG}."

@@ -9,15 +9,14 @@ from typing import Literal, Protocol, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from lineament.bundle import Bundle
 from lineament.errors import ConfigError
-from lineament.network import OnnxNetwork
 from lineament.train.device_crops import device_batches
 from lineament.train.loop import LoopConfig, Run, Terms
 from lineament.train.networks.regressor import RegressorOutput
 from lineament.train.processes import Processes
 from lineament.train.run_folder import DATA, about_training
 from lineament.train.samples import LABELS, CropSource, Folders, batches_of, crops_as_input, on_device
-from lineament.weights import locate, sha256_of
 
 CropMaker: TypeAlias = Literal["workers", "device"]
 """Worker processes decode, cut and disturb crop by crop; the device does it in batches out of its memory."""
@@ -83,10 +82,12 @@ def about_start(start: str) -> dict[str, str] | None:
         return None
     if Path(start).is_dir():
         return {"weights": start, **about_training(Path(start))}
-    path = locate(start)
-    metadata = OnnxNetwork(path, threads=1).metadata
-    return {"weights": start, "sha256": sha256_of(path)} | {
-        key: metadata.get(key, "not stated") for key in ("trained_on", "licence")
+    manifest = Bundle.open(start).manifest
+    return {
+        "weights": start,
+        "sha256": manifest.graphs["network"].sha256,
+        "trained_on": manifest.data,
+        "licence": manifest.licence,
     }
 
 

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from lineament.data.detector_targets import make_targets
 from lineament.data.shards import sha256_of
 from lineament.errors import ConfigError
-from lineament.train.canvases import Batch, CanvasSource, Shards, in_order
+from lineament.train.canvases import Batch, CanvasSource, Shards, about_canvases, in_order
 from lineament.train.detector_calibration import calibrate
 from lineament.train.detector_export import export_detector
 from lineament.train.detector_loss import LossWeights, detector_loss
@@ -148,13 +148,13 @@ class _Data:
         source: of training canvases.
         held_out: batches of people never trained on, for figures and calibration.
         about: for the run folder.
-        states: what weights say of it, where it is not what the shipped ones say.
+        states: what weights say of it: "trained_on" and "licence".
     """
 
     source: SourceConfig
     held_out: Sequence[Batch] | Shards
     about: dict[str, Any]
-    states: dict[str, str] | None
+    states: dict[str, str]
 
     @classmethod
     def opened(cls, config: DetectorTrainConfig) -> _Data:
@@ -167,8 +167,9 @@ class _Data:
             return cls(LiveCanvases(live, config.turned), held_out, {**states, "sha256": files}, states)
         sizes = {path.name: path.stat().st_size for path in Shards(Path(config.canvases)).paths}
         source = CanvasSource(config.canvases, config.turned)
-        about = {"folder": config.canvases, "bytes": sizes}
-        return cls(source, Shards(Path(config.validation)), about, None)
+        states = about_canvases(Path(config.canvases))
+        about = {**states, "folder": config.canvases, "bytes": sizes}
+        return cls(source, Shards(Path(config.validation)), about, states)
 
 
 def in_order_of(batches: Sequence[Batch] | Shards, *, limit: int | None = None) -> Iterable[Batch]:

@@ -32,7 +32,6 @@ from lineament.errors import DataError, ExportError
 from lineament.methods import Predictor
 from lineament.methods.pretrained import open_method
 from lineament.models import load_model
-from lineament.network import OnnxNetwork
 from lineament.train.eight_bits import eight_bit_graph
 from lineament.train.samples import Folders
 
@@ -155,7 +154,8 @@ def read_canvases(folder: Path, count: int) -> tuple[Pictures, Pictures]:
 
 def _write_if_good(source: Path, path: Path, calibration: Pictures, compare: Callable[[Path], None]) -> Path:
     draft = path.with_suffix(".part")
-    draft.write_bytes(eight_bit_graph(onnx.load(source), calibration).SerializeToString())
+    graph = onnx.load_from_string(Bundle.open(source).graph())
+    draft.write_bytes(eight_bit_graph(graph, calibration).SerializeToString())
     try:
         compare(draft)
         os.replace(draft, path)
@@ -190,12 +190,14 @@ def main() -> None:
         quantise_detector(given.source, given.out, calibration=calibration, check=check)
     else:
         folders = Folders(tuple(given.samples))
-        metadata = OnnxNetwork(given.source, threads=1).metadata
+        manifest = Bundle.open(given.source).manifest
+        if manifest.crop is None or manifest.face_model is None:
+            raise ExportError(f"{given.source} states no crop or face model: it gives no coefficients.")
         calibration, check = (
             read_crops(
                 folders,
-                metadata["face_model"],
-                int(metadata["crop_size"]),
+                manifest.face_model.name,
+                manifest.crop.size,
                 given.count,
                 validation=validation,
             )
