@@ -191,10 +191,10 @@ class FaceResult:
                 f"The face model {self.mesh.name!r} has no landmark scheme {scheme!r}. "
                 f"Choose from {', '.join(sorted(self.mesh.schemes))}."
             )
-        return self.camera.image_from_model(self._points_model(layout))
+        return self.camera.image_from_model(self.points_model(layout))
 
-    def _points_model(self, layout: LandmarkScheme) -> Array:
-        """(P, 3) mm, frame `model`: the landmarks of a scheme on this face."""
+    def points_model(self, layout: LandmarkScheme) -> Array:
+        """(P, 3) float32 mm, frame `model`: the landmarks of a scheme on this face's mesh."""
         return layout.points_model(self.vertices_model)
 
 
@@ -261,7 +261,8 @@ class MorphableResult(FaceResult):
         """Names and weights of the strongest of :attr:`blendshapes`, strongest first."""
         return sorted(self.blendshapes.items(), key=lambda item: -item[1])[:count]
 
-    def _points_model(self, layout: LandmarkScheme) -> Array:
+    def points_model(self, layout: LandmarkScheme) -> Array:
+        """(P, 3) float32 mm, frame `model`: the landmarks of a scheme on mesh and coefficients."""
         return layout.points_model(self.vertices_model, self.identity, self.expression)
 
 
