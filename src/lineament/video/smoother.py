@@ -81,7 +81,7 @@ class FaceSmoother:
         return replace(smooth, landmarks_image=camera.image_from_model(landmarks_model.astype(np.float32)))
 
     def _elapsed(self, time_s: float, face: FaceResult) -> float:
-        """Seconds since the last face, at least a millisecond; a new start after gaps and for other methods."""
+        """Seconds since the last face, at least a millisecond; a new start after gaps, for other methods."""
         elapsed = max(time_s - self._time_s, 1e-3)
         self._time_s = time_s
         kind = (type(face), face.mesh.name, face.vertices_image.shape, face.landmark_scheme)
