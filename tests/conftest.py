@@ -15,7 +15,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from lineament.geometry.morphable import LandmarkScheme, Mirror, MorphableModel
+from lineament.geometry.face_mesh import LandmarkScheme
+from lineament.geometry.morphable import Mirror, MorphableModel
 from lineament.models.builtin import load_builtin
 from lineament.network import OnnxNetwork
 
