@@ -231,15 +231,23 @@ def test_a_face_that_only_another_look_sees_has_to_be_twice_as_certain(again, fa
 def test_a_face_in_a_given_box_is_predicted_turned_if_it_is_doubtful(true_roll):
     aligner = disc_aligner()
     aligner.method.uncertainty_mm = {
-        COLORS["red"]: lambda roll: 1.0 + 20 * abs(np.sin((roll - true_roll) / 2)),
+        COLORS["red"]: lambda roll: 1.0 + 20 * np.sin((roll - true_roll) / 2) ** 2,
         COLORS["green"]: 2.0,
     }
     photo, boxes = picture_of(red=(50, 100), green=(150, 100)), [[30, 80, 70, 120], [130, 80, 170, 120]]
     turned, certain = aligner(photo, boxes=boxes)
     assert np.cos(turned.crop_box.roll - true_roll) > 0.7
-    assert turned.uncertainty_mm < 9
+    assert turned.uncertainty_mm < 4
     assert certain.crop_box.roll == 0
     np.testing.assert_array_equal([face.detection.box_xyxy for face in (turned, certain)], boxes)
+
+
+@pytest.mark.parametrize(("turned_mm", "roll"), [(2.4, np.pi), (2.6, 0.0)])
+def test_a_turned_prediction_has_to_be_twice_as_certain(turned_mm, roll):
+    aligner = disc_aligner()
+    aligner.method.uncertainty_mm = {COLORS["red"]: lambda at: turned_mm if np.cos(at) < -0.9 else 5.0}
+    (face,) = aligner(picture_of(red=(50, 100)), boxes=[[30, 80, 70, 120]])
+    assert face.crop_box.roll == roll
 
 
 def test_certain_faces_in_given_boxes_are_predicted_once_and_doubtful_ones_never_dropped():
@@ -247,7 +255,7 @@ def test_certain_faces_in_given_boxes_are_predicted_once_and_doubtful_ones_never
     runs, estimate = [], aligner.method.estimate
     aligner.method.estimate = lambda crops, boxes: runs.append(len(crops)) or estimate(crops, boxes)
     photo, box = picture_of(red=(50, 100)), [[30, 80, 70, 120]]
-    aligner.method.uncertainty_mm = {COLORS["red"]: 5.9}
+    aligner.method.uncertainty_mm = {COLORS["red"]: 2.9}
     assert len(aligner(photo, boxes=box)) == 1
     assert runs == [1]
     aligner.method.uncertainty_mm = {COLORS["red"]: 50.0}

@@ -28,7 +28,10 @@ ON_ITS_HEAD = -0.5
 """Cosine of the roll beyond which, 120 degrees, a face is predicted upright too."""
 
 QUARTERS = (math.pi / 2, math.pi, -math.pi / 2)
-"""Turns at which a doubtful face in a given box is predicted again; boxes are taken as upright at first."""
+"""Turns at which a doubtful face in a given box is predicted again; boxes are taken as upright at first.
+
+Of the 400 faces of ``aflw2000_dev`` turned by 180 degrees, "default" has errors above 15 % on 400 without and
+8 with them, by 90 on 95 and 2; upright it predicts 27 again and the mean error stays (3.197 and 3.199 %)."""
 
 HALVES = (None, math.pi)
 """The same for what a detector found: upright (None), and the other way round."""
@@ -210,21 +213,24 @@ class FaceAligner:
     def align_given(self, photo: Picture, detections: Sequence[Detection]) -> list[FaceResult]:
         """The faces at places that somebody names, one for each, in their order.
 
-        What the method is not certain of is predicted again upright and turned by a quarter, a half and three
-        quarters, and the most certain prediction is kept: boxes do not tell how a face is turned. Certain
-        faces cost nothing more, and no face is dropped. Where the method gives NaN or infinity for a face,
-        however turned, its result has no values (:attr:`FaceResult.is_finite`); the others are not affected.
+        Boxes do not tell how a face is turned. One whose uncertainty is above half of the limit is predicted
+        again, turned by a quarter, a half and three quarters, and the most certain of these predictions is
+        kept if it is twice as certain as the first. Certain faces cost nothing more, and no face is dropped.
+        Where the method gives NaN or infinity for a face, however turned, its result has no values
+        (:attr:`FaceResult.is_finite`); the others are not affected.
 
         Args:
             photo: (H, W, 3) uint8 RGB, or Pillow's picture of it.
             detections: where faces are.
         """
         faces = self.align(photo, detections)
-        doubtful = [number for number, face in enumerate(faces) if self._is_uncertain(face)]
+        limit_mm = self.most_uncertain_mm / 2
+        doubtful = [number for number, face in enumerate(faces) if _is_beyond(face, limit_mm)]
         again = self._turned(photo, [faces[number].detection for number in doubtful], QUARTERS)
         for number, others in zip(doubtful, again, strict=True):
-            best = min(faces[number], *others, key=_uncertainty_mm)
-            faces[number] = replace(best, detection=faces[number].detection)
+            first, best = faces[number], min(others, key=_uncertainty_mm)
+            if _uncertainty_mm(best) < _uncertainty_mm(first) / 2:
+                faces[number] = replace(best, detection=first.detection)
         return faces
 
     def align_found(self, photo: Picture, detections: Sequence[Detection]) -> list[FaceResult]:
@@ -270,15 +276,11 @@ class FaceAligner:
             except LineamentError as error:
                 yield AlignedPhoto(source=image, faces=[], error=error)
 
-    def _is_uncertain(self, face: FaceResult) -> bool:
-        """Whether a face is not to be believed as it is."""
-        return not face.is_finite or _uncertainty_mm(face) > self.most_uncertain_mm
-
     def _is_doubtful(self, face: FaceResult) -> bool:
         """Whether a face that was found is to be predicted again."""
         if face.uncertainty_mm is None:
             return False
-        return self._is_uncertain(face) or math.cos(face.detection.roll) < ON_ITS_HEAD
+        return _is_beyond(face, self.most_uncertain_mm) or math.cos(face.detection.roll) < ON_ITS_HEAD
 
     def _detect(self, photo: Picture) -> list[Detection]:
         if self.detector is None:
@@ -286,6 +288,11 @@ class FaceAligner:
         if isinstance(self.detector, OnnxDetector):
             return self.detector.detect(photo)
         return self.detector.detect(read_image(photo))  # others take arrays
+
+
+def _is_beyond(face: FaceResult, limit_mm: float) -> bool:
+    """Whether a face is less certain than a limit; what is not finite always is."""
+    return not face.is_finite or _uncertainty_mm(face) > limit_mm
 
 
 def _uncertainty_mm(face: FaceResult) -> float:
