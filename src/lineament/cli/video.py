@@ -72,14 +72,15 @@ def video(
     from lineament.files import remove_leftovers
     from lineament.video import FaceTracker
 
-    if (source is None) == (camera is None):
+    chosen_source = camera if source is None else source
+    if chosen_source is None or (source is not None and camera is not None):
         raise typer.BadParameter("Give a video file, or --camera and its number.")
     try:
         chosen = chosen_from(formats, FORMATS, "format")
         layers = chosen_from(overlay, tuple(LAYERS), "layer")
-        out.mkdir(parents=True, exist_ok=True)
-    except (ConfigError, OSError) as error:
+    except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
+    out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
     _silence_opencv()
     try:
@@ -92,7 +93,7 @@ def video(
             seconds=float("inf") if seconds is None else seconds,
             allow_network=allow_network,
         )
-        _VideoJob(camera if source is None else source, out, tracker, options).run()
+        _VideoJob(chosen_source, out, tracker, options).run()
     except LineamentError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

@@ -80,10 +80,10 @@ class VideoReader:
                 what = f"Camera {source}" if isinstance(source, int) else f"{source}"
                 raise ImageError(f"{what} cannot be opened as a video. Check the name, or convert it to MP4.")
             self._check_size()
-            is_file = isinstance(target, str) and os.path.isfile(target)
-            self._orientation = self._oriented(target if is_file else None)
-            self._sizes = _SizeChanges(target) if is_file else None
-            self.rate = self._rate(target if is_file else None)
+            path = target if isinstance(target, str) and os.path.isfile(target) else None
+            self._orientation = self._oriented(path)
+            self._sizes = None if path is None else _SizeChanges(path)
+            self.rate = self._rate(path)
         except (OSError, self._cv2.error) as error:
             raise ImageError(f"{source} cannot be read as a video ({error}).") from error
 
@@ -149,7 +149,7 @@ class VideoReader:
         if RATES[0] <= stated <= RATES[1] or path is None:
             return stated if RATES[0] <= stated <= RATES[1] else USUAL_RATE
         stream = open_capture(path)
-        times = []
+        times: list[float] = []
         while len(times) < 30 and stream.grab():
             times.append(stream.get(self._cv2.CAP_PROP_POS_MSEC) / 1000)
         stream.release()

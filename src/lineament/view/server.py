@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import BoundedSemaphore, Timer
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import quote, unquote, urlsplit
 
 from lineament.errors import ConfigError
@@ -128,11 +128,6 @@ class _PageHandler(SimpleHTTPRequestHandler):
         except (OSError, RuntimeError, ValueError):  # not there, a loop of links, or no name of a file
             return None
         return path if is_inside and path.is_file() else None
-
-    def list_directory(self, path: Any) -> BinaryIO | None:  # noqa: ANN401
-        """Show nobody what is in a folder."""
-        self.send_error(HTTPStatus.NOT_FOUND)
-        return None
 
     def end_headers(self) -> None:
         """Add what every answer says."""

@@ -238,14 +238,10 @@ def _in_processes(work: Callable[[Task], Done], tasks: Sequence[Task], processes
         return
     with (
         one_thread_each(),
-        ProcessPoolExecutor(
-            min(processes, len(tasks)),
-            mp_context=get_context("spawn"),
-            initializer=signal.signal,  # Ctrl+C is for the process that started them
-            initargs=(signal.SIGINT, signal.SIG_IGN),
-        ) as pool,
+        ProcessPoolExecutor(min(processes, len(tasks)), mp_context=get_context("spawn")) as pool,
     ):
-        waiting = [pool.submit(work, task) for task in tasks]
+        with _deaf_children():
+            waiting = [pool.submit(work, task) for task in tasks]
         try:
             for future in as_completed(waiting):
                 yield future.result()
@@ -260,6 +256,19 @@ def _in_processes(work: Callable[[Task], Done], tasks: Sequence[Task], processes
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes started meanwhile do not hear Ctrl+C, which a terminal sends to them too."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
