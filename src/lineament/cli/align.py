@@ -76,15 +76,17 @@ def align(
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
     from lineament.export import export_parquet
+    from lineament.files import remove_leftovers
 
     try:
         chosen = chosen_from(formats, FORMATS, "format")
         writer = ResultWriter(chosen, chosen_from(overlay, tuple(LAYERS), "layer"))
         paths = find_photos(photos)
         all_boxes = None if boxes is None else read_boxes(boxes)
-        out.mkdir(parents=True, exist_ok=True)
-    except (ConfigError, OSError) as error:
+    except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
+    out.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(out)
     try:
         aligner = FaceAligner.from_pretrained(method, threads=threads, passes=passes, device=device)
     except LineamentError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from lineament.cli import data, weights
 from lineament.cli.align import align
+from lineament.cli.door import DoorGroup, enter
 from lineament.cli.eval import evaluate
 from lineament.cli.info import info
 from lineament.cli.train import train
@@ -17,6 +19,7 @@ from lineament.version import __version__
 
 app = typer.Typer(
     name="lineament",
+    cls=DoorGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -48,4 +51,4 @@ def lineament(
 
 def main() -> None:
     """Run the command line of this process and exit."""
-    app()
+    sys.exit(enter(app))

@@ -27,11 +27,12 @@ class HeadMotion:
     model: MorphableModel | None = None
     times_s: list[float] = field(default_factory=list)
     poses: list[Pose | None] = field(default_factory=list)  # None where the person is not seen
+    sizes_hw: list[tuple[int, int] | None] = field(default_factory=list)  # of frames, where given
     expressions: list[Array] = field(default_factory=list)  # of the frames that show the person
     _identity_sum: Array | float = 0.0
 
-    def add(self, time_s: float, face: FaceResult | None) -> None:
-        """The next frame's face, or None.
+    def add(self, time_s: float, face: FaceResult | None, *, size_hw: tuple[int, int] | None = None) -> None:
+        """The next frame's face, or None; the frame's size, px, if frames differ in it.
 
         Raises:
             ExportError: a time that does not ascend, or a face of another model, of none, or not finite.
@@ -42,6 +43,7 @@ class HeadMotion:
             self._add_face(checked_face(face))
         self.times_s.append(float(time_s))
         self.poses.append(None if face is None else face.pose)
+        self.sizes_hw.append(size_hw)
 
     def _add_face(self, face: MorphableResult) -> None:
         if self.model is not None and face.model.name != self.model.name:
@@ -123,12 +125,13 @@ def _add_camera(glb: GlbFile, size_hw: tuple[int, int]) -> None:
 
 def _add_motion(glb: GlbFile, chosen: Targets, motion: HeadMotion, size_hw: tuple[int, int]) -> None:
     """Weights, turn and place of the head at the times at which it is seen."""
-    seen = [(time, pose) for time, pose in zip(motion.times_s, motion.poses, strict=True) if pose is not None]
-    places = [gltf_head(pose, size_hw) for _, pose in seen]
+    frames = zip(motion.times_s, motion.poses, motion.sizes_hw, strict=True)
+    seen = [(time, pose, own_hw or size_hw) for time, pose, own_hw in frames if pose is not None]
+    places = [gltf_head(pose, frame_hw) for _, pose, frame_hw in seen]
     turns = _short_way(np.stack([turn for turn, _ in places]))
     moves = np.stack([move for _, move in places])
     weights = chosen.weights(np.stack(motion.expressions))
-    start = glb.add_values(np.array([time for time, _ in seen]), bounds=True)
+    start = glb.add_values(np.array([time for time, *_ in seen]), bounds=True)
     glb.document["nodes"][0] |= {"rotation": turns[0].tolist(), "translation": moves[0].tolist()}
     glb.document["meshes"][0]["weights"] = weights[0].tolist()
     tracks = {"rotation": turns, "translation": moves, "weights": weights.ravel()}

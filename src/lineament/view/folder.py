@@ -54,7 +54,7 @@ def write_folder(folder: str | os.PathLike[str]) -> Path:
         (folder / MARK).write_text(
             f"The page of lineament {__version__}; written anew by it.\n", encoding="utf-8"
         )
-        shutil.copytree(PAGE, folder, dirs_exist_ok=True)
+        _write_sources(folder)
         _write_libraries(folder / "vendored")
         (folder / "model").mkdir(exist_ok=True)
         (folder / "model" / "lfm.bin").write_bytes(model_bytes(BUILTIN_PATH))
@@ -110,6 +110,16 @@ def _regressor_settings(name: str) -> dict[str, Any]:
         "scheme": DEFAULT_SCHEME,
         "detector": asdict(detect.DetectorOptions.from_table(own.options)),
     }
+
+
+def _write_sources(folder: Path) -> None:
+    """Contents alone: the package may be read-only, the page must be replaceable."""
+    for path in sorted(PAGE.rglob("*")):
+        target = folder / path.relative_to(PAGE)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            shutil.copyfile(path, target)
 
 
 def _write_weights(folder: Path) -> None:

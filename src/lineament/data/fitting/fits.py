@@ -11,6 +11,7 @@ import numpy as np
 
 from lineament.data.fitting.fitter import Fits
 from lineament.errors import DataError
+from lineament.files import replace_durably
 
 FIELDS = tuple(Fits.__dataclass_fields__)
 
@@ -45,7 +46,7 @@ def save_fits(path: Path, kept: KeptFits) -> None:
             model=np.array(kept.model),
             **arrays,
         )
-    beside.replace(path)
+    replace_durably(beside, path)
 
 
 def load_fits(path: Path) -> KeptFits:

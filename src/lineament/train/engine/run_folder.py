@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from lineament.errors import DataError
+from lineament.files import replace_durably
 from lineament.version import __version__
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class RunFolder:
         """A JSON file of the folder, whole or not at all."""
         temporary = self.path / f"{name}.part"
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(self.path / name)
+        replace_durably(temporary, self.path / name)
 
     def read(self, name: str) -> Any:  # noqa: ANN401
         """A JSON file of the folder, None where there is none."""
@@ -141,20 +142,34 @@ def about_crops(run: Path) -> dict[str, str]:
         raise DataError(f"{run / CONFIG} is not the configuration of a run on crops ({error}).") from error
 
 
-def commit_of(folder: Path) -> str | None:
-    """The commit checked out around a folder, with "+changes" where files differ; None outside of git."""
-    try:
-        git = ["git", "-C", str(folder)]
-        found = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "."], check=False).returncode
-    except (OSError, subprocess.CalledProcessError):
+def commit_of_checkout(package: Path) -> str | None:
+    """The commit that a package is checked out at, with "+changes" where files differ.
+
+    Args:
+        package: folder of the package.
+
+    Returns:
+        None unless the package lies in its own repository, as ``src/NAME``: one that is installed inside of
+        somebody's repository has nothing to do with their commits.
+    """
+    root = package.resolve().parents[1]
+    if package.resolve() != root / "src" / package.name or not (root / "pyproject.toml").is_file():
         return None
-    return found.stdout.strip() + ("+changes" if changed else "")
+    git = ["git", "-C", str(root)]
+    try:
+        found = subprocess.run(
+            [*git, "rev-parse", "--show-toplevel", "HEAD"], capture_output=True, text=True, check=True
+        )
+        top, commit = found.stdout.splitlines()
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "src"], check=False).returncode
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return None
+    return commit + ("+changes" if changed else "") if Path(top).resolve() == root else None
 
 
 def _session() -> dict[str, Any]:
     return {
-        "commit": commit_of(Path(__file__).parents[2]),
+        "commit": commit_of_checkout(Path(__file__).parents[2]),
         "command": sys.argv,
         "lineament": __version__,
         "torch": torch.__version__,

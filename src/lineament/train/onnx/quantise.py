@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,6 +28,7 @@ from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.sampler import CropSampler
 from lineament.detect import OnnxDetector, overlap
 from lineament.errors import DataError, ExportError
+from lineament.files import replace_durably
 from lineament.methods import Predictor
 from lineament.methods.pretrained import open_method
 from lineament.models import load_model
@@ -158,7 +158,7 @@ def _write_if_good(source: Path, path: Path, calibration: Pictures, compare: Cal
     draft.write_bytes(eight_bit_graph(graph, calibration).SerializeToString())
     try:
         compare(draft)
-        os.replace(draft, path)
+        replace_durably(draft, path)
     finally:
         draft.unlink(missing_ok=True)
     return path
