@@ -16,7 +16,7 @@ import typer
 
 if TYPE_CHECKING:
     from lineament.export import FaceTexturer, HeadMotion, MeanTexture
-    from lineament.result import FaceResult, MorphableResult
+    from lineament.result import FaceResult
     from lineament.video import FaceSmoother, FaceTracker, Frame, TrackedFace, VideoWriter
 
 FORMATS = ("film", "glb", "parquet")

@@ -14,7 +14,7 @@ import numpy as np
 
 from lineament.errors import ExportError
 from lineament.files import remove_leftovers, whole_file
-from lineament.result import FaceResult, MorphableResult
+from lineament.result import FaceResult, FreeFormResult, MorphableResult
 
 PARTS_EVERY_S = 30.0
 """Rows are on the disk after so long at most, however slowly they come."""
@@ -74,14 +74,16 @@ def face_row(face: FaceResult) -> dict[str, Any]:
         "translation": _floats(pose.translation),
         "landmark_scheme": face.landmark_scheme,
         "landmarks_image": _floats(face.landmarks_image),
+        "face_model": face.mesh.name,
     }
     if isinstance(face, MorphableResult):
         row |= {
-            "face_model": face.model.name,
             "identity": _floats(face.identity),
             "expression": _floats(face.expression),
             **{f"blendshape_{name}": float(weight) for name, weight in face.blendshapes.items()},
         }
+    if isinstance(face, FreeFormResult):
+        row["fit_residual_mm"] = float(face.fit_residual_mm)
     return row
 
 
