@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from discs import disc_aligner, picture_of
+from discs import DiscEstimate, disc_aligner, picture_of
+from faces import mesh_alone
 from lineament.cli.main import app
 from shared import shared_path
 
@@ -60,6 +61,17 @@ def test_heads_have_the_colours_of_their_people_unless_they_are_not_wanted(clip,
         assert np.argmax(np.median(picture, axis=(0, 1))) == strongest
     run(clip, "--out", tmp_path / "plain", "-f", "glb", "--no-smooth", "--no-texture")
     assert b'"images"' not in (tmp_path / "plain" / "clip_person1.glb").read_bytes()
+
+
+def test_heads_that_cannot_be_animated_are_named_and_the_film_and_table_are_made(clip, tmp_path, monkeypatch):
+    whole = DiscEstimate.result
+    monkeypatch.setattr(DiscEstimate, "result", lambda *one, **at: mesh_alone(whole(*one, **at)))
+    done = run(clip, "--out", tmp_path / "out", "-f", "film,glb,parquet")
+    assert done.exit_code == 1
+    assert "person 1: no glb, which needs coefficients" in done.stderr
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["clip.parquet", "clip_overlay.webm"]
+    assert "person 1: in 20 of 20 frames" in done.stdout
 
 
 def texture_of(path):

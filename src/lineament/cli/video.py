@@ -98,10 +98,12 @@ def video(
             seconds=float("inf") if seconds is None else seconds,
             allow_network=allow_network,
         )
-        _VideoJob(chosen_source, out, tracker, options).run()
+        all_made = _VideoJob(chosen_source, out, tracker, options).run()
     except LineamentError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
+    if not all_made:
+        raise typer.Exit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class _Person:
     texture: MeanTexture | None = None
     next_texture_s: float = -float("inf")
     frames: int = 0  # that show them
+    no_head: str | None = None  # why there is no animated head of them
 
 
 class _VideoJob:
@@ -135,13 +138,13 @@ class _VideoJob:
         self.target = out / (f"camera{source}" if isinstance(source, int) else Path(source).stem)
         self.tracker, self.options = tracker, options
         self.people: dict[int, _Person] = {}
-        self.texturers: dict[str, FaceTexturer] = {}  # by face model, made when first needed
+        self.texturers: dict[str, FaceTexturer] = {}  # by mesh, made when first needed
         self.stopped = Event()
         self.frames = 0
         self.size_hw = (0, 0)  # of the first frame
 
-    def run(self) -> None:
-        """Read, follow, write, and say what was found."""
+    def run(self) -> bool:
+        """Read, follow, write, and say what was found; False where something asked for cannot be made."""
         with stopped_by_signals() as self.stopped:
             self._follow()
             if self.stopped.is_set():
@@ -153,6 +156,7 @@ class _VideoJob:
         if not self.people:
             typer.echo(f"no face found in {self.frames} frames")
         typer.echo(f"results are in {self.target.parent}")
+        return not any(person.no_head for person in self.people.values())
 
     def _follow(self) -> None:
         """All frames; the film and the table, where they are asked for, are written on the way."""
@@ -179,6 +183,10 @@ class _VideoJob:
         from lineament.export import export_motion
 
         for number, person in self.people.items():
+            if person.no_head is not None:
+                typer.echo(f"person {number}: no glb, {person.no_head}", err=True)
+            if person.motion.model is None:
+                continue
             texture = None if person.texture is None else person.texture.texture()
             export_motion(
                 person.motion,
@@ -203,11 +211,12 @@ class _VideoJob:
             faces = {tracked.person: self._kept(frame, tracked) for tracked in found}
             if "glb" in self.options.formats:
                 for number, person in self.people.items():
-                    person.motion.add(frame.time_s, faces.get(number), size_hw=shape_hw)
+                    shown = _animated(person, faces.get(number))
+                    person.motion.add(frame.time_s, shown, size_hw=shape_hw)
             if film is not None:
                 labels = [str(number) for number in faces]
-                shown = list(faces.values())
-                picture = draw_overlay(frame.picture, shown, layers=self.options.layers, labels=labels)
+                layers = self.options.layers
+                picture = draw_overlay(frame.picture, [*faces.values()], layers=layers, labels=labels)
                 film.write(frame.time_s, picture)
             for number, face in faces.items():
                 yield {"frame": frame.number, "time_s": frame.time_s, "person": number}, [face]
@@ -230,7 +239,6 @@ class _VideoJob:
     def _kept(self, frame: Frame, tracked: TrackedFace) -> FaceResult:
         """A face as it is reported; what is gathered of its person grows by the frame."""
         from lineament.export import HeadMotion
-        from lineament.result import MorphableResult
         from lineament.video import FaceSmoother
 
         person = self.people.get(tracked.person)
@@ -241,22 +249,31 @@ class _VideoJob:
         person.frames += 1
         face = tracked.face
         is_due = self.options.texture and frame.time_s >= person.next_texture_s
-        if "glb" in self.options.formats and is_due and isinstance(face, MorphableResult):
+        if "glb" in self.options.formats and is_due and face.mesh.uv is not None:
             person.next_texture_s = frame.time_s + TEXTURE_EVERY_S
             self._add_colors(person, frame, face)
         return person.smoother.step(frame.time_s, face) if self.options.smooth else face
 
-    def _add_colors(self, person: _Person, frame: Frame, face: MorphableResult) -> None:
+    def _add_colors(self, person: _Person, frame: Frame, face: FaceResult) -> None:
         """What the frame shows of a person's colours, where its own alignment has the face."""
         from lineament.export import FaceTexturer, MeanTexture
 
-        if face.model.uv is None:
-            return
         if person.texture is None:
-            name = face.model.name
-            self.texturers[name] = self.texturers.get(name) or FaceTexturer(face.model, size=TEXTURE_SIZE)
+            name = face.mesh.name
+            self.texturers[name] = self.texturers.get(name) or FaceTexturer(face.mesh, size=TEXTURE_SIZE)
             person.texture = MeanTexture(self.texturers[name])
         person.texture.add(frame.picture, face)
+
+
+def _animated(person: _Person, face: FaceResult | None) -> FaceResult | None:
+    """The face if a head can be animated by it; what forbids it is kept."""
+    from lineament.cli.results import why_impossible
+
+    reason = None if face is None else why_impossible("glb", face)
+    if reason is None:
+        return face
+    person.no_head = reason
+    return None
 
 
 @contextmanager
