@@ -186,7 +186,6 @@ def test_missing_weights_are_one_line_and_status_1(monkeypatch, album, tmp_path)
         ["ALBUM"],
         ["--out", "OUT"],
         ["ALBUM/none/*.jpg", "--out", "OUT"],
-        ["ALBUM", "--out", "ALBUM/a.png"],
         ["ALBUM", "--out", "OUT", "--boxes", "OUT/none.csv"],
         ["ALBUM", "--out", "OUT", "--passes", "0"],
         ["ALBUM", "--out", "OUT", "--format", "obj,fbx"],
