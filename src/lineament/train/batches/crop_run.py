@@ -76,7 +76,7 @@ def about_start(start: str) -> dict[str, str] | None:
     """What the weights that a run begins with were trained on: weights state all of their data.
 
     Args:
-        start: run folder, name of the catalogue, or exported file; empty for none.
+        start: run folder, name of installed weights, or exported file; empty for none.
     """
     if not start:
         return None
