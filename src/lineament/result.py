@@ -159,7 +159,7 @@ class FaceResult:
         """The same face with NaN for all that a network said, so that nothing of it can be believed."""
         camera = WeakPerspective(np.full((3, 3), np.nan), math.nan, np.full(3, np.nan))
         found = {name: getattr(self, name) for name in _value_names(self)}
-        values = {
+        values: dict[str, Any] = {
             name: np.full_like(value, np.nan) if isinstance(value, np.ndarray) else math.nan
             for name, value in found.items()
         }
