@@ -158,7 +158,11 @@ class FaceResult:
     def without_values(self) -> Self:
         """The same face with NaN for all that a network said, so that nothing of it can be believed."""
         camera = WeakPerspective(np.full((3, 3), np.nan), math.nan, np.full(3, np.nan))
-        values = {name: np.full_like(getattr(self, name), np.nan) for name in _value_names(self)}
+        found = {name: getattr(self, name) for name in _value_names(self)}
+        values: dict[str, Any] = {
+            name: np.full_like(value, np.nan) if isinstance(value, np.ndarray) else math.nan
+            for name, value in found.items()
+        }
         return replace(self, camera=camera, uncertainty_mm=math.nan, **values)
 
     @property

@@ -65,3 +65,10 @@ def test_a_photo_of_many_shows_its_faces_or_what_went_wrong():
     failed = AlignedPhoto(source="a.jpg", faces=[], error=ImageError("a.jpg is empty."))
     assert photo_html(failed) == "<div>a.jpg: a.jpg is empty.</div>"
     assert photo_html(AlignedPhoto(source=b"\xff\xd8", faces=[])).startswith("<div>bytes</div>")
+
+
+def test_a_face_without_values_is_shown_as_far_as_it_goes():
+    lost = face_html(egg_face().without_values())
+    assert "nan°" in lost
+    assert pictures_in(lost) == []
+    assert "jawOpen" not in lost + faces_html([egg_face().without_values()])

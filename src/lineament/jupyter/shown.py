@@ -86,7 +86,9 @@ def photo_html(photo: AlignedPhoto) -> str:
 
 
 def _strongest(face: FaceResult, count: int) -> list[tuple[str, float]]:
-    return face.strongest_blendshapes(count) if isinstance(face, MorphableResult) else []
+    if not isinstance(face, MorphableResult) or not face.is_finite:
+        return []
+    return face.strongest_blendshapes(count)
 
 
 def _zoomed(face: FaceResult, zoom: float) -> FaceResult:

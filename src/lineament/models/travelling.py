@@ -103,4 +103,4 @@ def _add(digest: hashlib._Hash, array: np.ndarray | None) -> None:
         return
     digest.update(f"{array.dtype.str}{array.shape}".encode())
     # Bases lie with the modes innermost; in that order they are hashed without a copy.
-    digest.update(np.ascontiguousarray(np.moveaxis(array, 0, -1) if array.ndim == 3 else array))
+    digest.update(np.ascontiguousarray(np.moveaxis(array, 0, -1) if array.ndim == 3 else array).data)
