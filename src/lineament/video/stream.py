@@ -10,6 +10,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from lineament.errors import ImageError
 from lineament.video.container import Orientation, read_orientation
-from lineament.video.opencv import load_cv2, open_capture
+from lineament.video.opencv import load_cv2, open_capture, utf8_name
 from lineament.video.packets import READERS, stated_size
 
 Photo = NDArray[np.uint8]
@@ -73,8 +74,11 @@ class VideoReader:
         """Open a source; see `read_video` for arguments and errors."""
         self._cv2 = load_cv2()
         self._source = source
+        self._closing = ExitStack()
         target = source if isinstance(source, int) else _target(source, allow_network)
         try:
+            if isinstance(target, str):
+                target = self._closing.enter_context(utf8_name(target))
             self._stream = open_capture(target)
             if not self._stream.isOpened():
                 what = f"Camera {source}" if isinstance(source, int) else f"{source}"
@@ -100,6 +104,7 @@ class VideoReader:
         self._stream.release()
         if self._sizes is not None:
             self._sizes.close()
+        self._closing.close()
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames.
