@@ -75,21 +75,30 @@ class VideoReader:
         self._cv2 = load_cv2()
         self._source = source
         self._closing = ExitStack()
-        target = source if isinstance(source, int) else _target(source, allow_network)
         try:
-            if isinstance(target, str):
-                target = self._closing.enter_context(utf8_name(target))
-            self._stream = open_capture(target)
-            if not self._stream.isOpened():
-                what = f"Camera {source}" if isinstance(source, int) else f"{source}"
-                raise ImageError(f"{what} cannot be opened as a video. Check the name, or convert it to MP4.")
-            self._check_size()
-            path = target if isinstance(target, str) and os.path.isfile(target) else None
-            self._orientation = self._oriented(path)
-            self._sizes = None if path is None else _SizeChanges(path)
-            self.rate = self._rate(path)
+            self._open(source if isinstance(source, int) else _target(source, allow_network))
         except (OSError, self._cv2.error) as error:
+            self.close()
             raise ImageError(f"{source} cannot be read as a video ({error}).") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, target: str | int) -> None:
+        if isinstance(target, str):
+            target = self._closing.enter_context(utf8_name(target))
+        self._stream = open_capture(target)
+        self._closing.callback(self._stream.release)
+        if not self._stream.isOpened():
+            what = f"Camera {target}" if isinstance(target, int) else f"{self._source}"
+            raise ImageError(f"{what} cannot be opened as a video. Check the name, or convert it to MP4.")
+        self._check_size()
+        path = target if isinstance(target, str) and os.path.isfile(target) else None
+        self._orientation = self._oriented(path)
+        self._sizes = None if path is None else _SizeChanges(path)
+        if self._sizes is not None:
+            self._closing.callback(self._sizes.close)
+        self.rate = self._rate(path)
 
     def __enter__(self) -> Self:
         """For `with`, which closes it."""
@@ -101,9 +110,6 @@ class VideoReader:
 
     def close(self) -> None:
         """Let go of the file or the camera."""
-        self._stream.release()
-        if self._sizes is not None:
-            self._sizes.close()
         self._closing.close()
 
     def __iter__(self) -> Iterator[Frame]:
