@@ -1,9 +1,6 @@
 """Films that lie and surroundings that fail, for the campaign of `hostile.py`; seeded.
 
-A case is a name and a function that works in an empty folder and returns what was wrong, or None:
-
-    for name, run in itertools.islice(cases(np.random.default_rng(0)), 100):
-        fault = run(Path(empty_folder))
+A case is a name and a function that works in an empty folder and returns what was wrong, or None.
 
 What is right, always: a status, at most a few lines of errors and no traceback; an end within the time;
 memory below the bound; no half-written file under a result's name; and the next run, undisturbed, does the
@@ -92,6 +89,20 @@ def cases(rng: np.random.Generator) -> Iterator[tuple[str, Run]]:
         yield f"{number.name} after {after_s:.1f} s, {verb}", partial(_signalled, verb, number, after_s)
         stream = str(rng.choice(["full", "closed", "broken"]))
         yield f"{stream} stdout, {verb}", partial(_bad_stdout, verb, stream)
+
+
+def try_for(seconds: float, *, seed: int) -> tuple[int, list[str]]:
+    """How many cases were tried in so many seconds, and the faults found, each with its case's name."""
+    end, count, faults = time.monotonic() + seconds, 0, []
+    for name, run in cases(np.random.default_rng(seed)):
+        if time.monotonic() > end:
+            break
+        with TemporaryDirectory() as folder:
+            fault = run(Path(folder))
+        count += 1
+        if fault is not None:
+            faults.append(f"{name}: {fault}")
+    return count, faults
 
 
 def _lying_film(seed: int, folder: Path) -> str | None:
