@@ -38,6 +38,17 @@ def test_a_film_comes_back_with_its_pictures_and_times(tmp_path, suffix):
     assert [path.name for path in tmp_path.iterdir()] == [f"film{suffix}"]
 
 
+def test_a_folder_may_have_a_name_that_is_no_text(tmp_path):
+    folder = tmp_path / "caf\udce9"
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this disk has no such names")
+    with VideoWriter(folder / "film.webm", rate=20) as film:
+        film.write(0, picture(0))
+    assert len(reds(folder / "film.webm")) == 1
+
+
 def test_a_picture_is_shown_until_the_next_ones_time(tmp_path):
     with VideoWriter(tmp_path / "film.mp4", rate=10) as film:
         for time_s, value in ((0.0, 0), (0.5, 250)):

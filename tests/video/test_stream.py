@@ -121,9 +121,12 @@ def test_a_gap_is_in_the_times_and_not_in_the_pictures():
         assert film.rate == pytest.approx(25, abs=0.5), "a film with a gap is not a slow film"
 
 
-@pytest.mark.parametrize("name", ["take 1: the end.mp4", "7", "100%d.mp4", "http:x.mp4"])
+@pytest.mark.parametrize("name", ["take 1: the end.mp4", "7", "100%d.mp4", "http:x.mp4", "caf\udce9.mp4"])
 def test_any_name_of_a_file_is_a_file(tmp_path, monkeypatch, name):
-    film_of(tmp_path / "film.mp4", corners()).rename(tmp_path / name)
+    try:
+        film_of(tmp_path / "film.mp4", corners()).rename(tmp_path / name)
+    except OSError:
+        pytest.skip("this disk has no such names")
     monkeypatch.chdir(tmp_path)
     assert len(list(read_video(name))) == 5
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import os
 import signal
@@ -94,8 +95,7 @@ def sentence(error: Exception) -> str:
 def tell(error: Exception) -> None:
     """Write the sentence to the standard error, if there is one."""
     with suppress(OSError, ValueError):
-        line = f"error: {sentence(error)}\n".encode(sys.stderr.encoding or "utf-8", errors="replace")
-        sys.stderr.write(line.decode(sys.stderr.encoding or "utf-8"))
+        sys.stderr.write(f"error: {sentence(error)}\n")
         sys.stderr.flush()
 
 
@@ -138,3 +138,6 @@ def _open_closed_streams() -> None:
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the whole run
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # names of files may be bytes that no terminal shows

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lineament.errors import ExportError
 from lineament.files import whole_file
 from lineament.image import check_image
-from lineament.video.opencv import count_packets, load_cv2, quiet_stderr
+from lineament.video.opencv import count_packets, load_cv2, quiet_stderr, utf8_name
 
 Photo = NDArray[np.uint8]
 
@@ -142,8 +142,8 @@ class VideoWriter:
         self._whole, self._size_wh = whole, size_wh
         for code in CODECS[suffix]:
             fourcc = self._cv2.VideoWriter.fourcc(*code)
-            with quiet_stderr():
-                film = self._cv2.VideoWriter(str(self._temporary), fourcc, self.rate, size_wh)
+            with quiet_stderr(), utf8_name(str(self._temporary)) as name:
+                film = self._cv2.VideoWriter(name, fourcc, self.rate, size_wh)
             if film.isOpened():
                 self._film = film
                 return
@@ -151,8 +151,8 @@ class VideoWriter:
 
     def _check(self) -> None:
         """Count what reached the disk."""
-        with quiet_stderr():
-            found = count_packets(str(self._temporary))
+        with quiet_stderr(), utf8_name(str(self._temporary)) as name:
+            found = count_packets(name)
         if found != self._written:
             raise ExportError(
                 f"Cannot write {self.path}: {found} of its {self._written} pictures "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from lineament.errors import ConfigError
@@ -29,6 +30,20 @@ def open_capture(target: str | int) -> Any:  # noqa: ANN401 - OpenCV is not type
     with_ffmpeg = cv2.CAP_FFMPEG in cv2.videoio_registry.getBackends()
     is_device = isinstance(target, int) or target.startswith("/dev/video")
     return cv2.VideoCapture(target, cv2.CAP_FFMPEG if with_ffmpeg and not is_device else cv2.CAP_ANY)
+
+
+@contextmanager
+def utf8_name(path: str) -> Iterator[str]:
+    """A name of the same file that OpenCV can take: bytes that are no UTF-8 end the process."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        with TemporaryDirectory(prefix="lineament-name-") as folder:
+            link = os.path.join(folder, "film" + os.path.splitext(path)[1].encode("ascii", "ignore").decode())
+            os.symlink(os.path.abspath(path), link)
+            yield link
+    else:
+        yield path
 
 
 def count_packets(path: str) -> int:

@@ -10,6 +10,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from lineament.errors import ImageError
 from lineament.video.container import Orientation, read_orientation
-from lineament.video.opencv import load_cv2, open_capture
+from lineament.video.opencv import load_cv2, open_capture, utf8_name
 from lineament.video.packets import READERS, stated_size
 
 Photo = NDArray[np.uint8]
@@ -73,19 +74,31 @@ class VideoReader:
         """Open a source; see `read_video` for arguments and errors."""
         self._cv2 = load_cv2()
         self._source = source
-        target = source if isinstance(source, int) else _target(source, allow_network)
+        self._closing = ExitStack()
         try:
-            self._stream = open_capture(target)
-            if not self._stream.isOpened():
-                what = f"Camera {source}" if isinstance(source, int) else f"{source}"
-                raise ImageError(f"{what} cannot be opened as a video. Check the name, or convert it to MP4.")
-            self._check_size()
-            path = target if isinstance(target, str) and os.path.isfile(target) else None
-            self._orientation = self._oriented(path)
-            self._sizes = None if path is None else _SizeChanges(path)
-            self.rate = self._rate(path)
+            self._open(source if isinstance(source, int) else _target(source, allow_network))
         except (OSError, self._cv2.error) as error:
+            self.close()
             raise ImageError(f"{source} cannot be read as a video ({error}).") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, target: str | int) -> None:
+        if isinstance(target, str):
+            target = self._closing.enter_context(utf8_name(target))
+        self._stream = open_capture(target)
+        self._closing.callback(self._stream.release)
+        if not self._stream.isOpened():
+            what = f"Camera {target}" if isinstance(target, int) else f"{self._source}"
+            raise ImageError(f"{what} cannot be opened as a video. Check the name, or convert it to MP4.")
+        self._check_size()
+        path = target if isinstance(target, str) and os.path.isfile(target) else None
+        self._orientation = self._oriented(path)
+        self._sizes = None if path is None else _SizeChanges(path)
+        if self._sizes is not None:
+            self._closing.callback(self._sizes.close)
+        self.rate = self._rate(path)
 
     def __enter__(self) -> Self:
         """For `with`, which closes it."""
@@ -97,9 +110,7 @@ class VideoReader:
 
     def close(self) -> None:
         """Let go of the file or the camera."""
-        self._stream.release()
-        if self._sizes is not None:
-            self._sizes.close()
+        self._closing.close()
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames.
