@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
+import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Self, TypeAlias
@@ -11,22 +13,17 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lineament.bundle import Bundle
 from lineament.crop import check_box
-from lineament.detect import EAGER, OPEN, QUICK, Detector, OnnxDetector
+from lineament.detect import Detector, DetectorOptions, OnnxDetector
 from lineament.draw.photo_faces import PhotoFaces
-from lineament.errors import BoxError, ConfigError, LineamentError, WeightsError
+from lineament.errors import BoxError, ConfigError, LineamentError
 from lineament.image import ImageSource, Picture, read_image, read_picture, size_wh
-from lineament.methods import METHODS, Method
-from lineament.methods.regressor import UNCERTAINTY
-from lineament.network import OnnxNetwork
+from lineament.methods import Method
+from lineament.methods.pretrained import MethodRecipe, open_method
 from lineament.result import AlignedPhoto, Detection, FaceResult
-from lineament.weights import ALIASES, DETECTOR, detector_of, locate
 
 Array: TypeAlias = NDArray[Any]
-
-MOST_UNCERTAIN_MM = 6.0
-"""Of 1,199 faces of the training photographs the least certain has 4.3. Half of what the detector suspects on
-pictures without faces has more than 13 (``python -m tools.measure_uncertainty``)."""
 
 ON_ITS_HEAD = -0.5
 """Cosine of the roll beyond which, 120 degrees, a face is looked at upright too."""
@@ -44,8 +41,13 @@ class FaceAligner:
             around the face as aligned before, which makes the result independent of the detector's habits. A
             face that was well framed at once is not looked at again.
         most_uncertain_mm: what its detector found and whose `uncertainty_mm` is greater is no face, unless
-            another look (:meth:`align_found`) says so.
+            another look (:meth:`align_found`) says so. Weights state their own limit.
+
+    An aligner made by :meth:`from_pretrained` pickles and copies as its recipe: the name or path of its
+    weights, their checksum and the options; networks are opened where it arrives.
     """
+
+    _made_from: tuple[Method, MethodRecipe] | None = None
 
     def __init__(
         self,
@@ -53,7 +55,7 @@ class FaceAligner:
         *,
         detector: Detector | None = None,
         passes: int = 2,
-        most_uncertain_mm: float = MOST_UNCERTAIN_MM,
+        most_uncertain_mm: float = math.inf,
     ) -> None:
         """Join a method and a detector; most people call :meth:`from_pretrained`.
 
@@ -75,43 +77,95 @@ class FaceAligner:
         detector: Detector | None = None,
         threads: int | None = None,
         passes: int = 2,
+        device: str = "cpu",
     ) -> Self:
         """The aligner of a set of weights; nothing is downloaded.
+
+        Detector, threads and the limit of uncertainty are those that the weights state, by name or by path.
 
         Args:
             name_or_path: "default"; "fast", a smaller network behind a detector that looks less closely;
                 "open", one trained on public-domain photographs and rendered faces alone, as is the detector
                 before it: less exact, and for anyone;
-                another name of the catalogue, or the path of an .onnx file.
-            detector: replaces the detector that comes with lineament.
-            threads: CPU threads a network may use; None takes all cores, with "fast" one.
+                another name of `lineament info`, or the path of a .lineament or .onnx file.
+            detector: replaces the detector that the weights name.
+            threads: CPU threads a network may use; None takes what the weights say, or else all cores.
             passes: how often the network looks at a face, at most.
+            device: "cpu"; "cuda", with the package onnxruntime-gpu; "auto", CUDA if it is there. Results
+                differ by rounding alone.
 
         Raises:
             WeightsError: unknown name, missing or damaged file, or a network of no known method.
-            ConfigError: `threads` or `passes` is below one.
+            ConfigError: `threads` or `passes` is below one, or this ONNX Runtime does not have the device.
         """
-        is_quick = ALIASES.get(str(name_or_path), name_or_path) == ALIASES["fast"]
-        if is_quick and threads is None:
-            threads = 1  # networks this small are done before a second thread is awake
-        network = OnnxNetwork(locate(name_or_path), threads=threads)
-        method_name = network.metadata.get("method", "morphable-regressor")
-        if method_name not in METHODS:
-            raise WeightsError(
-                f"{network.path.name} belongs to the method {method_name!r}, which is not one of "
-                f"{', '.join(sorted(METHODS))}. Upgrade lineament."
+        bundle = Bundle.open(name_or_path)
+        manifest = bundle.manifest
+        method = open_method(bundle, threads=threads, device=device)
+        if detector is None and manifest.detector is not None:
+            detector = OnnxDetector(
+                manifest.detector.weights,
+                threads=manifest.threads if threads is None else threads,
+                options=DetectorOptions.from_table(manifest.detector.options),
+                device=device,
             )
-        method = METHODS[method_name].from_network(network)
-        if detector is None:
-            own = detector_of(name_or_path)
-            eager = EAGER if own == DETECTOR else OPEN
-            options = QUICK if is_quick else eager if UNCERTAINTY in network.output_names else None
-            detector = OnnxDetector(locate(own), threads=threads, options=options)
-        return cls(method, detector=detector, passes=passes)
+        limit_mm = math.inf if manifest.max_uncertainty_mm is None else manifest.max_uncertainty_mm
+        aligner = cls(method, detector=detector, passes=passes, most_uncertain_mm=limit_mm)
+        aligner._made_from = (method, MethodRecipe(bundle.source, bundle.sha256, threads, device))
+        return aligner
 
     def __repr__(self) -> str:
         """Method, detector, passes."""
         return f"FaceAligner({self.method!r}, detector={self.detector!r}, passes={self.passes})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs: recipes in place of networks.
+
+        Raises:
+            ConfigError: a method or detector of the caller's own cannot be pickled.
+        """
+        state = self._with_recipe()
+        for part in ("method", "detector"):
+            try:
+                pickle.dumps(state[part])
+            except (pickle.PicklingError, AttributeError, TypeError) as error:
+                raise ConfigError(
+                    f"The {part} of this aligner, {type(state[part]).__name__}, cannot be pickled "
+                    f"({error}). Make the aligner where it is used, or give the class a __reduce__."
+                ) from error
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open the networks here.
+
+        Raises:
+            WeightsError: the weights are not installed here, or differ.
+        """
+        self.__dict__.update(state)
+        if isinstance(self.method, MethodRecipe):
+            recipe = self.method
+            self.method = recipe.open()
+            self._made_from = (self.method, recipe)
+
+    def __copy__(self) -> Self:
+        """Another aligner with the same networks."""
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Another aligner with networks of its own."""
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin
+        twin.__setstate__(copy.deepcopy(self._with_recipe(), memo))
+        return twin
+
+    def _with_recipe(self) -> dict[str, Any]:
+        """The attributes, with the recipe in place of the method that was made from it."""
+        state = dict(self.__dict__)
+        made_from = state.pop("_made_from", None)
+        if made_from is not None and made_from[0] is self.method:
+            state["method"] = made_from[1]
+        return state
 
     def __call__(self, image: ImageSource, boxes: ArrayLike | None = None) -> Sequence[FaceResult]:
         """The faces of one photo, best first; an empty list when there are none.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, Self
 
+from lineament.bundle import Bundle
 from lineament.crop import CropBox
 from lineament.image import Picture
-from lineament.network import OnnxNetwork
 from lineament.result import Detection, FaceResult
 
 
@@ -15,11 +15,16 @@ class Method(Protocol):
     """Turns squares of a photo into aligned faces; all faces of a photo pass in one call."""
 
     @classmethod
-    def from_network(cls, network: OnnxNetwork) -> Self:
-        """The method that a network was trained for, its constants read from the network's metadata.
+    def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:
+        """The method that weights were trained for, its networks opened.
+
+        Args:
+            bundle: with the graphs, and the constants that the method needs.
+            threads: CPU threads a network may use; None takes what the bundle says, or else all cores.
+            device: "cpu", "cuda" or "auto".
 
         Raises:
-            WeightsError: the network belongs to another method.
+            WeightsError: the weights belong to another method.
         """
         ...
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.bundle import Bundle
 from lineament.crop import MARGIN, CropBox, crop_around_box, crop_around_points, upright_roll
 from lineament.errors import BoxError, WeightsError
 from lineament.geometry.camera import WeakPerspective
@@ -82,23 +83,22 @@ class MorphableRegressor:
         return f"{type(self).__name__}({self.network!r}, {self.model!r}, crop_size={self.crop_size})"
 
     @classmethod
-    def from_network(cls, network: OnnxNetwork) -> Self:
-        """What a network's metadata describes (crop_size, crop_margin, face_model).
+    def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:
+        """What a bundle describes; see :class:`Method`.
 
         Raises:
-            WeightsError: the metadata lacks one of these, or the network belongs to another method.
+            WeightsError: the bundle states no crop or face model, or belongs to another method.
             ModelError: the face model cannot be loaded.
         """
-        try:
-            crop_size = int(network.metadata["crop_size"])
-            crop_margin = float(network.metadata["crop_margin"])
-            face_model = network.metadata["face_model"]
-        except (KeyError, ValueError) as error:
+        crop, face_model = bundle.manifest.crop, bundle.manifest.face_model
+        if crop is None or face_model is None:
             raise WeightsError(
-                f"{network.path.name} lacks readable metadata ({error}); a {cls.__name__} states crop_size, "
-                f"crop_margin and face_model. These weights belong to another method."
-            ) from error
-        return cls(network, load_model(face_model), crop_size=crop_size, crop_margin=crop_margin)
+                f"{bundle.path.name} does not state how crops are cut (crop: size, margin) and whose "
+                f"coefficients it gives (face_model), as a {cls.__name__} does. These weights belong to "
+                f"another method."
+            )
+        network = bundle.network(threads=threads, device=device)
+        return cls(network, load_model(face_model.name), crop_size=crop.size, crop_margin=crop.margin)
 
     def crop_rule(self, detection: Detection) -> CropBox:
         """The square around the landmarks' box, upright as far as the detector knows."""
