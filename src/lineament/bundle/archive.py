@@ -31,6 +31,7 @@ MAX_ARRAY_BYTES = 2**29
 """All arrays of a file together, once unpacked."""
 REMEDY = "Copy the file again, or reinstall the package it belongs to."
 _ZIP, _ZIP_END, _ZIP64 = b"PK\3\4", b"PK\5\6", b"PK\6\7"
+_HEADER_BYTES = 30
 _UNREADABLE = (
     OSError,
     EOFError,
@@ -92,12 +93,30 @@ def _check_directory_size(stream: io.BufferedReader) -> None:
         raise ValueError(f"its list of members takes {directory_bytes} bytes, at most {MAX_DIRECTORY_BYTES}")
 
 
-def read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """A member; KeyError where it is missing."""
-    info = archive.getinfo(name)
-    if info.file_size > limit or info.file_size != info.compress_size:
+def read_member(archive: zipfile.ZipFile, name: str, limit: int, *, check: bool) -> bytes:
+    """A member as it is stored; KeyError where it is missing.
+
+    Args:
+        archive: opened.
+        name: of the member.
+        limit: most bytes that are read.
+        check: compare with the zip's own checksum; callers that know a better one save the time.
+    """
+    info, stream = archive.getinfo(name), archive.fp
+    if info.file_size > limit or info.file_size != info.compress_size or stream is None:
         raise ValueError(f"{name} is said to have {info.file_size} bytes, at most {limit} are read")
-    return archive.read(info)
+    stream.seek(info.header_offset)
+    header = stream.read(_HEADER_BYTES)
+    if len(header) < _HEADER_BYTES or not header.startswith(_ZIP):
+        raise ValueError(f"{name} does not begin where the list of members says")
+    name_bytes, extra_bytes = struct.unpack("<HH", header[-4:])
+    stream.seek(name_bytes + extra_bytes, os.SEEK_CUR)
+    content = stream.read(info.file_size)
+    if len(content) < info.file_size:
+        raise ValueError(f"{name} has {len(content)} of {info.file_size} bytes: the file was cut short")
+    if check and zlib.crc32(content) != info.CRC:
+        raise ValueError(f"{name} does not match its checksum")
+    return content
 
 
 def write_archive(path: Path, contents: Mapping[str, bytes]) -> None:

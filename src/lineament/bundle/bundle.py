@@ -67,7 +67,7 @@ class Bundle:
             manifest, sha256 = manifest_of_graph(path)
             return cls(path, source, manifest, sha256)
         with reading(path), opened(path) as archive:
-            content = read_member(archive, MANIFEST, MAX_MANIFEST_BYTES)
+            content = read_member(archive, MANIFEST, MAX_MANIFEST_BYTES, check=True)
             manifest = Manifest.from_json(content)
             present = set(archive.namelist())
             members = (*manifest.graphs.values(), *manifest.arrays.values())
@@ -172,7 +172,7 @@ class Bundle:
         with reading(self.path):
             if is_zip(self.path):
                 with opened(self.path) as archive:
-                    content = read_member(archive, member.file, MAX_MEMBER_BYTES)
+                    content = read_member(archive, member.file, MAX_MEMBER_BYTES, check=False)
             else:
                 content = self.path.read_bytes()
             found = hashlib.sha256(content).hexdigest()
