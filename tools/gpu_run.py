@@ -44,7 +44,7 @@ from lineament.data.build.builder import BuildConfig, build, one_thread_each
 from lineament.data.build.photo_pack import expand, write_pack
 from lineament.data.samples.recipe import find_recipe
 from lineament.errors import DataError, LineamentError
-from lineament.train.onnx.checkpoint_compression import PART_BYTES, join_checkpoint, split_checkpoint
+from tools.checkpoint_compression import PART_BYTES, join_checkpoint, split_checkpoint
 
 MIB = 2**20
 MOST_THERE = 64 * MIB

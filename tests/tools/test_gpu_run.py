@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lineament.data.samples.shards import Recipe, ShardFolder, write_shard
-from lineament.train.onnx.checkpoint_compression import split_checkpoint
+from tools.checkpoint_compression import split_checkpoint
 from tests.data.build.test_photo_pack import sample
 from tools import gpu_run
 

@@ -129,18 +129,27 @@ def about_training(run: Path) -> dict[str, str]:
     return {"trained_on": trained_on, "licence": LICENCE_BEGINS + (once or "not stated")}
 
 
+def read_json(run: Path, name: str) -> Any:  # noqa: ANN401 - anything JSON holds
+    """A JSON file of a run folder.
+
+    Raises:
+        DataError: the folder or the file is missing, or damaged.
+    """
+    try:
+        return json.loads((run / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{run} is no run folder: {name} cannot be read ({error}).") from error
+
+
 def read_table(run: Path, name: str) -> dict[str, Any]:
     """A JSON object of a run folder.
 
     Raises:
         DataError: the folder or the file is missing, or damaged.
     """
-    try:
-        table = json.loads((run / name).read_text(encoding="utf-8"))
-        if not isinstance(table, dict):
-            raise ValueError("it is not a JSON object")
-    except (OSError, ValueError) as error:
-        raise DataError(f"{run} is no run folder: {name} cannot be read ({error}).") from error
+    table = read_json(run, name)
+    if not isinstance(table, dict):
+        raise DataError(f"{run} is no run folder: {name} holds no JSON object.")
     return table
 
 

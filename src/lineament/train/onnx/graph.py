@@ -69,8 +69,9 @@ def noise(*shape: int, seed: int = 0) -> Pictures:
 
 
 def crop_graph(
-    module: nn.Module,
+    network: nn.Module,
     size: int,
+    answers: Callable[[Any, Tensor], tuple[Tensor, ...]],
     *,
     outputs: tuple[str, ...],
     tolerance: Mapping[str, float],
@@ -79,14 +80,15 @@ def crop_graph(
     """A graph of (n, S, S, 3) uint8 crops.
 
     Args:
-        module: takes (n, 3, S, S) float crops as in training; gives the outputs as a tuple.
+        network: with its weights.
         size: S, px.
+        answers: of the network and (n, 3, S, S) float crops as in training, the outputs in their order.
         outputs: see :class:`Graph`.
         tolerance: see :class:`Graph`.
         half_tolerance: see :class:`Graph`.
     """
     return Graph(
-        module=_FromBytes(module),
+        module=_FromBytes(network, answers),
         outputs=outputs,
         tolerance=tolerance,
         half_tolerance=half_tolerance,
@@ -95,14 +97,14 @@ def crop_graph(
 
 
 class _FromBytes(nn.Module):
-    """A module on (n, S, S, 3) uint8 crops."""
+    """A network on (n, S, S, 3) uint8 crops."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, network: nn.Module, answers: Callable[[Any, Tensor], tuple[Tensor, ...]]) -> None:
         super().__init__()
-        self.module = module
+        self.network, self.answers = network, answers
 
     def forward(self, crop: Tensor) -> tuple[Tensor, ...]:
-        return self.module(crop.permute(0, 3, 1, 2).float())
+        return self.answers(self.network, crop.permute(0, 3, 1, 2).float())
 
 
 def checked_graph(graph: Graph, *, half: bool, real: Pictures | None) -> onnx.ModelProto:

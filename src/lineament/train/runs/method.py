@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -18,7 +18,8 @@ from lineament.train.engine.config_file import from_table
 from lineament.train.engine.loop import ALONE, CHECKPOINT
 from lineament.train.engine.processes import Processes
 from lineament.train.engine.run_folder import CONFIG, read_table
-from lineament.train.onnx.exporter import Exporter, PictureSource
+from lineament.train.batches.pictures import PictureSource
+from lineament.train.onnx.exporter import Exporter
 
 C = TypeVar("C")
 
@@ -54,6 +55,20 @@ class Ablation:
     shared: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """The authors' released checkpoint as weights of ours.
+
+    Attributes:
+        title: what it is, for the help of the command.
+        convert: of the checkpoint, the folder of the face model that it needs, and the file to write; `changes`
+            are of the network's configuration, such as "landmarks=refined".
+    """
+
+    title: str
+    convert: Callable[..., Path]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainableMethod(ABC, Generic[C]):
     """One method: how it is configured, trained, exported and taken apart.
@@ -63,12 +78,14 @@ class TrainableMethod(ABC, Generic[C]):
         config: the dataclass that its configuration files describe.
         exporter: its networks as graphs.
         ablation: rows of its table; None where it has none.
+        conversion: of the authors' checkpoint, ``lineament import NAME-checkpoint``; None where there is none.
     """
 
     name: str
     config: type[C]
     exporter: Exporter
     ablation: Ablation | None = None
+    conversion: Conversion | None = None
 
     @abstractmethod
     def train(

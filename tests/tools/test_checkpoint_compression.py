@@ -4,7 +4,7 @@ from torch import nn
 
 from lineament.errors import DataError
 from lineament.train.engine.loop import LoopConfig, Run
-from lineament.train.onnx.checkpoint_compression import join_checkpoint, split_checkpoint
+from tools.checkpoint_compression import join_checkpoint, split_checkpoint
 
 CONFIG = LoopConfig(steps=6, batch=4, save_every=1, log_every=6)
 
