@@ -1,5 +1,5 @@
 # make demo   installs the light package in .venv-demo and aligns the faces of demo/photos
-# make test   installs everything in .venv and runs ruff, mypy and the tests
+# make test   installs everything in .venv and runs ruff, mypy and the tests; its last line says what was skipped
 # make docs   builds the site of the documentation in build/docs
 # All make their own environment; the second time they only do what has changed.
 

@@ -19,6 +19,8 @@ from lineament.geometry.morphable import LandmarkScheme, Mirror, MorphableModel
 from lineament.models.builtin import load_builtin
 from lineament.network import OnnxNetwork
 
+pytest_plugins = ["skips"]
+
 IDENTITY_COUNT, EXPRESSION_COUNT, GRID = 4, 3, 9
 DISC_RADIUS_MM = 100.0
 CROP_SIZE = 64

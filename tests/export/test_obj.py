@@ -106,7 +106,7 @@ def test_a_texture_without_texture_coordinates_is_refused(tmp_path):
 
 
 def test_another_program_reads_the_same_mesh_and_texture(tmp_path):
-    trimesh = pytest.importorskip("trimesh", reason="trimesh is not installed")
+    trimesh = pytest.importorskip("trimesh", reason="trimesh is not installed: pip install trimesh")
     face = egg_face()
     export_obj(face, tmp_path / "egg.obj", texture_rgb=np.zeros((4, 4, 3), np.uint8))
     mesh = trimesh.load(tmp_path / "egg.obj", process=False, maintain_order=True, group_material=False)

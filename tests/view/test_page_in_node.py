@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 import lineament as la
+import shared
 from lineament.crop import CropBox
 from lineament.export import export_glb
 from lineament.export.faces_json import face_values
@@ -27,9 +27,7 @@ PHOTOS = HERE.parents[1] / "demo" / "photos"
 @pytest.fixture(scope="module")
 def node(page_folder):
     """node(task, ...) -> the answer of `flow.mjs`."""
-    executable = shutil.which("node")
-    if executable is None:
-        pytest.skip("node is not installed: the page's JavaScript is not compared with Python")
+    executable = shared.node()
 
     def run(task, **job):
         done = subprocess.run(
