@@ -19,7 +19,7 @@ DEV := .venv
 SITE := build/docs
 PHOTOS := demo/photos
 RESULTS := demo/results
-SOURCES := pyproject.toml $(shell find src -type f ! -name '*.pyc' ! -name '.*')
+SOURCES := pyproject.toml $(shell find src page -type f ! -name '*.pyc' ! -name '.*')
 PIP := -m pip install --quiet --disable-pip-version-check
 # Where the CPU build of torch is, for machines that have none at hand.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu

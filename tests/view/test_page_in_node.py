@@ -19,6 +19,7 @@ from lineament.geometry.raster import visible_vertices
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.resample import letterbox, resample_crop
 from lineament.video import FaceTracker
+from lineament.view.folder import page_sources
 
 HERE = Path(__file__).parent
 PHOTOS = HERE.parents[1] / "demo" / "photos"
@@ -42,6 +43,12 @@ def node(page_folder):
         return json.loads(done.stdout)
 
     return run
+
+
+def test_the_pages_own_tests_pass():
+    command = [shared.node(), "--test"]
+    done = subprocess.run(command, cwd=page_sources(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-5000:]
 
 
 @pytest.fixture
