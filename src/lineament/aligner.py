@@ -26,7 +26,7 @@ Array: TypeAlias = NDArray[Any]
 
 MOST_UNCERTAIN_MM = 6.0
 """Of 1,199 faces of the training photographs the least certain has 4.3. Half of what the detector suspects on
-pictures without faces has more than 13 (``python -m tools.measure_uncertainty``)."""
+pictures without faces has more than 13 (``python -m benchmarks.uncertainty``)."""
 
 ON_ITS_HEAD = -0.5
 """Cosine of the roll beyond which, 120 degrees, a face is looked at upright too."""

@@ -1,6 +1,6 @@
 """Training of the face detector.
 
-    python tools/make_detector_canvases.py --out CANVASES ...
+    lineament data mosaics --out MOSAICS ...
     lineament train detector --config FILE --out RUN
 
 The run folder gets ``face_detector.onnx`` when the last step is taken. The shipped weights come from the

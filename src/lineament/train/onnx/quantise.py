@@ -146,7 +146,7 @@ def read_canvases(folder: Path, count: int) -> tuple[Pictures, Pictures]:
     shards = [np.load(path, mmap_mode="r") for path in paths[:1] + paths[-1:]]
     if sum(len(shard) for shard in shards[: len(paths)]) < 2 * count:
         raise DataError(
-            f"{folder} holds fewer than {2 * count} canvases: make some with tools/make_detector_canvases.py."
+            f"{folder} holds fewer than {2 * count} canvases: make some with `lineament data mosaics`."
         )
     return np.array(shards[0][:count]), np.array(shards[1][-count:])
 
