@@ -1,6 +1,6 @@
 """Do eyes that are shut come out shut? ``python -m benchmarks.closed_eyes [--weights regressor.onnx]``.
 
-Photographs whose eyes were judged by looking at them (``lineament.data.samples.held_out``); none of these
+Photographs whose eyes were judged by looking at them (``judged_photos.json``, by hashes); none of these
 people
 takes part in training. The gap between the lids of the aligned mesh, in mm on the head, is compared with that
 of the fit to MediaPipe's mesh and with the label. Also the opening of mouths that are wide open.
@@ -9,6 +9,7 @@ of the fit to MediaPipe's mesh and with the label. Also the opening of mouths th
 from __future__ import annotations
 
 import argparse
+import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +21,19 @@ import lineament as la
 from lineament.data.fitting.fitter import Fitter
 from lineament.data.fitting.layouts import mesh_layout
 from lineament.data.photographs.collections import read_collection, read_member, shared_folder
-from lineament.data.samples.held_out import EYE_LABELS, judged_photos
+from lineament.data.samples.held_out import key_of
 from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model
 from tools.face_model.lids import lid_margins
 
 Array = NDArray[np.floating]
 
+JUDGED_PATH = Path(__file__).with_name("judged_photos.json")
+COLLECTIONS = ("lfw_expressions", "ytf")
+EYE_LABELS = ("closed", "half", "open")
 MIDDLE = slice(6, 16)
 """Pairs of lid points, of 22 from temple to nose, whose mean distance counts."""
-WIDE = "wide mouth"
+WIDE = "wide open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +76,22 @@ def main() -> None:
     )
 
 
+def judged_photos() -> dict[str, str]:
+    """What a person saw on each photograph, an eye label or `WIDE`, by the key of "collection/name"."""
+    content = json.loads(JUDGED_PATH.read_text(encoding="utf-8"))
+    return {
+        key: label for part in ("eyes", "mouths") for label, keys in content[part].items() for key in keys
+    }
+
+
 def judge_all(aligner: la.FaceAligner, model: MorphableModel, folder: Path) -> Judged:
     """Fit and align every judged photograph, the latter from the box of its mesh."""
-    listed = judged_photos()
-    label_of = {name: label for label, names in listed.eyes.items() for name in names}
-    label_of |= dict.fromkeys(listed.wide_mouths, WIDE)
+    label_of = judged_photos()
     fitter = Fitter(model, mesh_layout())
     labels, fitted, aligned = [], [], []
-    for name in sorted({photo.split("/")[0] for photo in label_of}):
+    for name in COLLECTIONS:
         collection = read_collection(folder, name)
-        keys = [f"{name}/{photo}" for photo in collection.photo_names]
+        keys = [key_of(f"{name}/{photo}") for photo in collection.photo_names]
         numbers = [number for number, key in enumerate(keys) if key in label_of]
         fits = fitter.fit(collection.mesh_points[numbers])
         fitted.append(model.vertices_model(fits.identity, fits.expression))

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from benchmarks.closed_eyes import best_threshold
 from benchmarks.fits import compare, rounding_floor
 from lineament.data.fitting.fitter import Fits
 from lineament.geometry.camera import PICTURE_AXES
@@ -38,14 +37,3 @@ def test_whole_pixels_cost_a_third_of_a_pixel():
     square = np.zeros((500, 68, 2))
     square[:, 0] = 100.0
     assert rounding_floor(square) == pytest.approx(0.3826 / 100, rel=0.02)
-
-
-def test_the_best_threshold_lies_between_groups_that_do_not_overlap():
-    threshold, right = best_threshold(np.array([0.1, 0.5, 1.0]), np.array([5.0, 7.0]))
-    assert 1.0 < threshold < 5.0
-    assert right == 1.0
-
-
-def test_a_threshold_parts_like_groups_no_better_than_guessing_does():
-    both = np.arange(5.0)
-    assert best_threshold(both, both)[1] == pytest.approx(0.5, abs=0.11)
