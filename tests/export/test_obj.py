@@ -3,21 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from export.readers import read_obj
 from faces import egg_face
 from lineament.errors import ExportError
 from lineament.export import export_obj
 from lineament.geometry.mesh import vertex_normals
 from lineament.image import read_image
-
-
-def read_obj(path):
-    """Vertices, texture coordinates, normals, triangles (from 0) and the names of the groups."""
-    rows = [line.split() for line in path.read_text().splitlines()]
-    table = {kind: np.array([row[1:] for row in rows if row[0] == kind], float) for kind in ("v", "vt", "vn")}
-    corners = [[part.split("/") for part in row[1:]] for row in rows if row[0] == "f"]
-    triangles = np.array([[int(corner[0]) - 1 for corner in face] for face in corners])
-    assert all(len(set(filter(None, corner))) == 1 for face in corners for corner in face)
-    return table, triangles, [row[1] for row in rows if row[0] == "g"]
 
 
 def test_the_model_frame_gives_the_head_itself_whatever_the_pose(tmp_path):
