@@ -10,7 +10,6 @@ from faces import egg_face
 from lineament import notebook
 from lineament.errors import ImageError
 from lineament.result import AlignedPhoto, faces_table
-from shared import missing
 
 
 def pictures_in(html):
@@ -91,7 +90,7 @@ def test_jupyters_own_formatter_takes_all_of_them_for_html():
     try:
         from IPython.core.formatters import DisplayFormatter
     except ImportError:
-        missing("IPython is not installed (extra 'docs')")
+        pytest.skip("IPython is not installed: pip install ipython")
     for shown in (egg_face(), AlignedPhoto(source="a.jpg", faces=[egg_face()])):
         formats, _ = DisplayFormatter().format(shown)
         assert set(formats) == {"text/html", "text/plain"}

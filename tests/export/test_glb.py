@@ -1,8 +1,6 @@
 """GLB files are read back by the few lines below, and by Khronos' validator where node has it."""
 
 import json
-import shutil
-import struct
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export.readers import read_glb
 from faces import egg_face
 from lineament.errors import ExportError
 from lineament.export import export_glb, export_glb_animation
 from lineament.export.frames import focal_px
 from lineament.geometry.rotation import angle_between
+from shared import node
 
 VALIDATOR = Path(__file__).parent / "vendored" / "gltf-validator"
 VALIDATE = """
@@ -22,36 +22,6 @@ const [folder, file] = process.argv.slice(1);
 require(folder).validateBytes(new Uint8Array(require('fs').readFileSync(file)))
     .then(report => console.log(JSON.stringify(report.issues)));
 """
-
-
-def read_glb(path):
-    """The document, and a function from an accessor's number to its array."""
-    content = path.read_bytes()
-    magic, version, length, text_length, kind = struct.unpack_from("<4sIII4s", content)
-    assert (magic, version, length, kind) == (b"glTF", 2, len(content), b"JSON")
-    document = json.loads(content[20 : 20 + text_length])
-    binary = content[28 + text_length :]
-
-    def stored(view, code, count, width=1):
-        start = document["bufferViews"][view]["byteOffset"]
-        kind = {5126: "<f4", 5123: "<u2", 5125: "<u4"}[code]
-        return (
-            np.frombuffer(binary, kind, count * width, start)
-            .reshape(count, width)
-            .squeeze(axis=-1 if width == 1 else ())
-        )
-
-    def array(number):
-        entry = document["accessors"][number]
-        width = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}[entry["type"]]
-        if "sparse" not in entry:
-            return stored(entry["bufferView"], entry["componentType"], entry["count"], width)
-        values, sparse = np.zeros((entry["count"], width), np.float32), entry["sparse"]
-        index = stored(sparse["indices"]["bufferView"], sparse["indices"]["componentType"], sparse["count"])
-        values[index] = stored(sparse["values"]["bufferView"], 5126, sparse["count"], width)
-        return values
-
-    return document, array
 
 
 def morphed(document, array):
@@ -192,10 +162,7 @@ def test_the_khronos_validator_finds_nothing_to_complain_of(tmp_path, smiling):
 
 def validated(path):
     """What Khronos' validator says of a file; without node the test is skipped."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed, which Khronos' validator runs on")
-    command = [node, "-e", VALIDATE, str(VALIDATOR), str(path)]
+    command = [node(), "-e", VALIDATE, str(VALIDATOR), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -3,13 +3,14 @@ import sys
 import numpy as np
 import pytest
 
+import shared
 from lineament.errors import ConfigError, ExportError, ImageError
 from lineament.video import VideoWriter, read_video
 
 
 @pytest.fixture(autouse=True)
 def cv2():
-    return pytest.importorskip("cv2", reason="OpenCV (extra 'video') is not installed")
+    return shared.package("cv2", extra="video")
 
 
 def picture(value):

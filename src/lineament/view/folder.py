@@ -28,7 +28,9 @@ from lineament.view.model_file import model_bytes
 from lineament.weights import locate
 
 HERE = Path(__file__).parent
-PAGE, VENDORED = HERE / "page", HERE / "vendored"
+PLACES = (HERE / "page", HERE.parents[2] / "page")
+"""Where the page's own package is: in an installation, in a checkout."""
+SOURCES = ("index.html", "style.css", "package.json", "app")
 MARK = "lineament-page.txt"
 """Every folder of ours has this file from the start; only such a folder, or an empty one, is written into."""
 REGRESSORS = {"default": detect.EAGER, "fast": detect.QUICK}
@@ -42,11 +44,11 @@ def write_folder(folder: str | os.PathLike[str]) -> Path:
         folder: made when missing; an older page in it is replaced.
 
     Raises:
-        ConfigError: the folder holds something else.
+        ConfigError: the folder holds something else, or this installation has no page.
         ExportError: it cannot be written.
         WeightsError: weights of this installation are missing or damaged.
     """
-    folder = Path(folder)
+    folder, sources = Path(folder), page_sources()
     try:
         if folder.exists() and any(folder.iterdir()) and not (folder / MARK).is_file():
             raise ConfigError(f"{folder} holds other files. Give an empty or a new folder.")
@@ -54,8 +56,8 @@ def write_folder(folder: str | os.PathLike[str]) -> Path:
         (folder / MARK).write_text(
             f"The page of lineament {__version__}; written anew by it.\n", encoding="utf-8"
         )
-        shutil.copytree(PAGE, folder, dirs_exist_ok=True)
-        _write_libraries(folder / "vendored")
+        _write_sources(sources, folder)
+        _write_libraries(sources / "vendored", folder / "vendored")
         (folder / "model").mkdir(exist_ok=True)
         (folder / "model" / "lfm.bin").write_bytes(model_bytes(BUILTIN_PATH))
         _write_weights(folder / "weights")
@@ -63,6 +65,21 @@ def write_folder(folder: str | os.PathLike[str]) -> Path:
     except OSError as error:
         raise ExportError(f"The page cannot be written to {folder} ({error}).") from error
     return folder
+
+
+def page_sources() -> Path:
+    """The folder of the page's JavaScript package.
+
+    Raises:
+        ConfigError: this installation has none.
+    """
+    for place in PLACES:
+        if (place / "package.json").is_file():
+            return place
+    raise ConfigError(
+        f"The page's files are in none of {', '.join(map(str, PLACES))}: this installation of lineament is "
+        "not whole. Install it again."
+    )
 
 
 def settings() -> dict[str, Any]:
@@ -116,10 +133,18 @@ def _write_weights(folder: Path) -> None:
         shutil.copyfile(path, folder / path.name)
 
 
-def _write_libraries(folder: Path) -> None:
+def _write_sources(sources: Path, folder: Path) -> None:
+    for name in SOURCES:
+        if (sources / name).is_dir():
+            shutil.copytree(sources / name, folder / name, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(sources / name, folder / name)
+
+
+def _write_libraries(sources: Path, folder: Path) -> None:
     """The libraries of other people, those that are packed unpacked."""
     folder.mkdir(exist_ok=True)
-    for path in VENDORED.iterdir():
+    for path in sources.iterdir():
         if path.suffix == ".xz":
             (folder / path.stem).write_bytes(lzma.decompress(path.read_bytes()))
         else:

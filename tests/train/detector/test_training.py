@@ -59,7 +59,7 @@ def test_canvases_are_read_as_they_were_written(canvases):
 
 
 def test_an_empty_folder_says_what_to_do(tmp_path):
-    with pytest.raises(DataError, match="make_detector_canvases"):
+    with pytest.raises(DataError, match="lineament data mosaics"):
         Shards(tmp_path)
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+import shared
 from lineament.errors import DataError
 from lineament.train.engine.loop import LoopConfig, Run
 from lineament.train.engine.run_folder import DATA, RunFolder, about_crops, about_training
@@ -99,7 +100,7 @@ def test_without_tensorboard_training_goes_on_and_says_how_to_get_it(tmp_path, m
 
 
 def test_event_files_are_what_tensorboard_reads(tmp_path):
-    pytest.importorskip("tensorboard", reason="TensorBoard is an extra of its own")
+    shared.package("tensorboard", extra="tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     folder = RunFolder(tmp_path, tensorboard=True)

@@ -62,9 +62,7 @@ class Shards:
         """
         self.paths = sorted(path for path in folder.glob("*.npy") if not path.name.endswith(".labels.npy"))
         if not self.paths:
-            raise DataError(
-                f"There are no canvases in {folder}: make some with tools/make_detector_canvases.py."
-            )
+            raise DataError(f"There are no canvases in {folder}: make some with `lineament data mosaics`.")
         self.canvases = [np.load(path, mmap_mode="r") for path in self.paths]
         self.labels = [np.load(path.with_suffix(".labels.npy")) for path in self.paths]
         self.rows = np.array([(s, row) for s, part in enumerate(self.labels) for row in range(len(part))])

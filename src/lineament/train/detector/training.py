@@ -1,6 +1,6 @@
 """Training of the face detector.
 
-    python tools/make_detector_canvases.py --out CANVASES ...
+    lineament data mosaics --out MOSAICS ...
     lineament train detector --config FILE --out RUN
     lineament export RUN --out detector.lineament
 
