@@ -1,8 +1,8 @@
-"""The rows of a SynergyNet ablation on AFLW2000-3D, which is for validation only and was not trained on.
+"""The rows of an ablation on AFLW2000-3D, which is for validation only and was not trained on.
 
     python -m benchmarks.ablation_dev FOLDER --data ../shared/aflw2000_dev
 
-FOLDER was made by ``lineament train ablation``. Each finished run in it is exported and looked at with crops
+FOLDER was made by ``lineament ablate``. Each finished run in it is exported and looked at with crops
 made from the truth; the figures are kept beside it as ``dev.json``, and the table is printed: means over
 seeds, the figure of each seed in brackets.
 """
@@ -23,9 +23,8 @@ from lineament.evaluate.run import record_of
 from lineament.evaluate.scores.scoring import score
 from lineament.evaluate.sets.aflw2000 import load_aflw2000
 from lineament.train.engine.run_folder import CONFIG, FIGURES
-from lineament.train.synergynet.ablation import VARIANTS
-from lineament.train.synergynet.export import export_synergynet
-from lineament.train.synergynet.training import load_averaged
+from lineament.train.methods import export_run
+from lineament.train.runs.ablation import ROWS
 
 DEV = "dev.json"
 COLUMNS = {
@@ -37,7 +36,7 @@ COLUMNS = {
 
 def dev_figures(run: Path, data: EvaluationSet) -> dict[str, float]:
     """NME with both label sets, percent, mean of the yaw bins, and mean error of the angles, degrees."""
-    path = export_synergynet(load_averaged(run), run / "synergynet.onnx")
+    path = export_run(run, run / "weights.lineament")
     tool = LineamentTool.from_pretrained(str(path), crops=Crops.TRUTH, scheme="300w-lp", passes=2, threads=1)
     records = [record_of(case, found, ()) for case, found in zip(data.cases, tool.predict(data.cases))]
     found = {}
@@ -50,7 +49,8 @@ def dev_figures(run: Path, data: EvaluationSet) -> dict[str, float]:
 
 def rows_of(folder: Path) -> dict[str, list[Path]]:
     """The finished runs of each variant, in the table's order."""
-    found = {name: sorted(path.parent for path in folder.glob(f"{name}/*/{FIGURES}")) for name in VARIANTS}
+    order = json.loads((folder / ROWS).read_text())["rows"] if (folder / ROWS).exists() else ()
+    found = {name: sorted(path.parent for path in folder.glob(f"{name}/*/{FIGURES}")) for name in order}
     finished = {name: [run for run in runs if _is_finished(run)] for name, runs in found.items()}
     return {name: runs for name, runs in finished.items() if runs}
 

@@ -55,7 +55,16 @@ WORK = Path(".gpu_work")
 PARTS, CHECKPOINT, RECORDS = "checkpoints", "checkpoint.pt", "records.zip"
 STEPS = "steps.json"
 """In a run folder: the number of steps that was set so that it ends in time."""
-SMALL_FILES = ("config.json", "sessions.json", "data.json", "log.jsonl", "figures.json", STEPS)
+SMALL_FILES = (
+    "config.json",
+    "sessions.json",
+    "data.json",
+    "run.json",
+    "calibration.json",
+    "log.jsonl",
+    "figures.json",
+    STEPS,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,14 @@ def mosaics(
     core makes about 80 a second. Half of the backgrounds is never used: false faces are counted on it.
     """
     with data_wing():
-        from lineament.data.mosaics.mosaic_shards import composed, save_sheet, shared_composer, write_shard
+        from lineament.data.mosaics.mosaic_shards import (
+            OF_THE_SHARED_FOLDER,
+            composed,
+            save_sheet,
+            shared_composer,
+            write_about,
+            write_shard,
+        )
         from lineament.data.photographs.collections import shared_folder
 
         if config is not None:
@@ -87,14 +94,17 @@ def mosaics(
 
             source = live_mosaics(config, changes=change or (), held_out=held_out)
             rows_of, size, name = partial(live_rows, source), source.config.composites.size, "live"
+            about = source.config.about
         else:
             composer = shared_composer(
                 shared_folder(), views=views, view_fraction=view_fraction, held_out=held_out, empty=empty
             )
             rows_of, size, name = partial(composed, composer), composer.config.size, "shard"
+            about = OF_THE_SHARED_FOLDER
         paths = [out / f"{name}_{seed}_{number:03d}" for number in range(first, first + shards)]
         for number, path in enumerate(paths, first):
             rows = rows_of(count=count, seed=(seed, number))
             say(f"{path.name}: {count} mosaics, {write_shard(rows, path, count=count, size=size)} faces")
+        write_about(out, about)
         if sheet is not None:
             save_sheet(paths[0], sheet)

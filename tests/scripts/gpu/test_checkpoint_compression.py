@@ -4,11 +4,7 @@ from torch import nn
 
 from lineament.errors import DataError
 from lineament.train.engine.loop import LoopConfig, Run
-<<<<<<<< HEAD:tests/tools/test_checkpoint_compression.py
-from tools.checkpoint_compression import join_checkpoint, split_checkpoint
-========
 from scripts.gpu.checkpoint_compression import join_checkpoint, split_checkpoint
->>>>>>>> house:tests/scripts/gpu/test_checkpoint_compression.py
 
 CONFIG = LoopConfig(steps=6, batch=4, save_every=1, log_every=6)
 

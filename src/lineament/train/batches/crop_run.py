@@ -137,7 +137,9 @@ def train_on_crops(
         # What it began with is looked up once: a run that goes on may not find it any more.
         known = run.folder.read(DATA) if run.step else None
         start = about_start(config.start) if known is None else known.get("start")
-        run.folder.begin(config, {"folders": config.data.manifest(), "start": start}, step=run.step, about=about)
+        run.folder.begin(
+            config, {"folders": config.data.manifest(), "start": start}, step=run.step, about=about
+        )
 
     def terms_of(network: nn.Module, batch: dict[str, Tensor]) -> Terms:
         batch = on_device(batch, device)

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lineament.detect import OUTPUTS
+from lineament.train.batches.pictures import Pictures
 from lineament.train.networks.detector import FaceDetectorNetwork
 from lineament.train.onnx.agreement import check_detections
 from lineament.train.onnx.exporter import Exporter
 from lineament.train.onnx.graph import Graph, Inputs, noise
-from lineament.train.batches.pictures import Pictures
 
 ABOUT = {
     "input": "image: (n, H, W, 3) uint8 RGB, H and W multiples of 32, black where there is no picture",

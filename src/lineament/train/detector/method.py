@@ -62,7 +62,7 @@ class CanvasPictures:
         if len(shards.rows) < count:
             raise DataError(
                 f"{folder} holds {len(shards.rows)} canvases, {count} are needed: make some with "
-                f"tools/make_detector_canvases.py."
+                f"`lineament data mosaics`."
             )
         return shards.batch(shards.rows[rows])[0]
 

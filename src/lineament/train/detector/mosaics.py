@@ -11,12 +11,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.data.mosaics.mosaic_shards import ABOUT
 from lineament.errors import DataError
 
 Batch: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.float32]]
 """Canvases (n, size, size, 3) and labels (n, faces, 8)."""
-ABOUT = "about.json"
-"""Beside the shards: what they were made of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,9 @@ def record_of(model: MorphableModel) -> Record:
     return {"name": model.name, GEOMETRY: _sha256(geometry), SCHEMES: _sha256(schemes)}
 
 
-def check_record(known: Mapping[str, str] | None, model: MorphableModel, *, where: Path, schemes: bool) -> None:
+def check_record(
+    known: Mapping[str, str] | None, model: MorphableModel, *, where: Path, schemes: bool
+) -> None:
     """Refuse a face model that is not the recorded one.
 
     Args:

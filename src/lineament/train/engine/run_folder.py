@@ -48,7 +48,12 @@ class RunFolder:
         self._events = _event_writer(path) if tensorboard else None
 
     def begin(
-        self, config: Any, data: Mapping[str, Any], *, step: int, about: Mapping[str, Any]  # noqa: ANN401
+        self,
+        config: Any,
+        data: Mapping[str, Any],
+        *,
+        step: int,
+        about: Mapping[str, Any],
     ) -> None:
         """Write what is about to be trained on what, and warn where that has changed since the last time.
 

@@ -34,7 +34,7 @@ CHECKED = 64
 """Real pictures on which each graph is compared with torch."""
 
 
-def no_arrays(network: nn.Module) -> Arrays:  # noqa: ARG001 - the signature of all such functions
+def no_arrays(network: nn.Module) -> Arrays:
     """No constants beside the graphs."""
     return {}
 
@@ -148,7 +148,9 @@ def _in_eight_bits(
 ) -> tuple[dict[str, onnx.ModelProto], Manifest]:
     """The graphs quantised, and compared with the others as users have them."""
     if pictures is None:
-        raise DataError("Eight bits are calibrated on pictures, and there are none: name folders with --samples.")
+        raise DataError(
+            "Eight bits are calibrated on pictures, and there are none: name folders with --samples."
+        )
     calibration = pictures.calibration(count)
     small = graphs | {name: eight_bit_graph(graphs[name], calibration) for name in takes}
     stated = replace(manifest, trained={**manifest.trained, PRECISION: INT8})

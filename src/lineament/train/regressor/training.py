@@ -35,7 +35,7 @@ class TrainConfig(CropTrainConfig):
     loss: FaceLossConfig = FaceLossConfig()
 
 
-def new_network(config: TrainConfig, model: MorphableModel) -> Regressor:  # noqa: ARG001 - as all methods
+def new_network(config: TrainConfig, model: MorphableModel) -> Regressor:
     """A network of random weights."""
     return Regressor(config.network)
 
@@ -65,6 +65,6 @@ def loss_of(config: TrainConfig, network: Regressor, model: MorphableModel) -> F
     return FaceLoss(model, config.network.crop_size, *spreads, config.loss)
 
 
-def estimate(network: Regressor, face: RegressorOutput, landmarks: CropLandmarks) -> CropEstimate:  # noqa: ARG001
+def estimate(network: Regressor, face: RegressorOutput, landmarks: CropLandmarks) -> CropEstimate:
     """What the network says, in terms that all methods share."""
     return CropEstimate(landmarks(face), face.rotation)

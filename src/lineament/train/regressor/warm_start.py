@@ -56,7 +56,9 @@ class ExportedRegressor:
         """
         bundle = Bundle.open(name_or_path)
         if bundle.manifest.crop is None or "network" not in bundle.manifest.graphs:
-            raise ConfigError(f"{bundle.path} is not the graph of a regressor: there is nothing to start from.")
+            raise ConfigError(
+                f"{bundle.path} is not the graph of a regressor: there is nothing to start from."
+            )
         graph = widen_weights(onnx.load_from_string(bundle.graph()))
         stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
         stored |= dict(_dequantised(graph.graph.node, stored))
@@ -72,7 +74,9 @@ class ExportedRegressor:
             if name.endswith(("_mean", "_spread"))
         }
         if "heads" not in layers or not statistics:
-            raise ConfigError(f"{bundle.path} is not the graph of a regressor: there is nothing to start from.")
+            raise ConfigError(
+                f"{bundle.path} is not the graph of a regressor: there is nothing to start from."
+            )
         return cls(layers, statistics, bundle.manifest.crop.size)
 
 

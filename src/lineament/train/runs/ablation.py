@@ -221,7 +221,12 @@ def markdown(table: AblationTable, rows: Rows) -> str:
     steps = table.base.loop.steps
     headings = list(HEADINGS)
     headings.insert(SHARED_FIGURES.index(NME) + 1, "published")
-    lines = [table.budget(), "", "| variant | " + " | ".join(headings) + " |", "|---" * (len(headings) + 1) + "|"]
+    lines = [
+        table.budget(),
+        "",
+        "| variant | " + " | ".join(headings) + " |",
+        "|---" * (len(headings) + 1) + "|",
+    ]
     for name, seeds in rows.items():
         runs = list(seeds.values())
         cells = [_cell(figure, runs) for figure in SHARED_FIGURES]

@@ -38,7 +38,7 @@ C = TypeVar("C", bound=CropTrainConfig)
 Truth = Callable[[dict[str, Tensor]], Any]
 
 
-def no_targets(config: Any, model: MorphableModel) -> Truth:  # noqa: ANN401, ARG001
+def no_targets(config: Any, model: MorphableModel) -> Truth:  # noqa: ANN401
     """The labels themselves: camera and coefficients."""
     return truth_of
 

@@ -47,7 +47,9 @@ VARIANTS = {
     "smooth-l1": _loss(None, landmarks="smooth-l1"),
     "no-coarse-loss": _loss(None, coarse=0.0),
     "coarse-result": _network(None, landmarks="coarse"),
-    "code-endings": _network(None, mafa=MafaConfig(last="code", step=0.05), reverse=ReverseConfig(last="code")),
+    "code-endings": _network(
+        None, mafa=MafaConfig(last="code", step=0.05), reverse=ReverseConfig(last="code")
+    ),
     "code-index": _loss(None, index="code", targets=("shape", "expression")),
 }
 BASE = SynergyTrainConfig(

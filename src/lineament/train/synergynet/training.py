@@ -118,12 +118,12 @@ def whiten(network: SynergyNet, source: CropSource, count: int, *, seed: int = 0
     network.spread[DEPTH_TRANSLATION] = 0.0  # labels have none: it is constant
 
 
-def loss_of(config: SynergyTrainConfig, network: SynergyNet, model: MorphableModel) -> SynergyLoss:  # noqa: ARG001
+def loss_of(config: SynergyTrainConfig, network: SynergyNet, model: MorphableModel) -> SynergyLoss:
     """The loss, in the network's whitening."""
     return SynergyLoss(network, config.loss)
 
 
-def estimate(network: SynergyNet, output: SynergyOutput, landmarks: CropLandmarks) -> CropEstimate:  # noqa: ARG001
+def estimate(network: SynergyNet, output: SynergyOutput, landmarks: CropLandmarks) -> CropEstimate:
     """What the network says, in terms that all methods share; coarse and refined landmarks beside it."""
     others = {"coarse": output.coarse} | ({} if output.refined is None else {"refined": output.refined})
     rotation = network.face_of(output.parameters).rotation
