@@ -14,7 +14,7 @@ from lineament.train.detector.method import DETECTOR
 from lineament.train.engine.config_file import read_config
 from lineament.train.engine.processes import Processes, joined_processes
 from lineament.train.engine.run_folder import ABOUT, CONFIG, read_table
-from lineament.train.onnx.exporter import ExportOptions, export
+from lineament.train.onnx.exporter import USUAL, ExportOptions, export
 from lineament.train.regressor.method import REGRESSOR
 from lineament.train.runs.ablation import ablate, read_ablation
 from lineament.train.runs.method import Conversion, TrainableMethod
@@ -39,7 +39,8 @@ def method_named(name: str) -> TrainableMethod[Any]:
     """
     if name == "ablation":
         raise ConfigError(
-            "Tables are made by a command of their own: lineament ablate synergynet --config FILE --out FOLDER."
+            "Tables are made by a command of their own: "
+            "lineament ablate synergynet --config FILE --out FOLDER."
         )
     if name not in METHODS:
         raise ConfigError(f"Cannot train {name!r}; choose from {', '.join(sorted(METHODS))}.")
@@ -145,7 +146,7 @@ def export_run(
     run: Path,
     out: Path,
     *,
-    options: ExportOptions = ExportOptions(),
+    options: ExportOptions = USUAL,
     method: str | None = None,
     samples: tuple[str, ...] = (),
     interpolate: float | None = None,

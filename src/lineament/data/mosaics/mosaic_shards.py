@@ -19,7 +19,7 @@ from lineament.files import whole_file
 
 Row = tuple[NDArray[np.uint8], NDArray[np.float32]]
 ABOUT = "about.json"
-"""Beside the shards: what they were made of, "trained_on" and "licence" of weights that are trained on them."""
+"""Beside the shards: "trained_on" and "licence" of weights that are trained on them."""
 OF_THE_SHARED_FOLDER = {
     "trained_on": "composites of YouTube Faces frames, LFW and web expressions, portraits of the US Congress "
     "(public domain), views of the same turned by synthesis, backgrounds of BSDS500",

@@ -46,8 +46,8 @@ class CropTrainConfig:
         face_swap: probability of a crop that shows somebody else's skin on the fitted mesh.
         workers: processes that make batches, or decode pictures for the device.
         crops_by: "device" keeps all pictures in the GPU's memory and makes crops there, without face swaps.
-        validation_crops: undisturbed crops that figures are taken on, of people kept from training and as many
-            of the others.
+        validation_crops: undisturbed crops that figures are taken on, of people kept from training and as
+            many of the others.
         start: weights to begin with: a run folder, a name, or a file; empty for random ones.
     """
 

@@ -33,8 +33,8 @@ class CanvasPictures:
 
     Attributes:
         config: of the run.
-        folders: of shards to take them from, calibration from the first and the check from the end of the last;
-            those of the run when empty.
+        folders: of shards to take them from, calibration from the first and the check from the end of the
+            last; those of the run when empty.
     """
 
     config: DetectorTrainConfig
@@ -99,8 +99,8 @@ class DetectorMethod(TrainableMethod[DetectorTrainConfig]):
         data = read_table(run, DATA)
         if "trained_on" not in data or "licence" not in data:
             raise DataError(
-                f"{run / DATA} does not say what was trained on. Weights state their data: go on with the run "
-                f"for a step, which writes it."
+                f"{run / DATA} does not say what was trained on. Weights state their data: go on with the "
+                f"run for a step, which writes it."
             )
         return Manifest(
             name=run.name if is_plain_name(run.name) else self.name,

@@ -49,7 +49,7 @@ class RunFolder:
 
     def begin(
         self,
-        config: Any,
+        config: Any,  # noqa: ANN401
         data: Mapping[str, Any],
         *,
         step: int,

@@ -77,6 +77,9 @@ class ExportOptions:
     count: int = 256
 
 
+USUAL = ExportOptions()
+
+
 def export(
     exporter: Exporter,
     network: nn.Module,
@@ -84,7 +87,7 @@ def export(
     *,
     manifest: Manifest,
     pictures: PictureSource | None,
-    options: ExportOptions = ExportOptions(),
+    options: ExportOptions = USUAL,
 ) -> Path:
     """Write the weights of a network as a bundle, once all that it holds agrees with the network.
 

@@ -98,8 +98,8 @@ def flip_ensemble(graph: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto
         manifest: of its weights: crop and face model.
 
     Raises:
-        ExportError: `graph` is no regressor, predicts both ways already, or belongs to a face model that is not
-            symmetric; or the new graph does not say the mean of what `graph` says.
+        ExportError: `graph` is no regressor, predicts both ways already, or belongs to a face model that is
+            not symmetric; or the new graph does not say the mean of what `graph` says.
     """
     shapes = _shapes(graph)
     assert manifest.crop is not None
@@ -107,8 +107,8 @@ def flip_ensemble(graph: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto
     model, size = load_model(manifest.face_model.name), manifest.crop.size
     if model.mirror is None or shapes["expression"] != [len(model.mirror.expression)]:
         raise ExportError(
-            f"The network gives {shapes['expression'][0]} weights of the face model {model.name!r}, which has "
-            f"no mirror image for them. That takes a symmetric model with all of its blendshapes."
+            f"The network gives {shapes['expression'][0]} weights of the face model {model.name!r}, which "
+            f"has no mirror image for them. That takes a symmetric model with all of its blendshapes."
         )
     before = trace(_BothCrops(), {"crop": noise(2, size, size, 3)}, ("crops",))
     mean = _MeanFace(model, size, shapes["identity"][0])

@@ -1,8 +1,8 @@
 """Weights between where a run began and where it ended.
 
-A run that begins with given weights and learns from other pictures forgets some of what those could do. The mean
-of both networks' weights keeps more of it than either (Wortsman et al. 2022, "Robust fine-tuning of zero-shot
-models"). Normalisation is measured anew, for its statistics do not mix.
+A run that begins with given weights and learns from other pictures forgets some of what those could do. The
+mean of both networks' weights keeps more of it than either (Wortsman et al. 2022, "Robust fine-tuning of
+zero-shot models"). Normalisation is measured anew, for its statistics do not mix.
 """
 
 from __future__ import annotations

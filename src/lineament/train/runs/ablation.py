@@ -123,7 +123,7 @@ class AblationTable:
 
 
 def read_ablation(method: TrainableMethod[Any], path: Path, *, changes: Iterable[str] = ()) -> AblationTable:
-    """The table that a file describes: ``[base]`` is a training's configuration, the rest a :class:`TablePlan`.
+    """The table of a file: ``[base]`` is a training's configuration, the rest a :class:`TablePlan`.
 
     Args:
         method: the method.

@@ -49,10 +49,10 @@ class CropMethod(TrainableMethod[C]):
 
     Attributes:
         network: of a configuration and a face model, with random weights.
-        prepare: gives a new network its statistics, and the weights of `config.start` where there are any; not
-            called when a run goes on.
-        loss: of a configuration, the network and the face model: a module that takes what the network gives and
-            the truth, and gives the terms, of which "loss" is minimised.
+        prepare: gives a new network its statistics, and the weights of `config.start` where there are any;
+            not called when a run goes on.
+        loss: of a configuration, the network and the face model: a module that takes what the network gives
+            and the truth, and gives the terms, of which "loss" is minimised.
         targets: of a configuration and the face model: what makes a batch on the device the truth.
         estimate: of the network, what it gave and the labels' :class:`CropLandmarks`: landmarks and rotation,
             from which the figures are taken that all methods share.
@@ -169,8 +169,8 @@ def begin_with_run(network: nn.Module, run: Path, config: CropTrainConfig) -> No
     size = read_table(run, CONFIG)["network"]["crop_size"]
     if size != config.network.crop_size:
         raise ConfigError(
-            f"{run} was trained on crops of {size} px, not {config.network.crop_size}: its statistics would be "
-            f"wrong. Give both the same crop_size."
+            f"{run} was trained on crops of {size} px, not {config.network.crop_size}: its statistics would "
+            f"be wrong. Give both the same crop_size."
         )
     wrong = [name for name in before if name in own and own[name].shape != before[name].shape]
     if not wrong:

@@ -61,8 +61,8 @@ class Conversion:
 
     Attributes:
         title: what it is, for the help of the command.
-        convert: of the checkpoint, the folder of the face model that it needs, and the file to write; `changes`
-            are of the network's configuration, such as "landmarks=refined".
+        convert: of the checkpoint, the folder of the face model that it needs, and the file to write;
+            `changes` are of the network's configuration, such as "landmarks=refined".
     """
 
     title: str
@@ -78,7 +78,7 @@ class TrainableMethod(ABC, Generic[C]):
         config: the dataclass that its configuration files describe.
         exporter: its networks as graphs.
         ablation: rows of its table; None where it has none.
-        conversion: of the authors' checkpoint, ``lineament import NAME-checkpoint``; None where there is none.
+        conversion: of the authors' checkpoint, ``lineament import NAME-checkpoint``; None without one.
     """
 
     name: str

@@ -173,8 +173,8 @@ def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = 
         checkpoint: the authors' ``best.pth.tar``.
         bfm: folder of the Basel Face Model 2009, see :mod:`lineament.models.bfm`.
         out: the file, with the suffix ".lineament".
-        changes: of :class:`SynergyConfig`; "landmarks=refined" gives the refined landmarks, as the paper does,
-            where the released code gives the coarse ones.
+        changes: of :class:`SynergyConfig`; "landmarks=refined" gives the refined landmarks, as the paper
+            does, where the released code gives the coarse ones.
 
     Raises:
         WeightsError: the file is not that checkpoint.
