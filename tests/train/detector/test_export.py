@@ -3,10 +3,10 @@ import onnx
 import pytest
 import torch
 
+from lineament.bundle import Bundle
 from lineament.detect import OUTPUTS
 from lineament.errors import ExportError
-from lineament.bundle import Bundle
-from lineament.train.detector import export as module
+from lineament.train.detector import export as export_module
 from lineament.train.detector.export import EXPORTER
 from lineament.train.networks.detector import FaceDetectorNetwork
 from tests.train.exports import exported
@@ -44,7 +44,7 @@ def test_weights_are_stored_in_half_precision_with_their_licence(network, tmp_pa
 
 
 def test_a_file_that_answers_differently_is_refused(network, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "HALF_TOLERANCE", 1e-9)
+    monkeypatch.setattr(export_module, "HALF_TOLERANCE", 1e-9)
     with pytest.raises(ExportError, match="differs from torch"):
         exported(EXPORTER, network, tmp_path / "d.lineament")
     assert list(tmp_path.iterdir()) == []

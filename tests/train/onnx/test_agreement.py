@@ -27,7 +27,6 @@ SMALL = RegressorConfig(
 )
 
 
-
 @pytest.fixture(scope="module")
 def regressor():
     torch.manual_seed(0)

@@ -5,13 +5,13 @@ import onnx
 import pytest
 import torch
 
+from lineament.bundle import Bundle
 from lineament.errors import ExportError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import angle_between
-from lineament.bundle import Bundle
+from lineament.methods.regressor import OUTPUTS
 from lineament.train.networks.regressor import Regressor, RegressorConfig
 from lineament.train.onnx import flip_ensemble as module
-from lineament.methods.regressor import OUTPUTS
 from lineament.train.onnx.exporter import BOTH, FLIP
 from lineament.train.onnx.flip_ensemble import flip_ensemble
 from lineament.train.regressor.export import EXPORTER

@@ -5,14 +5,14 @@ import onnx
 import pytest
 import torch
 
+from lineament.bundle import Bundle
 from lineament.errors import ConfigError
+from lineament.methods.regressor import OUTPUTS
 from lineament.train.batches.crop_run import about_start
 from lineament.train.networks.regressor import Regressor, RegressorConfig
 from lineament.train.onnx.int8 import eight_bit_graph
-from lineament.methods.regressor import OUTPUTS
 from lineament.train.regressor.export import EXPORTER
 from lineament.train.regressor.warm_start import ExportedRegressor, start_from
-from lineament.bundle import Bundle
 from tests.train import exports
 
 TINY = RegressorConfig(

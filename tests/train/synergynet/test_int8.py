@@ -109,9 +109,7 @@ def quantised(network, crops, tmp_path_factory):
 
 def test_landmarks_and_pose_follow_the_float_graphs_from_crop_to_crop(float_graph, quantised, crops):
     seen = crops(24, 9999)
-    expected, found = (
-        Bundle.open(path).network(threads=1)(crop=seen) for path in (float_graph, quantised)
-    )
+    expected, found = (Bundle.open(path).network(threads=1)(crop=seen) for path in (float_graph, quantised))
     assert set(found) == {"rotation", "scale", "translation", "identity", "expression", "landmarks"}
     for name in ("landmarks", "rotation", "translation"):
         moved, lost = expected[name].std(axis=0).mean(), np.abs(found[name] - expected[name]).mean()
