@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from lineament.errors import ConfigError
 from lineament.network import OnnxNetwork
 from lineament.train.batches.device_crops import device_batches
-from lineament.train.batches.samples import LABELS, CropSource, Folders, batches_of, crops_as_input, on_device
+from lineament.train.batches.labels import LabelBatch
+from lineament.train.batches.samples import CropSource, Folders, batches_of, crops_as_input, on_device
 from lineament.train.engine.loop import LoopConfig, Run, Terms
 from lineament.train.engine.processes import Processes
 from lineament.train.engine.run_folder import DATA, about_training
-from lineament.train.networks.regressor import RegressorOutput
 from lineament.weights import locate, sha256_of
 
 CropMaker: TypeAlias = Literal["workers", "device"]
@@ -68,11 +68,6 @@ def check_crop_sizes(augment: HasCropSize, network: HasCropSize) -> None:
         )
 
 
-def truth_of(batch: dict[str, Tensor]) -> RegressorOutput:
-    """Labels of a batch in the networks' own terms."""
-    return RegressorOutput(*(batch[name] for name in LABELS))
-
-
 def about_start(start: str) -> dict[str, str] | None:
     """What the weights that a run begins with were trained on: weights state all of their data.
 
@@ -107,7 +102,7 @@ def train_on_crops(
         config: all of the run, as the folder is to remember it.
         out: run folder.
         network: takes crops as :func:`crops_as_input` gives them; moved to the processes' device.
-        loss: takes what the network found and a batch's :func:`truth_of`, gives the terms.
+        loss: takes what the network found and a batch's :class:`LabelBatch`, gives the terms.
         source: of the crops.
         validate: figures of the averaged network.
         processes: that train together.
@@ -130,7 +125,7 @@ def train_on_crops(
         batch = on_device(batch, device)
         with config.loop.autocast(device):
             found = network(crops_as_input(batch["crop"]))
-        return loss(found, truth_of(batch))
+        return loss(found, LabelBatch.of(batch))
 
     make = device_batches if config.crops_by == "device" else batches_of
     batches = make(source, config.loop, run.step, processes=processes, workers=config.workers)

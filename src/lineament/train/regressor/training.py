@@ -17,7 +17,8 @@ from torch import nn
 
 from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.sampler import CropSampler
-from lineament.train.batches.crop_run import CropMaker, check_crop_sizes, train_on_crops, truth_of
+from lineament.train.batches.crop_run import CropMaker, check_crop_sizes, train_on_crops
+from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import CropSource, Folders, StepBatches, crops_as_input, plain_batches
 from lineament.train.engine.loop import ALONE, CHECKPOINT, LoopConfig
 from lineament.train.engine.processes import Processes, joined_processes
@@ -71,7 +72,7 @@ def validation_figures(
     errors = []
     for batch in plain_batches(sampler, count, device):
         with torch.no_grad():
-            truth, found = truth_of(batch), network(crops_as_input(batch["crop"]))
+            truth, found = LabelBatch.of(batch).face, network(crops_as_input(batch["crop"]))
             expected, seen = (loss.points_crop(face)[:, :68, :2] for face in (truth, found))
         size = (expected.amax(1) - expected.amin(1)).prod(1).sqrt()
         errors.append(((seen - expected).norm(dim=-1).mean(1) / size).cpu())

@@ -16,8 +16,9 @@ from lineament.errors import ConfigError, DataError
 from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model
 from lineament.train.batches.alignment_figures import alignment_figures, joined, landmark_errors
-from lineament.train.batches.crop_run import CropMaker, check_crop_sizes, train_on_crops, truth_of
-from lineament.train.batches.samples import CropSource, Folders, crops_as_input, plain_batches
+from lineament.train.batches.crop_run import CropMaker, check_crop_sizes, train_on_crops
+from lineament.train.batches.labels import LabelBatch
+from lineament.train.batches.samples import LABELS, CropSource, Folders, crops_as_input, plain_batches
 from lineament.train.engine.config_file import from_table
 from lineament.train.engine.loop import ALONE, LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
@@ -139,7 +140,8 @@ def whiten(network: SynergyNet, source: CropSource, count: int, *, seed: int = 0
     """
     rows = [np.random.default_rng([seed, row]) for row in range(count)]
     arrays = source.open().rows(rows)
-    truth = truth_of({name: torch.as_tensor(array) for name, array in arrays.items()})
+    fitted = arrays["has_coefficients"]
+    truth = LabelBatch.of({name: torch.as_tensor(arrays[name][fitted]) for name in LABELS}).face
     _, identity_count, expression_count = network.sizes
     if truth.identity.shape[1] < identity_count or truth.expression.shape[1] < expression_count:
         raise DataError(
@@ -170,7 +172,7 @@ def validation_figures(
     errors: dict[str, list[Tensor]] = {"result": [], "coarse": [], "refined": []}
     rotations: dict[str, list[Tensor]] = {"found": [], "expected": []}
     for batch in plain_batches(sampler, count, device):
-        truth, output = truth_of(batch), network(crops_as_input(batch["crop"]))
+        truth, output = LabelBatch.of(batch).face, network(crops_as_input(batch["crop"]))
         expected = network.landmarks_of(network.whitened(network.parameters_of(truth)))[..., :2]
         kinds = {"result": network.result_landmarks(output), "coarse": output.coarse}
         kinds |= {} if output.refined is None else {"refined": output.refined}
