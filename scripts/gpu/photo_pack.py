@@ -236,7 +236,7 @@ def _samples(photo: FittedPhoto, recipe: BuildRecipe, makers: Makers) -> Iterabl
                 made.append(makers.occluder(view, rng) if wanted else view)
         except MAKER_ERRORS:
             return []
-    return [Sample(one.view, one.occlusion, replace(provenance, kind=one.kind)) for one in made]
+    return [Sample.of_view(one.view, one.occlusion, replace(provenance, kind=one.kind)) for one in made]
 
 
 def _rng(seed: int, name: str) -> np.random.Generator:

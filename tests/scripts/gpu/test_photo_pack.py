@@ -29,7 +29,7 @@ def sample(lfm, number, kind=Kind.PHOTOGRAPHED):
     identity = rng.normal(0, 0.3, 100).astype(np.float32)
     expression = np.zeros(53, np.float32)
     about = Provenance("set", f"p{number}", f"person{number}", kind, number == 2)
-    return Sample(View(image, camera, identity, expression), None, about)
+    return Sample.of_view(View(image, camera, identity, expression), None, about)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.sampler import CropSampler
 from lineament.data.samples.store import SampleStore
 from lineament.errors import ConfigError
-from lineament.train.batches.crop_run import truth_of
+from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import LABELS, Folders
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
@@ -45,7 +45,7 @@ class Knows(nn.Module):
 
     def __init__(self, batch, shift):
         super().__init__()
-        self._answer = truth_of({name: torch.as_tensor(getattr(batch, name)) for name in LABELS})
+        self._answer = LabelBatch.of({name: torch.as_tensor(getattr(batch, name)) for name in LABELS}).face
         self._shift = shift
 
     def forward(self, crops):

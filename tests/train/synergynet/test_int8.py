@@ -15,10 +15,11 @@ from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
 from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.sampler import CropSampler
+from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.data.samples.view import View
 from lineament.errors import ExportError
 from lineament.image import read_image
-from lineament.train.batches.crop_run import truth_of
+from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import arrays_of, crops_as_input
 from lineament.train.networks.synergynet import POSE, ReverseConfig, SynergyConfig
 from lineament.train.onnx import agreement as module
@@ -35,23 +36,28 @@ AUGMENT = AugmentConfig(
 )
 STEPS, BATCH = 200, 16  # after 100 the losses of eight bits differ by half from processor to processor
 
+ABOUT = Provenance("demo", "demo", "demo", Kind.PHOTOGRAPHED)
+
 
 class Faces:
     """The faces of the demo's photographs, labelled by the built-in weights."""
 
     def __init__(self):
         aligner = FaceAligner.from_pretrained("fast", threads=1)
-        self._views = [
-            View(photo, face.camera, face.identity, face.expression)
+        self._samples = [
+            Sample.of_view(View(photo, face.camera, face.identity, face.expression), None, ABOUT)
             for photo in map(read_image, PHOTOS)
             for face in aligner(photo)
         ]
 
     def __len__(self):
-        return len(self._views)
+        return len(self._samples)
 
-    def view(self, number):
-        return self._views[number]
+    def sample(self, number, *, with_mask=True):
+        return self._samples[number]
+
+    def has_coefficients(self):
+        return np.ones(len(self), bool)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +85,7 @@ def network(draw, lfm, settled):
         width=0.35, crop_size=SIZE, dropout=0.0, expression=53, reverse=ReverseConfig(enabled=False)
     )
     network = synergy_net(config, lfm).train()
-    known = network.parameters_of(truth_of(draw(64, 0)))
+    known = network.parameters_of(LabelBatch.of(draw(64, 0)).face)
     network.mean.copy_(known.mean(0))
     network.spread.copy_(known.std(0).clamp(min=0.02))
     network.spread[POSE - 1] = 0.0
@@ -88,7 +94,7 @@ def network(draw, lfm, settled):
     for step in range(STEPS):
         batch = draw(BATCH, step + 1)
         optimiser.zero_grad()
-        loss(network(crops_as_input(batch["crop"])), truth_of(batch))["loss"].backward()
+        loss(network(crops_as_input(batch["crop"])), LabelBatch.of(batch))["loss"].backward()
         optimiser.step()
     return settled(network, draw(64, 0)["crop"])
 

@@ -11,7 +11,7 @@ from lineament.crop import CropBox
 from lineament.data.crops.augment import AugmentConfig
 from lineament.errors import ConfigError, DataError, ExportError
 from lineament.methods.synergynet import SynergyNet as SynergyMethod
-from lineament.train.batches.crop_run import truth_of
+from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import CropSource, Folders
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
@@ -60,8 +60,8 @@ def network(samples, lfm, batch, settled):
 
 
 def test_true_parameters_give_the_models_own_landmarks(network, batch, lfm):
-    truth = truth_of(batch)
-    found = network.landmarks_of(network.whitened(network.parameters_of(truth))).detach().numpy()
+    truth = LabelBatch.of(batch)
+    found = network.landmarks_of(network.whitened(network.parameters_of(truth.face))).detach().numpy()
     points = lfm.landmark_points("300w-lp")
     for row in range(6):
         model = points.vertices_model(batch["identity"][row].numpy(), batch["expression"][row].numpy())
@@ -71,14 +71,14 @@ def test_true_parameters_give_the_models_own_landmarks(network, batch, lfm):
 
 
 def test_whitened_parameters_are_of_the_order_of_one(network, batch):
-    whitened = network.whitened(network.parameters_of(truth_of(batch)))
+    whitened = network.whitened(network.parameters_of(LabelBatch.of(batch).face))
     assert 0.3 < float(whitened[:, :11].std()) < 2
     assert (whitened[:, 11] == 0).all()  # labels say nothing about depth
 
 
 def test_a_camera_goes_into_twelve_numbers_and_back(network, batch):
-    truth = truth_of(batch)
-    face = network.face_of(network.whitened(network.parameters_of(truth)))
+    truth = LabelBatch.of(batch)
+    face = network.face_of(network.whitened(network.parameters_of(truth.face)))
     for name in ("rotation", "scale", "translation", "identity", "expression"):
         torch.testing.assert_close(getattr(face, name), getattr(truth, name), atol=2e-4, rtol=1e-4)
 
@@ -109,7 +109,7 @@ def test_every_variant_of_the_table_learns_something_everywhere(name, lfm, batch
     changed.spread[:9] = 0.3
     changed.mean[9:11] = 16
     terms = SynergyLoss(changed, whole.loss)(
-        changed(batch["crop"].permute(0, 3, 1, 2).float()), truth_of(batch)
+        changed(batch["crop"].permute(0, 3, 1, 2).float()), LabelBatch.of(batch)
     )
     terms["loss"].backward()
     assert torch.isfinite(terms["loss"])
@@ -121,8 +121,8 @@ def test_every_variant_of_the_table_learns_something_everywhere(name, lfm, batch
 
 
 def test_perfect_answers_cost_nothing_but_what_keeps_the_root_smooth(network, batch):
-    truth = truth_of(batch)
-    right = network.whitened(network.parameters_of(truth))
+    truth = LabelBatch.of(batch)
+    right = network.whitened(network.parameters_of(truth.face))
     landmarks = network.landmarks_of(right)
     output = replace(
         network(batch["crop"].permute(0, 3, 1, 2).float()),
@@ -137,8 +137,8 @@ def test_perfect_answers_cost_nothing_but_what_keeps_the_root_smooth(network, ba
 
 
 def test_the_loss_is_in_units_of_a_120_px_crop(network, batch):
-    truth = truth_of(batch)
-    right = network.whitened(network.parameters_of(truth))
+    truth = LabelBatch.of(batch)
+    right = network.whitened(network.parameters_of(truth.face))
     landmarks = network.landmarks_of(right)
     output = network(batch["crop"].permute(0, 3, 1, 2).float())
     moved = replace(output, parameters=right, coarse=landmarks, refined=landmarks + 32 / 120)

@@ -15,11 +15,11 @@ from lineament.data.crops.augment import AugmentConfig
 from lineament.errors import ConfigError
 from lineament.files import sha256_of
 from lineament.train.batches.device_crops import device_batches
-from lineament.train.batches.samples import LABELS, CropSource, Folders, batches_of, crops_as_input, on_device
+from lineament.train.batches.labels import LabelBatch
+from lineament.train.batches.samples import CropSource, Folders, batches_of, crops_as_input, on_device
 from lineament.train.engine.loop import LoopConfig, Run, Terms
 from lineament.train.engine.processes import Processes
 from lineament.train.engine.run_folder import DATA, about_training
-from lineament.train.networks.regressor import RegressorOutput
 
 CropMaker: TypeAlias = Literal["workers", "device"]
 """Worker processes decode, cut and disturb crop by crop; the device does it in batches out of its memory."""
@@ -70,15 +70,6 @@ class CropTrainConfig:
                 f"{self.network.crop_size}: make them equal."
             )
 
-    def source(self) -> CropSource:
-        """The crops."""
-        return CropSource(self.data, self.augment, self.face_model, swap_share=self.face_swap)
-
-
-def truth_of(batch: dict[str, Tensor]) -> RegressorOutput:
-    """Labels of a batch in the networks' own terms."""
-    return RegressorOutput(*(batch[name] for name in LABELS))
-
 
 def about_start(start: str) -> dict[str, str] | None:
     """What the weights that a run begins with were trained on: weights state all of their data.
@@ -105,7 +96,7 @@ def train_on_crops(
     out: Path,
     network: nn.Module,
     loss_of: Callable[[nn.Module], nn.Module],
-    truth_of: Callable[[dict[str, Tensor]], Any],
+    source: CropSource,
     validate: Callable[[nn.Module], dict[str, float]],
     *,
     about: Mapping[str, Any],
@@ -118,9 +109,9 @@ def train_on_crops(
         config: all of the run, as the folder is to remember it.
         out: run folder.
         network: takes crops as :func:`crops_as_input` gives them; moved to the processes' device.
-        loss_of: the loss for the network as it is when training begins; takes what the network found and the
-            truth, gives the terms.
-        truth_of: the truth of a batch on the device.
+        loss_of: the loss for the network as it is when training begins; takes what the network found and a
+            :class:`LabelBatch`, gives the terms.
+        source: of the crops.
         validate: figures of the averaged network.
         about: what the run folder remembers beside the configuration and the data.
         processes: that train together.
@@ -145,9 +136,9 @@ def train_on_crops(
         batch = on_device(batch, device)
         with config.loop.autocast(device):
             found = network(crops_as_input(batch["crop"]))
-        return loss(found, truth_of(batch))
+        return loss(found, LabelBatch.of(batch))
 
     make = device_batches if config.crops_by == "device" else batches_of
-    batches = make(config.source(), config.loop, run.step, processes=processes, workers=config.workers)
+    batches = make(source, config.loop, run.step, processes=processes, workers=config.workers)
     run.train(batches, terms_of, validate, seconds=seconds)
     return out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lineament.bundle import CropSpec, DetectorSpec, FaceModelSpec, Manifest
 from lineament.bundle.plain_graph import DETECTOR
 from lineament.data.crops.sampler import CropSampler
+from lineament.data.labels.target_maker import TargetConfig
 from lineament.errors import ConfigError
 from lineament.files import is_plain_name
 from lineament.geometry.morphable import MorphableModel
@@ -24,7 +25,8 @@ from lineament.train.batches.alignment_figures import (
     CropLandmarks,
     figures_on,
 )
-from lineament.train.batches.crop_run import CropTrainConfig, train_on_crops, truth_of
+from lineament.train.batches.crop_run import CropTrainConfig, train_on_crops
+from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.pictures import CropPictures, PictureSource
 from lineament.train.batches.samples import CropSource, crops_as_input, plain_batches
 from lineament.train.engine.face_model_record import check_record, record_of
@@ -35,12 +37,10 @@ from lineament.train.networks.regressor import RegressorOutput
 from lineament.train.runs.method import TrainableMethod, averaged_state
 
 C = TypeVar("C", bound=CropTrainConfig)
-Truth = Callable[[dict[str, Tensor]], Any]
 
 
-def no_targets(config: Any, model: MorphableModel) -> Truth:  # noqa: ANN401
-    """The labels themselves: camera and coefficients."""
-    return truth_of
+def no_targets(config: Any) -> None:  # noqa: ANN401
+    """Labels are all that the loss compares."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,10 @@ class CropMethod(TrainableMethod[C]):
         prepare: gives a new network its statistics, and the weights of `config.start` where there are any;
             not called when a run goes on.
         loss: of a configuration, the network and the face model: a module that takes what the network gives
-            and the truth, and gives the terms, of which "loss" is minimised.
-        targets: of a configuration and the face model: what makes a batch on the device the truth.
+            and a :class:`LabelBatch`, and gives the terms, of which "loss" is minimised.
+        targets: of a configuration: what is made of each crop's labels, which the loss finds in
+            :attr:`LabelBatch.targets`; None where labels are all that it compares.
+        occlusion: whether the loss asks for the mask of what hides the face.
         estimate: of the network, what it gave and the labels' :class:`CropLandmarks`: landmarks and rotation,
             from which the figures are taken that all methods share.
     """
@@ -61,7 +63,8 @@ class CropMethod(TrainableMethod[C]):
     network: Callable[[C, MorphableModel], nn.Module]
     prepare: Callable[[Any, C, CropSource], None]
     loss: Callable[[C, Any, MorphableModel], nn.Module]
-    targets: Callable[[C, MorphableModel], Truth] = no_targets
+    targets: Callable[[C], TargetConfig | None] = no_targets
+    occlusion: bool = False
     estimate: Callable[[Any, Any, CropLandmarks], CropEstimate]
 
     def train(
@@ -73,8 +76,9 @@ class CropMethod(TrainableMethod[C]):
             ConfigError: the run began with another face model.
             DataError: samples cannot be read.
         """
-        source = config.source()
-        held_out, known = (source.sampler(validation=validation) for validation in (True, False))
+        source = self.source(config)
+        plain = replace(source, occlusion=False, targets=None)
+        held_out, known = (plain.sampler(validation=validation) for validation in (True, False))
         model = held_out.model
         torch.manual_seed(config.loop.seed)
         network = self.network(config, model)
@@ -93,11 +97,22 @@ class CropMethod(TrainableMethod[C]):
             out,
             network,
             lambda network: self.loss(config, network, model),
-            self.targets(config, model),
+            source,
             validate,
             about={"method": self.name, "face_model": record_of(model)},
             processes=processes,
             seconds=seconds,
+        )
+
+    def source(self, config: C) -> CropSource:
+        """The crops of a run, with all that its loss asks for."""
+        return CropSource(
+            config.data,
+            config.augment,
+            config.face_model,
+            swap_share=config.face_swap,
+            occlusion=self.occlusion,
+            targets=self.targets(config),
         )
 
     def figures(
@@ -115,7 +130,7 @@ class CropMethod(TrainableMethod[C]):
 
         def batches() -> Iterator[tuple[Tensor, RegressorOutput]]:
             for batch in plain_batches(sampler, count, device):
-                yield batch["crop"], truth_of(batch)
+                yield batch["crop"], LabelBatch.of(batch).face
 
         def estimate(crops: Tensor) -> CropEstimate:
             return self.estimate(network, network(crops_as_input(crops)), landmarks)

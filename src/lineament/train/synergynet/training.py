@@ -12,8 +12,9 @@ from lineament.data.crops.augment import AugmentConfig
 from lineament.errors import ConfigError, DataError
 from lineament.geometry.morphable import MorphableModel
 from lineament.train.batches.alignment_figures import SCHEME, CropEstimate, CropLandmarks
-from lineament.train.batches.crop_run import CropTrainConfig, truth_of
-from lineament.train.batches.samples import CropSource
+from lineament.train.batches.crop_run import CropTrainConfig
+from lineament.train.batches.labels import LabelBatch
+from lineament.train.batches.samples import LABELS, CropSource
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.schedules import SYNERGYNET
@@ -95,7 +96,8 @@ def whiten(network: SynergyNet, source: CropSource, count: int, *, seed: int = 0
     """
     rows = [np.random.default_rng([seed, row]) for row in range(count)]
     arrays = source.open().rows(rows)
-    truth = truth_of({name: torch.as_tensor(array) for name, array in arrays.items()})
+    fitted = arrays["has_coefficients"]
+    truth = LabelBatch.of({name: torch.as_tensor(arrays[name][fitted]) for name in LABELS}).face
     _, identity_count, expression_count = network.sizes
     if truth.identity.shape[1] < identity_count or truth.expression.shape[1] < expression_count:
         raise DataError(
