@@ -31,7 +31,7 @@ def _is(picture, color):
 def disc_aligner():
     """An aligner that knows discs."""
     discs = Discs()
-    return FaceAligner(discs, detector=discs, passes=1)
+    return FaceAligner(discs, detector=discs, passes=1, most_uncertain_mm=6.0)
 
 
 class Discs:

@@ -93,7 +93,7 @@ class DetectorOptions:
             ConfigError: an option is unknown or no number.
         """
         known = {option.name for option in fields(cls)}
-        values = {name: tuple(v) if isinstance(v, list) else v for name, v in table.items()}
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in table.items()}
         for name, value in values.items():
             numbers = value if isinstance(value, tuple) else (value,)
             count = 2 if name == "doubtful" else 1

@@ -161,7 +161,7 @@ def finite_rows(
             )
         if found.dtype.kind not in "fiub":
             raise WeightsError(f"{name} of {source} holds {found.dtype}, expected numbers.")
-        finite &= np.isfinite(found).reshape(rows, -1).all(axis=1)
+        finite &= np.isfinite(found).all(axis=tuple(range(1, found.ndim)))
     return finite
 
 

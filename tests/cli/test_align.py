@@ -167,8 +167,20 @@ def test_a_name_that_is_no_text_is_shown_as_well_as_may_be(asked, album, tmp_pat
 
 
 def test_options_reach_the_aligner(asked, album, tmp_path):
-    run(album / "a.png", "--out", tmp_path, "--passes", 1, "--threads", 3, "--weights", "mine.onnx")
-    assert asked == [(("mine.onnx",), {"threads": 3, "passes": 1})]
+    run(
+        album / "a.png",
+        "--out",
+        tmp_path,
+        "--passes",
+        1,
+        "--threads",
+        3,
+        "--weights",
+        "mine.onnx",
+        "--device",
+        "auto",
+    )
+    assert asked == [(("mine.onnx",), {"threads": 3, "passes": 1, "device": "auto"})]
 
 
 def test_missing_weights_are_one_line_and_status_1(monkeypatch, album, tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+from lineament.bundle import Bundle
 from lineament.crop import CropBox
 from lineament.errors import WeightsError
 from lineament.methods import METHODS
@@ -19,9 +20,9 @@ def method(disc_network, tiny_model):
     return MorphableRegressor(disc_network, tiny_model, crop_size=64, crop_margin=1.75)
 
 
-def test_the_constants_come_from_the_networks_metadata(disc_network, tiny_model, monkeypatch):
+def test_the_constants_come_from_the_bundle(disc_graph, tiny_model, monkeypatch):
     monkeypatch.setattr(module, "load_model", {"tiny": tiny_model}.__getitem__)
-    method = METHODS["morphable-regressor"].from_network(disc_network)
+    method = METHODS["morphable-regressor"].from_bundle(Bundle.open(disc_graph))
     assert (method.crop_size, method.crop_margin, method.model) == (64, 1.75, tiny_model)
 
 
@@ -164,8 +165,8 @@ def test_a_network_of_another_method_is_refused(make_graph, tiny_model):
         {},
         name="other.onnx",
     )
-    with pytest.raises(WeightsError, match="metadata"):
-        MorphableRegressor.from_network(OnnxNetwork(path))
+    with pytest.raises(WeightsError, match=r"crop: size, margin"):
+        MorphableRegressor.from_bundle(Bundle.open(path))
     with pytest.raises(WeightsError, match="not for MorphableRegressor"):
         MorphableRegressor(OnnxNetwork(path), tiny_model, crop_size=64)
 

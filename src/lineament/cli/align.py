@@ -32,14 +32,19 @@ def align(
         typer.Option(help="File of face boxes, lines of photo,x1,y1,x2,y2 in px; the detector is not used."),
     ] = None,
     passes: Annotated[int, typer.Option(min=1, max=5, help="Times each face is cropped and aligned.")] = 2,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores when left out.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; what suits the weights when left out.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")
+    ] = "cpu",
     method: Annotated[
         str,
         typer.Option(
             "--weights",
             "-w",
             "--method",
-            help='"default", "fast", "open", another name of `lineament info`, or an .onnx file.',
+            help='"default", "fast", "open", another name of `lineament info`, or a file.',
         ),
     ] = "default",
     formats: Annotated[
@@ -81,7 +86,7 @@ def align(
     except (ConfigError, OSError) as error:
         raise typer.BadParameter(str(error)) from error
     try:
-        aligner = FaceAligner.from_pretrained(method, threads=threads, passes=passes)
+        aligner = FaceAligner.from_pretrained(method, threads=threads, passes=passes, device=device)
     except LineamentError as error:
         _say(f"error: {error}", stream=sys.stderr)
         raise typer.Exit(1) from error

@@ -80,13 +80,12 @@ def mosaics(
     """
     with data_wing():
         from lineament.data.mosaics.mosaic_shards import (
-            OF_THE_SHARED_FOLDER,
             composed,
             save_sheet,
             shared_composer,
-            write_about,
             write_shard,
         )
+        from lineament.data.mosaics.record import about_shared, record_about
         from lineament.data.photographs.collections import shared_folder
 
         if config is not None:
@@ -100,11 +99,11 @@ def mosaics(
                 shared_folder(), views=views, view_fraction=view_fraction, held_out=held_out, empty=empty
             )
             rows_of, size, name = partial(composed, composer), composer.config.size, "shard"
-            about = OF_THE_SHARED_FOLDER
+            about = about_shared(views=views is not None)
+        record_about(out, about)
         paths = [out / f"{name}_{seed}_{number:03d}" for number in range(first, first + shards)]
         for number, path in enumerate(paths, first):
             rows = rows_of(count=count, seed=(seed, number))
             say(f"{path.name}: {count} mosaics, {write_shard(rows, path, count=count, size=size)} faces")
-        write_about(out, about)
         if sheet is not None:
             save_sheet(paths[0], sheet)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lineament.cli import data
+from lineament.cli import data, weights
 from lineament.cli.ablate import ablate
 from lineament.cli.align import align
 from lineament.cli.eval import evaluate
@@ -34,6 +34,7 @@ app.command()(train)
 app.command()(video)
 app.command()(view)
 app.add_typer(data.app, name="data")
+app.add_typer(weights.app, name="weights")
 
 
 def _print_version(wanted: bool) -> None:

@@ -38,14 +38,19 @@ def video(
         bool, typer.Option(help="Give animated heads their person's colours, the mean of the film.")
     ] = True,
     seconds: Annotated[float | None, typer.Option(min=0, help="Stop after so many seconds.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores when left out.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; what suits the weights when left out.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")
+    ] = "cpu",
     method: Annotated[
         str,
         typer.Option(
             "--weights",
             "-w",
             "--method",
-            help='"default", "fast", "open", another name of `lineament info`, or an .onnx file.',
+            help='"default", "fast", "open", another name of `lineament info`, or a file.',
         ),
     ] = "default",
 ) -> None:
@@ -68,7 +73,7 @@ def video(
     except (ConfigError, OSError) as error:
         raise typer.BadParameter(str(error)) from error
     try:
-        tracker = FaceTracker(FaceAligner.from_pretrained(method, threads=threads))
+        tracker = FaceTracker(FaceAligner.from_pretrained(method, threads=threads, device=device))
         options = _Options(chosen, layers, smooth=smooth, texture=texture, seconds=seconds)
         _VideoJob(source, out, tracker, options).run()
     except LineamentError as error:

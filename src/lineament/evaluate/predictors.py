@@ -12,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.aligner import FaceAligner
+from lineament.bundle import Bundle
 from lineament.errors import DataError
 from lineament.evaluate.items import LFM, UNKNOWN, Case, Prediction
 from lineament.evaluate.protocols.protocol import Crops
+from lineament.files import sha256_of
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.models.builtin import load_builtin
 from lineament.result import Detection, FaceResult, MorphableResult
 from lineament.version import __version__
-from lineament.weights import detector_of, locate, sha256_of
+from lineament.weights import is_path
 
 Array = NDArray[Any]
 
@@ -79,23 +81,28 @@ class LineamentTool:
         passes: int = 2,
         threads: int | None = 1,
         name: str | None = None,
+        device: str = "cpu",
     ) -> LineamentTool:
         """The weights of a name or path; see `FaceAligner.from_pretrained`.
 
         Raises:
             WeightsError: there are no such weights.
+            ConfigError: this ONNX Runtime does not have the device.
         """
-        aligner = FaceAligner.from_pretrained(weights, passes=passes, threads=threads)
-        plain = Path(weights).stem if weights.endswith(".onnx") else weights
+        aligner = FaceAligner.from_pretrained(weights, passes=passes, threads=threads, device=device)
+        plain = Path(weights).stem if is_path(weights) else weights
         return cls(aligner, name or f"lineament {plain}", crops, scheme, weights)
 
     @property
     def recipe(self) -> Mapping[str, object]:
         """See Tool."""
-        files = [self.weights] + ([detector_of(self.weights)] if self.crops is Crops.DETECTOR else [])
+        bundles = [Bundle.open(self.weights)]
+        detector = bundles[0].manifest.detector
+        if self.crops is Crops.DETECTOR and detector is not None:
+            bundles.append(Bundle.open(detector.weights))
         return {
             "lineament": __version__,
-            "sha256": [sha256_of(locate(file)) for file in files],
+            "sha256": [bundle.sha256 for bundle in bundles],
             "crops": self.crops.name,
             "scheme": self.scheme,
             "passes": self.aligner.passes,

@@ -11,6 +11,8 @@ from lineament.train.detector.export import EXPORTER
 from lineament.train.networks.detector import FaceDetectorNetwork
 from tests.train.exports import exported
 
+ABOUT = {"trained_on": "squares", "licence": "anybody's"}
+
 
 @pytest.fixture(scope="module")
 def network():

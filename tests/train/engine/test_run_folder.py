@@ -40,6 +40,14 @@ def test_weights_also_say_what_the_weights_they_began_with_saw(tmp_path):
     assert about["licence"].endswith("research; mine")
 
 
+def test_folders_without_a_recipe_are_not_passed_over(tmp_path):
+    folders = [folder(7, "a", "research"), {"folder": "b", "samples": 9}]
+    (tmp_path / DATA).write_text(json.dumps({"folders": folders}))
+    about = about_training(tmp_path)
+    assert about["trained_on"] == "7 samples of a; 9 samples of a folder without a recipe"
+    assert about["licence"].endswith("research; not stated")
+
+
 def test_a_run_that_does_not_say_is_refused(tmp_path):
     with pytest.raises(DataError, match="does not say what was trained on"):
         about_training(tmp_path)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,16 +14,8 @@ from lineament.data.mosaics.composites import LABEL_COLUMNS, MAX_FACES, Composer
 from lineament.data.photographs.backgrounds import training_backgrounds
 from lineament.data.photographs.face_sets import FaceSet, read_photo_sets
 from lineament.data.views.rotated_views import read_turned_views
-from lineament.files import whole_file
 
 Row = tuple[NDArray[np.uint8], NDArray[np.float32]]
-ABOUT = "about.json"
-"""Beside the shards: "trained_on" and "licence" of weights that are trained on them."""
-OF_THE_SHARED_FOLDER = {
-    "trained_on": "composites of YouTube Faces frames, LFW and web expressions, portraits of the US Congress "
-    "(public domain), views of the same turned by synthesis, backgrounds of BSDS500",
-    "licence": "Apache-2.0 (the weights were trained on photographs for research use, see trained_on)",
-}
 FACE_RGB, IGNORED_RGB = (0, 255, 0), (255, 0, 0)
 
 
@@ -84,22 +75,6 @@ def write_shard(rows: Iterable[Row], path: Path, *, count: int, size: int) -> in
     np.save(path.with_suffix(".labels.npy"), labels)
     unfinished.rename(path.with_suffix(".npy"))
     return int((labels[..., -1] > 0).sum())
-
-
-def write_about(folder: Path, about: Mapping[str, str]) -> None:
-    """Say what the shards of a folder were made of; what it says of others already stays.
-
-    Args:
-        folder: of the shards.
-        about: "trained_on" and "licence".
-    """
-    path = folder / ABOUT
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for name, text in about.items():
-        if text not in known.get(name, ""):
-            known[name] = f"{known[name]}; {text}" if name in known else text
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
 
 def save_sheet(path: Path, out: Path) -> None:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from lineament.bundle import Bundle
 from lineament.data.crops.augment import AugmentConfig
 from lineament.errors import ConfigError
-from lineament.files import sha256_of
 from lineament.train.batches.device_crops import device_batches
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import CropSource, Folders, batches_of, crops_as_input, on_device
@@ -81,11 +80,10 @@ def about_start(start: str) -> dict[str, str] | None:
         return None
     if Path(start).is_dir():
         return {"weights": start, **about_training(Path(start))}
-    bundle = Bundle.open(start)
-    manifest = bundle.manifest
+    manifest = Bundle.open(start).manifest
     return {
         "weights": start,
-        "sha256": sha256_of(bundle.path),
+        "sha256": manifest.graphs["network"].sha256,
         "trained_on": manifest.data,
         "licence": manifest.licence,
     }

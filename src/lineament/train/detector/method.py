@@ -22,7 +22,7 @@ from lineament.train.detector.training import (
 )
 from lineament.train.engine.loop import ALONE
 from lineament.train.engine.processes import Processes
-from lineament.train.engine.run_folder import DATA, FIGURES, read_json, read_table
+from lineament.train.engine.run_folder import FIGURES, about_training, read_json, read_table
 from lineament.train.networks.detector import FaceDetectorNetwork
 from lineament.train.runs.method import TrainableMethod, averaged_state
 
@@ -44,27 +44,25 @@ class CanvasPictures:
         """See :class:`PictureSource`."""
         if self.config.live.faces and not self.folders:
             return self._live(count, held_out=False)
-        return self._some(self.folders[0] if self.folders else self.config.canvases, slice(0, count), count)
+        shards = Shards(Path(self.folders[0] if self.folders else self.config.canvases))
+        wanted = 2 * count if len(set(self.folders)) == 1 else count  # the check takes others
+        if len(shards.rows) < wanted:
+            raise DataError(
+                f"{shards.paths[0].parent} holds {len(shards.rows)} mosaics, {wanted} are needed: make some "
+                f"with `lineament data mosaics`."
+            )
+        return shards.batch(shards.rows[:count])[0]
 
     def check(self, count: int) -> Pictures:
         """See :class:`PictureSource`."""
         if self.config.live.faces and not self.folders:
             return self._live(count, held_out=True)
-        folder = self.folders[-1] if self.folders else self.config.validation
-        return self._some(folder, slice(-count, None), count)
+        shards = Shards(Path(self.folders[-1] if self.folders else self.config.validation))
+        return shards.batch(shards.rows[-count:])[0]
 
     def _live(self, count: int, *, held_out: bool) -> Pictures:
         source = LiveCanvases(self.config.live, 0.0, held_out=held_out)
         return np.asarray(source.rows([np.random.default_rng([13, row]) for row in range(count)])["canvas"])
-
-    def _some(self, folder: str, rows: slice, count: int) -> Pictures:
-        shards = Shards(Path(folder))
-        if len(shards.rows) < count:
-            raise DataError(
-                f"{folder} holds {len(shards.rows)} canvases, {count} are needed: make some with "
-                f"`lineament data mosaics`."
-            )
-        return shards.batch(shards.rows[rows])[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +94,7 @@ class DetectorMethod(TrainableMethod[DetectorTrainConfig]):
 
     def about(self, run: Path) -> Manifest:
         """See :class:`TrainableMethod`."""
-        data = read_table(run, DATA)
-        if "trained_on" not in data or "licence" not in data:
-            raise DataError(
-                f"{run / DATA} does not say what was trained on. Weights state their data: go on with the "
-                f"run for a step, which writes it."
-            )
+        data = about_training(run)
         return Manifest(
             name=run.name if is_plain_name(run.name) else self.name,
             method=self.exporter.method,

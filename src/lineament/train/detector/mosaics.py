@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.mosaics.mosaic_shards import ABOUT
 from lineament.errors import DataError
 
 Batch: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.float32]]
@@ -65,22 +63,6 @@ class Shards:
         self.canvases = [np.load(path, mmap_mode="r") for path in self.paths]
         self.labels = [np.load(path.with_suffix(".labels.npy")) for path in self.paths]
         self.rows = np.array([(s, row) for s, part in enumerate(self.labels) for row in range(len(part))])
-
-    @property
-    def about(self) -> dict[str, str]:
-        """What their ``about.json`` says of them: "trained_on" and "licence"; unknown where there is none."""
-        folder = self.paths[0].parent
-        try:
-            known = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-            return {"trained_on": str(known["trained_on"]), "licence": str(known["licence"])}
-        except FileNotFoundError:
-            trained_on = f"canvases of {folder}, which does not say what they were made of"
-            return {"trained_on": trained_on, "licence": "not stated"}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{folder / ABOUT} should hold an object with 'trained_on' and 'licence' ({error}): weights "
-                f"state their data."
-            ) from error
 
     def batch(self, rows: NDArray[np.int_]) -> Batch:
         """Canvases (n, size, size, 3) and labels (n, faces, 8)."""

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lineament.data.labels.detector_targets import make_targets
+from lineament.data.mosaics.record import about_mosaics
 from lineament.errors import ConfigError
 from lineament.files import sha256_of
 from lineament.train.batches.samples import SourceConfig, batches_of
@@ -167,7 +168,7 @@ class CanvasData:
             return cls(LiveCanvases(live, config.turned), held_out, {**live.about, "sha256": files})
         shards = Shards(Path(config.canvases))
         sizes = {path.name: path.stat().st_size for path in shards.paths}
-        about = {**shards.about, "folder": config.canvases, "bytes": sizes}
+        about = {**about_mosaics(Path(config.canvases)), "folder": config.canvases, "bytes": sizes}
         return cls(CanvasSource(config.canvases, config.turned), Shards(Path(config.validation)), about)
 
     def some(self, count: int) -> list[Batch]:

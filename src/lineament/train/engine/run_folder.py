@@ -30,6 +30,7 @@ CONFIG, SESSIONS, DATA, LOG, FIGURES, ABOUT = (
 )
 
 LICENCE_BEGINS = "Apache-2.0 for the file; of the training data: "
+NO_RECIPE = {"source": "a folder without a recipe", "licence": "not stated"}
 OF_START = " (of the weights it began with)"
 """What weights of before November 2026 say after the licences of those that they began with."""
 
@@ -117,7 +118,9 @@ def about_training(run: Path) -> dict[str, str]:
     """
     try:
         data = json.loads((run / DATA).read_text(encoding="utf-8"))
-        recipes = [(folder["samples"], folder["recipe"]) for folder in data["folders"] if "recipe" in folder]
+        if "trained_on" in data:  # what the detector's runs record
+            return {key: str(data[key]) for key in ("trained_on", "licence")}
+        recipes = [(folder["samples"], folder.get("recipe") or NO_RECIPE) for folder in data["folders"]]
         start = data.get("start") or {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
@@ -126,7 +129,7 @@ def about_training(run: Path) -> dict[str, str]:
         ) from error
     parts = [f"{count:,} samples of {recipe['source']}" for count, recipe in recipes]
     licences = [recipe["licence"] for _, recipe in recipes]
-    trained_on = "; ".join(parts) or "folders without a recipe"
+    trained_on = "; ".join(parts) or "no samples"
     if start:
         trained_on += f"; begun with weights that were trained on {start['trained_on']}"
         licences.append(start["licence"].replace(LICENCE_BEGINS, "").replace(OF_START, ""))

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from lineament.bundle import Bundle
 from lineament.errors import ConfigError
-from lineament.files import sha256_of
 from lineament.train.batches.samples import CropSource, Folders, StepBatches, crops_as_input
 from lineament.train.engine.run_folder import CONFIG, DATA, read_table
 from lineament.train.networks.regressor import Regressor
@@ -99,7 +98,7 @@ def interpolation_of_run(
 
 def _check_start(run: Path, start: str) -> None:
     began = (read_table(run, DATA).get("start") or {}).get("sha256")
-    if began is not None and began != sha256_of(Bundle.open(start).path):
+    if began is not None and began != Bundle.open(start).manifest.graphs["network"].sha256:
         raise ConfigError(
             f"{run} began with other weights than {start!r} is now (checksums differ): name the file it "
             f"began with as `start` in {run / CONFIG}."
