@@ -4,7 +4,8 @@ import numpy as np
 
 from lineament.crop import CropBox
 from lineament.geometry.camera import WeakPerspective
-from lineament.geometry.morphable import LandmarkScheme, MorphableModel
+from lineament.geometry.face_mesh import LandmarkScheme
+from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.result import Detection, MorphableResult
 

@@ -13,6 +13,7 @@ import discs
 from discs import COLORS, disc_aligner, picture_of
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
+from lineament.crop import CropRule
 from lineament.detect import DetectorOptions
 from lineament.errors import BoxError, ConfigError, ImageError, WeightsError
 from lineament.image import read_image, write_image
@@ -46,7 +47,7 @@ def photo(disc_photo):
 
 @pytest.fixture
 def method(disc_network, tiny_model):
-    return MorphableRegressor(disc_network, tiny_model, crop_size=64, crop_margin=1.75)
+    return MorphableRegressor(disc_network, tiny_model, crop_rule=CropRule(64, 1.75))
 
 
 @pytest.fixture
@@ -224,6 +225,59 @@ def test_a_face_that_only_another_look_sees_has_to_be_twice_as_certain(again, fa
     aligner.method.rolls = {COLORS["red"]: 1.0}
     aligner.method.uncertainty_mm = {COLORS["red"]: lambda roll: again if roll == 0 else 9.0}
     assert len(aligner(picture_of(red=(50, 100)))) == faces
+
+
+@pytest.mark.parametrize("true_roll", [np.pi / 2, np.pi, -np.pi / 2, 2.2])
+def test_a_face_in_a_given_box_is_predicted_turned_if_it_is_doubtful(true_roll):
+    aligner = disc_aligner()
+    aligner.method.uncertainty_mm = {
+        COLORS["red"]: lambda roll: 1.0 + 20 * abs(np.sin((roll - true_roll) / 2)),
+        COLORS["green"]: 2.0,
+    }
+    photo, boxes = picture_of(red=(50, 100), green=(150, 100)), [[30, 80, 70, 120], [130, 80, 170, 120]]
+    turned, certain = aligner(photo, boxes=boxes)
+    assert np.cos(turned.crop_box.roll - true_roll) > 0.7
+    assert turned.uncertainty_mm < 9
+    assert certain.crop_box.roll == 0
+    np.testing.assert_array_equal([face.detection.box_xyxy for face in (turned, certain)], boxes)
+
+
+def test_certain_faces_in_given_boxes_are_predicted_once_and_doubtful_ones_never_dropped():
+    aligner = disc_aligner()
+    runs, estimate = [], aligner.method.estimate
+    aligner.method.estimate = lambda crops, boxes: runs.append(len(crops)) or estimate(crops, boxes)
+    photo, box = picture_of(red=(50, 100)), [[30, 80, 70, 120]]
+    aligner.method.uncertainty_mm = {COLORS["red"]: 5.9}
+    assert len(aligner(photo, boxes=box)) == 1
+    assert runs == [1]
+    aligner.method.uncertainty_mm = {COLORS["red"]: 50.0}
+    (face,) = aligner(photo, boxes=box)
+    assert runs == [1, 1, 3]
+    assert (face.uncertainty_mm, face.crop_box.roll) == (50.0, 0)
+
+
+@pytest.mark.parametrize("limit_mm", [6.0, np.inf])
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_a_face_whose_uncertainty_is_no_number_is_not_believed(broken, limit_mm):
+    aligner = disc_aligner()
+    aligner.most_uncertain_mm = limit_mm
+    aligner.method.uncertainty_mm = {COLORS["red"]: broken, COLORS["green"]: 1.0}
+    photo = picture_of(red=(50, 100), green=(150, 100))
+    (found,) = aligner(photo)
+    assert found.pose.translation[0] == pytest.approx(150, abs=1)
+    lost, given = aligner(photo, boxes=[[30, 80, 70, 120], [130, 80, 170, 120]])
+    assert not lost.is_finite
+    assert np.isnan(lost.landmarks_image).all()
+    np.testing.assert_allclose(given.vertices_image, found.vertices_image, atol=0.5)
+
+
+def test_a_face_that_breaks_the_network_upright_but_not_turned_is_found():
+    aligner = disc_aligner()
+    aligner.method.uncertainty_mm = {COLORS["red"]: lambda roll: np.nan if roll == 0 else 2.0}
+    (face,) = aligner(picture_of(red=(50, 100)), boxes=[[30, 80, 70, 120]])
+    assert face.is_finite
+    (face,) = aligner(picture_of(red=(50, 100)))
+    assert face.is_finite
 
 
 def test_the_default_aligner_sees_mirrored_faces_in_mirrored_photographs_and_tells_how_sure_it_is(lfm):

@@ -16,17 +16,22 @@ from numpy.typing import ArrayLike, NDArray
 from lineament.bundle import Bundle
 from lineament.crop import check_box
 from lineament.detect import Detector, DetectorOptions, OnnxDetector
-from lineament.draw.photo_faces import PhotoFaces
 from lineament.errors import BoxError, ConfigError, LineamentError
 from lineament.image import ImageSource, Picture, read_image, read_picture, size_wh
-from lineament.methods import Method
+from lineament.methods import Method, Predictor
 from lineament.methods.pretrained import MethodRecipe, open_method
 from lineament.result import AlignedPhoto, Detection, FaceResult
 
 Array: TypeAlias = NDArray[Any]
 
 ON_ITS_HEAD = -0.5
-"""Cosine of the roll beyond which, 120 degrees, a face is looked at upright too."""
+"""Cosine of the roll beyond which, 120 degrees, a face is predicted upright too."""
+
+QUARTERS = (math.pi / 2, math.pi, -math.pi / 2)
+"""Turns at which a doubtful face in a given box is predicted again; boxes are taken as upright at first."""
+
+HALVES = (None, math.pi)
+"""The same for what a detector found: upright (None), and the other way round."""
 
 
 class FaceAligner:
@@ -167,10 +172,8 @@ class FaceAligner:
             state["method"] = made_from[1]
         return state
 
-    def __call__(self, image: ImageSource, boxes: ArrayLike | None = None) -> Sequence[FaceResult]:
+    def __call__(self, image: ImageSource, boxes: ArrayLike | None = None) -> list[FaceResult]:
         """The faces of one photo, best first; an empty list when there are none.
-
-        In Jupyter the list shows itself on the photo (:class:`lineament.draw.PhotoFaces`).
 
         Args:
             image: path, bytes, file object, PIL image or (H, W, 3) uint8 RGB array.
@@ -184,12 +187,12 @@ class FaceAligner:
         """
         photo = read_picture(image)
         if boxes is not None:
-            return PhotoFaces(self.align(photo, _given(boxes, photo)), photo)
-        return PhotoFaces(self.align_found(photo, self._detect(photo)), photo)
+            return self.align_given(photo, _given(boxes, photo))
+        return self.align_found(photo, self._detect(photo))
 
     def align(
         self, photo: Picture, detections: Sequence[Detection], *, passes: int | None = None
-    ) -> Sequence[FaceResult]:
+    ) -> list[FaceResult]:
         """The faces at places that are known, in their order.
 
         Args:
@@ -199,16 +202,38 @@ class FaceAligner:
         """
         if not detections:
             return []
-        squares = [self.method.crop_rule(detection) for detection in detections]
+        rule = self.method.crop_rule
+        crop_boxes = [rule.around_box(found.box_xyxy, roll=found.roll) for found in detections]
         passes = self.passes if passes is None else passes
-        return self.method.reconstruct(photo, squares, detections=detections, passes=passes)
+        return Predictor(self.method).predict(photo, crop_boxes, detections=detections, passes=passes)
+
+    def align_given(self, photo: Picture, detections: Sequence[Detection]) -> list[FaceResult]:
+        """The faces at places that somebody names, one for each, in their order.
+
+        What the method is not certain of is predicted again upright and turned by a quarter, a half and three
+        quarters, and the most certain prediction is kept: boxes do not tell how a face is turned. Certain
+        faces cost nothing more, and no face is dropped. Where the method gives NaN or infinity for a face,
+        however turned, its result has no values (:attr:`FaceResult.is_finite`); the others are not affected.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB, or Pillow's picture of it.
+            detections: where faces are.
+        """
+        faces = self.align(photo, detections)
+        doubtful = [number for number, face in enumerate(faces) if self._is_uncertain(face)]
+        again = self._turned(photo, [faces[number].detection for number in doubtful], QUARTERS)
+        for number, others in zip(doubtful, again, strict=True):
+            best = min(faces[number], *others, key=_uncertainty_mm)
+            faces[number] = replace(best, detection=faces[number].detection)
+        return faces
 
     def align_found(self, photo: Picture, detections: Sequence[Detection]) -> list[FaceResult]:
         """The faces of what a detector found, in its order, without what turns out to be none.
 
-        What the method is not certain of is looked at again as if it stood upright, and turned by half: there
-        detectors err most. A face that is seen only then has to be twice as certain. So is what is said to
-        stand on its head, for hardly anything does; the most certain look is taken.
+        What the method is not certain of is predicted again as if it stood upright, and turned by half: there
+        detectors err most. A face that is found only then has to be twice as certain. So is what is said to
+        stand on its head, for hardly anything does; the most certain prediction is taken. What is not finite
+        is not believed.
 
         Args:
             photo: (H, W, 3) uint8 RGB, or Pillow's picture of it.
@@ -216,34 +241,44 @@ class FaceAligner:
         """
         faces = dict(enumerate(self.align(photo, detections)))
         doubtful = [number for number, face in faces.items() if self._is_doubtful(face)]
-        turned = [
-            replace(found, roll=roll)
-            for found in (faces[number].detection for number in doubtful)
-            for roll in (0.0, found.roll + math.pi)
-        ]
-        again = self.align(photo, turned)
-        for number, pair in zip(doubtful, zip(again[::2], again[1::2], strict=True), strict=True):
-            first, best = faces[number], min(faces[number], *pair, key=_uncertainty_mm)
+        again = self._turned(photo, [faces[number].detection for number in doubtful], HALVES)
+        for number, others in zip(doubtful, again, strict=True):
+            first, best = faces[number], min(faces[number], *others, key=_uncertainty_mm)
             faces[number] = best
-            seen_at_once = _uncertainty_mm(first) <= self.most_uncertain_mm
-            if not seen_at_once and _uncertainty_mm(best) > self.most_uncertain_mm / 2:
+            certain_at_once = _uncertainty_mm(first) <= self.most_uncertain_mm
+            if not certain_at_once and _uncertainty_mm(best) > self.most_uncertain_mm / 2:
                 del faces[number]
-        return list(faces.values())
+        return [face for face in faces.values() if face.is_finite]
+
+    def _turned(
+        self, photo: Picture, detections: Sequence[Detection], turns: Sequence[float | None]
+    ) -> list[list[FaceResult]]:
+        """For each detection its faces as predicted at other rolls; see :data:`QUARTERS`."""
+        turned = [
+            replace(found, roll=0.0 if turn is None else found.roll + turn)
+            for found in detections
+            for turn in turns
+        ]
+        faces = self.align(photo, turned)
+        return [faces[first : first + len(turns)] for first in range(0, len(faces), len(turns))]
 
     def align_many(self, images: Iterable[ImageSource]) -> Iterator[AlignedPhoto]:
         """One :class:`AlignedPhoto` a photo, in order; a bad photo does not stop the rest."""
         for image in images:
             try:
-                yield AlignedPhoto(source=image, faces=list(self(image)))
+                yield AlignedPhoto(source=image, faces=self(image))
             except LineamentError as error:
                 yield AlignedPhoto(source=image, faces=[], error=error)
 
+    def _is_uncertain(self, face: FaceResult) -> bool:
+        """Whether a face is not to be believed as it is."""
+        return not face.is_finite or _uncertainty_mm(face) > self.most_uncertain_mm
+
     def _is_doubtful(self, face: FaceResult) -> bool:
-        """Whether a face that was found is to be looked at again."""
+        """Whether a face that was found is to be predicted again."""
         if face.uncertainty_mm is None:
             return False
-        is_on_its_head = math.cos(face.detection.roll) < ON_ITS_HEAD
-        return face.uncertainty_mm > self.most_uncertain_mm or is_on_its_head
+        return self._is_uncertain(face) or math.cos(face.detection.roll) < ON_ITS_HEAD
 
     def _detect(self, photo: Picture) -> list[Detection]:
         if self.detector is None:
@@ -254,7 +289,9 @@ class FaceAligner:
 
 
 def _uncertainty_mm(face: FaceResult) -> float:
-    """Of a face; none where the method does not know, so that it is believed."""
+    """Of a face; none where the method does not know, so that it is believed; no end where it broke."""
+    if not face.is_finite:
+        return math.inf
     return 0.0 if face.uncertainty_mm is None else face.uncertainty_mm
 
 

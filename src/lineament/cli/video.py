@@ -200,9 +200,8 @@ class _VideoJob:
                 person.motion.add(0.0, None)  # away from the film's first frame on
         person.frames += 1
         face = tracked.face
-        if not isinstance(face, MorphableResult):
-            return face
-        if "glb" in self.options.formats and self.options.texture and frame.time_s >= person.next_texture_s:
+        is_due = self.options.texture and frame.time_s >= person.next_texture_s
+        if "glb" in self.options.formats and is_due and isinstance(face, MorphableResult):
             person.next_texture_s = frame.time_s + TEXTURE_EVERY_S
             self._add_colors(person, frame, face)
         return person.smoother.step(frame.time_s, face) if self.options.smooth else face

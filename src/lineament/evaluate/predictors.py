@@ -18,8 +18,7 @@ from lineament.evaluate.items import LFM, UNKNOWN, Case, Prediction
 from lineament.evaluate.protocols.protocol import Crops
 from lineament.files import sha256_of
 from lineament.geometry.rotation import matrix_from_angles
-from lineament.models.builtin import load_builtin
-from lineament.result import Detection, FaceResult, MorphableResult
+from lineament.result import Detection, FaceResult
 from lineament.version import __version__
 from lineament.weights import is_path
 
@@ -121,10 +120,12 @@ class LineamentTool:
             face = best_overlap(self.aligner(photo), case.box_xyxy)
         else:
             # Not `aligner(photo, boxes)`: it refuses boxes outside of the photograph, which some sets have.
-            method = self.aligner.method
-            square = method.crop_rule(Detection(case.box_xyxy.astype(np.float32), 1.0))
-            face = method.reconstruct(photo, [square], passes=self.aligner.passes)[0]
-        return None if face is None else prediction_of(face, self.scheme, visibility=case.visible is not None)
+            (face,) = self.aligner.align_given(photo, [Detection(case.box_xyxy.astype(np.float32), 1.0)])
+        return (
+            None
+            if face is None or not face.is_finite
+            else prediction_of(face, self.scheme, visibility=case.visible is not None)
+        )
 
 
 def best_overlap(faces: Sequence[FaceResult], box_xyxy: Array) -> FaceResult | None:
@@ -150,26 +151,23 @@ def prediction_of(face: FaceResult, scheme: str, *, visibility: bool = False) ->
         scheme: landmark scheme, for results that know several.
         visibility: whether to find out which landmarks the head itself hides, which takes milliseconds.
     """
-    morphable = isinstance(face, MorphableResult)
-    landmarks = face.landmarks(scheme) if morphable else face.landmarks_image
     return Prediction(
-        landmarks_image=np.asarray(landmarks, np.float64),
+        landmarks_image=np.asarray(face.landmarks(scheme), np.float64),
         rotation=np.asarray(face.pose.rotation, np.float64),
         vertices_image=np.asarray(face.vertices_image, np.float64),
         triangles=face.triangles,
         topology=_topology(face),
-        visibility=_landmark_visibility(face, scheme) if visibility and morphable else None,
+        visibility=_landmark_visibility(face, scheme) if visibility else None,
     )
 
 
 def _topology(face: FaceResult) -> str:
-    own = face.model.name.startswith("lfm") if isinstance(face, MorphableResult) else False
-    return LFM if own or len(face.vertices_image) == len(load_builtin().neutral_model) else UNKNOWN
+    return LFM if face.mesh.name.startswith("lfm") else UNKNOWN
 
 
-def _landmark_visibility(face: MorphableResult, scheme: str) -> Array:
+def _landmark_visibility(face: FaceResult, scheme: str) -> Array:
     """(68,) of the corners of the triangle each landmark lies in, the best seen one."""
-    return face.visibility[face.model.schemes[scheme].vertex_index].max(axis=1)
+    return face.visibility[face.mesh.schemes[scheme].vertex_index].max(axis=1)
 
 
 @dataclass(slots=True)

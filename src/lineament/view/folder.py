@@ -19,7 +19,7 @@ from lineament import detect
 from lineament.aligner import ON_ITS_HEAD
 from lineament.bundle import Bundle
 from lineament.errors import ConfigError, ExportError, WeightsError
-from lineament.methods import regressor
+from lineament.methods import predictor
 from lineament.models.builtin import BUILTIN_PATH
 from lineament.result import ARKIT_NAME_OF_SIDE, DEFAULT_SCHEME
 from lineament.version import __version__
@@ -120,8 +120,8 @@ def _regressor_settings(name: str) -> dict[str, Any]:
         "file": f"weights/{_graph_file(bundle)}",
         "crop_size": crop.size,
         "crop_margin": crop.margin,
-        "well_framed": regressor.WELL_FRAMED,
-        "largest_step": regressor.LARGEST_STEP,
+        "well_framed": predictor.WELL_FRAMED,
+        "largest_step": predictor.LARGEST_STEP,
         "most_uncertain_mm": bundle.manifest.max_uncertainty_mm,
         "on_its_head": ON_ITS_HEAD,
         "scheme": DEFAULT_SCHEME,

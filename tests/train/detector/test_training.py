@@ -10,9 +10,11 @@ from lineament.bundle import Bundle
 from lineament.data.mosaics.record import ABOUT, NOT_RECORDED, about_mosaics, record_about
 from lineament.detect import OnnxDetector
 from lineament.errors import DataError
+from lineament.train.detector.method import DETECTOR
 from lineament.train.detector.mosaics import CanvasSource, Shards, in_order, mirror, turn
 from lineament.train.detector.training import LOOP, DetectorTrainConfig
 from lineament.train.engine.run_folder import about_training
+from lineament.train.methods import export_run
 
 
 def write_canvases(folder):
@@ -108,7 +110,7 @@ def test_a_folder_of_canvases_says_all_that_was_ever_put_into_it(canvases):
 @pytest.mark.parametrize("content", ["{", "[]", '{"licence": "mine"}'])
 def test_a_record_of_canvases_that_says_nothing_is_refused(canvases, content):
     (canvases / ABOUT).write_text(content)
-    with pytest.raises(DataError, match="does not say what the canvases were made of"):
+    with pytest.raises(DataError, match="does not say what the mosaics were made of"):
         about_mosaics(canvases)
 
 

@@ -12,6 +12,7 @@ from lineament.bundle import Bundle
 from lineament.crop import CropBox
 from lineament.detect import OnnxDetector, overlap
 from lineament.errors import ExportError
+from lineament.methods.predictor import Predictor
 from lineament.methods.pretrained import open_method
 from lineament.result import MorphableResult
 from lineament.train.batches.pictures import Pictures
@@ -93,9 +94,9 @@ def detection_agreement(expected: Bundle, found: Bundle, pictures: Pictures) -> 
 
 def _faces(bundle: Bundle, crops: Pictures) -> tuple[Array, Array]:
     """(n, P, 2) landmarks, crop px, and (n, E) expression of the faces in n crops; E may be 0."""
-    method, size = open_method(bundle, threads=1), crops.shape[1]
+    predictor, size = Predictor(open_method(bundle, threads=1)), crops.shape[1]
     whole = CropBox(center_xy=(size / 2, size / 2), side=size, size=size)
-    faces = [method.reconstruct(crop, [whole])[0] for crop in crops]
+    faces = [predictor.predict(crop, [whole])[0] for crop in crops]
     landmarks = np.array([face.landmarks_image[:, :2] for face in faces])
     expression = [face.expression for face in faces if isinstance(face, MorphableResult)]
     return landmarks, np.array(expression)
