@@ -9,7 +9,7 @@ import torch
 import shared
 from lineament.errors import DataError
 from lineament.train.engine.loop import LoopConfig, Run
-from lineament.train.engine.run_folder import DATA, RunFolder, about_crops, about_training
+from lineament.train.engine.run_folder import CONFIG, DATA, RunFolder, about_training, read_table
 
 
 def folder(samples, source, licence):
@@ -127,6 +127,11 @@ def test_a_file_that_could_not_be_written_leaves_the_old_one(tmp_path):
     assert folder.read("figures.json") == {"step": 1}
 
 
-def test_a_folder_without_a_configuration_says_nothing_of_crops(tmp_path):
-    with pytest.raises(DataError, match="not the configuration"):
-        about_crops(tmp_path)
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "cannot be read"), ("{", "cannot be read"), ("[]", "no JSON object")]
+)
+def test_what_is_no_run_folder_says_which_file_is_wrong(tmp_path, content, reason):
+    if content is not None:
+        (tmp_path / CONFIG).write_text(content)
+    with pytest.raises(DataError, match=f"is no run folder: config.json .*{reason}"):
+        read_table(tmp_path, CONFIG)
