@@ -92,17 +92,20 @@ def align(
         raise typer.Exit(1) from error
     counts: list[int] = []
     failed: list[str] = []
+    incomplete: list[str] = []
 
     def aligned() -> Iterator[tuple[dict[str, Any], Sequence[FaceResult]]]:
         for path, name in _with_progress(list(zip(paths, output_names(paths), strict=True))):
             try:
                 photo_boxes = None if all_boxes is None else boxes_of(path, all_boxes)
-                faces = _align_photo(aligner, writer, path, out / name, photo_boxes)
+                faces, is_whole = _align_photo(aligner, writer, path, out / name, photo_boxes)
             except LineamentError as error:
                 failed.append(path.name)
                 _say(f"{path.name}: error: {error}", stream=sys.stderr)
             else:
                 counts.append(len(faces))
+                if not is_whole:
+                    incomplete.append(path.name)
                 yield {"photo": path.name}, faces
 
     try:
@@ -115,22 +118,28 @@ def align(
         table_is_written = False
         _say(f"faces.parquet: error: {error}", stream=sys.stderr)
     _print_summary(counts, failed, out)
-    if failed or not table_is_written:
+    if failed or incomplete or not table_is_written:
         raise typer.Exit(1)
 
 
 def _align_photo(
     aligner: FaceAligner, writer: ResultWriter, path: Path, target: Path, boxes: NDArray[np.floating] | None
-) -> Sequence[FaceResult]:
-    """Align one photo, write its results under names that begin with `target`, print its lines."""
+) -> tuple[Sequence[FaceResult], bool]:
+    """Align one photo, write its results under names that begin with `target`, print its lines.
+
+    Returns:
+        The faces, and whether all that was asked for could be made.
+    """
     from lineament.image import read_image
 
     photo = read_image(path)
     faces = aligner(photo, boxes=boxes)
-    writer.write(photo, faces, target, photo_name=path.name)
+    impossible = writer.write(photo, faces, target, photo_name=path.name)
     for line in _face_lines(faces):
         _say(f"{path.name}: {line}")
-    return faces
+    for line in impossible:
+        _say(f"{path.name}: {line}", stream=sys.stderr)
+    return faces, not impossible
 
 
 def _face_lines(faces: Sequence[FaceResult]) -> Iterator[str]:

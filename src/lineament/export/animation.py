@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from lineament.errors import ExportError
 from lineament.export.files import write_bytes
 from lineament.export.frames import focal_px, gltf_head
-from lineament.export.glb import TargetNames, Targets, checked_face, full_expression, glb_at_rest
+from lineament.export.glb import (
+    TargetNames,
+    Targets,
+    checked_face,
+    full_expression,
+    glb_at_rest,
+    own_offset,
+)
 from lineament.export.gltf import GlbFile
 from lineament.geometry.morphable import MorphableModel
 from lineament.result import FaceResult, MorphableResult, Pose
@@ -29,6 +36,7 @@ class HeadMotion:
     poses: list[Pose | None] = field(default_factory=list)  # None where the person is not seen
     expressions: list[Array] = field(default_factory=list)  # of the frames that show the person
     _identity_sum: Array | float = 0.0
+    _offset_sum: Array | float = 0.0
 
     def add(self, time_s: float, face: FaceResult | None) -> None:
         """The next frame's face, or None.
@@ -49,11 +57,24 @@ class HeadMotion:
         self.model = face.model
         self.expressions.append(np.asarray(full_expression(face), np.float32))
         self._identity_sum = self._identity_sum + np.asarray(face.identity, np.float64)
+        self._offset_sum = self._offset_sum + own_offset(face)
 
     @property
     def identity(self) -> Array:
         """(K,) the mean of all frames'."""
         return np.asarray(self._identity_sum / max(1, len(self.expressions)), np.float32)
+
+    def mesh_at_rest(self) -> Array:
+        """(N, 3) mm, model frame: the person without expression, the mean of all frames.
+
+        Raises:
+            ExportError: the person is in none of the frames.
+        """
+        if self.model is None:
+            raise ExportError("The person is in none of the frames. Give the faces of one that is.")
+        no_expression = np.zeros(len(self.model.expression_basis), np.float32)
+        own: Array | float = self._offset_sum / max(1, len(self.expressions))
+        return np.asarray(self.model.vertices_model(self.identity, no_expression) + own)
 
 
 def export_glb_animation(
@@ -100,9 +121,9 @@ def export_motion(
     targets: TargetNames = "model",
 ) -> None:
     """Write motion gathered before; see `export_glb_animation`."""
-    if motion.model is None:
-        raise ExportError("The person is in none of the frames. Give the faces of one that is.")
-    glb, chosen = glb_at_rest(motion.model, motion.identity, texture_rgb, targets)
+    at_rest = motion.mesh_at_rest()
+    assert motion.model is not None
+    glb, chosen = glb_at_rest(motion.model, at_rest, texture_rgb, targets)
     _add_camera(glb, size_hw)
     _add_motion(glb, chosen, motion, size_hw)
     seen = np.array([pose is not None for pose in motion.poses])

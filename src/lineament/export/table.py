@@ -12,7 +12,7 @@ import numpy as np
 
 from lineament.errors import ExportError
 from lineament.files import whole_file
-from lineament.result import FaceResult, MorphableResult
+from lineament.result import FaceResult, FreeFormResult, MorphableResult
 
 
 def export_parquet(
@@ -73,14 +73,16 @@ def face_row(face: FaceResult) -> dict[str, Any]:
         "translation": _floats(pose.translation),
         "landmark_scheme": face.landmark_scheme,
         "landmarks_image": _floats(face.landmarks_image),
+        "face_model": face.mesh.name,
     }
     if isinstance(face, MorphableResult):
         row |= {
-            "face_model": face.model.name,
             "identity": _floats(face.identity),
             "expression": _floats(face.expression),
             **{f"blendshape_{name}": float(weight) for name, weight in face.blendshapes.items()},
         }
+    if isinstance(face, FreeFormResult):
+        row["fit_residual_mm"] = float(face.fit_residual_mm)
     return row
 
 
