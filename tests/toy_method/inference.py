@@ -13,8 +13,8 @@ from toy_method.chart import skin_map
 class ToyPositionMap:
     """Crop -> position map -> vertices.
 
-    The graph's input is ``crop`` (n, S, S, 3) uint8 RGB, its output ``position_map`` (n, 3, M, M): in sides of the
-    crop, depth too. The constants hold ``size``, which is M.
+    The graph's input is ``crop`` (n, S, S, 3) uint8 RGB, its output ``position_map`` (n, 3, M, M): in
+    sides of the crop, depth too. The constants hold ``size``, which is M.
     """
 
     def __init__(self, network, model, crop_rule, size):

@@ -1,7 +1,7 @@
 """A method of a family that lineament does not have yet goes through everything.
 
-It is these files and two rows, ``lineament.methods.METHODS`` and ``lineament.train.methods.METHODS``, which the
-fixture adds; nothing of the package knows of it.
+It is these files and two rows, of ``lineament.methods.METHODS`` and ``lineament.train.methods.METHODS``,
+which the fixture adds; nothing of the package knows of it.
 """
 
 import json
@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import shared
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
 from lineament.cli.main import app
 from lineament.crop import CropBox
 from lineament.image import read_image
+from lineament.methods.predictor import Predictor
 from lineament.result import FreeFormResult
 from shared import ROOT
 
@@ -128,7 +130,7 @@ def test_what_the_network_says_of_a_crop_becomes_the_vertices(aligner, weights, 
     from toy_method.chart import skin_map
 
     crop = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    (face,) = aligner.predictor.predict(crop, [CropBox(center_xy=(16.0, 16.0), side=32.0, size=32)])
+    (face,) = Predictor(aligner.method).predict(crop, [CropBox(center_xy=(16.0, 16.0), side=32.0, size=32)])
     said = Bundle.open(weights).network(threads=1)(crop=crop[None])["position_map"][0]
     wanted = skin_map(lfm, 8).vertices(32 * np.moveaxis(said, 0, -1))
     on_map = np.isfinite(wanted).all(axis=1)
@@ -140,6 +142,51 @@ def test_every_file_that_align_writes_exists_or_is_named(weights, tmp_path):
     output = ran("align", PHOTO, "--weights", weights, "--out", tmp_path, "--format", ALL_FORMATS)
     written = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
     assert {".obj", ".ply", ".glb", ".npz", ".json"} <= written, output
+
+
+def test_a_film_of_it_gives_an_overlay_a_head_and_a_table(weights, tmp_path):
+    shared.package("cv2", extra="video")
+    from lineament.video import VideoWriter
+
+    photo = np.asarray(read_image(PHOTO))[::2, ::2]
+    with VideoWriter(tmp_path / "film.avi", rate=25) as film:
+        for number in range(4):
+            film.write(number / 25, photo)
+    ran("video", tmp_path / "film.avi", "--weights", weights, "--out", tmp_path / "out")
+    written = {path.suffix for path in (tmp_path / "out").iterdir()}
+    assert {".webm", ".glb"} <= written
+
+
+def test_it_is_evaluated_like_any_other(weights, tmp_path):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    points = rng.uniform(30, 90, (68, 2))
+    Image.fromarray(rng.integers(0, 256, (120, 120, 3), np.uint8)).save(tmp_path / "a.png")
+    lines = "\n".join(f"{x + 0.5} {y + 0.5}" for x, y in points)
+    (tmp_path / "a.pts").write_text(f"version: 1\nn_points: 68\n{{\n{lines}\n}}\n")
+    ran(
+        "eval",
+        "pts",
+        "--data",
+        tmp_path,
+        "--weights",
+        weights,
+        "--crops",
+        "truth",
+        "--out",
+        tmp_path / "report",
+    )
+    (protocol,) = json.loads((tmp_path / "report" / "report.json").read_text())["protocols"][:1]
+    (measured,) = protocol["measured"].values()
+    assert measured["found"] == 1
+    assert np.isfinite(measured["mean"])
+
+
+def test_the_page_says_that_it_cannot_run_it(weights, tmp_path):
+    status, output = call("view", "--export", tmp_path / "page", "--weights", weights)
+    assert status == 1
+    assert "runs morphable-regressor; toy.lineament is toy-map" in " ".join(output.split())
 
 
 def test_its_table_compares_the_variants_with_the_published_figure(folder):

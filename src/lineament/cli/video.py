@@ -214,7 +214,7 @@ class _VideoJob:
             return
         if person.texture is None:
             name = face.model.name
-            self.texturers[name] = self.texturers.get(name) or FaceTexturer(face.model, size=TEXTURE_SIZE)
+            self.texturers[name] = self.texturers.get(name) or FaceTexturer(face.mesh, size=TEXTURE_SIZE)
             person.texture = MeanTexture(self.texturers[name])
         person.texture.add(frame.picture, face)
 

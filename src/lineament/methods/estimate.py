@@ -120,8 +120,8 @@ class FreeFormEstimate(Estimate):
 
         Args:
             nearest: of the model whose mesh they are of; made once.
-            vertices_image: (N, 3) px of the photo, depth in px too, growing away from the viewer. Those that are
-                not finite are taken from the nearest face.
+            vertices_image: (N, 3) px of the photo, depth in px too, growing away from the viewer. Those that
+                are not finite are taken from the nearest face.
             weights: (N,) at least 0, how much each is believed in the fit, such as its visibility.
             uncertainty_mm: see :class:`Estimate`.
         """
