@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks import ablation_dev
 from benchmarks.ablation_dev import COLUMNS, DEV
+from lineament.train.runs.ablation import ROWS
 
 
 def figures(value):
@@ -18,6 +19,7 @@ def folder(tmp_path):
         (tmp_path / name / "config.json").write_text('{"loop": {"steps": 9}}')
         step = 4 if name == "both/3" else 9
         (tmp_path / name / "figures.json").write_text(json.dumps({"step": step}))
+    (tmp_path / ROWS).write_text(json.dumps({"rows": {"both": {}, "baseline": {}}}))
     return tmp_path
 
 
@@ -37,9 +39,9 @@ def test_each_run_is_measured_once_and_the_table_has_means_and_every_seed(folder
     monkeypatch.setattr(ablation_dev, "dev_figures", measure)
     assert call(monkeypatch, folder) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2].startswith("| baseline | 5.10 |")  # the table's order, not the folder's
-    assert lines[3].startswith("| both | 3.15 (3.10, 3.20) |")
-    assert measured == ["baseline/1", "both/1", "both/2"]
+    assert lines[2].startswith("| both | 3.15 (3.10, 3.20) |")  # the table's order, not the folder's
+    assert lines[3].startswith("| baseline | 5.10 |")
+    assert measured == ["both/1", "both/2", "baseline/1"]
     assert json.loads((folder / "both/2" / DEV).read_text()) == figures(3.2)
     assert call(monkeypatch, folder) == 0
     assert len(measured) == 3

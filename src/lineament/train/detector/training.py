@@ -46,7 +46,7 @@ from lineament.train.networks.detector import DetectorConfig, FaceDetectorNetwor
 
 log = logging.getLogger(__name__)
 
-VALIDATION_CANVASES, TRAIN_CANVASES = 320, 64
+VALIDATION_CANVASES, TRAIN_CANVASES = 320, 32
 CALIBRATION = "calibration.json"
 PLANS = 6
 ENDLESS = 2**31
@@ -126,7 +126,8 @@ def train(
 
     loop = replace(config.loop, steps=ENDLESS) if timed else config.loop
     batches = batches_of(data.source, loop, run.step, processes=processes, workers=config.workers)
-    figures_of = partial(figures, data=data, weights=config.loss)
+    known = data.some(min(TRAIN_CANVASES, config.live.held_out))
+    figures_of = partial(figures, data=data, known=known, weights=config.loss)
     if seconds is not None and timed:
         ends = started + seconds - config.reserve
         _train_for_a_time(run, iter(batches), terms_of, figures_of, ends=ends, pace_steps=config.pace_steps)
@@ -220,10 +221,18 @@ def _train_for_a_time(
     run.train(itertools.islice(batches, run.config.steps - run.step), terms_of, figures_of, seconds=left)
 
 
-def figures(network: FaceDetectorNetwork, data: CanvasData, weights: LossWeights) -> dict[str, float]:
-    """Mean parts of the loss on people never trained on, "validation_...", and on the others, "train_..."."""
-    held_out = in_order_of(data.held_out, limit=VALIDATION_CANVASES)
-    sides = {"validation": held_out, "train": data.some(TRAIN_CANVASES)}
+def figures(
+    network: FaceDetectorNetwork, data: CanvasData, known: Sequence[Batch], weights: LossWeights
+) -> dict[str, float]:
+    """Mean parts of the loss on people never trained on, "validation_...", and on the others, "train_...".
+
+    Args:
+        network: in evaluation mode.
+        data: of the run.
+        known: some of its training canvases.
+        weights: of the parts.
+    """
+    sides = {"validation": in_order_of(data.held_out, limit=VALIDATION_CANVASES), "train": known}
     return {
         f"{side}_{name}": value
         for side, batches in sides.items()
