@@ -1,5 +1,5 @@
 # make demo   installs the light package in .venv-demo and aligns the faces of demo/photos
-# make test   installs everything in .venv and runs ruff, mypy and the tests
+# make test   installs everything in .venv and runs ruff, mypy and the tests; its last line says what was skipped
 # make docs   builds the site of the documentation in build/docs
 # All make their own environment; the second time they only do what has changed.
 
@@ -19,7 +19,7 @@ DEV := .venv
 SITE := build/docs
 PHOTOS := demo/photos
 RESULTS := demo/results
-SOURCES := pyproject.toml $(shell find src -type f ! -name '*.pyc' ! -name '.*')
+SOURCES := pyproject.toml $(shell find src page -type f ! -name '*.pyc' ! -name '.*')
 PIP := -m pip install --quiet --disable-pip-version-check
 # Where the CPU build of torch is, for machines that have none at hand.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu

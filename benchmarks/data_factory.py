@@ -99,7 +99,7 @@ def written(views: Iterator[MadeView], makers: Makers, rng: np.random.Generator)
                 makers.occluder(view, rng) if rng.uniform() < 0.2 else view
                 for view in itertools.islice(views, BATCH)
             ]
-            samples = (Sample(v.view, v.occlusion, Provenance("b", "p", "p", v.kind)) for v in batch)
+            samples = (Sample.of_view(v.view, v.occlusion, Provenance("b", "p", "p", v.kind)) for v in batch)
             write_shard(Path(folder), "shard", samples, BuildRecipe().storage)
             yield from batch
 

@@ -10,15 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import laws  # noqa: F401 - registers the profile
 from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.morphable import Mirror, MorphableModel
 from lineament.models.builtin import load_builtin
 from lineament.network import OnnxNetwork
+
+pytest_plugins = ["skips"]
+hypothesis.settings.load_profile("lineament")
 
 IDENTITY_COUNT, EXPRESSION_COUNT, GRID = 4, 3, 9
 DISC_RADIUS_MM = 100.0

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lineament.data.labels.targets import posed
 from lineament.data.samples.codec import Storage
 from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.data.samples.shards import Recipe, ShardFolder, write_shard
@@ -43,7 +44,12 @@ def make_sample(
         rng.standard_normal(identity_count).astype(np.float32),
         (rng.uniform(0, 1, expression_count) * (rng.uniform(size=expression_count) < 0.2)).astype(np.float32),
     )
-    return Sample(view, mask, provenance(number, validation=validation))
+    return Sample.of_view(view, mask, provenance(number, validation=validation))
+
+
+def posed_sample(sample, model):
+    """The mesh of a sample."""
+    return posed(sample.labels, model, size_hw=sample.size_hw)
 
 
 def noise_sample(rng, number):
@@ -56,7 +62,7 @@ def noise_sample(rng, number):
     image = rng.integers(0, 256, (160, 160, 3), np.uint8)
     labels = rng.normal(0, 0.5, 100).astype(np.float32), rng.uniform(0, 0.3, 53).astype(np.float32)
     about = Provenance("noise", str(number), str(number), Kind.TURNED, number % 3 == 0)
-    return Sample(View(image, camera, *labels), None, about)
+    return Sample.of_view(View(image, camera, *labels), None, about)
 
 
 def assert_same(one, two):

@@ -1,6 +1,7 @@
-"""Data too large for the repository or not ours to keep in it: where it is, what happens without it."""
+"""Data too large for the repository or not ours to keep in it, and programs: what happens without them."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,22 @@ ROOT = Path(__file__).parents[1]
 def shared_path(name: str) -> Path:
     """A file or folder of $LINEAMENT_SHARED (../shared when unset); without it the test is skipped.
 
-    With LINEAMENT_CI=1 the test fails instead: there, nothing may be skipped for want of data.
+    With LINEAMENT_CI=1 a skip is a failure, see `skips.py`.
     """
     path = Path(os.environ.get("LINEAMENT_SHARED", ROOT.parent / "shared")) / name
-    return path if path.exists() else missing(f"{path} is not here; set LINEAMENT_SHARED")
+    if not path.exists():
+        pytest.skip("reference material is not here: set LINEAMENT_SHARED to its folder")
+    return path
 
 
-def missing(what: str):
-    """Skip the running test for want of something, or fail it with LINEAMENT_CI=1."""
-    if os.environ.get("LINEAMENT_CI") == "1":
-        pytest.fail(f"{what} (LINEAMENT_CI=1 allows no skips)")
-    pytest.skip(what)
+def node() -> str:
+    """Path of Node; without it the test is skipped."""
+    executable = shutil.which("node")
+    if executable is None:
+        pytest.skip("Node is not installed: apt-get install nodejs")
+    return executable
+
+
+def package(module: str, *, extra: str):
+    """A module of an optional package; without it the test is skipped."""
+    return pytest.importorskip(module, reason=f"{module} is not installed: pip install 'lineament[{extra}]'")

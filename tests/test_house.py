@@ -59,6 +59,7 @@ ROOMS_INSIDE = {
         ("engine", "networks"),
         ("batches",),
         ("onnx",),
+        ("runs",),
         ("regressor", "detector"),
         ("synergynet",),
     ),

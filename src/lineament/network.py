@@ -169,7 +169,7 @@ def _open_session(
     path: Path, graph: bytes | None, threads: int | None, device: str
 ) -> tuple[tuple[type[Exception], ...], Any]:
     """ONNX Runtime's kinds of error and a session on the file, or on the graph out of it."""
-    if not path.is_file():
+    if graph is None and not path.is_file():
         raise WeightsError(f"There are no weights at {path}. Check the path, or reinstall lineament.")
     runtime = load_runtime()
     providers = providers_of(device, runtime)

@@ -14,7 +14,7 @@ from lineament.errors import ConfigError, LineamentError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.face_mesh import FaceMesh, LandmarkScheme, Recipe, whole
 from lineament.geometry.morphable import MorphableModel
-from lineament.geometry.nearest_coefficients import NearestCoefficients
+from lineament.geometry.nearest_coefficients import NearestCoefficients, NearestFit
 from lineament.geometry.raster import visible_vertices
 
 Array: TypeAlias = NDArray[Any]
@@ -304,17 +304,43 @@ class FreeFormResult(MorphableResult):
             weights: (N,) at least 0, how much each vertex is believed in the fit, such as its visibility.
             uncertainty_mm: see :class:`FaceResult`.
         """
-        model, fit = nearest.model, nearest.fit(vertices_image, weights)
-        vertices_image = np.asarray(vertices_image, np.float32)
-        vertices_model = fit.camera.model_from_image(vertices_image)
-        landmarks_model = model.schemes[DEFAULT_SCHEME].points_model(
-            vertices_model, fit.identity, fit.expression
+        return cls.from_fit(
+            nearest.model,
+            nearest.fit(vertices_image, weights),
+            vertices_image,
+            crop_box=crop_box,
+            detection=detection,
+            uncertainty_mm=uncertainty_mm,
         )
+
+    @classmethod
+    def from_fit(
+        cls,
+        model: MorphableModel,
+        fit: NearestFit,
+        vertices_image: Array,
+        *,
+        crop_box: CropBox,
+        detection: Detection,
+        uncertainty_mm: float | None = None,
+    ) -> FreeFormResult:
+        """The same, where the nearest face is known already.
+
+        Args:
+            model: whose mesh the vertices are of.
+            fit: the nearest face.
+            vertices_image: (N, 3) px of the photo. Vertices that are not finite, such as those that have no
+                place on a method's map, are those of the nearest face.
+            crop_box: the crop they were found in.
+            detection: where the face was found.
+            uncertainty_mm: see :class:`FaceResult`.
+        """
+        vertices_image, landmarks_image = free_form_points(model, fit, vertices_image)
         return cls(
             detection=detection,
             crop_box=crop_box,
             camera=fit.camera,
-            landmarks_image=fit.camera.image_from_model(landmarks_model),
+            landmarks_image=landmarks_image,
             landmark_scheme=DEFAULT_SCHEME,
             vertices_image=vertices_image,
             mesh=model.mesh,
@@ -324,6 +350,26 @@ class FreeFormResult(MorphableResult):
             expression=fit.expression,
             fit_residual_mm=fit.residual_mm,
         )
+
+
+def free_form_points(model: MorphableModel, fit: NearestFit, vertices_image: Array) -> tuple[Array, Array]:
+    """All vertices and the landmarks of a face that a method found by its vertices.
+
+    Args:
+        model: whose mesh the vertices are of.
+        fit: the nearest face.
+        vertices_image: (N, 3) px of the photo; those that are not finite are taken from the nearest face.
+
+    Returns:
+        (N, 3) float32 vertices and (68, 3) landmarks, both px of the photo.
+    """
+    known = np.isfinite(vertices_image).all(axis=1, keepdims=True)
+    nearest_model = model.vertices_model(fit.identity, fit.expression)
+    filled = np.where(known, vertices_image, fit.camera.image_from_model(nearest_model)).astype(np.float32)
+    vertices_model = fit.camera.model_from_image(filled)
+    scheme = model.schemes[DEFAULT_SCHEME]
+    landmarks_model = scheme.points_model(vertices_model, fit.identity, fit.expression)
+    return filled, fit.camera.image_from_model(landmarks_model)
 
 
 def _value_names(face: FaceResult) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import shared
 from faces import egg_face, mesh_alone
 from lineament.cli.main import app
 from lineament.errors import WeightsError
@@ -73,7 +74,7 @@ def test_a_photo_gives_an_overlay_a_mesh_and_json_and_a_line_for_its_face(asked,
 
 
 def test_every_format_that_is_asked_for_is_written(asked, album, tmp_path):
-    pytest.importorskip("pyarrow", reason="pyarrow (extra 'parquet') is not installed")
+    shared.package("pyarrow", extra="parquet")
     formats = "glb,ply,npz,json,parquet,depth,pncc,normals,parts"
     done = run(album, "--out", tmp_path / "out", "--format", formats, "--overlay", "none")
     assert done.exit_code == 1  # because of liar.jpg

@@ -32,7 +32,7 @@ def run(*arguments):
 def test_help_names_every_command():
     done = run("--help")
     assert done.exit_code == 0
-    for command in ("build", "fit", "preview", "verify"):
+    for command in ("build", "faces", "fit", "mosaics", "preview", "verify"):
         assert command in done.stdout
 
 

@@ -3,19 +3,30 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from lineament.bundle import Bundle
 from lineament.cli.main import app
 
 pytest.importorskip("torch")
 
 
+def call(*arguments):
+    return CliRunner().invoke(app, [str(word) for word in arguments])
+
+
 def run(*arguments):
-    return CliRunner().invoke(app, ["train", *map(str, arguments)])
+    return call("train", *arguments)
 
 
 def test_what_can_be_trained_is_said(tmp_path):
     done = run("nothing", "--config", tmp_path / "c.toml", "--out", tmp_path)
     assert done.exit_code == 1
-    assert "choose from ablation, detector, regressor, synergynet" in done.output
+    assert "choose from detector, regressor, synergynet" in done.output
+
+
+def test_who_asks_train_for_a_table_is_told_the_command_that_makes_it(tmp_path):
+    done = run("ablation", "--config", tmp_path / "c.toml", "--out", tmp_path)
+    assert done.exit_code == 1
+    assert "lineament ablate synergynet --config FILE --out FOLDER" in " ".join(done.output.split())
 
 
 def test_a_wrong_key_is_named_and_nothing_is_written(tmp_path):
@@ -36,4 +47,34 @@ def test_a_file_and_changes_become_a_run(tmp_path):
     done = run("detector", "-c", config, "-o", tmp_path / "run", "--set", "loop.steps=1", "--threads", 1)
     assert done.exit_code == 0, done.output
     assert json.loads((tmp_path / "run" / "config.json").read_text())["loop"]["steps"] == 1
-    assert (tmp_path / "run" / "face_detector.onnx").exists()
+    assert json.loads((tmp_path / "run" / "run.json").read_text()) == {"method": "detector"}
+    done = call("export", tmp_path / "run", "--out", tmp_path / "detector.lineament")
+    assert done.exit_code == 0, done.output
+    assert Bundle.open(tmp_path / "detector.lineament").manifest.method == "detector"
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path):
+    done = call("export", tmp_path, "--out", tmp_path / "mine.lineament")
+    assert done.exit_code == 1
+    assert "is no run folder: run.json cannot be read" in " ".join(done.output.split())
+
+
+def test_an_old_run_asks_for_its_method(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    done = call("export", tmp_path, "--out", tmp_path / "mine.lineament")
+    assert done.exit_code == 1
+    assert "name it with --method" in done.output
+
+
+def test_a_method_without_variants_has_no_table(tmp_path):
+    done = call("ablate", "detector", "--config", tmp_path / "c.toml", "--out", tmp_path)
+    assert done.exit_code == 1
+    assert "detector has no variants to compare" in done.output
+
+
+def test_what_can_be_imported_is_said(tmp_path):
+    done = call(
+        "import", "something", tmp_path / "a.pth", "--bfm", tmp_path, "--out", tmp_path / "a.lineament"
+    )
+    assert done.exit_code == 1
+    assert "choose from synergynet-checkpoint" in done.output

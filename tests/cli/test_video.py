@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import shared
 from discs import DiscEstimate, disc_aligner, picture_of
 from faces import mesh_alone
 from lineament.cli.main import app
@@ -17,7 +18,7 @@ from shared import shared_path
 @pytest.fixture(autouse=True)
 def discs(monkeypatch):
     """An aligner that sees discs in place of the one with weights."""
-    pytest.importorskip("cv2", reason="OpenCV (extra 'video') is not installed")
+    shared.package("cv2", extra="video")
     monkeypatch.setattr("lineament.aligner.FaceAligner.from_pretrained", lambda *_, **__: disc_aligner())
 
 
@@ -39,7 +40,7 @@ def run(*arguments):
 
 
 def test_a_film_gives_an_overlay_a_head_a_person_and_a_table(clip, tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow (extra 'parquet') is not installed")
+    parquet = shared.package("pyarrow.parquet", extra="parquet")
     done = run(clip, "--out", tmp_path / "out", "-f", "film,glb,parquet", "--no-smooth")
     assert done.exit_code == 0, done.output
     names = sorted(path.name for path in (tmp_path / "out").iterdir())

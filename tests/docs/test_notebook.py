@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from shared import ROOT, missing
+from scripts.docs.tour_notebook import notebook_text
+from shared import ROOT
 from test_offline import run_offline
-from tools.tour_notebook import notebook_text
 
 NOTEBOOK = ROOT / "docs" / "tour.ipynb"
 RUN = """
@@ -30,7 +30,9 @@ json.dump(shown, open("shown.json", "w"))
 
 def test_the_notebook_says_what_the_tour_says():
     page = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
-    assert NOTEBOOK.read_text(encoding="utf-8") == notebook_text(page), "run `python -m tools.tour_notebook`"
+    assert NOTEBOOK.read_text(encoding="utf-8") == notebook_text(page), (
+        "run `python -m scripts.docs.tour_notebook`"
+    )
 
 
 def test_cells_are_python_or_text_and_hold_no_outputs():
@@ -49,7 +51,7 @@ def test_cells_are_python_or_text_and_hold_no_outputs():
 def shown(tmp_path_factory):
     """What the cells show of their last lines, by MIME type."""
     if importlib.util.find_spec("IPython") is None:
-        missing("IPython is not installed (extra 'docs')")
+        pytest.skip("IPython is not installed: pip install ipython")
     desk = tmp_path_factory.mktemp("desk")
     (desk / "docs").mkdir()
     (desk / "demo").mkdir()

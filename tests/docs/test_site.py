@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import lineament
-from shared import ROOT, missing
+from shared import ROOT
 
 # Sphinx imports urllib3, which opens a socket to see whether there is IPv6. So sockets are allowed here, but
 # neither to ask for an address nor to connect.
@@ -31,7 +31,7 @@ LOADED = re.compile(
 def build(source, target):
     for module in ("sphinx", "myst_parser", "furo"):
         if importlib.util.find_spec(module) is None:
-            missing(f"{module} is not installed (extra 'docs')")
+            pytest.skip(f"{module} is not installed: pip install 'lineament[docs]'")
     options = ["-W", "--keep-going", "-q", "-b", "html", "-d", f"{target}.trees"]
     return subprocess.run(
         [sys.executable, "-c", BUILD, *options, str(source), str(target)],

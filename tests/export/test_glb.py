@@ -1,7 +1,6 @@
 """GLB files are read back by the few lines below, and by Khronos' validator where node has it."""
 
 import json
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from lineament.errors import ExportError
 from lineament.export import export_glb, export_glb_animation
 from lineament.export.frames import focal_px
 from lineament.geometry.rotation import angle_between
+from shared import node
 
 VALIDATOR = Path(__file__).parent / "vendored" / "gltf-validator"
 VALIDATE = """
@@ -153,10 +153,7 @@ def test_the_khronos_validator_finds_nothing_to_complain_of(tmp_path, smiling):
 
 def validated(path):
     """What Khronos' validator says of a file; without node the test is skipped."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed, which Khronos' validator runs on")
-    command = [node, "-e", VALIDATE, str(VALIDATOR), str(path)]
+    command = [node(), "-e", VALIDATE, str(VALIDATOR), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -30,7 +30,7 @@ GAP = 3  # the frame that does not show the person
 def folder(tmp_path_factory):
     """What the browser is given: a page, and three.js with its loader."""
     if find_chromium() is None:
-        pytest.skip("Chromium is not installed: files are not opened in three.js")
+        pytest.skip("Chromium is not installed: apt-get install chromium")
     folder = tmp_path_factory.mktemp("three")
     shutil.copy(HERE / "vendored" / "three_gltf.bundle.min.js", folder)
     shutil.copy(HERE / "three_page.js", folder)

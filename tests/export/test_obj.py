@@ -3,21 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from export.readers import read_obj
 from faces import egg_face
 from lineament.errors import ExportError
 from lineament.export import export_obj
 from lineament.geometry.mesh import vertex_normals
 from lineament.image import read_image
-
-
-def read_obj(path):
-    """Vertices, texture coordinates, normals, triangles (from 0) and the names of the groups."""
-    rows = [line.split() for line in path.read_text().splitlines()]
-    table = {kind: np.array([row[1:] for row in rows if row[0] == kind], float) for kind in ("v", "vt", "vn")}
-    corners = [[part.split("/") for part in row[1:]] for row in rows if row[0] == "f"]
-    triangles = np.array([[int(corner[0]) - 1 for corner in face] for face in corners])
-    assert all(len(set(filter(None, corner))) == 1 for face in corners for corner in face)
-    return table, triangles, [row[1] for row in rows if row[0] == "g"]
 
 
 def test_the_model_frame_gives_the_head_itself_whatever_the_pose(tmp_path):
@@ -106,7 +97,7 @@ def test_a_texture_without_texture_coordinates_is_refused(tmp_path):
 
 
 def test_another_program_reads_the_same_mesh_and_texture(tmp_path):
-    trimesh = pytest.importorskip("trimesh", reason="trimesh is not installed")
+    trimesh = pytest.importorskip("trimesh", reason="trimesh is not installed: pip install trimesh")
     face = egg_face()
     export_obj(face, tmp_path / "egg.obj", texture_rgb=np.zeros((4, 4, 3), np.uint8))
     mesh = trimesh.load(tmp_path / "egg.obj", process=False, maintain_order=True, group_material=False)

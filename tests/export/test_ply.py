@@ -3,26 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from export.readers import read_ply
 from faces import egg_face
 from lineament.errors import ExportError
 from lineament.export import export_ply
 from lineament.export.ply import vertex_colors
 from lineament.geometry.mesh import vertex_normals
-
-
-def read_ply(path):
-    """The vertex rows and the triangles of a binary PLY, by its header alone."""
-    head, body = path.read_bytes().split(b"end_header\n", 1)
-    lines = head.decode("ascii").splitlines()
-    assert lines[:2] == ["ply", "format binary_little_endian 1.0"]
-    vertices, triangles = (int(line.split()[2]) for line in lines if line.startswith("element"))
-    kinds = {"float": "<f4", "uchar": "u1"}
-    fields = [line.split()[1:] for line in lines if line.startswith("property") and "list" not in line]
-    rows = np.frombuffer(body, [(name, kinds[kind]) for kind, name in fields], vertices)
-    corners = np.frombuffer(body, [("n", "u1"), ("index", "<i4", 3)], triangles, offset=rows.nbytes)
-    assert rows.nbytes + corners.nbytes == len(body)
-    assert (corners["n"] == 3).all()
-    return rows, corners["index"]
 
 
 def columns(rows, *names):

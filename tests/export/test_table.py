@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import shared
 from faces import egg_face
 from lineament.errors import ExportError
 from lineament.export import export_parquet
@@ -16,7 +17,7 @@ FACES = [egg_face(yaw=0.1 * k, expression=0.2) for k in range(5)]
 
 @pytest.fixture
 def parquet():
-    return pytest.importorskip("pyarrow.parquet", reason="pyarrow (extra 'parquet') is not installed")
+    return shared.package("pyarrow.parquet", extra="parquet")
 
 
 def test_a_row_a_face_with_its_photo_in_front(tmp_path, parquet):

@@ -6,7 +6,6 @@ from faces import egg_face
 from lineament import jupyter
 from lineament.jupyter.shown import face_html, faces_html, photo_html
 from lineament.result import AlignedPhoto
-from shared import missing
 
 
 @pytest.fixture
@@ -15,7 +14,7 @@ def formatter():
     try:
         from IPython.core.formatters import DisplayFormatter
     except ImportError:
-        missing("IPython is not installed (extra 'docs')")
+        pytest.skip("IPython is not installed: pip install ipython")
     display = DisplayFormatter()
     jupyter.load_ipython_extension(SimpleNamespace(display_formatter=display))
     return display

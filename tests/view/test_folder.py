@@ -1,5 +1,6 @@
 import json
 import threading
+import tomllib
 import urllib.request
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from lineament.bundle import Bundle
 from lineament.cli.main import app
 from lineament.errors import ConfigError, ExportError
 from lineament.models.builtin import BUILTIN_PATH
-from lineament.view import PageServer, write_folder
-from lineament.view.folder import PAGE
+from lineament.view import PageServer, folder, write_folder
+from lineament.view.folder import page_sources
 from lineament.view.model_file import ARRAYS, model_bytes
+from shared import ROOT
 
 
 def test_the_folder_has_all_the_page_asks_for(page_folder):
@@ -22,9 +24,9 @@ def test_the_folder_has_all_the_page_asks_for(page_folder):
     for name in ("default", "fast"):
         assert (page_folder / settings["regressors"][name]["file"]).read_bytes() == Bundle.open(name).graph()
     assert (page_folder / "vendored" / "ort-wasm-simd-threaded.wasm").read_bytes()[:4] == b"\0asm"
-    assert {path.relative_to(PAGE) for path in PAGE.rglob("*") if path.is_file()} < {
-        path.relative_to(page_folder) for path in page_folder.rglob("*")
-    }
+    app = page_sources() / "app"
+    assert {path.name for path in app.iterdir()} == {path.name for path in (page_folder / "app").iterdir()}
+    assert not (page_folder / "tests").exists()
 
 
 def test_the_page_looks_as_the_bundles_say(page_folder):
@@ -40,9 +42,22 @@ def test_the_page_looks_as_the_bundles_say(page_folder):
 
 
 def test_no_source_of_the_page_names_another_host():
-    for path in PAGE.rglob("*"):
+    for path in [*page_sources().iterdir(), *(page_sources() / "app").iterdir()]:
         if path.suffix in (".js", ".html", ".css"):
             assert "://" not in path.read_text(), path
+
+
+def test_the_wheel_holds_all_of_the_page_but_its_tests():
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    packed = {Path(name).name for name in wheel["only-include"] if name.startswith("page/")}
+    assert packed == {path.name for path in (ROOT / "page").iterdir()} - {"README.md", "tests"}
+    assert wheel["sources"]["page"] == "lineament/view/page"
+
+
+def test_an_installation_without_the_page_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(folder, "PLACES", (tmp_path / "page",))
+    with pytest.raises(ConfigError, match="not whole"):
+        write_folder(tmp_path / "site")
 
 
 def test_the_model_file_holds_the_arrays_of_the_installed_model():

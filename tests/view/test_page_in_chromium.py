@@ -23,7 +23,7 @@ STATUS = "document.getElementById('status')"
 @pytest.fixture(scope="module")
 def served(page_folder):
     if find_chromium() is None:
-        pytest.skip("Chromium is not installed: the page is not tried in a browser")
+        pytest.skip("Chromium is not installed: apt-get install chromium")
     with PageServer(page_folder) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

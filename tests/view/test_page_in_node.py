@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 import lineament as la
+import shared
 from lineament.crop import CropBox
 from lineament.export import export_glb
 from lineament.export.faces_json import face_values
@@ -19,6 +19,7 @@ from lineament.geometry.raster import visible_vertices
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.resample import letterbox, resample_crop
 from lineament.video import FaceTracker
+from lineament.view.folder import page_sources
 
 HERE = Path(__file__).parent
 PHOTOS = HERE.parents[1] / "demo" / "photos"
@@ -27,9 +28,7 @@ PHOTOS = HERE.parents[1] / "demo" / "photos"
 @pytest.fixture(scope="module")
 def node(page_folder):
     """node(task, ...) -> the answer of `flow.mjs`."""
-    executable = shutil.which("node")
-    if executable is None:
-        pytest.skip("node is not installed: the page's JavaScript is not compared with Python")
+    executable = shared.node()
 
     def run(task, **job):
         done = subprocess.run(
@@ -44,6 +43,12 @@ def node(page_folder):
         return json.loads(done.stdout)
 
     return run
+
+
+def test_the_pages_own_tests_pass():
+    command = [shared.node(), "--test"]
+    done = subprocess.run(command, cwd=page_sources(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-5000:]
 
 
 @pytest.fixture

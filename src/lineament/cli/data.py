@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from lineament.cli import detector_data
+from lineament.cli.wings import data_wing, say
 
 if TYPE_CHECKING:
     from lineament.data.photographs.collection import PhotoCollection
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lineament.data.samples.sample import Kind
 
 app = typer.Typer(no_args_is_help=True, help="Make training sets of photographs, and look at them.")
+app.command()(detector_data.faces)
+app.command()(detector_data.mosaics)
 
 PhotosOption = Annotated[
     list[Path] | None,
@@ -63,7 +65,7 @@ def build(
     used are listed in OUT/left_out.csv. Without --photos the recipe's own collections are taken from the
     shared folder; a recipe that only renders faces needs neither.
     """
-    with _wing():
+    with data_wing():
         from lineament.data.build.builder import BuildConfig
         from lineament.data.build.builder import build as run
 
@@ -88,12 +90,10 @@ def build(
         for step, progress in enumerate(run(config, processes=processes or os.cpu_count() or 1)):
             if step == 0 and progress.outdated:
                 why = "landmarks, people or the face model have changed"
-                _say(f"{progress.outdated} shards are made again: {why}")
+                say(f"{progress.outdated} shards are made again: {why}")
             total = progress.samples
-            _say(
-                f"{progress.finished}/{progress.total} shards, {total} samples, {progress.left_out} left out"
-            )
-        _say(f"{total} samples are in {out}; licence: {chosen.licence}")
+            say(f"{progress.finished}/{progress.total} shards, {total} samples, {progress.left_out} left out")
+        say(f"{total} samples are in {out}; licence: {chosen.licence}")
 
 
 @app.command()
@@ -106,7 +106,7 @@ def fit(
     limit: LimitOption = None,
 ) -> None:
     """Fit faces to photographs and report how well; `build --fits OUT` then need not fit them again."""
-    with _wing():
+    with data_wing():
         from lineament.data.build.builder import BuildConfig
         from lineament.data.build.builder import fit as run
         from lineament.data.fitting.quality import QualityLimits
@@ -123,13 +123,13 @@ def fit(
         summary = FitSummary()
         for part in run(config, processes=processes or os.cpu_count() or 1):
             summary.add(part)
-            _say(f"{len(summary)} photographs")
+            say(f"{len(summary)} photographs")
         summary.write(out)
         for line in summary.lines():
-            _say(line)
+            say(line)
         limits = QualityLimits(residual=chosen.photos.most_residual)
         for page in write_reports(summary, config.collections, load_builtin(), out, limits):
-            _say(f"histograms and sheets: {page}")
+            say(f"histograms and sheets: {page}")
 
 
 @app.command()
@@ -148,7 +148,7 @@ def preview(
     The page is one file that needs no network: open it in a browser, step with the arrow keys, lay labels
     over with the keys 1 to 6.
     """
-    with _wing():
+    with data_wing():
         import numpy as np
 
         from lineament.data.build.preview import LayerPainter, sample_sheet
@@ -168,22 +168,22 @@ def preview(
         else:
             painter = LayerPainter(model)
             write_image(target, sample_sheet([painter.layers(sample) for sample in samples]))
-        _say(f"{len(numbers)} of {len(store)} samples are in {target}")
+        say(f"{len(numbers)} of {len(store)} samples are in {target}")
 
 
 @app.command()
 def verify(folder: Annotated[Path, typer.Argument(help="Folder of samples.")]) -> None:
     """Compare every shard of a training set with its checksum."""
-    with _wing():
+    with data_wing():
         from lineament.data.samples.shards import read_manifest
         from lineament.data.samples.store import verify as run
 
         recipe, entries = read_manifest(folder)
         run(folder)
-        _say(f"{sum(entry.samples for entry in entries)} samples in {len(entries)} shards, all whole")
-        _say(f"source: {recipe.source}")
-        _say(f"licence: {recipe.licence}")
-        _say(f"made by: {recipe.command}")
+        say(f"{sum(entry.samples for entry in entries)} samples in {len(entries)} shards, all whole")
+        say(f"source: {recipe.source}")
+        say(f"licence: {recipe.licence}")
+        say(f"made by: {recipe.command}")
 
 
 def _kind(text: str) -> Kind:
@@ -262,25 +262,3 @@ def _command(name: str, photos: list[Path] | None, **options: object) -> str:
         if value is not None:
             words += [f"--{option}", str(value)]
     return shlex.join(words)
-
-
-@contextmanager
-def _wing() -> Iterator[None]:
-    """Turn a missing extra into advice, and errors into one line and the status 1."""
-    from lineament.errors import LineamentError
-
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"h5py", "numba", "scipy"}:
-            raise
-        _say(f"error: this command needs {error.name}: pip install 'lineament[data]'", error=True)
-        raise typer.Exit(1) from error
-    except LineamentError as error:
-        _say(f"error: {error}", error=True)
-        raise typer.Exit(1) from error
-
-
-def _say(line: str, *, error: bool = False) -> None:
-    typer.echo(line, err=error)
-    (sys.stderr if error else sys.stdout).flush()

@@ -8,9 +8,12 @@ from typing import Annotated
 import typer
 
 from lineament.cli import data, weights
+from lineament.cli.ablate import ablate
 from lineament.cli.align import align
 from lineament.cli.door import DoorGroup, enter
 from lineament.cli.eval import evaluate
+from lineament.cli.export_run import export
+from lineament.cli.import_weights import import_weights
 from lineament.cli.info import info
 from lineament.cli.train import train
 from lineament.cli.video import video
@@ -24,8 +27,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(ablate)
 app.command()(align)
 app.command(name="eval")(evaluate)
+app.command()(export)
+app.command(name="import")(import_weights)
 app.command()(info)
 app.command()(train)
 app.command()(video)

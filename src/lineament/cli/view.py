@@ -17,6 +17,9 @@ def view(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve at; 0 takes a free one.")] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+    weights: Annotated[
+        str, typer.Option("--weights", "-w", help="Name or file of those that the page begins with.")
+    ] = "default",
 ) -> None:
     """Align faces in a page of the browser: photographs or the camera, meshes, sliders, downloads.
 
@@ -27,16 +30,16 @@ def view(
 
     try:
         if export is not None:
-            folder = write_folder(export)
+            folder = write_folder(export, weights=weights)
             typer.echo(f"the page is in {folder}; any static web host can serve it")
         else:
-            _serve(port, browser)
+            _serve(port, browser, weights)
     except LineamentError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
 
 
-def _serve(port: int, browser: bool) -> None:
+def _serve(port: int, browser: bool, weights: str) -> None:
     """Serve the page until the person stops it."""
     import webbrowser
 
@@ -44,7 +47,7 @@ def _serve(port: int, browser: bool) -> None:
     from lineament.view.temporary import serving_folder
 
     with serving_folder() as folder, PageServer(folder, port=port) as server:
-        write_folder(folder)
+        write_folder(folder, weights=weights)
         typer.echo(f"serving {server.url} to this machine alone; stop with Ctrl+C")
         if browser:
             webbrowser.open(server.url)

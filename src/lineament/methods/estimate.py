@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from lineament.crop import CropBox
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
-from lineament.result import Detection, FaceResult, MorphableResult
+from lineament.geometry.nearest_coefficients import NearestCoefficients, NearestFit
+from lineament.result import Detection, FaceResult, FreeFormResult, MorphableResult, free_form_points
 
 Array: TypeAlias = NDArray[Any]
 
@@ -90,3 +91,58 @@ class MorphableEstimate(Estimate):
         if self.own_landmarks_image is None:
             return face
         return replace(face, landmarks_image=self.own_landmarks_image.astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class FreeFormEstimate(Estimate):
+    """A face whose vertices a method found by themselves.
+
+    Attributes:
+        model: whose mesh they are of.
+        fit: the model's nearest face.
+        vertices_image: (N, 3) float32 px of the photo.
+    """
+
+    model: MorphableModel
+    fit: NearestFit
+    vertices_image: Array
+
+    @classmethod
+    def of_vertices(
+        cls,
+        nearest: NearestCoefficients,
+        vertices_image: Array,
+        *,
+        weights: Array | None = None,
+        uncertainty_mm: float | None = None,
+    ) -> Self:
+        """What vertices say of a face.
+
+        Args:
+            nearest: of the model whose mesh they are of; made once.
+            vertices_image: (N, 3) px of the photo, depth in px too, growing away from the viewer. Those that
+                are not finite are taken from the nearest face.
+            weights: (N,) at least 0, how much each is believed in the fit, such as its visibility.
+            uncertainty_mm: see :class:`Estimate`.
+        """
+        fit = nearest.fit(vertices_image, weights)
+        vertices, landmarks = free_form_points(nearest.model, fit, vertices_image)
+        return cls(
+            camera=fit.camera,
+            landmarks_image=landmarks,
+            uncertainty_mm=uncertainty_mm,
+            model=nearest.model,
+            fit=fit,
+            vertices_image=vertices,
+        )
+
+    def result(self, *, crop_box: CropBox, detection: Detection) -> FreeFormResult:
+        """The whole face."""
+        return FreeFormResult.from_fit(
+            self.model,
+            self.fit,
+            self.vertices_image,
+            crop_box=crop_box,
+            detection=detection,
+            uncertainty_mm=self.uncertainty_mm,
+        )

@@ -11,6 +11,7 @@ import json
 import lzma
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,26 +28,32 @@ from lineament.video import TrackingConfig
 from lineament.view.model_file import model_bytes
 
 HERE = Path(__file__).parent
-PAGE, VENDORED = HERE / "page", HERE / "vendored"
+PLACES = (HERE / "page", HERE.parents[2] / "page")
+"""Where the page's own package is: in an installation, in a checkout."""
+SOURCES = ("index.html", "style.css", "package.json", "app")
 MARK = "lineament-page.txt"
 """Every folder of ours has this file from the start; only such a folder, or an empty one, is written into."""
 DETECTOR = "face-detector"
 REGRESSORS = ("default", "fast")
 """Weights that the page offers; all of these name `DETECTOR` as theirs."""
+METHOD, FACE_MODEL = "morphable-regressor", "lfm"
+"""What the page's JavaScript can run."""
 
 
-def write_folder(folder: str | os.PathLike[str]) -> Path:
+def write_folder(folder: str | os.PathLike[str], *, weights: str | os.PathLike[str] = "default") -> Path:
     """Write the page with all it needs; about 36 MB, of which hosts that compress send about 20.
 
     Args:
         folder: made when missing; an older page in it is replaced.
+        weights: name or file of those that the page begins with, in place of "default".
 
     Raises:
-        ConfigError: the folder holds something else.
+        ConfigError: the folder holds something else, or this installation has no page.
         ExportError: it cannot be written.
-        WeightsError: weights of this installation are missing or damaged.
+        WeightsError: weights are missing or damaged, or of a method that the page cannot run.
     """
-    folder = Path(folder)
+    folder, sources = Path(folder), page_sources()
+    bundles = offered(weights)
     try:
         if folder.exists() and any(folder.iterdir()) and not (folder / MARK).is_file():
             raise ConfigError(f"{folder} holds other files. Give an empty or a new folder.")
@@ -54,31 +61,69 @@ def write_folder(folder: str | os.PathLike[str]) -> Path:
         (folder / MARK).write_text(
             f"The page of lineament {__version__}; written anew by it.\n", encoding="utf-8"
         )
-        _write_sources(folder)
-        _write_libraries(folder / "vendored")
+        _write_sources(sources, folder)
+        _write_libraries(sources / "vendored", folder / "vendored")
         (folder / "model").mkdir(exist_ok=True)
         (folder / "model" / "lfm.bin").write_bytes(model_bytes(BUILTIN_PATH))
-        _write_weights(folder / "weights")
-        (folder / "settings.json").write_text(json.dumps(settings(), indent=1) + "\n", encoding="utf-8")
+        _write_weights(folder / "weights", bundles)
+        (folder / "settings.json").write_text(
+            json.dumps(settings(bundles), indent=1) + "\n", encoding="utf-8"
+        )
     except OSError as error:
         raise ExportError(f"The page cannot be written to {folder} ({error}).") from error
     return folder
 
 
-def settings() -> dict[str, Any]:
+def page_sources() -> Path:
+    """The folder of the page's JavaScript package.
+
+    Raises:
+        ConfigError: this installation has none.
+    """
+    for place in PLACES:
+        if (place / "package.json").is_file():
+            return place
+    raise ConfigError(
+        f"The page's files are in none of {', '.join(map(str, PLACES))}: this installation of lineament is "
+        "not whole. Install it again."
+    )
+
+
+def offered(weights: str | os.PathLike[str] = "default") -> dict[str, Bundle]:
+    """The weights that the page offers, by the name that it knows them by.
+
+    Args:
+        weights: name or file of those in place of "default".
+
+    Raises:
+        WeightsError: they are missing or damaged, or of a method that the page cannot run.
+    """
+    bundles = {name: Bundle.open(name) for name in REGRESSORS} | {"default": Bundle.open(weights)}
+    for bundle in bundles.values():
+        manifest = bundle.manifest
+        model = None if manifest.face_model is None else manifest.face_model.name
+        if (manifest.method, model) != (METHOD, FACE_MODEL):
+            raise WeightsError(
+                f"The page runs {METHOD}; {bundle.path.name} is {manifest.method} for the face model "
+                f"{model}. Use it with `lineament align` or `lineament video`."
+            )
+    return bundles
+
+
+def settings(bundles: Mapping[str, Bundle]) -> dict[str, Any]:
     """What the page must know of this installation: files, and the constants of Python's flow."""
     return {
         "lineament": __version__,
         "arkit_name_of_side": ARKIT_NAME_OF_SIDE,
         "detector": _detector_settings(),
         "tracking": asdict(TrackingConfig()),
-        "regressors": {name: _regressor_settings(name) for name in REGRESSORS},
+        "regressors": {name: _regressor_settings(name, bundle) for name, bundle in bundles.items()},
     }
 
 
 def _detector_settings() -> dict[str, Any]:
     return {
-        "file": f"weights/{_graph_file(Bundle.open(DETECTOR))}",
+        "file": f"weights/{_graph_file(DETECTOR)}",
         "strides": detect.STRIDES,
         "bases_px": detect.BASES_PX,
         "cell": detect.CELL,
@@ -94,13 +139,12 @@ def _detector_settings() -> dict[str, Any]:
     }
 
 
-def _regressor_settings(name: str) -> dict[str, Any]:
-    bundle = Bundle.open(name)
+def _regressor_settings(name: str, bundle: Bundle) -> dict[str, Any]:
     crop, own = bundle.manifest.crop, bundle.manifest.detector
     if crop is None or own is None or own.weights != DETECTOR:
         raise WeightsError(f"{bundle.path.name} states no crop, or another detector than {DETECTOR}.")
     return {
-        "file": f"weights/{_graph_file(bundle)}",
+        "file": f"weights/{_graph_file(name)}",
         "crop_size": crop.size,
         "crop_margin": crop.margin,
         "well_framed": predictor.WELL_FRAMED,
@@ -112,32 +156,32 @@ def _regressor_settings(name: str) -> dict[str, Any]:
     }
 
 
-def _write_sources(folder: Path) -> None:
-    """Contents alone: the package may be read-only, the page must be replaceable."""
-    for path in sorted(PAGE.rglob("*")):
-        target = folder / path.relative_to(PAGE)
-        if path.is_dir():
-            target.mkdir(exist_ok=True)
-        else:
-            shutil.copyfile(path, target)
-
-
-def _write_weights(folder: Path) -> None:
+def _write_weights(folder: Path, bundles: Mapping[str, Bundle]) -> None:
     folder.mkdir(exist_ok=True)
-    for name in (DETECTOR, *REGRESSORS):
-        bundle = Bundle.open(name)
-        (folder / _graph_file(bundle)).write_bytes(bundle.graph())
+    for name, bundle in {DETECTOR: Bundle.open(DETECTOR), **bundles}.items():
+        (folder / _graph_file(name)).write_bytes(bundle.graph())
 
 
-def _graph_file(bundle: Bundle) -> str:
-    """Name of the page's file of a bundle's graph."""
-    return f"{bundle.path.stem}.onnx"
+def _graph_file(name: str) -> str:
+    """The page's file of a graph that it knows by a name."""
+    return f"{name}.onnx"
 
 
-def _write_libraries(folder: Path) -> None:
+def _write_sources(sources: Path, folder: Path) -> None:
+    """Contents alone: the package may be read-only, the page must be replaceable."""
+    for name in SOURCES:
+        for path in (sources / name, *sorted((sources / name).rglob("*"))):
+            target = folder / path.relative_to(sources)
+            if path.is_dir():
+                target.mkdir(exist_ok=True)
+            else:
+                shutil.copyfile(path, target)
+
+
+def _write_libraries(sources: Path, folder: Path) -> None:
     """The libraries of other people, those that are packed unpacked."""
     folder.mkdir(exist_ok=True)
-    for path in VENDORED.iterdir():
+    for path in sources.iterdir():
         if path.suffix == ".xz":
             (folder / path.stem).write_bytes(lzma.decompress(path.read_bytes()))
         else:

@@ -54,7 +54,7 @@ def test_disturbances_are_a_function_of_the_seed_and_leave_the_crop_itself_alone
     seen = set()
     for seed in range(20):
         one, two = (
-            disturb(crop, lambda: other, AugmentConfig(), np.random.default_rng(seed)) for _ in range(2)
+            disturb(crop, lambda: other, AugmentConfig(), np.random.default_rng(seed)).image for _ in range(2)
         )
         np.testing.assert_array_equal(one, two)
         assert one.shape == crop.shape
@@ -66,7 +66,7 @@ def test_disturbances_are_a_function_of_the_seed_and_leave_the_crop_itself_alone
 
 def test_without_disturbances_only_light_and_colour_change(view):
     image = np.full((112, 112, 3), 120, np.uint8)
-    disturbed = disturb(image, lambda: view.image, NOTHING, np.random.default_rng(3)).astype(float)
+    disturbed = disturb(image, lambda: view.image, NOTHING, np.random.default_rng(3)).image.astype(float)
     # A gradient of light over a plain picture: no edges anywhere.
     assert np.abs(np.diff(disturbed, axis=0)).max() < 4
     assert np.abs(np.diff(disturbed, axis=1)).max() < 4
@@ -79,7 +79,7 @@ def test_each_disturbance_can_be_made_certain(view, share):
     crop = view.image[:112, :112]
     certain = replace(NOTHING, **{share: 1.0})
     for seed in range(4):
-        disturbed = disturb(crop, lambda: view.image, certain, np.random.default_rng(seed))
+        disturbed = disturb(crop, lambda: view.image, certain, np.random.default_rng(seed)).image
         assert disturbed.shape == crop.shape
         if share == "grey_share":
             np.testing.assert_array_equal(disturbed[..., 0], disturbed[..., 1])
@@ -87,7 +87,7 @@ def test_each_disturbance_can_be_made_certain(view, share):
             edges = disturbed[0], disturbed[-1], disturbed[:, 0], disturbed[:, -1]
             assert any((edge == 0).all() for edge in edges)
         if share == "occluder_share":
-            plain = disturb(crop, lambda: view.image, NOTHING, np.random.default_rng(seed))
+            plain = disturb(crop, lambda: view.image, NOTHING, np.random.default_rng(seed)).image
             assert (disturbed != plain).any()
 
 
@@ -105,7 +105,7 @@ def test_a_part_of_the_crop_is_left_of_some_and_a_frame_is_black_in_all(view):
     config = replace(NOTHING, part_share=0.5, black_frame=5)
     shown = []
     for seed in range(40):
-        seen = disturb(crop, lambda: view.image, config, np.random.default_rng(seed))[..., 0] > 0
+        seen = disturb(crop, lambda: view.image, config, np.random.default_rng(seed)).image[..., 0] > 0
         assert not seen[:5].any()
         assert not seen[-5:].any()
         assert not seen[:, :5].any()
@@ -121,7 +121,7 @@ def test_both_are_off_unless_asked_for_and_change_nothing_else_then(view):
     assert (AugmentConfig().part_share, AugmentConfig().black_frame) == (0.0, 0)
     for seed in range(5):
         one, two = (
-            disturb(crop, lambda: view.image, replace(AugmentConfig(), black_frame=width), rng)
+            disturb(crop, lambda: view.image, replace(AugmentConfig(), black_frame=width), rng).image
             for width, rng in [(0, np.random.default_rng(seed)), (8, np.random.default_rng(seed))]
         )
         np.testing.assert_array_equal(framed(one, 8), two)
@@ -152,5 +152,5 @@ def test_an_occluders_texture_may_be_smaller_than_the_crop(view):
     config = replace(NOTHING, occluder_share=1.0)
     small = np.full((20, 30, 3), 7, np.uint8)
     for seed in range(30):
-        picture = disturb(view.image, lambda: small, config, np.random.default_rng(seed))
+        picture = disturb(view.image, lambda: small, config, np.random.default_rng(seed)).image
         assert picture.shape == view.image.shape

@@ -3,37 +3,43 @@ import pytest
 
 from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.sampler import CropSampler
+from lineament.data.samples.sample import Sample
 from lineament.data.samples.view import View
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
+from samples import provenance
 
 
-class NoiseViews:
-    """Seven views of noise."""
+class NoiseSamples:
+    """Seven samples of noise."""
 
     def __init__(self):
         rng = np.random.default_rng(0)
-        self._views = [self._random_view(rng) for _ in range(7)]
+        self._samples = [self._random_sample(rng) for _ in range(7)]
 
-    def _random_view(self, rng):
+    def _random_sample(self, rng):
         camera = WeakPerspective(
             matrix_from_angles(*rng.uniform(-0.5, 0.5, 3)),
             rng.uniform(0.4, 0.6),
             np.append(rng.uniform(75, 85, 2), 0.0),
         )
         labels = rng.normal(size=4).astype(np.float32), rng.uniform(size=3).astype(np.float32)
-        return View(rng.integers(0, 256, (160, 160, 3), np.uint8), camera, *labels)
+        view = View(rng.integers(0, 256, (160, 160, 3), np.uint8), camera, *labels)
+        return Sample.of_view(view, None, provenance())
 
     def __len__(self):
-        return len(self._views)
+        return len(self._samples)
 
-    def view(self, number):
-        return self._views[number]
+    def sample(self, number, *, with_mask=True):
+        return self._samples[number]
+
+    def has_coefficients(self):
+        return np.ones(len(self), bool)
 
 
 @pytest.fixture(scope="module")
 def sampler(tiny_model):
-    return CropSampler(NoiseViews(), tiny_model, AugmentConfig())
+    return CropSampler(NoiseSamples(), tiny_model, AugmentConfig())
 
 
 def test_a_batch_is_a_function_of_the_seed(sampler):
@@ -58,10 +64,10 @@ def test_a_batch_has_the_shapes_and_types_the_network_wants(sampler):
         assert (labels.shape, labels.dtype) == (shape, np.float32), name
 
 
-def test_plain_batches_are_the_views_asked_for_with_landmarks_in_the_middle(sampler, tiny_model):
+def test_plain_batches_are_the_samples_asked_for_with_landmarks_in_the_middle(sampler, tiny_model):
     batch = sampler.plain_batch(np.array([3, 0]))
     for row, number in enumerate((3, 0)):
-        view = sampler.store.view(number)
+        view = sampler.store.sample(number).view
         np.testing.assert_array_equal(batch.identity[row], view.identity)
         points = tiny_model.landmarks_model(view.identity, view.expression, scheme="300w-lp")
         turned = points @ batch.rotation[row].T
@@ -76,9 +82,9 @@ def test_plain_batches_do_not_change_from_call_to_call(sampler):
     np.testing.assert_array_equal(one.crop, two.crop)
 
 
-def test_half_of_the_views_are_mirrored(sampler, tiny_model):
+def test_half_of_the_samples_are_mirrored(sampler, tiny_model):
     batch = sampler.batch(60, np.random.default_rng(0))
-    known = [sampler.store.view(number).identity for number in range(len(sampler.store))]
+    known = [sampler.store.sample(number).identity for number in range(len(sampler.store))]
     straight = [any(np.array_equal(row, one) for one in known) for row in batch.identity]
     mirrored = [
         any(np.array_equal(row * tiny_model.mirror.identity_sign, one) for one in known)
@@ -89,7 +95,7 @@ def test_half_of_the_views_are_mirrored(sampler, tiny_model):
 
 
 def test_a_black_frame_is_around_plain_and_disturbed_crops_and_moves_no_label(sampler, tiny_model):
-    framed = CropSampler(NoiseViews(), tiny_model, AugmentConfig(black_frame=6))
+    framed = CropSampler(NoiseSamples(), tiny_model, AugmentConfig(black_frame=6))
     plain, expected = framed.plain_batch(np.arange(3)), sampler.plain_batch(np.arange(3))
     np.testing.assert_array_equal(plain.crop[:, 6:-6, 6:-6], expected.crop[:, 6:-6, 6:-6])
     np.testing.assert_array_equal(plain.translation, expected.translation)

@@ -12,9 +12,9 @@ from lineament.data.labels.paper_units import (
     sadrnet_offset_map,
     sadrnet_position_map,
 )
-from lineament.data.labels.targets import image_maps, posed, position_map
+from lineament.data.labels.targets import image_maps, position_map
 from lineament.geometry.rotation import matrix_from_angles
-from samples import make_sample
+from samples import make_sample, posed_sample
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def surface(lfm):
 
 @pytest.fixture(scope="module")
 def face(lfm):
-    return posed(make_sample(yaw=0.4, size=256), lfm)
+    return posed_sample(make_sample(yaw=0.4, size=256), lfm)
 
 
 def test_sadrnet_divides_a_256_px_crop_by_280_and_turns_depth_round(face, surface):
@@ -40,7 +40,9 @@ def test_sadrnet_divides_a_256_px_crop_by_280_and_turns_depth_round(face, surfac
 
 def test_the_same_head_scales_alike_at_any_crop_size(lfm, surface):
     scaled = [
-        sadrnet_position_map(position_map(posed(make_sample(size=size), lfm), surface), surface, size=size)
+        sadrnet_position_map(
+            position_map(posed_sample(make_sample(size=size), lfm), surface), surface, size=size
+        )
         for size in (128, 256)
     ]
     np.testing.assert_allclose(scaled[0], scaled[1], atol=1e-5)
@@ -60,7 +62,7 @@ def test_attention_is_the_share_of_the_face_in_each_cell(face, surface):
 
 def test_attention_of_a_picture_that_does_not_divide_is_refused(lfm, surface):
     with pytest.raises(ValueError, match="multiple of 32"):
-        sadrnet_attention(image_maps(posed(make_sample(size=100), lfm), surface))
+        sadrnet_attention(image_maps(posed_sample(make_sample(size=100), lfm), surface))
 
 
 def test_dsfnets_decoding_finds_the_texel(face, surface):
@@ -81,7 +83,7 @@ def test_dsfnets_depth_is_zero_at_the_tip_of_the_nose_and_larger_when_nearer(fac
 
 
 def test_3ddfas_pose_projects_like_the_camera(face):
-    pose = pose_3ddfa(face.sample.camera, size=256, units_per_mm=1000).reshape(3, 4)
+    pose = pose_3ddfa(face.camera, size=256, units_per_mm=1000).reshape(3, 4)
     upwards = face.vertices_model * 1000 @ pose[:, :3].T + pose[:, 3]
     # Matlab's first pixel is 1 where ours has its centre at a half; its rows are size + 1 - y.
     expected = np.stack([upwards[:, 0] - 0.5, 256 + 1 - upwards[:, 1] - 0.5, -upwards[:, 2]], axis=1)
@@ -89,7 +91,7 @@ def test_3ddfas_pose_projects_like_the_camera(face):
 
 
 def test_3ddfas_pose_there_and_back_is_the_camera(face):
-    camera = face.sample.camera
+    camera = face.camera
     again = camera_from_3ddfa(pose_3ddfa(camera, size=120, units_per_mm=1000), size=120, units_per_mm=1000)
     np.testing.assert_allclose(again.rotation, camera.rotation, atol=1e-12)
     np.testing.assert_allclose(again.translation, camera.translation, atol=1e-9)

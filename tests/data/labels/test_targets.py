@@ -3,9 +3,9 @@ import pytest
 
 from lineament.crop import CropBox
 from lineament.data.labels.label_surface import LabelSurface
-from lineament.data.labels.targets import Segment, image_maps, offset_map, posed, position_map, shape_map
+from lineament.data.labels.targets import Segment, image_maps, offset_map, position_map, shape_map
 from lineament.geometry.topology import mirrored_landmarks
-from samples import make_sample
+from samples import make_sample, posed_sample
 
 POSES = [{}, {"yaw": 0.6, "pitch": -0.2}, {"yaw": -1.5, "roll": 0.4}]
 
@@ -16,8 +16,13 @@ def surface(lfm):
 
 
 @pytest.fixture(params=POSES, ids=["frontal", "turned", "profile"])
-def face(request, lfm):
-    return posed(make_sample(**request.param), lfm)
+def sample(request):
+    return make_sample(**request.param)
+
+
+@pytest.fixture
+def face(sample, lfm):
+    return posed_sample(sample, lfm)
 
 
 def looked_up(picture, at_xy):
@@ -64,7 +69,7 @@ def test_codes_and_places_name_the_same_points(face, surface):
 def test_posing_the_shape_map_gives_the_position_map(face, surface):
     mask = surface.mask
     shape = shape_map(face, surface)
-    expected = face.sample.camera.image_from_model(shape[mask])
+    expected = face.camera.image_from_model(shape[mask])
     np.testing.assert_allclose(position_map(face, surface)[mask], expected, atol=1e-3)
 
 
@@ -75,7 +80,7 @@ def test_the_offset_map_leads_from_the_mean_to_the_shape(face, surface):
 
 def test_occluders_hide_the_face_but_not_what_lies_behind_them(face, surface):
     maps = image_maps(face, surface)
-    occlusion = face.sample.occlusion
+    occlusion = face.occlusion
     assert (maps.segmentation[occlusion] == Segment.OCCLUDER).all()
     np.testing.assert_array_equal(maps.face, maps.surface & ~occlusion)
     assert (maps.surface & occlusion).any()
@@ -84,8 +89,8 @@ def test_occluders_hide_the_face_but_not_what_lies_behind_them(face, surface):
     assert not maps.correspondence_uv[~maps.surface].any()
 
 
-def test_labels_of_the_mirrored_sample_are_the_mirrored_labels(face, surface, lfm):
-    twin = posed(face.sample.mirrored(lfm), lfm)
+def test_labels_of_the_mirrored_sample_are_the_mirrored_labels(sample, face, surface, lfm):
+    twin = posed_sample(sample.mirrored(lfm), lfm)
     maps, mirrored = image_maps(face, surface), image_maps(twin, surface)
     assert (maps.segmentation[:, ::-1] != mirrored.segmentation).mean() < 0.001
     both = maps.surface[:, ::-1] & mirrored.surface
@@ -100,16 +105,16 @@ def test_labels_of_the_mirrored_sample_are_the_mirrored_labels(face, surface, lf
     assert np.abs(twin.visibility() - face.visibility()[lfm.mirror.vertex]).mean() < 0.01
 
 
-def test_landmarks_of_the_mirrored_sample_are_the_mirrored_landmarks(face, lfm):
-    twin = posed(face.sample.mirrored(lfm), lfm)
+def test_landmarks_of_the_mirrored_sample_are_the_mirrored_landmarks(sample, face, lfm):
+    twin = posed_sample(sample.mirrored(lfm), lfm)
     # Only of points on the mesh: what was measured for "300w-lp" differs a little from side to side.
     expected = mirrored_landmarks(face.landmarks_image("lfm-68"), width=128)
     np.testing.assert_allclose(twin.landmarks_image("lfm-68"), expected, atol=0.02)
 
 
-def test_labels_follow_a_crop_that_magnifies_twice(face, surface, lfm):
+def test_labels_follow_a_crop_that_magnifies_twice(sample, face, surface, lfm):
     box = CropBox((64.0, 60.0), 64.0, 128)
-    maps, cropped = image_maps(face, surface), image_maps(posed(face.sample.cropped(box), lfm), surface)
+    maps, cropped = image_maps(face, surface), image_maps(posed_sample(sample.cropped(box), lfm), surface)
     # The crop starts at (32, 28); each pixel became two by two whose mean lies at the old centre.
     seen = maps.surface[28:92, 32:96]
     whole = cropped.surface.reshape(64, 2, 64, 2).all(axis=(1, 3))
@@ -120,7 +125,7 @@ def test_labels_follow_a_crop_that_magnifies_twice(face, surface, lfm):
 
 
 def test_in_profile_the_far_brow_is_hidden_and_the_near_one_seen(lfm):
-    face = posed(make_sample(yaw=1.4), lfm)
+    face = posed_sample(make_sample(yaw=1.4), lfm)
     seen = face.landmark_visibility("lfm-68")
     # The nose points to the viewer's right: what was right in the picture is now behind it.
     assert seen[17:22].mean() > 0.8
@@ -128,27 +133,27 @@ def test_in_profile_the_far_brow_is_hidden_and_the_near_one_seen(lfm):
 
 
 def test_the_far_ear_is_not_seen_from_behind_a_profile(lfm, surface):
-    maps = image_maps(posed(make_sample(yaw=1.8, size=256, seed=2), lfm), surface)
+    maps = image_maps(posed_sample(make_sample(yaw=1.8, size=256, seed=2), lfm), surface)
     # The nose points to the viewer's right, so only the near side is there: the left of the picture's chart.
     assert (maps.correspondence_uv[maps.surface][:, 0] > 0.85).sum() == 0
 
 
 def test_a_frontal_face_shows_its_inner_landmarks(lfm):
-    face = posed(make_sample(seed=1), lfm)
+    face = posed_sample(make_sample(seed=1), lfm)
     assert face.landmark_visibility("lfm-68")[[27, 28, 29, 30, 36, 39, 42, 45, 48, 54]].min() > 0.5
 
 
 def test_points_behind_an_occluder_or_outside_the_picture_are_not_shown(lfm):
-    face = posed(make_sample(), lfm)
+    face = posed_sample(make_sample(), lfm)
     points = np.array([[70.0, 40.0, 0.0], [10.0, 10.0, 0.0], [-1.0, 5.0, 0.0], [5.0, 128.0, 0.0]])
     np.testing.assert_array_equal(face.shown(points), [False, True, False, False])
-    bare = posed(make_sample(occluded=False), lfm)
+    bare = posed_sample(make_sample(occluded=False), lfm)
     np.testing.assert_array_equal(bare.shown(points), [True, True, False, False])
 
 
 def test_what_an_occluder_covers_is_not_seen_and_all_else_is_as_visible_as_before(lfm):
     sample = make_sample(yaw=0.5, occluded=True)
-    face = posed(sample, lfm)
+    face = posed_sample(sample, lfm)
     seen, visible = face.seen_vertices(), face.visibility()
     x, y = np.floor(face.vertices_image[:, :2]).astype(int).T
     size = sample.size_hw[0]

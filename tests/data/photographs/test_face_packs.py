@@ -50,7 +50,7 @@ def test_what_is_no_pack_is_refused(tmp_path):
     with pytest.raises(DataError, match="no pack of faces"):
         read_face_pack(tmp_path / "nothing.npz")
     np.savez(tmp_path / "other.npz", a=1)
-    with pytest.raises(DataError, match="tools/pack_detector_faces"):
+    with pytest.raises(DataError, match="lineament data faces"):
         read_face_pack(tmp_path / "other.npz")
     with pytest.raises(DataError, match="does not say"):
         about_face_pack(tmp_path / "other.npz")

@@ -62,7 +62,7 @@ def test_the_labels_lie_where_the_face_is_drawn(renderer, surface, lfm, seed):
     scene = scene_of(renderer, seed)
     drawn = renderer.draw(scene)
     made = renderer.view_of(scene)
-    sample = Sample(made.view, made.occlusion, Provenance("rendered", "0", "0", Kind.RENDERED))
+    sample = Sample.of_view(made.view, made.occlusion, Provenance("rendered", "0", "0", Kind.RENDERED))
     maps = image_maps(posed(sample, lfm), surface)
     both = (maps.surface & drawn.skin).sum() / (maps.surface | drawn.skin).sum()
     assert both > 0.92  # 0.98 in the mean; the labels' chart is coarse here

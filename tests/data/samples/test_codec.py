@@ -75,4 +75,4 @@ def test_labels_that_half_precision_cannot_hold_are_refused(value):
     identity = sample.identity.copy()
     identity[3] = value
     with pytest.raises(DataError, match="identity of 'A_0"):
-        encode(replace(sample, view=replace(sample.view, identity=identity)), Storage())
+        encode(replace(sample, labels=replace(sample.labels, identity=identity)), Storage())

@@ -6,7 +6,7 @@ from lineament.errors import DataError
 
 
 class Numbers:
-    """A store whose views are plain numbers, and whose coefficients are those numbers too."""
+    """A store whose samples are plain numbers, and whose coefficients are those numbers too."""
 
     def __init__(self, *values):
         self.values = np.float64(values)
@@ -14,21 +14,24 @@ class Numbers:
     def __len__(self):
         return len(self.values)
 
-    def view(self, number):
+    def sample(self, number, *, with_mask=True):
         return self.values[number]
+
+    def has_coefficients(self):
+        return np.ones(len(self), bool)
 
     def coefficient_statistics(self):
         column = self.values[:, None]
         return column.mean(0), column.std(0), column.mean(0), column.std(0)
 
 
-def test_views_are_numbered_through():
+def test_samples_are_numbered_through():
     mixture = Mixture([Numbers(1, 2), Numbers(3), Numbers(4, 5)])
     assert len(mixture) == 5
-    assert [mixture.view(number) for number in range(5)] == [1, 2, 3, 4, 5]
+    assert [mixture.sample(number) for number in range(5)] == [1, 2, 3, 4, 5]
 
 
-def test_without_weights_all_views_are_drawn_alike_and_statistics_are_those_of_all():
+def test_without_weights_all_samples_are_drawn_alike_and_statistics_are_those_of_all():
     mixture = Mixture([Numbers(1, 2), Numbers(3, 4, 5, 9)])
     rng = np.random.default_rng(0)
     counts = np.bincount([mixture.draw(rng) for _ in range(6000)], minlength=6)

@@ -34,7 +34,7 @@ def test_the_mask_follows_the_crop():
     painted = sample.image.copy()
     painted[sample.occlusion] = 255
     painted[~sample.occlusion] = 0
-    sample = replace(sample, view=replace(sample.view, image=painted))
+    sample = replace(sample, image=painted)
     cropped = sample.cropped(CropBox((70.0, 60.0), 80.0, 112, 0.3))
     np.testing.assert_array_equal(cropped.occlusion, cropped.image[..., 0] > 127)
     assert 0.1 < cropped.occlusion.mean() < 0.5
@@ -47,4 +47,4 @@ def test_cropping_a_sample_without_a_mask_makes_none():
 @pytest.mark.parametrize("mask", [np.zeros((128, 127), bool), np.zeros((128, 128), np.uint8)])
 def test_a_mask_that_is_not_the_pictures_is_refused(mask):
     with pytest.raises(DataError, match=r"occlusion mask of 'A_0\.jpg'"):
-        replace(make_sample(), occlusion=mask)
+        replace(make_sample(), labels=replace(make_sample().labels, occlusion=mask))

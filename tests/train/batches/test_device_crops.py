@@ -37,7 +37,7 @@ def mixed(tmp_path_factory):
 
 def crops_of(folders, lfm, config=CONFIG):
     store = folders.opened(validation=False)
-    return DeviceCrops(read_views(folders, CPU), store.shares, store.counts, lfm, config)
+    return DeviceCrops(read_views(folders, CPU, lfm), store.shares, store.counts, lfm, config)
 
 
 def test_undisturbed_crops_are_those_that_worker_processes_cut(mixed, lfm):
@@ -122,9 +122,9 @@ def test_parts_are_drawn_from_by_their_shares(mixed, samples, lfm):
     np.testing.assert_allclose(counts[5:], 125, atol=50)
 
 
-def test_views_are_read_by_worker_processes_as_here(mixed, monkeypatch):
+def test_views_are_read_by_worker_processes_as_here(mixed, lfm, monkeypatch):
     monkeypatch.setattr("lineament.train.batches.device_views.CHUNK", 2)
-    here, elsewhere = (read_views(mixed, CPU, workers=workers) for workers in (0, 2))
+    here, elsewhere = (read_views(mixed, CPU, lfm, workers=workers, occlusion=True) for workers in (0, 2))
     assert len(here) == 5
     assert here.picture.shape == (5, 128, 128, 3)
     for field in fields(here):

@@ -3,11 +3,13 @@ import onnx
 import pytest
 import torch
 
+from lineament.bundle import Bundle
 from lineament.detect import OUTPUTS
 from lineament.errors import ExportError
-from lineament.network import OnnxNetwork
-from lineament.train.detector.export import export_detector
+from lineament.train.detector import export as export_module
+from lineament.train.detector.export import EXPORTER
 from lineament.train.networks.detector import FaceDetectorNetwork
+from tests.train.exports import exported
 
 ABOUT = {"trained_on": "squares", "licence": "anybody's"}
 
@@ -25,7 +27,7 @@ def network():
 
 
 def test_the_file_answers_as_torch_does_on_any_size(network, tmp_path):
-    graph = OnnxNetwork(export_detector(network, tmp_path / "d.onnx", about=ABOUT), threads=1)
+    graph = Bundle.open(exported(EXPORTER, network, tmp_path / "d.lineament")).network(threads=1)
     image = np.random.default_rng(1).integers(0, 256, (1, 64, 128, 3), dtype=np.uint8)
     found = graph(image=image)
     with torch.inference_mode():
@@ -35,15 +37,16 @@ def test_the_file_answers_as_torch_does_on_any_size(network, tmp_path):
 
 
 def test_weights_are_stored_in_half_precision_with_their_licence(network, tmp_path):
-    path = export_detector(network, tmp_path / "d.onnx", about=ABOUT)
-    kinds = {w.data_type for w in onnx.load(path).graph.initializer if np.prod(w.dims) >= 64}
+    path = exported(EXPORTER, network, tmp_path / "d.lineament")
+    graph = onnx.load_from_string(Bundle.open(path).graph())
+    kinds = {w.data_type for w in graph.graph.initializer if np.prod(w.dims) >= 64}
     assert kinds == {onnx.TensorProto.FLOAT16}
     assert path.stat().st_size < 2_000_000
-    metadata = OnnxNetwork(path).metadata
-    assert {"input", "box"} <= set(metadata)
-    assert {key: metadata[key] for key in ABOUT} == ABOUT
+    assert (Bundle.open(path).manifest.method, Bundle.open(path).manifest.licence) == ("detector", "mine")
 
 
-def test_a_file_that_answers_differently_is_refused(network, tmp_path):
+def test_a_file_that_answers_differently_is_refused(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(export_module, "HALF_TOLERANCE", 1e-9)
     with pytest.raises(ExportError, match="differs from torch"):
-        export_detector(network, tmp_path / "d.onnx", about=ABOUT, tolerance=1e-9)
+        exported(EXPORTER, network, tmp_path / "d.lineament")
+    assert list(tmp_path.iterdir()) == []

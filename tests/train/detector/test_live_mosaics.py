@@ -2,18 +2,20 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import onnx
 import pytest
 import torch
 
+from lineament.bundle import Bundle
 from lineament.data.mosaics.composites import MAX_FACES, CompositeConfig
 from lineament.data.photographs.face_packs import write_face_pack
 from lineament.data.photographs.face_sets import FaceSet
 from lineament.detect import OnnxDetector
 from lineament.errors import ConfigError
 from lineament.train.detector.live_mosaics import LiveCanvasConfig, LiveCanvases, held_out_batches
-from lineament.train.detector.training import LOOP, DetectorTrainConfig, train
+from lineament.train.detector.method import DETECTOR
+from lineament.train.detector.training import LOOP, DetectorTrainConfig
 from lineament.train.engine.processes import Processes
+from lineament.train.methods import export_run
 
 SMALL = CompositeConfig(size=160)
 
@@ -83,11 +85,11 @@ def test_packs_and_weights_must_match(config):
 def test_a_detector_trained_in_a_given_time_says_what_it_was_trained_on(config, tmp_path):
     loop = replace(LOOP, steps=3, batch=2, log_every=1)  # far fewer than there is time for
     whole = DetectorTrainConfig(live=config, loop=loop, workers=0, pace_steps=1, reserve=0.0)
-    path = train(whole, tmp_path / "run", seconds=3.0)
+    path = export_run(DETECTOR.train(whole, tmp_path / "run", seconds=3.0), tmp_path / "d.lineament")
     OnnxDetector(path, threads=1).detect(np.zeros((64, 64, 3), np.uint8))
-    about = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
-    assert about["trained_on"].startswith("composites of portraits, heads, backgrounds and clutter")
-    assert "faces for anyone; behind for anyone" in about["licence"]
+    manifest = Bundle.open(path).manifest
+    assert manifest.data.startswith("composites of portraits, heads, backgrounds and clutter")
+    assert "faces for anyone; behind for anyone" in manifest.licence
     data = json.loads((tmp_path / "run" / "data.json").read_text())
     assert set(data["sha256"]) == {*config.faces, *config.behind}
     checkpoint = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
@@ -98,4 +100,4 @@ def test_a_detector_trained_in_a_given_time_says_what_it_was_trained_on(config, 
 def test_the_time_is_planned_for_one_process_only(config, tmp_path):
     whole = DetectorTrainConfig(live=config, loop=replace(LOOP, batch=2), workers=0, pace_steps=1)
     with pytest.raises(ConfigError, match="one process"):
-        train(whole, tmp_path, processes=Processes(0, 2, torch.device("cpu")), seconds=3.0)
+        DETECTOR.train(whole, tmp_path, processes=Processes(0, 2, torch.device("cpu")), seconds=3.0)

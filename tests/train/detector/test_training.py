@@ -7,21 +7,14 @@ import pytest
 import torch
 
 from lineament.bundle import Bundle
+from lineament.data.mosaics.record import ABOUT, NOT_RECORDED, about_mosaics, record_about
 from lineament.detect import OnnxDetector
 from lineament.errors import DataError
-from lineament.train.detector.mosaics import (
-    ABOUT,
-    NOT_RECORDED,
-    CanvasSource,
-    Shards,
-    about_canvases,
-    in_order,
-    mirror,
-    record_about,
-    turn,
-)
-from lineament.train.detector.training import LOOP, DetectorTrainConfig, train
+from lineament.train.detector.method import DETECTOR
+from lineament.train.detector.mosaics import CanvasSource, Shards, in_order, mirror, turn
+from lineament.train.detector.training import LOOP, DetectorTrainConfig
 from lineament.train.engine.run_folder import about_training
+from lineament.train.methods import export_run
 
 
 def write_canvases(folder):
@@ -72,7 +65,7 @@ def test_canvases_are_read_as_they_were_written(canvases):
 
 
 def test_an_empty_folder_says_what_to_do(tmp_path):
-    with pytest.raises(DataError, match="make_detector_canvases"):
+    with pytest.raises(DataError, match="lineament data mosaics"):
         Shards(tmp_path)
 
 
@@ -94,7 +87,8 @@ def test_a_detector_says_of_its_data_what_its_canvases_say_and_nothing_else(canv
         (canvases / ABOUT).write_text(json.dumps(record))
     loop = replace(LOOP, steps=1, batch=2, log_every=1)
     config = DetectorTrainConfig(str(canvases), str(canvases), loop=loop, workers=0)
-    manifest = Bundle.open(train(config, tmp_path / "run")).manifest
+    run = DETECTOR.train(config, tmp_path / "run")
+    manifest = Bundle.open(export_run(run, tmp_path / "detector.lineament")).manifest
     expected = record or NOT_RECORDED
     assert (manifest.data, manifest.licence) == (expected["trained_on"], expected["licence"])
     assert about_training(tmp_path / "run") == expected
@@ -104,31 +98,33 @@ def test_a_detector_says_of_its_data_what_its_canvases_say_and_nothing_else(canv
 def test_a_folder_of_canvases_says_all_that_was_ever_put_into_it(canvases):
     record_about(canvases, {"trained_on": "discs", "licence": "mine"})
     record_about(canvases, {"trained_on": "discs", "licence": "mine"})
-    assert about_canvases(canvases) == {
+    assert about_mosaics(canvases) == {
         key: f"{NOT_RECORDED[key]}; {text}"
         for key, text in {"trained_on": "discs", "licence": "mine"}.items()
     }
     (canvases / "new").mkdir()
     record_about(canvases / "new", {"trained_on": "discs", "licence": "mine"})
-    assert about_canvases(canvases / "new") == {"trained_on": "discs", "licence": "mine"}
+    assert about_mosaics(canvases / "new") == {"trained_on": "discs", "licence": "mine"}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"licence": "mine"}'])
 def test_a_record_of_canvases_that_says_nothing_is_refused(canvases, content):
     (canvases / ABOUT).write_text(content)
-    with pytest.raises(DataError, match="does not say what the canvases were made of"):
-        about_canvases(canvases)
+    with pytest.raises(DataError, match="does not say what the mosaics were made of"):
+        about_mosaics(canvases)
 
 
 def test_training_writes_a_detector_and_goes_on_where_it_stopped(canvases, tmp_path):
     loop = replace(LOOP, steps=2, batch=2, log_every=1)
     config = DetectorTrainConfig(str(canvases), str(canvases), loop=loop, workers=0)
     out = tmp_path / "run"
-    assert train(config, out, seconds=0) == out  # time is up after a step, and nothing is exported
-    assert not (out / "face_detector.onnx").exists()
-    path = train(config, out)
+    assert DETECTOR.train(config, out, seconds=0) == out  # time is up after a step
+    with pytest.raises(DataError, match="not come to its end, where scores are calibrated"):
+        export_run(out, tmp_path / "d.lineament")
+    path = export_run(DETECTOR.train(config, out), tmp_path / "d.lineament")
     OnnxDetector(path, threads=1).detect(np.zeros((64, 64, 3), np.uint8))
     assert json.loads((out / "config.json").read_text())["loop"]["batch"] == 2
     assert len(json.loads((out / "calibration.json").read_text())) == 3
     assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 2
-    assert np.isfinite(json.loads((out / "figures.json").read_text())["validation_total"])
+    figures = json.loads((out / "figures.json").read_text())
+    assert np.isfinite([figures["validation_total"], figures["train_total"]]).all()

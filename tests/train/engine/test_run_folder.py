@@ -8,14 +8,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+import shared
 from lineament.errors import DataError
 from lineament.train.engine.loop import LoopConfig, Run
 from lineament.train.engine.run_folder import (
+    CONFIG,
     DATA,
     RunFolder,
-    about_crops,
     about_training,
     commit_of_checkout,
+    read_table,
 )
 
 
@@ -115,7 +117,7 @@ def test_without_tensorboard_training_goes_on_and_says_how_to_get_it(tmp_path, m
 
 
 def test_event_files_are_what_tensorboard_reads(tmp_path):
-    pytest.importorskip("tensorboard", reason="TensorBoard is an extra of its own")
+    shared.package("tensorboard", extra="tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     folder = RunFolder(tmp_path, tensorboard=True)
@@ -132,11 +134,6 @@ def test_a_file_that_could_not_be_written_leaves_the_old_one(tmp_path):
     with pytest.raises(TypeError):
         folder.write("figures.json", {"step": object()})
     assert folder.read("figures.json") == {"step": 1}
-
-
-def test_a_folder_without_a_configuration_says_nothing_of_crops(tmp_path):
-    with pytest.raises(DataError, match="not the configuration"):
-        about_crops(tmp_path)
 
 
 def git(folder, *arguments):
@@ -166,3 +163,13 @@ def test_a_commit_is_that_of_our_own_checkout_or_none(tmp_path):
     assert commits == [git(ours, "rev-parse", "HEAD"), None, None]
     (places[0] / "a.py").write_text("2")
     assert commit_of_checkout(places[0]) == commits[0] + "+changes"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "cannot be read"), ("{", "cannot be read"), ("[]", "no JSON object")]
+)
+def test_what_is_no_run_folder_says_which_file_is_wrong(tmp_path, content, reason):
+    if content is not None:
+        (tmp_path / CONFIG).write_text(content)
+    with pytest.raises(DataError, match=f"is no run folder: config.json .*{reason}"):
+        read_table(tmp_path, CONFIG)

@@ -5,37 +5,44 @@ import onnx
 import pytest
 import torch
 
+from lineament.bundle import Bundle
 from lineament.errors import ExportError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import angle_between
-from lineament.network import OnnxNetwork
+from lineament.methods.regressor import OUTPUTS
 from lineament.train.networks.regressor import Regressor, RegressorConfig
 from lineament.train.onnx import flip_ensemble as module
-from lineament.train.onnx.flip_ensemble import BOTH, LOOKS, mirrored_graph
-from lineament.train.regressor.export import OUTPUTS, export_regressor
+from lineament.train.onnx.exporter import BOTH, FLIP
+from lineament.train.onnx.flip_ensemble import flip_ensemble
+from lineament.train.regressor.export import EXPORTER
 from lineament.train.regressor.warm_start import ExportedRegressor
+from tests.train.exports import exported
 
 SIZE = 32
 TINY = RegressorConfig(
     crop_size=SIZE, stem=8, stages=(8, 8, 8, 8), blocks=(1, 1, 1, 1), squeeze=8, hidden=16, identity=4
 )
-FLIP = np.diag([-1.0, 1.0, 1.0])
+MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
 @pytest.fixture(scope="module")
-def source(settled, crops, tmp_path_factory):
-    """A graph whose answers differ from crop to crop and from a crop to its mirror image."""
+def network(settled, crops):
+    """A network whose answers differ from crop to crop and from a crop to its mirror image."""
     torch.manual_seed(0)
     network = Regressor(TINY)
     torch.nn.init.normal_(network.heads.weight, std=0.2)
-    path = tmp_path_factory.mktemp("one_way") / "tiny.onnx"
-    about = {"licence": "mine", "trained_on": "nothing"}
-    return export_regressor(settled(network, crops), path, about=about)
+    return settled(network, crops)
 
 
 @pytest.fixture(scope="module")
-def both_ways(source):
-    return mirrored_graph(source, source.with_name("both.onnx"))
+def source(network, tmp_path_factory):
+    """Its weights, which predict one way."""
+    return exported(EXPORTER, network, tmp_path_factory.mktemp("one_way") / "tiny.lineament")
+
+
+@pytest.fixture(scope="module")
+def both_ways(network, source):
+    return exported(EXPORTER, network, source.with_name("both.lineament"), flip=True)
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +51,14 @@ def crops():
 
 
 def answers(path, crops):
-    return OnnxNetwork(path, threads=1)(crop=crops)
+    return Bundle.open(path).network(threads=1)(crop=crops)
 
 
 def mirrored(answer, lfm):
     """What a network should say of the mirror images."""
     identity, expression = lfm.mirrored(answer["identity"], answer["expression"])
     return {
-        "rotation": FLIP @ answer["rotation"] @ FLIP,
+        "rotation": MIRROR @ answer["rotation"] @ MIRROR,
         "scale": answer["scale"],
         "translation": answer["translation"] * [-1, 1] + [SIZE, 0],
         "identity": identity,
@@ -111,12 +118,13 @@ def test_any_number_of_crops_stays_in_order(both_ways, crops):
             np.testing.assert_allclose(alone[name][0], together[name][number], atol=1e-4)
 
 
-def test_it_is_an_ordinary_regressor_that_says_how_it_looks(source, both_ways):
-    one, both = (OnnxNetwork(path, threads=1) for path in (source, both_ways))
-    assert both.input_shapes == one.input_shapes
-    assert both.output_names == (*one.output_names, "uncertainty")
-    assert dict(both.metadata) == dict(one.metadata) | {LOOKS: BOTH}
-    assert sorted(path.suffix for path in source.parent.iterdir()) == [".onnx", ".onnx"]
+def test_it_is_an_ordinary_regressor_that_says_how_it_predicts(source, both_ways):
+    one, both = (Bundle.open(path) for path in (source, both_ways))
+    assert both.network().input_shapes == one.network().input_shapes
+    assert both.network().output_names == (*OUTPUTS, "uncertainty")
+    assert both.manifest.trained == {**one.manifest.trained, FLIP: BOTH}
+    assert both.manifest.max_uncertainty_mm == 6.0
+    assert both.manifest.detector.options == {"min_score": 0.35}
 
 
 def test_training_starts_from_it_as_from_the_network_in_it(source, both_ways):
@@ -129,28 +137,29 @@ def test_training_starts_from_it_as_from_the_network_in_it(source, both_ways):
     np.testing.assert_equal(both.statistics, one.statistics)
 
 
-def test_what_looks_both_ways_already_is_refused(both_ways, tmp_path):
+def test_what_predicts_both_ways_already_is_refused(both_ways):
+    bundle = Bundle.open(both_ways)
     with pytest.raises(ExportError, match="already"):
-        mirrored_graph(both_ways, tmp_path / "again.onnx")
+        flip_ensemble(onnx.load_from_string(bundle.graph()), bundle.manifest)
+
+
+def test_a_face_model_without_a_mirror_is_refused(network, tmp_path, lfm, monkeypatch):
+    monkeypatch.setattr(module, "load_model", lambda _: replace(lfm, mirror=None))
+    with pytest.raises(ExportError, match="symmetric"):
+        exported(EXPORTER, network, tmp_path / "both.lineament", flip=True)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_face_model_without_a_mirror_is_refused(source, tmp_path, lfm, monkeypatch):
-    monkeypatch.setattr(module, "load_model", lambda _: replace(lfm, mirror=None))
-    with pytest.raises(ExportError, match="symmetric"):
-        mirrored_graph(source, tmp_path / "both.onnx")
-
-
-def test_graphs_with_other_outputs_are_refused(source, tmp_path):
-    graph = onnx.load(source)
+def test_graphs_with_other_outputs_are_refused(source):
+    bundle = Bundle.open(source)
+    graph = onnx.load_from_string(bundle.graph())
     del graph.graph.output[-1]
-    onnx.save(graph, tmp_path / "less.onnx")
     with pytest.raises(ExportError, match="gives rotation, scale, translation, identity;"):
-        mirrored_graph(tmp_path / "less.onnx", tmp_path / "both.onnx")
+        flip_ensemble(graph, bundle.manifest)
 
 
-def test_a_graph_that_is_not_the_mean_is_not_written(source, tmp_path, lfm, monkeypatch):
+def test_a_graph_that_is_not_the_mean_is_not_written(network, tmp_path, monkeypatch):
     monkeypatch.setattr(module._BothCrops, "forward", lambda _, crop: torch.cat([crop, crop]))
     with pytest.raises(ExportError, match="not the mean"):
-        mirrored_graph(source, tmp_path / "both.onnx")
+        exported(EXPORTER, network, tmp_path / "both.lineament", flip=True)
     assert list(tmp_path.iterdir()) == []

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from lineament.crop import MARGIN
+from lineament.bundle import Bundle
 from lineament.errors import ExportError
-from lineament.network import OnnxNetwork
+from lineament.methods.regressor import OUTPUTS
 from lineament.train.networks.regressor import Regressor, RegressorConfig
-from lineament.train.regressor.export import LARGEST_DIFFERENCE, OUTPUTS, export_regressor
+from lineament.train.regressor.export import EXPORTER, HALF_TOLERANCE
+from tests.train.exports import exported as export
 
 TINY = RegressorConfig(
     crop_size=32,
@@ -29,9 +30,8 @@ def network() -> Regressor:
 def exported(tmp_path_factory):
     """A network of random weights and its file."""
     trained = network()
-    path = tmp_path_factory.mktemp("export") / "tiny.onnx"
-    about = {"licence": "mine", "trained_on": "three photographs"}
-    assert export_regressor(trained, path, about=about) == path
+    path = tmp_path_factory.mktemp("export") / "tiny.lineament"
+    assert export(EXPORTER, trained, path) == path
     return trained.eval(), path
 
 
@@ -39,28 +39,25 @@ def exported(tmp_path_factory):
 def test_the_file_says_what_torch_says_of_any_number_of_crops(exported, count):
     trained, path = exported
     crops = np.random.default_rng(count).integers(0, 256, (count, 32, 32, 3), np.uint8)
-    found = OnnxNetwork(path, threads=1)(crop=crops)
+    found = Bundle.open(path).network(threads=1)(crop=crops)
     with torch.inference_mode():
         expected = trained(torch.from_numpy(crops).permute(0, 3, 1, 2).float())
     assert set(found) == set(OUTPUTS)
     for name in OUTPUTS:
         wanted = getattr(expected, name).numpy()
         assert found[name].shape == wanted.shape
-        np.testing.assert_allclose(found[name], wanted, atol=LARGEST_DIFFERENCE[name])
+        np.testing.assert_allclose(found[name], wanted, atol=HALF_TOLERANCE[name])
 
 
 def test_the_file_tells_how_to_feed_it_and_where_it_is_from(exported):
-    metadata = OnnxNetwork(exported[1], threads=1).metadata
-    assert metadata["crop_size"] == "32"
-    assert float(metadata["crop_margin"]) == MARGIN
-    assert metadata["face_model"] == "lfm"
-    assert metadata["method"] == "morphable-regressor"
-    assert metadata["licence"] == "mine"
-    assert metadata["trained_on"] == "three photographs"
+    manifest = Bundle.open(exported[1]).manifest
+    assert (manifest.crop.size, manifest.face_model.name) == (32, "lfm")
+    assert manifest.method == "morphable-regressor"
+    assert (manifest.licence, manifest.data) == ("mine", "three photographs")
 
 
 def test_nothing_but_the_file_is_left_behind(exported):
-    assert [path.name for path in exported[1].parent.iterdir()] == ["tiny.onnx"]
+    assert [path.name for path in exported[1].parent.iterdir()] == ["tiny.lineament"]
 
 
 def test_weights_that_half_precision_cannot_hold_are_refused_and_nothing_is_written(tmp_path):
@@ -68,7 +65,7 @@ def test_weights_that_half_precision_cannot_hold_are_refused_and_nothing_is_writ
     with torch.no_grad():
         trained.hidden[1].weight[0, 0] = 1e5
     with pytest.raises(ExportError, match="differs from torch"), np.errstate(over="ignore"):
-        export_regressor(trained, tmp_path / "wrong.onnx")
+        export(EXPORTER, trained, tmp_path / "wrong.lineament")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -77,14 +74,17 @@ def test_a_network_that_is_not_finite_is_refused(tmp_path):
     with torch.no_grad():
         trained.heads.bias[0] = float("nan")
     with pytest.raises(ExportError, match="rotation of the exported graph differs"):
-        export_regressor(trained, tmp_path / "wrong.onnx")
+        export(EXPORTER, trained, tmp_path / "wrong.lineament")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_network_in_training_is_exported_as_it_evaluates(tmp_path, exported):
     trained = network().train()
-    export_regressor(trained, tmp_path / "tiny.onnx")
+    export(EXPORTER, trained, tmp_path / "tiny.lineament")
     crops = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
-    one, other = (OnnxNetwork(path, threads=1)(crop=crops) for path in (tmp_path / "tiny.onnx", exported[1]))
+    one, other = (
+        Bundle.open(path).network(threads=1)(crop=crops)
+        for path in (tmp_path / "tiny.lineament", exported[1])
+    )
     for name in OUTPUTS:
         np.testing.assert_array_equal(one[name], other[name])

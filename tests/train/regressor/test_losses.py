@@ -7,11 +7,12 @@ import torch
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.geometry.topology import GAP_PAIRS_68
+from lineament.train.batches.labels import LabelBatch
 from lineament.train.networks.regressor import RegressorOutput
 from lineament.train.regressor.losses import FaceLoss, FaceLossConfig
 
 COUNT, CROP = 5, 112
-TERMS = ("landmarks", "vertices", "lids", "lips", "shape", "coefficients", "rotation")
+TERMS = ("landmarks", "vertices", "lids", "lips", "shape", "coefficients", "rotation", "points")
 SOFT = 1.1e-3  # the root of distances is softened by a thousandth, so that it has a slope at zero
 
 
@@ -32,6 +33,13 @@ def truth():
         expression=torch.tensor(rng.uniform(0, 1, (COUNT, 3))),
     )
     return RegressorOutput(*(getattr(face, field.name).float() for field in fields(face)))
+
+
+def fully(face):
+    """Labels of fitted faces, without annotated points."""
+    count = len(face.scale)
+    known = torch.ones(count, dtype=torch.bool), torch.zeros(count, 68, 3), torch.zeros(count, 68)
+    return LabelBatch(*(getattr(face, f.name) for f in fields(face)), *known, torch.zeros(count))
 
 
 def cameras(face):
@@ -58,16 +66,16 @@ def test_points_are_those_of_the_numpy_camera(tiny_model, loss, truth):
 
 
 def test_the_loss_is_nothing_at_the_truth(loss, truth):
-    terms = loss(truth, truth)
+    terms = loss(truth, fully(truth))
     assert set(terms) == {"loss", *TERMS}
-    for name in ("coefficients", "rotation"):
+    for name in ("coefficients", "rotation", "points"):
         assert terms[name] == 0
     for name in ("landmarks", "vertices", "lids", "lips", "shape"):
         assert terms[name] <= SOFT * getattr(loss.config, name)
 
 
 def test_the_loss_is_the_sum_of_its_terms(loss, truth):
-    terms = loss(replace(truth, scale=truth.scale * 1.1), truth)
+    terms = loss(replace(truth, scale=truth.scale * 1.1), fully(truth))
     assert terms["loss"] == pytest.approx(sum(float(terms[name]) for name in TERMS), rel=1e-5)
 
 
@@ -76,7 +84,7 @@ def test_any_wrong_output_costs_and_has_a_gradient(loss, truth, name):
     turned = torch.tensor(matrix_from_angles(0.1, 0, 0)).float() @ truth.rotation
     wrong = turned if name == "rotation" else getattr(truth, name) + 0.3
     wrong = wrong.clone().requires_grad_()
-    terms = loss(replace(truth, **{name: wrong}), truth)
+    terms = loss(replace(truth, **{name: wrong}), fully(truth))
     assert terms["loss"] > 0.05
     terms["loss"].backward()
     assert torch.isfinite(wrong.grad).all()
@@ -84,7 +92,7 @@ def test_any_wrong_output_costs_and_has_a_gradient(loss, truth, name):
 
 
 def test_a_shift_costs_as_many_hundredths_of_the_crop_as_it_is_long(loss, truth):
-    terms = loss(replace(truth, translation=truth.translation + torch.tensor([3.36, 4.48])), truth)
+    terms = loss(replace(truth, translation=truth.translation + torch.tensor([3.36, 4.48])), fully(truth))
     assert terms["landmarks"] == pytest.approx(loss.config.landmarks * 5, rel=1e-4)  # 5.6 of 112 px
     assert terms["vertices"] == pytest.approx(loss.config.vertices * 5, rel=1e-4)
     assert terms["lids"] <= SOFT * loss.config.lids
@@ -95,12 +103,12 @@ def test_a_shift_costs_as_many_hundredths_of_the_crop_as_it_is_long(loss, truth)
 
 def test_coefficients_are_measured_in_units_of_their_spread(loss, truth):
     wrong = replace(truth, identity=truth.identity + 0.5, expression=truth.expression - 0.25)
-    assert loss(wrong, truth)["coefficients"] == pytest.approx(loss.config.coefficients, rel=1e-4)
+    assert loss(wrong, fully(truth))["coefficients"] == pytest.approx(loss.config.coefficients, rel=1e-4)
 
 
 def test_a_wrong_pose_costs_no_shape(loss, truth):
     turned = torch.tensor(matrix_from_angles(0.3, 0.2, 0.1)).float() @ truth.rotation
-    terms = loss(replace(truth, rotation=turned, scale=truth.scale * 1.2), truth)
+    terms = loss(replace(truth, rotation=turned, scale=truth.scale * 1.2), fully(truth))
     assert terms["shape"] <= SOFT * loss.config.shape
     assert terms["landmarks"] > 1
 
@@ -123,6 +131,6 @@ def test_a_closed_eye_costs_in_the_lids(lfm):
     blink[0, lfm.expression_names.index("eyeBlinkLeft")] = 1
     brow = torch.zeros(1, 53)
     brow[0, lfm.expression_names.index("browDownLeft")] = 1
-    closed, frown = (loss(replace(rest, expression=e), rest)["lids"] for e in (blink, brow))
+    closed, frown = (loss(replace(rest, expression=e), fully(rest))["lids"] for e in (blink, brow))
     assert closed > 5 * frown
     assert closed > 0.5

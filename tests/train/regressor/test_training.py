@@ -11,16 +11,15 @@ from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.sampler import CropSampler
 from lineament.data.samples.store import SampleStore
 from lineament.errors import ConfigError
-from lineament.train.batches.crop_run import truth_of
+from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import LABELS, Folders
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
-from lineament.train.engine.run_folder import about_crops
 from lineament.train.engine.schedules import ScheduleConfig
 from lineament.train.networks.regressor import RegressorConfig
-from lineament.train.regressor.export import load_averaged
-from lineament.train.regressor.losses import FaceLoss, FaceLossConfig
-from lineament.train.regressor.training import TrainConfig, train, validation_figures
+from lineament.train.regressor.losses import FaceLossConfig
+from lineament.train.regressor.method import REGRESSOR
+from lineament.train.regressor.training import TrainConfig
 
 CPU = torch.device("cpu")
 CONFIG = TrainConfig(
@@ -46,7 +45,7 @@ class Knows(nn.Module):
 
     def __init__(self, batch, shift):
         super().__init__()
-        self._answer = truth_of({name: torch.as_tensor(getattr(batch, name)) for name in LABELS})
+        self._answer = LabelBatch.of({name: torch.as_tensor(getattr(batch, name)) for name in LABELS}).face
         self._shift = shift
 
     def forward(self, crops):
@@ -55,31 +54,32 @@ class Knows(nn.Module):
 
 def test_the_validation_figure_is_the_error_in_percent_of_the_landmarks_box(samples, lfm):
     sampler = CropSampler(SampleStore(Path(samples), validation=True), lfm, CONFIG.augment)
-    loss = FaceLoss(lfm, 32, np.ones(100, np.float32), np.ones(53, np.float32), CONFIG.loss)
     batch = sampler.plain_batch(np.arange(4))
     right, wrong = (
-        validation_figures(Knows(batch, shift), sampler, loss, CPU, count=4)
-        for shift in ([0.0, 0], [0.3, 0.4])
+        REGRESSOR.figures(Knows(batch, shift), sampler, 4, CPU) for shift in ([0.0, 0], [0.3, 0.4])
     )
-    assert right == {"validation_nme_percent": pytest.approx(0, abs=1e-4)}
+    assert right["nme_percent"] == pytest.approx(0, abs=1e-4)
     # Half a pixel; the longer side of the box is the crop's over the root of two.
-    assert 100 * 0.5 / (32 / np.sqrt(2)) < wrong["validation_nme_percent"] < 3.5
+    assert 100 * 0.5 / (32 / np.sqrt(2)) < wrong["nme_percent"] < 3.5
+    assert wrong["rotation_error_deg"] == pytest.approx(0, abs=1e-2)
 
 
 @pytest.mark.parametrize("crops_by", ["workers", "device"])
 def test_training_writes_its_run_and_goes_on_where_it_stopped(samples, tmp_path, crops_by):
     config = replace(CONFIG, data=Folders((samples,)), crops_by=crops_by)
-    train(replace(config, loop=replace(config.loop, steps=2)), tmp_path)
-    train(config, tmp_path)
+    REGRESSOR.train(replace(config, loop=replace(config.loop, steps=2)), tmp_path)
+    REGRESSOR.train(config, tmp_path)
     records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [record["step"] for record in records if "loss" in record] == [1, 2, 3, 4]
-    assert [record["step"] for record in records if "validation_nme_percent" in record] == [2, 4]
+    assert [record["step"] for record in records if "nme_percent" in record] == [2, 4]
     assert all(np.isfinite(value) for record in records for value in record.values())
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["loop"]["steps"] == 4
     assert config["network"]["crop_size"] == 32
     assert (tmp_path / "checkpoint.pt").exists()
-    assert json.loads((tmp_path / "figures.json").read_text())["step"] == 4
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["step"] == 4
+    assert {"nme_percent_0", "yaw_error_deg", "rotation_error_deg", "train_nme_percent"} <= set(figures)
     assert [session["step"] for session in json.loads((tmp_path / "sessions.json").read_text())] == [0, 2]
     (folder,) = json.loads((tmp_path / "data.json").read_text())["folders"]
     assert (folder["samples"], list(folder["sha256"])) == (12, ["noise_00000"])
@@ -87,8 +87,8 @@ def test_training_writes_its_run_and_goes_on_where_it_stopped(samples, tmp_path,
 
 def test_a_trained_network_is_exported_in_its_own_size(samples, tmp_path):
     config = replace(CONFIG, data=Folders((samples,)), loop=replace(CONFIG.loop, steps=1))
-    run = train(config, tmp_path)
-    assert load_averaged(run).config == CONFIG.network
+    run = REGRESSOR.train(config, tmp_path)
+    assert REGRESSOR.trained(run).config == CONFIG.network
 
 
 def test_crops_of_another_size_than_the_networks_are_refused():
@@ -98,12 +98,14 @@ def test_crops_of_another_size_than_the_networks_are_refused():
 
 def test_a_run_that_goes_on_does_not_need_what_it_began_with(samples, tmp_path):
     config = replace(CONFIG, data=Folders((samples,)))
-    train(replace(config, loop=replace(config.loop, steps=2)), tmp_path)
-    train(replace(config, start="gone.onnx"), tmp_path)
+    REGRESSOR.train(replace(config, loop=replace(config.loop, steps=2)), tmp_path)
+    REGRESSOR.train(replace(config, start="gone.onnx"), tmp_path)
     assert json.loads((tmp_path / "figures.json").read_text())["step"] == 4
 
 
 def test_weights_say_how_their_run_cut_its_crops(samples, tmp_path):
     config = replace(CONFIG, data=Folders((samples,)), augment=replace(CONFIG.augment, crop_margin=1.6))
-    run = train(replace(config, loop=replace(config.loop, steps=1)), tmp_path)
-    assert about_crops(run) == {"crop_margin": "1.6", "face_model": "lfm"}
+    run = REGRESSOR.train(replace(config, loop=replace(config.loop, steps=1)), tmp_path)
+    about = REGRESSOR.about(run)
+    assert (about.crop.size, about.crop.margin, about.face_model.name) == (32, 1.6, "lfm")
+    assert "12 samples of noise" in about.data

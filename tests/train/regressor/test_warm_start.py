@@ -5,13 +5,15 @@ import onnx
 import pytest
 import torch
 
+from lineament.bundle import Bundle
 from lineament.errors import ConfigError
+from lineament.methods.regressor import OUTPUTS
 from lineament.train.batches.crop_run import about_start
 from lineament.train.networks.regressor import Regressor, RegressorConfig
 from lineament.train.onnx.int8 import eight_bit_graph
-from lineament.train.regressor.export import OUTPUTS, export_regressor
+from lineament.train.regressor.export import EXPORTER
 from lineament.train.regressor.warm_start import ExportedRegressor, start_from
-from lineament.weights import find
+from tests.train import exports
 
 TINY = RegressorConfig(
     crop_size=32,
@@ -49,7 +51,8 @@ def crops(count=6, size=32, seed=0):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    return export_regressor(network(), tmp_path_factory.mktemp("start") / "tiny.onnx")
+    folder = tmp_path_factory.mktemp("start")
+    return exports.exported(EXPORTER, network(), folder / "tiny.lineament")
 
 
 def started(path, config=TINY):
@@ -76,8 +79,9 @@ def test_normalisation_has_the_statistics_of_the_crops(exported):
 
 def test_weights_in_eight_bits_serve_as_well(exported, tmp_path):
     pictures = crops(64, seed=3).permute(0, 2, 3, 1).to(torch.uint8).numpy()
-    eight = tmp_path / "eight.onnx"
-    onnx.save(eight_bit_graph(onnx.load(exported), pictures), eight)
+    bundle, eight = Bundle.open(exported), tmp_path / "eight.lineament"
+    graph = eight_bit_graph(onnx.load_from_string(bundle.graph()), pictures)
+    Bundle.write(eight, bundle.manifest, graphs={"network": graph.SerializeToString()})
     with torch.inference_mode():
         expected, found = network()(crops()), started(eight)(crops())
     assert (found.rotation - expected.rotation).abs().max() < 0.05
@@ -101,7 +105,7 @@ def test_other_sizes_are_named(exported):
 def test_a_run_remembers_what_its_start_was_trained_on():
     start = about_start("lfm-regressor")
     assert start is not None
-    assert start["trained_on"] == find("lfm-regressor").data
+    assert start["trained_on"] == Bundle.open("lfm-regressor").manifest.data
     assert about_start("") is None
 
 

@@ -12,20 +12,22 @@ import pytest
 import torch
 
 from lineament.aligner import FaceAligner
+from lineament.bundle import Bundle
 from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.sampler import CropSampler
+from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.data.samples.view import View
 from lineament.errors import ExportError
 from lineament.image import read_image
-from lineament.network import OnnxNetwork
-from lineament.train.batches.crop_run import truth_of
+from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import arrays_of, crops_as_input
 from lineament.train.networks.synergynet import POSE, ReverseConfig, SynergyConfig
-from lineament.train.onnx import quantise as module
-from lineament.train.onnx.quantise import landmark_shift, quantise_regressor
-from lineament.train.synergynet.export import export_synergynet
+from lineament.train.onnx import agreement as module
+from lineament.train.onnx.agreement import landmark_shift
+from lineament.train.synergynet.export import EXPORTER
 from lineament.train.synergynet.loss import SynergyLoss, SynergyLossConfig
-from lineament.train.synergynet.training import new_network
+from lineament.train.synergynet.training import synergy_net
+from tests.train.exports import Given, exported
 
 PHOTOS = sorted((Path(__file__).parents[3] / "demo" / "photos").glob("*.jpg"))
 SIZE = 48
@@ -34,23 +36,28 @@ AUGMENT = AugmentConfig(
 )
 STEPS, BATCH = 200, 16  # after 100 the losses of eight bits differ by half from processor to processor
 
+ABOUT = Provenance("demo", "demo", "demo", Kind.PHOTOGRAPHED)
+
 
 class Faces:
     """The faces of the demo's photographs, labelled by the built-in weights."""
 
     def __init__(self):
         aligner = FaceAligner.from_pretrained("fast", threads=1)
-        self._views = [
-            View(photo, face.camera, face.identity, face.expression)
+        self._samples = [
+            Sample.of_view(View(photo, face.camera, face.identity, face.expression), None, ABOUT)
             for photo in map(read_image, PHOTOS)
             for face in aligner(photo)
         ]
 
     def __len__(self):
-        return len(self._views)
+        return len(self._samples)
 
-    def view(self, number):
-        return self._views[number]
+    def sample(self, number, *, with_mask=True):
+        return self._samples[number]
+
+    def has_coefficients(self):
+        return np.ones(len(self), bool)
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +78,14 @@ def crops(draw):
 
 
 @pytest.fixture(scope="module")
-def float_graph(draw, lfm, settled, tmp_path_factory):
+def network(draw, lfm, settled):
     """A small network after seconds of training on two faces."""
     torch.manual_seed(0)
     config = SynergyConfig(
         width=0.35, crop_size=SIZE, dropout=0.0, expression=53, reverse=ReverseConfig(enabled=False)
     )
-    network = new_network(config, lfm).train()
-    known = network.parameters_of(truth_of(draw(64, 0)))
+    network = synergy_net(config, lfm).train()
+    known = network.parameters_of(LabelBatch.of(draw(64, 0)).face)
     network.mean.copy_(known.mean(0))
     network.spread.copy_(known.std(0).clamp(min=0.02))
     network.spread[POSE - 1] = 0.0
@@ -87,23 +94,28 @@ def float_graph(draw, lfm, settled, tmp_path_factory):
     for step in range(STEPS):
         batch = draw(BATCH, step + 1)
         optimiser.zero_grad()
-        loss(network(crops_as_input(batch["crop"])), truth_of(batch))["loss"].backward()
+        loss(network(crops_as_input(batch["crop"])), LabelBatch.of(batch))["loss"].backward()
         optimiser.step()
-    network = settled(network, draw(64, 0)["crop"])
-    return export_synergynet(network, tmp_path_factory.mktemp("float") / "synergynet.onnx")
+    return settled(network, draw(64, 0)["crop"])
 
 
 @pytest.fixture(scope="module")
-def quantised(float_graph, crops, tmp_path_factory):
-    path = tmp_path_factory.mktemp("int8") / "synergynet.onnx"
+def float_graph(network, tmp_path_factory):
+    return exported(EXPORTER, network, tmp_path_factory.mktemp("float") / "synergynet.lineament")
+
+
+@pytest.fixture(scope="module")
+def quantised(network, crops, tmp_path_factory):
+    path = tmp_path_factory.mktemp("int8") / "synergynet.lineament"
+    given = Given(crops(64, 7777), crops(8, 8888))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "MOST_LANDMARK_SHIFT", 2.0)  # seconds of training leave it less steady
-        return quantise_regressor(float_graph, path, calibration=crops(64, 7777), check=crops(8, 8888))
+        patch.setattr(module, "MAX_LANDMARK_SHIFT", 2.0)  # seconds of training leave it less steady
+        return exported(EXPORTER, network, path, pictures=given, int8=True)
 
 
 def test_landmarks_and_pose_follow_the_float_graphs_from_crop_to_crop(float_graph, quantised, crops):
     seen = crops(24, 9999)
-    expected, found = (OnnxNetwork(path, threads=1)(crop=seen) for path in (float_graph, quantised))
+    expected, found = (Bundle.open(path).network(threads=1)(crop=seen) for path in (float_graph, quantised))
     assert set(found) == {"rotation", "scale", "translation", "identity", "expression", "landmarks"}
     for name in ("landmarks", "rotation", "translation"):
         moved, lost = expected[name].std(axis=0).mean(), np.abs(found[name] - expected[name]).mean()
@@ -113,7 +125,7 @@ def test_landmarks_and_pose_follow_the_float_graphs_from_crop_to_crop(float_grap
 
 
 def test_networks_on_points_and_dense_layers_stay_float_and_pictures_do_not(quantised):
-    graph = onnx.load(quantised).graph
+    graph = onnx.load_from_string(Bundle.open(quantised).graph()).graph
     made_by = {name: node.op_type for node in graph.node for name in node.output}
     ranks = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
     layers = [node for node in graph.node if node.op_type in ("Conv", "Gemm", "MatMul")]
@@ -126,8 +138,9 @@ def test_networks_on_points_and_dense_layers_stay_float_and_pictures_do_not(quan
     assert len(in_eight_bits) == 51  # of MobileNet's 52 all but the first
 
 
-def test_a_graph_that_loses_too_much_on_these_crops_is_not_written(float_graph, crops, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MOST_LANDMARK_SHIFT", 1e-4)
+def test_a_graph_that_loses_too_much_on_these_crops_is_not_written(network, crops, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_LANDMARK_SHIFT", 1e-4)
+    given = Given(crops(8, 1), crops(2, 2))
     with pytest.raises(ExportError, match="landmarks move by"):
-        quantise_regressor(float_graph, tmp_path / "s.onnx", calibration=crops(8, 1), check=crops(2, 2))
+        exported(EXPORTER, network, tmp_path / "s.lineament", pictures=given, int8=True)
     assert list(tmp_path.iterdir()) == []

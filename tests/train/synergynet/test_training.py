@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from lineament.aligner import FaceAligner
+from lineament.bundle import Bundle
 from lineament.crop import CropBox
 from lineament.data.crops.augment import AugmentConfig
 from lineament.errors import ConfigError, DataError, ExportError
 from lineament.methods import Predictor
 from lineament.methods.synergynet import SynergyNet as SynergyMethod
-from lineament.network import OnnxNetwork
-from lineament.train.batches.crop_run import truth_of
+from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import CropSource, Folders
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
@@ -25,22 +25,20 @@ from lineament.train.networks.synergynet import (
     SynergyNet,
     nearest_rotation,
 )
+from lineament.train.runs import method as run_methods
+from lineament.train.runs.ablation import AblationTable, TablePlan, ablate
+from lineament.train.runs.crop_method import begin_with_run
 from lineament.train.synergynet import export as export_module
-from lineament.train.synergynet.ablation import VARIANTS, AblationConfig
-from lineament.train.synergynet.ablation import train as train_ablation
-from lineament.train.synergynet.export import export_synergynet
+from lineament.train.synergynet.export import EXPORTER
 from lineament.train.synergynet.loss import AS_RELEASED as RELEASED_LOSS
 from lineament.train.synergynet.loss import SynergyLoss, SynergyLossConfig, wing
-from lineament.train.synergynet.training import (
-    SynergyTrainConfig,
-    begin_with,
-    load_averaged,
-    new_network,
-    train,
-    whiten,
-)
+from lineament.train.synergynet.method import SYNERGYNET, VARIANTS
+from lineament.train.synergynet.training import SynergyTrainConfig, synergy_net, whiten
+from tests.train.exports import Given
+from tests.train.exports import exported as export
 
 SMALL = SynergyConfig(width=0.25, crop_size=32)
+AUGMENT = AugmentConfig(crop_size=32)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +52,7 @@ def batch(samples):
 def network(samples, lfm, batch, settled):
     """Random weights, whitening of the views, and refinements of some pixels."""
     torch.manual_seed(0)
-    network = new_network(SMALL, lfm)
+    network = synergy_net(SMALL, lfm)
     whiten(network, CropSource(Folders((samples,)), AugmentConfig(crop_size=32)), 32)
     torch.nn.init.normal_(network.refiner.last[0].weight, std=0.1)
     for head in network.heads:
@@ -63,8 +61,8 @@ def network(samples, lfm, batch, settled):
 
 
 def test_true_parameters_give_the_models_own_landmarks(network, batch, lfm):
-    truth = truth_of(batch)
-    found = network.landmarks_of(network.whitened(network.parameters_of(truth))).detach().numpy()
+    truth = LabelBatch.of(batch)
+    found = network.landmarks_of(network.whitened(network.parameters_of(truth.face))).detach().numpy()
     points = lfm.landmark_points("300w-lp")
     for row in range(6):
         model = points.vertices_model(batch["identity"][row].numpy(), batch["expression"][row].numpy())
@@ -74,14 +72,14 @@ def test_true_parameters_give_the_models_own_landmarks(network, batch, lfm):
 
 
 def test_whitened_parameters_are_of_the_order_of_one(network, batch):
-    whitened = network.whitened(network.parameters_of(truth_of(batch)))
+    whitened = network.whitened(network.parameters_of(LabelBatch.of(batch).face))
     assert 0.3 < float(whitened[:, :11].std()) < 2
     assert (whitened[:, 11] == 0).all()  # labels say nothing about depth
 
 
 def test_a_camera_goes_into_twelve_numbers_and_back(network, batch):
-    truth = truth_of(batch)
-    face = network.face_of(network.whitened(network.parameters_of(truth)))
+    truth = LabelBatch.of(batch)
+    face = network.face_of(network.whitened(network.parameters_of(truth.face)))
     for name in ("rotation", "scale", "translation", "identity", "expression"):
         torch.testing.assert_close(getattr(face, name), getattr(truth, name), atol=2e-4, rtol=1e-4)
 
@@ -98,20 +96,21 @@ def test_the_nearest_rotation_is_proper_and_prefers_neither_row():
 
 
 def test_refinement_starts_at_the_coarse_landmarks(lfm):
-    output = new_network(SMALL, lfm).eval()(torch.rand(2, 3, 32, 32) * 255)
+    output = synergy_net(SMALL, lfm).eval()(torch.rand(2, 3, 32, 32) * 255)
     torch.testing.assert_close(output.refined, output.coarse)
     assert output.reverse is None  # only in training
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_of_the_table_learns_something_everywhere(name, lfm, batch):
-    config = replace(SMALL, **VARIANTS[name].network)
+    whole = run_methods.changed(SynergyTrainConfig(network=SMALL, augment=AUGMENT), VARIANTS[name].changes)
+    config = whole.network
     torch.manual_seed(0)
-    changed = new_network(config, lfm).train()
+    changed = synergy_net(config, lfm).train()
     changed.spread[:9] = 0.3
     changed.mean[9:11] = 16
-    terms = SynergyLoss(changed, SynergyLossConfig(**VARIANTS[name].loss))(
-        changed(batch["crop"].permute(0, 3, 1, 2).float()), truth_of(batch)
+    terms = SynergyLoss(changed, whole.loss)(
+        changed(batch["crop"].permute(0, 3, 1, 2).float()), LabelBatch.of(batch)
     )
     terms["loss"].backward()
     assert torch.isfinite(terms["loss"])
@@ -123,8 +122,8 @@ def test_every_variant_of_the_table_learns_something_everywhere(name, lfm, batch
 
 
 def test_perfect_answers_cost_nothing_but_what_keeps_the_root_smooth(network, batch):
-    truth = truth_of(batch)
-    right = network.whitened(network.parameters_of(truth))
+    truth = LabelBatch.of(batch)
+    right = network.whitened(network.parameters_of(truth.face))
     landmarks = network.landmarks_of(right)
     output = replace(
         network(batch["crop"].permute(0, 3, 1, 2).float()),
@@ -139,8 +138,8 @@ def test_perfect_answers_cost_nothing_but_what_keeps_the_root_smooth(network, ba
 
 
 def test_the_loss_is_in_units_of_a_120_px_crop(network, batch):
-    truth = truth_of(batch)
-    right = network.whitened(network.parameters_of(truth))
+    truth = LabelBatch.of(batch)
+    right = network.whitened(network.parameters_of(truth.face))
     landmarks = network.landmarks_of(right)
     output = network(batch["crop"].permute(0, 3, 1, 2).float())
     moved = replace(output, parameters=right, coarse=landmarks, refined=landmarks + 32 / 120)
@@ -166,24 +165,25 @@ def test_the_released_network_has_the_published_size(lfm):
 
 
 def test_a_resnet_and_a_model_of_other_sizes_will_do(tiny_model, lfm):
-    network = new_network(replace(SMALL, backbone="resnet-50", width=0.1), lfm).eval()
+    network = synergy_net(replace(SMALL, backbone="resnet-50", width=0.1), lfm).eval()
     assert network(torch.zeros(1, 3, 32, 32)).refined.shape == (1, 68, 3)
     with pytest.raises(ConfigError, match=r"network\.identity"):
-        new_network(SMALL, tiny_model)
+        synergy_net(SMALL, tiny_model)
     with pytest.raises(ConfigError, match="make them equal"):
         SynergyTrainConfig(network=SMALL)
 
 
 @pytest.fixture(scope="module")
 def exported(network, tmp_path_factory, batch):
-    path = tmp_path_factory.mktemp("export") / "synergynet.onnx"
-    return export_synergynet(network, path, crops=batch["crop"].numpy())
+    path = tmp_path_factory.mktemp("export") / "synergynet.lineament"
+    crops = batch["crop"].numpy()
+    return export(EXPORTER, network, path, pictures=Given(crops, crops))
 
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_the_graph_says_what_torch_says(exported, network, count):
     crops = np.random.default_rng(count).integers(0, 256, (count, 32, 32, 3), np.uint8)
-    found = OnnxNetwork(exported, threads=1)(crop=crops)
+    found = Bundle.open(exported).network(threads=1)(crop=crops)
     with torch.inference_mode():
         output = network(torch.from_numpy(crops).permute(0, 3, 1, 2).float())
         face = network.face_of(output.parameters)
@@ -194,9 +194,9 @@ def test_the_graph_says_what_torch_says(exported, network, count):
 
 
 def test_a_graph_that_differs_is_not_written(network, tmp_path, monkeypatch):
-    monkeypatch.setattr(export_module, "SAME", dict.fromkeys(export_module.ALL_OUTPUTS, -1.0))
+    monkeypatch.setattr(export_module, "TOLERANCE", dict.fromkeys(export_module.TOLERANCE, -1.0))
     with pytest.raises(ExportError, match="differs from torch"):
-        export_synergynet(network, tmp_path / "wrong.onnx")
+        export(EXPORTER, network, tmp_path / "wrong.lineament")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -238,41 +238,46 @@ def config(samples, **changes):
 
 
 def test_training_interrupted_ends_bit_for_bit_like_training_that_was_not(samples, tmp_path):
-    whole = train(config(samples), tmp_path / "whole")
-    part = train(config(samples), tmp_path / "part", seconds=0)
+    whole = SYNERGYNET.train(config(samples), tmp_path / "whole")
+    part = SYNERGYNET.train(config(samples), tmp_path / "part", seconds=0)
     assert torch.load(part / "checkpoint.pt", weights_only=True)["step"] == 1
-    train(config(samples), part)
+    SYNERGYNET.train(config(samples), part)
     one, other = (torch.load(run / "checkpoint.pt", weights_only=True) for run in (whole, part))
     for name, tensor in one["network"].items():
         assert torch.equal(tensor, other["network"][name]), name
     figures = json.loads((whole / "figures.json").read_text())
-    assert {"nme_percent", "yaw_error_deg", "coarse_nme_percent", "refined_nme_percent"} <= set(figures)
-    assert load_averaged(whole).config == SMALL
+    assert {"nme_percent", "yaw_error_deg", "coarse_nme_percent", "train_nme_percent"} <= set(figures)
+    assert SYNERGYNET.trained(whole).config == SMALL
+
+
+def table_of(base, *variants, **plan):
+    return AblationTable(SYNERGYNET, base, TablePlan(variants, **plan))
 
 
 def test_the_ablation_table_is_made_by_one_call_and_gone_on_with(samples, tmp_path):
-    rows = AblationConfig(config(samples, face_swap=0.0), ("baseline", "both"))
-    table = train_ablation(rows, tmp_path).read_text()
+    rows = table_of(config(samples, face_swap=0.0), "baseline", "both")
+    table = ablate(rows, tmp_path).read_text()
     assert "| baseline |" in table
     assert "| 3.88 |" in table
     before = (tmp_path / "both" / "1" / "log.jsonl").read_text()
-    assert train_ablation(rows, tmp_path).read_text() == table
+    assert ablate(rows, tmp_path).read_text() == table
     assert (tmp_path / "both" / "1" / "log.jsonl").read_text() == before
     with pytest.raises(ConfigError, match="Unknown variants nothing"):
-        AblationConfig(variants=("nothing",))
+        table_of(config(samples), "nothing")
 
 
 def test_rows_of_several_seeds_begin_with_one_pretraining_and_the_table_says_so(samples, tmp_path):
     base = config(samples, face_swap=0.0)
-    rows = AblationConfig(base, ("baseline", "both"), seeds=(1, 2), pretraining=replace(base.loop, steps=3))
-    text = train_ablation(rows, tmp_path).read_text()
+    before = replace(base.loop, steps=3)
+    rows = table_of(base, "baseline", "both", seeds=(1, 2), pretraining=before)
+    text = ablate(rows, tmp_path).read_text()
     assert text.startswith("Each row: 2 steps of 4 crops of 32 px, after 3 steps of 4 that all rows share")
-    shared = load_averaged(tmp_path / "pretraining")
+    shared = SYNERGYNET.trained(tmp_path / "pretraining")
     assert shared.refiner is None
     assert shared.reverser is None
     started = json.loads((tmp_path / "both" / "2" / "config.json").read_text())
     assert (started["loop"]["seed"], started["start"]) == (2, str(tmp_path / "pretraining"))
-    found = json.loads((tmp_path / "ablation.json").read_text())
+    found = json.loads((tmp_path / "ablation.json").read_text())["rows"]
     one, two = (found["both"][seed]["nme_percent"] for seed in "12")
     assert one != two
     line = next(line for line in text.splitlines() if line.startswith("| both |"))
@@ -281,55 +286,105 @@ def test_rows_of_several_seeds_begin_with_one_pretraining_and_the_table_says_so(
 
 def test_a_table_whose_time_is_up_begins_no_row_that_needs_an_unfinished_pretraining(samples, tmp_path):
     base = config(samples, face_swap=0.0)
-    rows = AblationConfig(base, ("both",), pretraining=replace(base.loop, steps=10**6, save_every=10**6))
-    train_ablation(rows, tmp_path, seconds=0)
+    rows = table_of(base, "both", pretraining=replace(base.loop, steps=10**6, save_every=10**6))
+    ablate(rows, tmp_path, seconds=0)
     assert not (tmp_path / "pretraining").exists()
-    train_ablation(rows, tmp_path, seconds=0.3)
+    ablate(rows, tmp_path, seconds=0.3)
     assert json.loads((tmp_path / "pretraining" / "figures.json").read_text())["step"] < 10**6
     assert not (tmp_path / "both").exists()
 
 
 def test_a_run_begins_with_the_averaged_weights_and_the_whitening_of_another(samples, tmp_path, lfm):
-    first = train(config(samples, network=replace(SMALL, mafa=MafaConfig(enabled=False))), tmp_path / "first")
-    before = load_averaged(first).state_dict()
-    network = new_network(SMALL, lfm)
-    begin_with(network, first)
+    first = SYNERGYNET.train(
+        config(samples, network=replace(SMALL, mafa=MafaConfig(enabled=False))), tmp_path / "first"
+    )
+    before = SYNERGYNET.trained(first).state_dict()
+    network = synergy_net(SMALL, lfm)
+    begin_with_run(network, first, config(samples))
     for name, tensor in network.state_dict().items():
         assert name.startswith("refiner") or torch.equal(tensor, before[name]), name
     # Without a step's change: a rate of nothing leaves the weights, and whitening is not measured again.
     still = replace(config(samples).loop, optimiser=OptimiserConfig(kind="sgd", learning_rate=0.0))
-    second = train(config(samples, loop=still, start=str(first)), tmp_path / "second")
-    after = load_averaged(second).state_dict()
+    second = SYNERGYNET.train(config(samples, loop=still, start=str(first)), tmp_path / "second")
+    after = SYNERGYNET.trained(second).state_dict()
     for name in ("mean", "spread", "backbone.features.0.0.weight", "heads.1.1.weight"):
         assert torch.equal(after[name], before[name]), name
     # To go on, the first run is not needed any more.
-    train(config(samples, loop=replace(still, steps=3), start="nowhere"), second)
+    SYNERGYNET.train(config(samples, loop=replace(still, steps=3), start="nowhere"), second)
     assert torch.load(second / "checkpoint.pt", weights_only=True)["step"] == 3
 
 
 def test_a_run_cannot_begin_with_a_network_that_does_not_fit(samples, tmp_path, lfm):
-    first = train(config(samples), tmp_path / "first")
+    first = SYNERGYNET.train(config(samples), tmp_path / "first")
     for other, message in [
         (replace(SMALL, width=0.5), "do not fit"),
         (replace(SMALL, mafa=MafaConfig(enabled=False)), r"do not fit \(refiner"),
         (replace(SMALL, crop_size=64), "trained on crops of 32 px, not 64"),
     ]:
+        new = SynergyTrainConfig(network=other, augment=AugmentConfig(crop_size=other.crop_size))
         with pytest.raises(ConfigError, match=message):
-            begin_with(new_network(other, lfm), first)
+            begin_with_run(synergy_net(other, lfm), first, new)
     with pytest.raises(DataError, match="no run folder"):
-        begin_with(new_network(SMALL, lfm), tmp_path / "nothing")
+        begin_with_run(synergy_net(SMALL, lfm), tmp_path / "nothing", config(samples))
 
 
-def test_a_table_without_rows_or_with_another_backbone_is_refused():
+def test_a_table_without_rows_or_with_another_backbone_is_refused(samples):
     with pytest.raises(ConfigError, match="no rows"):
-        AblationConfig(seeds=())
-    with pytest.raises(ConfigError, match="wide-baseline has another backbone"):
-        AblationConfig(pretraining=LoopConfig())
+        table_of(config(samples), seeds=())
+    with pytest.raises(ConfigError, match="wide-baseline has another network"):
+        table_of(config(samples), pretraining=LoopConfig())
 
 
-def test_variants_change_what_their_name_says():
-    rows = AblationConfig()
+def test_variants_change_what_their_name_says(samples):
+    rows = table_of(config(samples))
     assert rows.variant("baseline").network.mafa == MafaConfig(enabled=False)
     assert rows.variant("MAFA").network.reverse == ReverseConfig(enabled=False)
     assert rows.variant("reverse-pose").loss.targets == ("pose",)
     assert rows.variant("both") == rows.base
+
+
+def stale(state):
+    """A state dict as checkpoints of before December 2026 have it, of another face model."""
+    return state | {
+        "rest": torch.full((68, 3), 7.0),
+        "identity_basis": torch.zeros(100, 204),
+        "expression_basis": torch.zeros(53, 204),
+        "axes": torch.ones(3),
+    }
+
+
+def test_what_the_face_model_says_is_no_part_of_a_checkpoint_and_an_old_one_does_not_bring_it_back(lfm):
+    network, before = synergy_net(SMALL, lfm), synergy_net(SMALL, lfm)
+    assert not {"rest", "identity_basis", "expression_basis"} & network.state_dict().keys()
+    network.load_state_dict(stale(before.state_dict()))
+    torch.testing.assert_close(network.rest, before.rest)
+    torch.testing.assert_close(network.identity_basis, before.identity_basis)
+    assert network.axes.tolist() == [1, -1, -1]
+
+
+def test_a_run_that_goes_on_or_begins_with_an_old_one_has_the_landmarks_of_today(samples, tmp_path, lfm):
+    first = SYNERGYNET.train(config(samples), tmp_path / "first")
+    state = torch.load(first / "checkpoint.pt", weights_only=True)
+    state |= {name: stale(state[name]) for name in ("network", "average")}
+    torch.save(state, first / "checkpoint.pt")
+    (first / "run.json").unlink()  # old runs have none
+    today = synergy_net(SMALL, lfm).rest
+    fresh = synergy_net(SMALL, lfm)
+    begin_with_run(fresh, first, config(samples))
+    torch.testing.assert_close(fresh.rest, today)
+    longer = replace(config(samples).loop, steps=3)
+    torch.testing.assert_close(
+        SYNERGYNET.trained(SYNERGYNET.train(config(samples, loop=longer), first)).rest, today
+    )
+
+
+def test_a_run_of_another_face_model_is_not_gone_on_with(samples, tmp_path):
+    run = SYNERGYNET.train(config(samples), tmp_path)
+    about = json.loads((run / "run.json").read_text())
+    assert about["method"] == "synergynet"
+    about["face_model"]["sha256"] = 64 * "0"
+    (run / "run.json").write_text(json.dumps(about))
+    with pytest.raises(ConfigError, match=r"trained on the face model 'lfm' \(checksum 000000000000\)"):
+        SYNERGYNET.train(config(samples), run)
+    with pytest.raises(ConfigError, match="Its coefficients would mean other faces"):
+        SYNERGYNET.trained(run)

@@ -82,7 +82,7 @@ class LayerPainter:
 
     def layers(self, sample: Sample) -> Layers:
         """All layers of one sample."""
-        face = posed(sample, self._model)
+        face = posed(sample.labels, self._model, size_hw=sample.size_hw)
         maps = image_maps(face, self._surface)
         landmarks = face.landmarks_image(SCHEME)
         seen = (face.landmark_visibility(SCHEME) > 0.5) & face.shown(landmarks)
@@ -99,7 +99,7 @@ class LayerPainter:
     def _shaded(self, face: PosedFace) -> Image8:
         """(H, W, 4) the mesh in grey under a light, with eyes and teeth."""
         triangles = self._model.triangles
-        raster = draw_mesh(face.vertices_image, triangles, size_hw=face.sample.size_hw)
+        raster = draw_mesh(face.vertices_image, triangles, size_hw=face.size_hw)
         normals = vertex_normals(face.vertices_image, triangles)
         # A mesh of the image frame is right-handed too, so its normals still point outside.
         light = np.clip(normals @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)

@@ -236,7 +236,7 @@ class Workshop:
             name = f"{RENDERED}/{number:06d}"
             made = self._occluded(self.makers.renderer(self._rng(name)), self._rng(f"{name}/occluder"))
             provenance = Provenance(RENDERED, name, name, made.kind, is_validation(name))
-            yield Sample(made.view, made.occlusion, provenance)
+            yield Sample.of_view(made.view, made.occlusion, provenance)
 
     def _samples(self, part: PhotoPart, fit: PhotoFit, photo: FittedPhoto) -> list[Sample]:
         """All samples of one photograph, made before the first is written: all of them or none."""
@@ -246,7 +246,7 @@ class Workshop:
             for number, made in enumerate(maker(photo, self._rng(key))):
                 made = self._occluded(made, self._rng(f"{key}/{number}"))
                 provenance = replace(photo.provenance, kind=made.kind)
-                samples.append(Sample(made.view, made.occlusion, provenance))
+                samples.append(Sample.of_view(made.view, made.occlusion, provenance))
         return samples
 
     def _occluded(self, made: MadeView, rng: np.random.Generator) -> MadeView:

@@ -37,6 +37,7 @@ from lineament.errors import ConfigError
 
 Array = NDArray[Any]
 Image8 = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 
 CROP_MM = 240.0
 """Side of a crop on the head, about: the size of things of known size."""
@@ -113,9 +114,23 @@ def random_crop_box(landmarks_image: Array, config: AugmentConfig, rng: np.rando
     return replace(box, center_xy=(float(center[0]), float(center[1])), side=box.side * float(np.exp(scale)))
 
 
+@dataclass(frozen=True, slots=True)
+class Disturbed:
+    """A crop as a camera might have given it, and what of it hides the face.
+
+    Attributes:
+        image: (S, S, 3).
+        covered: (S, S) bool, True where a thing put in front hides more than half of what is behind it, and
+            where the picture was blacked out; None where nothing was.
+    """
+
+    image: Image8
+    covered: Mask | None
+
+
 def disturb(
     image: Image8, other: Callable[[], Image8], config: AugmentConfig, rng: np.random.Generator
-) -> Image8:
+) -> Disturbed:
     """Occluders, colours, blur, noise, compression, dark borders, each with its own share.
 
     Args:
@@ -125,9 +140,9 @@ def disturb(
         config: shares.
         rng: source of all choices.
     """
+    covered = None
     if rng.uniform() < config.occluder_share:
-        for _ in range(int(rng.integers(1, 4))):
-            image = _occluded(image, other, rng)
+        image, covered = _occluded(image, other, rng)
     image = toned(
         image, random_tone(rng, EffectConfig(tone=1.0, dark=0.08, light=0.3, grey=config.grey_share))
     )
@@ -140,14 +155,25 @@ def disturb(
         image = random_noise(rng, image, most=14)
     if rng.uniform() < config.jpeg_share:
         image = jpeg(image, int(rng.integers(15, 70)))
+    shown = _random_window(len(image), config, rng)
+    if shown is None:
+        return Disturbed(image, covered)
+    image = np.where(shown[..., None], image, np.uint8(0))
+    return Disturbed(image, ~shown if covered is None else covered | ~shown)
+
+
+def _random_window(size: int, config: AugmentConfig, rng: np.random.Generator) -> Mask | None:
+    """(size, size) which pixels of a crop are left when borders, parts and frame are blacked out."""
+    shown = np.ones((size, size), bool)
     if rng.uniform() < config.border_share:
-        image = _cut_off(image, rng)
+        shown = _cut_off(shown, rng)
     if config.part_share and rng.uniform() < config.part_share:
-        image = only_part(image, PARTS[rng.integers(len(PARTS))])
-    return framed(image, config.black_frame)
+        shown = only_part(shown, PARTS[rng.integers(len(PARTS))])
+    shown = framed(shown, config.black_frame)
+    return None if shown.all() else shown
 
 
-def framed(image: Image8, width: int) -> Image8:
+def framed(image: Array, width: int) -> Array:
     """The picture with its outermost `width` px black."""
     if width == 0:
         return image
@@ -156,7 +182,7 @@ def framed(image: Image8, width: int) -> Image8:
     return out
 
 
-def only_part(image: Image8, part: tuple[tuple[float, float], tuple[float, float]]) -> Image8:
+def only_part(image: Array, part: tuple[tuple[float, float], tuple[float, float]]) -> Array:
     """The picture black outside of some rows and columns, given as shares of its sides."""
     rows, columns = (
         slice(*(round(share * size) for share in span)) for span, size in zip(part, image.shape[:2])
@@ -166,7 +192,7 @@ def only_part(image: Image8, part: tuple[tuple[float, float], tuple[float, float
     return out
 
 
-def _cut_off(image: Image8, rng: np.random.Generator) -> Image8:
+def _cut_off(image: Array, rng: np.random.Generator) -> Array:
     """Black beyond one or two borders, as where the photo ends."""
     size = image.shape[0]
     for side in rng.choice(4, int(rng.integers(1, 3)), replace=False):
@@ -174,7 +200,19 @@ def _cut_off(image: Image8, rng: np.random.Generator) -> Image8:
     return image
 
 
-def _occluded(image: Image8, other: Callable[[], Image8], rng: np.random.Generator) -> Image8:
+def _occluded(
+    image: Image8, other: Callable[[], Image8], rng: np.random.Generator
+) -> tuple[Image8, Mask | None]:
+    """Up to three things in front, and what they hide; None where that is nothing."""
+    covered = np.zeros(image.shape[:2], bool)
+    for _ in range(int(rng.integers(1, 4))):
+        layer = _thing(image, other, rng)
+        image = layer.over(image)
+        covered |= layer.mask
+    return image, covered if covered.any() else None
+
+
+def _thing(image: Image8, other: Callable[[], Image8], rng: np.random.Generator) -> Layer:
     """One thing in front: a shape, a hand, a stick, a microphone; seldom half transparent."""
     size = image.shape[0]
     placing = Placing(rng.uniform(0.0, 1.0, 2) * size, rng.uniform(-np.pi, np.pi), size / CROP_MM)
@@ -191,7 +229,7 @@ def _occluded(image: Image8, other: Callable[[], Image8], rng: np.random.Generat
         layer = _shape(other, placing, rng, size)
     if rng.uniform() < 0.15:
         layer = layer.faded(rng.uniform(0.4, 0.9))
-    return layer.over(image)
+    return layer
 
 
 def _shape(other: Callable[[], Image8], placing: Placing, rng: np.random.Generator, size: int) -> Layer:

@@ -50,8 +50,14 @@ class FaceSwap:
         self._landmarks = model.landmark_points("300w-lp")
         self._other_side = np.arange(len(self._share)) if model.mirror is None else model.mirror.vertex
 
-    def __call__(self, view: View, donor: View) -> View:
-        """The view with the donor's skin; unchanged where the two do not fit together."""
+    def __call__(self, view: View, donor: View, *, hidden: NDArray[np.bool_] | None = None) -> View:
+        """The view with the donor's skin; unchanged where the two do not fit together.
+
+        Args:
+            view: of the face that stays.
+            donor: whose skin is taken; nothing may stand in front of it.
+            hidden: (H, W) what stands in front of the view's face, and stays in front; None for nothing.
+        """
         if not self._fits(view, donor):
             return view
         here, there = (
@@ -66,6 +72,8 @@ class FaceSwap:
         first, last = self._model.parts["face"]
         shown = (raster.triangle_index >= first) & (raster.triangle_index < last)
         places = spread(raster, self._model.triangles, table)
+        if hidden is not None:
+            shown &= ~hidden
         skin, weight = _gather(np.ascontiguousarray(donor.image), places, shown)
         if weight.sum() < 0.01 * weight.size:
             return view

@@ -1,9 +1,9 @@
-"""Crops drawn from training samples at random."""
+"""Crops drawn from training samples at random, with the labels that follow them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,26 +11,38 @@ from numpy.typing import NDArray
 
 from lineament.data.crops.augment import AugmentConfig, disturb, framed, random_crop_box
 from lineament.data.crops.face_swap import FaceSwap
-from lineament.data.samples.mixture import Mixture, Views
-from lineament.data.samples.view import View, crop_view, mirrored_view
+from lineament.data.crops.framing import framing_landmarks
+from lineament.data.labels.target_maker import TargetMaker
+from lineament.data.samples.face_labels import LANDMARK_SCHEME, LANDMARKS, FaceLabels, PointSource
+from lineament.data.samples.mixture import Mixture, Samples
+from lineament.data.samples.sample import Sample
 from lineament.geometry.morphable import MorphableModel
 
 Array = NDArray[Any]
 
-BOX_SCHEME = "300w-lp"
+BOX_SCHEME = LANDMARK_SCHEME
+SOURCES = ("", *PointSource)
+"""Who annotated a row's points, by its code; the first for rows without any."""
 
 
 @dataclass(frozen=True, slots=True)
 class CropBatch:
-    """Network inputs and labels of B crops.
+    """Network inputs and labels of B crops. What is not known of a row is filled with plain values.
 
     Attributes:
         crop: (B, S, S, 3) uint8 RGB.
-        rotation: (B, 3, 3) float32, model frame.
-        scale: (B,) float32, crop px per mm.
-        translation: (B, 2) float32, crop px.
-        identity: (B, K) float32.
-        expression: (B, E) float32.
+        rotation: (B, 3, 3) float32, model frame; the identity where there is no camera.
+        scale: (B,) float32, crop px per mm; 1 where there is no camera.
+        translation: (B, 2) float32, crop px; 0 where there is no camera.
+        identity: (B, K) float32; 0 where no face was fitted.
+        expression: (B, E) float32; 0 where no face was fitted.
+        has_coefficients: (B,) bool, which rows are of fitted faces; these have cameras too.
+        points: (B, 68, 3) float32 annotated landmarks of "300w-lp", crop px; 0 where not annotated, depth 0
+            where it is not known.
+        point_weights: (B, 68) float32, 0 where not annotated.
+        point_source: (B,) int64, who annotated, a place in :data:`SOURCES`.
+        occlusion: (B, S, S) bool, True where something hides the face; None where nobody asks for it.
+        targets: the method's own targets by name, (B, ...) each.
     """
 
     crop: Array
@@ -39,44 +51,56 @@ class CropBatch:
     translation: Array
     identity: Array
     expression: Array
+    has_coefficients: NDArray[np.bool_]
+    points: Array
+    point_weights: Array
+    point_source: Array
+    occlusion: NDArray[np.bool_] | None = None
+    targets: Mapping[str, Array] = field(default_factory=dict)
 
 
 class CropSampler:
     """Draws batches of disturbed crops from a store.
 
     Args:
-        store: the views.
+        store: the samples.
         model: the face model their labels belong to.
         config: crops and disturbances.
         swap: puts another person's skin on faces; None leaves them as they are.
         swap_share: share of the crops that are so changed.
+        occlusion: whether batches have masks of what hides the face.
+        targets: makes a method's own targets; None for none.
     """
 
     def __init__(
         self,
-        store: Views,
+        store: Samples,
         model: MorphableModel,
         config: AugmentConfig,
         *,
         swap: FaceSwap | None = None,
         swap_share: float = 0.0,
+        occlusion: bool = False,
+        targets: TargetMaker | None = None,
     ) -> None:
         self.store = store if isinstance(store, Mixture) else Mixture([store])
         self.config = config
         self.model = model
         self._swap, self._swap_share = swap, swap_share
+        self._occlusion, self._targets = occlusion, targets
+        self._with_mask = occlusion or targets is not None
         self._landmark_points = model.landmark_points(BOX_SCHEME)
 
     def batch(self, size: int, rng: np.random.Generator) -> CropBatch:
-        """A batch of random views, mirrored half of the time, cropped and disturbed."""
+        """A batch of random samples, mirrored half of the time, cropped and disturbed."""
         return self.rows([rng] * size)
 
     def rows(self, rngs: Sequence[np.random.Generator]) -> CropBatch:
         """A batch whose rows are functions of one generator each."""
-        return _joined([self._sample(rng) for rng in rngs])
+        return self._joined([self._drawn(rng) for rng in rngs])
 
     def plain_batch(self, numbers: NDArray[np.integer]) -> CropBatch:
-        """Given views, cropped exactly around the landmarks; nothing is disturbed, a black frame stays."""
+        """Given samples, cropped exactly around the landmarks; nothing is disturbed, a black frame stays."""
         steady = AugmentConfig(
             crop_size=self.config.crop_size,
             crop_margin=self.config.crop_margin,
@@ -86,32 +110,90 @@ class CropSampler:
             tight_roll=0.0,
         )
         rng = np.random.default_rng(0)
-        views = [self.store.view(int(number)) for number in numbers]
-        crops = [crop_view(v, random_crop_box(self._landmarks(v), steady, rng)) for v in views]
-        return _joined([replace(v, image=framed(v.image, self.config.black_frame)) for v in crops])
+        samples = [self._sample(int(number)) for number in numbers]
+        crops = [s.cropped(random_crop_box(self._landmarks(s.labels), steady, rng)) for s in samples]
+        width, size = self.config.black_frame, self.config.crop_size
+        frame = ~framed(np.ones((size, size), bool), width) if width and self._with_mask else None
+        return self._joined(
+            [replace(s, image=framed(s.image, width), labels=s.labels.hidden_by(frame)) for s in crops]
+        )
 
-    def _sample(self, rng: np.random.Generator) -> View:
-        view = self.store.view(self.store.draw(rng))
+    def _drawn(self, rng: np.random.Generator) -> Sample:
+        sample = self._sample(self.store.draw(rng))
         if self._swap is not None and rng.uniform() < self._swap_share:
-            view = self._swap(view, self.store.view(self.store.draw(rng)))
+            sample = self._swapped(self._swap, sample, self._sample(self.store.draw(rng)))
         if rng.uniform() < 0.5:
-            view = mirrored_view(view, self.model)
-        view = crop_view(view, random_crop_box(self._landmarks(view), self.config, rng))
+            sample = sample.mirrored(self.model)
+        sample = sample.cropped(random_crop_box(self._landmarks(sample.labels), self.config, rng))
         other = self.store.draw(rng)
-        image = disturb(view.image, lambda: self.store.view(other).image, self.config, rng)
-        return View(image, view.camera, view.identity, view.expression)
+        disturbed = disturb(sample.image, lambda: self._sample(other).image, self.config, rng)
+        covered = disturbed.covered if self._with_mask else None
+        return replace(sample, image=disturbed.image, labels=sample.labels.hidden_by(covered))
 
-    def _landmarks(self, view: View) -> Array:
-        points = self._landmark_points.vertices_model(view.identity, view.expression)
-        return view.camera.image_from_model(points)
+    def _sample(self, number: int) -> Sample:
+        return self.store.sample(number, with_mask=self._with_mask)
+
+    @staticmethod
+    def _swapped(swap: FaceSwap, sample: Sample, donor: Sample) -> Sample:
+        """The sample with the donor's skin, behind what hides it; unchanged where the donor's is hidden."""
+        known = sample.labels.has_coefficients and donor.labels.has_coefficients
+        if not known or donor.occlusion is not None:
+            return sample
+        return replace(sample, image=swap(sample.view, donor.view, hidden=sample.occlusion).image)
+
+    def _landmarks(self, labels: FaceLabels) -> Array:
+        """(68, 2 or 3) px, what crops are cut around."""
+        if labels.camera is not None and labels.identity is not None and labels.expression is not None:
+            points = self._landmark_points.vertices_model(labels.identity, labels.expression)
+            return labels.camera.image_from_model(points)
+        if labels.points is None:
+            return labels.camera.image_from_model(self._landmark_points.neutral_model)
+        return framing_landmarks(*labels.points.as_landmarks(), self._landmark_points.neutral_model)
+
+    def _joined(self, crops: list[Sample]) -> CropBatch:
+        labels, size, model = [crop.labels for crop in crops], self.config.crop_size, self.model
+        occlusion = None
+        if self._occlusion:
+            occlusion = np.zeros((len(crops), size, size), bool)
+            for row, one in zip(occlusion, labels):
+                if one.occlusion is not None:
+                    row[:] = one.occlusion
+        made = [] if self._targets is None else [self._targets.make(one, size) for one in labels]
+        return CropBatch(
+            crop=np.stack([crop.image for crop in crops]),
+            **joined_labels(labels, (len(model.identity_basis), len(model.expression_basis))),
+            occlusion=occlusion,
+            targets={name: np.stack([one[name] for one in made]) for name in (made[0] if made else ())},
+        )
 
 
-def _joined(views: list[View]) -> CropBatch:
-    return CropBatch(
-        crop=np.stack([v.image for v in views]),
-        rotation=np.float32([v.camera.rotation for v in views]),
-        scale=np.float32([v.camera.scale for v in views]),
-        translation=np.float32([v.camera.translation[:2] for v in views]),
-        identity=np.float32([v.identity for v in views]),
-        expression=np.float32([v.expression for v in views]),
-    )
+def joined_labels(labels: Sequence[FaceLabels], counts: tuple[int, int]) -> dict[str, Array]:
+    """Labels of B faces as the arrays of a :class:`CropBatch`, plain values where something is not known.
+
+    Args:
+        labels: of each face.
+        counts: of identity and of expression coefficients where none of these faces has any.
+    """
+    cameras = [one.camera for one in labels]
+    marks = [None if one.points is None else one.points.as_landmarks() for one in labels]
+    nothing = np.zeros((LANDMARKS, 3), np.float32), np.zeros(LANDMARKS, np.float32)
+    points, weights = zip(*(nothing if one is None else one for one in marks))
+    return {
+        "rotation": np.float32([np.eye(3) if c is None else c.rotation for c in cameras]),
+        "scale": np.float32([1.0 if c is None else c.scale for c in cameras]),
+        "translation": np.float32([(0, 0) if c is None else c.translation[:2] for c in cameras]),
+        "identity": _filled([one.identity for one in labels], counts[0]),
+        "expression": _filled([one.expression for one in labels], counts[1]),
+        "has_coefficients": np.array([one.has_coefficients for one in labels], bool),
+        "points": np.stack(points),
+        "point_weights": np.stack(weights),
+        "point_source": np.array(
+            [0 if one.points is None else SOURCES.index(one.points.source) for one in labels], np.int64
+        ),
+    }
+
+
+def _filled(rows: Sequence[Array | None], count: int) -> NDArray[np.float32]:
+    """Rows of one length, `count` where none is known; those that are missing are zero."""
+    count = next((len(row) for row in rows if row is not None), count)
+    return np.float32([np.zeros(count) if row is None else row for row in rows])

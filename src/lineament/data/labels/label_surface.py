@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.drawing.zbuffer import spread
+from lineament.data.drawing.chart_gather import ChartGather
 from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.raster import Raster
@@ -42,6 +42,7 @@ class LabelSurface:
         codes: (N, 3) float32 in [0, 1], the normalised coordinates of the mean face (PNCC, Zhu et al. 2016):
             per axis of the model frame (v - min) / (max - min) over the surface.
         chart: Raster of the map: which triangle each texel shows.
+        gather: attributes of vertices as maps, by fixed places and weights.
         mean_map: (S, S, 3) float32, mm, model frame: the mean face at rest; zero off the chart.
     """
 
@@ -53,6 +54,7 @@ class LabelSurface:
     uv: Array
     codes: Array
     chart: Raster
+    gather: ChartGather
     mean_map: Array
 
     @classmethod
@@ -73,10 +75,11 @@ class LabelSurface:
         neutral = model.neutral_model
         used = neutral[np.unique(triangles)]
         codes = np.clip((neutral - used.min(axis=0)) / np.ptp(used, axis=0), 0, 1)
-        mean_map = spread(chart, triangles, neutral)
+        gather = ChartGather.of(chart, triangles)
+        mean_map = gather(neutral)
         solid = np.concatenate([triangles, cone]).astype(np.int32)
         uv = np.float32(model.uv)
-        return cls(model, triangles, len(skin), border, solid, uv, np.float32(codes), chart, mean_map)
+        return cls(model, triangles, len(skin), border, solid, uv, np.float32(codes), chart, gather, mean_map)
 
     @property
     def mask(self) -> NDArray[np.bool_]:

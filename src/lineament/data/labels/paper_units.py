@@ -79,7 +79,7 @@ def dsfnet_correspondence(maps: ImageMaps) -> NDArray[np.float32]:
 def dsfnet_depth(maps: ImageMaps, face: PosedFace) -> NDArray[np.float32]:
     """(H, W) DSFNet's Dep: depth before the tip of the nose, larger is nearer, in units of 280/256 sides."""
     tip = face.landmarks_image("lfm-68" if "lfm-68" in face.model.schemes else "300w-lp")[NOSE_TIP, 2]
-    unit = POSITION_UNIT * face.sample.size_hw[1]
+    unit = POSITION_UNIT * face.size_hw[1]
     depth = np.where(maps.surface, maps.depth, tip)
     return np.float32((tip - depth) / unit)
 

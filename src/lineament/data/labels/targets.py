@@ -1,9 +1,9 @@
-"""Dense labels of a sample, made on the fly: points, maps over the picture, maps over the chart.
+"""Dense labels of a fitted face, made on the fly: points, maps over the picture, maps over the chart.
 
-Order of work: ``posed(sample, model)`` once, then what a method needs of it::
+Order of work: :func:`posed` once, then what a method needs of it::
 
     surface = LabelSurface.of(model)            # once a process
-    face = posed(sample, model)
+    face = posed(sample.labels, model, size_hw=sample.size_hw)
     face.landmarks_image("300w-lp")             # 68 points
     image_maps(face, surface)                   # correspondence, depth, segmentation, PNCC
     position_map(face, surface)                 # and shape_map, offset_map
@@ -23,10 +23,13 @@ from numpy.typing import NDArray
 
 from lineament.data.drawing.zbuffer import draw_mesh, facing_mask, spread, vertex_visibility
 from lineament.data.labels.label_surface import SKULL_MM, LabelSurface
-from lineament.data.samples.sample import Sample
+from lineament.data.samples.face_labels import FaceLabels
+from lineament.errors import DataError
+from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 
 Array = NDArray[Any]
+Mask = NDArray[np.bool_]
 
 
 class Segment(IntEnum):
@@ -39,30 +42,35 @@ class Segment(IntEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PosedFace:
-    """A sample's mesh.
+    """The mesh of a fitted face.
 
     Attributes:
-        sample: what it was made from.
-        model: the face model of the sample's coefficients.
+        camera: of the head in the picture.
+        identity: (K,).
+        expression: (E,).
+        occlusion: (H, W) bool, what hides the head; None where nothing does.
+        size_hw: of the picture, px.
+        model: the face model of the coefficients.
         vertices_model: (N, 3) float32, mm, model frame.
-        vertices_image: (N, 3) float32, px, image frame of the sample's picture.
+        vertices_image: (N, 3) float32, px, image frame of the picture.
     """
 
-    sample: Sample
+    camera: WeakPerspective
+    identity: Array
+    expression: Array
+    occlusion: Mask | None
+    size_hw: tuple[int, int]
     model: MorphableModel
     vertices_model: Array
     vertices_image: Array
 
     def landmarks_model(self, scheme: str = "300w-lp") -> Array:
         """(68, 3) mm, model frame, of one scheme (3D jaw, hidden side included)."""
-        sample = self.sample
-        return self.model.schemes[scheme].points_model(
-            self.vertices_model, sample.identity, sample.expression
-        )
+        return self.model.schemes[scheme].points_model(self.vertices_model, self.identity, self.expression)
 
     def landmarks_image(self, scheme: str = "300w-lp") -> Array:
         """(68, 3) px, image frame, of one scheme."""
-        return self.sample.camera.image_from_model(self.landmarks_model(scheme))
+        return self.camera.image_from_model(self.landmarks_model(scheme))
 
     def visibility(self) -> NDArray[np.float32]:
         """(N,) from 0, behind the head itself, to 1; occluders and the picture's border play no part."""
@@ -87,23 +95,36 @@ class PosedFace:
 
     def shown(self, points_image: Array) -> NDArray[np.bool_]:
         """(P,) which of (P, 2 or 3) points lie inside the picture and not behind an occluder."""
-        height, width = self.sample.size_hw
+        height, width = self.size_hw
         column, row = np.floor(points_image[:, :2]).astype(np.int64).T
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        if self.sample.occlusion is None:
+        if self.occlusion is None:
             return inside
-        return inside & ~self.sample.occlusion[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
+        return inside & ~self.occlusion[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
 
 
-def posed(sample: Sample, model: MorphableModel) -> PosedFace:
-    """The mesh of a sample in the model's frame and in the picture."""
-    vertices = np.asarray(model.vertices_model(sample.identity, sample.expression), np.float32)
-    return PosedFace(sample, model, vertices, sample.camera.image_from_model(vertices))
+def posed(labels: FaceLabels, model: MorphableModel, *, size_hw: tuple[int, int]) -> PosedFace:
+    """The mesh of a fitted face in the model's frame and in the picture.
+
+    Args:
+        labels: of the face, with coefficients.
+        model: the face model they belong to.
+        size_hw: height and width of the picture, px.
+
+    Raises:
+        DataError: the labels have no coefficients.
+    """
+    camera, identity, expression = labels.camera, labels.identity, labels.expression
+    if camera is None or identity is None or expression is None:
+        raise DataError("A mesh is made of coefficients, and these labels have none: make no dense labels.")
+    vertices = np.asarray(model.vertices_model(identity, expression), np.float32)
+    vertices_image = camera.image_from_model(vertices)
+    return PosedFace(camera, identity, expression, labels.occlusion, size_hw, model, vertices, vertices_image)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageMaps:
-    """Labels at each pixel of a sample's picture.
+    """Labels at each pixel of a picture.
 
     `surface` says where the first three are known, also behind occluders; `segmentation` which of it is seen.
 
@@ -131,17 +152,17 @@ class ImageMaps:
 
 def image_maps(face: PosedFace, surface: LabelSurface) -> ImageMaps:
     """All maps over the picture, from one pass of the z-buffer over the skin and its membranes."""
-    into_head = face.sample.camera.image_from_model_matrix @ [0, 0, -SKULL_MM]
+    into_head = face.camera.image_from_model_matrix @ [0, 0, -SKULL_MM]
     apex = face.vertices_image[surface.border].mean(axis=0) + into_head
     vertices = np.concatenate([face.vertices_image, apex[None]])
-    raster = draw_mesh(vertices, surface.solid, size_hw=face.sample.size_hw)
+    raster = draw_mesh(vertices, surface.solid, size_hw=face.size_hw)
     outside = facing_mask(raster, surface.solid, vertices)
     outside &= raster.triangle_index < len(surface.triangles)
     raster.triangle_index[~outside] = -1
     values = spread(raster, surface.solid, np.concatenate([surface.uv, surface.codes], axis=1))
     segmentation = outside.astype(np.uint8) * np.uint8(Segment.FACE)
-    if face.sample.occlusion is not None:
-        segmentation[face.sample.occlusion] = Segment.OCCLUDER
+    if face.occlusion is not None:
+        segmentation[face.occlusion] = Segment.OCCLUDER
     depth = np.where(outside, raster.depth, np.float32(np.inf))
     return ImageMaps(outside, values[..., :2], values[..., 2:], depth, segmentation)
 
@@ -151,14 +172,14 @@ def position_map(face: PosedFace, surface: LabelSurface) -> NDArray[np.float32]:
 
     Hidden and occluded points are where the mesh has them (PRNet, Feng et al. 2018).
     """
-    return spread(surface.chart, surface.triangles, face.vertices_image)
+    return surface.gather(face.vertices_image)
 
 
 def shape_map(face: PosedFace, surface: LabelSurface) -> NDArray[np.float32]:
     """(S, S, 3) mm, model frame: the face without its pose, SADRNet's S; zero off the chart."""
-    return spread(surface.chart, surface.triangles, face.vertices_model)
+    return surface.gather(face.vertices_model)
 
 
 def offset_map(face: PosedFace, surface: LabelSurface) -> NDArray[np.float32]:
     """(S, S, 3) mm, model frame: how the face differs from `surface.mean_map` (SADRNet's D, DSFNet's Off)."""
-    return spread(surface.chart, surface.triangles, face.vertices_model - face.model.neutral_model)
+    return surface.gather(face.vertices_model - face.model.neutral_model)

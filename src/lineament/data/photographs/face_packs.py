@@ -81,7 +81,7 @@ def read_face_pack(path: Path) -> FaceSet:
             return FaceSet(names, files, landmarks, data["up_xy"])
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
-            f"{path} is no pack of faces ({error!r}): tools/pack_detector_faces.py makes one."
+            f"{path} is no pack of faces ({error!r}): `lineament data faces` makes one."
         ) from error
 
 

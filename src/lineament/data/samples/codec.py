@@ -3,8 +3,10 @@
 - The picture is a JPEG without colour subsampling, or a PNG where nothing may be lost.
 - ``mask.png`` is the occlusion mask with one bit a pixel, white where something is in front; there is none
   where the sample has none.
-- ``npz`` holds ``camera`` (13,) float64 (rotation row by row, scale, translation), ``identity`` (K,) and
-  ``expression`` (E,), by default in half precision: 0.1 % of a coefficient, some micrometres of a face.
+- ``npz`` holds what is known of the face: ``camera`` (13,) float64 (rotation row by row, scale, translation);
+  ``identity`` (K,) and ``expression`` (E,), by default in half precision: 0.1 % of a coefficient, some
+  micrometres of a face; ``points`` (P, 2 or 3) float32 px, NaN where not annotated, with ``point_scheme`` and
+  ``point_source``. What is not known is left out.
 - ``json`` holds the provenance.
 
 The same sample gives the same bytes, so shards can be compared by their checksums.
@@ -16,15 +18,15 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lineament.data.samples.face_labels import AnnotatedPoints, FaceLabels, PointSource
 from lineament.data.samples.sample import Kind, Provenance, Sample
-from lineament.data.samples.view import View
 from lineament.errors import DataError, ImageError
 from lineament.geometry.camera import WeakPerspective
 from lineament.image import read_image
@@ -52,19 +54,15 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class Stored:
     """What a sample has beside its pictures.
 
     Attributes:
-        camera: (13,) float64, rotation row by row, scale, translation.
-        identity: (K,) float32.
-        expression: (E,) float32.
+        labels: of the face, without the mask.
         provenance: where it comes from.
     """
 
-    camera: Array
-    identity: Array
-    expression: Array
+    labels: FaceLabels
     provenance: Provenance
 
 
@@ -91,24 +89,21 @@ def decode(members: Mapping[str, bytes], *, name: str) -> Sample:
     return sample_of(members, decode_labels(members, name=name), name=name)
 
 
-def decode_labels(members: Mapping[str, bytes], *, name: str) -> Labels:
+def decode_labels(members: Mapping[str, bytes], *, name: str) -> Stored:
     """Labels and provenance without the pictures; DataError if a member is missing or damaged."""
     try:
         with np.load(io.BytesIO(members[LABELS])) as data:
-            camera, identity, expression = (data[key] for key in ("camera", "identity", "expression"))
+            labels = _labels_of({key: data[key] for key in data.files})
         about = json.loads(members[PROVENANCE])
         about["kind"] = Kind(about["kind"])
-        provenance = Provenance(**about)
-    except (KeyError, OSError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        return Stored(labels, Provenance(**about))
+    except (KeyError, OSError, TypeError, ValueError, EOFError, zipfile.BadZipFile, DataError) as error:
         raise DataError(
             f"The labels of {name} are missing or damaged ({error!r}): make the shard again."
         ) from error
-    if camera.shape != (CAMERA_NUMBERS,):
-        raise DataError(f"The camera of {name} has shape {camera.shape}, not (13,): make the shard again.")
-    return Labels(camera, identity.astype(np.float32), expression.astype(np.float32), provenance)
 
 
-def sample_of(members: Mapping[str, bytes], labels: Labels, *, name: str) -> Sample:
+def sample_of(members: Mapping[str, bytes], stored: Stored, *, name: str) -> Sample:
     """The sample of known labels, with picture and mask decoded; DataError if one is missing or damaged."""
     picture = next((members[kind] for kind in PICTURES if kind in members), None)
     if picture is None:
@@ -118,8 +113,23 @@ def sample_of(members: Mapping[str, bytes], labels: Labels, *, name: str) -> Sam
         mask = None if MASK not in members else read_image(members[MASK])[..., 0] > 127
     except ImageError as error:
         raise DataError(f"A picture of {name} is damaged ({error}): make the shard again.") from error
-    view = View(image, camera_of(labels.camera), labels.identity, labels.expression)
-    return Sample(view, mask, labels.provenance)
+    return Sample(image, replace(stored.labels, occlusion=mask), stored.provenance)
+
+
+def _labels_of(numbers: Mapping[str, Array]) -> FaceLabels:
+    """The labels of the arrays of a member ``npz``."""
+    camera, points = numbers.get("camera"), None
+    if camera is not None and camera.shape != (CAMERA_NUMBERS,):
+        raise DataError(f"the camera has shape {camera.shape}, not ({CAMERA_NUMBERS},)")
+    if "points" in numbers:
+        source = PointSource(str(numbers["point_source"]))
+        points = AnnotatedPoints(numbers["points"], str(numbers["point_scheme"]), source)
+    return FaceLabels(
+        camera=None if camera is None else camera_of(camera),
+        identity=numbers["identity"].astype(np.float32) if "identity" in numbers else None,
+        expression=numbers["expression"].astype(np.float32) if "expression" in numbers else None,
+        points=points,
+    )
 
 
 def camera_of(numbers: Array) -> WeakPerspective:
@@ -134,16 +144,27 @@ def _picture_bytes(image: Array, storage: Storage) -> bytes:
     return _bytes_of(picture, format="JPEG", quality=storage.quality, subsampling=0)
 
 
+def numbers_of_camera(camera: WeakPerspective) -> Array:
+    """(13,) float64 numbers of a camera, as :func:`camera_of` reads them."""
+    return np.concatenate([camera.rotation.ravel(), [camera.scale], camera.translation])
+
+
 def _number_bytes(sample: Sample, storage: Storage) -> bytes:
-    camera = sample.camera
-    numbers = {"camera": np.concatenate([camera.rotation.ravel(), [camera.scale], camera.translation])}
+    labels, numbers = sample.labels, {}
+    if labels.camera is not None:
+        numbers["camera"] = numbers_of_camera(labels.camera)
     with np.errstate(over="ignore"):  # what is too large becomes infinite and is refused
-        for name in ("identity", "expression"):
-            numbers[name] = np.asarray(getattr(sample, name)).astype(storage.coefficients)
+        for name, values in (("identity", labels.identity), ("expression", labels.expression)):
+            if values is not None:
+                numbers[name] = np.asarray(values).astype(storage.coefficients)
     for name, values in numbers.items():
         if not np.isfinite(values).all():
             photo = sample.provenance.photo
             raise DataError(f"The {name} of {photo!r} is not finite as {values.dtype}: leave the sample out.")
+    if labels.points is not None:
+        numbers["points"] = np.asarray(labels.points.points_image, np.float32)
+        numbers["point_scheme"] = np.array(labels.points.scheme)
+        numbers["point_source"] = np.array(labels.points.source.value)
     file = io.BytesIO()
     np.savez(file, **numbers)
     return file.getvalue()

@@ -1,34 +1,22 @@
-"""People kept from training because their photographs were judged by eye: shut eyes, wide-open mouths."""
+"""People kept from training because measurements are made on their photographs: shut eyes, wide-open mouths.
+
+The package names nobody: who is kept is told by the hash of the name.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-JUDGED_PATH = Path(__file__).with_name("judged_photos.json")
-EYE_LABELS = ("closed", "half", "open")
+PEOPLE_PATH = Path(__file__).with_name("held_out_people.json")
+KEY_DIGITS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedPhotos:
-    """Photographs as "collection/name of the photograph", with what a person saw on them.
-
-    Attributes:
-        eyes: names by label, one of :data:`EYE_LABELS`.
-        wide_mouths: photographs with the mouth wide open.
-    """
-
-    eyes: dict[str, tuple[str, ...]]
-    wide_mouths: tuple[str, ...]
-
-
-def judged_photos() -> JudgedPhotos:
-    """The list that comes with the package."""
-    content = json.loads(JUDGED_PATH.read_text(encoding="utf-8"))
-    eyes = {label: tuple(content["eyes"][label]) for label in EYE_LABELS}
-    return JudgedPhotos(eyes, tuple(content["mouths"]["wide open"]))
+def key_of(name: str) -> str:
+    """What stands for a name in our lists: the first hexadecimal digits of its SHA-256."""
+    return sha256(name.encode()).hexdigest()[:KEY_DIGITS]
 
 
 def is_held_out(collection: str, person: str) -> bool:
@@ -40,7 +28,7 @@ def is_held_out(collection: str, person: str) -> bool:
         collection: its name.
         person: as the collection calls them, with or without the collection's name before it.
     """
-    return person.removeprefix(f"{collection}/") in _held_out_people()
+    return key_of(person.removeprefix(f"{collection}/")) in _held_out_people()
 
 
 def person_of(photo: str) -> str:
@@ -50,5 +38,4 @@ def person_of(photo: str) -> str:
 
 @lru_cache(maxsize=1)
 def _held_out_people() -> frozenset[str]:
-    judged = judged_photos()
-    return frozenset(person_of(photo) for photo in (*sum(judged.eyes.values(), ()), *judged.wide_mouths))
+    return frozenset(json.loads(PEOPLE_PATH.read_text(encoding="utf-8"))["people"])

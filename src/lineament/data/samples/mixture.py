@@ -1,4 +1,4 @@
-"""Several collections of views as one, each drawn from as often as its weight says."""
+"""Several collections of samples as one, each drawn from as often as its weight says."""
 
 from __future__ import annotations
 
@@ -8,28 +8,31 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.samples.view import View
+from lineament.data.samples.sample import Sample
 from lineament.errors import DataError
 
 Array = NDArray[Any]
 
 
-class Views(Protocol):
-    """Numbered views: a `lineament.data.samples.store.SampleStore`, or a `Mixture` of some."""
+class Samples(Protocol):
+    """Numbered samples: a `lineament.data.samples.store.SampleStore`, or a `Mixture` of some."""
 
     def __len__(self) -> int:
-        """Number of views."""
+        """Number of samples."""
 
-    def view(self, number: int) -> View:
-        """One view as stored."""
+    def sample(self, number: int, *, with_mask: bool = True) -> Sample:
+        """One sample as stored, without its occlusion mask where nobody asks for it."""
+
+    def has_coefficients(self) -> NDArray[np.bool_]:
+        """(n,) which samples are of fitted faces."""
 
 
 class Mixture:
-    """Views of several stores, numbered through.
+    """Samples of several stores, numbered through.
 
     Args:
         stores: at least one; each also has ``coefficient_statistics()``.
-        weights: how often each is drawn from, relative to the others; None draws all views alike.
+        weights: how often each is drawn from, relative to the others; None draws all samples alike.
 
     Raises:
         DataError: no store, a weight for none of them, or weights that are no shares.
@@ -53,37 +56,55 @@ class Mixture:
         self.shares = shares / shares.sum()
 
     def __len__(self) -> int:
-        """Number of views of all stores."""
+        """Number of samples of all stores."""
         return int(self._ends[-1])
 
     @property
     def counts(self) -> list[int]:
-        """Number of views of each store."""
+        """Number of samples of each store."""
         return [len(store) for store in self._stores]
 
-    def view(self, number: int) -> View:
-        """One view as stored."""
+    def sample(self, number: int, *, with_mask: bool = True) -> Sample:
+        """One sample as stored, without its occlusion mask where nobody asks for it."""
         which = int(np.searchsorted(self._ends, number, side="right"))
         first = self._ends[which] - len(self._stores[which])
-        return self._stores[which].view(int(number - first))
+        sample: Sample = self._stores[which].sample(int(number - first), with_mask=with_mask)
+        return sample
+
+    def has_coefficients(self) -> NDArray[np.bool_]:
+        """(n,) which samples are of fitted faces."""
+        return np.concatenate([store.has_coefficients() for store in self._stores])
 
     def draw(self, rng: np.random.Generator) -> int:
-        """The number of a view: a store by its share, then any of its views."""
+        """The number of a sample: a store by its share, then any of its samples."""
         which = int(np.searchsorted(np.cumsum(self.shares)[:-1], rng.uniform(), side="right"))
         count = len(self._stores[which])
         return int(self._ends[which] - count + rng.integers(count))
 
     def coefficient_statistics(self) -> tuple[Array, Array, Array, Array]:
-        """Mean and standard deviation of identity (K,), then of expression (E,), as views are drawn."""
-        identity_mean, identity_spread, expression_mean, expression_spread = (
-            np.stack(parts) for parts in zip(*[store.coefficient_statistics() for store in self._stores])
-        )
+        """Mean and std of identity (K,), then of expression (E,), of fitted faces as samples are drawn.
+
+        Raises:
+            DataError: there is no fitted face.
+        """
+        known = np.array([store.has_coefficients().mean() for store in self._stores])
+        if not (self.shares * known).any():
+            raise DataError(
+                "No sample has coefficients, so their statistics are unknown: name a folder of fitted faces."
+            )
+        parts = [store.coefficient_statistics() for store, any_ in zip(self._stores, known) if any_]
+        shares = self.shares
+        if (known < 1).any():
+            shares = (shares * known)[known > 0]
+            shares = shares / shares.sum()
+        identity_mean, identity_std, expression_mean, expression_std = map(np.stack, zip(*parts))
         return (
-            *self._pooled(identity_mean, identity_spread),
-            *self._pooled(expression_mean, expression_spread),
+            *_pooled(shares, identity_mean, identity_std),
+            *_pooled(shares, expression_mean, expression_std),
         )
 
-    def _pooled(self, means: Array, spreads: Array) -> tuple[Array, Array]:
-        """(K,) mean and standard deviation of a mixture of parts with means and deviations (stores, K)."""
-        mean = self.shares @ means
-        return mean, np.sqrt(np.maximum(self.shares @ (spreads**2 + means**2) - mean**2, 0.0))
+
+def _pooled(shares: Array, means: Array, stds: Array) -> tuple[Array, Array]:
+    """(K,) mean and standard deviation of a mixture of parts with means and deviations (parts, K)."""
+    mean = shares @ means
+    return mean, np.sqrt(np.maximum(shares @ (stds**2 + means**2) - mean**2, 0.0))

@@ -16,7 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.samples.codec import MASK, PICTURES, Labels, decode_labels, sample_of
+from lineament.data.samples.codec import (
+    MASK,
+    PICTURES,
+    Stored,
+    camera_of,
+    decode_labels,
+    numbers_of_camera,
+    sample_of,
+)
+from lineament.data.samples.face_labels import AnnotatedPoints, FaceLabels, PointSource
+from lineament.data.samples.point_schemes import find_point_scheme
 from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.errors import DataError
 from lineament.files import replace_durably
@@ -36,11 +46,14 @@ class ShardIndex:
         picture: (n,) str, extension of the picture.
         picture_place: (n, 2) int64, where its data begin and how long they are, bytes.
         mask_place: (n, 2) int64, zeros where there is no mask.
-        camera: (n, 13) float64.
-        identity: (n, K) float32.
-        expression: (n, E) float32.
+        camera: (n, 13) float64, NaN where not known.
+        identity: (n, K) float32, NaN where no face was fitted.
+        expression: (n, E) float32, NaN where no face was fitted.
         collection, photo, person, kind: (n,) str.
         validation: (n,) bool.
+        points: (n, P, 3) float32 px of the scheme with most points; NaN where not annotated or not known.
+        point_scheme: (n,) str, empty where there are no points.
+        point_source: (n,) str.
     """
 
     sha256: Array
@@ -56,18 +69,28 @@ class ShardIndex:
     person: Array
     kind: Array
     validation: NDArray[np.bool_]
+    points: Array
+    point_scheme: Array
+    point_source: Array
 
     def __len__(self) -> int:
         """Number of samples."""
         return len(self.key)
 
-    def sample(self, shard: Path, row: int) -> Sample:
+    def sample(self, shard: Path, row: int, *, with_mask: bool = True) -> Sample:
         """One sample, its pictures read from the shard.
+
+        Args:
+            shard: the tar file.
+            row: of the sample.
+            with_mask: False leaves the occlusion mask out, which saves decoding it.
 
         Raises:
             DataError: the shard is not the one described, or damaged there.
         """
-        places = {str(self.picture[row]): self.picture_place[row], MASK: self.mask_place[row]}
+        places = {str(self.picture[row]): self.picture_place[row]}
+        if with_mask:
+            places[MASK] = self.mask_place[row]
         members = self._members(shard, row, places)
         provenance = Provenance(
             str(self.collection[row]),
@@ -76,8 +99,34 @@ class ShardIndex:
             Kind(str(self.kind[row])),
             bool(self.validation[row]),
         )
-        labels = Labels(self.camera[row], self.identity[row], self.expression[row], provenance)
-        return sample_of(members, labels, name=f"{shard.name}:{self.key[row]}")
+        stored = Stored(self.labels(row), provenance)
+        return sample_of(members, stored, name=f"{shard.name}:{self.key[row]}")
+
+    def labels(self, row: int) -> FaceLabels:
+        """What is known of one face, without the mask."""
+        identity, expression, camera = self.identity[row], self.expression[row], self.camera[row]
+        known = len(identity) > 0 and np.isfinite(identity).all() and np.isfinite(expression).all()
+        return FaceLabels(
+            camera=camera_of(camera) if len(camera) and np.isfinite(camera).all() else None,
+            identity=identity if known else None,
+            expression=expression if known else None,
+            points=self._points(row),
+        )
+
+    def has_coefficients(self) -> NDArray[np.bool_]:
+        """(n,) which samples are of fitted faces."""
+        finite = [np.isfinite(values).all(axis=1) for values in (self.identity, self.expression)]
+        return finite[0] & finite[1] & (self.identity.shape[1] > 0)
+
+    def _points(self, row: int) -> AnnotatedPoints | None:
+        scheme = str(self.point_scheme[row])
+        if not scheme:
+            return None
+        points = self.points[row, : len(find_point_scheme(scheme))]
+        in_depth = np.isfinite(points[:, 2]).any()
+        return AnnotatedPoints(
+            points if in_depth else points[:, :2], scheme, PointSource(str(self.point_source[row]))
+        )
 
     def picture_file(self, shard: Path, row: int) -> bytes:
         """The picture of a sample as it is stored, not decoded; DataError as of :meth:`sample`."""
@@ -122,12 +171,18 @@ def read_index(shard: Path, *, sha256: str) -> ShardIndex:
     """
     try:
         with np.load(index_path(shard)) as data:
-            index = ShardIndex(**{field.name: data[field.name] for field in fields(ShardIndex)})
-        if str(index.sha256) == sha256:
-            return index
-    except (KeyError, OSError, ValueError, EOFError, zipfile.BadZipFile):
+            arrays = {name: data[name] for name in data.files}
+        if str(arrays["sha256"]) == sha256:
+            return ShardIndex(**{**_no_points(len(arrays["key"])), **arrays})
+    except (KeyError, TypeError, OSError, ValueError, EOFError, zipfile.BadZipFile):
         pass
     return scan_shard(shard, sha256=sha256)
+
+
+def _no_points(count: int) -> dict[str, Array]:
+    """What an index of before there were annotated points lacks."""
+    none = np.full(count, "", "U1")
+    return {"points": np.zeros((count, 0, 3), np.float32), "point_scheme": none, "point_source": none}
 
 
 def scan_shard(shard: Path, *, sha256: str) -> ShardIndex:
@@ -136,30 +191,60 @@ def scan_shard(shard: Path, *, sha256: str) -> ShardIndex:
     Raises:
         DataError: the file is no tar file, cut short, or a sample lacks a member.
     """
-    keys, pictures, picture_places, mask_places, labels = [], [], [], [], []
+    keys, pictures, picture_places, mask_places, stored = [], [], [], [], []
     for key, places, members in shard_members(shard):
-        labels.append(decode_labels(members, name=f"{shard.name}:{key}"))
+        stored.append(decode_labels(members, name=f"{shard.name}:{key}"))
         picture = next((kind for kind in PICTURES if kind in places), "")
         keys.append(key)
         pictures.append(picture)
         picture_places.append(places.get(picture, (0, 0)))
         mask_places.append(places.get(MASK, (0, 0)))
-    about = [one.provenance for one in labels]
+    about = [one.provenance for one in stored]
     return ShardIndex(
         sha256=np.array(sha256),
         key=np.array(keys, str),
         picture=np.array(pictures, str),
         picture_place=np.array(picture_places, np.int64).reshape(-1, 2),
         mask_place=np.array(mask_places, np.int64).reshape(-1, 2),
-        camera=_stacked([one.camera for one in labels]),
-        identity=_stacked([one.identity for one in labels]),
-        expression=_stacked([one.expression for one in labels]),
+        **_label_table([one.labels for one in stored]),
         collection=np.array([one.collection for one in about], str),
         photo=np.array([one.photo for one in about], str),
         person=np.array([one.person for one in about], str),
         kind=np.array([one.kind.value for one in about], str),
         validation=np.array([one.validation for one in about], bool),
     )
+
+
+def _label_table(labels: Sequence[FaceLabels]) -> dict[str, Array]:
+    """The columns of an index that hold labels."""
+    points = [one.points for one in labels]
+    return {
+        "camera": _table([None if one.camera is None else numbers_of_camera(one.camera) for one in labels]),
+        "identity": _table([one.identity for one in labels]),
+        "expression": _table([one.expression for one in labels]),
+        "points": _point_table(points),
+        "point_scheme": np.array(["" if one is None else one.scheme for one in points], str),
+        "point_source": np.array(["" if one is None else one.source.value for one in points], str),
+    }
+
+
+def _table(rows: Sequence[Array | None]) -> Array:
+    """Rows of one length, those that are missing all NaN."""
+    known = next((row for row in rows if row is not None), None)
+    if known is None:
+        return np.zeros((len(rows), 0))
+    return np.stack([np.full_like(known, np.nan) if row is None else row for row in rows])
+
+
+def _point_table(points: Sequence[AnnotatedPoints | None]) -> NDArray[np.float32]:
+    """(n, P, 3) px, NaN where a face has fewer points or none."""
+    count = max((len(one.points_image) for one in points if one is not None), default=0)
+    table = np.full((len(points), count, 3), np.nan, np.float32)
+    for row, one in zip(table, points):
+        if one is not None:
+            rows, columns = one.points_image.shape
+            row[:rows, :columns] = one.points_image
+    return table
 
 
 def shard_members(shard: Path) -> Iterator[tuple[str, dict[str, tuple[int, int]], dict[str, bytes]]]:
@@ -186,7 +271,3 @@ def shard_members(shard: Path) -> Iterator[tuple[str, dict[str, tuple[int, int]]
         raise DataError(f"{shard} cannot be read ({error}): remove it and make it again.") from error
     if members:
         yield key, places, members
-
-
-def _stacked(rows: Sequence[Array]) -> Array:
-    return np.stack(rows) if rows else np.zeros((0, 0))

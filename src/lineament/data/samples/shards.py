@@ -32,7 +32,9 @@ from lineament.data.samples.shard_index import index_path, scan_shard
 from lineament.errors import DataError
 from lineament.files import locked_folder, replace_durably
 
-FORMAT = "lineament-samples-1"
+FORMAT = "lineament-samples-2"
+READABLE = ("lineament-samples-1", FORMAT)
+"""The first format had no annotated points, and coefficients in every sample."""
 MANIFEST = "manifest.json"
 
 
@@ -200,8 +202,8 @@ def read_manifest(folder: Path) -> tuple[Recipe, tuple[ShardEntry, ...]]:
     path = folder / MANIFEST
     try:
         table: Any = json.loads(path.read_text(encoding="utf-8"))
-        if table["format"] != FORMAT:
-            raise ValueError(f"format {table['format']!r}, not {FORMAT!r}")
+        if table["format"] not in READABLE:
+            raise ValueError(f"format {table['format']!r}, not one of {', '.join(READABLE)}")
         about = table["recipe"]
         recipe = Recipe(**{**about, "storage": Storage(**about["storage"])})
         return recipe, tuple(ShardEntry(**entry) for entry in table["shards"])

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.samples.codec import camera_of, decode
+from lineament.data.samples.codec import decode
 from lineament.data.samples.held_out import is_held_out
 from lineament.data.samples.sample import Kind, Sample
 from lineament.data.samples.shard_index import read_index, shard_members
 from lineament.data.samples.shards import read_manifest, sha256_of
-from lineament.data.samples.view import View
 from lineament.errors import DataError
 from lineament.geometry.camera import WeakPerspective
 
@@ -95,12 +94,12 @@ class SampleStore:
 
     def __getitem__(self, number: int) -> Sample:
         """One sample; DataError if its shard is damaged there."""
-        shard, row = self._place[number]
-        return self._indices[shard].sample(self._shards[shard], int(row))
+        return self.sample(number)
 
-    def view(self, number: int) -> View:
-        """Picture, camera and coefficients of one sample, as `CropSampler` takes them."""
-        return self[number].view
+    def sample(self, number: int, *, with_mask: bool = True) -> Sample:
+        """One sample, without its occlusion mask where nobody asks for it; DataError as of `[number]`."""
+        shard, row = self._place[number]
+        return self._indices[shard].sample(self._shards[shard], int(row), with_mask=with_mask)
 
     def picture_file(self, number: int) -> bytes:
         """The picture of one sample as it is stored, JPEG or PNG; DataError if its shard is damaged there."""
@@ -116,24 +115,52 @@ class SampleStore:
         """(n,) which samples have an occlusion mask, without reading it."""
         return np.array([self._indices[shard].mask_place[row, 1] > 0 for shard, row in self._place], bool)
 
+    def has_coefficients(self) -> NDArray[np.bool_]:
+        """(n,) which samples are of fitted faces, without reading pictures."""
+        known = [index.has_coefficients() for index in self._indices]
+        return np.array([known[shard][row] for shard, row in self._place], bool)
+
     def identity(self) -> NDArray[np.float32]:
-        """(n, K) of all samples, without reading pictures."""
+        """(n, K) of all samples, without reading pictures; DataError if one has no coefficients."""
+        self._refuse_partial()
         return np.stack([self._indices[shard].identity[row] for shard, row in self._place])
 
     def expression(self) -> NDArray[np.float32]:
-        """(n, E) of all samples."""
+        """(n, E) of all samples; DataError if one has no coefficients."""
+        self._refuse_partial()
         return np.stack([self._indices[shard].expression[row] for shard, row in self._place])
 
+    def _refuse_partial(self) -> None:
+        partial = int((~self.has_coefficients()).sum())
+        if partial:
+            raise DataError(
+                f"{partial} of {len(self)} samples have annotated points only: what needs coefficients of "
+                f"each cannot use this folder."
+            )
+
     def coefficient_statistics(self) -> tuple[Array, Array, Array, Array]:
-        """Mean and standard deviation of identity (K,), then of expression (E,), over the samples."""
-        identity, expression = self.identity(), self.expression()
+        """Mean and standard deviation of identity (K,), then of expression (E,), over the fitted faces.
+
+        Raises:
+            DataError: there is no fitted face.
+        """
+        places = self._place[self.has_coefficients()]
+        if not len(places):
+            raise DataError("None of these samples has coefficients: their statistics are not known.")
+        identity, expression = (
+            np.stack([getattr(self._indices[shard], name)[row] for shard, row in places])
+            for name in ("identity", "expression")
+        )
         return identity.mean(0), identity.std(0), expression.mean(0), expression.std(0)
 
     def rotation(self) -> NDArray[np.float64]:
-        """(n, 3, 3) of all samples, model frame."""
+        """(n, 3, 3) of all samples, model frame; DataError as of :meth:`camera`."""
         return np.stack([self.camera(number).rotation for number in range(len(self))])
 
     def camera(self, number: int) -> WeakPerspective:
-        """Of the head in one sample, without reading pictures."""
+        """Of the head in one sample, without reading pictures; DataError if it is not known."""
         shard, row = self._place[number]
-        return camera_of(self._indices[shard].camera[row])
+        camera = self._indices[shard].labels(int(row)).camera
+        if camera is None:
+            raise DataError(f"The sample {self.photo(number)!r} has no camera, only annotated points.")
+        return camera

@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from lineament.bundle import Bundle
+from lineament.data.crops.augment import AugmentConfig
 from lineament.errors import ConfigError
 from lineament.train.batches.device_crops import device_batches
-from lineament.train.batches.samples import LABELS, CropSource, Folders, batches_of, crops_as_input, on_device
+from lineament.train.batches.labels import LabelBatch
+from lineament.train.batches.samples import CropSource, Folders, batches_of, crops_as_input, on_device
 from lineament.train.engine.loop import LoopConfig, Run, Terms
 from lineament.train.engine.processes import Processes
 from lineament.train.engine.run_folder import DATA, about_training
-from lineament.train.networks.regressor import RegressorOutput
 
 CropMaker: TypeAlias = Literal["workers", "device"]
 """Worker processes decode, cut and disturb crop by crop; the device does it in batches out of its memory."""
-
-
-class CropRunConfig(Protocol):
-    """The part of a configuration that every such run has."""
-
-    @property
-    def loop(self) -> LoopConfig:
-        """Steps, batch, optimiser, schedule."""
-
-    @property
-    def data(self) -> Folders:
-        """Where samples lie."""
-
-    @property
-    def workers(self) -> int:
-        """Processes that make batches, or decode pictures for the device."""
-
-    @property
-    def crops_by(self) -> CropMaker:
-        """Who makes crops."""
-
-    @property
-    def start(self) -> str:
-        """What the network begins with: a run folder or exported weights; empty for random weights."""
 
 
 class HasCropSize(Protocol):
@@ -54,22 +32,42 @@ class HasCropSize(Protocol):
         """Side, px."""
 
 
-def check_crop_sizes(augment: HasCropSize, network: HasCropSize) -> None:
-    """Refuse crops of another size than the network's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CropTrainConfig:
+    """What every run on crops is configured by; a method adds its network and its loss.
 
-    Raises:
-        ConfigError: they differ.
+    Attributes:
+        loop: steps, batch, optimiser, schedule.
+        network: sizes and switches; its `crop_size` must be the crops'.
+        augment: crops and disturbances.
+        data: where samples lie.
+        face_model: the model their coefficients belong to.
+        face_swap: probability of a crop that shows somebody else's skin on the fitted mesh.
+        workers: processes that make batches, or decode pictures for the device.
+        crops_by: "device" keeps all pictures in the GPU's memory and makes crops there, without face swaps.
+        validation_crops: undisturbed crops that figures are taken on, of people kept from training and as
+            many of the others.
+        start: weights to begin with: a run folder, a name, or a file; empty for random ones.
     """
-    if augment.crop_size != network.crop_size:
-        raise ConfigError(
-            f"augment.crop_size is {augment.crop_size} and network.crop_size {network.crop_size}: "
-            f"make them equal."
-        )
 
+    loop: LoopConfig = LoopConfig()
+    network: HasCropSize
+    augment: AugmentConfig = AugmentConfig()
+    data: Folders = Folders()
+    face_model: str = "lfm"
+    face_swap: float = 0.0
+    workers: int = 1
+    crops_by: CropMaker = "workers"
+    validation_crops: int = 512
+    start: str = ""
 
-def truth_of(batch: dict[str, Tensor]) -> RegressorOutput:
-    """Labels of a batch in the networks' own terms."""
-    return RegressorOutput(*(batch[name] for name in LABELS))
+    def __post_init__(self) -> None:
+        """Refuse crops of another size than the network's."""
+        if self.augment.crop_size != self.network.crop_size:
+            raise ConfigError(
+                f"augment.crop_size is {self.augment.crop_size} and network.crop_size "
+                f"{self.network.crop_size}: make them equal."
+            )
 
 
 def about_start(start: str) -> dict[str, str] | None:
@@ -92,13 +90,14 @@ def about_start(start: str) -> dict[str, str] | None:
 
 
 def train_on_crops(
-    config: CropRunConfig,
+    config: CropTrainConfig,
     out: Path,
     network: nn.Module,
-    loss: nn.Module,
+    loss_of: Callable[[nn.Module], nn.Module],
     source: CropSource,
     validate: Callable[[nn.Module], dict[str, float]],
     *,
+    about: Mapping[str, Any],
     processes: Processes,
     seconds: float | None = None,
 ) -> Path:
@@ -108,9 +107,11 @@ def train_on_crops(
         config: all of the run, as the folder is to remember it.
         out: run folder.
         network: takes crops as :func:`crops_as_input` gives them; moved to the processes' device.
-        loss: takes what the network found and a batch's :func:`truth_of`, gives the terms.
+        loss_of: the loss for the network as it is when training begins; takes what the network found and a
+            :class:`LabelBatch`, gives the terms.
         source: of the crops.
         validate: figures of the averaged network.
+        about: what the run folder remembers beside the configuration and the data.
         processes: that train together.
         seconds: after which to stop at a checkpoint.
 
@@ -119,19 +120,21 @@ def train_on_crops(
     """
     device = processes.device
     network = network.to(device, memory_format=torch.channels_last)
-    loss = loss.to(device)
     run = Run(out, network, config.loop, processes=processes)
+    loss = loss_of(run.network).to(device)
     if processes.is_first:
         # What it began with is looked up once: a run that goes on may not find it any more.
         known = run.folder.read(DATA) if run.step else None
         start = about_start(config.start) if known is None else known.get("start")
-        run.folder.begin(config, {"folders": config.data.manifest(), "start": start}, step=run.step)
+        run.folder.begin(
+            config, {"folders": config.data.manifest(), "start": start}, step=run.step, about=about
+        )
 
     def terms_of(network: nn.Module, batch: dict[str, Tensor]) -> Terms:
         batch = on_device(batch, device)
         with config.loop.autocast(device):
             found = network(crops_as_input(batch["crop"]))
-        return loss(found, truth_of(batch))
+        return loss(found, LabelBatch.of(batch))
 
     make = device_batches if config.crops_by == "device" else batches_of
     batches = make(source, config.loop, run.step, processes=processes, workers=config.workers)

@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 from lineament.data.crops.augment import AugmentConfig
+from lineament.data.crops.framing import framing_landmarks
 from lineament.data.crops.sampler import BOX_SCHEME
 from lineament.data.samples.view import FLIP_X
 from lineament.errors import ConfigError
 from lineament.geometry.morphable import MorphableModel
+from lineament.geometry.topology import MIRROR_68
 from lineament.models import load_model
 from lineament.train.batches.device_draws import Draws
 from lineament.train.batches.device_effects import random_effects
@@ -60,22 +62,25 @@ class DeviceCrops:
         self._order = torch.tensor(order, dtype=torch.int64, device=device)
         flip = np.diag(FLIP_X)
         self._flip = torch.tensor(np.outer(flip, flip), dtype=torch.float32, device=device)
+        self._point_order = torch.tensor(MIRROR_68, device=device)
         self._landmarks = _landmarks_of(views, model)
 
     def batch(self, size: int, draws: Draws) -> dict[str, Tensor]:
         """A batch of random views, mirrored half of the time, cropped and disturbed.
 
         Returns:
-            crop (B, S, S, 3) uint8, and the labels of :class:`lineament.data.crops.sampler.CropBatch`.
+            crop (B, S, S, 3) uint8, and the labels of :class:`lineament.data.crops.sampler.CropBatch`; with
+            `occlusion` where the views have it.
         """
         numbers, mirrored = self._drawn(size, draws), draws.happens(size, 0.5)
         picture, labels = self.cut(numbers, mirrored, draws)
+        hidden = labels.get("occlusion")
 
         def textures(count: int) -> Tensor:
             return self._pieces(count, draws)
 
-        picture = occluded(picture, self.config.occluder_share, textures, draws)
-        picture = random_effects(picture, self.config, draws)
+        picture = occluded(picture, self.config.occluder_share, textures, draws, hidden=hidden)
+        picture = random_effects(picture, self.config, draws, hidden=hidden)
         return {"crop": picture.permute(0, 2, 3, 1).to(torch.uint8), **labels}
 
     def _drawn(self, size: int, draws: Draws) -> Tensor:
@@ -129,22 +134,42 @@ class DeviceCrops:
         at = torch.stack(torch.meshgrid(place, place, indexing="xy"), dim=-1).view(1, -1, 2)
         position = _product(at, turn.transpose(1, 2)) / growth[:, None, None] + center[:, None]
         position = torch.where(mirrored[:, None, None], self._mirror_xy(position, numbers), position)
-        picture = views.sampled(numbers, position.view(-1, size, size, 2))
-
-        labels = {name: getattr(views, name)[numbers] for name in LABELS}
-        rotation, translation = labels["rotation"], labels["translation"]
-        rotation = torch.where(mirrored[:, None, None], rotation * self._flip, rotation)
-        other = self._mirror_xy(translation[:, None], numbers)[:, 0]
-        translation = torch.where(mirrored[:, None], other, translation)
-        identity, expression = labels["identity"], labels["expression"]
-        labels = {
+        position = position.view(-1, size, size, 2)
+        labels = self._labels(numbers, mirrored)
+        moved = (labels["translation"] - center)[:, None], labels["points"][..., :2] - center[:, None]
+        shift, points = (_product(xy, turn) * growth[:, None, None] + size / 2 for xy in moved)
+        depth = labels["points"][..., 2:] * growth[:, None, None]
+        rotation = labels["rotation"]
+        labels |= {
             "rotation": torch.cat([_product(turn, rotation[:, :2]), rotation[:, 2:]], dim=1),
             "scale": labels["scale"] * growth,
-            "translation": _product((translation - center)[:, None], turn)[:, 0] * growth[:, None] + size / 2,
-            "identity": torch.where(mirrored[:, None], identity * self._sign, identity),
-            "expression": torch.where(mirrored[:, None], expression[:, self._order], expression),
+            "translation": shift[:, 0],
+            "points": torch.cat([points, depth], dim=2) * (labels["point_weights"][..., None] > 0),
         }
-        return picture, labels
+        if views.occlusion is not None:
+            labels["occlusion"] = views.hidden(numbers, position)
+        return views.sampled(numbers, position), labels
+
+    def _labels(self, numbers: Tensor, mirrored: Tensor) -> dict[str, Tensor]:
+        """Labels of views or of their mirror images."""
+        labels = {name: getattr(self.views, name)[numbers] for name in LABELS}
+        twins = {
+            "rotation": labels["rotation"] * self._flip,
+            "translation": self._mirror_xy(labels["translation"][:, None], numbers)[:, 0],
+            "identity": labels["identity"] * self._sign,
+            "expression": labels["expression"][:, self._order],
+            "points": self._mirrored_points(labels["points"], numbers),
+            "point_weights": labels["point_weights"][:, self._point_order],
+        }
+        for name, twin in twins.items():
+            chosen = mirrored.view(-1, *[1] * (twin.ndim - 1))
+            labels[name] = torch.where(chosen, twin, labels[name])
+        return labels
+
+    def _mirrored_points(self, points: Tensor, numbers: Tensor) -> Tensor:
+        """(B, 68, 3) landmarks of mirror images, each again at its own number."""
+        points = points[:, self._point_order]
+        return torch.cat([self._mirror_xy(points[..., :2], numbers), points[..., 2:]], dim=2)
 
     def _pieces(self, count: int, draws: Draws) -> Tensor:
         """(count, 3, S, S) squares of any views, from a third to all of their pixels' size."""
@@ -189,7 +214,12 @@ def _landmarks_of(views: DeviceViews, model: MorphableModel) -> Tensor:
         flat = rest + views.identity[rows] @ identity + views.expression[rows] @ expression
         turned = (flat.view(len(flat), -1, 3) @ views.rotation[rows].transpose(1, 2))[..., :2] * axes
         found.append(views.scale[rows, None, None] * turned + views.translation[rows, None])
-    return torch.cat(found)
+    landmarks = torch.cat(found)
+    for row in torch.nonzero(views.point_weights.any(1) & ~views.has_coefficients)[:, 0].tolist():
+        marks, weights = views.points[row].cpu().numpy(), views.point_weights[row].cpu().numpy()
+        framing = framing_landmarks(marks, weights, points.neutral_model)
+        landmarks[row] = torch.as_tensor(framing, dtype=landmarks.dtype)
+    return landmarks
 
 
 def device_batches(
@@ -205,16 +235,18 @@ def device_batches(
         workers: processes that decode pictures, before the first batch.
 
     Raises:
-        ConfigError: the source swaps faces, which only worker processes can.
+        ConfigError: the source swaps faces or makes targets, which only worker processes can.
         DataError: the samples cannot be read.
     """
     if source.swap_share:
         raise ConfigError(
             "Faces are swapped by worker processes only: set face_swap = 0, or crops_by = 'workers'."
         )
-    store = source.folders.opened(validation=False)
-    views = read_views(source.folders, processes.device, workers=workers)
-    crops = DeviceCrops(views, store.shares, store.counts, load_model(source.face_model), source.augment)
+    if source.targets is not None:
+        raise ConfigError("Dense targets are made by worker processes only: set crops_by = 'workers'.")
+    store, model = source.folders.opened(validation=False), load_model(source.face_model)
+    views = read_views(source.folders, processes.device, model, workers=workers, occlusion=source.occlusion)
+    crops = DeviceCrops(views, store.shares, store.counts, model, source.augment)
     rows = len(processes.share(loop.batch))
     for step in range(first, loop.steps):
         yield crops.batch(rows, Draws(processes.device, [loop.seed, step, processes.rank]))

@@ -36,8 +36,17 @@ CHROMA_STEPS = """
 """
 
 
-def random_effects(picture: Tensor, config: AugmentConfig, draws: Draws) -> Tensor:
-    """Colours, blur, noise, compression, dark borders, each with its own share of the rows."""
+def random_effects(
+    picture: Tensor, config: AugmentConfig, draws: Draws, *, hidden: Tensor | None = None
+) -> Tensor:
+    """Colours, blur, noise, compression, dark borders, each with its own share of the rows.
+
+    Args:
+        picture: (B, 3, S, S).
+        config: shares.
+        draws: source of all choices.
+        hidden: (B, S, S) bool, set where the pictures are blacked out; None where nobody asks.
+    """
     count = len(picture)
     picture = toned(picture, random_tones(count, config.grey_share, draws))
     blur, shrink = draws.rows(count, 0.35 * config.blur_share, 0.65 * config.blur_share)
@@ -49,10 +58,19 @@ def random_effects(picture: Tensor, config: AugmentConfig, draws: Draws) -> Tens
     picture[compress] = jpeg(picture[compress], draws.whole(len(compress), 15, 70))
     picture = picture.round_().clamp_(0, 255)
     (border,) = draws.rows(count, config.border_share)
-    picture[border] = _cut_off_at_random(picture[border], draws)
+    _keep_only(picture, border, _inside_borders(len(border), picture.shape[-1], draws), hidden)
     (part,) = draws.rows(count, config.part_share)
-    picture[part] = _parts_at_random(picture[part], draws)
+    _keep_only(picture, part, _random_parts(len(part), picture.shape[-1], draws), hidden)
+    if hidden is not None and config.black_frame:
+        hidden |= ~framed(torch.ones_like(hidden), config.black_frame)
     return framed(picture, config.black_frame)
+
+
+def _keep_only(picture: Tensor, rows: Tensor, shown: Tensor, hidden: Tensor | None) -> None:
+    """Black out some rows of the pictures where `shown` (n, S, S) is false."""
+    picture[rows] *= shown[:, None]
+    if hidden is not None:
+        hidden[rows] |= ~shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,31 +240,27 @@ def _cosines() -> Tensor:
     return waves
 
 
-def _cut_off_at_random(picture: Tensor, draws: Draws) -> Tensor:
-    """Black beyond one or two borders, as where the photo ends."""
-    count, size = len(picture), picture.shape[-1]
+def _inside_borders(count: int, size: int, draws: Draws) -> Tensor:
+    """(count, size, size) bool, false beyond one or two borders, as where the photo ends."""
     depth = (draws.uniform((count, 4), 0.02, 0.3) * size).floor()
     order = draws.uniform((count, 4)).argsort(dim=1)
     depth = depth * ((order == 0) | ((order == 1) & draws.happens(count, 0.5)[:, None]))
-    place = torch.arange(size, device=picture.device)
+    place = torch.arange(size, device=draws.device)
     after, before = place >= depth[..., None], place < size - depth[..., None]
     rows, columns = after[:, 0] & before[:, 2], after[:, 3] & before[:, 1]
-    return picture * (rows[:, None, :, None] & columns[:, None, None, :])
+    return rows[:, :, None] & columns[:, None, :]
 
 
-def _parts_at_random(picture: Tensor, draws: Draws) -> Tensor:
-    """Of each picture only a quarter, a half or the middle."""
-    size = picture.shape[-1]
-    spans = (
-        torch.tensor(PARTS, device=picture.device).mul(size).round()[draws.whole(len(picture), 0, len(PARTS))]
-    )
-    place = torch.arange(size, device=picture.device)
+def _random_parts(count: int, size: int, draws: Draws) -> Tensor:
+    """(count, size, size) bool, true in a quarter, a half or the middle."""
+    spans = torch.tensor(PARTS, device=draws.device).mul(size).round()[draws.whole(count, 0, len(PARTS))]
+    place = torch.arange(size, device=draws.device)
     rows, columns = ((place >= s[:, :1]) & (place < s[:, 1:]) for s in (spans[:, 0], spans[:, 1]))
-    return picture * (rows[:, None, :, None] & columns[:, None, None, :])
+    return rows[:, :, None] & columns[:, None, :]
 
 
 def framed(picture: Tensor, width: int) -> Tensor:
-    """Pictures whose outermost `width` px are black."""
+    """Pictures or masks whose outermost `width` px are black."""
     if not width:
         return picture
     return functional.pad(picture[..., width:-width, width:-width], [width] * 4)

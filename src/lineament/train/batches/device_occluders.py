@@ -28,18 +28,30 @@ PALM_AND_ARM_RADIUS = (34.0, 24.0)
 """mm, around the palm's middle; both ends of each."""
 
 
-def occluded(picture: Tensor, share: float, textures: Textures, draws: Draws) -> Tensor:
-    """Up to three things in front of a share of the pictures."""
+def occluded(
+    picture: Tensor, share: float, textures: Textures, draws: Draws, *, hidden: Tensor | None = None
+) -> Tensor:
+    """Up to three things in front of a share of the pictures.
+
+    Args:
+        picture: (B, 3, S, S).
+        share: of the pictures.
+        textures: for shapes.
+        draws: source of all choices.
+        hidden: (B, S, S) bool, set where a thing hides more than half of what is behind it; None where nobody
+            asks.
+    """
     (rows,) = draws.rows(len(picture), share)
     for number in range(MOST_THINGS):
         # A third has one thing, a third two.
-        picture = _one_more(
-            picture, rows[: round(len(rows) * (MOST_THINGS - number) / MOST_THINGS)], textures, draws
-        )
+        some = rows[: round(len(rows) * (MOST_THINGS - number) / MOST_THINGS)]
+        picture = _one_more(picture, some, textures, draws, hidden)
     return picture
 
 
-def _one_more(picture: Tensor, rows: Tensor, textures: Textures, draws: Draws) -> Tensor:
+def _one_more(
+    picture: Tensor, rows: Tensor, textures: Textures, draws: Draws, hidden: Tensor | None
+) -> Tensor:
     kinds = draws.rows(len(rows), HAND, STICK, MICROPHONE, 1 - HAND - STICK - MICROPHONE)
     size = picture.shape[-1]
     for kind, draw in zip(kinds, (_hands, _sticks, _microphones, None)):
@@ -50,7 +62,10 @@ def _one_more(picture: Tensor, rows: Tensor, textures: Textures, draws: Draws) -
         grid = _grid_mm(len(chosen), size, draws)
         color, cover = _shapes(grid, textures, draws) if draw is None else draw(under, grid, draws)
         faded = draws.happens(len(chosen), 0.15) * draws.uniform((len(chosen),), 0.1, 0.6)
-        picture[chosen] = torch.lerp(under, color, cover * (1 - faded)[:, None, None, None])
+        cover = cover * (1 - faded)[:, None, None, None]
+        picture[chosen] = torch.lerp(under, color, cover)
+        if hidden is not None:
+            hidden[chosen] |= cover[:, 0] > 0.5
     return picture
 
 

@@ -6,17 +6,18 @@ GPUs each picture is decoded once, and the rest is done where the network is (:m
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
+from lineament.data.crops.sampler import joined_labels
 from lineament.data.samples.mixture import Mixture
+from lineament.data.samples.sample import Sample
+from lineament.geometry.morphable import MorphableModel
 from lineament.train.batches.samples import LABELS, Arrays, Folders
 
 CHUNK = 256
@@ -35,6 +36,11 @@ class DeviceViews:
         translation: (N, 2) px.
         identity: (N, K).
         expression: (N, E).
+        has_coefficients: (N,) bool.
+        points: (N, 68, 3) px, as in :class:`lineament.train.batches.labels.LabelBatch`.
+        point_weights: (N, 68).
+        point_source: (N,) int64.
+        occlusion: (N, H, W) bool, True where something hides the face; None where nobody asks for it.
     """
 
     picture: Tensor
@@ -44,6 +50,11 @@ class DeviceViews:
     translation: Tensor
     identity: Tensor
     expression: Tensor
+    has_coefficients: Tensor
+    points: Tensor
+    point_weights: Tensor
+    point_source: Tensor
+    occlusion: Tensor | None = None
 
     def __len__(self) -> int:
         """Number of views."""
@@ -64,19 +75,29 @@ class DeviceViews:
         Returns:
             (B, 3, S, S) float32, 0 to 255.
         """
+        pixels = self._between(self.picture, numbers, position_xy)
+        return pixels.permute(0, 3, 1, 2).contiguous()
+
+    def hidden(self, numbers: Tensor, position_xy: Tensor) -> Tensor:
+        """(B, S, S) bool, where something hides the face: the masks read as pictures are, and cut at half."""
+        assert self.occlusion is not None
+        return self._between(self.occlusion[..., None], numbers, position_xy)[..., 0] >= 0.5
+
+    def _between(self, stored: Tensor, numbers: Tensor, position_xy: Tensor) -> Tensor:
+        """(B, S, S, C) float32 values of (N, H, W, C) pictures between their pixels."""
         height, width = (self.size_hw[numbers, axis][:, None, None] for axis in (0, 1))
         x, y = (position_xy - 0.5).unbind(-1)
         left, top = x.floor(), y.floor()
         across, down = (x - left)[..., None], (y - top)[..., None]
         columns = [_reflected(left.long() + step, width) for step in (0, 1)]
         rows = [_reflected(top.long() + step, height) for step in (0, 1)]
-        pixels = self.picture.view(-1, 3)
-        first = numbers[:, None, None] * self.picture.shape[1]
+        pixels = stored.view(-1, stored.shape[-1])
+        first = numbers[:, None, None] * stored.shape[1]
         upper, lower = (
-            torch.lerp(*(pixels[(first + row) * self.picture.shape[2] + c].float() for c in columns), across)
+            torch.lerp(*(pixels[(first + row) * stored.shape[2] + c].float() for c in columns), across)
             for row in rows
         )
-        return torch.lerp(upper, lower, down).permute(0, 3, 1, 2).contiguous()
+        return torch.lerp(upper, lower, down)
 
 
 def _reflected(index: Tensor, count: Tensor) -> Tensor:
@@ -85,35 +106,55 @@ def _reflected(index: Tensor, count: Tensor) -> Tensor:
     return torch.where(index < count, index, 2 * count - 1 - index)
 
 
-def read_views(folders: Folders, device: torch.device, *, workers: int = 0) -> DeviceViews:
+def read_views(
+    folders: Folders,
+    device: torch.device,
+    model: MorphableModel,
+    *,
+    workers: int = 0,
+    occlusion: bool = False,
+) -> DeviceViews:
     """The training side of some folders, numbered as :meth:`Folders.opened` numbers it.
 
     Args:
         folders: of samples.
         device: where they are to be.
+        model: the face model of their labels.
         workers: processes that decode.
+        occlusion: whether the masks of what hides the faces are kept too; they take a third of the room of
+            the pictures.
 
     Raises:
         DataError: a folder or a sample cannot be read.
     """
-    chunks = _Chunks(folders, len(folders.opened(validation=False)))
+    counts = [len(basis) for basis in (model.identity_basis, model.expression_basis)]
+    chunks = _Chunks(folders, len(folders.opened(validation=False)), (counts[0], counts[1]), occlusion)
     loader: DataLoader[Arrays] = DataLoader(chunks, batch_size=None, num_workers=workers)
-    names = [field.name for field in fields(DeviceViews) if field.name != "picture"]
+    names = ("size_hw", *LABELS)
     labels: dict[str, list[Tensor]] = {name: [] for name in names}
-    picture = torch.zeros((chunks.count, 0, 0, 3), dtype=torch.uint8, device=device)
+    pictures = {
+        name: torch.zeros((chunks.count, 0, 0, channels), dtype=dtype, device=device)
+        for name, channels, dtype in chunks.pictures
+    }
     for number, chunk in enumerate(loader):
-        rows = chunk["picture"]
-        picture = _with_room(picture, rows.shape[1], rows.shape[2])
-        picture[number * CHUNK : number * CHUNK + len(rows), : rows.shape[1], : rows.shape[2]] = rows.to(
-            device
-        )
+        for name, picture in pictures.items():
+            rows = chunk[name]
+            picture = _with_room(picture, rows.shape[1], rows.shape[2])
+            picture[number * CHUNK : number * CHUNK + len(rows), : rows.shape[1], : rows.shape[2]] = rows.to(
+                device
+            )
+            pictures[name] = picture
         for name in names:  # copies: what comes from a process lies in memory shared with it
             labels[name].append(chunk[name].to(device, copy=True))
-    return DeviceViews(picture, **{name: torch.cat(values) for name, values in labels.items()})
+    return DeviceViews(
+        picture=pictures["picture"],
+        occlusion=pictures["occlusion"][..., 0] if occlusion else None,
+        **{name: torch.cat(values) for name, values in labels.items()},
+    )
 
 
 def _with_room(picture: Tensor, height: int, width: int) -> Tensor:
-    """(N, H, W, 3) pictures of at least a size, those that are there in the upper left corner."""
+    """(N, H, W, C) pictures of at least a size, those that are there in the upper left corner."""
     below, beside = max(height - picture.shape[1], 0), max(width - picture.shape[2], 0)
     return functional.pad(picture, (0, 0, 0, beside, 0, below)) if below or beside else picture
 
@@ -121,10 +162,16 @@ def _with_room(picture: Tensor, height: int, width: int) -> Tensor:
 class _Chunks(Dataset[Arrays]):
     """Consecutive views, opened in the process that reads them."""
 
-    def __init__(self, folders: Folders, count: int) -> None:
+    def __init__(self, folders: Folders, count: int, counts: tuple[int, int], occlusion: bool) -> None:
         self.count = count
-        self._folders = folders
+        self._folders, self._counts, self._occlusion = folders, counts, occlusion
         self._opened: Mixture | None = None
+
+    @property
+    def pictures(self) -> list[tuple[str, int, torch.dtype]]:
+        """Name, channels and type of what is stored pixel by pixel."""
+        picture = ("picture", 3, torch.uint8)
+        return [picture, ("occlusion", 1, torch.bool)] if self._occlusion else [picture]
 
     def __len__(self) -> int:
         return -(-self.count // CHUNK)
@@ -134,22 +181,19 @@ class _Chunks(Dataset[Arrays]):
             raise IndexError(number)
         if self._opened is None:
             self._opened = self._folders.opened(validation=False)
-        return _arrays(self._opened, range(number * CHUNK, min((number + 1) * CHUNK, self.count)))
+        numbers = range(number * CHUNK, min((number + 1) * CHUNK, self.count))
+        samples = [self._opened.sample(n, with_mask=self._occlusion) for n in numbers]
+        return _arrays(samples, self._counts, self._occlusion)
 
 
-def _arrays(store: Mixture, numbers: range) -> Arrays:
-    views = [store.view(number) for number in numbers]
-    size_hw = np.array([view.image.shape[:2] for view in views], np.int64)
-    picture = np.zeros((len(views), *size_hw.max(0), 3), np.uint8)
-    for row, view in zip(picture, views):
-        height, width = view.image.shape[:2]
-        row[:height, :width] = view.image
-    labels: dict[str, list[Any]] = {
-        "rotation": [view.camera.rotation for view in views],
-        "scale": [view.camera.scale for view in views],
-        "translation": [view.camera.translation[:2] for view in views],
-        "identity": [view.identity for view in views],
-        "expression": [view.expression for view in views],
-    }
-    floats: dict[str, NDArray[Any]] = {name: np.float32(labels[name]) for name in LABELS}
-    return {"picture": picture, "size_hw": size_hw, **floats}
+def _arrays(samples: list[Sample], counts: tuple[int, int], occlusion: bool) -> Arrays:
+    size_hw = np.array([sample.size_hw for sample in samples], np.int64)
+    picture = np.zeros((len(samples), *size_hw.max(0), 3), np.uint8)
+    hidden = np.zeros((*picture.shape[:3], 1), bool)
+    for row, mask, sample in zip(picture, hidden, samples):
+        height, width = sample.size_hw
+        row[:height, :width] = sample.image
+        if sample.occlusion is not None:
+            mask[:height, :width, 0] = sample.occlusion
+    labels = joined_labels([sample.labels for sample in samples], counts)
+    return {"picture": picture, "size_hw": size_hw, **labels, **({"occlusion": hidden} if occlusion else {})}

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.face_swap import FaceSwap
 from lineament.data.crops.sampler import CropBatch, CropSampler
+from lineament.data.labels.target_maker import TargetConfig
 from lineament.data.samples.mixture import Mixture
 from lineament.data.samples.shards import read_manifest
 from lineament.data.samples.store import SampleStore
@@ -26,7 +27,10 @@ from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.processes import Processes
 
 Arrays: TypeAlias = dict[str, NDArray[Any]]
-LABELS = ("rotation", "scale", "translation", "identity", "expression")
+FACE = ("rotation", "scale", "translation", "identity", "expression")
+"""Labels that the networks of coefficients give too."""
+LABELS = (*FACE, "has_coefficients", "points", "point_weights", "point_source")
+"""All labels that every batch has; batches may have `occlusion` and a method's own targets beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +106,17 @@ class CropSource:
         face_model: the model their coefficients belong to.
         swap_share: share of training crops that show somebody else's skin
             (:mod:`lineament.data.crops.face_swap`).
+        occlusion: whether batches have `occlusion`, (B, S, S) bool masks of what hides the face.
+        targets: makes a method's own targets of each crop, which batches have under their names; None for
+            none.
     """
 
     folders: Folders
     augment: AugmentConfig
     face_model: str = "lfm"
     swap_share: float = 0.0
+    occlusion: bool = False
+    targets: TargetConfig | None = None
 
     def open(self) -> OpenCrops:
         """The training side."""
@@ -117,7 +126,15 @@ class CropSource:
         """Crops of one side of the split."""
         store, model = self.folders.opened(validation=validation), load_model(self.face_model)
         swap = FaceSwap(model) if self.swap_share and not validation else None
-        return CropSampler(store, model, self.augment, swap=swap, swap_share=self.swap_share)
+        return CropSampler(
+            store,
+            model,
+            self.augment,
+            swap=swap,
+            swap_share=self.swap_share,
+            occlusion=self.occlusion,
+            targets=None if self.targets is None else self.targets.open(model),
+        )
 
 
 class OpenCrops:
@@ -174,15 +191,20 @@ def batches_of(
 
 
 def arrays_of(batch: CropBatch) -> Arrays:
-    """Crops and labels by name."""
-    return {name: getattr(batch, name) for name in ("crop", *LABELS)}
+    """Crops, labels and targets by name."""
+    arrays: Arrays = {name: getattr(batch, name) for name in ("crop", *LABELS)}
+    if batch.occlusion is not None:
+        arrays["occlusion"] = batch.occlusion
+    assert not arrays.keys() & batch.targets.keys(), "targets have names of their own"
+    return {**arrays, **batch.targets}
 
 
 def plain_batches(
     sampler: CropSampler, count: int, device: torch.device, *, size: int = 128
 ) -> Iterator[dict[str, Tensor]]:
-    """Undisturbed crops spread evenly over all views, each seen once at most."""
-    numbers = np.unique(np.linspace(0, len(sampler.store) - 1, count).astype(int))
+    """Undisturbed crops spread evenly over all fitted faces, each seen once at most."""
+    fitted = np.flatnonzero(sampler.store.has_coefficients())
+    numbers = fitted[np.unique(np.linspace(0, len(fitted) - 1, count).astype(int))]
     for first in range(0, len(numbers), size):
         arrays = arrays_of(sampler.plain_batch(numbers[first : first + size]))
         yield on_device({name: torch.as_tensor(array) for name, array in arrays.items()}, device)

@@ -1,33 +1,29 @@
-"""The trained detector as an ONNX graph: half-precision weights, a uint8 picture in, three maps out."""
+"""The detector as a graph: half-precision weights, a uint8 picture in, three maps out."""
 
 from __future__ import annotations
 
 import copy
-import io
-import warnings
-from collections.abc import Mapping
-from pathlib import Path
 
-import numpy as np
-import onnx
 import torch
-from onnx import helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lineament.detect import OUTPUTS
-from lineament.errors import ExportError
-from lineament.network import OnnxNetwork
+from lineament.train.batches.pictures import Pictures
 from lineament.train.networks.detector import FaceDetectorNetwork
-from lineament.train.onnx.half import halve_weights
+from lineament.train.onnx.agreement import check_detections
+from lineament.train.onnx.exporter import Exporter
+from lineament.train.onnx.graph import Graph, Inputs, noise
 
-METADATA = {
-    "method": "detector",
+ABOUT = {
     "input": "image: (n, H, W, 3) uint8 RGB, H and W multiples of 32, black where there is no picture",
     "output": "stride8, stride16, stride32: (n, 7, H / s, W / s) logit; log distances to left, top, right, "
     "bottom in units of 18, 48, 128 px; vector to the top of the head, y down",
     "box": "upright box of the 68 landmarks of 300W-LP, hidden side of the jaw included",
 }
+"""What the weights say of themselves beside their data."""
+TOLERANCE, HALF_TOLERANCE = 0.002, 0.05
+"""Largest differences, in units of the maps; half-precision weights move them by about 0.01."""
 
 
 class _FromBytes(nn.Module):
@@ -43,62 +39,24 @@ class _FromBytes(nn.Module):
         return self.network(image.permute(0, 3, 1, 2).float())
 
 
-def export_detector(
-    network: FaceDetectorNetwork,
-    path: Path,
-    *,
-    about: Mapping[str, str],
-    tolerance: float = 0.05,
-) -> Path:
-    """Write the graph and compare it with torch on seeded pictures of two sizes.
-
-    Args:
-        network: trained and calibrated.
-        path: of the file.
-        about: "trained_on" and "licence" of the weights, as their run has recorded them.
-        tolerance: largest difference, in units of the maps.
-
-    Raises:
-        ExportError: ONNX Runtime and torch differ by more than `tolerance` anywhere (half-precision weights
-            move the maps by about 0.01).
-    """
-    from_bytes = _FromBytes(network).eval()
-    file = io.BytesIO()
+def graphs(network: FaceDetectorNetwork) -> dict[str, Graph]:
+    """The one graph of a detector, which takes pictures of any size."""
     axes = {name: {0: "n", 2: f"{name}_h", 3: f"{name}_w"} for name in OUTPUTS}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter that writes plain nodes is called deprecated
-        torch.onnx.export(
-            from_bytes,
-            (torch.zeros(1, 64, 96, 3, dtype=torch.uint8),),
-            file,
-            input_names=["image"],
-            output_names=list(OUTPUTS),
-            dynamic_axes={"image": {0: "n", 1: "height", 2: "width"}, **axes},
-            opset_version=17,
-            dynamo=False,
+    return {
+        "network": Graph(
+            module=_FromBytes(network),
+            outputs=OUTPUTS,
+            tolerance=dict.fromkeys(OUTPUTS, TOLERANCE),
+            half_tolerance=dict.fromkeys(OUTPUTS, HALF_TOLERANCE),
+            seeded=(noise(1, 64, 96, 3), noise(1, 96, 160, 3), noise(1, 288, 384, 3)),
+            inputs_of=_as_image,
+            axes={"image": {0: "n", 1: "height", 2: "width"}, **axes},
         )
-    graph = halve_weights(onnx.load_from_string(file.getvalue()))
-    helper.set_model_props(graph, {**METADATA, **about})
-    onnx.checker.check_model(graph)
-    path.write_bytes(graph.SerializeToString())
-    difference = largest_difference(from_bytes, path)
-    if difference > tolerance:
-        raise ExportError(f"{path} differs from torch by {difference:.4f}, at most {tolerance} was expected.")
-    return path
+    }
 
 
-def largest_difference(module: nn.Module, path: Path) -> float:
-    """Largest difference between torch and the file on seeded pictures, in units of the maps."""
-    rng = np.random.default_rng(0)
-    onnx_network = OnnxNetwork(path, threads=1)
-    differences = []
-    for height, width in ((96, 160), (288, 384)):
-        image = rng.integers(0, 256, (1, height, width, 3), dtype=np.uint8)
-        with torch.inference_mode():
-            expected = module(torch.from_numpy(image))
-        found = onnx_network(image=image)
-        differences += [float(np.abs(found[name] - e.numpy()).max()) for name, e in zip(OUTPUTS, expected)]
-    return max(differences)
+def _as_image(pictures: Pictures) -> Inputs:
+    return {"image": pictures}
 
 
 def _fused(network: FaceDetectorNetwork) -> FaceDetectorNetwork:
@@ -111,3 +69,6 @@ def _fused(network: FaceDetectorNetwork) -> FaceDetectorNetwork:
                     module[place] = fuse_conv_bn_eval(module[place], module[place + 1])
                     module[place + 1] = nn.Identity()
     return network
+
+
+EXPORTER = Exporter(method="detector", graphs=graphs, half=True, check_int8=check_detections)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -15,12 +14,6 @@ from lineament.errors import DataError
 
 Batch: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.float32]]
 """Canvases (n, size, size, 3) and labels (n, faces, 8)."""
-ABOUT = "about.json"
-"""File of a folder of canvases that says what they were made of."""
-NOT_RECORDED = {
-    "trained_on": "canvases that come without a record of what they were made of",
-    "licence": "Apache-2.0 for the file; of the training data: not stated",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +59,7 @@ class Shards:
         """
         self.paths = sorted(path for path in folder.glob("*.npy") if not path.name.endswith(".labels.npy"))
         if not self.paths:
-            raise DataError(
-                f"There are no canvases in {folder}: make some with tools/make_detector_canvases.py."
-            )
+            raise DataError(f"There are no canvases in {folder}: make some with `lineament data mosaics`.")
         self.canvases = [np.load(path, mmap_mode="r") for path in self.paths]
         self.labels = [np.load(path.with_suffix(".labels.npy")) for path in self.paths]
         self.rows = np.array([(s, row) for s, part in enumerate(self.labels) for row in range(len(part))])
@@ -84,42 +75,6 @@ class Shards:
         size = int(np.prod(stored.shape[1:]))
         flat = np.fromfile(self.paths[shard], np.uint8, size, offset=stored.offset + int(row) * size)
         return flat.reshape(stored.shape[1:])
-
-
-def about_canvases(folder: Path) -> dict[str, str]:
-    """What weights trained on a folder say of it, "trained_on" and "licence": its own record, nothing else.
-
-    Raises:
-        DataError: the record cannot be read.
-    """
-    path = folder / ABOUT
-    if not path.exists():
-        return dict(NOT_RECORDED)
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return {key: str(record[key]) for key in NOT_RECORDED}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path} does not say what the canvases were made of ({error}). It is JSON with trained_on and "
-            f"licence; without the file the weights say that nothing was recorded."
-        ) from error
-
-
-def record_about(folder: Path, about: Mapping[str, str]) -> None:
-    """Say in a folder what canvases there were made of, beside what was said of earlier ones.
-
-    Args:
-        folder: of canvases.
-        about: "trained_on" and "licence".
-
-    Raises:
-        DataError: the folder's record cannot be read.
-    """
-    has_record = (folder / ABOUT).exists()
-    known = about_canvases(folder) if has_record or any(folder.glob("*.npy")) else dict.fromkeys(about, "")
-    both = {key: [known[key], about[key]] if about[key] not in known[key] else [known[key]] for key in known}
-    record = {key: "; ".join(part for part in parts if part) for key, parts in both.items()}
-    (folder / ABOUT).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def in_order(shards: Shards, *, size: int = 32, limit: int | None = None) -> Iterator[Batch]:

@@ -1,10 +1,12 @@
 """Training of the face detector.
 
-    python tools/make_detector_canvases.py --out CANVASES ...
+    lineament data mosaics --out MOSAICS ...
     lineament train detector --config FILE --out RUN
+    lineament export RUN --out detector.lineament
 
-The run folder gets ``face_detector.onnx`` when the last step is taken. The shipped weights come from the
-loop that this one replaced, whose budget was a time: 10,152 steps in 82 minutes of one core.
+When the last step is taken the run folder gets ``calibration.json``: what makes the scores of all scales mean
+the same. The shipped weights come from the loop that this one replaced, whose budget was a time: 10,152 steps
+in 82 minutes of one core.
 
 With ``live.faces`` canvases are made meanwhile (:mod:`lineament.train.detector.live_mosaics`), no folders
 are read.
@@ -28,14 +30,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lineament.data.labels.detector_targets import make_targets
-from lineament.data.samples.shards import sha256_of
+from lineament.data.mosaics.record import about_mosaics
 from lineament.errors import ConfigError
+from lineament.files import sha256_of
 from lineament.train.batches.samples import SourceConfig, batches_of
 from lineament.train.detector.calibration import calibrate
-from lineament.train.detector.export import export_detector
 from lineament.train.detector.live_mosaics import LiveCanvasConfig, LiveCanvases, held_out_batches
 from lineament.train.detector.loss import LossWeights, detector_loss
-from lineament.train.detector.mosaics import Batch, CanvasSource, Shards, about_canvases, in_order
+from lineament.train.detector.mosaics import Batch, CanvasSource, Shards, in_order
 from lineament.train.engine.loop import ALONE, LoopConfig, Run, TermsOf, Validate
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.processes import Processes
@@ -44,7 +46,8 @@ from lineament.train.networks.detector import DetectorConfig, FaceDetectorNetwor
 
 log = logging.getLogger(__name__)
 
-VALIDATION_CANVASES = 320
+VALIDATION_CANVASES, TRAIN_CANVASES = 320, 32
+CALIBRATION = "calibration.json"
 PLANS = 6
 ENDLESS = 2**31
 """Steps that nobody takes: how many there are is planned meanwhile."""
@@ -95,7 +98,7 @@ def train(
     """Train, or go on training, in the run folder `out`; see :meth:`Run.train`.
 
     Returns:
-        The exported graph; the run folder while steps remain.
+        The run folder.
 
     Raises:
         ConfigError: the number of steps is to be planned, which several processes cannot agree on.
@@ -107,12 +110,12 @@ def train(
         raise ConfigError(
             "pace_steps is for one process: set it to 0, and loop.steps to what the time allows."
         )
-    data = _Data.opened(config)
+    data = CanvasData.opened(config)
     torch.manual_seed(config.loop.seed)
     network = FaceDetectorNetwork(config.network).to(device, memory_format=torch.channels_last)
     run = Run(out, network, config.loop, processes=processes)
     if processes.is_first:
-        run.folder.begin(config, data.about, step=run.step)
+        run.folder.begin(config, data.about, step=run.step, about={"method": "detector"})
 
     def terms_of(network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         labels, size = batch["labels"].numpy(), batch["canvas"].shape[1]
@@ -121,56 +124,58 @@ def train(
         parts = detector_loss(maps, make_targets(labels, size=size), config.loss)
         return {"loss": parts.pop("total"), **parts}
 
-    timed = seconds is not None and config.pace_steps > 0
-    if timed and processes.count > 1:
-        raise ConfigError(
-            "pace_steps is for one process: set it to 0, and loop.steps to what the time allows."
-        )
     loop = replace(config.loop, steps=ENDLESS) if timed else config.loop
     batches = batches_of(data.source, loop, run.step, processes=processes, workers=config.workers)
-    figures_of = partial(validate, batches=data.held_out, weights=config.loss)
+    known = data.some(min(TRAIN_CANVASES, config.live.held_out))
+    figures_of = partial(figures, data=data, known=known, weights=config.loss)
     if seconds is not None and timed:
         ends = started + seconds - config.reserve
         _train_for_a_time(run, iter(batches), terms_of, figures_of, ends=ends, pace_steps=config.pace_steps)
     else:
         run.train(batches, terms_of, figures_of, seconds=seconds)
-    if (run.step < run.config.steps and not timed) or not processes.is_first:
-        return out
-    average = run.average
-    run.folder.write("calibration.json", calibrate(average, in_order_of(data.held_out)))
-    return export_detector(average.cpu(), out / "face_detector.onnx", about=data.states)
+    if processes.is_first and (run.step >= run.config.steps or timed):
+        run.folder.write(CALIBRATION, calibrate(run.average, in_order_of(data.held_out)))
+    return out
+
+
+def calibrated(network: FaceDetectorNetwork, shifts: Sequence[float]) -> FaceDetectorNetwork:
+    """The network, its scores shifted in place as :func:`calibrate` found it right."""
+    for head, shift in zip(network.heads, shifts, strict=True):
+        head[1].bias.data[0] += shift
+    return network
 
 
 @dataclass(frozen=True, slots=True)
-class _Data:
+class CanvasData:
     """What a run reads.
 
     Attributes:
         source: of training canvases.
         held_out: batches of people never trained on, for figures and calibration.
-        about: for the run folder.
-        states: what weights say of it: "trained_on" and "licence".
+        about: for the run folder: files, and what weights trained on them say, "trained_on" and "licence".
     """
 
     source: SourceConfig
     held_out: Sequence[Batch] | Shards
     about: dict[str, Any]
-    states: dict[str, str]
 
     @classmethod
-    def opened(cls, config: DetectorTrainConfig) -> _Data:
+    def opened(cls, config: DetectorTrainConfig) -> CanvasData:
         """Live canvases, or folders of them."""
         live = config.live
         if live.faces:
             held_out = held_out_batches(live, workers=config.workers)
             files = {path: sha256_of(Path(path)) for path in (*live.faces, *live.behind)}
-            states = live.about
-            return cls(LiveCanvases(live, config.turned), held_out, {**states, "sha256": files}, states)
-        sizes = {path.name: path.stat().st_size for path in Shards(Path(config.canvases)).paths}
-        source = CanvasSource(config.canvases, config.turned)
-        states = about_canvases(Path(config.canvases))
-        about = {**states, "folder": config.canvases, "bytes": sizes}
-        return cls(source, Shards(Path(config.validation)), about, states)
+            return cls(LiveCanvases(live, config.turned), held_out, {**live.about, "sha256": files})
+        shards = Shards(Path(config.canvases))
+        sizes = {path.name: path.stat().st_size for path in shards.paths}
+        about = {**about_mosaics(Path(config.canvases)), "folder": config.canvases, "bytes": sizes}
+        return cls(CanvasSource(config.canvases, config.turned), Shards(Path(config.validation)), about)
+
+    def some(self, count: int) -> list[Batch]:
+        """As many training canvases, always the same."""
+        rows = self.source.open().rows([np.random.default_rng([11, row]) for row in range(count)])
+        return [(rows["canvas"], rows["labels"])]
 
 
 def in_order_of(batches: Sequence[Batch] | Shards, *, limit: int | None = None) -> Iterable[Batch]:
@@ -216,17 +221,35 @@ def _train_for_a_time(
     run.train(itertools.islice(batches, run.config.steps - run.step), terms_of, figures_of, seconds=left)
 
 
-@torch.no_grad()
-def validate(
-    network: FaceDetectorNetwork, batches: Sequence[Batch] | Shards, weights: LossWeights
+def figures(
+    network: FaceDetectorNetwork, data: CanvasData, known: Sequence[Batch], weights: LossWeights
 ) -> dict[str, float]:
-    """Mean parts of the loss on canvases of people never trained on, as "validation_..."."""
+    """Mean parts of the loss on people never trained on, "validation_...", and on the others, "train_...".
+
+    Args:
+        network: in evaluation mode.
+        data: of the run.
+        known: some of its training canvases.
+        weights: of the parts.
+    """
+    sides = {"validation": in_order_of(data.held_out, limit=VALIDATION_CANVASES), "train": known}
+    return {
+        f"{side}_{name}": value
+        for side, batches in sides.items()
+        for name, value in _mean_parts(network, batches, weights).items()
+    }
+
+
+@torch.no_grad()
+def _mean_parts(
+    network: FaceDetectorNetwork, batches: Iterable[Batch], weights: LossWeights
+) -> dict[str, float]:
     device = next(network.parameters()).device
     sums: dict[str, list[float]] = {}
-    for canvases, labels in in_order_of(batches, limit=VALIDATION_CANVASES):
+    for canvases, labels in batches:
         maps = network(_tensor(torch.from_numpy(canvases), device))
         for name, value in detector_loss(maps, make_targets(labels, size=canvases.shape[1]), weights).items():
-            sums.setdefault(f"validation_{name}", []).append(float(value))
+            sums.setdefault(name, []).append(float(value))
     return {name: float(np.mean(values)) for name, values in sums.items()}
 
 

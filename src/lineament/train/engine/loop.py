@@ -125,7 +125,7 @@ class Run:
         state = torch.load(self.checkpoint, weights_only=True, map_location="cpu")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        if state["optimiser"] is not None:  # lineament.train.onnx.checkpoint_compression may have left it out
+        if state["optimiser"] is not None:  # a checkpoint that was compressed may lack it
             # It brings its options along: those of the configuration, which may have changed, hold.
             options = [{k: v for k, v in g.items() if k != "params"} for g in self.optimiser.param_groups]
             self.optimiser.load_state_dict(state["optimiser"])

@@ -21,14 +21,14 @@ from lineament.version import __version__
 
 log = logging.getLogger(__name__)
 
-CONFIG, SESSIONS, DATA, LOG, FIGURES = (
+CONFIG, SESSIONS, DATA, LOG, FIGURES, ABOUT = (
     "config.json",
     "sessions.json",
     "data.json",
     "log.jsonl",
     "figures.json",
+    "run.json",
 )
-
 
 LICENCE_BEGINS = "Apache-2.0 for the file; of the training data: "
 NO_RECIPE = {"source": "a folder without a recipe", "licence": "not stated"}
@@ -49,13 +49,21 @@ class RunFolder:
         self.path = path
         self._events = _event_writer(path) if tensorboard else None
 
-    def begin(self, config: Any, data: Mapping[str, Any], *, step: int) -> None:  # noqa: ANN401
+    def begin(
+        self,
+        config: Any,  # noqa: ANN401
+        data: Mapping[str, Any],
+        *,
+        step: int,
+        about: Mapping[str, Any],
+    ) -> None:
         """Write what is about to be trained on what, and warn where that has changed since the last time.
 
         Args:
             config: a dataclass.
             data: what describes the samples.
             step: where this session starts.
+            about: what is trained: its "method", and the "face_model" where there is one.
         """
         table = json.loads(json.dumps(asdict(config)))
         if step:
@@ -64,6 +72,7 @@ class RunFolder:
                 log.warning("%s was %s until step %d and is %s now", key, old, step, new)
         self.write(CONFIG, table)
         self.write(DATA, data)
+        self.write(ABOUT, about)
         sessions = self.read(SESSIONS) or []
         self.write(SESSIONS, [*sessions, {"step": step, **_session()}])
 
@@ -129,17 +138,28 @@ def about_training(run: Path) -> dict[str, str]:
     return {"trained_on": trained_on, "licence": LICENCE_BEGINS + (once or "not stated")}
 
 
-def about_crops(run: Path) -> dict[str, str]:
-    """What a weights file says of how crops are cut and whose coefficients it gives, as the run had it.
+def read_json(run: Path, name: str) -> Any:  # noqa: ANN401 - anything JSON holds
+    """A JSON file of a run folder.
 
     Raises:
-        DataError: the run folder has no readable configuration.
+        DataError: the folder or the file is missing, or damaged.
     """
     try:
-        config = json.loads((run / CONFIG).read_text(encoding="utf-8"))
-        return {"crop_margin": str(config["augment"]["crop_margin"]), "face_model": config["face_model"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{run / CONFIG} is not the configuration of a run on crops ({error}).") from error
+        return json.loads((run / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{run} is no run folder: {name} cannot be read ({error}).") from error
+
+
+def read_table(run: Path, name: str) -> dict[str, Any]:
+    """A JSON object of a run folder.
+
+    Raises:
+        DataError: the folder or the file is missing, or damaged.
+    """
+    table = read_json(run, name)
+    if not isinstance(table, dict):
+        raise DataError(f"{run} is no run folder: {name} holds no JSON object.")
+    return table
 
 
 def commit_of_checkout(package: Path) -> str | None:

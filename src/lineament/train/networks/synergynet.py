@@ -7,7 +7,7 @@ of the model lies in the crop at ``axes * (M @ point) + t``, px, with ``axes`` (
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from lineament.train.networks.resnet import ResNet
 POSE = 12
 DEPTH_TRANSLATION = 11
 """Number of the parameter that a picture says nothing about."""
+OF_THE_FACE_MODEL = ("rest", "identity_basis", "expression_basis", "axes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +158,28 @@ class SynergyNet(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def _remember(self, points: MorphableModel) -> None:
-        """Constants: landmarks of the face model, whitening, and the frame of the point networks."""
+        """Constants: landmarks of the face model, whitening, and the frame of the point networks.
+
+        What the face model says is no part of a checkpoint, which would bring an old model back.
+        """
         config = self.config
-        self.register_buffer("rest", torch.as_tensor(points.neutral_model))
+        self.register_buffer("rest", torch.as_tensor(points.neutral_model), persistent=False)
         for name, count in (("identity", config.identity), ("expression", config.expression)):
             basis = torch.as_tensor(getattr(points, f"{name}_basis"))[:count]
-            self.register_buffer(f"{name}_basis", basis.flatten(1).contiguous())
-        self.register_buffer("axes", torch.tensor([1.0, -1.0, -1.0]))
+            self.register_buffer(f"{name}_basis", basis.flatten(1).contiguous(), persistent=False)
+        self.register_buffer("axes", torch.tensor([1.0, -1.0, -1.0]), persistent=False)
         self.register_buffer("mean", torch.zeros(sum(self.sizes)))
         self.register_buffer("spread", torch.ones(sum(self.sizes)))
         half = config.crop_size / 2
         centred = config.points == "centred"
         self.register_buffer("point_origin", torch.tensor([half, half, 0.0] if centred else [0.0] * 3))
         self.register_buffer("point_scale", torch.full((3,), 1 / half if centred else 1.0))
+
+    def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:  # noqa: ANN401
+        """Checkpoints of before December 2026 hold what their face model said: it is left out."""
+        for name in OF_THE_FACE_MODEL:
+            state.pop(prefix + name, None)
+        super()._load_from_state_dict(state, prefix, *rest)
 
     def whitened(self, parameters: Tensor) -> Tensor:
         """(B, 12 + K + E) in units of the training set's spread; constant ones become zero."""

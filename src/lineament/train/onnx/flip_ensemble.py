@@ -1,48 +1,36 @@
-"""A regressor that looks at each face and at its mirror image.
-
-    python -m lineament.train.onnx.flip_ensemble REGRESSOR.onnx --out FILE
+"""A regressor that predicts from each face and from its mirror image.
 
 The mean of both answers is more exact than either, because what a network gets wrong in a picture and in its
 mirror image is partly independent; and it is exactly symmetric: the mirror image of a crop has the mirrored
 face. It takes a face model whose mirror image is itself (:class:`lineament.geometry.morphable.Mirror`).
 
-How far both looks are apart tells how much to believe them. The graph says it in mm on the head, its output
-"uncertainty": the mean distance, in the picture, of the 68 landmarks.
+How far both predictions are apart tells how much to believe them. The graph says it in mm on the head, its
+output "uncertainty": the mean distance, in the picture, of the 68 landmarks.
 
-Both looks are in the graph, one batch of its network: whatever runs it, Python or a page in a browser, sees
-an ordinary regressor.
+Both predictions are in the graph, one batch of its network: whatever runs it, Python or a page in a browser,
+has an ordinary regressor.
 """
 
 from __future__ import annotations
 
-import argparse
-import io
-import logging
-import sys
-import warnings
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
 import torch
-from onnx import compose, helper
+from onnx import compose
 from torch import Tensor, nn
 
+from lineament.bundle import Manifest
 from lineament.errors import ExportError
-from lineament.files import replace_durably
 from lineament.geometry.morphable import MorphableModel
 from lineament.methods.regressor import OUTPUTS, UNCERTAINTY
 from lineament.models import load_model
-from lineament.network import OnnxNetwork
 from lineament.result import DEFAULT_SCHEME
 from lineament.train.networks.regressor import rotation_from_six
-
-log = logging.getLogger(__name__)
+from lineament.train.onnx.graph import network_of, noise, trace
 
 ENDS = (*OUTPUTS, UNCERTAINTY)
-LOOKS = "looks"
-"""Key of the metadata."""
-BOTH = "the crop and its mirror image, averaged"
 
 
 class _BothCrops(nn.Module):
@@ -102,67 +90,48 @@ class _MeanFace(nn.Module):
         return scale[:, None, None] * flat + translation[:, None]
 
 
-def mirrored_graph(source: Path, path: Path) -> Path:
-    """Write the graph of a regressor, float or in eight bits, that looks at each face both ways.
+def flip_ensemble(graph: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:
+    """The graph of a regressor, float or in eight bits, that predicts from each face both ways.
 
     Args:
-        source: written by :mod:`lineament.train.regressor.export` or :mod:`lineament.train.onnx.quantise`.
-        path: of the new file.
+        graph: of the regressor.
+        manifest: of its weights: crop and face model.
 
     Raises:
-        ExportError: `source` is no regressor, looks both ways already, or belongs to a face model that is not
-            symmetric; or the new graph does not say the mean of what `source` says. Nothing is written.
+        ExportError: `graph` is no regressor, predicts both ways already, or belongs to a face model that is
+            not symmetric; or the new graph does not say the mean of what `graph` says.
     """
-    graph = onnx.load(source)
-    metadata = {entry.key: entry.value for entry in graph.metadata_props}
-    if LOOKS in metadata:
-        raise ExportError(f"{source} looks both ways already.")
+    shapes = _shapes(graph)
+    assert manifest.crop is not None
+    assert manifest.face_model is not None
+    model, size = load_model(manifest.face_model.name), manifest.crop.size
+    if model.mirror is None or shapes["expression"] != [len(model.mirror.expression)]:
+        raise ExportError(
+            f"The network gives {shapes['expression'][0]} weights of the face model {model.name!r}, which "
+            f"has no mirror image for them. That takes a symmetric model with all of its blendshapes."
+        )
+    before = trace(_BothCrops(), {"crop": noise(2, size, size, 3)}, ("crops",))
+    mean = _MeanFace(model, size, shapes["identity"][0])
+    answers = {f"seen_{name}": np.ones((4, *shapes[name]), np.float32) for name in OUTPUTS}
+    whole = _joined(before, graph, trace(mean, answers, ENDS, rows=4))
+    onnx.checker.check_model(whole)
+    _check(graph, whole, mean, size)
+    return whole
+
+
+def _shapes(graph: onnx.ModelProto) -> Mapping[str, list[int]]:
+    """Shapes of a regressor's outputs, without the rows."""
     shapes = {
         output.name: [length.dim_value for length in output.type.tensor_type.shape.dim[1:]]
         for output in graph.graph.output
     }
+    if UNCERTAINTY in shapes:
+        raise ExportError("The network predicts from each face both ways already.")
     if tuple(shapes) != OUTPUTS:
         raise ExportError(
-            f"{source} gives {', '.join(shapes)}; looking both ways is for {', '.join(OUTPUTS)}."
+            f"The network gives {', '.join(shapes)}; predicting both ways is for {', '.join(OUTPUTS)}."
         )
-    model = load_model(metadata["face_model"])
-    if model.mirror is None or shapes["expression"] != [len(model.mirror.expression)]:
-        raise ExportError(
-            f"{source} gives {shapes['expression'][0]} weights of the face model {model.name!r}, which has "
-            f"no mirror image for them. That takes a symmetric model with all of its blendshapes."
-        )
-    size = int(metadata["crop_size"])
-    before = _exported(_BothCrops(), {"crop": torch.zeros(2, size, size, 3, dtype=torch.uint8)}, ("crops",))
-    mean = _MeanFace(model, size, shapes["identity"][0])
-    after = _exported(mean, {f"seen_{name}": torch.ones(4, *shapes[name]) for name in OUTPUTS}, ENDS)
-    whole = _joined(before, graph, after)
-    helper.set_model_props(whole, metadata | {LOOKS: BOTH})
-    onnx.checker.check_model(whole)
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(whole.SerializeToString())
-    try:
-        _check(source, temporary, mean, size)
-        replace_durably(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
-
-
-def _exported(module: nn.Module, example: dict[str, Tensor], outputs: tuple[str, ...]) -> onnx.ModelProto:
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter that writes plain nodes is called deprecated
-        torch.onnx.export(
-            module.eval(),
-            tuple(example.values()),
-            file,
-            input_names=list(example),
-            output_names=list(outputs),
-            dynamic_axes={name: {0: "n"} for name in (*example, *outputs)},
-            opset_version=17,
-            dynamo=False,
-        )
-    return onnx.load_from_string(file.getvalue())
+    return shapes
 
 
 def _joined(before: onnx.ModelProto, graph: onnx.ModelProto, after: onnx.ModelProto) -> onnx.ModelProto:
@@ -192,26 +161,12 @@ def _renamed(graph: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
     return copy
 
 
-def _check(source: Path, path: Path, mean: _MeanFace, size: int) -> None:
+def _check(graph: onnx.ModelProto, whole: onnx.ModelProto, mean: _MeanFace, size: int) -> None:
     """Compare the new graph with the mean of the old one's answers, taken by torch."""
-    crops = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), np.uint8)
-    both = OnnxNetwork(source, threads=1)(crop=np.concatenate([crops, crops[:, :, ::-1]]))
+    crops = noise(3, size, size, 3)
+    both = network_of(graph)(crop=np.concatenate([crops, crops[:, :, ::-1]]))
     expected = mean(*(torch.from_numpy(both[name]) for name in OUTPUTS))
-    found = OnnxNetwork(path, threads=1)(crop=crops)
+    found = network_of(whole)(crop=crops)
     for name, wanted in zip(ENDS, expected, strict=True):
         if not np.allclose(found[name], wanted.numpy(), rtol=1e-3, atol=1e-3):
-            raise ExportError(f"{name} of the graph that looks both ways is not the mean of both looks.")
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    log.info("%s", mirrored_graph(given.source, given.out))
-
-
-if __name__ == "__main__":
-    main()
+            raise ExportError(f"{name} of the flip ensemble is not the mean of both predictions.")

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.topology import GAP_PAIRS_68, LID_PAIRS_68
+from lineament.train.batches.labels import LabelBatch
 from lineament.train.networks.regressor import RegressorOutput
 
 
@@ -26,6 +27,7 @@ class FaceLossConfig:
         shape: mean distance of landmarks and vertices in the model frame. As long as the pose is wrong by
             more than an expression moves a lip, distances in the crop say nothing about the lip; these do.
         coefficients: mean squared error of coefficients in units of their spread.
+        points: mean distance of annotated landmarks from the face's, in rows without coefficients.
         rotation: mean squared difference of the rotation matrices' entries.
         depth: weight of the depth in distances.
         vertex_count: how many vertices are compared.
@@ -39,6 +41,7 @@ class FaceLossConfig:
     coefficients: float = 1.0
     rotation: float = 2.0
     depth: float = 0.5
+    points: float = 2.0
     vertex_count: int = 320
 
 
@@ -106,37 +109,51 @@ class FaceLoss(nn.Module):
         moved = torch.cat([face.translation, torch.zeros_like(face.translation[:, :1])], dim=1)
         return face.scale[:, None, None] * turned + moved[:, None]
 
-    def forward(self, predicted: RegressorOutput, truth: RegressorOutput) -> dict[str, Tensor]:
-        """Each term, weighted, and their sum under "loss"; all are means over the batch."""
-        difference = (self.points_crop(predicted) - self.points_crop(truth)) * self.unit
-        own_difference = (self.points_model(predicted) - self.points_model(truth)) * UNIT_PER_MM
+    def forward(self, predicted: RegressorOutput, truth: LabelBatch) -> dict[str, Tensor]:
+        """Each term, weighted, and their sum under "loss".
+
+        All are means over the batch, in which a row counts for nothing where it has no such label.
+        """
+        face, fitted, config = truth.face, truth.fitted_weights, self.config
+        points = self.points_crop(predicted)
+        difference = (points - self.points_crop(face)) * self.unit
+        own_difference = (self.points_model(predicted) - self.points_model(face)) * UNIT_PER_MM
         marks = self.landmark_count
         pairs = slice(marks, marks + 2 * self.gap_count)
-        weigh = torch.tensor([1.0, 1.0, self.config.depth], device=difference.device)
-        distance = _length(difference * weigh)
-        own_distance = _length(own_difference)
+        weigh = torch.tensor([1.0, 1.0, config.depth], device=difference.device)
+        distance = _length(difference * weigh) * fitted[:, None]
+        own_distance = _length(own_difference) * fitted[:, None]
         upper, lower = own_difference[:, pairs].chunk(2, dim=1)
-        gaps = _length(upper - lower)
-        coefficients = torch.cat(
-            [
-                (predicted.identity - truth.identity) / self.identity_spread,
-                (predicted.expression - truth.expression) / self.expression_spread,
-            ],
-            dim=1,
-        )
+        gaps = _length(upper - lower) * fitted[:, None]
+        turn = ((predicted.rotation - face.rotation) ** 2).sum((1, 2)) * fitted
         terms = {
-            "landmarks": self.config.landmarks * distance[:, :marks].mean(),
-            "vertices": self.config.vertices * distance[:, pairs.stop :].mean(),
-            "lids": self.config.lids * gaps[:, : len(LID_PAIRS_68)].mean(),
-            "lips": self.config.lips * gaps[:, len(LID_PAIRS_68) :].mean(),
-            "shape": self.config.shape
+            "landmarks": config.landmarks * distance[:, :marks].mean(),
+            "vertices": config.vertices * distance[:, pairs.stop :].mean(),
+            "lids": config.lids * gaps[:, : len(LID_PAIRS_68)].mean(),
+            "lips": config.lips * gaps[:, len(LID_PAIRS_68) :].mean(),
+            "shape": config.shape
             * 0.5
             * (own_distance[:, :marks].mean() + own_distance[:, pairs.stop :].mean()),
-            "coefficients": self.config.coefficients * (coefficients**2).mean(),
-            "rotation": self.config.rotation
-            * ((predicted.rotation - truth.rotation) ** 2).sum((1, 2)).mean(),
+            "coefficients": config.coefficients
+            * (self._coefficient_error(predicted, face) * fitted[:, None]).mean(),
+            "rotation": config.rotation * turn.mean(),
         }
-        return {"loss": torch.stack(list(terms.values())).sum(), **terms}
+        annotated = config.points * self._point_distance(points, truth)
+        return {"loss": torch.stack(list(terms.values())).sum() + annotated, **terms, "points": annotated}
+
+    def _coefficient_error(self, predicted: RegressorOutput, face: RegressorOutput) -> Tensor:
+        """(B, K + E) squared errors in units of the coefficients' spread."""
+        errors = [
+            (predicted.identity - face.identity) / self.identity_spread,
+            (predicted.expression - face.expression) / self.expression_spread,
+        ]
+        return torch.cat(errors, dim=1) ** 2
+
+    def _point_distance(self, points: Tensor, truth: LabelBatch) -> Tensor:
+        """Mean over the batch of how far landmarks are from annotated ones; depth is not compared."""
+        weights = truth.point_weights_alone
+        apart = (points[:, : self.landmark_count, :2] - truth.points[..., :2]) * self.unit
+        return ((_length(apart) * weights).sum(1) / weights.sum(1).clamp(min=1)).mean()
 
 
 def _length(vectors: Tensor) -> Tensor:

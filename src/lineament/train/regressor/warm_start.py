@@ -48,13 +48,17 @@ class ExportedRegressor:
 
     @classmethod
     def read(cls, name_or_path: str) -> ExportedRegressor:
-        """Installed weights by name, or the path of a bundle or .onnx file.
+        """Installed weights by name, a bundle, or an ONNX file.
 
         Raises:
             WeightsError: no such weights.
             ConfigError: the file is not the graph of a regressor.
         """
         bundle = Bundle.open(name_or_path)
+        if bundle.manifest.crop is None or "network" not in bundle.manifest.graphs:
+            raise ConfigError(
+                f"{bundle.path} is not the graph of a regressor: there is nothing to start from."
+            )
         graph = widen_weights(onnx.load_from_string(bundle.graph()))
         stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
         stored |= dict(_dequantised(graph.graph.node, stored))
@@ -69,12 +73,11 @@ class ExportedRegressor:
             for name, values in stored.items()
             if name.endswith(("_mean", "_spread"))
         }
-        crop = bundle.manifest.crop
-        if "heads" not in layers or not statistics or crop is None:
+        if "heads" not in layers or not statistics:
             raise ConfigError(
                 f"{bundle.path} is not the graph of a regressor: there is nothing to start from."
             )
-        return cls(layers, statistics, crop.size)
+        return cls(layers, statistics, bundle.manifest.crop.size)
 
 
 def start_from(network: Regressor, exported: ExportedRegressor, crops: Iterable[Tensor]) -> None:

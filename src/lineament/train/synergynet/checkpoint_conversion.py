@@ -1,6 +1,4 @@
-"""SynergyNet's released checkpoint as our network.
-
-    python -m lineament.train.synergynet.checkpoint_conversion best.pth.tar --bfm FOLDER --out FILE
+"""SynergyNet's released checkpoint as our network: ``lineament import synergynet-checkpoint``.
 
 For people who have the file; nothing of it comes with lineament. The names of its layers are mapped one by
 one; a name that is missing or left over is an error. Its numbers are in 3DDFA's frame (crop of 120 px, y up,
@@ -10,12 +8,8 @@ network that comes out is like any other. The colour channels of its first layer
 
 from __future__ import annotations
 
-import argparse
-import logging
 import pickle
-import sys
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +17,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lineament.bundle import CropSpec, DetectorSpec, FaceModelSpec, Manifest
+from lineament.bundle.plain_graph import DETECTOR
+from lineament.crop import MARGIN
 from lineament.errors import WeightsError
 from lineament.geometry.morphable import MorphableModel
 from lineament.models.bfm import read_bfm2009, standard_deviations_2009
+from lineament.train.batches.alignment_figures import SCHEME
+from lineament.train.engine.config_file import apply_changes
 from lineament.train.networks.synergynet import AS_RELEASED, POSE, SynergyNet
-from lineament.train.synergynet.export import export_synergynet
-from lineament.train.synergynet.training import SCHEME
-
-log = logging.getLogger(__name__)
+from lineament.train.onnx.exporter import export
+from lineament.train.runs.method import Conversion
+from lineament.train.synergynet.export import EXPORTER
 
 CROP = 120.0
 UNITS_PER_MM = 1000.0
@@ -168,30 +166,42 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--bfm", type=Path, required=True, help="the Basel Face Model 2009, see the models")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--refined", action="store_true", help="refined landmarks; released are the coarse")
-    given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    deviations = standard_deviations_2009(given.bfm)
+def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = ()) -> Path:
+    """Write the released checkpoint as weights.
+
+    Args:
+        checkpoint: the authors' ``best.pth.tar``.
+        bfm: folder of the Basel Face Model 2009, see :mod:`lineament.models.bfm`.
+        out: the file, with the suffix ".lineament".
+        changes: of :class:`SynergyConfig`; "landmarks=refined" gives the refined landmarks, as the paper
+            does, where the released code gives the coarse ones.
+
+    Raises:
+        WeightsError: the file is not that checkpoint.
+        ModelError: the face model cannot be read.
+        ConfigError: a change cannot be made.
+        ExportError: the graph does not agree with torch.
+    """
+    deviations = standard_deviations_2009(bfm)
     network = released_network(
-        read_checkpoint(given.checkpoint),
-        read_bfm2009(given.bfm),
+        read_checkpoint(checkpoint),
+        read_bfm2009(bfm),
         identity_deviation=deviations.identity,
         expression_deviation=deviations.expression,
     )
-    if given.refined:
-        network.config = replace(network.config, landmarks="refined")
-    about = {
-        "licence": "that of the released checkpoint and of the Basel Face Model: ask their authors",
-        "trained_on": "300W-LP, by SynergyNet's authors",
-    }
-    log.info("%s", export_synergynet(network, given.out, face_model=str(given.bfm.absolute()), about=about))
+    network.config = apply_changes(network.config, changes)
+    licence = "that of the released checkpoint and of the Basel Face Model: ask their authors"
+    manifest = Manifest(
+        name="synergynet-released",
+        method=EXPORTER.method,
+        crop=CropSpec(network.config.crop_size, MARGIN),
+        face_model=FaceModelSpec(str(bfm.absolute())),
+        detector=DetectorSpec(DETECTOR),
+        data="300W-LP, by SynergyNet's authors",
+        licence=licence,
+        research=True,
+    )
+    return export(EXPORTER, network, out, manifest=manifest, pictures=None)
 
 
-if __name__ == "__main__":
-    main()
+CONVERSION = Conversion("SynergyNet's released best.pth.tar (MobileNet-V2)", convert)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lineament.train.networks.regressor import RegressorOutput
+from lineament.train.batches.labels import LabelBatch
 from lineament.train.networks.synergynet import DEPTH_TRANSLATION, POSE, SynergyNet, SynergyOutput
 
 PUBLISHED_CROP = 120.0
@@ -73,47 +73,73 @@ class SynergyLoss(nn.Module):
         self.register_buffer("everything", everything)
         self.register_buffer("asked_for", use * everything)
 
-    def forward(self, found: SynergyOutput, truth: RegressorOutput) -> dict[str, Tensor]:
-        """Each term, weighted, and their sum under "loss"; all are means over the batch."""
-        network, config = self._network[0], self.config
-        expected = network.whitened(network.parameters_of(truth))
-        landmarks = network.landmarks_of(expected)
-        terms = {"parameters": config.parameters * self._distance(found.parameters, expected)}
+    def forward(self, found: SynergyOutput, truth: LabelBatch) -> dict[str, Tensor]:
+        """Each term, weighted, and their sum under "loss".
+
+        All are means over the batch. Rows without coefficients have no parameters to be compared with; their
+        landmarks are compared with the annotated ones, in the plane.
+        """
+        network, config, fitted = self._network[0], self.config, truth.fitted_weights
+        expected = network.whitened(network.parameters_of(truth.face))
+        landmarks, weights = self._expected_landmarks(network.landmarks_of(expected), truth)
+        terms = {"parameters": config.parameters * self._distance(found.parameters, expected, rows=fitted)}
         if config.coarse:
-            terms["coarse"] = config.coarse * self._landmark_loss(found.coarse, landmarks)
+            terms["coarse"] = config.coarse * self._landmark_loss(found.coarse, landmarks, weights)
         if found.refined is not None:
-            terms["refined"] = config.refined * self._landmark_loss(found.refined, landmarks)
+            terms["refined"] = config.refined * self._landmark_loss(found.refined, landmarks, weights)
         if found.reverse is not None:
-            terms["reverse"] = config.reverse * self._way_back(found.reverse, expected)
-            terms["consistency"] = config.consistency * self._way_back(found.reverse, found.parameters)
+            terms["reverse"] = config.reverse * self._way_back(found.reverse, expected, fitted)
+            everywhere = torch.ones_like(fitted)
+            terms["consistency"] = config.consistency * self._way_back(
+                found.reverse, found.parameters, everywhere
+            )
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
-    def _way_back(self, seen: Tensor, expected: Tensor) -> Tensor:
+    @staticmethod
+    def _expected_landmarks(fitted: Tensor, truth: LabelBatch) -> tuple[Tensor, Tensor]:
+        """(B, 68, 3) landmarks of fitted rows and annotated ones of the others, and as many weights.
+
+        The weights are 1 in fitted rows, and as much in all in the others, but for rows without any points.
+        """
+        known = truth.has_coefficients[:, None, None]
+        alone = truth.point_weights_alone
+        plane = torch.tensor([1.0, 1.0, 0.0], device=fitted.device)
+        shares = alone / (2 * alone.sum(1, keepdim=True)).clamp(min=1) * fitted[0].numel()
+        weights = torch.where(known, torch.ones_like(fitted), shares[..., None] * plane)
+        return torch.where(known, fitted, truth.points), weights
+
+    def _way_back(self, seen: Tensor, expected: Tensor, rows: Tensor) -> Tensor:
         if self.config.index == "right":
-            return self._distance(seen, expected, self.asked_for)
+            return self._distance(seen, expected, self.asked_for, rows=rows)
         # Released: the first outputs of the way back stand for shape and expression, the last for nothing.
         count = expected.shape[1] - POSE
-        return self._rooted((seen[:, :count] - expected[:, POSE:]).square().mean(1))
+        return self._rooted((seen[:, :count] - expected[:, POSE:]).square().mean(1), rows)
 
-    def _distance(self, found: Tensor, expected: Tensor, weights: Tensor | None = None) -> Tensor:
+    def _distance(
+        self, found: Tensor, expected: Tensor, weights: Tensor | None = None, *, rows: Tensor
+    ) -> Tensor:
         weights = self.everything if weights is None else weights
         square = (found - expected).square() * weights
         if self.config.distance == "squares":
-            return square.sum(1).mean()
+            return (square.sum(1) * rows).mean()
         parts = zip(square.split([POSE, len(weights) - POSE], 1), weights.split([POSE, len(weights) - POSE]))
-        return self._rooted(torch.stack([part.sum(1) / w.sum().clamp(min=1) for part, w in parts]).sum(0))
+        return self._rooted(
+            torch.stack([part.sum(1) / w.sum().clamp(min=1) for part, w in parts]).sum(0), rows
+        )
 
-    def _rooted(self, mean_square: Tensor) -> Tensor:
+    def _rooted(self, mean_square: Tensor, rows: Tensor) -> Tensor:
         """Mean root over the batch, with a gradient at zero."""
         if self.config.distance == "squares":
-            return mean_square.mean()
-        return torch.sqrt(mean_square + 1e-8).mean()
+            return (mean_square * rows).mean()
+        return (torch.sqrt(mean_square + 1e-8) * rows).mean()
 
-    def _landmark_loss(self, found: Tensor, expected: Tensor) -> Tensor:
+    def _landmark_loss(self, found: Tensor, expected: Tensor, weights: Tensor) -> Tensor:
         distance = (found - expected) * self.unit
         if self.config.landmarks == "smooth-l1":
-            return functional.smooth_l1_loss(distance, torch.zeros_like(distance))
-        return wing(distance).mean()
+            costs = functional.smooth_l1_loss(distance, torch.zeros_like(distance), reduction="none")
+        else:
+            costs = wing(distance)
+        return (costs * weights).mean()
 
 
 def wing(difference: Tensor, *, omega: float = OMEGA, epsilon: float = EPSILON) -> Tensor:

@@ -1,0 +1,1 @@
+"""Measurements: what the docs say of speed and accuracy, each made by one of these programs."""

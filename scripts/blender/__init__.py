@@ -1,0 +1,1 @@
+"""Checks of GLB files and of the docs' scripts inside Blender."""

@@ -1,0 +1,1 @@
+"""What makes the pictures, tables and the notebook of the docs."""

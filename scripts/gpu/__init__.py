@@ -1,0 +1,1 @@
+"""Training in pieces on a machine that is lent for minutes."""

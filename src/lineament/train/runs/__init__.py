@@ -1,0 +1,1 @@
+"""Runs, tables of runs and exports, whatever the method."""

@@ -1,0 +1,168 @@
+"""What is known of a method that can be trained: one row of :data:`lineament.train.methods.METHODS`."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import nn
+
+from lineament.bundle import Manifest
+from lineament.errors import DataError
+from lineament.train.batches.pictures import PictureSource
+from lineament.train.engine.config_file import from_table
+from lineament.train.engine.loop import ALONE, CHECKPOINT
+from lineament.train.engine.processes import Processes
+from lineament.train.engine.run_folder import CONFIG, read_table
+from lineament.train.onnx.exporter import Exporter
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A row of an ablation table.
+
+    Attributes:
+        changes: of the base's configuration, nested ones in nested tables of keys.
+        published: the paper's NME of all yaw bins on AFLW2000-3D, percent; None where it has none.
+        fits_pretraining: whether its network can begin with the table's shared pretraining.
+    """
+
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    published: float | None = None
+    fits_pretraining: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """The table that a method's paper has, or ours.
+
+    Attributes:
+        base: configuration of the rows where a file names none: a small budget.
+        variants: rows by name, in the table's order.
+        shared: changes of the base that give what all rows have in common, which pretraining trains; None
+            where rows have nothing in common.
+    """
+
+    base: Any
+    variants: Mapping[str, Variant]
+    shared: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """The authors' released checkpoint as weights of ours.
+
+    Attributes:
+        title: what it is, for the help of the command.
+        convert: of the checkpoint, the folder of the face model that it needs, and the file to write;
+            `changes` are of the network's configuration, such as "landmarks=refined".
+    """
+
+    title: str
+    convert: Callable[..., Path]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainableMethod(ABC, Generic[C]):
+    """One method: how it is configured, trained, exported and taken apart.
+
+    Attributes:
+        name: what ``lineament train`` calls it.
+        config: the dataclass that its configuration files describe.
+        exporter: its networks as graphs.
+        ablation: rows of its table; None where it has none.
+        conversion: of the authors' checkpoint, ``lineament import NAME-checkpoint``; None without one.
+    """
+
+    name: str
+    config: type[C]
+    exporter: Exporter
+    ablation: Ablation | None = None
+    conversion: Conversion | None = None
+
+    @abstractmethod
+    def train(
+        self, config: C, out: Path, *, processes: Processes = ALONE, seconds: float | None = None
+    ) -> Path:
+        """Train, or go on training, in the run folder `out`; see :meth:`Run.train`.
+
+        Returns:
+            The run folder.
+        """
+
+    @abstractmethod
+    def trained(self, run: Path) -> nn.Module:
+        """The averaged network of a run folder, in evaluation mode.
+
+        Raises:
+            DataError: the folder holds no run.
+            ConfigError: the face model that it was trained on is not here any more.
+        """
+
+    @abstractmethod
+    def about(self, run: Path) -> Manifest:
+        """What exported weights of a run say of themselves, their graphs aside.
+
+        Raises:
+            DataError: the run folder has no record of its data or configuration.
+        """
+
+    @abstractmethod
+    def pictures(self, run: Path, *, samples: tuple[str, ...] = ()) -> PictureSource:
+        """Real pictures for a run's network, on which its exports are calibrated and checked.
+
+        Args:
+            run: the run folder.
+            samples: folders to take them from; those that the run was trained on when empty.
+        """
+
+    def interpolated(self, run: Path, fraction: float, *, samples: tuple[str, ...] = ()) -> nn.Module:
+        """A network between what a run began with and its end; only some methods have one.
+
+        Args:
+            run: the run folder.
+            fraction: of the end.
+            samples: folders on whose crops normalisation is measured; the run's own when empty.
+
+        Raises:
+            DataError: this method has none, or the samples cannot be read.
+            ConfigError: the run began with random weights.
+        """
+        raise DataError(f"The weights of {self.name} cannot be interpolated: leave --interpolate out.")
+
+    def config_of(self, run: Path) -> C:
+        """The configuration of a run folder.
+
+        Raises:
+            DataError: the folder holds no run.
+        """
+        return from_table(self.config, read_table(run, CONFIG), where=str(run / CONFIG))
+
+
+def averaged_state(run: Path) -> dict[str, torch.Tensor]:
+    """The averaged weights of a run folder's checkpoint.
+
+    Raises:
+        DataError: the folder holds no checkpoint.
+    """
+    try:
+        state = torch.load(run / CHECKPOINT, weights_only=True, map_location="cpu")
+    except OSError as error:
+        raise DataError(f"{run} is no run folder with a checkpoint: {error}.") from error
+    return dict(state["average"])
+
+
+def changed(config: Any, changes: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any configuration
+    """A configuration with some values replaced, nested ones by nested tables."""
+    values = {
+        name: changed(getattr(config, name), value) if isinstance(value, Mapping) else value
+        for name, value in changes.items()
+    }
+    return dataclasses.replace(config, **values)

@@ -1,0 +1,74 @@
+"""The row of SynergyNet, with the variants of tables 2 and 3 of the paper."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lineament.train.engine.loop import LoopConfig
+from lineament.train.networks.synergynet import MafaConfig, ReverseConfig
+from lineament.train.runs.crop_method import CropMethod
+from lineament.train.runs.method import Ablation, Variant
+from lineament.train.synergynet.checkpoint_conversion import CONVERSION
+from lineament.train.synergynet.export import EXPORTER
+from lineament.train.synergynet.training import (
+    PUBLISHED,
+    SynergyTrainConfig,
+    estimate,
+    loss_of,
+    new_network,
+    prepare,
+)
+
+NO_MAFA, NO_REVERSE = MafaConfig(enabled=False), ReverseConfig(enabled=False)
+BASELINE = {"mafa": NO_MAFA, "reverse": NO_REVERSE}
+
+
+def _network(published: float | None, **changes: object) -> Variant:
+    return Variant({"network": changes}, published)
+
+
+def _loss(published: float | None, **changes: object) -> Variant:
+    return Variant({"loss": changes}, published)
+
+
+VARIANTS = {
+    "baseline": _network(3.88, **BASELINE),
+    "MAFA": _network(3.49, reverse=NO_REVERSE),
+    "reverse": _network(3.65, mafa=NO_MAFA),
+    "both": Variant({}, 3.41),
+    "points": _network(3.58, mafa=MafaConfig(attributes=()), reverse=NO_REVERSE),
+    "points-image": _network(3.56, mafa=MafaConfig(attributes=("image",)), reverse=NO_REVERSE),
+    "reverse-pose": _loss(3.51, targets=("pose",)),
+    "reverse-shape": _loss(3.48, targets=("shape", "expression")),
+    "reverse-coarse": _network(3.49, reverse=ReverseConfig(input="coarse")),
+    "reverse-attributes": _network(3.41, reverse=ReverseConfig(attributes=True)),
+    "wide-baseline": Variant({"network": {**BASELINE, "width": 1.3}}, 3.86, fits_pretraining=False),
+    "no-consistency": _loss(None, consistency=0.0),
+    "smooth-l1": _loss(None, landmarks="smooth-l1"),
+    "no-coarse-loss": _loss(None, coarse=0.0),
+    "coarse-result": _network(None, landmarks="coarse"),
+    "code-endings": _network(
+        None, mafa=MafaConfig(last="code", step=0.05), reverse=ReverseConfig(last="code")
+    ),
+    "code-index": _loss(None, index="code", targets=("shape", "expression")),
+}
+BASE = SynergyTrainConfig(
+    loop=LoopConfig(
+        steps=1500,
+        batch=64,
+        optimiser=replace(PUBLISHED.optimiser, learning_rate=0.005),
+        schedule=PUBLISHED.schedule,
+    )
+)
+
+SYNERGYNET = CropMethod(
+    name="synergynet",
+    config=SynergyTrainConfig,
+    network=new_network,
+    prepare=prepare,
+    loss=loss_of,
+    estimate=estimate,
+    exporter=EXPORTER,
+    ablation=Ablation(BASE, VARIANTS, shared={"network": BASELINE}),
+    conversion=CONVERSION,
+)

@@ -1,0 +1,65 @@
+"""Tests that are skipped: failures in continuous integration, one line at the end everywhere else.
+
+With LINEAMENT_CI=1 nothing may be skipped, for want of data, of programs or of packages.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+CAUSES: pytest.StashKey[Counter[str]] = pytest.StashKey()
+
+
+def skips_fail() -> bool:
+    """Whether this run allows no skips."""
+    return os.environ.get("LINEAMENT_CI") == "1"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    return _judged((yield), item.config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    return _judged((yield), collector.config)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session):
+    """The last line of all, after pytest's own."""
+    result = yield
+    causes = session.config.stash.get(CAUSES, Counter())
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if causes and reporter is not None:
+        reporter.write_line(summary_line(causes))
+    return result
+
+
+def summary_line(causes: Counter[str]) -> str:
+    """What was skipped and how to have it, e.g. "skipped 3 tests: 2 x node is not installed: apt-get ..."."""
+    count = sum(causes.values())
+    listed = "; ".join(f"{number} x {cause.rstrip('.')}" for cause, number in causes.most_common())
+    return f"skipped {count} test{'s' if count > 1 else ''}: {listed}"
+
+
+def _judged(report, config):
+    """The report as it is, counted if it is a skip, or turned into a failure."""
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return report
+    cause = _cause(report.longrepr)
+    if skips_fail():
+        report.outcome = "failed"
+        report.longrepr = f"{cause}\nLINEAMENT_CI=1 allows no skips."
+        return report
+    config.stash.setdefault(CAUSES, Counter())[cause] += 1
+    return report
+
+
+def _cause(longrepr) -> str:
+    """The reason given for a skip, on one line."""
+    reason = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
+    return " ".join(reason.removeprefix("Skipped: ").split())

@@ -1,0 +1,15 @@
+"""The toy's map: the skin of a face model, unrolled."""
+
+import numpy as np
+
+from lineament.geometry.uv import make_uv_map
+
+
+def skin_map(model, size):
+    """Tables between the mesh and its map; eyes and teeth have no place there."""
+    first, last = model.parts["face"]
+    skin = model.triangles[first:last]
+    uv = np.full((len(model.neutral_model), 2), np.nan)
+    seen = np.unique(skin)
+    uv[seen] = model.uv[seen]
+    return make_uv_map(uv, skin, size=size)
