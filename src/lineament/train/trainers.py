@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from lineament.config_file import read_config
 from lineament.errors import ConfigError
 from lineament.train.detector import training as detector
-from lineament.train.engine.config_file import read_config
 from lineament.train.engine.processes import joined_processes
 from lineament.train.regressor import training as regressor
 from lineament.train.synergynet import ablation

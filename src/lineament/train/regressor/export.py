@@ -22,10 +22,10 @@ import torch
 from onnx import helper
 from torch import Tensor, nn
 
+from lineament.config_file import from_table
 from lineament.crop import MARGIN
 from lineament.errors import ExportError
 from lineament.network import OnnxNetwork
-from lineament.train.engine.config_file import from_table
 from lineament.train.engine.run_folder import about_crops, about_training
 from lineament.train.networks.regressor import Regressor, RegressorConfig
 from lineament.train.onnx.half import halve_weights

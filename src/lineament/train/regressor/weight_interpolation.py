@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from lineament.config_file import from_table
 from lineament.errors import ConfigError
 from lineament.train.batches.samples import CropSource, Folders, StepBatches, crops_as_input
-from lineament.train.engine.config_file import from_table
 from lineament.train.engine.run_folder import CONFIG, DATA, about_crops, about_training
 from lineament.train.networks.regressor import Regressor
 from lineament.train.regressor.export import export_regressor, load_averaged

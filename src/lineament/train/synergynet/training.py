@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lineament.config_file import from_table
 from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.sampler import CropSampler
 from lineament.errors import ConfigError, DataError
@@ -18,7 +19,6 @@ from lineament.models import load_model
 from lineament.train.batches.alignment_figures import alignment_figures, joined, landmark_errors
 from lineament.train.batches.crop_run import CropMaker, check_crop_sizes, train_on_crops, truth_of
 from lineament.train.batches.samples import CropSource, Folders, crops_as_input, plain_batches
-from lineament.train.engine.config_file import from_table
 from lineament.train.engine.loop import ALONE, LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.processes import Processes

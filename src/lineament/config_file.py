@@ -27,6 +27,19 @@ def read_config(path: Path, kind: type[T], *, changes: Iterable[str] = ()) -> T:
     Raises:
         ConfigError: the file is missing or no TOML, or a key or value does not fit; the message names it.
     """
+    return from_table(kind, read_table(path, changes=changes), where=path.name)
+
+
+def read_table(path: Path, *, changes: Iterable[str] = ()) -> dict[str, Any]:
+    """The tables of a TOML file, some values replaced.
+
+    Args:
+        path: the file.
+        changes: such as "loop.steps=100".
+
+    Raises:
+        ConfigError: the file is missing or no TOML, or a change cannot be made.
+    """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -35,7 +48,7 @@ def read_config(path: Path, kind: type[T], *, changes: Iterable[str] = ()) -> T:
         raise ConfigError(f"{path} is no TOML file: {error}.") from error
     for change in changes:
         _apply(table, change)
-    return from_table(kind, table, where=path.name)
+    return table
 
 
 def from_table(
