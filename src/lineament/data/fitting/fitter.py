@@ -24,7 +24,6 @@ from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.similarity import fit_similarity
 
 Array = NDArray[np.floating]
-IntArray = NDArray[np.integer]
 
 
 EASY_SHAPES = ("eyeBlink", "eyeLook")
