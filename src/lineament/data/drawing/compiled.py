@@ -14,7 +14,7 @@ def compiled(**options: bool | str) -> Callable[[Function], Function]:
     """Compile a function when it is first called, once for all processes.
 
     numba keeps the machine code beside the source, or in the user's cache folder where that cannot be
-    written; NUMBA_CACHE_DIR names another one. Where none of them can be written, as in a read-only container,
+    written; NUMBA_CACHE_DIR names another one. Where none of them can be written, as in a container,
     each process compiles for itself.
 
     Args:
