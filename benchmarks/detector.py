@@ -37,6 +37,7 @@ from lineament.data.photographs.face_sets import up_in_image
 from lineament.detect import Detector, DetectorOptions, OnnxDetector, overlap
 from lineament.geometry.similarity import fit_similarity
 from lineament.result import Detection
+from lineament.weights import locate
 
 Array = NDArray[np.floating]
 Picture = NDArray[np.uint8]
@@ -253,7 +254,7 @@ def _detector(options: argparse.Namespace) -> Detector:
         print(f"the aligner {options.aligner}")
         return Believed(FaceAligner.from_pretrained(options.aligner, threads=options.threads))
     chosen = DetectorOptions() if options.min_score is None else DetectorOptions(min_score=options.min_score)
-    print(f"{options.weights}: {options.weights.stat().st_size / 1e6:.2f} MB, {chosen}")
+    print(f"{options.weights}: {locate(options.weights).stat().st_size / 1e6:.2f} MB, {chosen}")
     return OnnxDetector(options.weights, threads=options.threads, options=chosen)
 
 
@@ -261,8 +262,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    built_in = Path(__file__).parents[1] / "src" / "lineament" / "assets" / "face_detector.onnx"
-    parser.add_argument("--weights", type=Path, default=built_in)
+    parser.add_argument("--weights", default="face-detector", help="name, bundle or .onnx file")
     parser.add_argument("--aligner", help="name of weights: measure what this aligner finds")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--min-score", type=float, help="other than the default")

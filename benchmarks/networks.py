@@ -7,15 +7,15 @@ import time
 
 import numpy as np
 
+from lineament.bundle import Bundle
 from lineament.network import OnnxNetwork
-from lineament.weights import locate
 
 WARM_UP, RUNS = 30, 300
 
 
 def median_ms(network: OnnxNetwork) -> float:
     """Median time of a crop of noise."""
-    size = int(network.metadata["crop_size"])
+    size = network.input_shapes["crop"][1]
     crop = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
     times = []
     for _ in range(WARM_UP + RUNS):
@@ -28,7 +28,7 @@ def median_ms(network: OnnxNetwork) -> float:
 def main() -> None:
     """Print a line a network."""
     for name in ("fast", "open", "default"):
-        one, two = (median_ms(OnnxNetwork(locate(name), threads=threads)) for threads in (1, 2))
+        one, two = (median_ms(Bundle.open(name).network(threads=threads)) for threads in (1, 2))
         sys.stdout.write(f"{name}: {one:.2f} ms on one thread, {two:.2f} ms on two\n")
 
 

@@ -1,8 +1,9 @@
 """What is `uncertainty_mm` worth? ``python -m benchmarks.uncertainty [--weights default] [--count 400]``.
 
 Prints how uncertain the aligner is of faces on the training photographs, and of what its detector suspects on
-pictures without faces: from these its limit was chosen (`lineament.aligner.MOST_UNCERTAIN_MM`). Then how the
-error on AFLW2000-3D (validation only) grows with it, crops from truth.
+pictures without faces: from these its limit was chosen (`MAX_UNCERTAINTY_MM` of
+tools.update_weights_catalogue). Then how the error on AFLW2000-3D (validation only) grows with it, crops from
+truth.
 """
 
 from __future__ import annotations

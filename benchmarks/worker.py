@@ -56,17 +56,19 @@ class Lineament:
     def parts(self, jpeg: bytes) -> dict[str, float]:
         """See Contestant; the first pass, its crop and its network, is made once more to tell its time."""
         from lineament.image import read_picture
+        from lineament.methods import Predictor
         from lineament.result import MorphableResult
 
         method, clock = self.aligner.method, Clock()
+        predictor = Predictor(method)
         photo = read_picture(jpeg)
         clock.lap("decode")
         detections = self.aligner.detector.detect(photo)
         clock.lap("detect")
-        crop_boxes = [method.crop_rule(detection) for detection in detections]
-        method.refine_crops(photo, crop_boxes)
+        crop_boxes = [method.crop_rule.around_box(d.box_xyxy, roll=d.roll) for d in detections]
+        predictor.refine_crops(photo, crop_boxes)
         clock.lap("(first pass by itself)")
-        faces = method.reconstruct(photo, crop_boxes, detections=detections, passes=self.aligner.passes)
+        faces = predictor.predict(photo, crop_boxes, detections=detections, passes=self.aligner.passes)
         clock.lap("align, all passes")
         for face in faces:  # once more by itself, to tell it from the pass that it is part of
             MorphableResult.from_coefficients(

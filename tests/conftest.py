@@ -17,7 +17,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import laws  # noqa: F401 - registers the profile
-from lineament.geometry.morphable import LandmarkScheme, Mirror, MorphableModel
+from lineament.geometry.face_mesh import LandmarkScheme
+from lineament.geometry.morphable import Mirror, MorphableModel
 from lineament.models.builtin import load_builtin
 from lineament.network import OnnxNetwork
 

@@ -1,13 +1,14 @@
 """Discs of different colours play people: a colour is a shape, and what is hidden or gone is not seen."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from faces import egg_face
 from lineament.aligner import FaceAligner
-from lineament.crop import CropBox
-from lineament.result import Detection
+from lineament.crop import CropRule
+from lineament.methods import Estimate
+from lineament.result import Detection, MorphableResult
 
 RADIUS = 20
 COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
@@ -31,7 +32,7 @@ def _is(picture, color):
 def disc_aligner():
     """An aligner that knows discs."""
     discs = Discs()
-    return FaceAligner(discs, detector=discs, passes=1)
+    return FaceAligner(discs, detector=discs, passes=1, most_uncertain_mm=6.0)
 
 
 class Discs:
@@ -40,8 +41,10 @@ class Discs:
     Attributes:
         looks: of the detector so far.
         rolls: as the detector says them, by colour; upright where nothing is said.
-        uncertainty_mm: of faces of a colour, or a function of the square's roll.
+        uncertainty_mm: of faces of a colour, or a function of the crop's roll.
     """
+
+    crop_rule = CropRule(size=64, margin=1.25)
 
     def __init__(self):
         self.looks = 0
@@ -59,31 +62,38 @@ class Discs:
                 found.append(Detection(box, 0.9, self.rolls.get(color, 0.0)))
         return found
 
-    def crop_rule(self, detection):
-        left, top, right, bottom = detection.box_xyxy
-        center_xy = ((left + right) / 2, (top + bottom) / 2)
-        return CropBox(center_xy=center_xy, side=2.5 * RADIUS, size=64, roll=detection.roll)
+    def estimate(self, crops, crop_boxes):
+        return [self._estimate(crop, box) for crop, box in zip(crops, crop_boxes, strict=True)]
 
-    def reconstruct(self, picture, squares, *, detections, passes):
-        return [
-            self._face(picture, square, detection)
-            for square, detection in zip(squares, detections, strict=True)
-        ]
-
-    def _face(self, picture, square, detection):
-        center = np.array(square.center_xy)
-        low = np.maximum(center - square.side / 2, 0).astype(int)
-        high = (center + square.side / 2).astype(int)
-        window = picture[low[1] : high[1], low[0] : high[0]]
-        counts = {color: _is(window, color).sum() for color in COLORS.values()} if window.size else {}
-        color = max(counts, key=counts.get, default=None)
-        shape = 0.0
-        if color is not None and counts[color] > 200:
-            y, x = np.nonzero(_is(window, color))
-            center, shape = low + np.array([x.mean() + 0.5, y.mean() + 0.5]), SHAPES[color]
-        face = egg_face(center_xy=tuple(center), scale=RADIUS / 70)
-        identity = np.float32([shape, 1 - abs(shape)])
+    def _estimate(self, crop, crop_box):
+        counts = {color: _is(crop, color).sum() for color in COLORS.values()}
+        color = max(counts, key=counts.get)
+        center, shape = np.array(crop_box.center_xy), 0.0
+        if counts[color] > 200 * crop_box.scale**2:
+            y, x = np.nonzero(_is(crop, color))
+            center_crop = np.array([x.mean() + 0.5, y.mean() + 0.5])
+            center, shape = crop_box.image_from_crop(center_crop), SHAPES[color]
         uncertainty_mm = self.uncertainty_mm.get(color)
         if callable(uncertainty_mm):
-            uncertainty_mm = uncertainty_mm(square.roll)
-        return replace(face, identity=identity, detection=detection, uncertainty_mm=uncertainty_mm)
+            uncertainty_mm = uncertainty_mm(crop_box.roll)
+        face = replace(
+            egg_face(center_xy=tuple(center), scale=RADIUS / 70),
+            identity=np.float32([shape, 1 - abs(shape)]),
+            uncertainty_mm=uncertainty_mm,
+        )
+        return DiscEstimate(
+            camera=face.camera,
+            landmarks_image=face.landmarks_image,
+            uncertainty_mm=uncertainty_mm,
+            face=face,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscEstimate(Estimate):
+    """A face that is made already."""
+
+    face: MorphableResult
+
+    def result(self, *, crop_box, detection):
+        return replace(self.face, crop_box=crop_box, detection=detection)

@@ -4,9 +4,10 @@ import numpy as np
 
 from lineament.crop import CropBox
 from lineament.geometry.camera import WeakPerspective
-from lineament.geometry.morphable import LandmarkScheme, MorphableModel
+from lineament.geometry.face_mesh import LandmarkScheme
+from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.rotation import matrix_from_angles
-from lineament.result import Detection, MorphableResult
+from lineament.result import Detection, FaceResult, FreeFormResult, MorphableResult
 
 RINGS, SPOKES = 25, 32
 RADII_MM = np.array([70.0, 95.0, 80.0])
@@ -50,6 +51,38 @@ def egg_face(
         camera=camera,
         crop_box=CropBox(center_xy=tuple(center_xy), side=float(2.8 * half[1]), size=112),
         detection=Detection(box_xyxy=box, score=score),
+    )
+
+
+def mesh_alone(face: MorphableResult) -> FaceResult:
+    """The same face from a method that gives a mesh and no coefficients."""
+    return FaceResult(
+        detection=face.detection,
+        crop_box=face.crop_box,
+        camera=face.camera,
+        landmarks_image=face.landmarks_image,
+        landmark_scheme=face.landmark_scheme,
+        vertices_image=face.vertices_image,
+        mesh=face.mesh,
+    )
+
+
+def free_form(face: MorphableResult, *, longer_mm: float = 0.0) -> FreeFormResult:
+    """The same face from a method that found the vertices by themselves: its nose `longer_mm` longer."""
+    vertices = face.vertices_model.copy()
+    vertices[np.argmax(vertices[:, 2])] += [0, 0, longer_mm]
+    return FreeFormResult(
+        detection=face.detection,
+        crop_box=face.crop_box,
+        camera=face.camera,
+        landmarks_image=face.landmarks_image,
+        landmark_scheme=face.landmark_scheme,
+        vertices_image=face.camera.image_from_model(vertices),
+        mesh=face.mesh,
+        model=face.model,
+        identity=face.identity,
+        expression=face.expression,
+        fit_residual_mm=longer_mm / len(vertices),
     )
 
 

@@ -1,21 +1,28 @@
+import copy
+import pickle
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import discs
 from discs import COLORS, disc_aligner, picture_of
-from lineament.aligner import MOST_UNCERTAIN_MM, FaceAligner
-from lineament.detect import EAGER, OPEN, QUICK
+from lineament.aligner import FaceAligner
+from lineament.bundle import Bundle
+from lineament.crop import CropRule
+from lineament.detect import DetectorOptions
 from lineament.errors import BoxError, ConfigError, ImageError, WeightsError
 from lineament.image import read_image, write_image
 from lineament.methods import regressor
 from lineament.methods.regressor import MorphableRegressor
 from lineament.result import Detection
-from lineament.weights import detector_of, find
+from lineament.weights import find
 
+HOPPER = Path(__file__).parents[1] / "demo" / "photos" / "hopper.jpg"
 DISCS = [(80.0, 70.0, 30.0), (230.0, 150.0, 45.0)]
 
 
@@ -40,7 +47,7 @@ def photo(disc_photo):
 
 @pytest.fixture
 def method(disc_network, tiny_model):
-    return MorphableRegressor(disc_network, tiny_model, crop_size=64, crop_margin=1.75)
+    return MorphableRegressor(disc_network, tiny_model, crop_rule=CropRule(64, 1.75))
 
 
 @pytest.fixture
@@ -220,10 +227,70 @@ def test_a_face_that_only_another_look_sees_has_to_be_twice_as_certain(again, fa
     assert len(aligner(picture_of(red=(50, 100)))) == faces
 
 
+@pytest.mark.parametrize("true_roll", [np.pi / 2, np.pi, -np.pi / 2, 2.2])
+def test_a_face_in_a_given_box_is_predicted_turned_if_it_is_doubtful(true_roll):
+    aligner = disc_aligner()
+    aligner.method.uncertainty_mm = {
+        COLORS["red"]: lambda roll: 1.0 + 20 * np.sin((roll - true_roll) / 2) ** 2,
+        COLORS["green"]: 2.0,
+    }
+    photo, boxes = picture_of(red=(50, 100), green=(150, 100)), [[30, 80, 70, 120], [130, 80, 170, 120]]
+    turned, certain = aligner(photo, boxes=boxes)
+    assert np.cos(turned.crop_box.roll - true_roll) > 0.7
+    assert turned.uncertainty_mm < 4
+    assert certain.crop_box.roll == 0
+    np.testing.assert_array_equal([face.detection.box_xyxy for face in (turned, certain)], boxes)
+
+
+@pytest.mark.parametrize(("turned_mm", "roll"), [(2.4, np.pi), (2.6, 0.0)])
+def test_a_turned_prediction_has_to_be_twice_as_certain(turned_mm, roll):
+    aligner = disc_aligner()
+    aligner.method.uncertainty_mm = {COLORS["red"]: lambda at: turned_mm if np.cos(at) < -0.9 else 5.0}
+    (face,) = aligner(picture_of(red=(50, 100)), boxes=[[30, 80, 70, 120]])
+    assert face.crop_box.roll == roll
+
+
+def test_certain_faces_in_given_boxes_are_predicted_once_and_doubtful_ones_never_dropped():
+    aligner = disc_aligner()
+    runs, estimate = [], aligner.method.estimate
+    aligner.method.estimate = lambda crops, boxes: runs.append(len(crops)) or estimate(crops, boxes)
+    photo, box = picture_of(red=(50, 100)), [[30, 80, 70, 120]]
+    aligner.method.uncertainty_mm = {COLORS["red"]: 2.9}
+    assert len(aligner(photo, boxes=box)) == 1
+    assert runs == [1]
+    aligner.method.uncertainty_mm = {COLORS["red"]: 50.0}
+    (face,) = aligner(photo, boxes=box)
+    assert runs == [1, 1, 3]
+    assert (face.uncertainty_mm, face.crop_box.roll) == (50.0, 0)
+
+
+@pytest.mark.parametrize("limit_mm", [6.0, np.inf])
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_a_face_whose_uncertainty_is_no_number_is_not_believed(broken, limit_mm):
+    aligner = disc_aligner()
+    aligner.most_uncertain_mm = limit_mm
+    aligner.method.uncertainty_mm = {COLORS["red"]: broken, COLORS["green"]: 1.0}
+    photo = picture_of(red=(50, 100), green=(150, 100))
+    (found,) = aligner(photo)
+    assert found.pose.translation[0] == pytest.approx(150, abs=1)
+    lost, given = aligner(photo, boxes=[[30, 80, 70, 120], [130, 80, 170, 120]])
+    assert not lost.is_finite
+    assert np.isnan(lost.landmarks_image).all()
+    np.testing.assert_allclose(given.vertices_image, found.vertices_image, atol=0.5)
+
+
+def test_a_face_that_breaks_the_network_upright_but_not_turned_is_found():
+    aligner = disc_aligner()
+    aligner.method.uncertainty_mm = {COLORS["red"]: lambda roll: np.nan if roll == 0 else 2.0}
+    (face,) = aligner(picture_of(red=(50, 100)), boxes=[[30, 80, 70, 120]])
+    assert face.is_finite
+    (face,) = aligner(picture_of(red=(50, 100)))
+    assert face.is_finite
+
+
 def test_the_default_aligner_sees_mirrored_faces_in_mirrored_photographs_and_tells_how_sure_it_is(lfm):
     aligner = FaceAligner.from_pretrained()
-    assert aligner.detector.options == EAGER
-    photo = read_image(Path(__file__).parents[1] / "demo" / "photos" / "hopper.jpg")
+    photo = read_image(HOPPER)
     (face,) = aligner(photo)
     assert 0.2 < face.uncertainty_mm < 3
     box = face.detection.box_xyxy
@@ -237,28 +304,137 @@ def test_the_default_aligner_sees_mirrored_faces_in_mirrored_photographs_and_tel
 def test_what_is_no_face_looks_different_in_a_mirror():
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
     (face,) = FaceAligner.from_pretrained()(noise, boxes=[[50, 50, 150, 150]])
-    assert face.uncertainty_mm > MOST_UNCERTAIN_MM
+    assert face.uncertainty_mm > Bundle.open("default").manifest.max_uncertainty_mm
 
 
-def test_the_fast_aligner_is_the_same_by_the_name_of_the_catalogue():
-    fast, named = (FaceAligner.from_pretrained(name) for name in ("fast", "lfm-regressor-fast"))
-    assert named.detector.options == fast.detector.options == QUICK
+def options_of(name):
+    """How hard the detector of weights looks, as they state it."""
+    return DetectorOptions.from_table(Bundle.open(name).manifest.detector.options)
+
+
+@pytest.mark.parametrize("name", ["default", "fast", "open"])
+def test_a_path_to_weights_behaves_as_their_name_does(name, tmp_path):
+    path = tmp_path / "copy.lineament"
+    shutil.copy(find(name).path, path)
+    named, by_path = FaceAligner.from_pretrained(name), FaceAligner.from_pretrained(path)
+    for aligner in (by_path, FaceAligner.from_pretrained(find(name).name)):
+        assert aligner.detector.options == named.detector.options == options_of(name)
+        assert aligner.most_uncertain_mm == named.most_uncertain_mm
+        assert repr(aligner.detector) == repr(named.detector)
+        assert aligner.method.network._options == named.method.network._options
+    photo = read_image(HOPPER)
+    for face, same in zip(named(photo), by_path(photo), strict=True):
+        np.testing.assert_array_equal(face.vertices_image, same.vertices_image)
+
+
+def test_the_weights_state_how_hard_to_look_and_whom_to_believe():
+    assert options_of("default") == DetectorOptions(min_score=0.35)
+    assert options_of("fast") == DetectorOptions(first_side=224, min_score=0.5)
+    assert options_of("open") == DetectorOptions(min_score=0.42)
+    limits = [FaceAligner.from_pretrained(name).most_uncertain_mm for name in ("default", "fast", "open")]
+    assert limits == [6.0, np.inf, 6.0]
+    assert FaceAligner.from_pretrained("fast").method.network._options[0] == 1
+
+
+def test_options_of_a_detector_that_nobody_knows_are_refused(disc_graph, tmp_path):
+    for options in ({"zeal": 3}, {"min_score": "0.5"}, {"doubtful": 0.3}, {"min_score": [0.1, 0.2]}):
+        with pytest.raises(ConfigError, match=next(iter(options))):
+            DetectorOptions.from_table(options)
+
+
+def test_weights_without_a_detector_need_boxes(disc_graph, tmp_path, tiny_model, monkeypatch, photo):
+    monkeypatch.setattr(regressor, "load_model", {"tiny": tiny_model}.__getitem__)
+    plain = Bundle.open(disc_graph)
+    manifest = replace(plain.manifest, detector=None)
+    path = Bundle.write(tmp_path / "boxes.lineament", manifest, graphs={"network": plain.graph()})
+    aligner = FaceAligner.from_pretrained(path)
+    assert len(aligner(photo, boxes=boxes_around(DISCS))) == 2
+    with pytest.raises(ConfigError, match="no detector"):
+        aligner(photo)
 
 
 @pytest.mark.parametrize("name", ["open", "lfm-regressor-open"])
 def test_behind_the_open_weights_is_a_detector_that_saw_no_research_photographs_either(name):
     aligner = FaceAligner.from_pretrained(name)
-    assert aligner.detector.options == OPEN
-    entries = [find(name), find(detector_of(name))]
-    assert repr(entries[1].file) in repr(aligner.detector)
-    for entry in entries:
-        assert "Congress" in entry.trained_on or "congress" in entry.trained_on
-        assert not re.search("ytf|lfw|YouTube|LFW|BSDS|research", f"{entry.trained_on} {entry.licence}")
-    (face,) = aligner(read_image(Path(__file__).parents[1] / "demo" / "photos" / "hopper.jpg"))
+    bundles = [Bundle.open(name), Bundle.open(Bundle.open(name).manifest.detector.weights)]
+    assert repr(bundles[1].path.name) in repr(aligner.detector)
+    for manifest in (bundle.manifest for bundle in bundles):
+        assert "Congress" in manifest.data or "congress" in manifest.data
+        assert not re.search("ytf|lfw|YouTube|LFW|BSDS|research", f"{manifest.data} {manifest.licence}")
+        assert not manifest.research
+    (face,) = aligner(read_image(HOPPER))
     assert face.uncertainty_mm < 3
 
 
 def test_the_fast_aligner_is_a_smaller_network_behind_a_quicker_look():
-    fast, default = (FaceAligner.from_pretrained(name) for name in ("fast", "default"))
-    assert fast.detector.options == QUICK
-    assert fast.method.network.path.stat().st_size < 0.5 * default.method.network.path.stat().st_size
+    fast, default = (Bundle.open(name) for name in ("fast", "default"))
+    assert len(fast.graph()) < 0.5 * len(default.graph())
+    assert options_of("fast").first_side < options_of("default").first_side
+
+
+def twins(aligner):
+    """What arrives when an aligner is pickled, and its deep copy."""
+    pickled = pickle.dumps(aligner)
+    assert len(pickled) < 2000
+    return pickle.loads(pickled), copy.deepcopy(aligner)
+
+
+def test_an_aligner_travels_as_its_recipe():
+    aligner = FaceAligner.from_pretrained("fast", threads=2, passes=1)
+    aligner.most_uncertain_mm = 5.0
+    photo = read_image(HOPPER)
+    for twin in twins(aligner):
+        assert (twin.passes, twin.most_uncertain_mm, repr(twin)) == (1, 5.0, repr(aligner))
+        assert twin.method is not aligner.method
+        assert twin.method.network._options == (2, "cpu")
+        (face,), (same,) = aligner(photo), twin(photo)
+        np.testing.assert_array_equal(face.vertices_image, same.vertices_image)
+        twins(twin)  # and from there to the next
+
+
+def test_a_shallow_copy_shares_the_networks():
+    aligner = FaceAligner.from_pretrained("fast")
+    assert copy.copy(aligner).method is aligner.method
+
+
+def test_an_aligner_of_a_file_travels_with_the_files_place_and_checksum(tmp_path, monkeypatch):
+    path = tmp_path / "mine.lineament"
+    shutil.copy(find("fast").path, path)
+    monkeypatch.chdir(tmp_path)
+    pickled = pickle.dumps(FaceAligner.from_pretrained("mine.lineament"))
+    monkeypatch.chdir("/")
+    pickle.loads(pickled)
+    bundle = Bundle.open(path)
+    Bundle.write(path, replace(bundle.manifest, data="else"), graphs={"network": bundle.graph()})
+    with pytest.raises(WeightsError, match=r"mine\.lineament.*differ here"):
+        pickle.loads(pickled)
+    path.unlink()
+    with pytest.raises(WeightsError, match="no weights at"):
+        pickle.loads(pickled)
+
+
+def test_a_detector_of_the_callers_own_goes_along_if_it_can(photo):
+    aligner = FaceAligner.from_pretrained("fast", detector=FixedDetector([[1, 2, 30, 40]]))
+    aligner.detector.boxes.append([5, 5, 50, 50])
+    for twin in (copy.deepcopy(aligner), FaceAligner.from_pretrained("fast")):
+        assert twin.detector is not aligner.detector
+    assert copy.deepcopy(aligner).detector.boxes == aligner.detector.boxes
+    aligner.detector.connection = lambda: None
+    with pytest.raises(ConfigError, match="The detector of this aligner, FixedDetector, cannot be pickled"):
+        pickle.dumps(aligner)
+    aligner.detector = discs.Discs()
+    assert pickle.loads(pickle.dumps(aligner)).detector.looks == 0
+
+
+def test_a_method_of_the_callers_own_goes_along_if_it_can():
+    aligner = disc_aligner()
+    assert len(pickle.loads(pickle.dumps(aligner))(picture_of(red=(50, 100)))) == 1
+    aligner.method.hook = lambda: None
+    with pytest.raises(ConfigError, match="The method of this aligner, Discs, cannot be pickled"):
+        pickle.dumps(aligner)
+
+
+def test_a_method_that_was_exchanged_is_what_travels():
+    aligner = FaceAligner.from_pretrained("fast")
+    aligner.method = discs.Discs()
+    assert isinstance(pickle.loads(pickle.dumps(aligner)).method, discs.Discs)

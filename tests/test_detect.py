@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import onnx
 import pytest
@@ -9,7 +7,6 @@ from PIL import Image
 from lineament.detect import (
     BASES_PX,
     OUTPUTS,
-    QUICK,
     STRIDES,
     Detector,
     DetectorOptions,
@@ -20,6 +17,7 @@ from lineament.detect import (
     overlap,
 )
 from lineament.errors import ConfigError, ImageError, WeightsError
+from lineament.weights import locate
 
 EMPTY = -20.0
 
@@ -156,10 +154,9 @@ def test_every_scale_has_its_output_and_its_base():
 
 
 def test_the_file_in_the_package_finds_no_face_in_noise():
-    path = Path(__file__).parents[1] / "src" / "lineament" / "assets" / "face_detector.onnx"
     noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
-    assert OnnxDetector(path, threads=1).detect(noise) == []
-    assert path.stat().st_size < 2_000_000
+    assert OnnxDetector("face-detector", threads=1).detect(noise) == []
+    assert locate("face-detector").stat().st_size < 2_000_000
 
 
 def test_doubtful_faces_are_looked_at_once_more_and_keep_only_what_both_looks_say(square_detector_path):
@@ -184,6 +181,7 @@ def test_a_face_that_seems_to_lean_far_takes_the_roll_that_a_closer_look_confirm
 def test_the_quick_look_sees_fewer_pixels_and_finds_a_large_face_all_the_same(square_detector_path):
     photo = np.zeros((480, 640, 3), np.uint8)
     photo[240:264, 336:360] = 255  # a cell of stride 8 at a third of the size
-    box = OnnxDetector(square_detector_path, options=QUICK).detect(photo)[0].box_xyxy
-    assert QUICK.first_side < DetectorOptions().first_side
+    quick = DetectorOptions(first_side=224, min_score=0.5)
+    box = OnnxDetector(square_detector_path, options=quick).detect(photo)[0].box_xyxy
+    assert quick.first_side < DetectorOptions().first_side
     np.testing.assert_allclose((box[:2] + box[2:]) / 2, [348, 252], atol=3)

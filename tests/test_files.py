@@ -1,6 +1,12 @@
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 
-from lineament.files import whole_file
+from lineament.files import is_locked, locked_file, locked_folder, remove_leftovers, whole_file
+from shared import ROOT
 
 
 def test_after_an_error_what_was_there_is_kept(tmp_path):
@@ -16,3 +22,78 @@ def test_after_an_error_what_was_there_is_kept(tmp_path):
         break_off()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_other_name_has_the_suffix_that_tells_the_format(tmp_path):
+    with whole_file(tmp_path / "a.webm", suffix=".webm") as temporary:
+        assert temporary.suffix == ".webm"
+
+
+def test_a_durable_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    path, seen = tmp_path / "checkpoint.pt", []
+    monkeypatch.setattr(os, "fsync", lambda _: seen.append(path.exists()))
+    with whole_file(path, durable=True) as temporary:
+        temporary.write_text("weights")
+    assert seen[:1] == [False]
+    assert path.read_text() == "weights"
+
+
+def run_until_ready(program, folder):
+    """Another process that runs `program` and says when it is ready."""
+    other = subprocess.Popen(
+        [sys.executable, "-c", f"{PRELUDE}\n{program}", str(folder)],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        stdout=subprocess.PIPE,
+    )
+    assert other.stdout.readline() == b"ready\n"
+    return other
+
+
+PRELUDE = """
+import sys, time
+from pathlib import Path
+from lineament.files import locked_folder, whole_file
+folder = Path(sys.argv[1])
+def wait():
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+def end(process, number=signal.SIGKILL):
+    process.send_signal(number)
+    process.wait()
+    process.stdout.close()
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next_and_nothing_else_is(tmp_path):
+    mine = [tmp_path / ".holiday.2019.webm", tmp_path / "1-00000000.part", tmp_path / ".12-0000000.part"]
+    for path in mine:
+        path.write_text("of the user")
+    program = "with whole_file(folder / 'film.webm', suffix='.webm') as temporary: wait()"
+    other = run_until_ready(program, tmp_path)
+    assert remove_leftovers(tmp_path) == 0, "a living run lost its file"
+    assert len(list(tmp_path.iterdir())) == 4
+    end(other)
+    assert remove_leftovers(tmp_path) == 1
+    assert sorted(tmp_path.iterdir()) == sorted(mine)
+
+
+def test_a_folder_that_is_not_there_has_no_leftovers(tmp_path):
+    assert remove_leftovers(tmp_path / "none") == 0
+
+
+def test_one_run_at_a_time_writes_into_a_folder_and_a_killed_one_bars_nobody(tmp_path):
+    other = run_until_ready("with locked_folder(folder): wait()", tmp_path)
+    with pytest.raises(BlockingIOError, match="another run"), locked_folder(tmp_path):
+        pass
+    end(other)
+    with locked_folder(tmp_path), pytest.raises(BlockingIOError), locked_folder(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_locked_as_long_as_somebody_holds_it(tmp_path):
+    with locked_file(tmp_path / "mark"):
+        assert is_locked(tmp_path / "mark")
+    assert not is_locked(tmp_path / "mark")

@@ -1,4 +1,5 @@
 import os
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ import pytest
 from onnx import TensorProto
 
 from lineament.errors import ConfigError, WeightsError
-from lineament.network import OnnxNetwork
+from lineament.network import OnnxNetwork, finite_rows
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +81,48 @@ def test_missing_empty_and_damaged_files_are_weights_errors(doubling, tmp_path):
 def test_options_that_cannot_be_are_refused(doubling):
     with pytest.raises(ConfigError, match="at least 1"):
         OnnxNetwork(doubling, threads=0)
-    with pytest.raises(ConfigError, match="NoSuchProvider"):
-        OnnxNetwork(doubling, providers=("NoSuchProvider",))
+
+
+def test_a_network_pickles_as_its_file_and_is_opened_where_it_arrives(doubling, tmp_path):
+    path = tmp_path / "moved.onnx"
+    path.write_bytes(doubling.read_bytes())
+    pickled = pickle.dumps(OnnxNetwork(path, threads=1))
+    x = np.float32([[1, 2]])
+    np.testing.assert_array_equal(pickle.loads(pickled)(x=x)["twice"], [[2, 4]])
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(WeightsError, match="checksums differ"):
+        pickle.loads(pickled)
+    path.unlink()
+    with pytest.raises(WeightsError, match=r"no weights at .*moved\.onnx"):
+        pickle.loads(pickled)
+
+
+def test_rows_with_anything_but_numbers_are_told_apart():
+    outputs = {"a": np.zeros((3, 2)), "b": np.zeros(3), "unused": np.full(3, np.nan)}
+    outputs["a"][1, 1], outputs["b"][2] = np.nan, np.inf
+    found = finite_rows(outputs, {"a": (2,), "b": ()}, source="net")
+    assert found.tolist() == [True, False, False]
+    assert finite_rows({"a": np.zeros((0, 5))}, {"a": (None,)}, source="net").shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        ({"b": np.zeros(3)}, "net gives b and not a"),
+        ({"a": np.zeros((3, 4))}, r"\(3, 4\), expected \(n, 2\)"),
+        ({"a": np.zeros(3)}, "has the shape"),
+        ({"a": np.float32(1)}, "has the shape"),
+        ({"a": np.array([["x", "y"]])}, "expected numbers"),
+    ],
+)
+def test_outputs_that_a_method_cannot_use_are_named(outputs, message):
+    with pytest.raises(WeightsError, match=message):
+        finite_rows(outputs, {"a": (2,)}, source="net")
+
+
+def test_all_outputs_have_as_many_rows():
+    with pytest.raises(WeightsError, match=r"b of net .* with n = 3"):
+        finite_rows({"a": np.zeros(3), "b": np.zeros(2)}, {"a": (), "b": ()}, source="net")
 
 
 def run_python(code, *arguments):

@@ -7,9 +7,10 @@ from faces import egg_face
 from lineament.crop import CropBox
 from lineament.errors import ConfigError
 from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.nearest_coefficients import NearestCoefficients
 from lineament.geometry.raster import visible_vertices
 from lineament.geometry.rotation import matrix_from_angles
-from lineament.result import AlignedPhoto, Detection, MorphableResult, Pose
+from lineament.result import AlignedPhoto, Detection, FaceResult, FreeFormResult, MorphableResult, Pose
 
 IDENTITY = np.float32([1, -0.5, 0.25, 0])
 EXPRESSION = np.float32([0.5, -0.25, 1.5])
@@ -121,13 +122,6 @@ def test_a_result_shows_itself_in_one_short_line(tiny_model):
     )
 
 
-def test_a_notebook_shows_the_pose_and_the_strongest_expressions(tiny_model):
-    table = face_of(tiny_model)._repr_html_()
-    assert "+22.9°, -11.5°, +5.7°" in table
-    assert table.index("jawOpen") < table.index("eyeBlinkLeft")
-    assert table.count("<tr>") == table.count("</tr>") == 4 + 3
-
-
 def test_a_pose_of_a_frontal_camera_is_zero():
     pose = Pose.of_camera(WeakPerspective(rotation=np.eye(3), scale=1.0, translation=np.zeros(3)))
     assert (pose.yaw, pose.pitch, pose.roll) == (0, 0, 0)
@@ -135,3 +129,43 @@ def test_a_pose_of_a_frontal_camera_is_zero():
 
 def test_a_photo_without_faces_has_no_error_of_its_own():
     assert AlignedPhoto(source="a.jpg", faces=[]).error is None
+
+
+def bare(face):
+    """The same face without its coefficients."""
+    return FaceResult(
+        **{each.name: getattr(face, each.name) for each in dataclasses.fields(FaceResult) if each.init}
+    )
+
+
+def test_a_face_without_coefficients_has_landmarks_triangles_and_itself_in_the_model_frame(tiny_model):
+    face = face_of(tiny_model)
+    plain = bare(face)
+    np.testing.assert_allclose(plain.landmarks("lfm-68"), face.landmarks("lfm-68"), atol=1e-4)
+    np.testing.assert_allclose(
+        plain.vertices_model, tiny_model.vertices_model(IDENTITY, EXPRESSION), atol=1e-4
+    )
+    assert plain.triangles is tiny_model.triangles
+    with pytest.raises(ConfigError, match=r"'dlib'.*300w-lp, lfm-68"):
+        plain.landmarks("dlib")
+
+
+def test_a_free_form_face_keeps_its_vertices_and_has_the_nearest_coefficients(tiny_model):
+    face = face_of(tiny_model)
+    bump = np.zeros_like(face.vertices_image)
+    bump[40] = [0, 0, -8]  # a wart 10 mm high
+    made = FreeFormResult.from_vertices(
+        NearestCoefficients(tiny_model, noise_mm=0.05),
+        face.vertices_image + bump,
+        crop_box=face.crop_box,
+        detection=face.detection,
+        uncertainty_mm=1.5,
+    )
+    assert isinstance(made, MorphableResult)
+    np.testing.assert_array_equal(made.vertices_image, face.vertices_image + bump)
+    np.testing.assert_allclose(made.landmarks_image, made.vertices_image[:68], atol=1e-3)
+    assert made.pose.yaw == pytest.approx(face.pose.yaw, abs=0.02)
+    nearest = tiny_model.vertices_model(made.identity, made.expression)
+    np.testing.assert_allclose(nearest, tiny_model.vertices_model(IDENTITY, EXPRESSION), atol=0.05)
+    assert 10 / 81 < made.fit_residual_mm < 0.5
+    assert (made.uncertainty_mm, made.mesh) == (1.5, tiny_model.mesh)

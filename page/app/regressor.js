@@ -50,7 +50,7 @@ export class Regressor {
    * @param {import("./detect.js").Candidate[]} found
    */
   async alignFound(picture, found, passes = 2) {
-    const most = this.settings.most_uncertain_mm;
+    const most = this.settings.most_uncertain_mm ?? Infinity;
     const faces = await this.align(picture, found, passes);
     const seenAtOnce = faces.map(({ uncertainty }) => !(uncertainty > most)); // null is not
     const onItsHead = ({ uncertainty, detection }) =>

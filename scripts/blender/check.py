@@ -47,7 +47,7 @@ def main() -> None:
     photo = la.read_image(given.photo)
     face = la.FaceAligner.from_pretrained()(photo)[0]
     assert isinstance(face, la.MorphableResult)
-    texture = FaceTexturer(face.model)(photo, face)
+    texture = FaceTexturer(face.mesh)(photo, face)
     frames = moved(face)
     export_glb(face, given.out / "still.glb", texture_rgb=texture.colors_rgb)
     export_glb_animation(

@@ -197,7 +197,7 @@ def seen_by(face: la.MorphableResult, camera: WeakPerspective) -> la.MorphableRe
 
 def angles(photo: Picture, face: la.MorphableResult) -> Picture:
     """The demo face turned by each angle alone, to both sides."""
-    texture = FaceTexturer(face.model)(photo, face)
+    texture = FaceTexturer(face.mesh)(photo, face)
     tiles, captions = [], []
     for name, degrees in (("yaw", 35), ("pitch", 25), ("roll", 25)):
         for sign in (-1, 0, 1):
@@ -240,7 +240,7 @@ def landmarks(photo: Picture, face: la.MorphableResult) -> Picture:
 def chart(photo: Picture, face: la.MorphableResult) -> Picture:
     """The face's colours on its chart, and the mesh's edges there, with u to the right and v down."""
     border, model = 46, face.model
-    texture = FaceTexturer(model, size=SIDE)(photo, face)
+    texture = FaceTexturer(model.mesh, size=SIDE)(photo, face)
     panels = []
     for words, picture in (("seen on the photo", on_paper(texture.marked_rgba)), ("the mesh", None)):
         sheet = Image.new("RGB", (SIDE + 2 * border, SIDE + 2 * border), PAPER_RGB)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -24,9 +23,10 @@ from lineament.data.build.generators import Makers, makers_of
 from lineament.data.fitting.fitted import FittedPhoto
 from lineament.data.samples.recipe import BuildRecipe
 from lineament.data.samples.sample import Kind, Provenance, Sample
-from lineament.data.samples.shards import Recipe, ShardEntry, ShardFolder, write_shard
+from lineament.data.samples.shards import Recipe, ShardEntry, ShardFolder, alone_in, write_shard
 from lineament.data.samples.store import SampleStore
 from lineament.errors import DataError
+from lineament.files import replace_durably
 from lineament.geometry.camera import WeakPerspective
 from lineament.models.builtin import load_builtin
 
@@ -166,7 +166,7 @@ def _write(path: Path, rows: list[tuple[bytes, FittedPhoto]], *, source: str) ->
             validation=np.array([one.validation for one in about], bool),
             source=np.array(source),
         )
-    os.replace(temporary, path)
+    replace_durably(temporary, path)
 
 
 def expand(pack: Path, recipe: BuildRecipe, out: Path, *, processes: int) -> Iterator[ShardEntry]:
@@ -197,12 +197,13 @@ def expand(pack: Path, recipe: BuildRecipe, out: Path, *, processes: int) -> Ite
         face_model="lfm",
         storage=recipe.storage,
     )
-    shards = ShardFolder(out, about)
-    starts = range(0, len(photos), recipe.photos_a_shard)
-    names = {f"packed_{number:05d}": first for number, first in enumerate(starts)}
-    todo = shards.unfinished(list(names))
-    work = partial(_expand_part, pack, recipe, out)
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    out.mkdir(parents=True, exist_ok=True)
+    with alone_in(out), ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        shards = ShardFolder(out, about)
+        starts = range(0, len(photos), recipe.photos_a_shard)
+        names = {f"packed_{number:05d}": first for number, first in enumerate(starts)}
+        todo = shards.unfinished(list(names))
+        work = partial(_expand_part, pack, recipe, out)
         for entry in pool.map(work, todo, [names[name] for name in todo]):
             shards.add(entry)
             yield entry

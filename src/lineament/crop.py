@@ -117,6 +117,27 @@ class CropBox:
         return np.array([*self.center_xy, 0.0]), np.array([self.size / 2, self.size / 2, 0.0])
 
 
+@dataclass(frozen=True, slots=True)
+class CropRule:
+    """How a method wants its crops cut.
+
+    Attributes:
+        size: crop px.
+        margin: side of the square over the longer side of the landmarks' box.
+    """
+
+    size: int
+    margin: float = MARGIN
+
+    def around_box(self, box_xyxy: ArrayLike, *, roll: float = 0.0) -> CropBox:
+        """The square around an upright box; see :func:`crop_around_box`."""
+        return crop_around_box(box_xyxy, size=self.size, roll=roll, margin=self.margin)
+
+    def around_points(self, points_image: Array, *, roll: float = 0.0) -> CropBox:
+        """The square around points; see :func:`crop_around_points`."""
+        return crop_around_points(points_image, size=self.size, roll=roll, margin=self.margin)
+
+
 def crop_around_box(box_xyxy: ArrayLike, *, size: int, roll: float = 0.0, margin: float = MARGIN) -> CropBox:
     """The square around an upright box, `margin` times as wide as the longer side.
 

@@ -14,18 +14,18 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lineament.bundle import Bundle
 from lineament.crop import CropBox
 from lineament.errors import ConfigError, WeightsError
 from lineament.image import Picture, as_picture
-from lineament.network import OnnxNetwork
 from lineament.resample import letterbox, resample_crop
 from lineament.result import Detection
 
@@ -85,19 +85,25 @@ class DetectorOptions:
                 f"found {self.first_side} and {self.second_side}."
             )
 
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> DetectorOptions:
+        """The options that weights state for their detector; the others keep their defaults.
 
-QUICK = DetectorOptions(first_side=224, min_score=0.5)
-"""What the aligner "fast" looks with: a first look of half the pixels. Of 400 faces of AFLW2000-3D it finds
-393 (394 with the defaults); beside a large face, small ones of the same photo are missed sooner."""
-
-
-EAGER = DetectorOptions(min_score=0.35)
-"""For methods that tell how certain they are of a face: what the detector only suspects is aligned, and
-believed if the alignment is certain."""
-
-
-OPEN = DetectorOptions(min_score=0.42)
-"""The same for the detector of the weights "open", which has seen no photograph without a face."""
+        Raises:
+            ConfigError: an option is unknown or no number.
+        """
+        known = {option.name for option in fields(cls)}
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in table.items()}
+        for name, value in values.items():
+            numbers = value if isinstance(value, tuple) else (value,)
+            count = 2 if name == "doubtful" else 1
+            if name not in known or len(numbers) != count or not all(_is_number(n) for n in numbers):
+                raise ConfigError(
+                    f"Weights state {name!r} = {value!r} for their detector; known are numbers for "
+                    f"{', '.join(sorted(known))}, two for doubtful. Upgrade lineament, or "
+                    f"correct the weights."
+                )
+        return cls(**values)
 
 
 class OnnxDetector:
@@ -105,29 +111,31 @@ class OnnxDetector:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        name_or_path: str | os.PathLike[str],
         *,
         threads: int | None = None,
         options: DetectorOptions | None = None,
-        providers: Sequence[str] = ("CPUExecutionProvider",),
+        device: str = "cpu",
     ) -> None:
         """Load the network.
 
         Args:
-            path: an .onnx file with the input "image" (n, H, W, 3) uint8 and one output a stride.
+            name_or_path: "face-detector", another name of `lineament info`, or a bundle or .onnx file with
+                the input "image" (n, H, W, 3) uint8 and one output a stride.
             threads: CPU threads a look may use; None takes all cores.
             options: how hard to look.
-            providers: ONNX Runtime's execution providers, best first.
+            device: "cpu"; "cuda", with the package onnxruntime-gpu; "auto", CUDA if it is there.
 
         Raises:
-            WeightsError: the file is missing, damaged or not a face detector.
+            WeightsError: no such weights, or they are damaged or not a face detector.
+            ConfigError: this ONNX Runtime does not have the device.
         """
         self.options = DetectorOptions() if options is None else options
-        self._network = OnnxNetwork(path, threads=threads, providers=providers)
+        self._network = Bundle.open(name_or_path).network(threads=threads, device=device)
         if set(self._network.input_shapes) != {"image"} or set(self._network.output_names) != set(OUTPUTS):
             raise WeightsError(
                 f"{self._network.path.name} is no face detector: it has {self._network!r}, expected "
-                f"image -> {', '.join(OUTPUTS)}. Give the path of face_detector.onnx."
+                f"image -> {', '.join(OUTPUTS)}. Give the name or path of a detector, such as face-detector."
             )
 
     def __repr__(self) -> str:
@@ -238,6 +246,10 @@ def _closeup_face(maps: Sequence[Array]) -> tuple[float, float]:
         return LOWEST_SCORE, 0.0
     best = there[np.argmax(there[:, 4])]
     return float(best[4]), -float(best[5])  # closeups are mirrored
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _logit(probability: float) -> float:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament import notebook
 from lineament.crop import CropBox
 from lineament.errors import ConfigError, LineamentError
 from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.face_mesh import FaceMesh, LandmarkScheme, Recipe, whole
 from lineament.geometry.morphable import MorphableModel
+from lineament.geometry.nearest_coefficients import NearestCoefficients
 from lineament.geometry.raster import visible_vertices
 
 Array: TypeAlias = NDArray[Any]
@@ -92,26 +91,29 @@ class Pose:
 class FaceResult:
     """One aligned face: what every method gives.
 
+    A face that was asked for by its box, but for which the network gave NaN or infinity, is NaN throughout
+    and not :attr:`is_finite`; among faces that a detector found there is none such.
+
     Attributes:
         detection: where the face was found, or the box that was given.
-        crop_box: the square the network saw last.
-        pose: of the head.
+        crop_box: the crop the face was last predicted from.
+        camera: maps the model frame into the photo.
         landmarks_image: (P, 3) float32 px; depth in px too, growing away from the viewer.
         landmark_scheme: which landmarks these are.
         vertices_image: (N, 3) float32 px, the dense face.
-        triangles: (M, 3) int32, counter-clockwise seen from outside.
-        uncertainty_mm: how far the 68 landmarks of several looks at this face are apart on average, mm on the
-            head; None where the method looks once. Most faces have less than 3; of what is no face, or can
-            hardly be seen, every look says something else.
+        mesh: what all faces of its topology share: triangles, chart, parts, landmark schemes.
+        uncertainty_mm: how far the 68 landmarks of several predictions of this face are apart on average, mm
+            on the head; None where the method predicts once. Most faces have less than 3; of what is no face,
+            or can hardly be seen, every prediction says something else.
     """
 
     detection: Detection
     crop_box: CropBox
-    pose: Pose
+    camera: WeakPerspective
     landmarks_image: Array
     landmark_scheme: str
     vertices_image: Array
-    triangles: Array
+    mesh: FaceMesh
     uncertainty_mm: float | None = None
     _visibility: Array | None = field(default=None, init=False)
 
@@ -126,24 +128,38 @@ class FaceResult:
             f"landmarks={len(self.landmarks_image)}, vertices={len(self.vertices_image)})"
         )
 
-    def _repr_html_(self) -> str:
-        """What Jupyter shows: the mesh, where, how turned, how certain, the strongest expressions as bars."""
-        yaw, pitch, roll = self.pose.angles_deg
-        left, top, right, bottom = np.asarray(self.detection.box_xyxy).round().astype(int).tolist()
-        rows = [
-            ("box", f"{left}, {top} to {right}, {bottom} px"),
-            ("score", f"{self.detection.score:.2f}"),
-            *([] if self.uncertainty_mm is None else [("uncertainty", f"{self.uncertainty_mm:.1f} mm")]),
-            ("yaw, pitch, roll", f"{yaw:+.1f}°, {pitch:+.1f}°, {roll:+.1f}°"),
-            ("mesh", f"{len(self.vertices_image):,} vertices, {len(self.landmarks_image)} landmarks"),
-            *((name, notebook.bar(weight)) for name, weight in self.strongest_blendshapes()),
-        ]
-        portrait = notebook.portrait_tag(self.vertices_image, self.triangles)
-        return notebook.beside(portrait, notebook.table(rows))
+    def __reduce__(self) -> Recipe:
+        """Pickled and copied without what is found again when asked for."""
+        return whole(self)
 
-    def strongest_blendshapes(self, count: int = 6) -> list[tuple[str, float]]:
-        """Names and weights of the strongest expressions, strongest first; none where a method gives none."""
-        return []
+    @property
+    def pose(self) -> Pose:
+        """How the head is turned, and where it is in the photo."""
+        return Pose.of_camera(self.camera)
+
+    @property
+    def triangles(self) -> Array:
+        """(M, 3) int32, counter-clockwise seen from outside."""
+        return self.mesh.triangles
+
+    @property
+    def vertices_model(self) -> Array:
+        """(N, 3) float32 mm, frame `model`: the face itself, not turned, with its expression."""
+        return self.camera.model_from_image(self.vertices_image)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all values are numbers; False where the method failed on a box that was given."""
+        uncertainty = 0.0 if self.uncertainty_mm is None else self.uncertainty_mm
+        values = [getattr(self, name) for name in _value_names(self)]
+        camera = [self.camera.rotation, self.camera.translation, self.camera.scale]
+        return all(bool(np.isfinite(value).all()) for value in (uncertainty, *camera, *values))
+
+    def without_values(self) -> Self:
+        """The same face with NaN for all that a network said, so that nothing of it can be believed."""
+        camera = WeakPerspective(np.full((3, 3), np.nan), math.nan, np.full(3, np.nan))
+        values = {name: np.full_like(getattr(self, name), np.nan) for name in _value_names(self)}
+        return replace(self, camera=camera, uncertainty_mm=math.nan, **values)
 
     @property
     def visibility(self) -> Array:
@@ -158,22 +174,43 @@ class FaceResult:
             return visibility
         return self._visibility
 
+    def landmarks(self, scheme: str = DEFAULT_SCHEME) -> Array:
+        """(P, 3) float32 px of the photo: the landmarks of one of ``mesh.schemes``.
+
+        Those of `landmark_scheme` are `landmarks_image`, which a method may have found by themselves; others
+        lie on the mesh, moved as their convention has them.
+
+        Raises:
+            ConfigError: the mesh has no such scheme.
+        """
+        if scheme == self.landmark_scheme:
+            return self.landmarks_image
+        layout = self.mesh.schemes.get(scheme)
+        if layout is None:
+            raise ConfigError(
+                f"The face model {self.mesh.name!r} has no landmark scheme {scheme!r}. "
+                f"Choose from {', '.join(sorted(self.mesh.schemes))}."
+            )
+        return self.camera.image_from_model(self.points_model(layout))
+
+    def points_model(self, layout: LandmarkScheme) -> Array:
+        """(P, 3) float32 mm, frame `model`: the landmarks of a scheme on this face's mesh."""
+        return layout.points_model(self.vertices_model)
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
 class MorphableResult(FaceResult):
     """A face as coefficients of a morphable model and a camera.
 
     Attributes:
-        model: the face model, shared by all results of a method.
+        model: the face model, shared by all results of a method; the mesh is its mesh.
         identity: (K,) float32, standard deviations.
         expression: (E,) float32, weights in the order of ``model.expression_names``.
-        camera: maps the model frame into the photo.
     """
 
     model: MorphableModel
     identity: Array
     expression: Array
-    camera: WeakPerspective
 
     @classmethod
     def from_coefficients(
@@ -190,25 +227,19 @@ class MorphableResult(FaceResult):
         """Shape the face and project it; `camera` belongs to the photo."""
         vertices_model = model.vertices_model(identity, expression)
         landmarks_model = model.schemes[DEFAULT_SCHEME].points_model(vertices_model, identity, expression)
-        return cls(
+        return MorphableResult(
             detection=detection,
             crop_box=crop_box,
-            pose=Pose.of_camera(camera),
+            camera=camera,
             landmarks_image=camera.image_from_model(landmarks_model),
             landmark_scheme=DEFAULT_SCHEME,
             vertices_image=camera.image_from_model(vertices_model),
-            triangles=model.triangles,
+            mesh=model.mesh,
             uncertainty_mm=uncertainty_mm,
             model=model,
             identity=identity,
             expression=expression,
-            camera=camera,
         )
-
-    @property
-    def vertices_model(self) -> Array:
-        """(N, 3) float32 mm, frame `model`: the face itself, not turned, with its expression."""
-        return self.camera.model_from_image(self.vertices_image)
 
     @property
     def blendshapes(self) -> dict[str, float]:
@@ -230,44 +261,71 @@ class MorphableResult(FaceResult):
         """Names and weights of the strongest of :attr:`blendshapes`, strongest first."""
         return sorted(self.blendshapes.items(), key=lambda item: -item[1])[:count]
 
-    def landmarks(self, scheme: str = DEFAULT_SCHEME) -> Array:
-        """(P, 3) float32 px of the photo: the landmarks of one of ``model.schemes``.
-
-        Those of `landmark_scheme` are `landmarks_image`, which a method may have found by themselves; others
-        come from the coefficients.
-
-        Raises:
-            ConfigError: the model has no such scheme.
-        """
-        if scheme == self.landmark_scheme:
-            return self.landmarks_image
-        layout = self.model.schemes.get(scheme)
-        if layout is None:
-            raise ConfigError(
-                f"The face model {self.model.name!r} has no landmark scheme {scheme!r}. "
-                f"Choose from {', '.join(sorted(self.model.schemes))}."
-            )
-        points_model = layout.points_model(self.vertices_model, self.identity, self.expression)
-        return self.camera.image_from_model(points_model)
+    def points_model(self, layout: LandmarkScheme) -> Array:
+        """(P, 3) float32 mm, frame `model`: the landmarks of a scheme on mesh and coefficients."""
+        return layout.points_model(self.vertices_model, self.identity, self.expression)
 
 
-def faces_table(faces: Sequence[FaceResult], *, most: int = 20) -> str:
-    """A table of HTML with a line a face, as Jupyter shows them: number, pose, score, strongest expressions.
+@dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
+class FreeFormResult(MorphableResult):
+    """A face whose vertices a method found by themselves, and the nearest coefficients of the model to it.
 
-    Args:
-        faces: of one photo, numbered as in its overlay.
-        most: lines; of the others only their number is told.
+    ``vertices_image`` is what the method found; camera, identity and expression are the fit of
+    :class:`lineament.geometry.nearest_coefficients.NearestCoefficients`, so that pose and blendshapes exist.
+
+    Attributes:
+        fit_residual_mm: mean distance of the vertices from the face that the coefficients make, mm.
     """
-    if not faces:
-        return notebook.line("no face found")
-    rows = []
-    for number, face in enumerate(faces[:most]):
-        angles = (f"{angle:+.1f}°" for angle in face.pose.angles_deg)
-        strongest = ", ".join(f"{name} {weight:.2f}" for name, weight in face.strongest_blendshapes(3))
-        rows.append((str(number), *angles, f"{face.detection.score:.2f}", strongest))
-    header = ("face", "yaw", "pitch", "roll", "score", "strongest expressions")
-    rest = notebook.line(f"and {len(faces) - most} more") if len(faces) > most else ""
-    return notebook.table(rows, header=header) + rest
+
+    fit_residual_mm: float
+
+    @classmethod
+    def from_vertices(
+        cls,
+        nearest: NearestCoefficients,
+        vertices_image: Array,
+        *,
+        crop_box: CropBox,
+        detection: Detection,
+        weights: Array | None = None,
+        uncertainty_mm: float | None = None,
+    ) -> FreeFormResult:
+        """The face of a method that gives vertices.
+
+        Args:
+            nearest: of the model whose mesh the vertices are of; made once.
+            vertices_image: (N, 3) px of the photo, depth in px too, growing away from the viewer.
+            crop_box: the crop they were found in.
+            detection: where the face was found.
+            weights: (N,) at least 0, how much each vertex is believed in the fit, such as its visibility.
+            uncertainty_mm: see :class:`FaceResult`.
+        """
+        model, fit = nearest.model, nearest.fit(vertices_image, weights)
+        vertices_image = np.asarray(vertices_image, np.float32)
+        vertices_model = fit.camera.model_from_image(vertices_image)
+        landmarks_model = model.schemes[DEFAULT_SCHEME].points_model(
+            vertices_model, fit.identity, fit.expression
+        )
+        return cls(
+            detection=detection,
+            crop_box=crop_box,
+            camera=fit.camera,
+            landmarks_image=fit.camera.image_from_model(landmarks_model),
+            landmark_scheme=DEFAULT_SCHEME,
+            vertices_image=vertices_image,
+            mesh=model.mesh,
+            uncertainty_mm=uncertainty_mm,
+            model=model,
+            identity=fit.identity,
+            expression=fit.expression,
+            fit_residual_mm=fit.residual_mm,
+        )
+
+
+def _value_names(face: FaceResult) -> list[str]:
+    """Names of the fields that a network or a fit gave as arrays or numbers, but camera and uncertainty."""
+    known = ("landmarks_image", "vertices_image", "identity", "expression", "fit_residual_mm")
+    return [each.name for each in fields(face) if each.name in known]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -283,10 +341,3 @@ class AlignedPhoto:
     source: object
     faces: list[FaceResult]
     error: LineamentError | None = None
-
-    def _repr_html_(self) -> str:
-        """What Jupyter shows: what was given, and its faces or what went wrong."""
-        name = str(self.source) if isinstance(self.source, str | os.PathLike) else type(self.source).__name__
-        if self.error is not None:
-            return notebook.line(f"{name}: {self.error}")
-        return notebook.line(name) + faces_table(self.faces)

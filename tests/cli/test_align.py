@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import shared
-from faces import egg_face
+from faces import egg_face, mesh_alone
 from lineament.cli.main import app
 from lineament.errors import WeightsError
 from lineament.image import read_image
@@ -167,8 +167,20 @@ def test_a_name_that_is_no_text_is_shown_as_well_as_may_be(asked, album, tmp_pat
 
 
 def test_options_reach_the_aligner(asked, album, tmp_path):
-    run(album / "a.png", "--out", tmp_path, "--passes", 1, "--threads", 3, "--weights", "mine.onnx")
-    assert asked == [(("mine.onnx",), {"threads": 3, "passes": 1})]
+    run(
+        album / "a.png",
+        "--out",
+        tmp_path,
+        "--passes",
+        1,
+        "--threads",
+        3,
+        "--weights",
+        "mine.onnx",
+        "--device",
+        "auto",
+    )
+    assert asked == [(("mine.onnx",), {"threads": 3, "passes": 1, "device": "auto"})]
 
 
 def test_missing_weights_are_one_line_and_status_1(monkeypatch, album, tmp_path):
@@ -187,7 +199,6 @@ def test_missing_weights_are_one_line_and_status_1(monkeypatch, album, tmp_path)
         ["ALBUM"],
         ["--out", "OUT"],
         ["ALBUM/none/*.jpg", "--out", "OUT"],
-        ["ALBUM", "--out", "ALBUM/a.png"],
         ["ALBUM", "--out", "OUT", "--boxes", "OUT/none.csv"],
         ["ALBUM", "--out", "OUT", "--passes", "0"],
         ["ALBUM", "--out", "OUT", "--format", "obj,fbx"],
@@ -209,3 +220,22 @@ def test_a_second_run_gives_the_same_files(asked, album, tmp_path):
     first = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     run(album / "a.png", "--out", tmp_path / "out")
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == first
+
+
+def test_what_cannot_be_made_of_a_mesh_alone_is_named_and_all_else_is_made(
+    asked, album, tmp_path, monkeypatch
+):
+    whole = EggAligner.__call__
+    monkeypatch.setattr(
+        EggAligner, "__call__", lambda *given, **boxes: [mesh_alone(whole(*given, **boxes)[0])]
+    )
+    formats = ("obj", "ply", "glb", "npz", "json", "parquet", "depth", "pncc", "normals", "parts", "texture")
+    done = run(album / "a.png", "--out", tmp_path / "out", "--format", ",".join([*formats, "frontal"]))
+    assert done.exit_code == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("a.png: face 0: no glb, which needs coefficients")
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"a_face0.obj", "a_face0.ply", "a_face0.npz", "a_depth.png", "a_pncc.png", "a_parts.png"} <= made
+    assert {"a_face0_texture.png", "a_face0_frontal.png", "faces.parquet", "a_normals.png"} <= made
+    (face,) = json.loads((tmp_path / "out" / "a.json").read_text())["faces"]
+    assert face["mesh"] == "a_face0.obj"

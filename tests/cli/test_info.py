@@ -1,40 +1,80 @@
+import json
+
+import pytest
 from typer.testing import CliRunner
 
 from lineament import __version__
 from lineament.cli.main import app
 from lineament.errors import WeightsError
-from lineament.weights import WeightsEntry
+from lineament.weights import WeightsEntry, WeightsPackage
 
 
-def entry(**changes):
+def package(folder, **changes):
+    """A package whose one file is missing."""
     values = {
         "name": "tiny-regressor",
-        "file": "no-such-file.onnx",
+        "path": folder / "no-such-file.lineament",
         "size_bytes": 1_500_000,
         "sha256": "0" * 64,
         "sha256_ends": "0" * 64,
         "method": "morphable-regressor",
         "licence": "Apache-2.0",
-        "trained_on": "drawn discs",
+        "data": "drawn discs",
+        "research": False,
+        "package": "tiny",
+        "version": "3",
     }
-    return WeightsEntry(**(values | changes))
+    entry = WeightsEntry(**values)
+    return WeightsPackage("tiny", "3", {entry.name: entry}, {"small": entry.name}, **changes)
 
 
-def test_info_tells_versions_licences_and_what_networks_were_trained_on(monkeypatch):
-    monkeypatch.setattr("lineament.weights.catalogue", lambda: {"tiny-regressor": entry()})
+@pytest.fixture
+def packages(tmp_path, monkeypatch):
+    """What is installed."""
+    broken = WeightsPackage("torn", "4", problem="The list of weights is missing.")
+    found = [package(tmp_path), WeightsPackage("lineament-papers", "0.1.0"), broken]
+    monkeypatch.setattr("lineament.weights.installed", lambda: found)
+    return found
+
+
+def test_info_tells_versions_licences_and_what_networks_were_trained_on(packages):
     done = CliRunner().invoke(app, ["info"])
     assert done.exit_code == 0
     assert f"lineament {__version__}, Apache-2.0" in done.stdout
     assert "ICT-FaceKit (MIT" in done.stdout
-    assert "weights tiny-regressor: morphable-regressor, NOT INSTALLED, Apache-2.0" in done.stdout
+    assert "ONNX Runtime can use" in done.stdout
+    assert "weights tiny-regressor, small: morphable-regressor, NOT INSTALLED, from tiny 3" in done.stdout
+    assert "licence: Apache-2.0" in done.stdout
     assert "trained on drawn discs" in done.stdout
+    assert "lineament-papers 0.1.0: no weights yet" in done.stdout
+    assert "weights of torn 4 cannot be used: The list of weights is missing." in done.stdout
 
 
-def test_a_damaged_catalogue_is_one_line_and_status_1(monkeypatch):
-    def catalogue():
+def test_info_as_json_has_all_of_it(packages):
+    table = json.loads(CliRunner().invoke(app, ["info", "--json"]).stdout)
+    assert table["lineament"] == __version__
+    assert "CPUExecutionProvider" in table["providers"]
+    tiny, papers, torn = table["packages"]
+    assert tiny["weights"][0] == {
+        "name": "tiny-regressor",
+        "aliases": ["small"],
+        "method": "morphable-regressor",
+        "size_bytes": 1_500_000,
+        "is_present": False,
+        "licence": "Apache-2.0",
+        "data": "drawn discs",
+        "research": False,
+    }
+    assert (papers["weights"], papers["problem"]) == ([], None)
+    assert "missing" in torn["problem"]
+
+
+def test_a_damaged_index_is_one_line_and_status_1(monkeypatch):
+    def installed():
         raise WeightsError("The list of weights is damaged.")
 
-    monkeypatch.setattr("lineament.weights.catalogue", catalogue)
-    done = CliRunner().invoke(app, ["info"])
-    assert done.exit_code == 1
-    assert done.stderr == "error: The list of weights is damaged.\n"
+    monkeypatch.setattr("lineament.weights.installed", installed)
+    for command in (["info"], ["weights", "list"], ["weights", "verify"]):
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 1
+        assert done.stderr == "error: The list of weights is damaged.\n"

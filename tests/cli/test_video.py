@@ -9,8 +9,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import shared
-from discs import disc_aligner, picture_of
+from discs import DiscEstimate, disc_aligner, picture_of
+from faces import mesh_alone
 from lineament.cli.main import app
+from shared import shared_path
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +62,17 @@ def test_heads_have_the_colours_of_their_people_unless_they_are_not_wanted(clip,
         assert np.argmax(np.median(picture, axis=(0, 1))) == strongest
     run(clip, "--out", tmp_path / "plain", "-f", "glb", "--no-smooth", "--no-texture")
     assert b'"images"' not in (tmp_path / "plain" / "clip_person1.glb").read_bytes()
+
+
+def test_heads_that_cannot_be_animated_are_named_and_the_film_and_table_are_made(clip, tmp_path, monkeypatch):
+    whole = DiscEstimate.result
+    monkeypatch.setattr(DiscEstimate, "result", lambda *one, **at: mesh_alone(whole(*one, **at)))
+    done = run(clip, "--out", tmp_path / "out", "-f", "film,glb,parquet")
+    assert done.exit_code == 1
+    assert "person 1: no glb, which needs coefficients" in done.stderr
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["clip.parquet", "clip_overlay.webm"]
+    assert "person 1: in 20 of 20 frames" in done.stdout
 
 
 def texture_of(path):
@@ -132,3 +145,73 @@ def test_ctrl_c_ends_a_film_and_keeps_what_was_seen(clip, tmp_path, monkeypatch)
     assert "person 1: in 5 of 5 frames" in done.stdout
     assert len(list((tmp_path / "out").iterdir())) == 2
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_sigterm_is_heeded_as_ctrl_c(clip, tmp_path, monkeypatch):
+    from lineament.video import FaceTracker
+
+    step = FaceTracker.step
+
+    def step_and_stop(tracker, time_s, picture):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return step(tracker, time_s, picture)
+
+    monkeypatch.setattr(FaceTracker, "step", step_and_stop)
+    before = signal.getsignal(signal.SIGTERM)
+    done = run(clip, "--out", tmp_path / "out", "-f", "film")
+    assert done.exit_code == 0, done.output
+    assert "person 1: in 1 of 1 frames" in done.stdout
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_name_of_digits_is_a_file_and_cameras_have_an_option(clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    missing = run("0", "--out", "out")
+    assert (missing.exit_code, missing.stderr.count("\n")) == (1, 1)
+    assert "--camera 0" in missing.stderr
+    clip.rename(tmp_path / "0")
+    assert run("0", "--out", "out", "-f", "film").exit_code == 0
+    assert (tmp_path / "out" / "0_overlay.webm").is_file()
+    assert run("0", "--camera", "1", "--out", "out").exit_code == 2
+    assert run("--out", "out").exit_code == 2
+
+
+def test_an_address_needs_leave(tmp_path):
+    done = run("http://127.0.0.1:9/film.mp4", "--out", tmp_path)
+    assert done.exit_code == 1
+    assert "--allow-network" in done.stderr
+
+
+def test_a_gap_of_hours_is_a_cut_in_the_film(tmp_path):
+    from lineament.video import read_video
+
+    for name in ("gap_of_an_hour.mkv", "hostile/time_jump.mp4"):
+        source = shared_path("cases") / name
+        done = run(source, "--out", tmp_path, "-f", "film,glb")
+        assert done.exit_code == 0, done.output
+        assert len(list(read_video(tmp_path / f"{source.stem}_overlay.webm"))) == 25
+
+
+def test_a_new_size_in_mid_film_is_one_line_and_the_film_goes_on(tmp_path):
+    from films import film_of_two_sizes
+    from lineament.video import read_video
+
+    first, second = (
+        picture_of(red=(60, 60)),
+        np.ascontiguousarray(picture_of(red=(60, 60)).transpose(1, 0, 2)),
+    )
+    film_of_two_sizes(tmp_path / "film.avi", first, second)
+    done = run(tmp_path / "film.avi", "--out", tmp_path / "out", "-f", "film,glb")
+    assert done.exit_code == 0, done.output
+    (height, width), (tall, narrow) = first.shape[:2], second.shape[:2]
+    assert f"from 0.20 s on pictures are {narrow} x {tall} px; they were {width} x {height}\n" in done.stdout
+    shapes = {frame.picture.shape for frame in read_video(tmp_path / "out" / "film_overlay.webm")}
+    assert shapes == {first.shape}
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(clip, tmp_path):
+    (tmp_path / "out").mkdir()
+    left = tmp_path / "out" / ".123-0123abcd.part.webm"
+    left.write_text("half a film")
+    run(clip, "--out", tmp_path / "out", "-f", "glb")
+    assert not left.exists()

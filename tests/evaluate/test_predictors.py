@@ -5,6 +5,7 @@ import pytest
 
 from evaluate.cases import FACE, case, small_set
 from lineament.aligner import FaceAligner
+from lineament.crop import CropRule
 from lineament.errors import DataError
 from lineament.evaluate.items import LFM
 from lineament.evaluate.predictors import FileTool, LineamentTool, best_overlap, prediction_of
@@ -27,7 +28,7 @@ def test_of_the_faces_detected_the_one_at_the_true_place_is_taken():
 
 @pytest.fixture
 def disc_tool(disc_network, tiny_model):
-    method = MorphableRegressor(disc_network, tiny_model, crop_size=64, crop_margin=1.75)
+    method = MorphableRegressor(disc_network, tiny_model, crop_rule=CropRule(64, 1.75))
     return LineamentTool(FaceAligner(method), "discs", Crops.TRUTH, "300w-lp", "none")
 
 
@@ -43,9 +44,10 @@ def test_true_boxes_lead_the_network_to_the_face(disc_tool, disc_photo):
 
 def test_faces_on_our_mesh_are_known_to_be(lfm):
     face = SimpleNamespace(
-        landmarks_image=FACE,
+        landmarks=lambda scheme: FACE,
         pose=SimpleNamespace(rotation=np.eye(3)),
         vertices_image=lfm.neutral_model,
+        mesh=lfm.mesh,
         triangles=lfm.triangles,
     )
     assert prediction_of(face, "300w-lp").topology == LFM

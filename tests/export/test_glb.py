@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.readers import read_glb
 from faces import egg_face
+from glb_files import morphed, read_glb
 from lineament.errors import ExportError
 from lineament.export import export_glb, export_glb_animation
 from lineament.export.frames import focal_px
@@ -22,15 +22,6 @@ const [folder, file] = process.argv.slice(1);
 require(folder).validateBytes(new Uint8Array(require('fs').readFileSync(file)))
     .then(report => console.log(JSON.stringify(report.issues)));
 """
-
-
-def morphed(document, array):
-    """The mesh as a viewer shows it: at rest, plus its targets by their weights; m."""
-    [primitive] = document["meshes"][0]["primitives"]
-    points = array(primitive["attributes"]["POSITION"]).astype(float)
-    for weight, target in zip(document["meshes"][0]["weights"], primitive["targets"], strict=True):
-        points = points + weight * array(target["POSITION"])
-    return points
 
 
 @pytest.fixture

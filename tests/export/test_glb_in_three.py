@@ -67,7 +67,7 @@ def face(photo):
 
 @pytest.fixture(scope="module")
 def texture_rgb(photo, face):
-    return FaceTexturer(face.model, size=512)(photo, face).colors_rgb
+    return FaceTexturer(face.mesh, size=512)(photo, face).colors_rgb
 
 
 @pytest.fixture(scope="module")

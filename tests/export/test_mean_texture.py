@@ -10,7 +10,7 @@ SIZE = 64
 
 @pytest.fixture(scope="module")
 def texturer(lfm):
-    return FaceTexturer(lfm, size=SIZE)
+    return FaceTexturer(lfm.mesh, size=SIZE)
 
 
 def face_of(lfm, yaw, scale=1.2):

@@ -53,7 +53,7 @@ def test_v_runs_up_in_the_file(tmp_path):
 
 def test_a_model_without_texture_coordinates_has_none_in_the_file(tmp_path):
     face = egg_face()
-    export_obj(replace(face, model=replace(face.model, uv=None, parts={})), tmp_path / "egg.obj")
+    export_obj(replace(face, mesh=replace(face.mesh, uv=None, parts={})), tmp_path / "egg.obj")
     table, triangles, groups = read_obj(tmp_path / "egg.obj")
     assert len(table["vt"]) == 0
     np.testing.assert_array_equal(triangles, face.triangles)
@@ -90,7 +90,7 @@ def test_a_texture_brings_a_material_and_a_picture(tmp_path):
 
 def test_a_texture_without_texture_coordinates_is_refused(tmp_path):
     face = egg_face()
-    face = replace(face, model=replace(face.model, uv=None))
+    face = replace(face, mesh=replace(face.mesh, uv=None))
     with pytest.raises(ExportError, match="texture coordinates"):
         export_obj(face, tmp_path / "egg.obj", texture_rgb=np.zeros((4, 4, 3), np.uint8))
     assert list(tmp_path.iterdir()) == []

@@ -1,3 +1,5 @@
+import os
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -8,6 +10,7 @@ import shared
 from faces import egg_face
 from lineament.errors import ExportError
 from lineament.export import export_parquet
+from shared import ROOT
 
 FACES = [egg_face(yaw=0.1 * k, expression=0.2) for k in range(5)]
 
@@ -43,21 +46,74 @@ def test_photos_without_any_face_make_an_empty_table(tmp_path, parquet):
     assert parquet.read_table(tmp_path / "faces.parquet").num_rows == 0
 
 
-def test_rows_that_do_not_fit_together_are_an_error_and_leave_no_file(tmp_path, parquet):
+def test_rows_that_do_not_fit_together_are_an_error_and_lose_none_before_them(tmp_path, parquet):
     photos = [({"photo": "a"}, FACES[:1]), ({"photo": 3.5}, FACES[:1])]
     with pytest.raises(ExportError, match="rows"):
         export_parquet(photos, tmp_path / "faces.parquet", rows_at_once=1)
-    assert list(tmp_path.iterdir()) == []
+    assert parquet.read_table(tmp_path / "faces.parquet")["photo"].to_pylist() == ["a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["faces.parquet"]
 
 
-def test_an_error_of_the_photos_themselves_leaves_no_file(tmp_path, parquet):
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError, ZeroDivisionError])
+def test_a_table_survives_whatever_stops_the_photos(tmp_path, parquet, stop):
     def photos():
-        yield {"photo": "a"}, FACES[:1]
+        for name in "abc":
+            yield {"photo": name}, FACES[:1]
+        raise stop
+
+    with pytest.raises(stop):
+        export_parquet(photos(), tmp_path / "faces.parquet", rows_at_once=2)
+    assert parquet.read_table(tmp_path / "faces.parquet")["photo"].to_pylist() == ["a", "b", "c"]
+    assert [path.name for path in tmp_path.iterdir()] == ["faces.parquet"]
+
+
+def test_a_stop_before_the_first_row_keeps_the_table_that_was_there(tmp_path, parquet):
+    export_parquet([({"photo": "old"}, FACES[:1])], tmp_path / "faces.parquet")
+
+    def photos():
+        yield {"photo": "none"}, []
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        export_parquet(photos(), tmp_path / "faces.parquet", rows_at_once=1)
-    assert list(tmp_path.iterdir()) == []
+        export_parquet(photos(), tmp_path / "faces.parquet")
+    assert parquet.read_table(tmp_path / "faces.parquet")["photo"].to_pylist() == ["old"]
+
+
+KILLED = """
+import os, sys
+from faces import egg_face
+from lineament.export import export_parquet
+def photos():
+    for number in range(7):
+        yield {"photo": str(number)}, [egg_face()]
+    os.kill(os.getpid(), 9)
+export_parquet(photos(), sys.argv[1], rows_at_once=3)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_killed_run_leaves_parts_that_are_a_table_and_the_next_run_takes_them_away(tmp_path, parquet):
+    path = tmp_path / "faces.parquet"
+    folders = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+    subprocess.run([sys.executable, "-c", KILLED, str(path)], env=os.environ | {"PYTHONPATH": folders})
+    assert not path.exists()
+    left = parquet.read_table(tmp_path / "faces.parquet.parts")["photo"].to_pylist()
+    assert left == ["0", "1", "2", "3", "4", "5"]
+    export_parquet([({"photo": "a"}, FACES[:1])], path)
+    assert [path.name for path in tmp_path.iterdir()] == ["faces.parquet"]
+
+
+def test_rows_that_come_slowly_are_written_all_the_same(tmp_path, parquet, monkeypatch):
+    monkeypatch.setattr("lineament.export.table.PARTS_EVERY_S", -1.0)
+    seen = []
+
+    def photos():
+        for name in "ab":
+            yield {"photo": name}, FACES[:1]
+            seen.append(len(list((tmp_path / "faces.parquet.parts").iterdir())))
+
+    export_parquet(photos(), tmp_path / "faces.parquet")
+    assert seen == [1, 2]
 
 
 def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):

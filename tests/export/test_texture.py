@@ -25,7 +25,7 @@ def painted(lfm, yaw, *, colors=None):
 
 @pytest.fixture(scope="module")
 def texturer(lfm):
-    return FaceTexturer(lfm, size=SIZE)
+    return FaceTexturer(lfm.mesh, size=SIZE)
 
 
 def test_what_is_seen_is_the_photo_and_what_is_hidden_is_marked(lfm, texturer):
@@ -92,7 +92,7 @@ def test_a_face_of_another_model_is_refused(texturer):
     with pytest.raises(ExportError, match="'lfm'"):
         texturer(np.zeros((9, 9, 3), np.uint8), egg_face())
     with pytest.raises(ExportError, match="no texture coordinates"):
-        FaceTexturer(replace(egg_face().model, uv=None))
+        FaceTexturer(replace(egg_face().mesh, uv=None))
 
 
 def test_a_texture_is_written_completed_or_marked(tmp_path, lfm, texturer):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lineament.geometry.morphable import LandmarkScheme
+from lineament.geometry.face_mesh import LandmarkScheme
 
 IDENTITY = np.float32([[1, -2, 0.5, 0.25], [0, 1, 0, -1]])
 EXPRESSION = np.float32([[0.5, 0, 1], [0, 0.25, 0]])

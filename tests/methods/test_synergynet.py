@@ -3,9 +3,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from lineament.crop import CropBox
+from lineament.crop import CropBox, CropRule
 from lineament.errors import WeightsError
-from lineament.methods import METHODS
+from lineament.methods import METHODS, Predictor
 from lineament.methods.regressor import MorphableRegressor
 from lineament.methods.synergynet import SynergyNet
 from lineament.network import OnnxNetwork
@@ -31,7 +31,7 @@ def network(disc_graph, tmp_path_factory):
 
 @pytest.fixture
 def method(network, tiny_model):
-    return SynergyNet(network, tiny_model, crop_size=64, crop_margin=1.75)
+    return SynergyNet(network, tiny_model, crop_rule=CropRule(64, 1.75))
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def photo(disc_photo):
 @pytest.mark.parametrize("size", [64, 200])
 def test_the_networks_own_landmarks_lie_in_the_photo_whatever_the_square(method, photo, size):
     square = CropBox(center_xy=(160.0, 105.0), side=160.0, size=size, roll=0.4)
-    (face,) = method.reconstruct(photo, [square])
+    (face,) = Predictor(method).predict(photo, [square])
     expected = square.resized(64).image_from_crop(ROW)
     np.testing.assert_allclose(face.landmarks_image, expected, atol=1e-4)
     assert face.landmarks("300w-lp") is face.landmarks_image  # what evaluations ask for
@@ -52,26 +52,26 @@ def test_the_networks_own_landmarks_lie_in_the_photo_whatever_the_square(method,
 
 def test_mesh_pose_and_square_are_those_of_the_regressor(method, network, tiny_model, photo):
     square = CropBox(center_xy=(160.0, 105.0), side=160.0, size=64, roll=0.4)
-    plain = MorphableRegressor(network, tiny_model, crop_size=64, crop_margin=1.75)
-    (found,), (expected,) = (one.reconstruct(photo, [square]) for one in (method, plain))
+    plain = MorphableRegressor(network, tiny_model, crop_rule=CropRule(64, 1.75))
+    (found,), (expected,) = (Predictor(one).predict(photo, [square]) for one in (method, plain))
     np.testing.assert_array_equal(found.vertices_image, expected.vertices_image)
     np.testing.assert_array_equal(found.pose.rotation, expected.pose.rotation)
     np.testing.assert_array_equal(found.detection.box_xyxy, expected.detection.box_xyxy)
-    assert method.refine_crops(photo, [square]) == plain.refine_crops(photo, [square])
+    assert Predictor(method).refine_crops(photo, [square]) == Predictor(plain).refine_crops(photo, [square])
     assert not np.allclose(found.landmarks_image, expected.landmarks_image, atol=1)
 
 
 def test_a_second_look_brings_the_landmarks_of_the_better_square(method, photo):
     square = CropBox(center_xy=(170.0, 125.0), side=180.0, size=64)
-    (refined,) = method.refine_crops(photo, [square])
-    (face,) = method.reconstruct(photo, [square], passes=2)
+    (refined,) = Predictor(method).refine_crops(photo, [square])
+    (face,) = Predictor(method).predict(photo, [square], passes=2)
     assert face.crop_box == refined
     np.testing.assert_allclose(face.landmarks_image, refined.image_from_crop(ROW), atol=1e-4)
 
 
 def test_a_network_without_landmarks_is_refused(disc_network, tiny_model):
     with pytest.raises(WeightsError, match=r"SynergyNet, which takes 'crop' and gives .*, landmarks"):
-        SynergyNet(disc_network, tiny_model, crop_size=64)
+        SynergyNet(disc_network, tiny_model, crop_rule=CropRule(64))
 
 
 def test_the_method_has_a_name_and_says_what_it_is(method):

@@ -1,42 +1,58 @@
-import importlib.util
 import shutil
-from pathlib import Path
 
 import pytest
+from onnx import TensorProto
 
 from lineament import weights
-
-TOOL = Path(__file__).parents[2] / "tools" / "update_weights_catalogue.py"
+from lineament.bundle import Bundle, DetectorSpec
+from tools import update_weights_catalogue as tool
 
 
 @pytest.fixture
-def tool(tmp_path, monkeypatch):
-    """The tool as a module, writing into an empty folder."""
-    monkeypatch.syspath_prepend(TOOL.parent)
-    spec = importlib.util.spec_from_file_location("update_weights_catalogue", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "ASSETS", tmp_path)
-    monkeypatch.setattr(module, "CATALOGUE", tmp_path / "catalogue.json")
-    return module
+def packed(disc_graph, tmp_path):
+    """A folder with the disc network under a name that the table knows, packed."""
+    shutil.copy(disc_graph, tmp_path / "lfm_regressor_fast.onnx")
+    tool.update(tmp_path)
+    return tmp_path
 
 
-def test_the_catalogue_describes_the_files_that_are_there(tool, disc_graph, tmp_path, monkeypatch):
-    shutil.copy(disc_graph, tmp_path / "lfm_regressor.onnx")
-    tool.main()
-    monkeypatch.setattr(weights, "ASSETS", tmp_path)
-    entries = weights.catalogue(tmp_path / "catalogue.json")
-    assert list(entries) == ["lfm-regressor"]
-    entry = entries["lfm-regressor"]
-    assert entry.path == tmp_path / "lfm_regressor.onnx"
-    assert entry.sha256 == weights.sha256_of(disc_graph)
-    assert (entry.licence, entry.trained_on, entry.method) == ("Apache-2.0", "nothing", "morphable-regressor")
+def test_a_graph_is_packed_byte_by_byte_and_listed(packed, disc_graph):
+    assert sorted(path.name for path in packed.iterdir()) == ["index.json", "lfm_regressor_fast.lineament"]
+    package = weights.read_index(packed, package="p", version="1")
+    assert package.aliases == {"fast": "lfm-regressor-fast"}
+    entry = package.find("fast")
+    weights.check_file(entry, whole=True)
+    assert (entry.licence, entry.data, entry.method) == ("Apache-2.0", "nothing", "morphable-regressor")
+    assert Bundle.open(entry.path).graph() == disc_graph.read_bytes()
 
 
-def test_missing_metadata_is_reported(tool, make_graph, tmp_path, capsys):
-    from onnx import TensorProto
+def test_what_a_graph_does_not_say_comes_from_the_table(packed):
+    manifest = Bundle.open(packed / "lfm_regressor_fast.lineament").manifest
+    assert (manifest.name, manifest.threads, manifest.max_uncertainty_mm) == ("lfm-regressor-fast", 1, None)
+    assert manifest.detector == DetectorSpec("face-detector", {"first_side": 224, "min_score": 0.5})
 
+
+def test_a_second_run_changes_nothing(packed):
+    before = {path.name: path.read_bytes() for path in packed.iterdir()}
+    tool.update(packed)
+    assert {path.name: path.read_bytes() for path in packed.iterdir()} == before
+
+
+def test_a_folder_without_weights_has_an_index_all_the_same(tmp_path):
+    tool.update(tmp_path)
+    assert weights.read_index(tmp_path, package="p", version="1").entries == {}
+
+
+def test_what_is_not_stated_is_reported(make_graph, tmp_path, capsys):
     ends = {"x": (TensorProto.FLOAT, ["n"])}, {"y": (TensorProto.FLOAT, ["n"])}
     shutil.copy(make_graph([("Neg", ["x"], ["y"], {})], *ends, {}, name="bare.onnx"), tmp_path)
-    tool.main()
-    assert "bare.onnx: no licence and trained_on" in capsys.readouterr().err
+    tool.update(tmp_path)
+    said = capsys.readouterr().err
+    assert "bare.lineament: its licence is not stated" in said
+    assert "bare.lineament: its data is not stated" in said
+
+
+def test_the_shipped_bundles_have_the_settings_of_the_table():
+    for name, settings in tool.SETTINGS.items():
+        manifest = Bundle.open(name).manifest
+        assert {key: getattr(manifest, key) for key in settings} == settings

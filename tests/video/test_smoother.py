@@ -1,6 +1,6 @@
 """A still face trembles less, a fast one does not lag: against no filter and against a moving average."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 
 from faces import egg_face
 from lineament.geometry.rotation import angle_between
+from lineament.result import FaceResult, FreeFormResult, MorphableResult
 from lineament.video import FaceSmoother
 
 RATE = 25
@@ -102,3 +103,107 @@ def test_mesh_landmarks_and_pose_of_a_smooth_face_belong_together():
 def test_a_smoothed_face_is_as_uncertain_as_it_was():
     face = replace(egg_face(), uncertainty_mm=1.5)
     assert FaceSmoother().step(0.0, face).uncertainty_mm == 1.5
+
+
+OFFSET_MM = np.float32([3.0, -2.0, 5.0])
+
+
+def with_own_landmarks(face, offset_mm=OFFSET_MM, scheme="300w-lp"):
+    """The face as a method gives it that finds landmarks by itself: off the mesh by so much."""
+    points = face.points_model(face.mesh.schemes["300w-lp"]) + offset_mm
+    return replace(face, landmarks_image=face.camera.image_from_model(points), landmark_scheme=scheme)
+
+
+def bare(face):
+    """The face without its coefficients."""
+    return FaceResult(**{each.name: getattr(face, each.name) for each in fields(FaceResult) if each.init})
+
+
+def free_form(face, vertices_model):
+    """A face whose vertices a method found by itself."""
+    known = {each.name: getattr(face, each.name) for each in fields(MorphableResult) if each.init}
+    known["vertices_image"] = face.camera.image_from_model(vertices_model.astype(np.float32))
+    return FreeFormResult(**known, fit_residual_mm=1.0)
+
+
+def test_landmarks_that_a_method_found_by_itself_stay_its_own():
+    smoother = FaceSmoother()
+    for time, face in film(np.linspace(0, 0.5, 8)):
+        smooth = smoother.step(time, with_own_landmarks(face))
+    from_mesh = smooth.camera.image_from_model(smooth.points_model(smooth.mesh.schemes["300w-lp"]))
+    moved = smooth.camera.image_from_model_matrix @ OFFSET_MM
+    np.testing.assert_allclose(smooth.landmarks_image - from_mesh, np.tile(moved, (68, 1)), atol=0.02)
+
+
+def test_a_methods_own_landmarks_tremble_less_on_a_still_face():
+    smoother = FaceSmoother()
+    noise = np.random.default_rng(3).normal(0, 0.5, (100, 3)).astype(np.float32)
+    faces = [with_own_landmarks(egg_face(), noise_mm) for noise_mm in noise]
+    smooth = [smoother.step(number / RATE, face) for number, face in enumerate(faces)]
+    before, after = (
+        np.diff([face.landmarks_image[30, 0] for face in some[25:]]).std() for some in (faces, smooth)
+    )
+    assert after < 0.4 * before
+
+
+@pytest.mark.parametrize("kind", [lambda face: face, bare], ids=["coefficients", "mesh alone"])
+def test_points_of_another_scheme_keep_their_name_and_their_places(kind):
+    smoother = FaceSmoother()
+    for time, face in film(np.linspace(0, 0.02, 8)):
+        five = face.landmarks_image[[30, 36, 45, 48, 54]]
+        given = kind(replace(face, landmarks_image=five, landmark_scheme="mine-5"))
+        smooth = smoother.step(time, given)
+    assert smooth.landmark_scheme == "mine-5"
+    assert type(smooth) is type(given)
+    np.testing.assert_allclose(smooth.landmarks_image, five, atol=1.0)
+
+
+def test_a_mesh_without_coefficients_trembles_less_and_turns_as_one():
+    smoother = FaceSmoother()
+    rng = np.random.default_rng(4)
+    faces, smooth = [], []
+    for time, face in film(0.3 + rng.normal(0, 0.006, 100)):
+        noisy = face.vertices_model + rng.normal(0, 0.5, face.vertices_model.shape)
+        camera = face.camera
+        noisy_image = camera.image_from_model(noisy.astype(np.float32))
+        faces.append(replace(bare(face), vertices_image=noisy_image))
+        smooth.append(smoother.step(time, faces[-1]))
+    before, after = (
+        np.diff([face.vertices_image[200] for face in some[25:]], axis=0).std() for some in (faces, smooth)
+    )
+    assert after < 0.4 * before
+    assert type(smooth[-1]) is FaceResult
+    np.testing.assert_allclose(smooth[-1].vertices_image, egg_face(yaw=0.3).vertices_image, atol=1.5)
+
+
+def test_what_a_free_form_face_has_beyond_its_coefficients_stays_and_is_smoothed():
+    smoother, rng = FaceSmoother(), np.random.default_rng(5)
+    bump = np.zeros_like(egg_face().vertices_image)
+    bump[300:320] = [0, 0, 6]
+    trembling = []
+    for time, face in film(np.full(80, 0.2), expression=0.4):
+        shape = face.vertices_model + bump + rng.normal(0, 0.5, bump.shape)
+        smooth = smoother.step(time, free_form(face, shape))
+        trembling.append(smooth.vertices_model[310, 2])
+    assert type(smooth) is FreeFormResult
+    beyond = smooth.vertices_model - smooth.model.vertices_model(smooth.identity, smooth.expression)
+    assert beyond[300:320, 2].mean() == pytest.approx(6, abs=0.5)
+    assert abs(beyond[:300, 2].mean()) < 0.1
+    assert np.diff(trembling[25:]).std() < 0.4 * 0.5 * np.sqrt(2)
+
+
+def test_a_face_that_is_not_finite_is_given_back_and_forgotten():
+    smoother = FaceSmoother()
+    for time, face in film(np.full(5, 0.2)):
+        smoother.step(time, face)
+    lost = egg_face().without_values()
+    assert smoother.step(5 / RATE, lost) is lost
+    assert smoother.step(6 / RATE, egg_face(yaw=0.2)).pose.yaw == pytest.approx(0.2, abs=1e-3)
+
+
+def test_faces_of_another_method_begin_anew():
+    smoother = FaceSmoother()
+    for time, face in film(np.full(10, -0.5)):
+        smoother.step(time, face)
+    other = smoother.step(10 / RATE, bare(egg_face(yaw=0.5)))
+    assert other.pose.yaw == pytest.approx(0.5)

@@ -1,10 +1,14 @@
 """Who is who, with discs for people whose true places are known."""
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 
 from discs import COLORS, disc_aligner, picture_of
 from lineament.errors import ConfigError
+from lineament.methods import Estimate
+from lineament.result import FaceResult
 from lineament.video import FaceTracker
 
 
@@ -90,3 +94,41 @@ def test_a_face_that_is_followed_stays_when_it_becomes_uncertain():
     for number in range(1, 20):
         (tracked,) = tracker.step(number / 25, picture_of(red=(50, 100)))
         assert tracked.person == 1
+
+
+class Plain(Estimate):
+    """A face without coefficients, of landmarks that are not the 68."""
+
+    def __init__(self, estimate):
+        face = estimate.face
+        known = {each.name: getattr(face, each.name) for each in fields(FaceResult) if each.init}
+        known |= {"landmarks_image": face.landmarks_image[30:31], "landmark_scheme": "nose"}
+        object.__setattr__(self, "face", FaceResult(**known))
+        super().__init__(camera=face.camera, landmarks_image=face.landmarks_image)
+
+    def result(self, *, crop_box, detection):
+        return replace(self.face, crop_box=crop_box, detection=detection)
+
+
+def test_faces_without_coefficients_and_of_other_landmarks_are_followed():
+    aligner = disc_aligner()
+    estimate = aligner.method.estimate
+    aligner.method.estimate = lambda crops, boxes: [Plain(one) for one in estimate(crops, boxes)]
+    tracker = FaceTracker(aligner)
+    for number in range(30):
+        (tracked,) = tracker.step(number / 25, picture_of(red=(40 + 4 * number, 100)))
+        assert tracked.person == 1
+        assert tracked.face.landmark_scheme == "nose"
+        np.testing.assert_allclose(tracked.face.pose.translation[:2], [40 + 4 * number, 100], atol=1)
+
+
+def test_a_face_that_breaks_the_network_is_away_and_comes_back_as_the_same_person():
+    aligner = disc_aligner()
+    tracker = FaceTracker(aligner)
+    for number in range(5):
+        tracker.step(number / 25, picture_of(red=(50, 100)))
+    aligner.method.uncertainty_mm = {COLORS["red"]: np.nan}
+    assert tracker.step(5 / 25, picture_of(red=(50, 100))) == []
+    aligner.method.uncertainty_mm = {}
+    people = {t.person for k in range(6, 12) for t in tracker.step(k / 25, picture_of(red=(50, 100)))}
+    assert people == {1}

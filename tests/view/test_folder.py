@@ -8,25 +8,37 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from lineament.bundle import Bundle
 from lineament.cli.main import app
 from lineament.errors import ConfigError, ExportError
 from lineament.models.builtin import BUILTIN_PATH
 from lineament.view import PageServer, folder, write_folder
 from lineament.view.folder import page_sources
 from lineament.view.model_file import ARRAYS, model_bytes
-from lineament.weights import locate
 from shared import ROOT
 
 
 def test_the_folder_has_all_the_page_asks_for(page_folder):
     settings = json.loads((page_folder / "settings.json").read_text())
-    assert (page_folder / settings["detector"]["file"]).read_bytes() == locate("face-detector").read_bytes()
+    assert (page_folder / settings["detector"]["file"]).read_bytes() == Bundle.open("face-detector").graph()
     for name in ("default", "fast"):
-        assert (page_folder / settings["regressors"][name]["file"]).read_bytes() == locate(name).read_bytes()
+        assert (page_folder / settings["regressors"][name]["file"]).read_bytes() == Bundle.open(name).graph()
     assert (page_folder / "vendored" / "ort-wasm-simd-threaded.wasm").read_bytes()[:4] == b"\0asm"
     app = page_sources() / "app"
     assert {path.name for path in app.iterdir()} == {path.name for path in (page_folder / "app").iterdir()}
     assert not (page_folder / "tests").exists()
+
+
+def test_the_page_looks_as_the_bundles_say(page_folder):
+    settings = json.loads((page_folder / "settings.json").read_text())["regressors"]
+    for name in ("default", "fast"):
+        manifest = Bundle.open(name).manifest
+        assert settings[name]["detector"].items() >= dict(manifest.detector.options).items()
+        assert settings[name]["most_uncertain_mm"] == manifest.max_uncertainty_mm
+        assert (settings[name]["crop_size"], settings[name]["crop_margin"]) == (
+            manifest.crop.size,
+            manifest.crop.margin,
+        )
 
 
 def test_no_source_of_the_page_names_another_host():

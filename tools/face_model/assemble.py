@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.mesh import barycentric_points, nearest_points_on_mesh
-from lineament.geometry.morphable import LandmarkScheme, Mirror, MorphableModel
+from lineament.geometry.morphable import Mirror, MorphableModel
 from lineament.geometry.topology import MIRROR_68
 from tools.face_model.parts import Part, differences, eyeballs, mouth_bag, symmetrised
 from tools.face_model.registration import MESH468_INNER_51, Registration, read_obj_vertices, register

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from lineament.data.fitting.fitter import PLAIN, FitConfig, Fits, Fitter
 from lineament.data.fitting.layout import PointLayout
 from lineament.data.photographs.collections import COLLECTIONS, UNITS_PER_PX, Collection, read_collection
-from lineament.geometry.morphable import LandmarkScheme, MorphableModel
+from lineament.geometry.face_mesh import LandmarkScheme
+from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.rotation import angles_from_matrix, matrix_from_angles
 from lineament.geometry.similarity import fit_similarity
 from tools.face_model.assemble import Assembled

@@ -32,14 +32,19 @@ def align(
         typer.Option(help="File of face boxes, lines of photo,x1,y1,x2,y2 in px; the detector is not used."),
     ] = None,
     passes: Annotated[int, typer.Option(min=1, max=5, help="Times each face is cropped and aligned.")] = 2,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores when left out.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; what suits the weights when left out.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")
+    ] = "cpu",
     method: Annotated[
         str,
         typer.Option(
             "--weights",
             "-w",
             "--method",
-            help='"default", "fast", "open", another name of `lineament info`, or an .onnx file.',
+            help='"default", "fast", "open", another name of `lineament info`, or a file.',
         ),
     ] = "default",
     formats: Annotated[
@@ -71,33 +76,38 @@ def align(
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
     from lineament.export import export_parquet
+    from lineament.files import remove_leftovers
 
     try:
         chosen = chosen_from(formats, FORMATS, "format")
         writer = ResultWriter(chosen, chosen_from(overlay, tuple(LAYERS), "layer"))
         paths = find_photos(photos)
         all_boxes = None if boxes is None else read_boxes(boxes)
-        out.mkdir(parents=True, exist_ok=True)
-    except (ConfigError, OSError) as error:
+    except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
+    out.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(out)
     try:
-        aligner = FaceAligner.from_pretrained(method, threads=threads, passes=passes)
+        aligner = FaceAligner.from_pretrained(method, threads=threads, passes=passes, device=device)
     except LineamentError as error:
         _say(f"error: {error}", stream=sys.stderr)
         raise typer.Exit(1) from error
     counts: list[int] = []
     failed: list[str] = []
+    incomplete: list[str] = []
 
     def aligned() -> Iterator[tuple[dict[str, Any], Sequence[FaceResult]]]:
         for path, name in _with_progress(list(zip(paths, output_names(paths), strict=True))):
             try:
                 photo_boxes = None if all_boxes is None else boxes_of(path, all_boxes)
-                faces = _align_photo(aligner, writer, path, out / name, photo_boxes)
+                faces, is_whole = _align_photo(aligner, writer, path, out / name, photo_boxes)
             except LineamentError as error:
                 failed.append(path.name)
                 _say(f"{path.name}: error: {error}", stream=sys.stderr)
             else:
                 counts.append(len(faces))
+                if not is_whole:
+                    incomplete.append(path.name)
                 yield {"photo": path.name}, faces
 
     try:
@@ -110,22 +120,28 @@ def align(
         table_is_written = False
         _say(f"faces.parquet: error: {error}", stream=sys.stderr)
     _print_summary(counts, failed, out)
-    if failed or not table_is_written:
+    if failed or incomplete or not table_is_written:
         raise typer.Exit(1)
 
 
 def _align_photo(
     aligner: FaceAligner, writer: ResultWriter, path: Path, target: Path, boxes: NDArray[np.floating] | None
-) -> Sequence[FaceResult]:
-    """Align one photo, write its results under names that begin with `target`, print its lines."""
+) -> tuple[Sequence[FaceResult], bool]:
+    """Align one photo, write its results under names that begin with `target`, print its lines.
+
+    Returns:
+        The faces, and whether all that was asked for could be made.
+    """
     from lineament.image import read_image
 
     photo = read_image(path)
     faces = aligner(photo, boxes=boxes)
-    writer.write(photo, faces, target, photo_name=path.name)
+    impossible = writer.write(photo, faces, target, photo_name=path.name)
     for line in _face_lines(faces):
         _say(f"{path.name}: {line}")
-    return faces
+    for line in impossible:
+        _say(f"{path.name}: {line}", stream=sys.stderr)
+    return faces, not impossible
 
 
 def _face_lines(faces: Sequence[FaceResult]) -> Iterator[str]:

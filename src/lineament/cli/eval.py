@@ -25,7 +25,7 @@ def evaluate(
     data: Annotated[Path | None, typer.Option(help="Folder or file of the data set.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the report.")] = None,
     weights: Annotated[
-        list[str] | None, typer.Option(help="Name or .onnx file; may be given several times.")
+        list[str] | None, typer.Option(help="Name or file of weights; may be given several times.")
     ] = None,
     predictions: Annotated[
         list[Path] | None, typer.Option(help=".npz of predictions of any tool; may be given several times.")
@@ -51,6 +51,9 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first faces.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Faces at a time.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of a network.")] = 1,
+    device: Annotated[
+        str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")
+    ] = "cpu",
 ) -> None:
     """Measure weights, other tools or files of predictions on a data set.
 
@@ -77,7 +80,7 @@ def evaluate(
     try:
         loaded = load_set(data_set, options)
         _say(f"{loaded.title}: {len(loaded.cases)} faces")
-        tools = _tools(weights, predictions, peer, crops, scheme, passes, threads)
+        tools = _tools(weights, predictions, peer, crops, scheme, passes, threads, device)
         evaluation = _evaluate(loaded, tools, out, protocol, workers)
         _finish(evaluation, tools, out)
     except LineamentError as error:
@@ -107,6 +110,7 @@ def _tools(
     scheme: str,
     passes: int,
     threads: int,
+    device: str,
 ) -> list[Tool]:
     """Ours in the order given (the default when nothing else is named), then files, then peers."""
     from lineament.errors import ConfigError
@@ -123,7 +127,13 @@ def _tools(
     for name in names:
         for where in kinds[crops]:
             tool = LineamentTool.from_pretrained(
-                name, crops=where, scheme=scheme, passes=passes, threads=threads, name=shown[name]
+                name,
+                crops=where,
+                scheme=scheme,
+                passes=passes,
+                threads=threads,
+                name=shown[name],
+                device=device,
             )
             tools.append(_told_apart(tool, where, len(kinds[crops]) > 1))
     tools += [FileTool.read(path, name=shown[str(path)]) for path in predictions or []]

@@ -2,32 +2,101 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lineament.version import __version__
 
+if TYPE_CHECKING:
+    from lineament.weights import WeightsPackage
 
-def info() -> None:
-    """Print versions, and each network's licence and training data."""
+FACE_MODEL = "lfm, computed from ICT-FaceKit (MIT, USC Institute for Creative Technologies)"
+LIBRARIES = ("numpy", "onnxruntime", "pillow")
+
+
+def info(
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON, for programs.")] = False,
+) -> None:
+    """Print versions, and the package, licence and training data of all weights."""
     from lineament.errors import LineamentError
-    from lineament.weights import catalogue
+    from lineament.weights import installed
 
-    typer.echo(f"lineament {__version__}, Apache-2.0")
-    libraries = ", ".join(f"{name} {_version(name)}" for name in ("numpy", "onnxruntime", "pillow"))
-    typer.echo(f"Python {platform.python_version()}, {libraries}")
-    typer.echo("face model: lfm, computed from ICT-FaceKit (MIT, USC Institute for Creative Technologies)")
     try:
-        entries = catalogue()
+        packages = installed()
     except LineamentError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
-    for entry in entries.values():
-        state = f"{entry.size_bytes / 1e6:.1f} MB" if entry.path.is_file() else "NOT INSTALLED"
-        typer.echo(f"weights {entry.name}: {entry.method}, {state}, {entry.licence}")
-        typer.echo(f"  trained on {entry.trained_on}")
+    if as_json:
+        typer.echo(json.dumps(_table(packages), indent=2))
+        return
+    libraries = ", ".join(f"{name} {_version(name)}" for name in LIBRARIES)
+    typer.echo(f"lineament {__version__}, Apache-2.0")
+    typer.echo(f"Python {platform.python_version()}, {libraries}")
+    typer.echo(f"ONNX Runtime can use {', '.join(_providers()) or 'nothing: it is not installed'}")
+    typer.echo(f"face model: {FACE_MODEL}")
+    for package in packages:
+        for row in _rows(package):
+            state = f"{row['size_bytes'] / 1e6:.1f} MB" if row["is_present"] else "NOT INSTALLED"
+            names = ", ".join([row["name"], *row["aliases"]])
+            typer.echo(f"weights {names}: {row['method']}, {state}, from {package.package} {package.version}")
+            typer.echo(f"  licence: {row['licence']}")
+            typer.echo(f"  trained on {row['data']}")
+        if package.problem is not None:
+            typer.echo(f"weights of {package.package} {package.version} cannot be used: {package.problem}")
+        elif not package.entries:
+            typer.echo(f"{package.package} {package.version}: no weights yet")
+
+
+def _table(packages: list[WeightsPackage]) -> dict[str, Any]:
+    """All of it as JSON values."""
+    return {
+        "lineament": __version__,
+        "python": platform.python_version(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "providers": _providers(),
+        "face_model": FACE_MODEL,
+        "packages": [
+            {
+                "package": package.package,
+                "version": package.version,
+                "problem": package.problem,
+                "weights": _rows(package),
+            }
+            for package in packages
+        ],
+    }
+
+
+def _rows(package: WeightsPackage) -> list[dict[str, Any]]:
+    """A row for each of a package's weights."""
+    return [
+        {
+            "name": entry.name,
+            "aliases": [alias for alias, name in package.aliases.items() if name == entry.name],
+            "method": entry.method,
+            "size_bytes": entry.size_bytes,
+            "is_present": entry.path.is_file(),
+            "licence": entry.licence,
+            "data": entry.data,
+            "research": entry.research,
+        }
+        for entry in package.entries.values()
+    ]
+
+
+def _providers() -> list[str]:
+    """Of the ONNX Runtime that is installed."""
+    from lineament.errors import LineamentError
+    from lineament.runtime import load_runtime
+
+    try:
+        return list(load_runtime().get_available_providers())
+    except LineamentError:
+        return []
 
 
 def _version(library: str) -> str:

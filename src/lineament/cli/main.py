@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
-from lineament.cli import data
+from lineament.cli import data, weights
 from lineament.cli.align import align
+from lineament.cli.door import DoorGroup, enter
 from lineament.cli.eval import evaluate
 from lineament.cli.info import info
 from lineament.cli.train import train
@@ -17,6 +19,7 @@ from lineament.version import __version__
 
 app = typer.Typer(
     name="lineament",
+    cls=DoorGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -28,6 +31,7 @@ app.command()(train)
 app.command()(video)
 app.command()(view)
 app.add_typer(data.app, name="data")
+app.add_typer(weights.app, name="weights")
 
 
 def _print_version(wanted: bool) -> None:
@@ -47,4 +51,4 @@ def lineament(
 
 def main() -> None:
     """Run the command line of this process and exit."""
-    app()
+    sys.exit(enter(app))

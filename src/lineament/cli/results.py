@@ -15,12 +15,13 @@ from lineament.errors import ConfigError
 
 if TYPE_CHECKING:
     from lineament.export import FaceMaps, FaceTexture, FaceTexturer
-    from lineament.result import FaceResult, MorphableResult
+    from lineament.result import FaceResult
 
 Photo = NDArray[np.uint8]
 
 TEXTURE_SIZE = 1024  # texels along a side
 MESH_FORMATS = ("obj", "ply", "glb", "npz")
+_MESHES_OF_JSON = ("obj", "glb", "ply")  # the first of these that is written is named there
 MAP_FORMATS = ("depth", "pncc", "normals", "parts")
 PICTURE_FORMATS = ("texture", "frontal")
 FORMATS = (*MESH_FORMATS, "json", "parquet", *MAP_FORMATS, *PICTURE_FORMATS)
@@ -47,10 +48,13 @@ class ResultWriter:
 
     formats: tuple[str, ...]
     layers: tuple[str, ...]  # of the overlay; none writes none
-    texturers: dict[str, FaceTexturer] = field(default_factory=dict)  # by face model, made when first needed
+    texturers: dict[str, FaceTexturer] = field(default_factory=dict)  # by mesh, made when first needed
 
-    def write(self, photo: Photo, faces: Sequence[FaceResult], target: Path, *, photo_name: str) -> None:
+    def write(self, photo: Photo, faces: Sequence[FaceResult], target: Path, *, photo_name: str) -> list[str]:
         """Write everything of one photo but its rows of a table, under names that begin with `target`.
+
+        Returns:
+            A line for each file that was asked for and cannot be made of these faces, with the reason.
 
         Raises:
             LineamentError: a file cannot be written.
@@ -61,15 +65,24 @@ class ResultWriter:
 
         if self.layers:
             write_image(_named(target, "_overlay.png"), draw_overlay(photo, faces, layers=self.layers))
+        impossible = []
         for number, face in enumerate(faces):
-            _FaceFiles(self, photo, face, _named(target, f"_face{number}")).write()
+            reasons = _FaceFiles(self, photo, face, _named(target, f"_face{number}")).write()
+            impossible += [f"face {number}: {reason}" for reason in reasons]
         if set(MAP_FORMATS) & set(self.formats):
-            self._write_maps(face_maps(_morphable(faces), photo.shape[:2]), target)
+            self._write_maps(face_maps(faces, photo.shape[:2]), target)
         if "json" in self.formats:
-            mesh = next((name for name in ("obj", "glb", "ply") if name in self.formats), None)
-            meshes = [f"{target.name}_face{number}.{mesh}" for number in range(len(faces))] if mesh else []
+            meshes = [
+                self._mesh_name(face, f"{target.name}_face{number}") for number, face in enumerate(faces)
+            ]
             path = _named(target, ".json")
             export_json(faces, path, photo=photo_name, size_hw=photo.shape[:2], meshes=meshes)
+        return impossible
+
+    def _mesh_name(self, face: FaceResult, stem: str) -> str | None:
+        """The mesh file that JSON names for a face; None where none is written."""
+        made = (name for name in _MESHES_OF_JSON if name in self.formats and not why_impossible(name, face))
+        return next((f"{stem}.{name}" for name in made), None)
 
     def _write_maps(self, maps: FaceMaps, target: Path) -> None:
         from lineament.export import export_depth
@@ -93,8 +106,8 @@ class _FaceFiles:
     face: FaceResult
     target: Path
 
-    def write(self) -> None:
-        """Write each format that has a file a face."""
+    def write(self) -> list[str]:
+        """Write each format that has a file a face, and say what cannot be made."""
         writers: dict[str, Callable[[], None]] = {
             "obj": self._obj,
             "ply": self._ply,
@@ -103,21 +116,26 @@ class _FaceFiles:
             "texture": self._texture_files,
             "frontal": self._frontal,
         }
+        impossible = []
         for name in (name for name in self.writer.formats if name in writers):
-            writers[name]()
+            reason = why_impossible(name, self.face)
+            if reason is None:
+                writers[name]()
+            else:
+                impossible.append(f"no {name}, {reason}")
+        return impossible
 
     @cached_property
     def texture(self) -> FaceTexture | None:
-        """Of a morphable model with a chart; other faces have none."""
+        """The face's colours on its mesh's chart; None where there is no chart."""
         from lineament.export import FaceTexturer
 
-        face = next(iter(_morphable([self.face])), None)
-        if face is None or face.model.uv is None:
+        if self.face.mesh.uv is None:
             return None
         made = self.writer.texturers
-        if face.model.name not in made:
-            made[face.model.name] = FaceTexturer(face.model, size=TEXTURE_SIZE)
-        return made[face.model.name](self.photo, face)
+        if self.face.mesh.name not in made:
+            made[self.face.mesh.name] = FaceTexturer(self.face.mesh, size=TEXTURE_SIZE)
+        return made[self.face.mesh.name](self.photo, self.face)
 
     def _obj(self) -> None:
         from lineament.export import export_obj
@@ -146,28 +164,33 @@ class _FaceFiles:
     def _texture_files(self) -> None:
         from lineament.export import export_texture
 
-        if self.texture is not None:
-            write = partial(export_texture, self.texture)
-            write(_named(self.target, "_texture.png"))
-            write(_named(self.target, "_texture_seen.png"), hidden="marked")
+        assert self.texture is not None  # or why_impossible had a reason
+        write = partial(export_texture, self.texture)
+        write(_named(self.target, "_texture.png"))
+        write(_named(self.target, "_texture_seen.png"), hidden="marked")
 
     def _frontal(self) -> None:
         from lineament.export import frontal_view
         from lineament.export.files import png_bytes, write_bytes
 
-        for face in _morphable([self.face]):
-            if self.texture is not None:
-                view = frontal_view(face, self.texture)
-                write_bytes(_named(self.target, "_frontal.png"), png_bytes(view))
+        assert self.texture is not None
+        view = frontal_view(self.face, self.texture)
+        write_bytes(_named(self.target, "_frontal.png"), png_bytes(view))
+
+
+def why_impossible(name: str, face: FaceResult) -> str | None:
+    """Why a file of a format cannot be made of a face, in words; None where it can."""
+    from lineament.result import MorphableResult
+
+    if not face.is_finite:
+        return "the method failed on this box"
+    if name == "glb" and not isinstance(face, MorphableResult):
+        return "which needs coefficients of a face model: this method gives a mesh alone; obj and ply hold it"
+    if name in PICTURE_FORMATS and face.mesh.uv is None:
+        return f"which needs texture coordinates: the mesh {face.mesh.name!r} has none"
+    return None
 
 
 def _named(target: Path, ending: str) -> Path:
     """`target` with an ending; its own dots stay."""
     return target.with_name(target.name + ending)
-
-
-def _morphable(faces: Sequence[FaceResult]) -> list[MorphableResult]:
-    """Those faces that belong to a face model."""
-    from lineament.result import MorphableResult
-
-    return [face for face in faces if isinstance(face, MorphableResult)]

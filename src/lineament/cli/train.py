@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +46,7 @@ def _train(
     method: str, config: Path, out: Path, changes: list[str], threads: int | None, minutes: float | None
 ) -> None:
     from lineament.errors import ConfigError
+    from lineament.files import locked_folder
 
     try:
         from lineament.train.trainers import train_from_file
@@ -51,7 +54,10 @@ def _train(
         raise ConfigError(f"{error}. Training needs more: pip install 'lineament[train,data]'.") from error
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     seconds = None if minutes is None else 60 * minutes
-    train_from_file(method, config, out, changes=changes, threads=threads, seconds=seconds)
+    out.mkdir(parents=True, exist_ok=True)
+    is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+    with locked_folder(out) if is_first else nullcontext():
+        train_from_file(method, config, out, changes=changes, threads=threads, seconds=seconds)
 
 
 if __name__ == "__main__":

@@ -38,16 +38,13 @@ def view(
 
 def _serve(port: int, browser: bool) -> None:
     """Serve the page until the person stops it."""
-    import tempfile
     import webbrowser
 
     from lineament.view import PageServer, write_folder
+    from lineament.view.temporary import serving_folder
 
-    with (
-        tempfile.TemporaryDirectory(prefix="lineament-view-") as name,
-        PageServer(Path(name), port=port) as server,
-    ):
-        write_folder(name)
+    with serving_folder() as folder, PageServer(folder, port=port) as server:
+        write_folder(folder)
         typer.echo(f"serving {server.url} to this machine alone; stop with Ctrl+C")
         if browser:
             webbrowser.open(server.url)

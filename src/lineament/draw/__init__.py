@@ -12,12 +12,10 @@ from lineament.draw.overlay import (
     draw_overlay,
     draw_pose_box,
 )
-from lineament.draw.photo_faces import PhotoFaces
 from lineament.draw.sheet import contact_sheet, side_by_side
 
 __all__ = [
     "LAYERS",
-    "PhotoFaces",
     "contact_sheet",
     "draw_axes",
     "draw_landmarks",

@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.aligner import FaceAligner
+from lineament.bundle import Bundle
 from lineament.detect import overlap
 from lineament.errors import DataError
 from lineament.evaluate.items import LFM, UNKNOWN, Case, Prediction
 from lineament.evaluate.protocols.protocol import Crops
+from lineament.files import sha256_of
 from lineament.geometry.rotation import matrix_from_angles
-from lineament.models.builtin import load_builtin
-from lineament.result import Detection, FaceResult, MorphableResult
+from lineament.result import Detection, FaceResult
 from lineament.version import __version__
-from lineament.weights import detector_of, locate, sha256_of
+from lineament.weights import is_path
 
 Array = NDArray[Any]
 
@@ -80,23 +81,28 @@ class LineamentTool:
         passes: int = 2,
         threads: int | None = 1,
         name: str | None = None,
+        device: str = "cpu",
     ) -> LineamentTool:
         """The weights of a name or path; see `FaceAligner.from_pretrained`.
 
         Raises:
             WeightsError: there are no such weights.
+            ConfigError: this ONNX Runtime does not have the device.
         """
-        aligner = FaceAligner.from_pretrained(weights, passes=passes, threads=threads)
-        plain = Path(weights).stem if weights.endswith(".onnx") else weights
+        aligner = FaceAligner.from_pretrained(weights, passes=passes, threads=threads, device=device)
+        plain = Path(weights).stem if is_path(weights) else weights
         return cls(aligner, name or f"lineament {plain}", crops, scheme, weights)
 
     @property
     def recipe(self) -> Mapping[str, object]:
         """See Tool."""
-        files = [self.weights] + ([detector_of(self.weights)] if self.crops is Crops.DETECTOR else [])
+        bundles = [Bundle.open(self.weights)]
+        detector = bundles[0].manifest.detector
+        if self.crops is Crops.DETECTOR and detector is not None:
+            bundles.append(Bundle.open(detector.weights))
         return {
             "lineament": __version__,
-            "sha256": [sha256_of(locate(file)) for file in files],
+            "sha256": [bundle.sha256 for bundle in bundles],
             "crops": self.crops.name,
             "scheme": self.scheme,
             "passes": self.aligner.passes,
@@ -115,10 +121,12 @@ class LineamentTool:
             face = best_overlap(self.aligner(photo), case.box_xyxy)
         else:
             # Not `aligner(photo, boxes)`: it refuses boxes outside of the photograph, which some sets have.
-            method = self.aligner.method
-            square = method.crop_rule(Detection(case.box_xyxy.astype(np.float32), 1.0))
-            face = method.reconstruct(photo, [square], passes=self.aligner.passes)[0]
-        return None if face is None else prediction_of(face, self.scheme, visibility=case.visible is not None)
+            (face,) = self.aligner.align_given(photo, [Detection(case.box_xyxy.astype(np.float32), 1.0)])
+        return (
+            None
+            if face is None or not face.is_finite
+            else prediction_of(face, self.scheme, visibility=case.visible is not None)
+        )
 
 
 def best_overlap(faces: Sequence[FaceResult], box_xyxy: Array) -> FaceResult | None:
@@ -144,26 +152,23 @@ def prediction_of(face: FaceResult, scheme: str, *, visibility: bool = False) ->
         scheme: landmark scheme, for results that know several.
         visibility: whether to find out which landmarks the head itself hides, which takes milliseconds.
     """
-    morphable = isinstance(face, MorphableResult)
-    landmarks = face.landmarks(scheme) if morphable else face.landmarks_image
     return Prediction(
-        landmarks_image=np.asarray(landmarks, np.float64),
+        landmarks_image=np.asarray(face.landmarks(scheme), np.float64),
         rotation=np.asarray(face.pose.rotation, np.float64),
         vertices_image=np.asarray(face.vertices_image, np.float64),
         triangles=face.triangles,
         topology=_topology(face),
-        visibility=_landmark_visibility(face, scheme) if visibility and morphable else None,
+        visibility=_landmark_visibility(face, scheme) if visibility else None,
     )
 
 
 def _topology(face: FaceResult) -> str:
-    own = face.model.name.startswith("lfm") if isinstance(face, MorphableResult) else False
-    return LFM if own or len(face.vertices_image) == len(load_builtin().neutral_model) else UNKNOWN
+    return LFM if face.mesh.name.startswith("lfm") else UNKNOWN
 
 
-def _landmark_visibility(face: MorphableResult, scheme: str) -> Array:
+def _landmark_visibility(face: FaceResult, scheme: str) -> Array:
     """(68,) of the corners of the triangle each landmark lies in, the best seen one."""
-    return face.visibility[face.model.schemes[scheme].vertex_index].max(axis=1)
+    return face.visibility[face.mesh.schemes[scheme].vertex_index].max(axis=1)
 
 
 @dataclass(slots=True)

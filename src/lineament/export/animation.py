@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from lineament.errors import ExportError
 from lineament.export.files import write_bytes
 from lineament.export.frames import focal_px, gltf_head
-from lineament.export.glb import TargetNames, Targets, checked_face, full_expression, glb_at_rest
+from lineament.export.glb import (
+    TargetNames,
+    Targets,
+    checked_face,
+    full_expression,
+    glb_at_rest,
+    own_offset,
+)
 from lineament.export.gltf import GlbFile
 from lineament.geometry.morphable import MorphableModel
 from lineament.result import FaceResult, MorphableResult, Pose
@@ -27,11 +34,13 @@ class HeadMotion:
     model: MorphableModel | None = None
     times_s: list[float] = field(default_factory=list)
     poses: list[Pose | None] = field(default_factory=list)  # None where the person is not seen
+    sizes_hw: list[tuple[int, int] | None] = field(default_factory=list)  # of frames, where given
     expressions: list[Array] = field(default_factory=list)  # of the frames that show the person
     _identity_sum: Array | float = 0.0
+    _offset_sum: Array | float = 0.0
 
-    def add(self, time_s: float, face: FaceResult | None) -> None:
-        """The next frame's face, or None.
+    def add(self, time_s: float, face: FaceResult | None, *, size_hw: tuple[int, int] | None = None) -> None:
+        """The next frame's face, or None; the frame's size, px, if frames differ in it.
 
         Raises:
             ExportError: a time that does not ascend, or a face of another model, of none, or not finite.
@@ -42,6 +51,7 @@ class HeadMotion:
             self._add_face(checked_face(face))
         self.times_s.append(float(time_s))
         self.poses.append(None if face is None else face.pose)
+        self.sizes_hw.append(size_hw)
 
     def _add_face(self, face: MorphableResult) -> None:
         if self.model is not None and face.model.name != self.model.name:
@@ -49,11 +59,24 @@ class HeadMotion:
         self.model = face.model
         self.expressions.append(np.asarray(full_expression(face), np.float32))
         self._identity_sum = self._identity_sum + np.asarray(face.identity, np.float64)
+        self._offset_sum = self._offset_sum + own_offset(face)
 
     @property
     def identity(self) -> Array:
         """(K,) the mean of all frames'."""
         return np.asarray(self._identity_sum / max(1, len(self.expressions)), np.float32)
+
+    def mesh_at_rest(self) -> Array:
+        """(N, 3) mm, model frame: the person without expression, the mean of all frames.
+
+        Raises:
+            ExportError: the person is in none of the frames.
+        """
+        if self.model is None:
+            raise ExportError("The person is in none of the frames. Give the faces of one that is.")
+        no_expression = np.zeros(len(self.model.expression_basis), np.float32)
+        own: Array | float = self._offset_sum / max(1, len(self.expressions))
+        return np.asarray(self.model.vertices_model(self.identity, no_expression) + own)
 
 
 def export_glb_animation(
@@ -100,9 +123,9 @@ def export_motion(
     targets: TargetNames = "model",
 ) -> None:
     """Write motion gathered before; see `export_glb_animation`."""
-    if motion.model is None:
-        raise ExportError("The person is in none of the frames. Give the faces of one that is.")
-    glb, chosen = glb_at_rest(motion.model, motion.identity, texture_rgb, targets)
+    at_rest = motion.mesh_at_rest()
+    assert motion.model is not None
+    glb, chosen = glb_at_rest(motion.model, at_rest, texture_rgb, targets)
     _add_camera(glb, size_hw)
     _add_motion(glb, chosen, motion, size_hw)
     seen = np.array([pose is not None for pose in motion.poses])
@@ -123,12 +146,13 @@ def _add_camera(glb: GlbFile, size_hw: tuple[int, int]) -> None:
 
 def _add_motion(glb: GlbFile, chosen: Targets, motion: HeadMotion, size_hw: tuple[int, int]) -> None:
     """Weights, turn and place of the head at the times at which it is seen."""
-    seen = [(time, pose) for time, pose in zip(motion.times_s, motion.poses, strict=True) if pose is not None]
-    places = [gltf_head(pose, size_hw) for _, pose in seen]
+    frames = zip(motion.times_s, motion.poses, motion.sizes_hw, strict=True)
+    seen = [(time, pose, own_hw or size_hw) for time, pose, own_hw in frames if pose is not None]
+    places = [gltf_head(pose, frame_hw) for _, pose, frame_hw in seen]
     turns = _short_way(np.stack([turn for turn, _ in places]))
     moves = np.stack([move for _, move in places])
     weights = chosen.weights(np.stack(motion.expressions))
-    start = glb.add_values(np.array([time for time, _ in seen]), bounds=True)
+    start = glb.add_values(np.array([time for time, *_ in seen]), bounds=True)
     glb.document["nodes"][0] |= {"rotation": turns[0].tolist(), "translation": moves[0].tolist()}
     glb.document["meshes"][0]["weights"] = weights[0].tolist()
     tracks = {"rotation": turns, "translation": moves, "weights": weights.ravel()}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.export.files import write_bytes
-from lineament.result import FaceResult, MorphableResult
+from lineament.result import FaceResult, FreeFormResult, MorphableResult
 from lineament.version import __version__
 
 
@@ -42,15 +42,17 @@ def face_arrays(face: FaceResult) -> dict[str, NDArray[Any]]:
         "vertices_image": face.vertices_image,
         "visibility": face.visibility,
         "triangles": face.triangles,
+        "face_model": np.str_(face.mesh.name),
+        "vertices_model": face.vertices_model,
     }
+    if face.mesh.uv is not None:
+        arrays["uv"] = face.mesh.uv
     if isinstance(face, MorphableResult):
         arrays |= {
-            "face_model": np.str_(face.model.name),
-            "vertices_model": face.vertices_model,
             "identity": face.identity,
             "expression": face.expression,
             "expression_names": np.array(face.model.expression_names[: len(face.expression)]),
         }
-        if face.model.uv is not None:
-            arrays["uv"] = face.model.uv
+    if isinstance(face, FreeFormResult):
+        arrays["fit_residual_mm"] = face.fit_residual_mm
     return {name: np.asarray(value) for name, value in arrays.items()}

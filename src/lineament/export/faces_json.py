@@ -11,7 +11,7 @@ import numpy as np
 
 from lineament.errors import ExportError
 from lineament.export.files import write_text
-from lineament.result import FaceResult, MorphableResult
+from lineament.result import FaceResult, FreeFormResult, MorphableResult
 from lineament.version import __version__
 
 JSON_SCHEMA = "lineament-faces/1"
@@ -23,7 +23,7 @@ def export_json(
     *,
     photo: str | None = None,
     size_hw: tuple[int, int] | None = None,
-    meshes: Sequence[str] = (),
+    meshes: Sequence[str | None] = (),
 ) -> None:
     """Write the faces of one photo as JSON: boxes, poses, landmarks, coefficients (``docs/json.md``).
 
@@ -32,7 +32,7 @@ def export_json(
         path: where to; a file that is there is replaced.
         photo: name of the photo, for the reader.
         size_hw: height and width of the upright photo, px.
-        meshes: one name a face of the mesh files written beside, or none.
+        meshes: for each face the name of the mesh file written beside, or None; left out, no face has one.
 
     Raises:
         ExportError: as many meshes as faces are not given, or the file cannot be written.
@@ -75,15 +75,17 @@ def face_values(face: FaceResult) -> dict[str, Any]:
         },
         "landmark_scheme": face.landmark_scheme,
         "landmarks_image": _numbers(face.landmarks_image, 2),
+        "face_model": face.mesh.name,
     }
     if isinstance(face, MorphableResult):
         values |= {
-            "face_model": face.model.name,
             "identity": _numbers(face.identity, 4),
             "expression": _numbers(face.expression, 4),
             "expression_names": list(face.model.expression_names[: len(face.expression)]),
             "blendshapes": {name: _numbers(weight, 4) for name, weight in face.blendshapes.items()},
         }
+    if isinstance(face, FreeFormResult):
+        values["fit_residual_mm"] = _numbers(face.fit_residual_mm, 2)
     return values
 
 

@@ -10,14 +10,14 @@ from lineament.export.texture import FaceTexture
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.raster import rasterize_values, toward_viewer
 from lineament.geometry.uv import bilinear
-from lineament.result import MorphableResult
+from lineament.result import FaceResult
 
 FINER = 2  # drawn so many times larger, for smooth edges
 MARGIN = 1.06  # the picture's side over the face's height
 
 
 def frontal_view(
-    face: MorphableResult, texture: FaceTexture, *, size: int = 512, completed: bool = True
+    face: FaceResult, texture: FaceTexture, *, size: int = 512, completed: bool = True
 ) -> NDArray[np.uint8]:
     """The face turned to the viewer with its own shape and expression.
 
@@ -39,8 +39,8 @@ def frontal_view(
     camera = WeakPerspective(rotation=np.eye(3), scale=scale, translation=translation)
     vertices_image = camera.image_from_model(vertices)
     front = face.triangles[toward_viewer(vertices_image, face.triangles) > 0]
-    assert face.model.uv is not None  # or there were no texture
-    mask, places = rasterize_values(vertices_image, front, face.model.uv, size_hw=(side, side))
+    assert face.mesh.uv is not None  # or there were no texture
+    mask, places = rasterize_values(vertices_image, front, face.mesh.uv, size_hw=(side, side))
     texels_xy = np.moveaxis(places, 0, -1)[mask] * len(texture.colors_rgb)
     picture = np.zeros((side, side, 4), np.uint8)
     source = texture.colors_rgb if completed else texture.marked_rgba

@@ -20,7 +20,7 @@ from lineament.export.frames import gltf_from_model, gltf_uv, quaternion
 from lineament.export.gltf import GlbFile
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.morphable import MorphableModel
-from lineament.result import ARKIT_NAME_OF_SIDE, FaceResult, MorphableResult
+from lineament.result import ARKIT_NAME_OF_SIDE, FaceResult, FreeFormResult, MorphableResult
 from lineament.version import __version__
 
 Array = NDArray[np.floating]
@@ -66,18 +66,19 @@ def export_glb(
     """Write one face as binary glTF in metres, y up, with the blendshapes as named morph targets.
 
     Args:
-        face: of a morphable model; the file opens with its expression.
+        face: with coefficients of a face model; the file opens with its expression, and shows exactly the
+            aligned mesh, also where a method found the vertices by themselves.
         path: where to; a file that is there is replaced.
-        texture_rgb: (S, S, 3) uint8 on the model's chart, such as `FaceTexturer` gives.
+        texture_rgb: (S, S, 3) uint8 on the mesh's chart, such as `FaceTexturer` gives.
         turned: turn the head as in the photo; otherwise it looks ahead, along +z.
         targets: "model" for the model's own expressions, which give back exactly the aligned face, or "arkit"
             for ARKit's names alone: `browInnerUp` and `cheekPuff` then move both sides.
 
     Raises:
-        ExportError: the face is of no morphable model, is not finite, or the file cannot be written.
+        ExportError: the face has no coefficients, is not finite, or the file cannot be written.
     """
     morphable = checked_face(face)
-    glb, chosen = glb_at_rest(morphable.model, morphable.identity, texture_rgb, targets)
+    glb, chosen = glb_at_rest(morphable.model, mesh_at_rest(morphable), texture_rgb, targets)
     glb.document["meshes"][0]["weights"] = chosen.weights(full_expression(morphable)).tolist()
     if turned:
         glb.document["nodes"][0]["rotation"] = quaternion(morphable.pose.rotation).tolist()
@@ -92,11 +93,28 @@ def checked_face(face: FaceResult) -> MorphableResult:
     """
     if not isinstance(face, MorphableResult):
         raise ExportError(
-            "GLB needs a face model with expressions; this method gives none. Write OBJ or PLY."
+            "GLB needs coefficients of a face model with expressions; this method gives none. "
+            "Write OBJ or PLY."
         )
     if not np.isfinite(face.vertices_image).all():
         raise ExportError("The face has vertices that are not finite; no mesh file can hold them.")
     return face
+
+
+def mesh_at_rest(face: MorphableResult) -> Array:
+    """(N, 3) mm, model frame: the face without its expression, which the morph targets give back."""
+    return face.model.vertices_model(face.identity, _no_expression(face.model)) + own_offset(face)
+
+
+def own_offset(face: MorphableResult) -> Array | float:
+    """(N, 3) mm, model frame: how far a method's own vertices are from what the coefficients make of them."""
+    if not isinstance(face, FreeFormResult):
+        return 0.0
+    return face.vertices_model - face.model.vertices_model(face.identity, face.expression)
+
+
+def _no_expression(model: MorphableModel) -> Array:
+    return np.zeros(len(model.expression_basis), np.float32)
 
 
 def full_expression(face: MorphableResult) -> Array:
@@ -105,9 +123,9 @@ def full_expression(face: MorphableResult) -> Array:
 
 
 def glb_at_rest(
-    model: MorphableModel, identity: Array, texture_rgb: NDArray[np.uint8] | None, style: TargetNames
+    model: MorphableModel, at_rest: Array, texture_rgb: NDArray[np.uint8] | None, style: TargetNames
 ) -> tuple[GlbFile, Targets]:
-    """A file with a face at rest, its targets and material; the head is node 0."""
+    """A file with a face at rest ((N, 3) mm), its targets and material; the head is node 0."""
     chosen = Targets.of_model(model, len(model.expression_names), style)
     glb = GlbFile(generator=f"lineament {__version__}")
     glb.document |= {
@@ -117,7 +135,7 @@ def glb_at_rest(
         "meshes": [
             {
                 "name": "face",
-                "primitives": [_primitive(glb, model, identity, chosen)],
+                "primitives": [_primitive(glb, model, at_rest, chosen)],
                 "weights": [0.0] * len(chosen.names),
                 "extras": {"targetNames": list(chosen.names)},
             }
@@ -127,8 +145,7 @@ def glb_at_rest(
     return glb, chosen
 
 
-def _primitive(glb: GlbFile, model: MorphableModel, identity: Array, chosen: Targets) -> dict[str, Any]:
-    at_rest = model.vertices_model(identity, np.zeros(len(model.expression_basis), np.float32))
+def _primitive(glb: GlbFile, model: MorphableModel, at_rest: Array, chosen: Targets) -> dict[str, Any]:
     normals = _unit(vertex_normals(at_rest, model.triangles))
     attributes = {
         "POSITION": glb.add_values(gltf_from_model(at_rest), bounds=True, vertices=True),

@@ -19,7 +19,7 @@ from lineament.export.files import png_bytes, write_bytes
 from lineament.geometry.camera import PICTURE_AXES
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.raster import rasterize, toward_viewer
-from lineament.result import MorphableResult
+from lineament.result import FaceResult
 
 Array = NDArray[np.floating]
 IndexArray = NDArray[np.integer]
@@ -40,7 +40,7 @@ class FaceMaps:
         normals_rgb: (H, W, 3) uint8, directions in the photo with y up and z to the viewer, (n + 1) / 2;
             black where no face is.
         parts: (H, W) uint8, 0 where no face is, else the place in `part_names` plus 1.
-        part_names: of the face model.
+        part_names: of the mesh.
     """
 
     depth_mm: NDArray[np.float32]
@@ -55,14 +55,14 @@ class FaceMaps:
         return (self.parts * (255 // max(1, len(self.part_names)))).astype(np.uint8)
 
 
-def face_maps(faces: Sequence[MorphableResult], size_hw: tuple[int, int]) -> FaceMaps:
+def face_maps(faces: Sequence[FaceResult], size_hw: tuple[int, int]) -> FaceMaps:
     """Depth, PNCC, directions and parts of the faces of one photo.
 
     Args:
-        faces: of one face model; none give empty maps.
+        faces: of one mesh, with or without coefficients; none give empty maps.
         size_hw: height and width of the photo, px.
     """
-    names = tuple(faces[0].model.parts) if faces else ()
+    names = tuple(faces[0].mesh.parts) if faces else ()
     maps = FaceMaps(
         depth_mm=np.full(size_hw, np.nan, np.float32),
         pncc_rgb=np.zeros((*size_hw, 3), np.uint8),
@@ -76,7 +76,7 @@ def face_maps(faces: Sequence[MorphableResult], size_hw: tuple[int, int]) -> Fac
     return maps
 
 
-def _draw(maps: FaceMaps, face: MorphableResult, size_hw: tuple[int, int]) -> None:
+def _draw(maps: FaceMaps, face: FaceResult, size_hw: tuple[int, int]) -> None:
     """Lay one face's measurements on the maps, in its own rectangle of the photo."""
     vertices = np.asarray(face.vertices_image, dtype=np.float64)
     low = np.clip(np.floor(vertices[:, :2].min(axis=0)), 0, size_hw[::-1]).astype(int)
@@ -93,7 +93,7 @@ def _draw(maps: FaceMaps, face: MorphableResult, size_hw: tuple[int, int]) -> No
     nearest = vertices[:, 2].min()
     maps.depth_mm[window][seen] = (raster.depth[seen] - nearest) / face.pose.scale
     normals = vertex_normals(vertices, face.triangles) * PICTURE_AXES
-    attributes = np.hstack([_ncc(face.model.neutral_model), (normals + 1) / 2])
+    attributes = np.hstack([_ncc(face.mesh.mean_model), (normals + 1) / 2])
     colors = np.rint(np.clip(raster.interpolate(attributes, triangles)[seen], 0, 1) * 255)
     maps.pncc_rgb[window][seen] = colors[:, :3]
     maps.normals_rgb[window][seen] = colors[:, 3:]
@@ -106,10 +106,10 @@ def _ncc(neutral: Array) -> Array:
     return (neutral - low) / (high - low)
 
 
-def _part_of_triangle(face: MorphableResult) -> NDArray[np.uint8]:
-    """(M,) number of the part of each triangle, from 1; 255 where the model names none."""
+def _part_of_triangle(face: FaceResult) -> NDArray[np.uint8]:
+    """(M,) number of the part of each triangle, from 1; 255 where the mesh names none."""
     part = np.full(len(face.triangles), 255, np.uint8)
-    for number, (first, last) in enumerate(face.model.parts.values(), start=1):
+    for number, (first, last) in enumerate(face.mesh.parts.values(), start=1):
         part[first:last] = number
     return part
 

@@ -31,7 +31,7 @@ class MeanTexture:
             face: of this person, aligned on it.
 
         Raises:
-            ExportError: the face is of another model than the texturer.
+            ExportError: the face is of another mesh than the texturer.
         """
         seen_rgb, trust = self._texturer.seen(photo, face)
         # A face twice as large shows four times as many pixels.

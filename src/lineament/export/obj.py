@@ -13,7 +13,7 @@ from lineament.errors import ExportError
 from lineament.export.files import png_bytes, write_bytes, write_text
 from lineament.export.frames import FRAMES, ExportFrame, uv_upward, vertices_in
 from lineament.geometry.mesh import vertex_normals
-from lineament.result import FaceResult, MorphableResult
+from lineament.result import FaceResult
 from lineament.version import __version__
 
 Array = NDArray[np.floating]
@@ -27,7 +27,7 @@ def export_obj(
     frame: ExportFrame = "model",
     texture_rgb: NDArray[np.uint8] | None = None,
 ) -> None:
-    """Write one face as a Wavefront OBJ mesh with normals, and texture coordinates where its model has them.
+    """Write one face as a Wavefront OBJ mesh with normals, and texture coordinates where its mesh has them.
 
     Args:
         face: the result.
@@ -35,23 +35,21 @@ def export_obj(
         frame: "model" (mm, facing the viewer whatever the pose), "camera" (mm, turned as in the photo, y up
             and z to the viewer as other programs have it, the head's origin at 0) or "image" (the photo's
             own pixels: y down, z away).
-        texture_rgb: (S, S, 3) uint8 on the model's chart, such as `FaceTexturer` gives; written beside the
+        texture_rgb: (S, S, 3) uint8 on the mesh's chart, such as `FaceTexturer` gives; written beside the
             mesh as NAME.png with a material NAME.mtl.
 
     Raises:
-        ExportError: unknown frame, a vertex that is not finite, a texture for a model without texture
+        ExportError: unknown frame, a vertex that is not finite, a texture for a mesh without texture
             coordinates, or the file cannot be written.
     """
     path = Path(path)
     vertices = vertices_in(face, frame, name=path.name)
-    model = face.model if isinstance(face, MorphableResult) else None
-    uv = None if model is None else model.uv
-    parts = {} if model is None else dict(model.parts)
+    uv, parts = face.mesh.uv, dict(face.mesh.parts)
     header = [f"# lineament {__version__}; {FRAMES[frame].unit}: {FRAMES[frame].axes}"]
     if texture_rgb is not None:
         if uv is None:
             raise ExportError(
-                f"{path.name}: the face model has no texture coordinates. Leave the texture out."
+                f"{path.name}: the mesh {face.mesh.name!r} has no texture coordinates. Leave the texture out."
             )
         material = path.with_suffix(".mtl")
         write_bytes(path.with_suffix(".png"), png_bytes(texture_rgb))

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.geometry.morphable import MorphableModel
+from lineament.geometry.face_mesh import FaceMesh
 from lineament.geometry.uv import UvMap
 from lineament.result import DEFAULT_SCHEME
 
@@ -34,7 +34,7 @@ LEAST_HUE = 0.02  # of shares of red, green and blue: noise of a grey photo is n
 
 @dataclass(frozen=True, slots=True)
 class SkinJudge:
-    """Judges colours on the chart of one face model.
+    """Judges colours on the chart of one mesh.
 
     Attributes:
         beside: (S, S) float in 0..1, how far a texel lies beside or below the face, where colours are judged.
@@ -47,12 +47,12 @@ class SkinJudge:
     sure: NDArray[np.bool_]
 
     @classmethod
-    def of_model(cls, model: MorphableModel, uv_map: UvMap) -> Self | None:
-        """The judge for a chart; None for a model that has no landmarks to tell where its cheeks are."""
-        if DEFAULT_SCHEME not in model.schemes:
+    def of_mesh(cls, mesh: FaceMesh, uv_map: UvMap) -> Self | None:
+        """The judge for a chart; None for a mesh that has no landmarks to tell where its cheeks are."""
+        if DEFAULT_SCHEME not in mesh.schemes:
             return None
         beside, skin, sure = (
-            uv_map.position_map(of_vertices(model)[:, None])[..., 0]
+            uv_map.position_map(of_vertices(mesh)[:, None])[..., 0]
             for of_vertices in (_beside, _skin, _cheeks_and_nose)
         )
         return cls(beside, skin, sure > 0.5)
@@ -79,36 +79,35 @@ class SkinJudge:
         return np.asarray(1 - self.skin * np.maximum(self.beside, aslant) * (1 - alike))
 
 
-def _beside(model: MorphableModel) -> Array:
+def _beside(mesh: FaceMesh) -> Array:
     """(N,) how far vertices lie beside the face or below it: 0 to 1."""
-    landmarks = _landmarks(model)
+    landmarks = _landmarks(mesh)
     half = np.abs(landmarks[[0, 16], 0]).mean()
-    beside = (np.abs(model.neutral_model[:, 0]) / half - SIDES[0]) / (SIDES[1] - SIDES[0])
-    below = (landmarks[8, 1] - model.neutral_model[:, 1] - BELOW_MM[0]) / (BELOW_MM[1] - BELOW_MM[0])
+    beside = (np.abs(mesh.mean_model[:, 0]) / half - SIDES[0]) / (SIDES[1] - SIDES[0])
+    below = (landmarks[8, 1] - mesh.mean_model[:, 1] - BELOW_MM[0]) / (BELOW_MM[1] - BELOW_MM[0])
     return np.asarray(np.clip(np.maximum(beside, below), 0, 1))
 
 
-def _skin(model: MorphableModel) -> Array:
+def _skin(mesh: FaceMesh) -> Array:
     """(N,) 1 for vertices of the face's skin."""
-    first, last = model.parts.get("face", (0, len(model.triangles)))
-    skin = np.zeros(len(model.neutral_model))
-    skin[model.triangles[first:last]] = 1
+    first, last = mesh.parts.get("face", (0, len(mesh.triangles)))
+    skin = np.zeros(len(mesh.mean_model))
+    skin[mesh.triangles[first:last]] = 1
     return skin
 
 
-def _cheeks_and_nose(model: MorphableModel) -> Array:
+def _cheeks_and_nose(mesh: FaceMesh) -> Array:
     """(N,) 1 for the vertices whose colours are the skin's, whatever hair and beard."""
-    landmarks, vertices = _landmarks(model), model.neutral_model
+    landmarks, vertices = _landmarks(mesh), mesh.mean_model
     left, right = (landmarks[marks].mean(axis=0) for marks in ([41, 48, 3], [46, 54, 13]))
     places = ((left, CHEEK_MM), (right, CHEEK_MM), (landmarks[28], BRIDGE_MM))
     near = [np.linalg.norm((vertices - place)[:, :2], axis=1) < radius for place, radius in places]
     return np.any(near, axis=0) * (vertices[:, 2] > vertices[:, 2].mean()) * 1.0
 
 
-def _landmarks(model: MorphableModel) -> Array:
+def _landmarks(mesh: FaceMesh) -> Array:
     """(68, 3) mm of the mean face at rest."""
-    identity, expression = np.zeros(len(model.identity_basis)), np.zeros(len(model.expression_basis))
-    return np.asarray(model.landmarks_model(identity, expression, scheme=DEFAULT_SCHEME), np.float64)
+    return np.asarray(mesh.schemes[DEFAULT_SCHEME].points_model(mesh.mean_model), np.float64)
 
 
 def _hue(colors: Array) -> Array:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lineament.errors import ExportError
-from lineament.files import whole_file
-from lineament.result import FaceResult, MorphableResult
+from lineament.files import remove_leftovers, whole_file
+from lineament.result import FaceResult, FreeFormResult, MorphableResult
+
+PARTS_EVERY_S = 30.0
+"""Rows are on the disk after so long at most, however slowly they come."""
 
 
 def export_parquet(
@@ -22,6 +27,10 @@ def export_parquet(
     rows_at_once: int = 1000,
 ) -> int:
     """Write the faces of many photos as one Parquet table, a row a face; memory does not grow with them.
+
+    Rows are written as they come, into ``PATH.parts``, a folder that readers of Parquet open as one table;
+    at the end, and after any error, they become the file and the folder goes. A run that was killed leaves
+    the folder.
 
     Args:
         photos: for each photo what its rows begin with, such as ``{"photo": "a.jpg"}`` or ``{"time_s": 0.04,
@@ -36,26 +45,18 @@ def export_parquet(
         ExportError: the package pyarrow is missing, the rows do not fit together, or the file cannot be
             written.
     """
-    pyarrow, parquet = _pyarrow()
-    path = Path(path)
-    writer, rows, count = None, [], 0
+    table = _Table(Path(path), rows_at_once)
     try:
-        with whole_file(path) as temporary:
-            for start, faces in photos:
-                words = {name: _readable(value) for name, value in start.items()}
-                rows += [words | {"face": number} | face_row(face) for number, face in enumerate(faces)]
-                if len(rows) >= rows_at_once:
-                    writer = _write(parquet, pyarrow, writer, temporary, rows)
-                    count, rows = count + len(rows), []
-            writer = _write(parquet, pyarrow, writer, temporary, rows)
-            writer.close()
-    except (OSError, pyarrow.ArrowException) as error:
-        if writer is not None:
-            writer.close()
-        raise ExportError(
-            f"Cannot write {path} ({error}). Check the folder, the disk and the rows."
-        ) from error
-    return count + len(rows)
+        for start, faces in photos:
+            words = {name: _readable(value) for name, value in start.items()}
+            table.add([words | {"face": number} | face_row(face) for number, face in enumerate(faces)])
+    except BaseException:
+        if table.count:
+            with suppress(ExportError):  # what broke it off says more
+                table.finish()
+        raise
+    table.finish()
+    return table.count
 
 
 def face_row(face: FaceResult) -> dict[str, Any]:
@@ -73,14 +74,16 @@ def face_row(face: FaceResult) -> dict[str, Any]:
         "translation": _floats(pose.translation),
         "landmark_scheme": face.landmark_scheme,
         "landmarks_image": _floats(face.landmarks_image),
+        "face_model": face.mesh.name,
     }
     if isinstance(face, MorphableResult):
         row |= {
-            "face_model": face.model.name,
             "identity": _floats(face.identity),
             "expression": _floats(face.expression),
             **{f"blendshape_{name}": float(weight) for name, weight in face.blendshapes.items()},
         }
+    if isinstance(face, FreeFormResult):
+        row["fit_residual_mm"] = float(face.fit_residual_mm)
     return row
 
 
@@ -94,17 +97,88 @@ def _floats(values: Any) -> list[float]:  # noqa: ANN401 - an array of any shape
     return np.asarray(values, dtype=np.float32).ravel().tolist()
 
 
-def _write(parquet: Any, pyarrow: Any, writer: Any, path: Path, rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401
-    """Write a block; the first one opens the file and fixes the columns."""
-    if not rows:
-        return writer or parquet.ParquetWriter(path, pyarrow.schema([]))
-    if writer is None:
-        table = pyarrow.Table.from_pylist(rows)
-        writer = parquet.ParquetWriter(path, table.schema, compression="zstd")
-    else:
-        table = pyarrow.Table.from_pylist(rows, schema=writer.schema)
-    writer.write_table(table)
-    return writer
+class _Table:
+    """Rows on their way into a file: waiting, then a part each block, then the file."""
+
+    def __init__(self, path: Path, rows_at_once: int) -> None:
+        self._pyarrow, self._parquet = _pyarrow()
+        self._path, self._folder = path, path.with_name(f"{path.name}.parts")
+        self._rows_at_once = rows_at_once
+        self._waiting: list[dict[str, Any]] = []
+        self._parts: list[Path] = []
+        self._schema: Any = None  # the first block's
+        self._written_s = time.monotonic()
+        self.count = 0
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Take more rows; a block that is full, or has waited long, goes to the disk.
+
+        Raises:
+            ExportError: it cannot be written.
+        """
+        self._waiting += rows
+        self.count += len(rows)
+        is_late = self._waiting and time.monotonic() - self._written_s > PARTS_EVERY_S
+        if len(self._waiting) >= self._rows_at_once or is_late:
+            with self._errors():
+                self._write_part()
+
+    def finish(self) -> None:
+        """Make the parts one file, by whose side no parts are left.
+
+        Raises:
+            ExportError: it cannot be written; what there is of parts stays.
+        """
+        with self._errors():
+            last = self._block()
+            with whole_file(self._path) as temporary:
+                schema = self._pyarrow.schema([]) if self._schema is None else self._schema
+                with self._parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
+                    for part in self._parts:
+                        writer.write_table(self._parquet.read_table(part, schema=schema))
+                    if last is not None:
+                        writer.write_table(last)
+            self._remove_parts()
+
+    def _write_part(self) -> None:
+        """Write the rows that wait; a former run's parts go before the first of this one."""
+        if not self._parts:
+            self._remove_parts()
+            self._folder.mkdir(exist_ok=True)
+        block = self._block()
+        path = self._folder / f"{len(self._parts):05}.parquet"
+        with whole_file(path) as temporary:
+            self._parquet.write_table(block, temporary, compression="zstd")
+        self._parts.append(path)
+        self._written_s = time.monotonic()
+
+    def _block(self) -> Any:  # noqa: ANN401 - pyarrow is not typed
+        """The rows that wait, as the columns of the first block; None if none do. They wait no more."""
+        rows, self._waiting = self._waiting, []
+        if not rows:
+            return None
+        block = self._pyarrow.Table.from_pylist(rows, schema=self._schema)
+        self._schema = block.schema
+        return block
+
+    def _remove_parts(self) -> None:
+        """Of this run or of one that was killed; whatever else is in the folder stays."""
+        with suppress(OSError):
+            remove_leftovers(self._folder)
+            for path in self._folder.glob("[0-9]" * 5 + ".parquet"):
+                path.unlink()
+            self._folder.rmdir()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Errors of pyarrow and the disk as ours."""
+        try:
+            yield
+        except (OSError, self._pyarrow.ArrowException) as error:
+            kept = f" What was written before is in {self._folder}." if self._parts else ""
+            raise ExportError(
+                f"Cannot write {self._path} ({error}). Check the folder, the disk and the rows.{kept}"
+            ) from error
 
 
 def _pyarrow() -> tuple[Any, Any]:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from lineament.errors import ExportError
 from lineament.export.files import png_bytes, write_bytes
 from lineament.export.skin import SkinJudge
-from lineament.geometry.morphable import MorphableModel
+from lineament.geometry.face_mesh import FaceMesh
 from lineament.geometry.raster import rasterize, toward_viewer
 from lineament.geometry.uv import UvMap, make_uv_map, sample_texture
-from lineament.result import FaceResult, MorphableResult
+from lineament.result import FaceResult
 
 Array = NDArray[np.floating]
 Picture = NDArray[np.uint8]
@@ -36,7 +36,7 @@ LIGHT_RANGE = 35.0  # how much brighter or darker the other side of a face may b
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FaceTexture:
-    """Colours of a face on its square chart (right and down from the corner, as the model's `uv`).
+    """Colours of a face on its square chart (right and down from the corner, as the mesh's `uv`).
 
     Attributes:
         colors_rgb: (S, S, 3) uint8, completed everywhere, beyond the chart's border too.
@@ -56,34 +56,34 @@ class FaceTexture:
 
 
 class FaceTexturer:
-    """Takes textures of one face model; the chart's tables are made once."""
+    """Takes textures of faces of one mesh; the chart's tables are made once."""
 
-    def __init__(self, model: MorphableModel, *, size: int = 1024) -> None:
+    def __init__(self, mesh: FaceMesh, *, size: int = 1024) -> None:
         """Tables for textures of `size` x `size` texels.
 
         Raises:
-            ExportError: the model has no texture coordinates.
+            ExportError: the mesh has no texture coordinates.
         """
-        if model.uv is None:
-            raise ExportError(f"The face model {model.name!r} has no texture coordinates, so no texture.")
-        self.model = model
-        self._map: UvMap = make_uv_map(model.uv, model.triangles, size=size)
-        self._mirrored = model.mirror is not None and _chart_is_symmetric(model)
-        self._judge = SkinJudge.of_model(model, self._map)
+        if mesh.uv is None:
+            raise ExportError(f"The mesh {mesh.name!r} has no texture coordinates, so no texture.")
+        self.mesh = mesh
+        self._map: UvMap = make_uv_map(mesh.uv, mesh.triangles, size=size)
+        self._mirrored = _chart_is_symmetric(mesh)
+        self._judge = SkinJudge.of_mesh(mesh, self._map)
 
     def __repr__(self) -> str:
-        """Model and size."""
-        return f"FaceTexturer({self.model!r}, size={self._map.size})"
+        """Mesh and size."""
+        return f"FaceTexturer({self.mesh!r}, size={self._map.size})"
 
     def __call__(self, photo: Picture, face: FaceResult) -> FaceTexture:
         """The texture of one face.
 
         Args:
             photo: (H, W, 3) uint8 RGB.
-            face: aligned on it, of this model.
+            face: aligned on it, of this mesh.
 
         Raises:
-            ExportError: the face is of another model.
+            ExportError: the face is of another mesh.
         """
         return self.completed(*self.seen(photo, face))
 
@@ -91,11 +91,11 @@ class FaceTexturer:
         """What one photo shows: (S, S, 3) uint8 colours, and (S, S) in 0..1 how far they can be trusted.
 
         Raises:
-            ExportError: the face is of another model.
+            ExportError: the face is of another mesh.
         """
-        if not isinstance(face, MorphableResult) or face.model.name != self.model.name:
+        if face.mesh.name != self.mesh.name:
             raise ExportError(
-                f"This makes textures of the face model {self.model.name!r}; the face has another."
+                f"This makes textures of the mesh {self.mesh.name!r}; the face has {face.mesh.name!r}."
             )
         facing = _facing(face)
         trusted = _trust(face, facing)
@@ -124,7 +124,7 @@ def export_texture(texture: FaceTexture, path: str | os.PathLike[str], *, hidden
     write_bytes(path, png_bytes(pictures[hidden]))
 
 
-def _facing(face: MorphableResult) -> Array:
+def _facing(face: FaceResult) -> Array:
     """(N,) the largest cosine to the viewer of a vertex' triangles; 0 where all look away."""
     cosine = toward_viewer(np.asarray(face.vertices_image, np.float64), face.triangles)
     facing = np.zeros(len(face.vertices_image))
@@ -132,7 +132,7 @@ def _facing(face: MorphableResult) -> Array:
     return facing
 
 
-def _trust(face: MorphableResult, facing: Array) -> NDArray[np.float32]:
+def _trust(face: FaceResult, facing: Array) -> NDArray[np.float32]:
     """(N,) how far the photo's colour at a vertex is the vertex's own."""
     return (face.visibility * _between(facing, SLANT) * _away_from_edges(face)).astype(np.float32)
 
@@ -143,7 +143,7 @@ def _between(values: Array, limits: tuple[float, float]) -> Array:
     return np.asarray(np.clip((values - first) / (second - first), 0, 1))
 
 
-def _away_from_edges(face: MorphableResult) -> NDArray[np.float32]:
+def _away_from_edges(face: FaceResult) -> NDArray[np.float32]:
     """(N,) 1 for vertices whose surroundings in the photo are as near as they are, 0 beside a step in depth.
 
     A mesh that lies some pixels wrong takes the colours of what is before or behind it there.
@@ -152,7 +152,7 @@ def _away_from_edges(face: MorphableResult) -> NDArray[np.float32]:
     vertices = (vertices - vertices.min(axis=0)) / STEP_PX_MM + [EDGE_PX, EDGE_PX, 0]
     width, height = (int(side) + EDGE_PX + 1 for side in vertices[:, :2].max(axis=0))
     raster = rasterize(vertices, face.triangles, size_hw=(height, width))
-    first, last = face.model.parts.get("face", (0, len(face.triangles)))
+    first, last = face.mesh.parts.get("face", (0, len(face.triangles)))
     # What is seen between lips and lids lies deep, but is no other surface that could be mistaken for skin.
     inside = raster.mask & ((raster.triangle_index < first) | (raster.triangle_index >= last))
     column, row = np.clip(vertices[:, :2].astype(int), 0, (width - 1, height - 1)).T
@@ -176,12 +176,12 @@ def _around(depth: Array, extreme: np.ufunc) -> Array:
     return depth
 
 
-def _chart_is_symmetric(model: MorphableModel) -> bool:
+def _chart_is_symmetric(mesh: FaceMesh) -> bool:
     """Whether mirrored vertices have mirrored places on the chart."""
-    if model.mirror is None or model.uv is None:
+    if mesh.mirror is None or mesh.uv is None:
         return False
-    there = model.uv[model.mirror.vertex]
-    return bool(np.allclose(there, np.stack([1 - model.uv[:, 0], model.uv[:, 1]], axis=1), atol=1e-3))
+    there = mesh.uv[mesh.mirror]
+    return bool(np.allclose(there, np.stack([1 - mesh.uv[:, 0], mesh.uv[:, 1]], axis=1), atol=1e-3))
 
 
 def _completed(colors: Array, trust: Array, *, mirrored: bool) -> Array:

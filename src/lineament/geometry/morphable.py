@@ -2,69 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lineament.geometry.face_mesh import (
+    Array,
+    FaceMesh,
+    IntArray,
+    LandmarkScheme,
+    Recipe,
+    weighted_sum,
+    whole,
+)
 from lineament.geometry.half_basis import STRIDE, HalfBasis
-
-Array = NDArray[np.floating]
-IntArray = NDArray[np.integer]
-
-
-@dataclass(frozen=True, slots=True)
-class LandmarkScheme:
-    """Where named landmarks lie on a face model.
-
-    A landmark is a point of the mesh (three vertices and their weights) moved by an offset that may depend
-    linearly on the coefficients. Conventions of data sets differ by more than models do: the offsets carry
-    the points of our mesh to where another convention puts the same landmark.
-
-    Attributes:
-        name: such as "lfm-68" (the points as registered on the mesh) or "300w-lp".
-        vertex_index: (P, 3) int, corners of the triangle each point lies in.
-        weights: (P, 3) float, barycentric weights, rows sum to one.
-        offset_model: (P, 3) float, mm, model frame.
-        identity_offset: (K', P, 3) float, mm per unit of the first K' identity coefficients; K' may be 0.
-        expression_offset: (E', P, 3) float, mm per unit of expression; E' may be 0.
-    """
-
-    name: str
-    vertex_index: IntArray
-    weights: Array
-    offset_model: Array
-    identity_offset: Array
-    expression_offset: Array
-
-    @classmethod
-    def of_vertices(cls, name: str, vertices: IntArray) -> LandmarkScheme:
-        """Scheme whose landmarks are (P,) vertices of the mesh themselves."""
-        count = len(vertices)
-        return cls(
-            name=name,
-            vertex_index=np.repeat(np.asarray(vertices)[:, None], 3, axis=1),
-            weights=np.tile(np.array([1, 0, 0], np.float32), (count, 1)),
-            offset_model=np.zeros((count, 3), np.float32),
-            identity_offset=np.zeros((0, count, 3), np.float32),
-            expression_offset=np.zeros((0, count, 3), np.float32),
-        )
-
-    def points_model(self, vertices_model: Array, identity: Array, expression: Array) -> Array:
-        """The landmarks of faces whose vertices are known already.
-
-        Args:
-            vertices_model: (..., N, 3) mm, model frame.
-            identity: (..., K) the coefficients that made them.
-            expression: (..., E).
-
-        Returns:
-            (..., P, 3) mm, model frame.
-        """
-        points = _at(vertices_model, self) + self.offset_model
-        return points + _blend(identity, self.identity_offset) + _blend(expression, self.expression_offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +35,7 @@ class Mirror:
     expression: IntArray
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, weakref_slot=True)
 class MorphableModel:
     """A linear face model in the model frame (mm; x to the viewer's right, y up, z to the viewer).
 
@@ -98,6 +51,7 @@ class MorphableModel:
         mirror: how the model mirrors, or None where it has no exact symmetry.
         schemes: landmark schemes by name.
         parts: triangle ranges [first, last) by name; "face" is the skin, others make pictures look right.
+        mesh: all of this but the coefficients, which results share.
     """
 
     name: str
@@ -111,11 +65,14 @@ class MorphableModel:
     mirror: Mirror | None = None
     schemes: Mapping[str, LandmarkScheme] = field(default_factory=dict)
     parts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    mesh: FaceMesh = field(init=False, compare=False)
     _block: Array = field(init=False, repr=False, compare=False)
     _half: HalfBasis | Literal["unknown"] | None = field(default="unknown", init=False, compare=False)
+    _recipe: Callable[[], Recipe] | None = field(default=None, init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Lay both bases into one block, so that a face is one pass through memory."""
+        object.__setattr__(self, "mesh", _mesh(self))
         known, moving = len(self.identity_basis), len(self.expression_basis)
         object.__setattr__(self, "_block", _block(self.identity_basis, self.expression_basis))
         by_coefficient = self._block.transpose(2, 0, 1)
@@ -130,6 +87,28 @@ class MorphableModel:
             f"expression={len(self.expression_basis)})"
         )
 
+    def __reduce__(self) -> Recipe:
+        """Pickled as where it is loaded from, if that is known; else whole."""
+        return whole(self) if self._recipe is None else self._recipe()
+
+    def __copy__(self) -> MorphableModel:
+        """The same: it never changes."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> MorphableModel:
+        """The same: it never changes."""
+        return self
+
+    def loaded_by(self, model: Callable[[], Recipe], mesh: Callable[[], Recipe]) -> None:
+        """From now on model and mesh are pickled as calls that load them again; for readers of models.
+
+        Args:
+            model: gives the call that loads the model, when it is pickled.
+            mesh: the same for its mesh.
+        """
+        object.__setattr__(self, "_recipe", model)
+        self.mesh.loaded_by(mesh)
+
     def vertices_model(self, identity: Array, expression: Array) -> Array:
         """Faces of given coefficients.
 
@@ -142,7 +121,9 @@ class MorphableModel:
         """
         if np.ndim(identity) == np.ndim(expression) == 1:
             return self.neutral_model + self._one_face(identity, expression)
-        differences = _blend(identity, self.identity_basis) + _blend(expression, self.expression_basis)
+        differences = weighted_sum(identity, self.identity_basis) + weighted_sum(
+            expression, self.expression_basis
+        )
         return self.neutral_model + differences
 
     def _one_face(self, identity: Array, expression: Array) -> Array:
@@ -187,7 +168,7 @@ class MorphableModel:
         return replace(
             self,
             name=f"{self.name}/{scheme}",
-            neutral_model=_at(self.neutral_model, layout) + layout.offset_model,
+            neutral_model=layout.points_on(self.neutral_model) + layout.offset_model,
             identity_basis=_moved_basis(self.identity_basis, layout, layout.identity_offset),
             expression_basis=_moved_basis(self.expression_basis, layout, layout.expression_offset),
             triangles=np.zeros((0, 3), np.int32),
@@ -227,25 +208,23 @@ class MorphableModel:
         return identity * sign, expression[..., self.mirror.expression]
 
 
-def _at(vertices: Array, layout: LandmarkScheme) -> Array:
-    """(..., P, 3) points of a scheme on (..., N, 3) vertices, without its offsets."""
-    return np.einsum("...pck,pc->...pk", vertices[..., layout.vertex_index, :], layout.weights)
-
-
 def _moved_basis(basis: Array, layout: LandmarkScheme, offset: Array) -> Array:
     """(C, P, 3) how landmarks follow coefficients: with the mesh and by the scheme's (C', P, 3) offsets."""
-    moved = _at(basis, layout)
+    moved = layout.points_on(basis)
     moved[: len(offset)] += offset[: len(moved)]
     return moved
 
 
-def _blend(coefficients: Array, basis: Array) -> Array:
-    """Sum of (C, P, 3) basis vectors weighted by the first C of (..., C') coefficients: (..., P, 3)."""
-    count = min(np.shape(coefficients)[-1], len(basis))
-    rows = basis[:count].reshape(count, basis.shape[1] * basis.shape[2])
-    used = np.asarray(coefficients)[..., :count]
-    flat = used @ rows if used.ndim > 1 else np.einsum("c,cn->n", used, rows)
-    return flat.reshape(*flat.shape[:-1], *basis.shape[1:])
+def _mesh(model: MorphableModel) -> FaceMesh:
+    return FaceMesh(
+        name=model.name,
+        mean_model=model.neutral_model,
+        triangles=model.triangles,
+        uv=model.uv,
+        parts=model.parts,
+        schemes=model.schemes,
+        mirror=None if model.mirror is None else model.mirror.vertex,
+    )
 
 
 def _block(identity_basis: Array, expression_basis: Array) -> Array:

@@ -1,6 +1,8 @@
 """Methods: one file each, and the only table of them."""
 
+from lineament.methods.estimate import Estimate
 from lineament.methods.method import Method
+from lineament.methods.predictor import Predictor
 from lineament.methods.regressor import MorphableRegressor
 from lineament.methods.synergynet import SynergyNet
 
@@ -8,6 +10,6 @@ METHODS: dict[str, type[Method]] = {
     "morphable-regressor": MorphableRegressor,
     "synergynet": SynergyNet,
 }
-"""Method by the name that weights give (metadata ``method``)."""
+"""Method by the name that weights give."""
 
-__all__ = ["METHODS", "Method", "MorphableRegressor", "SynergyNet"]
+__all__ = ["METHODS", "Estimate", "Method", "MorphableRegressor", "Predictor", "SynergyNet"]

@@ -1,59 +1,89 @@
-"""What every method can do."""
+"""What every method can do, and what it is made from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, Self, TypeAlias
 
-from lineament.crop import CropBox
-from lineament.image import Picture
-from lineament.network import OnnxNetwork
-from lineament.result import Detection, FaceResult
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.bundle import Bundle
+from lineament.crop import CropBox, CropRule
+from lineament.errors import WeightsError
+from lineament.methods.estimate import Estimate
+from lineament.network import OnnxNetwork, finite_rows
+
+Array: TypeAlias = NDArray[Any]
+Crops: TypeAlias = NDArray[np.uint8]
 
 
 class Method(Protocol):
-    """Turns squares of a photo into aligned faces; all faces of a photo pass in one call."""
+    """Turns crops into estimates of the faces in them; which crops, and how often, the predictor decides."""
+
+    @property
+    def crop_rule(self) -> CropRule:
+        """How its crops are cut."""
+        ...
 
     @classmethod
-    def from_network(cls, network: OnnxNetwork) -> Self:
-        """The method that a network was trained for, its constants read from the network's metadata.
+    def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:
+        """The method that weights were trained for, its networks opened.
+
+        Args:
+            bundle: with the graphs, and the constants that the method needs.
+            threads: CPU threads a network may use; None takes what the bundle says, or else all cores.
+            device: "cpu", "cuda" or "auto".
 
         Raises:
-            WeightsError: the network belongs to another method.
+            WeightsError: the weights belong to another method.
+            ModelError: the face model cannot be loaded.
         """
         ...
 
-    def crop_rule(self, detection: Detection) -> CropBox:
-        """The square to look at for a detected face."""
-        ...
-
-    def refine_crops(self, image: Picture, crop_boxes: Sequence[CropBox]) -> list[CropBox]:
-        """Better squares of the same faces, cut around the faces as seen in the given ones.
+    def estimate(self, crops: Crops, crop_boxes: Sequence[CropBox]) -> Sequence[Estimate]:
+        """One estimate a crop, in order, by any number of networks and whatever lies between them.
 
         Args:
-            image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
-            crop_boxes: one a face.
+            crops: (n, S, S, 3) uint8 RGB, S the size of the crop rule; n is at least 1 and bounded.
+            crop_boxes: n, of that size: where each crop lies in the photo.
+
+        Raises:
+            WeightsError: the networks' outputs do not fit, or are all not finite.
         """
         ...
 
-    def reconstruct(
-        self,
-        image: Picture,
-        crop_boxes: Sequence[CropBox],
-        *,
-        detections: Sequence[Detection] | None = None,
-        passes: int = 1,
-    ) -> Sequence[FaceResult]:
-        """One result a square, in order.
 
-        A pass after the first looks again, in a better square, at those faces whose square was not cut as it
-        should have been. A face that is well framed already keeps its result.
+def finite_outputs(
+    network: OnnxNetwork, shapes: Mapping[str, tuple[int | None, ...]], **arrays: Array
+) -> dict[str, Array]:
+    """What a network gives, a row a crop, in which a row is either finite or NaN throughout.
 
-        Args:
-            image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
-            crop_boxes: one a face.
-            detections: what the squares were made from, kept in the results; without them the results carry
-                the box of the landmarks found, with score 1.
-            passes: how often a face is looked at, at most.
-        """
-        ...
+    A face of which any number is NaN or infinite is not believed; the others are not affected.
+
+    Args:
+        network: to run.
+        shapes: the outputs that are needed and their shapes without the rows; None where any length fits.
+        **arrays: its inputs.
+
+    Raises:
+        WeightsError: an output is missing or of another shape, or no output has a finite value: the weights
+            or the device are broken.
+    """
+    outputs = network(**arrays)
+    broken = ~finite_rows(outputs, shapes, source=network.path.name)
+    if not broken.any():
+        return {name: outputs[name] for name in shapes}
+    if not any(np.isfinite(outputs[name]).any() for name in shapes):
+        raise WeightsError(
+            f"Every output of {network.path} is NaN or infinite. The weights are damaged, or were converted "
+            f"to a precision that cannot hold them: reinstall them, or run them on another device."
+        )
+    return {name: _without(outputs[name], broken) for name in shapes}
+
+
+def _without(values: Array, broken: NDArray[np.bool_]) -> Array:
+    """The values with NaN in the rows that are broken."""
+    values = values.copy()
+    values[broken] = np.nan
+    return values

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lineament.crop import CropBox
-from lineament.methods.regressor import OUTPUTS, MorphableRegressor
-from lineament.methods.seen import SeenLandmarks
+from lineament.methods.estimate import MorphableEstimate
+from lineament.methods.regressor import SHAPES, MorphableRegressor
 
 Array: TypeAlias = NDArray[Any]
 
@@ -25,16 +26,10 @@ class SynergyNet(MorphableRegressor):
     from camera and coefficients, as in the paper.
     """
 
-    outputs: ClassVar[tuple[str, ...]] = (*OUTPUTS, LANDMARKS)
+    shapes: ClassVar[Mapping[str, tuple[int | None, ...]]] = {**SHAPES, LANDMARKS: (68, 3)}
 
-    def _seen(self, outputs: Mapping[str, Array], row: int, crop_box: CropBox) -> SeenLandmarks:
+    def _estimate(self, outputs: Mapping[str, Array], row: int, crop_box: CropBox) -> MorphableEstimate:
         """The face of a row of the outputs, with its own landmarks."""
-        seen = super()._seen(outputs, row, crop_box)
-        landmarks = crop_box.image_from_crop(outputs[LANDMARKS][row].astype(np.float64))
-        return SeenLandmarks(
-            seen.camera,
-            seen.identity,
-            seen.expression,
-            seen.uncertainty_mm,
-            landmarks_image=landmarks.astype(np.float32),
-        )
+        estimate = super()._estimate(outputs, row, crop_box)
+        own = crop_box.image_from_crop(outputs[LANDMARKS][row].astype(np.float64))
+        return replace(estimate, own_landmarks_image=own)

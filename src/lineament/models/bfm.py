@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.errors import ModelError
+from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.mesh import outward_triangles
-from lineament.geometry.morphable import LandmarkScheme, MorphableModel
+from lineament.geometry.morphable import MorphableModel
 from lineament.models.arrays import checked, checked_index, existing
 from lineament.models.matlab import read_hdf5, read_mat
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.geometry.morphable import LandmarkScheme, Mirror, MorphableModel
+from lineament.geometry.face_mesh import LandmarkScheme
+from lineament.geometry.morphable import Mirror, MorphableModel
 
 Array = NDArray[np.floating]
 

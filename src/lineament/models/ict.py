@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.errors import ModelError
-from lineament.geometry.morphable import LandmarkScheme, MorphableModel
+from lineament.geometry.face_mesh import LandmarkScheme
+from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.topology import triangles_from_polygons
 from lineament.models.arrays import checked, checked_index, existing, load_npz
 from lineament.models.obj import obj_vertices, read_obj

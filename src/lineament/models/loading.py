@@ -12,12 +12,13 @@ from lineament.models.bfm import read_bfm2009, read_bfm_h5
 from lineament.models.builtin import load_builtin
 from lineament.models.flame import read_flame
 from lineament.models.ict import read_ict
+from lineament.models.travelling import travels_as
 
 _READER_OF_SUFFIX = {".mat": read_bfm2009, ".h5": read_bfm_h5, ".hdf5": read_bfm_h5, ".pkl": read_flame}
 
 
 def load_model(name_or_path: str | Path) -> MorphableModel:
-    """The face model of that name or file.
+    """The face model of that name or file; pickled, it is that name and a checksum, and no arrays.
 
     Args:
         name_or_path: "lfm", the model inside the package; or the path of ICT-FaceKit (the folder FaceXModel
@@ -28,8 +29,13 @@ def load_model(name_or_path: str | Path) -> MorphableModel:
         ModelError: nothing is there, or it is none of these.
     """
     if str(name_or_path) == "lfm":
-        return load_builtin()
+        return travels_as(load_builtin(), "lfm", load_model)
     path = existing(name_or_path, kind='a face model: "lfm", or the path of ICT-FaceKit, Basel or FLAME')
+    return travels_as(_read(path), str(path.absolute()), load_model)
+
+
+def _read(path: Path) -> MorphableModel:
+    """The model of a file or folder that is there."""
     suffix = path.suffix.lower()
     if path.is_dir():
         return read_ict(path) if any(path.glob("*.obj")) else read_bfm2009(path)

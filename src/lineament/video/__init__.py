@@ -1,7 +1,8 @@
 """Faces through a video: frames in and out, who is who, smooth motion."""
 
+from lineament.video.film import VideoWriter
 from lineament.video.smoother import FaceSmoother, SmoothingConfig
-from lineament.video.stream import Frame, VideoWriter, read_video
+from lineament.video.stream import Frame, VideoReader, read_video
 from lineament.video.tracker import FaceTracker, TrackedFace, TrackingConfig
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "SmoothingConfig",
     "TrackedFace",
     "TrackingConfig",
+    "VideoReader",
     "VideoWriter",
     "read_video",
 ]

@@ -1,26 +1,35 @@
-"""Video in and out: frames with their times; film that browsers play, without GPL parts.
+"""Video in: the pictures of a film as a player shows them, with their times.
 
-OpenCV's wheel brings FFmpeg under the LGPL, without x264: VP9 in WebM is what it can write and browsers play.
+OpenCV decodes. What it leaves out is done here: mirrored films, pixels that are not square, pictures whose
+size changes on the way. Nothing is fetched from a network unless that is asked for.
 """
 
 from __future__ import annotations
 
 import os
+import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import ConfigError, ExportError, ImageError
-from lineament.image import check_image
+from lineament.errors import ImageError
+from lineament.video.container import Orientation, read_orientation
+from lineament.video.opencv import load_cv2, open_capture
+from lineament.video.packets import READERS, stated_size
 
 Photo = NDArray[np.uint8]
+Source: TypeAlias = str | os.PathLike[str] | int
 
-CODECS = {".webm": ("VP90", "VP80"), ".mp4": ("mp4v",), ".avi": ("MJPG",)}
-"""What is tried for each suffix; browsers play .webm, most players the others."""
+MAX_PIXELS = 36_000_000  # of a picture: above 8K
+MAX_ASPECT = 8.0  # of a pixel; what states more is taken for square
+RATES = (1.0, 240.0)  # pictures a second that are believed when a file states them
+USUAL_RATE = 25.0
+READ_AHEAD = 32  # packets that may lie before the one of the picture shown
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +38,8 @@ class Frame:
 
     Attributes:
         number: from 0, in the order of the file.
-        time_s: since the first frame, s; ascends.
-        picture: (H, W, 3) uint8 RGB, upright.
+        time_s: since the first frame, s; ascends. Where the film has a gap, so have the times.
+        picture: (H, W, 3) uint8 RGB, upright, with square pixels. Its shape may change within a film.
     """
 
     number: int
@@ -38,115 +47,203 @@ class Frame:
     picture: Photo
 
 
-def read_video(source: str | os.PathLike[str] | int) -> Iterator[Frame]:
+def read_video(source: Source, *, allow_network: bool = False) -> Iterator[Frame]:
     """The frames of a file, or of a camera by its number, one at a time.
+
+    Args:
+        source: name of a file, or an int for a camera.
+        allow_network: take an address such as ``rtsp://...`` as well.
 
     Raises:
         ConfigError: OpenCV is missing.
         ImageError: the video cannot be opened or has no frames.
     """
-    cv2 = _cv2()
-    stream = cv2.VideoCapture(source if isinstance(source, int) else os.fspath(source))
-    try:
-        if not stream.isOpened():
-            raise ImageError(f"{source} cannot be opened as a video. Check the name, or convert it to MP4.")
-        rate = stream.get(cv2.CAP_PROP_FPS)
-        step_s = 1 / rate if 1 <= rate <= 1000 else 1 / 25
-        number, last, first = 0, -np.inf, None
-        while True:
-            found, bgr = stream.read()
-            if not found:
-                break
-            stated = stream.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            first = stated if first is None else first
-            # Files without time stamps state 0, damaged ones go back: then the frame rate is believed.
-            time_s = stated - first if stated - first > last else last + step_s
-            last = time_s
-            yield Frame(number, time_s, np.ascontiguousarray(bgr[..., ::-1]))
-            number += 1
-    finally:
-        stream.release()
-    if number == 0:
-        raise ImageError(f"{source} has no frames that can be read. Is it a video?")
+    with VideoReader(source, allow_network=allow_network) as reader:
+        yield from reader
 
 
-def frame_rate(source: str | os.PathLike[str] | int) -> float:
-    """Frames a second that a video states; 25 where it states none."""
-    cv2 = _cv2()
-    stream = cv2.VideoCapture(source if isinstance(source, int) else os.fspath(source))
-    rate = float(stream.get(cv2.CAP_PROP_FPS))
-    stream.release()
-    return rate if 1 <= rate <= 1000 else 25.0
+class VideoReader:
+    """A film or a camera, opened; iterate over it once.
 
-
-class VideoWriter:
-    """Writes pictures at their times to a film of constant rate; whole, or no file is left.
-
-    A picture is shown until the next one's time, so films of changing rate keep their length.
+    Attributes:
+        rate: pictures a second; what the file states, what its first times say, or 25.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, rate: float) -> None:
-        """Remember where to; the file is opened with the first picture, whose size all share.
-
-        Raises:
-            ExportError: the suffix is none of .webm, .mp4, .avi.
-            ConfigError: OpenCV is missing.
-        """
-        self.path = Path(path)
-        if self.path.suffix.lower() not in CODECS:
-            raise ExportError(f"{self.path.name}: a film is written as {', '.join(CODECS)}.")
-        self.rate = rate
-        self._cv2 = _cv2()
-        self._temporary = self.path.with_name(f".{self.path.stem}.{os.getpid()}{self.path.suffix}")
-        self._film: Any = None
-        self._written = 0
-        self._last: Photo | None = None
+    def __init__(self, source: Source, *, allow_network: bool = False) -> None:
+        """Open a source; see `read_video` for arguments and errors."""
+        self._cv2 = load_cv2()
+        self._source = source
+        target = source if isinstance(source, int) else _target(source, allow_network)
+        try:
+            self._stream = open_capture(target)
+            if not self._stream.isOpened():
+                what = f"Camera {source}" if isinstance(source, int) else f"{source}"
+                raise ImageError(f"{what} cannot be opened as a video. Check the name, or convert it to MP4.")
+            self._check_size()
+            path = target if isinstance(target, str) and os.path.isfile(target) else None
+            self._orientation = self._oriented(path)
+            self._sizes = None if path is None else _SizeChanges(path)
+            self.rate = self._rate(path)
+        except (OSError, self._cv2.error) as error:
+            raise ImageError(f"{source} cannot be read as a video ({error}).") from error
 
     def __enter__(self) -> Self:
-        """For `with`: closing makes the file whole."""
+        """For `with`, which closes it."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        """Finish the file, or leave none after an error."""
-        if self._film is not None:
-            if kind is None and self._last is not None:
-                self._show(self._last, 1)
-            self._film.release()
-        if kind is None and self._film is not None:
-            self._temporary.replace(self.path)
-        self._temporary.unlink(missing_ok=True)
+    def __exit__(self, *_: object) -> None:
+        """Close the file or the camera."""
+        self.close()
 
-    def write(self, time_s: float, picture: Photo) -> None:
-        """Add a picture that is shown from `time_s` on.
+    def close(self) -> None:
+        """Let go of the file or the camera."""
+        self._stream.release()
+        if self._sizes is not None:
+            self._sizes.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames.
 
         Raises:
-            ExportError: the film cannot be opened.
+            ImageError: there are none.
         """
-        bgr = np.ascontiguousarray(check_image(picture)[..., ::-1])
-        if self._film is None:
-            self._film = self._opened(bgr.shape[1::-1])
-        if self._last is not None:
-            self._show(self._last, round(time_s * self.rate) - self._written)
-        self._last = bgr
+        number, last_s, first_s = 0, -np.inf, None
+        while True:
+            try:
+                found, bgr = self._stream.read()
+            except (self._cv2.error, MemoryError) as error:
+                raise ImageError(f"{self._source} cannot be decoded after {number} frames.") from error
+            if not found:
+                break
+            stated_s = self._stream.get(self._cv2.CAP_PROP_POS_MSEC) / 1000
+            first_s = stated_s if first_s is None else first_s
+            # Files without time stamps state 0, damaged ones go back: then the frame rate is believed.
+            is_later = stated_s - first_s > last_s
+            last_s = stated_s - first_s if is_later else last_s + 1 / self.rate
+            yield Frame(number, last_s, self._shown(bgr, 1000 * stated_s, number))
+            number += 1
+        if number == 0:
+            raise ImageError(f"{self._source} has no frames that can be read. Is it a video?")
 
-    def _show(self, bgr: Photo, times: int) -> None:
-        for _ in range(times):
-            self._film.write(bgr)
-            self._written += 1
+    def _check_size(self) -> None:
+        cv2 = self._cv2
+        width, height = (
+            self._stream.get(name) for name in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        )
+        if width * height > MAX_PIXELS:
+            raise ImageError(
+                f"{self._source} has pictures of {width:.0f} x {height:.0f} pixels, above the limit of "
+                f"{MAX_PIXELS // 10**6} megapixels. Make it smaller first."
+            )
 
-    def _opened(self, size_wh: tuple[int, int]) -> Any:  # noqa: ANN401 - OpenCV is not typed
-        for code in CODECS[self.path.suffix.lower()]:
-            fourcc = self._cv2.VideoWriter.fourcc(*code)
-            film = self._cv2.VideoWriter(str(self._temporary), fourcc, self.rate, size_wh)
-            if film.isOpened():
-                return film
-        raise ExportError(f"Cannot write {self.path}. Check the folder, or choose .mp4.")
+    def _oriented(self, path: str | None) -> Orientation:
+        """How pictures of a file are to be turned; OpenCV is told to leave them as they are stored."""
+        turn = self._stream.get(self._cv2.CAP_PROP_ORIENTATION_META)
+        if path is None or not self._stream.set(self._cv2.CAP_PROP_ORIENTATION_AUTO, 0):
+            return Orientation()
+        found = read_orientation(path)
+        return Orientation.of_turn(turn) if found is None else found
+
+    def _rate(self, path: str | None) -> float:
+        stated = float(self._stream.get(self._cv2.CAP_PROP_FPS))
+        if RATES[0] <= stated <= RATES[1] or path is None:
+            return stated if RATES[0] <= stated <= RATES[1] else USUAL_RATE
+        stream = open_capture(path)
+        times: list[float] = []
+        while len(times) < 30 and stream.grab():
+            times.append(stream.get(self._cv2.CAP_PROP_POS_MSEC) / 1000)
+        stream.release()
+        step_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+        return float(np.clip(1 / step_s, *RATES)) if step_s > 0 else USUAL_RATE
+
+    def _shown(self, bgr: Photo, stated_ms: float, number: int) -> Photo:
+        """A picture as a player shows it, RGB."""
+        cv2 = self._cv2
+        size_wh = self._shown_size(bgr, stated_ms, number)
+        if size_wh != bgr.shape[1::-1]:
+            bgr = cv2.resize(bgr, size_wh, interpolation=cv2.INTER_LINEAR)
+        if self._orientation.transposed:
+            bgr = cv2.transpose(bgr)
+        mirrored = (self._orientation.mirrored_x, self._orientation.mirrored_y)
+        if any(mirrored):
+            bgr = cv2.flip(bgr, -1 if all(mirrored) else int(mirrored[0]))
+        picture: Photo = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        return picture
+
+    def _shown_size(self, bgr: Photo, stated_ms: float, number: int) -> tuple[int, int]:
+        """Width and height with square pixels, before the picture is turned; pixels are only added."""
+        grown_x, grown_y = (1.0, 1.0) if self._sizes is None else self._sizes.growth(stated_ms, number)
+        aspect = self._pixel_aspect()
+        width = round(bgr.shape[1] * grown_x * max(aspect, 1.0))
+        height = round(bgr.shape[0] * grown_y / min(aspect, 1.0))
+        if not 0 < width * height <= MAX_PIXELS:
+            raise ImageError(
+                f"{self._source} has a picture of {width} x {height} pixels. The limit is "
+                f"{MAX_PIXELS // 10**6} megapixels."
+            )
+        return width, height
+
+    def _pixel_aspect(self) -> float:
+        """Width of a pixel by its height."""
+        cv2 = self._cv2
+        width, height = (self._stream.get(name) for name in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+        aspect = width / height if width > 0 and height > 0 else 1.0
+        return aspect if 1 / MAX_ASPECT <= aspect <= MAX_ASPECT else 1.0
 
 
-def _cv2() -> Any:  # noqa: ANN401 - OpenCV is not typed
-    """OpenCV, an optional library."""
-    try:
-        import cv2
-    except ImportError as error:
-        raise ConfigError("Video needs one more package: pip install 'lineament[video]'.") from error
-    return cv2
+class _SizeChanges:
+    """Follows the packets of a file beside its pictures, for the sizes that they state."""
+
+    def __init__(self, path: str) -> None:
+        cv2 = self._cv2 = load_cv2()
+        self._stream = open_capture(path)
+        self._codec = int(self._stream.get(cv2.CAP_PROP_FOURCC)).to_bytes(8, "little", signed=True)[:4]
+        self._stream.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
+        self._is_open = self._codec in READERS and self._stream.set(cv2.CAP_PROP_FORMAT, -1)
+        self._packets, self._read_until_ms = 0, -np.inf
+        self._coming: deque[tuple[float, tuple[int, int]]] = deque()  # from when on, ms; width and height
+        self._first = self._current = self._newest = (1, 1)
+
+    def growth(self, time_ms: float, number: int) -> tuple[float, float]:
+        """Width and height of a picture by those of the film's first."""
+        while self._is_open and self._read_until_ms <= time_ms and self._packets < number + READ_AHEAD:
+            self._read_on()
+        while self._coming and self._coming[0][0] <= time_ms + 1e-3:
+            self._current = self._coming.popleft()[1]
+        return self._current[0] / self._first[0], self._current[1] / self._first[1]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stream.release()
+
+    def _read_on(self) -> None:
+        self._is_open, packet = self._stream.read()
+        if not self._is_open:
+            return
+        self._packets += 1
+        time_ms = self._stream.get(self._cv2.CAP_PROP_POS_MSEC)
+        self._read_until_ms = max(self._read_until_ms, time_ms)
+        size = stated_size(self._codec, packet.tobytes())
+        if size is None or size == self._newest:
+            return
+        if self._newest == (1, 1):
+            self._first = self._current = size
+        else:
+            self._coming.append((time_ms, size))
+        self._newest = size
+
+
+def _target(source: str | os.PathLike[str], allow_network: bool) -> str:
+    """What OpenCV is given: the full name of a file, which it cannot take for an address or a camera."""
+    name = os.fspath(source)
+    if os.path.exists(name) and not os.path.isdir(name):
+        return os.path.abspath(name)
+    if ADDRESS.match(name):
+        if allow_network:
+            return name
+        raise ImageError(f"{name} is an address, and nothing is fetched unless --allow-network says so.")
+    if os.path.isdir(name):
+        raise ImageError(f"{name} is a folder. Give one video after the other.")
+    if name.isdecimal():
+        raise ImageError(f"There is no file {name!r}. A camera is chosen by its number: --camera {name}.")
+    raise ImageError(f"{name} is not there. Check the name of the video.")

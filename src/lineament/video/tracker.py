@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lineament.aligner import FaceAligner
 from lineament.crop import upright_roll
 from lineament.errors import ConfigError
-from lineament.result import Detection, FaceResult, MorphableResult
+from lineament.result import DEFAULT_SCHEME, Detection, FaceResult, MorphableResult
 
 Array = NDArray[Any]
 
@@ -183,8 +183,10 @@ class FaceTracker:
 
 
 def landmark_box(face: FaceResult) -> Array:
-    """(4,) left, top, right, bottom px of the 68 landmarks."""
-    points = np.asarray(face.landmarks_image, np.float64)[:, :2]
+    """(4,) left, top, right, bottom px of the 68 landmarks, whatever landmarks the method gives."""
+    has_68 = DEFAULT_SCHEME in face.mesh.schemes
+    points_image = face.landmarks(DEFAULT_SCHEME) if has_68 else face.landmarks_image
+    points = np.asarray(points_image, np.float64)[:, :2]
     return np.concatenate([points.min(axis=0), points.max(axis=0)])
 
 

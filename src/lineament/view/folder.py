@@ -1,8 +1,8 @@
 """The page as a folder that any static host can serve: sources, libraries, weights, face model, constants.
 
 Nothing in it exists twice in the package: the face model is converted from ``assets/lfm.npz``, the weights
-are those of the catalogue, ONNX Runtime is unpacked, and the constants of the detector and of the
-regressor's crops are written down from the Python code, so that the page cannot disagree with it.
+are the graphs of the installed bundles, ONNX Runtime is unpacked, and the constants of the detector and of
+the regressor's crops are written down from the Python code, so that the page cannot disagree with it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from lineament import detect
-from lineament.aligner import MOST_UNCERTAIN_MM, ON_ITS_HEAD
-from lineament.errors import ConfigError, ExportError
-from lineament.methods import regressor
+from lineament.aligner import ON_ITS_HEAD
+from lineament.bundle import Bundle
+from lineament.errors import ConfigError, ExportError, WeightsError
+from lineament.methods import predictor
 from lineament.models.builtin import BUILTIN_PATH
-from lineament.network import OnnxNetwork
 from lineament.result import ARKIT_NAME_OF_SIDE, DEFAULT_SCHEME
 from lineament.version import __version__
 from lineament.video import TrackingConfig
 from lineament.view.model_file import model_bytes
-from lineament.weights import locate
 
 HERE = Path(__file__).parent
 PLACES = (HERE / "page", HERE.parents[2] / "page")
@@ -33,8 +32,9 @@ PLACES = (HERE / "page", HERE.parents[2] / "page")
 SOURCES = ("index.html", "style.css", "package.json", "app")
 MARK = "lineament-page.txt"
 """Every folder of ours has this file from the start; only such a folder, or an empty one, is written into."""
-REGRESSORS = {"default": detect.EAGER, "fast": detect.QUICK}
-"""How hard the detector looks for each, as `FaceAligner.from_pretrained` has it."""
+DETECTOR = "face-detector"
+REGRESSORS = ("default", "fast")
+"""Weights that the page offers; all of these name `DETECTOR` as theirs."""
 
 
 def write_folder(folder: str | os.PathLike[str]) -> Path:
@@ -95,7 +95,7 @@ def settings() -> dict[str, Any]:
 
 def _detector_settings() -> dict[str, Any]:
     return {
-        "file": "weights/face_detector.onnx",
+        "file": f"weights/{_graph_file(Bundle.open(DETECTOR))}",
         "strides": detect.STRIDES,
         "bases_px": detect.BASES_PX,
         "cell": detect.CELL,
@@ -112,33 +112,44 @@ def _detector_settings() -> dict[str, Any]:
 
 
 def _regressor_settings(name: str) -> dict[str, Any]:
-    network = OnnxNetwork(locate(name), threads=1)
+    bundle = Bundle.open(name)
+    crop, own = bundle.manifest.crop, bundle.manifest.detector
+    if crop is None or own is None or own.weights != DETECTOR:
+        raise WeightsError(f"{bundle.path.name} states no crop, or another detector than {DETECTOR}.")
     return {
-        "file": f"weights/{network.path.name}",
-        "crop_size": int(network.metadata["crop_size"]),
-        "crop_margin": float(network.metadata["crop_margin"]),
-        "well_framed": regressor.WELL_FRAMED,
-        "largest_step": regressor.LARGEST_STEP,
-        "most_uncertain_mm": MOST_UNCERTAIN_MM,
+        "file": f"weights/{_graph_file(bundle)}",
+        "crop_size": crop.size,
+        "crop_margin": crop.margin,
+        "well_framed": predictor.WELL_FRAMED,
+        "largest_step": predictor.LARGEST_STEP,
+        "most_uncertain_mm": bundle.manifest.max_uncertainty_mm,
         "on_its_head": ON_ITS_HEAD,
         "scheme": DEFAULT_SCHEME,
-        "detector": asdict(REGRESSORS[name]),
+        "detector": asdict(detect.DetectorOptions.from_table(own.options)),
     }
 
 
 def _write_weights(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for name in ("face-detector", *REGRESSORS):
-        path = locate(name)
-        shutil.copyfile(path, folder / path.name)
+    for name in (DETECTOR, *REGRESSORS):
+        bundle = Bundle.open(name)
+        (folder / _graph_file(bundle)).write_bytes(bundle.graph())
+
+
+def _graph_file(bundle: Bundle) -> str:
+    """Name of the page's file of a bundle's graph."""
+    return f"{bundle.path.stem}.onnx"
 
 
 def _write_sources(sources: Path, folder: Path) -> None:
-    for name in SOURCES:
-        if (sources / name).is_dir():
-            shutil.copytree(sources / name, folder / name, dirs_exist_ok=True)
-        else:
-            shutil.copyfile(sources / name, folder / name)
+    """Contents alone: the package may be read-only, the page must be replaceable."""
+    for path in [sources / name for name in SOURCES]:
+        for own in [path, *sorted(path.rglob("*"))]:
+            target = folder / own.relative_to(sources)
+            if own.is_dir():
+                target.mkdir(exist_ok=True)
+            else:
+                shutil.copyfile(own, target)
 
 
 def _write_libraries(sources: Path, folder: Path) -> None:

@@ -231,3 +231,12 @@ def test_rendered_faces_are_divided_without_loss():
     parts = rendered_parts(1201)
     assert [part.count for part in parts] == [500, 500, 201]
     assert [part.first for part in parts] == [0, 500, 1000]
+
+
+def test_two_builds_do_not_write_into_one_folder(photos, tmp_path):
+    first = build(BuildConfig(RECIPE, (photos,), tmp_path), processes=1)
+    next(first)
+    with pytest.raises(DataError, match="Another build"):
+        next(build(BuildConfig(RECIPE, (photos,), tmp_path), processes=1))
+    first.close()
+    assert next(build(BuildConfig(RECIPE, (photos,), tmp_path), processes=1)).finished == 0

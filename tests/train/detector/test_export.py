@@ -9,6 +9,8 @@ from lineament.network import OnnxNetwork
 from lineament.train.detector.export import export_detector
 from lineament.train.networks.detector import FaceDetectorNetwork
 
+ABOUT = {"trained_on": "squares", "licence": "anybody's"}
+
 
 @pytest.fixture(scope="module")
 def network():
@@ -23,7 +25,7 @@ def network():
 
 
 def test_the_file_answers_as_torch_does_on_any_size(network, tmp_path):
-    graph = OnnxNetwork(export_detector(network, tmp_path / "d.onnx"), threads=1)
+    graph = OnnxNetwork(export_detector(network, tmp_path / "d.onnx", about=ABOUT), threads=1)
     image = np.random.default_rng(1).integers(0, 256, (1, 64, 128, 3), dtype=np.uint8)
     found = graph(image=image)
     with torch.inference_mode():
@@ -33,13 +35,15 @@ def test_the_file_answers_as_torch_does_on_any_size(network, tmp_path):
 
 
 def test_weights_are_stored_in_half_precision_with_their_licence(network, tmp_path):
-    path = export_detector(network, tmp_path / "d.onnx")
+    path = export_detector(network, tmp_path / "d.onnx", about=ABOUT)
     kinds = {w.data_type for w in onnx.load(path).graph.initializer if np.prod(w.dims) >= 64}
     assert kinds == {onnx.TensorProto.FLOAT16}
     assert path.stat().st_size < 2_000_000
-    assert {"licence", "trained_on", "input", "box"} <= set(OnnxNetwork(path).metadata)
+    metadata = OnnxNetwork(path).metadata
+    assert {"input", "box"} <= set(metadata)
+    assert {key: metadata[key] for key in ABOUT} == ABOUT
 
 
 def test_a_file_that_answers_differently_is_refused(network, tmp_path):
     with pytest.raises(ExportError, match="differs from torch"):
-        export_detector(network, tmp_path / "d.onnx", tolerance=1e-9)
+        export_detector(network, tmp_path / "d.onnx", about=ABOUT, tolerance=1e-9)

@@ -1,14 +1,27 @@
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from lineament.bundle import Bundle
 from lineament.detect import OnnxDetector
 from lineament.errors import DataError
-from lineament.train.detector.mosaics import CanvasSource, Shards, in_order, mirror, turn
+from lineament.train.detector.mosaics import (
+    ABOUT,
+    NOT_RECORDED,
+    CanvasSource,
+    Shards,
+    about_canvases,
+    in_order,
+    mirror,
+    record_about,
+    turn,
+)
 from lineament.train.detector.training import LOOP, DetectorTrainConfig, train
+from lineament.train.engine.run_folder import about_training
 
 
 def write_canvases(folder):
@@ -73,6 +86,38 @@ def test_a_row_is_a_function_of_its_generator(canvases):
     both, second = (source.rows([np.random.default_rng(n) for n in rows]) for rows in ((1, 2), (2,)))
     np.testing.assert_array_equal(both["canvas"][1:], second["canvas"])
     np.testing.assert_array_equal(both["labels"][1:], second["labels"])
+
+
+@pytest.mark.parametrize("record", [None, {"trained_on": "drawn squares", "licence": "anybody's"}])
+def test_a_detector_says_of_its_data_what_its_canvases_say_and_nothing_else(canvases, tmp_path, record):
+    if record is not None:
+        (canvases / ABOUT).write_text(json.dumps(record))
+    loop = replace(LOOP, steps=1, batch=2, log_every=1)
+    config = DetectorTrainConfig(str(canvases), str(canvases), loop=loop, workers=0)
+    manifest = Bundle.open(train(config, tmp_path / "run")).manifest
+    expected = record or NOT_RECORDED
+    assert (manifest.data, manifest.licence) == (expected["trained_on"], expected["licence"])
+    assert about_training(tmp_path / "run") == expected
+    assert not re.search("YouTube|LFW|BSDS", f"{manifest.data} {manifest.licence}")
+
+
+def test_a_folder_of_canvases_says_all_that_was_ever_put_into_it(canvases):
+    record_about(canvases, {"trained_on": "discs", "licence": "mine"})
+    record_about(canvases, {"trained_on": "discs", "licence": "mine"})
+    assert about_canvases(canvases) == {
+        key: f"{NOT_RECORDED[key]}; {text}"
+        for key, text in {"trained_on": "discs", "licence": "mine"}.items()
+    }
+    (canvases / "new").mkdir()
+    record_about(canvases / "new", {"trained_on": "discs", "licence": "mine"})
+    assert about_canvases(canvases / "new") == {"trained_on": "discs", "licence": "mine"}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"licence": "mine"}'])
+def test_a_record_of_canvases_that_says_nothing_is_refused(canvases, content):
+    (canvases / ABOUT).write_text(content)
+    with pytest.raises(DataError, match="does not say what the canvases were made of"):
+        about_canvases(canvases)
 
 
 def test_training_writes_a_detector_and_goes_on_where_it_stopped(canvases, tmp_path):

@@ -1,5 +1,7 @@
 import json
 import logging
+import shutil
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -9,7 +11,13 @@ import torch
 import shared
 from lineament.errors import DataError
 from lineament.train.engine.loop import LoopConfig, Run
-from lineament.train.engine.run_folder import DATA, RunFolder, about_crops, about_training
+from lineament.train.engine.run_folder import (
+    DATA,
+    RunFolder,
+    about_crops,
+    about_training,
+    commit_of_checkout,
+)
 
 
 def folder(samples, source, licence):
@@ -38,6 +46,14 @@ def test_weights_also_say_what_the_weights_they_began_with_saw(tmp_path):
     about = about_training(tmp_path)
     assert about["trained_on"] == "7 samples of a; begun with weights that were trained on three portraits"
     assert about["licence"].endswith("research; mine")
+
+
+def test_folders_without_a_recipe_are_not_passed_over(tmp_path):
+    folders = [folder(7, "a", "research"), {"folder": "b", "samples": 9}]
+    (tmp_path / DATA).write_text(json.dumps({"folders": folders}))
+    about = about_training(tmp_path)
+    assert about["trained_on"] == "7 samples of a; 9 samples of a folder without a recipe"
+    assert about["licence"].endswith("research; not stated")
 
 
 def test_a_run_that_does_not_say_is_refused(tmp_path):
@@ -122,3 +138,32 @@ def test_a_file_that_could_not_be_written_leaves_the_old_one(tmp_path):
 def test_a_folder_without_a_configuration_says_nothing_of_crops(tmp_path):
     with pytest.raises(DataError, match="not the configuration"):
         about_crops(tmp_path)
+
+
+def git(folder, *arguments):
+    words = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b.c", *arguments]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_commit_is_that_of_our_own_checkout_or_none(tmp_path):
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    places = [
+        ours / "src" / "lineament",
+        theirs / "env" / "lib" / "lineament",  # installed inside of somebody's repository
+        theirs / "vendor" / "src" / "lineament",  # a copy in there
+    ]
+    for place in places:
+        place.mkdir(parents=True)
+        (place / "a.py").write_text("1")
+    for root in (ours, theirs, theirs / "vendor"):
+        (root / "pyproject.toml").write_text("")
+    for root in (ours, theirs):
+        git(root, "init")
+        git(root, "add", "-A")
+        git(root, "commit", "-m", "first")
+    commits = [commit_of_checkout(place) for place in places]
+    assert commits == [git(ours, "rev-parse", "HEAD"), None, None]
+    (places[0] / "a.py").write_text("2")
+    assert commit_of_checkout(places[0]) == commits[0] + "+changes"

@@ -43,7 +43,8 @@ def float_detector(tmp_path_factory):
     network = FaceDetectorNetwork(DetectorConfig(stem=(8, 8), stages=(8, 8, 8), blocks=(1, 1, 1), head=8))
     for head in network.heads:
         head[1].bias.data[0] = 1.0  # cells are certain of a face nearly everywhere
-    return export_detector(network, tmp_path_factory.mktemp("float") / "detector.onnx")
+    about = {"trained_on": "nothing", "licence": "Apache-2.0"}
+    return export_detector(network, tmp_path_factory.mktemp("float") / "detector.onnx", about=about)
 
 
 def crops(count, seed=0, size=32):

@@ -11,7 +11,7 @@ from lineament.train.networks.regressor import Regressor, RegressorConfig
 from lineament.train.onnx.int8 import eight_bit_graph
 from lineament.train.regressor.export import OUTPUTS, export_regressor
 from lineament.train.regressor.warm_start import ExportedRegressor, start_from
-from lineament.weights import catalogue
+from lineament.weights import find
 
 TINY = RegressorConfig(
     crop_size=32,
@@ -101,7 +101,7 @@ def test_other_sizes_are_named(exported):
 def test_a_run_remembers_what_its_start_was_trained_on():
     start = about_start("lfm-regressor")
     assert start is not None
-    assert start["trained_on"] == catalogue()["lfm-regressor"].trained_on
+    assert start["trained_on"] == find("lfm-regressor").data
     assert about_start("") is None
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from lineament.errors import WeightsError
-from lineament.geometry.morphable import LandmarkScheme, MorphableModel
+from lineament.geometry.face_mesh import LandmarkScheme
+from lineament.geometry.morphable import MorphableModel
 from lineament.train.synergynet.checkpoint_conversion import read_checkpoint, released_network
 
 MOBILENET = ((1, 16, 1), (6, 24, 2), (6, 32, 3), (6, 64, 4), (6, 96, 3), (6, 160, 3), (6, 320, 1))

@@ -9,6 +9,7 @@ from lineament.aligner import FaceAligner
 from lineament.crop import CropBox
 from lineament.data.crops.augment import AugmentConfig
 from lineament.errors import ConfigError, DataError, ExportError
+from lineament.methods import Predictor
 from lineament.methods.synergynet import SynergyNet as SynergyMethod
 from lineament.network import OnnxNetwork
 from lineament.train.batches.crop_run import truth_of
@@ -205,13 +206,13 @@ def test_the_aligner_takes_the_file(exported, network, batch):
     photo = np.zeros((64, 64, 3), np.uint8)
     photo[16:48, 16:48] = batch["crop"][0].numpy()
     box = CropBox(center_xy=(32.0, 32.0), side=32.0, size=32)
-    (face,) = aligner.method.reconstruct(photo, [box])
+    (face,) = Predictor(aligner.method).predict(photo, [box])
     with torch.inference_mode():
         output = network(batch["crop"][:1].permute(0, 3, 1, 2).float())
     expected = output.refined[0].numpy() + np.array([16, 16, 0])
     np.testing.assert_allclose(face.landmarks_image, expected, atol=2e-2)
     assert face.vertices_image.shape == (9163, 3)
-    assert len(aligner.method.reconstruct(photo, [box, box], passes=2)) == 2
+    assert len(Predictor(aligner.method).predict(photo, [box, box], passes=2)) == 2
 
 
 def config(samples, **changes):

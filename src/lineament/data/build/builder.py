@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import csv
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,8 +32,9 @@ from lineament.data.build.worker import (
 from lineament.data.fitting.collection_fits import PartFits
 from lineament.data.photographs.collection import PhotoCollection, spread_limit
 from lineament.data.samples.recipe import BuildRecipe, recipe_text
-from lineament.data.samples.shards import Recipe, ShardFolder
+from lineament.data.samples.shards import Recipe, ShardFolder, alone_in
 from lineament.errors import DataError
+from lineament.files import replace_durably
 from lineament.version import __version__
 
 LEFT_OUT = "left_out.csv"
@@ -146,8 +148,15 @@ def build(config: BuildConfig, *, processes: int) -> Iterator[BuildProgress]:
         processes: how many work at once; the set does not depend on it.
 
     Raises:
-        DataError: the folder holds another set, a collection cannot be opened, or a process died.
+        DataError: the folder holds another set, another build is writing into it, a collection cannot be
+            opened, or a process died.
     """
+    config.out.mkdir(parents=True, exist_ok=True)
+    with alone_in(config.out):
+        yield from _build(config, processes)
+
+
+def _build(config: BuildConfig, processes: int) -> Iterator[BuildProgress]:
     plan = config.plan
     parts: list[Part] = [*photo_parts(config.collections, config.recipe.photos_a_shard)]
     parts += rendered_parts(config.recipe.rendered.count)
@@ -203,7 +212,7 @@ class LeftOut:
         temporary = self._path.with_suffix(".part")
         with temporary.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([("shard", "photo", "reason"), *sorted(self._rows)])
-        os.replace(temporary, self._path)
+        replace_durably(temporary, self._path)
 
 
 def fit(config: BuildConfig, *, processes: int) -> Iterator[PartFits]:
@@ -231,7 +240,8 @@ def _in_processes(work: Callable[[Task], Done], tasks: Sequence[Task], processes
         one_thread_each(),
         ProcessPoolExecutor(min(processes, len(tasks)), mp_context=get_context("spawn")) as pool,
     ):
-        waiting = [pool.submit(work, task) for task in tasks]
+        with _deaf_children():
+            waiting = [pool.submit(work, task) for task in tasks]
         try:
             for future in as_completed(waiting):
                 yield future.result()
@@ -240,8 +250,25 @@ def _in_processes(work: Callable[[Task], Done], tasks: Sequence[Task], processes
                 "A process of the build died, perhaps for want of memory. Run the same command again, with "
                 "fewer processes: what is finished is kept."
             ) from error
+        except KeyboardInterrupt:
+            for child in active_children():  # what they had begun is made again
+                child.terminate()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes started meanwhile do not hear Ctrl+C, which a terminal sends to them too."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -42,8 +42,8 @@ def preview_page(samples: Iterable[Sample], model: MorphableModel, recipe: Recip
         "samples": [_entry(sample, painter.layers(sample), model) for sample in samples],
     }
     template = files("lineament").joinpath("assets", TEMPLATE).read_text(encoding="utf-8")
-    # "</" would end the script that holds the table.
-    return template.replace(PLACE, json.dumps(table).replace("</", "<\\/"))
+    # "</script>" would end the element that holds the table, "<!--<script>" would never let it end.
+    return template.replace(PLACE, json.dumps(table).replace("<", "\\u003c"))
 
 
 def _entry(sample: Sample, layers: Layers, model: MorphableModel) -> dict[str, Any]:

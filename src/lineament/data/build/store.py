@@ -18,6 +18,7 @@ from lineament.data.fitting.collection_fits import PartFits, PhotoFit
 from lineament.data.formats.files import open_files
 from lineament.data.photographs.collection import PhotoEntry
 from lineament.errors import DataError
+from lineament.files import replace_durably
 from lineament.geometry.camera import WeakPerspective
 
 FORMAT = "lineament-fits-2"
@@ -76,7 +77,7 @@ def write_fits(path: Path, fits: PartFits, key: str) -> None:
             identity=np.array([face.identity for face in faces]),
             expression=np.array([face.expression for face in faces]),
         )
-    os.replace(temporary, path)
+    replace_durably(temporary, path)
 
 
 def read_fits(path: Path, key: str) -> PartFits | None:

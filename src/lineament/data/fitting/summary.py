@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -18,6 +17,7 @@ from lineament.data.fitting.quality import QualityLimits, judge
 from lineament.data.fitting.report import ReportInput, write_fit_report
 from lineament.data.formats.files import PhotoFile
 from lineament.data.photographs.collection import PhotoCollection
+from lineament.files import replace_durably
 from lineament.geometry.morphable import MorphableModel
 
 TABLE = "fits.csv"
@@ -72,7 +72,7 @@ class FitSummary:
                 writer.writerows(_row(face) for face in faces)
             for failed in self._failed.values():
                 writer.writerows((photo, "", "", "", "", "", "", "", reason) for photo, reason in failed)
-        os.replace(temporary, folder / TABLE)
+        replace_durably(temporary, folder / TABLE)
 
 
 def write_reports(

@@ -12,7 +12,8 @@ from lineament.data.drawing.zbuffer import draw_mesh
 from lineament.data.heads.shell import HeadShell, ShellLayout
 from lineament.data.labels.label_surface import SKULL_MM, LabelSurface
 from lineament.geometry.camera import WeakPerspective
-from lineament.geometry.morphable import LandmarkScheme, MorphableModel
+from lineament.geometry.face_mesh import LandmarkScheme
+from lineament.geometry.morphable import MorphableModel
 
 Array: TypeAlias = NDArray[Any]
 

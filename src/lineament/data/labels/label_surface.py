@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.drawing.zbuffer import spread
-from lineament.geometry.morphable import LandmarkScheme, MorphableModel
+from lineament.geometry.face_mesh import LandmarkScheme
+from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.raster import Raster
 from lineament.geometry.topology import boundary_loops
 from lineament.geometry.uv import make_uv_map

@@ -16,6 +16,9 @@ from lineament.data.photographs.face_sets import FaceSet, read_photo_sets
 from lineament.data.views.rotated_views import read_turned_views
 
 Row = tuple[NDArray[np.uint8], NDArray[np.float32]]
+SHARED_SETS = "YouTube Faces frames, LFW and web expressions, portraits of the US Congress (public domain)"
+SHARED_LICENCE = "Apache-2.0 (the weights were trained on photographs for research use, see trained_on)"
+"""Of the photographs in the shared folder."""
 FACE_RGB, IGNORED_RGB = (0, 255, 0), (255, 0, 0)
 
 
@@ -48,6 +51,13 @@ def shared_composer(
     rest = (1 - empty) / (usual.single + usual.mosaic + usual.crowd)
     config = replace(usual, single=rest * usual.single, mosaic=rest * usual.mosaic, crowd=rest * usual.crowd)
     return Composer(face_sets, backgrounds, config)
+
+
+def about_shared(*, views: bool) -> dict[str, str]:
+    """What the mosaics of :func:`shared_composer` are made of, for `record_about`."""
+    rotated = ", views of the same turned by synthesis" if views else ""
+    sets = f"composites of {SHARED_SETS}{rotated}, backgrounds of BSDS500"
+    return {"trained_on": sets, "licence": SHARED_LICENCE}
 
 
 def composed(composer: Composer, *, count: int, seed: tuple[int, int]) -> Iterable[Row]:

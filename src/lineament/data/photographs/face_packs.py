@@ -6,7 +6,6 @@ A photograph takes about three kilobytes: a JPEG, its 68 landmarks and where its
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from PIL import Image
 
 from lineament.data.photographs.face_sets import FaceSet
 from lineament.errors import DataError
+from lineament.files import replace_durably
 
 ABOUT, LICENCE = "about", "licence"
 SUBPIXELS = 32.0  # landmarks count in 1/32 px
@@ -61,7 +61,7 @@ def write_face_pack(
             about=np.array(about),
             licence=np.array(licence),
         )
-    os.replace(temporary, path)
+    replace_durably(temporary, path)
     return len(chosen)
 
 

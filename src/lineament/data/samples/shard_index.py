@@ -6,7 +6,6 @@ version of the shard, it is made again from the tar file.
 
 from __future__ import annotations
 
-import os
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from lineament.data.samples.codec import MASK, PICTURES, Labels, decode_labels, sample_of
 from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.errors import DataError
+from lineament.files import replace_durably
 
 Array = NDArray[Any]
 
@@ -106,7 +106,7 @@ class ShardIndex:
         temporary = path.with_suffix(".part")
         with temporary.open("wb") as file:
             np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
-        os.replace(temporary, path)
+        replace_durably(temporary, path)
 
 
 def index_path(shard: Path) -> Path:

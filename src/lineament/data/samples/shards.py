@@ -18,10 +18,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import tarfile
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from lineament.data.samples.codec import Storage, encode
 from lineament.data.samples.sample import Sample
 from lineament.data.samples.shard_index import index_path, scan_shard
 from lineament.errors import DataError
+from lineament.files import locked_folder, replace_durably
 
 FORMAT = "lineament-samples-1"
 MANIFEST = "manifest.json"
@@ -174,19 +175,16 @@ def write_shard(folder: Path, name: str, samples: Iterable[Sample], storage: Sto
         raise DataError(f"A shard cannot be called {name!r}: use at most 80 characters, no dot, no slash.")
     shard = folder / f"{name}.tar"
     temporary = folder / f"{name}.tar.part"
-    with temporary.open("wb") as file:
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-            for number, sample in enumerate(samples):
-                for extension, content in encode(sample, storage).items():
-                    info = tarfile.TarInfo(f"{name}_{number:06d}.{extension}")
-                    info.size = len(content)
-                    tar.addfile(info, io.BytesIO(content))
-        file.flush()
-        os.fsync(file.fileno())
+    with tarfile.open(temporary, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for number, sample in enumerate(samples):
+            for extension, content in encode(sample, storage).items():
+                info = tarfile.TarInfo(f"{name}_{number:06d}.{extension}")
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
     sha256 = sha256_of(temporary)
     # Reading every label back proves the file before it takes its name.
     index = scan_shard(temporary, sha256=sha256)
-    os.replace(temporary, shard)
+    replace_durably(temporary, shard)
     index.write(index_path(shard))
     kinds = dict(sorted(Counter(index.kind.tolist()).items()))
     size = shard.stat().st_size
@@ -213,6 +211,23 @@ def read_manifest(folder: Path) -> tuple[Recipe, tuple[ShardEntry, ...]]:
         raise DataError(f"{path} cannot be understood ({error!r}): make the samples again.") from error
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other builds out of a folder of shards that is there.
+
+    Raises:
+        DataError: one is at work in it.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked_folder(folder))
+        except BlockingIOError as error:
+            raise DataError(
+                f"Another build is writing into {folder}. Wait for it, or give another --out."
+            ) from error
+        yield
+
+
 def sha256_of(path: Path) -> str:
     """Hexadecimal checksum of a file."""
     with path.open("rb") as file:
@@ -224,6 +239,4 @@ def _write_whole(path: Path, content: bytes) -> None:
     temporary = path.with_suffix(".part")
     with temporary.open("wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    replace_durably(temporary, path)

@@ -9,15 +9,14 @@ from typing import Literal, Protocol, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from lineament.bundle import Bundle
 from lineament.errors import ConfigError
-from lineament.network import OnnxNetwork
 from lineament.train.batches.device_crops import device_batches
 from lineament.train.batches.samples import LABELS, CropSource, Folders, batches_of, crops_as_input, on_device
 from lineament.train.engine.loop import LoopConfig, Run, Terms
 from lineament.train.engine.processes import Processes
 from lineament.train.engine.run_folder import DATA, about_training
 from lineament.train.networks.regressor import RegressorOutput
-from lineament.weights import locate, sha256_of
 
 CropMaker: TypeAlias = Literal["workers", "device"]
 """Worker processes decode, cut and disturb crop by crop; the device does it in batches out of its memory."""
@@ -77,16 +76,18 @@ def about_start(start: str) -> dict[str, str] | None:
     """What the weights that a run begins with were trained on: weights state all of their data.
 
     Args:
-        start: run folder, name of the catalogue, or exported file; empty for none.
+        start: run folder, name of installed weights, or exported file; empty for none.
     """
     if not start:
         return None
     if Path(start).is_dir():
         return {"weights": start, **about_training(Path(start))}
-    path = locate(start)
-    metadata = OnnxNetwork(path, threads=1).metadata
-    return {"weights": start, "sha256": sha256_of(path)} | {
-        key: metadata.get(key, "not stated") for key in ("trained_on", "licence")
+    manifest = Bundle.open(start).manifest
+    return {
+        "weights": start,
+        "sha256": manifest.graphs["network"].sha256,
+        "trained_on": manifest.data,
+        "licence": manifest.licence,
     }
 
 

@@ -23,9 +23,6 @@ from lineament.train.onnx.half import halve_weights
 
 METADATA = {
     "method": "detector",
-    "licence": "Apache-2.0 (the weights were trained on photographs for research use, see trained_on)",
-    "trained_on": "composites of YouTube Faces frames, LFW and web expressions, portraits of the US Congress "
-    "(public domain), views of the same turned by synthesis, backgrounds of BSDS500",
     "input": "image: (n, H, W, 3) uint8 RGB, H and W multiples of 32, black where there is no picture",
     "output": "stride8, stride16, stride32: (n, 7, H / s, W / s) logit; log distances to left, top, right, "
     "bottom in units of 18, 48, 128 px; vector to the top of the head, y down",
@@ -50,7 +47,7 @@ def export_detector(
     network: FaceDetectorNetwork,
     path: Path,
     *,
-    about: Mapping[str, str] | None = None,
+    about: Mapping[str, str],
     tolerance: float = 0.05,
 ) -> Path:
     """Write the graph and compare it with torch on seeded pictures of two sizes.
@@ -58,7 +55,7 @@ def export_detector(
     Args:
         network: trained and calibrated.
         path: of the file.
-        about: "trained_on" and "licence" of the weights, where they are not those of METADATA.
+        about: "trained_on" and "licence" of the weights, as their run has recorded them.
         tolerance: largest difference, in units of the maps.
 
     Raises:
@@ -81,7 +78,7 @@ def export_detector(
             dynamo=False,
         )
     graph = halve_weights(onnx.load_from_string(file.getvalue()))
-    helper.set_model_props(graph, {**METADATA, **(about or {})})
+    helper.set_model_props(graph, {**METADATA, **about})
     onnx.checker.check_model(graph)
     path.write_bytes(graph.SerializeToString())
     difference = largest_difference(from_bytes, path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -14,6 +15,12 @@ from lineament.errors import DataError
 
 Batch: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.float32]]
 """Canvases (n, size, size, 3) and labels (n, faces, 8)."""
+ABOUT = "about.json"
+"""File of a folder of canvases that says what they were made of."""
+NOT_RECORDED = {
+    "trained_on": "canvases that come without a record of what they were made of",
+    "licence": "Apache-2.0 for the file; of the training data: not stated",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,42 @@ class Shards:
         size = int(np.prod(stored.shape[1:]))
         flat = np.fromfile(self.paths[shard], np.uint8, size, offset=stored.offset + int(row) * size)
         return flat.reshape(stored.shape[1:])
+
+
+def about_canvases(folder: Path) -> dict[str, str]:
+    """What weights trained on a folder say of it, "trained_on" and "licence": its own record, nothing else.
+
+    Raises:
+        DataError: the record cannot be read.
+    """
+    path = folder / ABOUT
+    if not path.exists():
+        return dict(NOT_RECORDED)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return {key: str(record[key]) for key in NOT_RECORDED}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} does not say what the canvases were made of ({error}). It is JSON with trained_on and "
+            f"licence; without the file the weights say that nothing was recorded."
+        ) from error
+
+
+def record_about(folder: Path, about: Mapping[str, str]) -> None:
+    """Say in a folder what canvases there were made of, beside what was said of earlier ones.
+
+    Args:
+        folder: of canvases.
+        about: "trained_on" and "licence".
+
+    Raises:
+        DataError: the folder's record cannot be read.
+    """
+    has_record = (folder / ABOUT).exists()
+    known = about_canvases(folder) if has_record or any(folder.glob("*.npy")) else dict.fromkeys(about, "")
+    both = {key: [known[key], about[key]] if about[key] not in known[key] else [known[key]] for key in known}
+    record = {key: "; ".join(part for part in parts if part) for key, parts in both.items()}
+    (folder / ABOUT).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def in_order(shards: Shards, *, size: int = 32, limit: int | None = None) -> Iterator[Batch]:

@@ -35,7 +35,7 @@ from lineament.train.detector.calibration import calibrate
 from lineament.train.detector.export import export_detector
 from lineament.train.detector.live_mosaics import LiveCanvasConfig, LiveCanvases, held_out_batches
 from lineament.train.detector.loss import LossWeights, detector_loss
-from lineament.train.detector.mosaics import Batch, CanvasSource, Shards, in_order
+from lineament.train.detector.mosaics import Batch, CanvasSource, Shards, about_canvases, in_order
 from lineament.train.engine.loop import ALONE, LoopConfig, Run, TermsOf, Validate
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.processes import Processes
@@ -149,13 +149,13 @@ class _Data:
         source: of training canvases.
         held_out: batches of people never trained on, for figures and calibration.
         about: for the run folder.
-        states: what weights say of it, where it is not what the shipped ones say.
+        states: what weights say of it: "trained_on" and "licence".
     """
 
     source: SourceConfig
     held_out: Sequence[Batch] | Shards
     about: dict[str, Any]
-    states: dict[str, str] | None
+    states: dict[str, str]
 
     @classmethod
     def opened(cls, config: DetectorTrainConfig) -> _Data:
@@ -168,8 +168,9 @@ class _Data:
             return cls(LiveCanvases(live, config.turned), held_out, {**states, "sha256": files}, states)
         sizes = {path.name: path.stat().st_size for path in Shards(Path(config.canvases)).paths}
         source = CanvasSource(config.canvases, config.turned)
-        about = {"folder": config.canvases, "bytes": sizes}
-        return cls(source, Shards(Path(config.validation)), about, None)
+        states = about_canvases(Path(config.canvases))
+        about = {**states, "folder": config.canvases, "bytes": sizes}
+        return cls(source, Shards(Path(config.validation)), about, states)
 
 
 def in_order_of(batches: Sequence[Batch] | Shards, *, limit: int | None = None) -> Iterable[Batch]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from lineament.errors import ConfigError
+from lineament.files import replace_durably
 from lineament.train.engine.optimisers import OptimiserConfig, make_optimiser
 from lineament.train.engine.processes import Processes, share_normalisation
 from lineament.train.engine.progress import Pace, ProgressLine
@@ -119,7 +119,7 @@ class Run:
         }
         temporary = self.checkpoint.with_suffix(".part")
         torch.save(state, temporary)
-        os.replace(temporary, self.checkpoint)
+        replace_durably(temporary, self.checkpoint)
 
     def _resume(self) -> None:
         state = torch.load(self.checkpoint, weights_only=True, map_location="cpu")

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from lineament.errors import DataError
+from lineament.files import replace_durably
 from lineament.version import __version__
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ CONFIG, SESSIONS, DATA, LOG, FIGURES = (
 
 
 LICENCE_BEGINS = "Apache-2.0 for the file; of the training data: "
+NO_RECIPE = {"source": "a folder without a recipe", "licence": "not stated"}
 OF_START = " (of the weights it began with)"
 """What weights of before November 2026 say after the licences of those that they began with."""
 
@@ -85,7 +87,7 @@ class RunFolder:
         """A JSON file of the folder, whole or not at all."""
         temporary = self.path / f"{name}.part"
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(self.path / name)
+        replace_durably(temporary, self.path / name)
 
     def read(self, name: str) -> Any:  # noqa: ANN401
         """A JSON file of the folder, None where there is none."""
@@ -108,7 +110,9 @@ def about_training(run: Path) -> dict[str, str]:
     """
     try:
         data = json.loads((run / DATA).read_text(encoding="utf-8"))
-        recipes = [(folder["samples"], folder["recipe"]) for folder in data["folders"] if "recipe" in folder]
+        if "trained_on" in data:  # what the detector's runs record
+            return {key: str(data[key]) for key in ("trained_on", "licence")}
+        recipes = [(folder["samples"], folder.get("recipe") or NO_RECIPE) for folder in data["folders"]]
         start = data.get("start") or {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
@@ -117,7 +121,7 @@ def about_training(run: Path) -> dict[str, str]:
         ) from error
     parts = [f"{count:,} samples of {recipe['source']}" for count, recipe in recipes]
     licences = [recipe["licence"] for _, recipe in recipes]
-    trained_on = "; ".join(parts) or "folders without a recipe"
+    trained_on = "; ".join(parts) or "no samples"
     if start:
         trained_on += f"; begun with weights that were trained on {start['trained_on']}"
         licences.append(start["licence"].replace(LICENCE_BEGINS, "").replace(OF_START, ""))
@@ -138,20 +142,34 @@ def about_crops(run: Path) -> dict[str, str]:
         raise DataError(f"{run / CONFIG} is not the configuration of a run on crops ({error}).") from error
 
 
-def commit_of(folder: Path) -> str | None:
-    """The commit checked out around a folder, with "+changes" where files differ; None outside of git."""
-    try:
-        git = ["git", "-C", str(folder)]
-        found = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "."], check=False).returncode
-    except (OSError, subprocess.CalledProcessError):
+def commit_of_checkout(package: Path) -> str | None:
+    """The commit that a package is checked out at, with "+changes" where files differ.
+
+    Args:
+        package: folder of the package.
+
+    Returns:
+        None unless the package lies in its own repository, as ``src/NAME``: one that is installed inside of
+        somebody's repository has nothing to do with their commits.
+    """
+    root = package.resolve().parents[1]
+    if package.resolve() != root / "src" / package.name or not (root / "pyproject.toml").is_file():
         return None
-    return found.stdout.strip() + ("+changes" if changed else "")
+    git = ["git", "-C", str(root)]
+    try:
+        found = subprocess.run(
+            [*git, "rev-parse", "--show-toplevel", "HEAD"], capture_output=True, text=True, check=True
+        )
+        top, commit = found.stdout.splitlines()
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "src"], check=False).returncode
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return None
+    return commit + ("+changes" if changed else "") if Path(top).resolve() == root else None
 
 
 def _session() -> dict[str, Any]:
     return {
-        "commit": commit_of(Path(__file__).parents[2]),
+        "commit": commit_of_checkout(Path(__file__).parents[2]),
         "command": sys.argv,
         "lineament": __version__,
         "torch": torch.__version__,

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import io
 import logging
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -30,6 +29,7 @@ from onnx import compose, helper
 from torch import Tensor, nn
 
 from lineament.errors import ExportError
+from lineament.files import replace_durably
 from lineament.geometry.morphable import MorphableModel
 from lineament.methods.regressor import OUTPUTS, UNCERTAINTY
 from lineament.models import load_model
@@ -142,7 +142,7 @@ def mirrored_graph(source: Path, path: Path) -> Path:
     temporary.write_bytes(whole.SerializeToString())
     try:
         _check(source, temporary, mean, size)
-        os.replace(temporary, path)
+        replace_durably(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     return path

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,14 +22,16 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from lineament.bundle import Bundle
 from lineament.crop import CropBox
 from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.sampler import CropSampler
 from lineament.detect import OnnxDetector, overlap
 from lineament.errors import DataError, ExportError
-from lineament.methods import METHODS
+from lineament.files import replace_durably
+from lineament.methods import Predictor
+from lineament.methods.pretrained import open_method
 from lineament.models import load_model
-from lineament.network import OnnxNetwork
 from lineament.train.batches.samples import Folders
 from lineament.train.onnx.int8 import eight_bit_graph
 
@@ -153,10 +154,11 @@ def read_canvases(folder: Path, count: int) -> tuple[Pictures, Pictures]:
 
 def _write_if_good(source: Path, path: Path, calibration: Pictures, compare: Callable[[Path], None]) -> Path:
     draft = path.with_suffix(".part")
-    draft.write_bytes(eight_bit_graph(onnx.load(source), calibration).SerializeToString())
+    graph = onnx.load_from_string(Bundle.open(source).graph())
+    draft.write_bytes(eight_bit_graph(graph, calibration).SerializeToString())
     try:
         compare(draft)
-        os.replace(draft, path)
+        replace_durably(draft, path)
     finally:
         draft.unlink(missing_ok=True)
     return path
@@ -164,11 +166,10 @@ def _write_if_good(source: Path, path: Path, calibration: Pictures, compare: Cal
 
 def _align(path: Path, crops: Pictures) -> tuple[Array, Array]:
     """(n, 68, 2) landmarks, crop px, and (n, E) expression of the faces in n crops."""
-    network = OnnxNetwork(path, threads=1)
-    method = METHODS[network.metadata.get("method", "morphable-regressor")].from_network(network)
-    size = method.crop_size
+    predictor = Predictor(open_method(Bundle.open(path), threads=1))
+    size = predictor.method.crop_rule.size
     whole = CropBox(center_xy=(size / 2, size / 2), side=size, size=size)
-    faces = [method.reconstruct(crop, [whole])[0] for crop in crops]
+    faces = [predictor.predict(crop, [whole])[0] for crop in crops]
     landmarks = np.array([face.landmarks_image[:, :2] for face in faces])
     return landmarks, np.array([face.expression for face in faces])
 
@@ -189,12 +190,14 @@ def main() -> None:
         quantise_detector(given.source, given.out, calibration=calibration, check=check)
     else:
         folders = Folders(tuple(given.samples))
-        metadata = OnnxNetwork(given.source, threads=1).metadata
+        manifest = Bundle.open(given.source).manifest
+        if manifest.crop is None or manifest.face_model is None:
+            raise ExportError(f"{given.source} states no crop or face model: it gives no coefficients.")
         calibration, check = (
             read_crops(
                 folders,
-                metadata["face_model"],
-                int(metadata["crop_size"]),
+                manifest.face_model.name,
+                manifest.crop.size,
                 given.count,
                 validation=validation,
             )

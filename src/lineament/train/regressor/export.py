@@ -10,7 +10,6 @@ import argparse
 import io
 import json
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from lineament.config_file import from_table
 from lineament.crop import MARGIN
 from lineament.errors import ExportError
+from lineament.files import replace_durably
 from lineament.network import OnnxNetwork
 from lineament.train.engine.run_folder import about_crops, about_training
 from lineament.train.networks.regressor import Regressor, RegressorConfig
@@ -93,7 +93,7 @@ def export_regressor(network: Regressor, path: Path, *, about: Mapping[str, str]
     temporary = path.with_suffix(".part")
     temporary.write_bytes(graph.SerializeToString())
     _check_against_torch(module, temporary)
-    os.replace(temporary, path)
+    replace_durably(temporary, path)
     return path
 
 

@@ -45,7 +45,7 @@ class TrainConfig:
         workers: processes that make batches, or decode pictures for the device.
         crops_by: "device" keeps all pictures in the GPU's memory and makes crops there.
         validation_crops: undisturbed crops of unseen people that figures are taken on.
-        start: weights to start from: a name of the catalogue or an exported file; empty for random ones.
+        start: weights to start from: a name of installed weights or an exported file; empty for random ones.
     """
 
     loop: LoopConfig = LoopConfig()

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from lineament.bundle import Bundle
 from lineament.errors import ConfigError
 from lineament.train.networks.regressor import SCALE_UNIT, Regressor
 from lineament.train.onnx.int8 import LAYERS, widen_weights
-from lineament.weights import locate
 
 Array = NDArray[np.float32]
 
@@ -48,17 +48,16 @@ class ExportedRegressor:
 
     @classmethod
     def read(cls, name_or_path: str) -> ExportedRegressor:
-        """Weights of the package by name, or an ONNX file.
+        """Installed weights by name, or the path of a bundle or .onnx file.
 
         Raises:
             WeightsError: no such weights.
             ConfigError: the file is not the graph of a regressor.
         """
-        path = locate(name_or_path)
-        graph = widen_weights(onnx.load(path))
+        bundle = Bundle.open(name_or_path)
+        graph = widen_weights(onnx.load_from_string(bundle.graph()))
         stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
         stored |= dict(_dequantised(graph.graph.node, stored))
-        metadata = {entry.key: entry.value for entry in graph.metadata_props}
         layers = {
             _module_name(node.name): (stored[node.input[1]], stored[node.input[2]])
             for node in graph.graph.node
@@ -70,9 +69,12 @@ class ExportedRegressor:
             for name, values in stored.items()
             if name.endswith(("_mean", "_spread"))
         }
-        if "heads" not in layers or not statistics:
-            raise ConfigError(f"{path} is not the graph of a regressor: there is nothing to start from.")
-        return cls(layers, statistics, int(metadata["crop_size"]))
+        crop = bundle.manifest.crop
+        if "heads" not in layers or not statistics or crop is None:
+            raise ConfigError(
+                f"{bundle.path} is not the graph of a regressor: there is nothing to start from."
+            )
+        return cls(layers, statistics, crop.size)
 
 
 def start_from(network: Regressor, exported: ExportedRegressor, crops: Iterable[Tensor]) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from lineament.bundle import Bundle
 from lineament.config_file import from_table
 from lineament.errors import ConfigError
 from lineament.train.batches.samples import CropSource, Folders, StepBatches, crops_as_input
@@ -27,7 +28,6 @@ from lineament.train.networks.regressor import Regressor
 from lineament.train.regressor.export import export_regressor, load_averaged
 from lineament.train.regressor.training import TrainConfig
 from lineament.train.regressor.warm_start import ExportedRegressor, start_from
-from lineament.weights import locate, sha256_of
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def blend_of_run(run: Path, share: float, *, samples: Sequence[str] = ()) -> Reg
 
 def _check_start(run: Path, start: str) -> None:
     began = ((json.loads((run / DATA).read_text(encoding="utf-8"))).get("start") or {}).get("sha256")
-    if began is not None and began != sha256_of(locate(start)):
+    if began is not None and began != Bundle.open(start).manifest.graphs["network"].sha256:
         raise ConfigError(
             f"{run} began with other weights than {start!r} is now (checksums differ): name the file it "
             f"began with as `start` in {run / CONFIG}."

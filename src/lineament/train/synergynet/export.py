@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import io
 import logging
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 
 from lineament.crop import MARGIN
 from lineament.errors import ExportError
+from lineament.files import replace_durably
 from lineament.methods.synergynet import LANDMARKS
 from lineament.network import OnnxNetwork
 from lineament.train.engine.run_folder import about_crops, about_training
@@ -93,7 +93,7 @@ def export_synergynet(
     temporary.write_bytes(graph.SerializeToString())
     try:
         _check_against_torch(module, temporary, size, HALVED if half else SAME, crops)
-        os.replace(temporary, path)
+        replace_durably(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     return path

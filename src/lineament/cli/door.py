@@ -1,0 +1,140 @@
+"""The command line's outer door: whatever the surroundings do, one sentence and an exit status."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from lineament.errors import LineamentError
+
+STOPPED = 130  # what shells give a program that Ctrl+C ended
+TERMINATED = 143
+FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, heeded as Ctrl+C is."""
+
+
+class DoorGroup(TyperGroup):
+    """Commands behind the door: errors of the surroundings become a line and a status."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Click's context and a command's value
+        """Run the command of the context."""
+        try:
+            found = super().invoke(ctx)
+            _flush()
+        except Terminated:
+            raise _stopped(TERMINATED) from None
+        except KeyboardInterrupt:
+            raise _stopped(STOPPED) from None
+        except (LineamentError, OSError, EOFError, MemoryError) as error:
+            tell(error)
+            raise typer.Exit(1) from error
+        return found
+
+
+def enter(app: Callable[[], object]) -> int:
+    """Run the command line of this process; the exit status."""
+    _open_closed_streams()
+    logging.raiseExceptions = False  # a log that cannot be written does not end a training
+    process = os.getpid()
+
+    def end(*_: object) -> None:
+        if os.getpid() != process:  # a worker, which took the handler over: it ends as it always did
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
+    status = 0
+    try:
+        app()
+    except SystemExit as stopped:
+        status = stopped.code if isinstance(stopped.code, int) else int(stopped.code is not None)
+    except OSError as error:  # where no command was reached, such as --help to a full disk
+        tell(error)
+        status = 1
+    return _closed_well(status)
+
+
+def sentence(error: Exception) -> str:
+    """What went wrong and what to do, in one line."""
+    if isinstance(error, MemoryError):
+        return "The memory is full. Give fewer or smaller files at once, or fewer --processes."
+    if isinstance(error, EOFError):
+        return f"A file ends too early ({error}). Fetch or make it again."
+    if not isinstance(error, OSError):
+        return str(error)
+    what = error.strerror or str(error) or type(error).__name__
+    where = f"{error.filename}: " if error.filename is not None else ""
+    if error.errno in FULL:
+        return f"{where}The disk is full ({what}). Make room and run the same command again."
+    if error.errno == errno.EPIPE:
+        return "Whoever read the output has gone (broken pipe)."
+    if error.errno in NOT_ALLOWED:
+        return f"{where}{what}. Check the permissions, or choose another folder."
+    if isinstance(error, BlockingIOError):
+        return f"{where}{what}. Wait for it to end, or choose another folder."
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"{where}{what}. A folder is wanted there; choose another name."
+    return f"{where}{what}."
+
+
+def tell(error: Exception) -> None:
+    """Write the sentence to the standard error, if there is one."""
+    with suppress(OSError, ValueError):
+        line = f"error: {sentence(error)}\n".encode(sys.stderr.encoding or "utf-8", errors="replace")
+        sys.stderr.write(line.decode(sys.stderr.encoding or "utf-8"))
+        sys.stderr.flush()
+
+
+def _stopped(status: int) -> typer.Exit:
+    with suppress(OSError, ValueError):
+        sys.stderr.write("stopped\n")
+    return typer.Exit(status)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+
+
+def _closed_well(status: int) -> int:
+    """The status, or 1 if the last lines cannot be written; Python has nothing to flush after this."""
+    try:
+        _flush()
+    except OSError as error:
+        if status == 0:
+            tell(error)
+        status = status or 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+    return status
+
+
+def _open_closed_streams() -> None:
+    """Give closed standard streams a place to go: else the next file opened would take what is printed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the whole run
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115

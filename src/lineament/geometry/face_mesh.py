@@ -1,0 +1,147 @@
+"""The mesh that faces share: triangles, chart, parts and landmarks, whatever found where its vertices are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.floating]
+IntArray: TypeAlias = NDArray[np.integer]
+Recipe: TypeAlias = tuple[Callable[..., Any], tuple[object, ...]]
+"""A function of some module and its arguments, as pickle remembers what it calls on arrival."""
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarkScheme:
+    """Where named landmarks lie on a face mesh.
+
+    A landmark is a point of the mesh (three vertices and their weights) moved by an offset that may depend
+    linearly on the coefficients. Conventions of data sets differ by more than models do: the offsets carry
+    the points of our mesh to where another convention puts the same landmark.
+
+    Attributes:
+        name: such as "lfm-68" (the points as registered on the mesh) or "300w-lp".
+        vertex_index: (P, 3) int, corners of the triangle each point lies in.
+        weights: (P, 3) float, barycentric weights, rows sum to one.
+        offset_model: (P, 3) float, mm, model frame.
+        identity_offset: (K', P, 3) float, mm per unit of the first K' identity coefficients; K' may be 0.
+        expression_offset: (E', P, 3) float, mm per unit of expression; E' may be 0.
+    """
+
+    name: str
+    vertex_index: IntArray
+    weights: Array
+    offset_model: Array
+    identity_offset: Array
+    expression_offset: Array
+
+    @classmethod
+    def of_vertices(cls, name: str, vertices: IntArray) -> LandmarkScheme:
+        """Scheme whose landmarks are (P,) vertices of the mesh themselves."""
+        count = len(vertices)
+        return cls(
+            name=name,
+            vertex_index=np.repeat(np.asarray(vertices)[:, None], 3, axis=1),
+            weights=np.tile(np.array([1, 0, 0], np.float32), (count, 1)),
+            offset_model=np.zeros((count, 3), np.float32),
+            identity_offset=np.zeros((0, count, 3), np.float32),
+            expression_offset=np.zeros((0, count, 3), np.float32),
+        )
+
+    def points_on(self, vertices: Array) -> Array:
+        """(..., P, 3) points on the surface of (..., N, 3) vertices in any frame, without the offsets."""
+        return np.einsum("...pck,pc->...pk", vertices[..., self.vertex_index, :], self.weights)
+
+    def points_model(
+        self, vertices_model: Array, identity: Array | None = None, expression: Array | None = None
+    ) -> Array:
+        """The landmarks of faces whose vertices are known already.
+
+        Args:
+            vertices_model: (..., N, 3) mm, model frame.
+            identity: (..., K) the coefficients that made them; left out, no offset follows them.
+            expression: (..., E).
+
+        Returns:
+            (..., P, 3) mm, model frame.
+        """
+        points = self.points_on(vertices_model) + self.offset_model
+        if identity is not None:
+            points = points + weighted_sum(identity, self.identity_offset)
+        if expression is not None:
+            points = points + weighted_sum(expression, self.expression_offset)
+        return points
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FaceMesh:
+    """What is the same for all faces of one topology; a value that is shared and never copied.
+
+    Attributes:
+        name: of the face model it belongs to.
+        mean_model: (N, 3) float32 mm, model frame: the mean face at rest.
+        triangles: (M, 3) int32, counter-clockwise seen from outside.
+        uv: (N, 2) float in [0, 1], right and down from the map's corner, or None.
+        parts: triangle ranges [first, last) by name; "face" is the skin, others make pictures look right.
+        schemes: landmark schemes by name.
+        mirror: (N,) int, the vertex on the other side of each, or None where the mesh has no exact symmetry.
+    """
+
+    name: str
+    mean_model: Array
+    triangles: IntArray
+    uv: Array | None = None
+    parts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    schemes: Mapping[str, LandmarkScheme] = field(default_factory=dict)
+    mirror: IntArray | None = None
+    _recipe: Callable[[], Recipe] | None = field(default=None, init=False)
+
+    def __repr__(self) -> str:
+        """Name and sizes: the arrays would fill the screen."""
+        return f"FaceMesh({self.name!r}, vertices={len(self.mean_model)}, triangles={len(self.triangles)})"
+
+    def __reduce__(self) -> Recipe:
+        """Pickled as where it is loaded from, if that is known; else whole."""
+        return whole(self) if self._recipe is None else self._recipe()
+
+    def __copy__(self) -> FaceMesh:
+        """The same: it never changes."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FaceMesh:
+        """The same: it never changes."""
+        return self
+
+    def loaded_by(self, recipe: Callable[[], Recipe]) -> None:
+        """From now on the mesh is pickled as a call that loads it again; for the readers of face models.
+
+        Args:
+            recipe: gives that call, when the mesh is pickled.
+        """
+        object.__setattr__(self, "_recipe", recipe)
+
+
+def weighted_sum(coefficients: Array, basis: Array) -> Array:
+    """Sum of (C, P, 3) basis vectors weighted by the first C of (..., C') coefficients: (..., P, 3)."""
+    count = min(np.shape(coefficients)[-1], len(basis))
+    rows = basis[:count].reshape(count, basis.shape[1] * basis.shape[2])
+    used = np.asarray(coefficients)[..., :count]
+    flat = used @ rows if used.ndim > 1 else np.einsum("c,cn->n", used, rows)
+    return flat.reshape(*flat.shape[:-1], *basis.shape[1:])
+
+
+def whole(value: Any) -> Recipe:  # noqa: ANN401 - any dataclass
+    """How pickle and copy remake a frozen dataclass from the fields its constructor takes, and no others."""
+    return made_of, (
+        type(value),
+        {each.name: getattr(value, each.name) for each in fields(value) if each.init},
+    )
+
+
+def made_of(kind: type[Any], values: dict[str, object]) -> Any:  # noqa: ANN401 - any dataclass
+    """A value of the fields that :func:`whole` kept."""
+    return kind(**values)

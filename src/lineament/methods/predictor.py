@@ -1,0 +1,134 @@
+"""From a photo and crop boxes to faces by any method: crops, batches, passes, rejected predictions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from lineament.crop import CropBox, upright_roll
+from lineament.errors import BoxError
+from lineament.image import Picture
+from lineament.methods.estimate import Estimate
+from lineament.methods.method import Method
+from lineament.resample import resample_crop
+from lineament.result import Detection, FaceResult
+
+BATCH = 64  # crops a run: a crowd must not fill the memory
+WELL_FRAMED = {"shift": 0.04, "scale": 0.07, "roll": math.radians(6)}
+"""A crop box so close to the refined one is not worth another pass. Crops for training vary as much: one
+standard deviation is 2 % in each direction, 3.5 % of the size and 5 degrees. Of 394 detected faces of
+AFLW2000-3D 187 are predicted again: NME 3.70 %, with all of them 3.68 %, with none 3.93 %."""
+LARGEST_STEP = 3.0  # a refined crop this many times larger or smaller than the first is a failure
+
+
+class Predictor:
+    """Runs a method on photos; remembers nothing of them."""
+
+    def __init__(self, method: Method, *, batch: int = BATCH) -> None:
+        """Run this method on at most `batch` crops at once."""
+        self.method = method
+        self.batch = batch
+
+    def predict(
+        self,
+        image: Picture,
+        crop_boxes: Sequence[CropBox],
+        *,
+        detections: Sequence[Detection] | None = None,
+        passes: int = 1,
+    ) -> list[FaceResult]:
+        """One face a crop box, in order; all faces of a photo go through the method together.
+
+        A pass after the first predicts again, in a crop cut around the face as found before, those faces
+        whose crop was not cut as it should have been. A face that is well framed already keeps its result,
+        and so does one whose next prediction is not finite.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
+            crop_boxes: one a face, of any size.
+            detections: what the crops were made from, kept in the results; without them the results carry
+                the box of the landmarks found, with score 1.
+            passes: how often a face is predicted, at most.
+
+        Returns:
+            The faces. One for which the method gave NaN or infinity has no values at all
+            (:meth:`FaceResult.without_values`).
+
+        Raises:
+            WeightsError: the networks' outputs do not fit the face model, or are all not finite.
+        """
+        boxes, estimates = self._passes(image, list(crop_boxes), passes)
+        if detections is None:
+            detections = [landmark_detection(estimate) for estimate in estimates]
+        return [
+            _result(estimate, box, detection)
+            for estimate, box, detection in zip(estimates, boxes, detections, strict=True)
+        ]
+
+    def refine_crops(self, image: Picture, crop_boxes: Sequence[CropBox]) -> list[CropBox]:
+        """Better crop boxes of the same faces, cut upright around the landmarks found in the given ones.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
+            crop_boxes: one a face.
+        """
+        estimates = self._estimate(image, crop_boxes)
+        return [self._refined(box, estimate) for box, estimate in zip(crop_boxes, estimates, strict=True)]
+
+    def _passes(
+        self, image: Picture, boxes: list[CropBox], passes: int
+    ) -> tuple[list[CropBox], list[Estimate]]:
+        """The crop boxes that the last believed predictions are of, and these."""
+        estimates = self._estimate(image, boxes)
+        for _ in range(passes - 1):
+            refined = [self._refined(box, estimate) for box, estimate in zip(boxes, estimates)]
+            again = [
+                number
+                for number, (box, better) in enumerate(zip(boxes, refined))
+                if not box.is_close_to(better, **WELL_FRAMED)
+            ]
+            if not again:
+                break
+            for number, estimate in zip(
+                again, self._estimate(image, [refined[number] for number in again]), strict=True
+            ):
+                if estimate.is_finite:
+                    boxes[number], estimates[number] = refined[number], estimate
+        return boxes, estimates
+
+    def _estimate(self, image: Picture, crop_boxes: Sequence[CropBox]) -> list[Estimate]:
+        """What the method says of each crop."""
+        size = self.method.crop_rule.size
+        boxes = [box.resized(size) for box in crop_boxes]
+        estimates: list[Estimate] = []
+        for first in range(0, len(boxes), self.batch):
+            batch = boxes[first : first + self.batch]
+            crops = np.stack([resample_crop(image, box) for box in batch])
+            estimates += self.method.estimate(crops, batch)
+        return estimates
+
+    def _refined(self, crop_box: CropBox, estimate: Estimate) -> CropBox:
+        """The crop around the landmarks, or the old one where the method clearly failed."""
+        if not estimate.is_finite:
+            return crop_box
+        try:
+            roll = upright_roll(estimate.camera.rotation)
+            refined = self.method.crop_rule.around_points(estimate.landmarks_image, roll=roll)
+        except BoxError:  # all landmarks in one place
+            return crop_box
+        plausible = 1 / LARGEST_STEP < refined.side / crop_box.side < LARGEST_STEP
+        return refined if plausible else crop_box
+
+
+def landmark_detection(estimate: Estimate) -> Detection:
+    """The box of the landmarks found, as a detection of score 1."""
+    landmarks_xy = estimate.landmarks_image[:, :2]
+    box_xyxy = np.concatenate([landmarks_xy.min(axis=0), landmarks_xy.max(axis=0)]).astype(np.float32)
+    return Detection(box_xyxy=box_xyxy, score=1.0, roll=upright_roll(estimate.camera.rotation))
+
+
+def _result(estimate: Estimate, crop_box: CropBox, detection: Detection) -> FaceResult:
+    face = estimate.result(crop_box=crop_box, detection=detection)
+    return face if estimate.is_finite and face.is_finite else face.without_values()

@@ -1,0 +1,160 @@
+"""Video out: a film that browsers play, without GPL parts; whole, or no file.
+
+OpenCV's wheel brings FFmpeg under the LGPL, without x264: VP9 in WebM is what it can write and browsers play.
+It does not say when a picture cannot be written, so a film is counted after it is closed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.errors import ExportError
+from lineament.files import whole_file
+from lineament.image import check_image
+from lineament.video.opencv import count_packets, load_cv2, quiet_stderr
+
+Photo = NDArray[np.uint8]
+
+CODECS = {".webm": ("VP90", "VP80"), ".mp4": ("mp4v",), ".avi": ("MJPG",)}
+"""What is tried for each suffix; browsers play .webm, most players the others."""
+CUT_S = 5.0
+"""A picture is shown so long at most: a film with a hole of an hour goes on after a cut."""
+
+
+class VideoWriter:
+    """Writes pictures at their times to a film of constant rate; whole, or no file is left.
+
+    A picture is shown until the next one's time, so films of changing rate keep their length; gaps longer
+    than `CUT_S` become cuts. All pictures have the first one's size: others are fitted into it, with black
+    beside or above and below.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        rate: float,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Remember where to; the file is opened with the first picture.
+
+        Args:
+            path: ends in .webm, .mp4 or .avi; a file that is there is replaced.
+            rate: pictures a second.
+            is_stopped: asked between any two pictures; no more are added to fill a gap once it says so.
+
+        Raises:
+            ExportError: the suffix is none of .webm, .mp4, .avi.
+            ConfigError: OpenCV is missing.
+        """
+        self.path = Path(path)
+        if self.path.suffix.lower() not in CODECS:
+            raise ExportError(f"{self.path.name}: a film is written as {', '.join(CODECS)}.")
+        self.rate = rate
+        self._cv2 = load_cv2()
+        self._is_stopped = is_stopped
+        self._whole: AbstractContextManager[Path] | None = None
+        self._film: Any = None
+        self._size_wh = (0, 0)
+        self._written = 0
+        self._last: Photo | None = None
+        self._last_s = self._cut_s = 0.0
+
+    def __enter__(self) -> Self:
+        """For `with`: closing makes the file whole."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:  # noqa: ANN401
+        """Finish the file, or leave none after an error.
+
+        Raises:
+            ExportError: not every picture has reached the disk.
+        """
+        if self._whole is None:
+            return
+        try:
+            if self._film is not None:
+                if kind is None and self._last is not None:
+                    self._show(self._last, 1)
+                with quiet_stderr():  # FFmpeg says what is said below in its own way
+                    self._film.release()
+            if kind is None:
+                self._check()
+        except ExportError as failure:
+            self._whole.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        try:
+            self._whole.__exit__(kind, error, trace)
+        except OSError as failure:
+            raise ExportError(f"Cannot write {self.path} ({failure.strerror}).") from failure
+
+    def write(self, time_s: float, picture: Photo) -> None:
+        """Add a picture that is shown from `time_s` on.
+
+        Raises:
+            ExportError: the film cannot be opened, or the time is not finite.
+        """
+        if not np.isfinite(time_s):
+            raise ExportError(f"Times of pictures must be finite; found {time_s} s.")
+        bgr = np.ascontiguousarray(check_image(picture)[..., ::-1])
+        if self._whole is None:
+            self._open(bgr.shape[1::-1])
+        if time_s - self._last_s > CUT_S:
+            self._cut_s += time_s - self._last_s - (0.0 if self._last is None else 1 / self.rate)
+        if self._last is not None:
+            self._show(self._last, round((time_s - self._cut_s) * self.rate) - self._written)
+        self._last, self._last_s = self._fitted(bgr), time_s
+
+    def _show(self, bgr: Photo, times: int) -> None:
+        for _ in range(times):
+            self._film.write(bgr)
+            self._written += 1
+            if self._is_stopped():
+                break
+
+    def _fitted(self, bgr: Photo) -> Photo:
+        """A picture at the film's size: enlarged or shrunk until it fits, in the middle of black."""
+        width, height = self._size_wh
+        if bgr.shape[:2] == (height, width):
+            return bgr
+        factor = min(width / bgr.shape[1], height / bgr.shape[0])
+        size_wh = (max(1, round(bgr.shape[1] * factor)), max(1, round(bgr.shape[0] * factor)))
+        fitted = np.zeros((height, width, 3), np.uint8)
+        left, top = (width - size_wh[0]) // 2, (height - size_wh[1]) // 2
+        part = self._cv2.resize(bgr, size_wh, interpolation=self._cv2.INTER_AREA)
+        fitted[top : top + size_wh[1], left : left + size_wh[0]] = part
+        return fitted
+
+    def _open(self, size_wh: tuple[int, int]) -> None:
+        suffix = self.path.suffix.lower()
+        whole = whole_file(self.path, suffix=suffix)
+        try:
+            self._temporary = whole.__enter__()
+        except OSError as error:
+            raise ExportError(f"Cannot write {self.path} ({error.strerror}). Check the folder.") from error
+        self._whole, self._size_wh = whole, size_wh
+        for code in CODECS[suffix]:
+            fourcc = self._cv2.VideoWriter.fourcc(*code)
+            with quiet_stderr():
+                film = self._cv2.VideoWriter(str(self._temporary), fourcc, self.rate, size_wh)
+            if film.isOpened():
+                self._film = film
+                return
+        raise ExportError(f"Cannot write {self.path}. Check the folder, or choose .mp4.")
+
+    def _check(self) -> None:
+        """Count what reached the disk."""
+        with quiet_stderr():
+            found = count_packets(str(self._temporary))
+        if found != self._written:
+            raise ExportError(
+                f"Cannot write {self.path}: {found} of its {self._written} pictures "
+                "reached the disk. Is it full?"
+            )

@@ -1,0 +1,58 @@
+import json
+
+import pytest
+
+from lineament.bundle import CropSpec, Manifest
+
+SMALL = {"format": 1, "name": "a", "method": "m", "data": "d", "licence": "l", "research": False}
+
+
+def test_only_a_few_fields_are_needed_and_those_of_later_versions_are_left_out():
+    manifest = Manifest.from_json(json.dumps(SMALL | {"colour": "red"}).encode())
+    assert manifest == Manifest(name="a", method="m", data="d", licence="l", research=False)
+
+
+def test_it_is_the_same_after_json():
+    manifest = Manifest.from_json(json.dumps(SMALL | {"crop": {"size": 112, "margin": 1}}).encode())
+    assert manifest.crop == CropSpec(112, 1.0)
+    assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"format": 2}, "format is 2, this version reads 1"),
+        ({"name": "a/b"}, "'name' is 'a/b'"),
+        ({"name": None}, "'name'"),
+        ({"method": "x" * 101}, "'method'"),
+        ({"data": ""}, "'data'"),
+        ({"licence": 3}, "'licence' is 3"),
+        ({"research": "no"}, "'research' is 'no'"),
+        ({"threads": 0}, "'threads' is 0"),
+        ({"threads": 1.5}, "'threads'"),
+        ({"threads": True}, "'threads'"),
+        ({"max_uncertainty_mm": float("nan")}, "'max_uncertainty_mm' is nan"),
+        ({"max_uncertainty_mm": float("inf")}, "'max_uncertainty_mm' is inf"),
+        ({"max_uncertainty_mm": "6"}, "'max_uncertainty_mm'"),
+        ({"crop": {"size": 112}}, "'margin'"),
+        ({"crop": {"size": 10**9, "margin": 1}}, "'size'"),
+        ({"crop": [112, 1]}, "'crop'"),
+        ({"face_model": {"name": "lfm", "sha256": "12"}}, "64 hexadecimal digits"),
+        ({"detector": {"weights": "../d"}}, "'weights'"),
+        ({"detector": {"weights": "d", "options": 3}}, "'options'"),
+        ({"graphs": {"network": {"file": "../x.onnx", "sha256": "0" * 64}}}, "'graphs'"),
+        ({"graphs": {"network": {"file": "x.exe", "sha256": "0" * 64}}}, "'graphs'"),
+        ({"graphs": {"network": "x.onnx"}}, "'graphs'"),
+        ({"arrays": {"c": {"file": "c.npz"}}}, "64 hexadecimal digits"),
+        ({"trained": []}, "'trained'"),
+    ],
+)
+def test_a_field_that_cannot_be_is_named(change, reason):
+    with pytest.raises(ValueError, match=reason):
+        Manifest.from_json(json.dumps(SMALL | change).encode())
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"3", b"{} {}"])
+def test_what_is_no_object_is_refused(content):
+    with pytest.raises(ValueError):
+        Manifest.from_json(content)

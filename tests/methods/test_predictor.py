@@ -1,0 +1,213 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lineament.crop import CropBox, CropRule
+from lineament.errors import WeightsError
+from lineament.methods import Predictor
+from lineament.methods.regressor import MorphableRegressor
+from lineament.resample import resample_crop
+from lineament.result import Detection
+
+
+@pytest.fixture
+def predictor(disc_network, tiny_model):
+    return Predictor(MorphableRegressor(disc_network, tiny_model, crop_rule=CropRule(64, 1.75)))
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.5, -2.0])
+def test_a_face_is_found_where_it_is_in_the_photo_whatever_the_square(predictor, disc_photo, roll):
+    photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+    squares = [
+        CropBox(center_xy=center_xy, side=side, size=64, roll=roll)
+        for center_xy, side in [((150.0, 110.0), 140.0), ((165.0, 100.0), 170.0)]
+    ]
+    for face in predictor.predict(photo, squares):
+        np.testing.assert_allclose(face.pose.translation[:2], [150, 110], atol=0.3)
+        assert face.pose.scale == pytest.approx(0.4, rel=0.02)
+        assert face.pose.roll == pytest.approx(roll)  # the disc network calls every crop upright
+        np.testing.assert_array_equal(face.identity, np.float32([0.5, -0.5, 0, 0]))
+
+
+def test_all_crops_pass_at_once_and_stay_in_order(predictor, disc_photo):
+    discs = [(50.0, 60.0, 20.0), (180.0, 90.0, 30.0), (280.0, 170.0, 15.0)]
+    photo = disc_photo((240, 320), discs)
+    squares = [CropBox(center_xy=(x, y), side=3.2 * r, size=64) for x, y, r in discs]
+    runs = counted_runs(predictor)
+    faces = predictor.predict(photo, squares)
+    assert runs == [3]
+    np.testing.assert_allclose(
+        [[*face.pose.translation[:2], face.pose.scale * 100] for face in faces], discs, atol=0.4
+    )
+    predictor.batch = 2
+    again = predictor.predict(photo, squares)
+    assert runs == [3, 2, 1]
+    for face, same in zip(faces, again, strict=True):
+        np.testing.assert_allclose(face.vertices_image, same.vertices_image, atol=1e-3)
+
+
+def test_refined_squares_are_cut_around_the_landmarks(predictor, disc_photo):
+    photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+    square = CropBox(center_xy=(160.0, 115.0), side=150.0, size=64)
+    (refined,) = predictor.refine_crops(photo, [square])
+    (face,) = predictor.predict(photo, [refined])
+    landmarks_crop = refined.crop_from_image(face.landmarks_image)[:, :2]
+    low, high = landmarks_crop.min(axis=0), landmarks_crop.max(axis=0)
+    np.testing.assert_allclose((low + high) / 2, [32, 32], atol=0.5)
+    assert (high - low).max() == pytest.approx(64 / 1.75, rel=0.03)
+
+
+class Counted:
+    """A network that remembers the sizes of the batches that go through it."""
+
+    def __init__(self, network):
+        self.network, self.runs = network, []
+        self.path, self.output_names = network.path, network.output_names
+
+    def __call__(self, **arrays):
+        self.runs.append(len(arrays["crop"]))
+        return self.network(**arrays)
+
+
+def counted_runs(predictor):
+    """Sizes of the batches that go through the network from now on."""
+    predictor.method.network = Counted(predictor.method.network)
+    return predictor.method.network.runs
+
+
+def test_only_faces_in_badly_cut_squares_are_looked_at_again(predictor, disc_photo):
+    discs = [(50.0, 60.0, 20.0), (180.0, 90.0, 30.0), (280.0, 170.0, 15.0)]
+    photo = disc_photo((240, 320), discs)
+    good = predictor.refine_crops(
+        photo, [CropBox(center_xy=(x, y), side=3.2 * r, size=64) for x, y, r in discs]
+    )
+    bad = replace(good[1], center_xy=(good[1].center_xy[0] + 0.1 * good[1].side, good[1].center_xy[1]))
+    runs = counted_runs(predictor)
+    faces = predictor.predict(photo, [good[0], bad, good[2]], passes=2)
+    assert runs == [3, 1]
+    assert [face.crop_box for face in faces[::2]] == good[::2]
+    assert faces[1].crop_box.is_close_to(good[1], shift=0.02, scale=0.03, roll=0.0)
+    once = predictor.predict(photo, good, passes=1)
+    for face, same in zip(faces[::2], once[::2], strict=True):
+        np.testing.assert_allclose(face.vertices_image, same.vertices_image, atol=1e-3)
+
+
+def test_passes_are_as_many_as_needed_and_no_more_than_asked_for(predictor, disc_photo):
+    photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+    bad, good = (CropBox(center_xy=(x, 110.0), side=140.0, size=64) for x in (175.0, 150.0))
+    for square, passes, looks in [(bad, 1, 1), (bad, 2, 2), (bad, 5, 2), (good, 5, 1)]:
+        start = predictor.refine_crops(photo, [square]) if square is good else [square]
+        runs = counted_runs(predictor)
+        predictor.predict(photo, start, passes=passes)
+        assert len(runs) == looks
+
+
+def test_a_second_look_gives_what_the_refined_square_gives(predictor, disc_photo):
+    photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+    squares = [CropBox(center_xy=(165.0, 120.0), side=170.0, size=64, roll=0.2)]
+    (twice,) = predictor.predict(photo, squares, passes=2)
+    (expected,) = predictor.predict(photo, predictor.refine_crops(photo, squares))
+    assert twice.crop_box == expected.crop_box
+    np.testing.assert_array_equal(twice.vertices_image, expected.vertices_image)
+
+
+def test_a_square_with_nothing_in_it_is_kept(predictor):
+    square = CropBox(center_xy=(60.0, 50.0), side=80.0, size=64)
+    assert predictor.refine_crops(np.zeros((100, 120, 3), np.uint8), [square]) == [square]
+
+
+def test_without_detections_the_result_carries_the_landmarks_box(predictor, disc_photo):
+    photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+    square = CropBox(center_xy=(150.0, 110.0), side=140.0, size=64)
+    (face,) = predictor.predict(photo, [square])
+    landmarks_xy = face.landmarks_image[:, :2]
+    expected = [*landmarks_xy.min(axis=0), *landmarks_xy.max(axis=0)]
+    np.testing.assert_allclose(face.detection.box_xyxy, expected, rtol=1e-5)
+    given = Detection(np.float32([1, 2, 3, 4]), 0.5)
+    assert predictor.predict(photo, [square], detections=[given])[0].detection is given
+
+
+def test_a_square_of_another_size_shows_the_network_the_size_it_knows(predictor, disc_photo):
+    photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+    square = CropBox(center_xy=(150.0, 110.0), side=140.0, size=64)
+    same, other = predictor.predict(photo, [square, replace(square, size=200)])
+    np.testing.assert_allclose(same.vertices_image, other.vertices_image, atol=1e-3)
+    assert resample_crop(photo, square).shape == (64, 64, 3)
+
+
+def test_no_squares_give_no_faces(predictor):
+    assert predictor.predict(np.zeros((9, 9, 3), np.uint8), []) == []
+
+
+class Breaking:
+    """A network whose outputs are made NaN by a function of (run, outputs)."""
+
+    def __init__(self, network, spoil):
+        self.network, self.spoil, self.runs = network, spoil, 0
+        self.path, self.output_names = network.path, (*network.output_names, "uncertainty")
+
+    def __call__(self, **arrays):
+        outputs = {name: values.copy() for name, values in self.network(**arrays).items()}
+        outputs["uncertainty"] = np.ones(len(outputs["scale"]), np.float32)
+        self.spoil(self.runs, outputs)
+        self.runs += 1
+        return outputs
+
+
+@pytest.fixture
+def two_discs(disc_photo):
+    discs = [(80.0, 70.0, 30.0), (230.0, 150.0, 45.0)]
+    return disc_photo((240, 320), discs), [CropBox((x, y), 3.2 * r, 64) for x, y, r in discs]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    "output", ["rotation", "scale", "translation", "identity", "expression", "uncertainty"]
+)
+def test_a_face_with_an_output_that_is_not_finite_has_no_values_and_the_others_are_as_ever(
+    predictor, two_discs, output, bad
+):
+    photo, crop_boxes = two_discs
+    _, expected = predictor.predict(photo, crop_boxes, passes=2)
+
+    def spoil(run, outputs):
+        if run == 0:
+            outputs[output].reshape(2, -1)[0, -1] = bad
+
+    predictor.method.network = Breaking(predictor.method.network, spoil)
+    broken, whole = predictor.predict(photo, crop_boxes, passes=2)
+    assert whole.is_finite
+    np.testing.assert_allclose(whole.vertices_image, expected.vertices_image, atol=1e-3)
+    assert not broken.is_finite
+    assert np.isnan(broken.uncertainty_mm)
+    for values in (broken.vertices_image, broken.landmarks_image, broken.identity, broken.pose.rotation):
+        assert np.isnan(values).all()
+    assert (broken.landmarks_image.shape, broken.crop_box) == ((68, 3), crop_boxes[0])
+    assert not broken.visibility.any()
+
+
+def test_a_second_prediction_that_is_not_finite_is_rejected(predictor, disc_photo):
+    photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+    badly_cut = CropBox(center_xy=(175.0, 110.0), side=140.0, size=64)
+    (once,) = predictor.predict(photo, [badly_cut])
+
+    def spoil(run, outputs):
+        if run:
+            outputs["scale"][:] = np.nan
+
+    predictor.method.network = Breaking(predictor.method.network, spoil)
+    (face,) = predictor.predict(photo, [badly_cut], passes=2)
+    assert predictor.method.network.runs == 2
+    np.testing.assert_array_equal(face.vertices_image, once.vertices_image)
+    assert face.crop_box == badly_cut
+
+
+def test_a_network_that_gives_nothing_but_nan_is_damaged_and_named(predictor, two_discs):
+    def spoil(_, outputs):
+        for values in outputs.values():
+            values[:] = np.nan
+
+    predictor.method.network = Breaking(predictor.method.network, spoil)
+    with pytest.raises(WeightsError, match=r"Every output of .*disc\.onnx is NaN"):
+        predictor.predict(*two_discs)
