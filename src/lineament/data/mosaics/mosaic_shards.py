@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def about_shared(*, views: bool) -> dict[str, str]:
     return {"trained_on": sets, "licence": SHARED_LICENCE}
 
 
-def composed(composer: Composer, *, count: int, seed: tuple[int, int]) -> Iterable[Row]:
+def composed(composer: Composer, *, count: int, seed: tuple[int, int]) -> Iterator[Row]:
     """So many mosaics; the same of the same seed."""
     rng = np.random.default_rng(list(seed))
     for _ in range(count):

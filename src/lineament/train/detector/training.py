@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lineament.data.labels.detector_targets import make_targets
-from lineament.data.samples.shards import sha256_of
 from lineament.errors import ConfigError
+from lineament.files import sha256_of
 from lineament.train.batches.samples import SourceConfig, batches_of
 from lineament.train.detector.calibration import calibrate
 from lineament.train.detector.export import export_detector
