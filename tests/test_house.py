@@ -19,6 +19,7 @@ FLOORS = {
     "files": 0,
     "telemetry": 0,
     "version": 0,
+    "config_file": 1,
     "geometry": 1,
     "image": 1,
     "runtime": 1,

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lineament.data.build.store import read_fits
 from lineament.data.fitting.collection_fits import PhotoFit
@@ -23,8 +22,6 @@ from lineament.data.render.identities import Identities, measured_identities, rm
 from lineament.errors import DataError
 from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model
-
-Array = NDArray[np.floating]
 
 COLLECTIONS = ("congress", "lfw_expressions", "ytf")
 PUBLIC_DOMAIN = "congress"

@@ -15,10 +15,8 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from lineament.data.build.generators import Makers, makers_of
@@ -31,8 +29,6 @@ from lineament.errors import DataError
 from lineament.files import replace_durably
 from lineament.geometry.camera import WeakPerspective
 from lineament.models.builtin import load_builtin
-
-Array = NDArray[Any]
 
 OTHERS = 40
 """Photographs whose faces come before other people's, and what is beside whose heads comes behind others."""

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import shared
 from discs import picture_of
 from lineament.cli.door import sentence
 from lineament.image import write_image
@@ -45,7 +46,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def clip(place):
-    pytest.importorskip("cv2", reason="OpenCV (extra 'video') is not installed")
+    shared.package("cv2", extra="video")
     from lineament.video import VideoWriter
 
     with VideoWriter(place / "clip.avi", rate=25) as film:

@@ -8,26 +8,10 @@ from lineament.aligner import FaceAligner
 from lineament.crop import CropRule
 from lineament.errors import DataError
 from lineament.evaluate.items import LFM
-from lineament.evaluate.predictors import FileTool, LineamentTool, best_overlap, overlap, prediction_of
+from lineament.evaluate.predictors import FileTool, LineamentTool, best_overlap, prediction_of
 from lineament.evaluate.protocols.protocol import Crops
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.methods.regressor import MorphableRegressor
-
-
-@pytest.mark.parametrize(
-    ("other", "share"),
-    [
-        ([0, 0, 10, 10], 1.0),
-        ([5, 0, 15, 10], 1 / 3),
-        ([0, 0, 20, 20], 0.25),
-        ([10, 0, 20, 10], 0.0),
-        ([30, 30, 40, 40], 0.0),
-    ],
-)
-def test_the_overlap_of_boxes_is_their_intersection_over_their_union(other, share):
-    box, other = np.array([0.0, 0, 10, 10]), np.array(other, float)
-    assert overlap(box, other) == pytest.approx(share)
-    assert overlap(other, box) == pytest.approx(share)
 
 
 def detected(*box):

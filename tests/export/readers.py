@@ -1,8 +1,5 @@
 """What other programs read of our files: the formats' own rules and numpy, nothing of lineament."""
 
-import json
-import struct
-
 import numpy as np
 
 
@@ -29,33 +26,3 @@ def read_ply(path):
     assert rows.nbytes + corners.nbytes == len(body)
     assert (corners["n"] == 3).all()
     return rows, corners["index"]
-
-
-def read_glb(path):
-    """The document, and a function from an accessor's number to its array."""
-    content = path.read_bytes()
-    magic, version, length, text_length, kind = struct.unpack_from("<4sIII4s", content)
-    assert (magic, version, length, kind) == (b"glTF", 2, len(content), b"JSON")
-    document = json.loads(content[20 : 20 + text_length])
-    binary = content[28 + text_length :]
-
-    def stored(view, code, count, width=1):
-        start = document["bufferViews"][view]["byteOffset"]
-        kind = {5126: "<f4", 5123: "<u2", 5125: "<u4"}[code]
-        return (
-            np.frombuffer(binary, kind, count * width, start)
-            .reshape(count, width)
-            .squeeze(axis=-1 if width == 1 else ())
-        )
-
-    def array(number):
-        entry = document["accessors"][number]
-        width = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}[entry["type"]]
-        if "sparse" not in entry:
-            return stored(entry["bufferView"], entry["componentType"], entry["count"], width)
-        values, sparse = np.zeros((entry["count"], width), np.float32), entry["sparse"]
-        index = stored(sparse["indices"]["bufferView"], sparse["indices"]["componentType"], sparse["count"])
-        values[index] = stored(sparse["values"]["bufferView"], 5126, sparse["count"], width)
-        return values
-
-    return document, array

@@ -11,8 +11,6 @@ from lineament.geometry.topology import (
     MIRROR_68,
     aflw21_from_68,
     boundary_loops,
-    compacted,
-    mirrored_landmarks,
     triangles_from_polygons,
     unique_edges,
 )
@@ -58,13 +56,6 @@ def test_what_opens_lies_on_one_ring_and_is_the_same_in_a_mirror(pairs, groups):
     assert len(GAP_PAIRS_68) == 7
 
 
-def test_landmarks_mirrored_twice_are_the_same():
-    landmarks = np.random.default_rng(0).uniform(0, 200, (2, 68, 3))
-    once = mirrored_landmarks(landmarks, width=200)
-    np.testing.assert_allclose(once[:, 36, 0], 200 - landmarks[:, 45, 0])
-    np.testing.assert_allclose(mirrored_landmarks(once, width=200), landmarks)
-
-
 def test_aflw_points_are_single_landmarks_or_means():
     landmarks = np.repeat(np.arange(68.0)[:, None], 2, axis=1)
     points = aflw21_from_68(landmarks)[:, 0]
@@ -86,9 +77,3 @@ def test_a_closed_mesh_has_no_border_and_a_torn_one_is_refused():
 def test_quads_become_two_triangles_and_padded_rows_one():
     polygons = np.array([[0, 1, 2, 3], [4, 5, 6, -1]])
     np.testing.assert_array_equal(triangles_from_polygons(polygons), [[0, 1, 2], [0, 2, 3], [4, 5, 6]])
-
-
-def test_compacting_keeps_the_used_vertices_and_the_shape():
-    kept, triangles = compacted(np.array([[9, 4, 7], [4, 9, 2]]))
-    np.testing.assert_array_equal(kept, [2, 4, 7, 9])
-    np.testing.assert_array_equal(kept[triangles], [[9, 4, 7], [4, 9, 2]])

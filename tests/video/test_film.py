@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+import shared
 from lineament.errors import ExportError
 from lineament.video import VideoWriter, read_video
 from shared import ROOT
@@ -12,7 +13,7 @@ from shared import ROOT
 
 @pytest.fixture(autouse=True)
 def cv2():
-    return pytest.importorskip("cv2", reason="OpenCV (extra 'video') is not installed")
+    return shared.package("cv2", extra="video")
 
 
 def picture(value, *, height=64, width=96):

@@ -8,11 +8,12 @@ import threading
 import numpy as np
 import pytest
 
+import shared
 from lineament.errors import ConfigError, ImageError
 from lineament.video import VideoReader, VideoWriter, read_video
 from shared import shared_path
 
-cv2 = pytest.importorskip("cv2", reason="OpenCV (extra 'video') is not installed")
+cv2 = shared.package("cv2", extra="video")
 
 from films import element, film_of_two_sizes, projection, with_matrix, with_video_elements  # noqa: E402
 

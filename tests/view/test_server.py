@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lineament.view import PageServer, server, write_folder
-from lineament.view.folder import PAGE
+from lineament.view.folder import page_sources
 from shared import ROOT
 
 
@@ -131,15 +131,15 @@ def test_idle_connections_are_bounded_in_number_and_time(site, monkeypatch):
 
 def test_a_page_of_a_read_only_package_can_be_replaced(page_folder, tmp_path, monkeypatch):
     package = tmp_path / "package"
-    for path in sorted(PAGE.rglob("*")):
-        target = package / path.relative_to(PAGE)
+    for path in sorted(page_sources().rglob("*")):
+        target = package / path.relative_to(page_sources())
         target.parent.mkdir(parents=True, exist_ok=True)
         if path.is_file():
             target.write_bytes(path.read_bytes())
             target.chmod(0o444)
     for path in (package, package / "app"):
         path.chmod(0o555)
-    monkeypatch.setattr("lineament.view.folder.PAGE", package)
+    monkeypatch.setattr("lineament.view.folder.PLACES", (package,))
     site = write_folder(tmp_path / "site")
     assert all(path.stat().st_mode & stat.S_IWUSR for path in [site, *site.rglob("*")])
     assert write_folder(site) == site

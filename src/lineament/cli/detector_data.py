@@ -79,12 +79,7 @@ def mosaics(
     core makes about 80 a second. Half of the backgrounds is never used: false faces are counted on it.
     """
     with data_wing():
-        from lineament.data.mosaics.mosaic_shards import (
-            composed,
-            save_sheet,
-            shared_composer,
-            write_shard,
-        )
+        from lineament.data.mosaics import mosaic_shards as shards_of
         from lineament.data.mosaics.record import about_shared, record_about
         from lineament.data.photographs.collections import shared_folder
 
@@ -95,15 +90,16 @@ def mosaics(
             rows_of, size, name = partial(live_rows, source), source.config.composites.size, "live"
             about = source.config.about
         else:
-            composer = shared_composer(
+            composer = shards_of.shared_composer(
                 shared_folder(), views=views, view_fraction=view_fraction, held_out=held_out, empty=empty
             )
-            rows_of, size, name = partial(composed, composer), composer.config.size, "shard"
+            rows_of, size, name = partial(shards_of.composed, composer), composer.config.size, "shard"
             about = about_shared(views=views is not None)
         record_about(out, about)
         paths = [out / f"{name}_{seed}_{number:03d}" for number in range(first, first + shards)]
         for number, path in enumerate(paths, first):
             rows = rows_of(count=count, seed=(seed, number))
-            say(f"{path.name}: {count} mosaics, {write_shard(rows, path, count=count, size=size)} faces")
+            found = shards_of.write_shard(rows, path, count=count, size=size)
+            say(f"{path.name}: {count} mosaics, {found} faces")
         if sheet is not None:
-            save_sheet(paths[0], sheet)
+            shards_of.save_sheet(paths[0], sheet)

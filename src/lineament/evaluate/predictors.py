@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
+from lineament.detect import overlap
 from lineament.errors import DataError
 from lineament.evaluate.items import LFM, UNKNOWN, Case, Prediction
 from lineament.evaluate.protocols.protocol import Crops
@@ -130,17 +131,17 @@ class LineamentTool:
 
 def best_overlap(faces: Sequence[FaceResult], box_xyxy: Array) -> FaceResult | None:
     """The face whose detection overlaps a box best; None where that is by less than half."""
-    overlaps = [overlap(np.asarray(face.detection.box_xyxy), box_xyxy) for face in faces]
-    best = int(np.argmax(overlaps)) if overlaps else -1
-    return faces[best] if best >= 0 and overlaps[best] >= LEAST_OVERLAP else None
+    best = best_box([np.asarray(face.detection.box_xyxy) for face in faces], box_xyxy)
+    return None if best is None else faces[best]
 
 
-def overlap(box_a: Array, box_b: Array) -> float:
-    """Intersection over union of two boxes (4,) left, top, right, bottom."""
-    low, high = np.maximum(box_a[:2], box_b[:2]), np.minimum(box_a[2:], box_b[2:])
-    common = float(np.prod(np.clip(high - low, 0, None)))
-    areas = [float(np.prod(box[2:] - box[:2])) for box in (box_a, box_b)]
-    return common / (sum(areas) - common)
+def best_box(boxes_xyxy: Sequence[Array], box_xyxy: Array) -> int | None:
+    """Which of some boxes (4,) overlaps another best; None where that is by less than half."""
+    if not boxes_xyxy:
+        return None
+    overlaps = overlap(box_xyxy, np.stack(boxes_xyxy))
+    best = int(np.argmax(overlaps))
+    return best if overlaps[best] >= LEAST_OVERLAP else None
 
 
 def prediction_of(face: FaceResult, scheme: str, *, visibility: bool = False) -> Prediction:

@@ -77,21 +77,6 @@ _AFLW21_FROM_68: tuple[tuple[int, ...], ...] = (
 )
 
 
-def mirrored_landmarks(landmarks_image: Array, *, width: float) -> Array:
-    """The 68 landmarks of the picture mirrored left to right.
-
-    Args:
-        landmarks_image: (..., 68, C) float, C of 2 or more, px, x first.
-        width: of the picture, px; its left border becomes its right one.
-
-    Returns:
-        (..., 68, C) float, each landmark again at its own number.
-    """
-    mirrored = landmarks_image[..., MIRROR_68, :].copy()
-    mirrored[..., 0] = width - mirrored[..., 0]
-    return mirrored
-
-
 def aflw21_from_68(landmarks: Array) -> Array:
     """AFLW's 21 landmarks from the 68, any frame: brows, eyes with centres, ears' lobes, nose, mouth, chin.
 
@@ -159,19 +144,6 @@ def triangles_from_polygons(polygons: IndexArray) -> NDArray[np.int32]:
     fans = [polygons[:, [0, corner, corner + 1]] for corner in range(1, polygons.shape[1] - 1)]
     triangles = np.stack(fans, axis=1).reshape(-1, 3)
     return triangles[(triangles >= 0).all(axis=1)].astype(np.int32)
-
-
-def compacted(triangles: IndexArray) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Leave out the vertices that no triangle uses.
-
-    Args:
-        triangles: (M, 3) int.
-
-    Returns:
-        (K,) the vertices kept, ascending, and (M, 3) int32 the triangles on the kept ones.
-    """
-    kept, local = np.unique(np.asarray(triangles, dtype=np.int64), return_inverse=True)
-    return kept, local.reshape(-1, 3).astype(np.int32)
 
 
 def _directed_edges(triangles: IndexArray) -> IndexArray:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lineament.aligner import FaceAligner
 from lineament.crop import upright_roll
+from lineament.detect import overlap
 from lineament.errors import ConfigError
 from lineament.result import DEFAULT_SCHEME, Detection, FaceResult, MorphableResult
 
@@ -130,19 +131,19 @@ class FaceTracker:
 
     def _is_taken(self, face: FaceResult, tracks: Sequence[_Track]) -> bool:
         """Whether another person's face was found at the same place in this frame."""
-        box = landmark_box(face)
-        return any(overlap(box, landmark_box(track.face)) > self.config.same_face for track in tracks)
+        others = np.array([landmark_box(track.face) for track in tracks]).reshape(-1, 4)
+        return bool((overlap(landmark_box(face), others) > self.config.same_face).any())
 
     def _detect(self, time_s: float, picture: Array) -> None:
         """Confirm live faces by the detector, end those it does not see, begin those that are new."""
         assert self.aligner.detector is not None
         detections = self.aligner.detector.detect(picture)
-        boxes = [np.asarray(detection.box_xyxy, np.float64) for detection in detections]
+        boxes = np.array([detection.box_xyxy for detection in detections], np.float64).reshape(-1, 4)
         pairs = sorted(
             (
-                (overlap(landmark_box(track.face), box), t, d)
+                (shared, t, d)
                 for t, track in enumerate(self._live)
-                for d, box in enumerate(boxes)
+                for d, shared in enumerate(overlap(landmark_box(track.face), boxes).tolist())
             ),
             reverse=True,
         )
@@ -188,14 +189,6 @@ def landmark_box(face: FaceResult) -> Array:
     points_image = face.landmarks(DEFAULT_SCHEME) if has_68 else face.landmarks_image
     points = np.asarray(points_image, np.float64)[:, :2]
     return np.concatenate([points.min(axis=0), points.max(axis=0)])
-
-
-def overlap(first: Array, second: Array) -> float:
-    """Intersection over union of two boxes."""
-    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
-    shared = float(np.prod(np.clip(high - low, 0, None)))
-    whole = float(np.prod(first[2:] - first[:2]) + np.prod(second[2:] - second[:2])) - shared
-    return shared / whole if whole > 0 else 0.0
 
 
 def correlation(first: Array, second: Array) -> float:

@@ -21,10 +21,10 @@ def pictures():
 @pytest.fixture(scope="module")
 def make_occluder(lfm, pictures):
     donors = [donor(make_sample(seed=3, yaw=0.3).view, lfm)]
-    base = FaceOccluder(lfm, pictures, donors)
 
     def make(**settings):
-        return base.with_config(OccluderConfig(**{"share": 1.0, "second": 0.0, **settings}))
+        config = OccluderConfig(**{"share": 1.0, "second": 0.0, **settings})
+        return FaceOccluder(lfm, pictures, donors, config)
 
     return make
 

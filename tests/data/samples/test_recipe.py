@@ -34,14 +34,14 @@ def test_what_a_file_leaves_out_stays_as_it_is_and_its_name_is_the_files(tmp_pat
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sed = 1", r"mine\.toml has 'sed'.*seed"),
-        ("[turned]\nviews = 3", "'views', which is unknown there"),
-        ("turned = 3", r"expected a table \[turned\], found 3"),
-        ("seed = 'one'", "seed: expected int, found 'one'"),
-        ("[turned]\nphotographed = 1", "expected bool, found 1"),
-        ("[storage]\npicture = 'gif'", "expected 'jpg' or 'png', found 'gif'"),
+        ("sed = 1", r"mine\.toml has a key 'sed'.*'seed'"),
+        ("[turned]\nviews = 3", "'views' that TurnedOptions does not know"),
+        ("turned = 3", "turned must be a table, found 3"),
+        ("seed = 'one'", "seed must be int, found 'one'"),
+        ("[turned]\nphotographed = 1", "photographed must be bool, found 1"),
+        ("[storage]\npicture = 'gif'", "picture must be one of 'jpg', 'png', found 'gif'"),
         ("[occluded]\nshare = 1.5", r"occluded\.share is 1\.5"),
-        ("seed = ", "cannot be read"),
+        ("seed = ", "is no TOML file"),
     ],
 )
 def test_mistakes_are_told_with_what_was_expected(tmp_path, text, message):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from lineament.data.samples.shard_index import index_path
-from lineament.data.samples.shards import ShardFolder, read_manifest, sha256_of, write_shard
+from lineament.data.samples.shards import ShardFolder, read_manifest, write_shard
 from lineament.errors import DataError
+from lineament.files import sha256_of
 from samples import NAMES, RECIPE, fill, samples
 
 

@@ -6,7 +6,6 @@ from lineament.evaluate.scores.pose_errors import (
     angles_deg,
     geodesic_deg,
     not_gimbal_locked,
-    pose_absolute_errors_deg,
     within_99_degrees,
 )
 
@@ -33,17 +32,9 @@ def test_angles_are_scipys_intrinsic_xyz():
     )
 
 
-def test_pose_errors_are_means_of_absolute_differences():
-    truth = np.array([[0.0, 10, 20], [30, -40, 50]])
-    found = truth + np.array([[1, -2, 3], [-3, 4, 5]])
-    np.testing.assert_allclose(pose_absolute_errors_deg(found, truth), [2, 3, 4])
-
-
 def test_faces_with_any_true_angle_beyond_99_degrees_do_not_count():
     truth = np.array([[0.0, 0, 0], [0, 0, -99.5], [100, 0, 0], [99, -99, 99]])
     np.testing.assert_array_equal(within_99_degrees(truth), [True, False, False, True])
-    found = truth + np.array([[1.0], [50], [50], [3]])
-    np.testing.assert_allclose(pose_absolute_errors_deg(found, truth), [2, 2, 2])
 
 
 def test_only_faces_off_in_pitch_or_roll_but_not_in_yaw_count_as_gimbal_locked():

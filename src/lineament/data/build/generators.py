@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,6 @@ from lineament.data.views.rotated import TurnedViewConfig, TurnedViewMaker
 from lineament.geometry.morphable import MorphableModel
 from lineament.models.texture import load_texture_model
 
-Array = NDArray[Any]
 Image8 = NDArray[np.uint8]
 
 FRAMING_SCHEME = "lfm-68"

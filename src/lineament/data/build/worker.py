@@ -29,8 +29,9 @@ from lineament.data.photographs.collection import PhotoEntry
 from lineament.data.photographs.collections import is_validation
 from lineament.data.samples.recipe import BuildRecipe
 from lineament.data.samples.sample import Kind, Provenance, Sample
-from lineament.data.samples.shards import ShardEntry, sha256_of, write_shard
+from lineament.data.samples.shards import ShardEntry, write_shard
 from lineament.errors import LineamentError
+from lineament.files import sha256_of
 from lineament.geometry.camera import WeakPerspective
 from lineament.models.builtin import BUILTIN_PATH, load_builtin
 from lineament.version import __version__

@@ -12,10 +12,11 @@ import io
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+
+from lineament.data.drawing.compiled import compiled
 
 Array: TypeAlias = NDArray[Any]
 Picture: TypeAlias = NDArray[np.uint8]
@@ -215,7 +216,7 @@ def _averaged(picture: Picture, row: Array, column: Array) -> Picture:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _tone(picture: Picture, table: Array, numbers: Array, out: Picture) -> None:
     height, width, _ = picture.shape
     red, green, blue, saturation, lift, right, down, vignette = numbers
@@ -241,7 +242,7 @@ def _tone(picture: Picture, table: Array, numbers: Array, out: Picture) -> None:
             out[row, column, 2] = np.uint8(min(max(b * blue * light + lift + 0.5, 0.0), 255.0))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _average(picture: Picture, rows: Array, columns: Array, out: Picture) -> None:
     height, width, _ = picture.shape
     count = len(rows)

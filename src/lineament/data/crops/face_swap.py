@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
+from lineament.data.drawing.compiled import compiled
 from lineament.data.drawing.zbuffer import draw_mesh, spread, vertex_visibility
 from lineament.data.samples.view import View
 from lineament.geometry.morphable import MorphableModel
@@ -140,7 +140,7 @@ def _laid_over(image: Array, skin: Array, weight: Array) -> NDArray[np.uint8]:
     return np.clip(below + share * (matched - below) + 0.5, 0, 255).astype(np.uint8)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _gather(donor: Array, places: Array, shown: Array) -> tuple[Array, Array]:
     """(H, W, 3) skin read from the donor's picture, and (H, W) how much it counts.
 
@@ -177,7 +177,7 @@ def _gather(donor: Array, places: Array, shown: Array) -> tuple[Array, Array]:
     return skin, weight
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _read(picture: Array, x: float, y: float, out: Array) -> bool:
     """Bilinear colour at a place in px; False outside."""
     x, y = x - 0.5, y - 0.5

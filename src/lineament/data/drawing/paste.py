@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from lineament.data.drawing.compiled import compiled
 
 Array = NDArray[np.floating]
 Picture = NDArray[np.uint8]
@@ -92,7 +93,7 @@ def paste(
     _blend(canvas, owner, picture, invert(canvas_from_picture), shape, window, label, reflect)
 
 
-@numba.njit(cache=True, fastmath=True)
+@compiled(fastmath=True)
 def _blend(
     canvas: Picture,
     owner: Owner,
@@ -126,7 +127,7 @@ def _blend(
                 owner[y, x] = label
 
 
-@numba.njit(cache=True, fastmath=True)
+@compiled(fastmath=True)
 def _mix(canvas: Picture, y: int, x: int, picture: Picture, u: float, v: float, alpha: float) -> None:
     height, width = picture.shape[0], picture.shape[1]
     left, top = int(np.floor(u)), int(np.floor(v))
@@ -140,7 +141,7 @@ def _mix(canvas: Picture, y: int, x: int, picture: Picture, u: float, v: float, 
         canvas[y, x, channel] = np.uint8(alpha * value + (1 - alpha) * canvas[y, x, channel] + 0.5)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _fold(index: int, size: int) -> int:
     if 0 <= index < size:
         return index

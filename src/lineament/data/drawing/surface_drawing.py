@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from lineament.data.drawing.compiled import compiled
 
 Array = NDArray[Any]
 Image8 = NDArray[np.uint8]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def draw_cut_out(vertices: Array, alpha: Array, triangles: Array, size: int) -> tuple[Array, Array]:
     """For each pixel the nearest triangle that faces the viewer and is not cut out there.
 
@@ -66,7 +67,7 @@ def draw_cut_out(vertices: Array, alpha: Array, triangles: Array, size: int) -> 
     return triangle_index, weights
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def colored(
     triangle_index: Array, weights: Array, triangles: Array, values: Array, image: Image8, background: Image8
 ) -> Image8:
@@ -116,7 +117,7 @@ def colored(
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def sampled(image: Image8, x: float, y: float) -> tuple[float, float, float]:
     """Bilinear colour of a picture at (x, y) px; beyond its border that of the border."""
     x = min(max(x - 0.5, 0.0), image.shape[1] - 1.001)
@@ -131,7 +132,7 @@ def sampled(image: Image8, x: float, y: float) -> tuple[float, float, float]:
     return red, green, blue
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def kept_lattice(points_image: Array, most_px: float) -> Array:
     """(R, C) a cut-out for a lattice: 1 where it is not stretched, through a half at a given length, to 0.
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from lineament.data.drawing.compiled import compiled
 
 Array = NDArray[np.floating]
 Image8 = NDArray[np.uint8]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def warp_reflecting(image: Image8, matrix: Array, size: int) -> Image8:
     """A square picture sampled bilinearly from another, which continues as its own mirror image.
 
@@ -40,7 +41,7 @@ def warp_reflecting(image: Image8, matrix: Array, size: int) -> Image8:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def reflected(index: int, count: int) -> int:
     """The index inside [0, count) that any index shows when a row continues as its own mirror image."""
     period = 2 * count

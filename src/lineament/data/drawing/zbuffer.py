@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.data.drawing.compiled import compiled
 from lineament.geometry.raster import Raster
 
 Array = NDArray[Any]
@@ -92,7 +92,7 @@ def vertex_visibility(
     return seen
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _draw(vertices: Array, triangles: Array, triangle_index: Array, weights: Array, depth: Array) -> None:
     height, width = triangle_index.shape
     for t in range(len(triangles)):
@@ -139,7 +139,7 @@ def _draw(vertices: Array, triangles: Array, triangle_index: Array, weights: Arr
                     weights[row, column, 2] = min(max(w, 0.0), 1.0)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _clipped(first: float, last: float, start: float, slope: float) -> tuple[float, float]:
     """The steps from `first` to `last` on which start + slope * step can be positive, with one to spare."""
     if slope > 0:
@@ -149,7 +149,7 @@ def _clipped(first: float, last: float, start: float, slope: float) -> tuple[flo
     return first, last
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _spread(triangle_index: Array, weights: Array, triangles: Array, attributes: Array, out: Array) -> None:
     height, width, channels = out.shape
     for row in range(height):
@@ -163,7 +163,7 @@ def _spread(triangle_index: Array, weights: Array, triangles: Array, attributes:
                 out[row, column, k] = attributes[a, k] * u + attributes[b, k] * v + attributes[c, k] * w
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _facing(triangle_index: Array, triangles: Array, vertices: Array, out: Array) -> None:
     height, width = out.shape
     for row in range(height):
@@ -178,7 +178,7 @@ def _facing(triangle_index: Array, triangles: Array, vertices: Array, out: Array
             out[row, column] = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax) < 0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _toward_viewer(vertices: Array, triangles: Array, facing: Array, front: Array) -> None:
     """Of each vertex how far the best of its triangles faces the viewer; which triangles do."""
     for t in range(len(triangles)):
@@ -196,7 +196,7 @@ def _toward_viewer(vertices: Array, triangles: Array, facing: Array, front: Arra
             facing[triangles[t, corner]] = max(facing[triangles[t, corner]], fading)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _unoccluded(vertices: Array, depth: Array, tolerance: float, facing: Array, seen: Array) -> None:
     """What faces the viewer and lies no deeper than the farthest of the four centres around it."""
     height, width = depth.shape

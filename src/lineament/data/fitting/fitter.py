@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.data.drawing.compiled import compiled
 from lineament.data.fitting.layout import Opening, PointLayout
 from lineament.data.fitting.refine import Faces, Problem, Refiner
 from lineament.geometry.camera import PICTURE_AXES
@@ -24,7 +24,6 @@ from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.similarity import fit_similarity
 
 Array = NDArray[np.floating]
-IntArray = NDArray[np.integer]
 
 
 EASY_SHAPES = ("eyeBlink", "eyeLook")
@@ -227,7 +226,7 @@ def _groups(count: int, people: Sequence[Hashable] | None) -> list[NDArray[np.in
     return [np.array(numbers) for numbers in of.values()]
 
 
-@numba.njit(cache=True)
+@compiled()
 def _solve_all(  # noqa: ANN202 - numba infers the type
     base: Array,
     depth_normal: Array,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+
+from lineament.data.drawing.compiled import compiled
 
 Array = NDArray[np.floating]
 
@@ -61,7 +62,7 @@ def eliminate(normal: Array, right: Array, kept: slice, fixed: NDArray[np.bool_]
     return normal[kept, kept] - across.T @ solved[:, :-1], right[kept] - across.T @ solved[:, -1]
 
 
-@numba.njit(cache=True)
+@compiled()
 def _descend(normal: Array, right: Array, low: Array, high: Array, solution: Array):  # noqa: ANN202 - numba
     """Coordinate descent in a box until nothing moves any more."""
     slope = normal @ solution - right

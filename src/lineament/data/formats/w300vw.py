@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +18,6 @@ from lineament.data.formats.files import PICTURE_SUFFIXES, PhotoFile
 from lineament.data.formats.item import EvaluationItem, Photo, box_of_points, read_each
 from lineament.data.formats.pts import parse_pts, scheme_of
 from lineament.errors import DataError
-
-Array = NDArray[Any]
 
 VIDEO, LABELS, FRAMES = "vid.avi", "annot", "frames"
 

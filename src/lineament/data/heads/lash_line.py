@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from lineament.data.drawing.compiled import compiled
 
 Array = NDArray[Any]
 Image8 = NDArray[np.uint8]
@@ -77,7 +78,7 @@ def with_lashes(
     return out
 
 
-@numba.njit(cache=True)
+@compiled()
 def _line(margin: Array, seen: Array, length: float, above: float, share: Array) -> None:
     """How dark each pixel becomes, by its place beside the nearest piece of a line (P, 2)."""
     count = len(margin) - 1

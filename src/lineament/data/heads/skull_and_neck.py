@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.data.drawing.compiled import compiled
 from lineament.data.heads.solids import NECK, SKULL
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.topology import boundary_loops
@@ -100,7 +100,7 @@ def outer_border(model: MorphableModel) -> NDArray[np.int64]:
     return np.array(boundary_loops(model.triangles[first:last])[0])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def solid_depth(origin: Array, along: Array, centers: Array, semiaxes: Array) -> Array:
     """How far along parallel rays the nearest of some ellipsoids is.
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.data.drawing.compiled import compiled
 from lineament.detect import BASES_PX, STRIDES
 
 Array = NDArray[np.float32]
@@ -59,7 +59,7 @@ def make_targets(labels: Array, *, size: int) -> DetectorTargets:
     )
 
 
-@numba.njit(cache=True)
+@compiled()
 def _fill_level(
     values: Array, labels: NDArray[np.float64], stride: int, base: float, low: float, high: float
 ) -> None:
@@ -107,7 +107,7 @@ def _fill_level(
                         cell[2] = 0.0
 
 
-@numba.njit(cache=True)
+@compiled()
 def _ignore_box(values: Array, x0: float, y0: float, x1: float, y1: float, stride: int) -> None:
     cells = values.shape[0]
     for y in range(max(0, int(y0 / stride)), min(cells, int(y1 / stride) + 1)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def shared_composer(
     return Composer(face_sets, backgrounds, config)
 
 
-def composed(composer: Composer, *, count: int, seed: tuple[int, int]) -> Iterable[Row]:
+def composed(composer: Composer, *, count: int, seed: tuple[int, int]) -> Iterator[Row]:
     """So many mosaics; the same of the same seed."""
     rng = np.random.default_rng(list(seed))
     for _ in range(count):

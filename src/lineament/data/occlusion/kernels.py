@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from lineament.data.drawing.compiled import compiled
 
 Array: TypeAlias = NDArray[Any]
 Image8: TypeAlias = NDArray[np.uint8]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def fill_tubes(
     ends: Array,
     parts: Array,
@@ -73,13 +74,13 @@ def fill_tubes(
                 alpha[row, column] = max(alpha[row, column], cover)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _shade(nx: float, ny: float, nz: float, lamp: Array) -> float:
     diffuse = nx * lamp[0] + ny * lamp[1] + nz * lamp[2]
     return lamp[3] + (1.15 - lamp[3]) * max(diffuse, 0.0)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def shade_sheet(
     triangle_index: Array,
     weights: Array,
@@ -133,7 +134,7 @@ def shade_sheet(
             _sample(texture, value[3] / hits, value[4] / hits, shade, colors[row, column])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _sample(texture: Image8, u: float, v: float, shade: float, out: Array) -> None:
     height, width = texture.shape[0], texture.shape[1]
     x = min(max(u * width - 0.5, 0.0), width - 1.001)
@@ -147,7 +148,7 @@ def _sample(texture: Image8, u: float, v: float, shade: float, out: Array) -> No
         out[k] = min((upper * (1 - fy) + lower * fy) * shade, 255.0)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def soften(colors: Array, alpha: Array, out_colors: Array, out_alpha: Array) -> None:
     """3 x 3 binomial filter of colours weighted by their alpha."""
     height, width = alpha.shape
@@ -170,7 +171,7 @@ def soften(colors: Array, alpha: Array, out_colors: Array, out_alpha: Array) -> 
             out_colors[row, column, 2] = b * inverse
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def lay_over(picture: Image8, colors: Array, alpha: Array, out: Image8) -> None:
     """A picture with colours in front, as far as alpha says."""
     height, width, _ = picture.shape
@@ -186,7 +187,7 @@ def lay_over(picture: Image8, colors: Array, alpha: Array, out: Image8) -> None:
                     out[row, column, k] = np.uint8(min(max(mixed + 0.5, 0.0), 255.0))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def stack(
     colors_below: Array,
     alpha_below: Array,

@@ -27,7 +27,6 @@ from lineament.data.occlusion.textures import any_texture, random_color, skin_co
 from lineament.data.occlusion.things import Placing
 
 Array: TypeAlias = NDArray[Any]
-Image8: TypeAlias = NDArray[np.uint8]
 
 
 def draw_hand(scene: Scene, rng: np.random.Generator) -> Layer:

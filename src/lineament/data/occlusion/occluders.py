@@ -9,10 +9,8 @@ head itself hides of a thing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +21,9 @@ from lineament.data.heads.coarse_head import CoarseHead
 from lineament.data.occlusion.drawing import Layer, Light, cast_shadow
 from lineament.data.occlusion.kinds import KINDS
 from lineament.data.occlusion.scene import CHEEK, Donor, Scene
-from lineament.data.photographs.backgrounds import training_backgrounds
 from lineament.data.samples.view import View
 from lineament.geometry.morphable import MorphableModel
 
-Array: TypeAlias = NDArray[Any]
 Image8: TypeAlias = NDArray[np.uint8]
 
 SCHEME = "lfm-68"
@@ -91,33 +87,14 @@ class FaceOccluder:
         donors: Sequence[Donor] = (),
         config: OccluderConfig | None = None,
     ) -> None:
-        self._configure(OccluderConfig() if config is None else config)
-        self._head = CoarseHead.of(model, scheme=SCHEME)
-        self._pictures, self._donors = list(pictures), list(donors)
-
-    def _configure(self, config: OccluderConfig) -> None:
+        self.config = config = OccluderConfig() if config is None else config
         unknown = [name for name, _ in config.kinds if name not in KINDS]
         if unknown:
             raise ValueError(f"There are no occluders of the kind {unknown}; there are {sorted(KINDS)}.")
         weights = np.array([weight for _, weight in config.kinds])
-        self.config, self._weights = config, weights / weights.sum()
-
-    def with_config(self, config: OccluderConfig) -> FaceOccluder:
-        """The same tables under another config."""
-        other = copy(self)
-        other._configure(config)
-        return other
-
-    @classmethod
-    def from_backgrounds(
-        cls,
-        model: MorphableModel,
-        archive: Path,
-        donors: Sequence[Donor] = (),
-        config: OccluderConfig | None = None,
-    ) -> FaceOccluder:
-        """With textures from the training half of a zip of backgrounds; the held-out half stays unseen."""
-        return cls(model, training_backgrounds(archive), donors, config)
+        self._weights = weights / weights.sum()
+        self._head = CoarseHead.of(model, scheme=SCHEME)
+        self._pictures, self._donors = list(pictures), list(donors)
 
     def __call__(self, made: MadeView, rng: np.random.Generator) -> MadeView:
         """The view with something in front of the head, or, by chance, as it is."""

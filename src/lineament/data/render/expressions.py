@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
-
 
 def random_expression(names: tuple[str, ...], rng: np.random.Generator) -> NDArray[np.float32]:
     """(E,) weights in [0, 1] under ARKit's names; names that a model lacks are left out."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from lineament.data.drawing.compiled import compiled
 
 Array = NDArray[Any]
 
@@ -20,7 +21,7 @@ NO_STRAND, SCALP_HAIR, FACE_HAIR = range(3)
 """What the strand on a pixel is."""
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def normals_of(vertices: Array, triangles: Array, out: Array) -> None:
     """Unit normals (V, 3) of vertices (V, 3), weighted by area, written into `out`."""
     out[:] = 0
@@ -49,7 +50,7 @@ def normals_of(vertices: Array, triangles: Array, out: Array) -> None:
                 out[n, k] /= length
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def draw_onto(
     vertices: Array, triangles: Array, first: int, culled: bool, index: Array, weights: Array, depth: Array
 ) -> None:
@@ -94,7 +95,7 @@ def draw_onto(
                     weights[row, column, 1] = v
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def draw_depth(vertices: Array, triangles: Array, depth: Array) -> None:
     """Nearest depth (H, W) of triangles, for shadows; what faces away from the light is left out."""
     height, width = depth.shape
@@ -121,7 +122,7 @@ def draw_depth(vertices: Array, triangles: Array, depth: Array) -> None:
                 depth[row, column] = min(depth[row, column], z)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def lit_share(x: float, y: float, z: float, to_light: Array, shadow: Array, bias: float) -> float:
     """How much of the key light reaches a place: 0 in shadow, 1 in light, between at a shadow's edge.
 

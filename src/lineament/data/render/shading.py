@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.data.drawing.compiled import compiled
 from lineament.data.render.kernels import BODY, EYE, MOUTH, NO_STRAND, SCALP_HAIR, SKIN, TEETH, lit_share
 
 Array = NDArray[Any]
@@ -18,7 +18,7 @@ SKIN_CLOTH, CREW, SUIT, OPEN_COLLAR, VEE = range(5)
 """Kinds of clothes."""
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def shade(
     index: Array,
     weights: Array,
@@ -172,7 +172,7 @@ def shade(
             out[row, column, 2], cover[row, column] = blue * part, seen * part
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _eye(value: Array, eyes: Array, albedo: Array) -> None:
     """Sclera, iris with fibres and dark rim, pupil: by the angle from the gaze, z of the rest place."""
     ex, ey = value[REST], value[REST + 1]
@@ -194,7 +194,7 @@ def _eye(value: Array, eyes: Array, albedo: Array) -> None:
         albedo[k] = iris * (1 - edge) + eyes[3 + k] * edge
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _cloth(value: Array, cloth: Array, noise: Array, albedo: Array) -> bool:
     """Colour of what is worn at a rest place (x, y, z mm); False where the skin is bare."""
     kind = int(cloth[0])
@@ -228,7 +228,7 @@ def _cloth(value: Array, cloth: Array, noise: Array, albedo: Array) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def hidden_skin(
     skin_index: Array,
     index: Array,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.data.drawing.compiled import compiled
 from lineament.data.render.kernels import lit_share
 
 Array = NDArray[Any]
@@ -16,7 +16,7 @@ STEPS = 12
 """Pieces of a strand."""
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def grow(
     roots: Array,
     directions: Array,
@@ -84,7 +84,7 @@ def grow(
                 out[s, k + 1, 2] += swing * np.cos(phases[s, 0] + 9 * share)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def draw_strands(
     points: Array,
     albedo: Array,

@@ -15,17 +15,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Literal
 
+from lineament.config_file import from_table, read_table
 from lineament.data.samples.codec import Storage
 from lineament.errors import ConfigError
-
-Value = TypeVar("Value")
-
 
 RENDERED_LICENCE = "rendered faces alone: that of their textures; the package's own may be used by anyone"
 """Of sets without photographs."""
@@ -203,12 +200,8 @@ def read_recipe(path: Path) -> BuildRecipe:
     Raises:
         ConfigError: it cannot be read, or has a key or a value that recipes do not have.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"The recipe {path} cannot be read ({error}).") from error
     base = replace(BuildRecipe(), name=path.stem)
-    return _with_table(base, table, where=path.name)
+    return from_table(BuildRecipe, read_table(path), where=path.name, base=base)
 
 
 def recipe_text(recipe: BuildRecipe) -> str:
@@ -220,37 +213,6 @@ def recipe_text(recipe: BuildRecipe) -> str:
         else:
             values.append(f"{key} = {_toml(value)}")
     return "\n".join([*values, *tables]) + "\n"
-
-
-def _with_table(base: Value, table: Mapping[str, Any], *, where: str) -> Value:
-    """A frozen dataclass with the values of a table in place of its own."""
-    types = get_type_hints(type(base))
-    known = {item.name: getattr(base, item.name) for item in fields(base)}  # type: ignore[arg-type]
-    changes: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            raise ConfigError(f"{where} has {key!r}, which is unknown there. Known: {', '.join(known)}.")
-        place = f"{where}, {key}"
-        if is_dataclass(known[key]):
-            if not isinstance(value, dict):
-                raise ConfigError(f"{place}: expected a table [{key}], found {value!r}.")
-            changes[key] = _with_table(known[key], value, where=place)
-        else:
-            changes[key] = _converted(value, known[key], types[key], place)
-    return replace(base, **changes)  # type: ignore[type-var]
-
-
-def _converted(value: object, present: object, wanted: object, place: str) -> object:
-    """The value as the type that the recipe has there; numbers may be written without a point."""
-    if isinstance(present, tuple) and isinstance(value, list) and all(isinstance(v, str) for v in value):
-        return tuple(value)
-    if isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    choices = getattr(wanted, "__args__", ())
-    if type(value) is not type(present) or (isinstance(present, str) and choices and value not in choices):
-        expected = " or ".join(map(repr, choices)) if choices else type(present).__name__
-        raise ConfigError(f"{place}: expected {expected}, found {value!r}.")
-    return value
 
 
 def _toml(value: object) -> str:

@@ -15,7 +15,6 @@ changed.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import tarfile
@@ -30,7 +29,7 @@ from lineament.data.samples.codec import Storage, encode
 from lineament.data.samples.sample import Sample
 from lineament.data.samples.shard_index import index_path, scan_shard
 from lineament.errors import DataError
-from lineament.files import locked_folder, replace_durably
+from lineament.files import locked_folder, replace_durably, sha256_of
 
 FORMAT = "lineament-samples-2"
 READABLE = ("lineament-samples-1", FORMAT)
@@ -228,12 +227,6 @@ def alone_in(folder: Path) -> Iterator[None]:
                 f"Another build is writing into {folder}. Wait for it, or give another --out."
             ) from error
         yield
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal checksum of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write_whole(path: Path, content: bytes) -> None:

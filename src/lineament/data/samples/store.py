@@ -13,8 +13,9 @@ from lineament.data.samples.codec import decode
 from lineament.data.samples.held_out import is_held_out
 from lineament.data.samples.sample import Kind, Sample
 from lineament.data.samples.shard_index import read_index, shard_members
-from lineament.data.samples.shards import read_manifest, sha256_of
+from lineament.data.samples.shards import read_manifest
 from lineament.errors import DataError
+from lineament.files import sha256_of
 from lineament.geometry.camera import WeakPerspective
 
 Array = NDArray[Any]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lineament.errors import ConfigError
 from lineament.evaluate.items import BASEL_NO_NECK, UNKNOWN, Case, Prediction
 from lineament.evaluate.peers.mesh478 import Mesh478Map
-from lineament.evaluate.predictors import LEAST_OVERLAP, overlap
+from lineament.evaluate.predictors import best_box
 from lineament.evaluate.protocols.protocol import Crops
 
 Array = NDArray[Any]
@@ -149,6 +149,5 @@ def _at_place(found: Sequence[Prediction], box_xyxy: Array) -> Prediction | None
         np.concatenate([f.landmarks_image[:, :2].min(axis=0), f.landmarks_image[:, :2].max(axis=0)])
         for f in found
     ]
-    overlaps = [overlap(box, box_xyxy) for box in boxes]
-    best = int(np.argmax(overlaps)) if overlaps else -1
-    return found[best] if best >= 0 and overlaps[best] >= LEAST_OVERLAP else None
+    best = best_box(boxes, box_xyxy)
+    return None if best is None else found[best]

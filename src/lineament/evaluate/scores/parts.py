@@ -22,11 +22,6 @@ def opening(landmarks: Array, pairs: tuple[tuple[int, int], ...]) -> Array:
     return gap / interocular(landmarks)
 
 
-def opening_errors(landmarks: Array, truth: Array, pairs: tuple[tuple[int, int], ...]) -> Array:
-    """(...) absolute difference of :func:`opening`, as a fraction of the distance between the eyes."""
-    return np.abs(opening(landmarks, pairs) - opening(truth, pairs))
-
-
 def average_precision(score: Array, hidden: Array) -> float:
     """How well a score tells hidden points from seen ones: the area under precision over recall.
 

@@ -51,11 +51,6 @@ def angle_errors_deg(found_deg: Array, truth_deg: Array) -> Array:
     return np.abs(np.subtract(found_deg, truth_deg))
 
 
-def pose_absolute_errors_deg(found_deg: Array, truth_deg: Array) -> Array:
-    """(3,) mean absolute error of pitch, yaw and roll over the faces :func:`within_99_degrees` keeps."""
-    return angle_errors_deg(found_deg, truth_deg)[within_99_degrees(truth_deg)].mean(axis=0)
-
-
 def geodesic_deg(rotation: Array, truth: Array) -> Array:
     """(...) angle of the single turn between (..., 3, 3) rotations, degrees, 0 to 180.
 

@@ -7,7 +7,6 @@ with the alignment of our own weights; so figures of this set carry the fit of i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,6 @@ from lineament.errors import DataError
 from lineament.evaluate.items import Case, Prediction
 from lineament.evaluate.scores.pose_errors import angles_deg
 from lineament.evaluate.scores.surfaces import FACE_VERTICES
-
-Array = NDArray[Any]
 
 FRONTAL_DEG = 15.0
 ENOUGH = 150  # frontal photographs

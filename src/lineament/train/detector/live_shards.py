@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from lineament.config_file import read_config
 from lineament.data.mosaics.mosaic_shards import Row
 from lineament.train.detector.live_mosaics import LiveCanvases
 from lineament.train.detector.training import DetectorTrainConfig
-from lineament.train.engine.config_file import read_config
 
 
 def live_mosaics(config: Path, *, changes: Sequence[str] = (), held_out: bool = False) -> LiveCanvases:

@@ -3,8 +3,8 @@ from typing import Literal
 
 import pytest
 
+from lineament.config_file import read_config
 from lineament.errors import ConfigError
-from lineament.train.engine.config_file import read_config
 from lineament.train.regressor.training import TrainConfig
 from lineament.train.synergynet.training import PUBLISHED, SynergyTrainConfig
 

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from evaluate.cases import FACE, ShiftingTool, case, small_set
+from evaluate.cases import FACE
 from lineament.data.formats.aflw2000 import BaselCoefficients
-from lineament.evaluate.aflw2000 import records_in_order, report
 from lineament.evaluate.protocols.presets import PROTOCOLS
 from lineament.evaluate.scores.records import Record
 from lineament.evaluate.scores.scoring import score
@@ -68,21 +67,6 @@ def test_truth_with_another_pitch_is_off_in_pitch_alone(real):
     assert columns["pitch"] == pytest.approx(2.5, abs=1e-9)
     assert columns["yaw"] == pytest.approx(0, abs=1e-9)
     assert columns["roll"] == pytest.approx(0, abs=1e-9)
-
-
-def test_the_quick_look_prints_both_label_sets_and_the_pose(real):
-    lines = report(real, own_truth(real), scheme="300w-lp").splitlines()
-    assert lines[0].startswith("found 400 of 400")
-    assert lines[1] == "| original | 0.00 / 0.00 / 0.00 / **0.00** / 0.00 |"
-    assert lines[2].startswith("| re-annotated | ")
-    assert lines[3].startswith("pose MAE pitch / yaw / roll: 0.00 / 0.00 / 0.00, mean 0.00")
-
-
-def test_a_photograph_that_cannot_be_read_is_named_by_the_quick_look_and_not_found(caplog):
-    data = small_set(cases=(case(0), case(1, broken=True), case(2)))
-    records = records_in_order(ShiftingTool({}), data)
-    assert [record.found for record in records] == [True, False, True]
-    assert [entry.getMessage() for entry in caplog.records] == ["not read: face1: The picture is damaged."]
 
 
 def test_the_real_labels_fit_their_boxes_and_poses(real):

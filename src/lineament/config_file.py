@@ -65,7 +65,7 @@ def from_table(
     Raises:
         ConfigError: a key that the dataclass does not have, or a value of another type than the field's.
     """
-    fields = {field.name: field for field in dataclasses.fields(kind)}
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in table:
         if key not in fields:
             near = difflib.get_close_matches(key, fields, n=1)
@@ -76,7 +76,7 @@ def from_table(
     for key, value in table.items():
         present = _default(fields[key]) if base is None else getattr(base, key)
         values[key] = _value(hints[key], value, f"{where}: {key}", present)
-    return kind(**values) if base is None else dataclasses.replace(base, **values)
+    return kind(**values) if base is None else dataclasses.replace(base, **values)  # type: ignore[type-var]
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401 - the field's
