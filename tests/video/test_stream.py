@@ -15,7 +15,7 @@ from shared import shared_path
 
 cv2 = shared.package("cv2", extra="video")
 
-from films import element, film_of_two_sizes, projection, with_matrix, with_video_elements  # noqa: E402
+from films import element, film_of_two_sizes, packets, projection, with_matrix, with_video_elements  # noqa: E402
 
 ALL_EIGHT = [
     np.diag(signs) @ turn
@@ -110,6 +110,16 @@ def test_a_new_size_in_mid_film_is_a_new_shape(tmp_path, code, suffix):
     pictures = [frame.picture for frame in read_video(tmp_path / f"film{suffix}")]
     assert [picture.shape[:2] for picture in pictures] == 5 * [(64, 96)] + 5 * [(128, 64)]
     assert is_like(pictures[-1], tall)
+
+
+def test_a_stream_without_times_changes_its_size_where_it_does(tmp_path):
+    parts = [packets(shared_path("clips") / name) for name in ("glasses_smiling.mp4", "child_talking.mp4")]
+    path = tmp_path / "film.h264"
+    path.write_bytes(b"".join(packet.tobytes() for part in parts for packet in part[:40]))
+    sizes = [frame.picture.shape[0] for frame in read_video(path)]
+    assert (sizes[0], sizes[-1]) == (480, 320)
+    assert abs(sizes.index(320) - 40) <= 8, "decoders hold a few pictures back where a stream changes"
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_a_gap_is_in_the_times_and_not_in_the_pictures():

@@ -212,7 +212,7 @@ class _SizeChanges:
         self._stream.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         self._is_open = self._codec in READERS and self._stream.set(cv2.CAP_PROP_FORMAT, -1)
         self._packets, self._read_until_ms = 0, -np.inf
-        self._coming: deque[tuple[float, tuple[int, int]]] = deque()  # from when on, ms; width and height
+        self._coming: deque[tuple[float, int, tuple[int, int]]] = deque()  # from when, ms; packet; size
         self._first = self._current = self._newest = (1, 1)
 
     def growth(self, time_ms: float, number: int) -> tuple[float, float]:
@@ -220,7 +220,9 @@ class _SizeChanges:
         while self._is_open and self._read_until_ms <= time_ms and self._packets < number + READ_AHEAD:
             self._read_on()
         while self._coming and self._coming[0][0] <= time_ms + 1e-3:
-            self._current = self._coming.popleft()[1]
+            if time_ms <= 0 and self._coming[0][1] > number:  # a stream without times: packets are counted
+                break
+            self._current = self._coming.popleft()[2]
         return self._current[0] / self._first[0], self._current[1] / self._first[1]
 
     def close(self) -> None:
@@ -240,7 +242,7 @@ class _SizeChanges:
         if self._newest == (1, 1):
             self._first = self._current = size
         else:
-            self._coming.append((time_ms, size))
+            self._coming.append((time_ms, self._packets - 1, size))
         self._newest = size
 
 
