@@ -109,3 +109,21 @@ def test_weights_say_how_their_run_cut_its_crops(samples, tmp_path):
     about = REGRESSOR.about(run)
     assert (about.crop.size, about.crop.margin, about.face_model.name) == (32, 1.6, "lfm")
     assert "12 samples of noise" in about.data
+
+
+def test_a_run_begins_with_another_one_and_lies_between_both(samples, tmp_path):
+    config = replace(CONFIG, data=Folders((samples,)))
+    first = REGRESSOR.train(config, tmp_path / "first")
+    still = replace(config.loop, optimiser=OptimiserConfig(learning_rate=0.0), steps=1)
+    second = REGRESSOR.train(replace(config, start=str(first), loop=still), tmp_path / "second")
+    before, after = (REGRESSOR.trained(run).state_dict() for run in (first, second))
+    torch.testing.assert_close(after["heads.weight"], before["heads.weight"])
+    torch.testing.assert_close(after["identity_spread"], before["identity_spread"])
+    between = REGRESSOR.interpolated(second, 0.5).state_dict()
+    torch.testing.assert_close(between["heads.weight"], before["heads.weight"])
+
+
+def test_a_run_from_random_weights_has_nothing_to_be_interpolated_with(samples, tmp_path):
+    config = replace(CONFIG, data=Folders((samples,)), loop=replace(CONFIG.loop, steps=1))
+    with pytest.raises(ConfigError, match="began with random weights"):
+        REGRESSOR.interpolated(REGRESSOR.train(config, tmp_path), 0.5)
