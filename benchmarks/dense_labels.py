@@ -6,10 +6,12 @@ samples of noise, made by worker processes.
 
 from __future__ import annotations
 
+import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ from lineament.data.samples.view import View
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.models import load_model
-from lineament.train.batches.samples import CropSource, Folders, StepBatches, batches_of
+from lineament.train.batches.samples import CropSource, Folders, batches_of
 from lineament.train.engine.loop import ALONE, LoopConfig
 
 REPEATS = 100
@@ -96,32 +98,36 @@ def print_batches(side: int, workers: int) -> None:
         }
         for name, options in kinds.items():
             source = CropSource(Folders((folder,)), AugmentConfig(crop_size=side), **options)
-            rate = BATCH * STEPS / _seconds(source, workers)
-            own = 1000 * _processor_seconds(source) / BATCH
+            seconds, spent = _batches(source, workers)
             sys.stdout.write(
-                f"{name:40} {rate:6.0f} samples a second, {workers} workers, {side} px; {own:5.1f} ms of one "
-                f"core a sample, {1000 * workers / own:4.0f} a second on {workers} free cores\n"
+                f"{name:40} {BATCH * STEPS / seconds:6.0f} samples a second, {workers} workers, {side} px; "
+                f"{1000 * spent:5.1f} ms of a core a sample, {workers / spent:4.0f} a second on free cores\n"
             )
 
 
-def _seconds(source: CropSource, workers: int) -> float:
-    """How long a training run waits for its batches, all in all."""
-    start = 0.0
+def _batches(source: CropSource, workers: int) -> tuple[float, float]:
+    """Seconds that a training run waits for its batches, and those of cores that a sample takes in all.
+
+    The second is counted whatever else the machine does; what worker processes need to start is taken off.
+    """
     loop = LoopConfig(steps=WARM_UP + STEPS, batch=BATCH)
-    for step, _ in enumerate(batches_of(source, loop, 0, processes=ALONE, workers=workers)):
-        if step == WARM_UP - 1:
-            start = time.perf_counter()
-    return time.perf_counter() - start
+    start, spent = 0.0, []
+    for steps in (WARM_UP, WARM_UP + STEPS):
+        before = _core_seconds()
+        batches = batches_of(source, replace(loop, steps=steps), 0, processes=ALONE, workers=workers)
+        for step, _ in enumerate(batches):
+            if step == WARM_UP - 1:
+                start = time.perf_counter()
+        seconds = time.perf_counter() - start
+        del batches, _  # worker processes are counted when they have ended
+        spent.append(_core_seconds() - before)
+    return seconds, (spent[1] - spent[0]) / (BATCH * STEPS)
 
 
-def _processor_seconds(source: CropSource) -> float:
-    """Of one core for a batch, whatever else the machine does."""
-    batches = StepBatches(source, LoopConfig(steps=6, batch=BATCH), 0)
-    _ = batches[0]
-    start = time.process_time()
-    for step in range(1, 6):
-        _ = batches[step]
-    return (time.process_time() - start) / 5
+def _core_seconds() -> float:
+    """Of this process and those that it started and that have ended."""
+    own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
 
 
 def main() -> None:
