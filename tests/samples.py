@@ -4,11 +4,14 @@ import numpy as np
 
 from lineament.data.labels.targets import posed
 from lineament.data.samples.codec import Storage
+from lineament.data.samples.face_labels import AnnotatedPoints, FaceLabels, PointSource
+from lineament.data.samples.point_schemes import find_point_scheme
 from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.data.samples.shards import Recipe, ShardFolder, write_shard
 from lineament.data.samples.view import View
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
+from lineament.models.builtin import load_builtin
 
 
 def provenance(number=0, *, validation=False, kind=Kind.TURNED):
@@ -63,6 +66,22 @@ def noise_sample(rng, number):
     labels = rng.normal(0, 0.5, 100).astype(np.float32), rng.uniform(0, 0.3, 53).astype(np.float32)
     about = Provenance("noise", str(number), str(number), Kind.TURNED, number % 3 == 0)
     return Sample.of_view(View(image, camera, *labels), None, about)
+
+
+def annotated_sample(*, size=128, seed=0, scheme="300w-lp", count=None, number=0, source=PointSource.HAND):
+    """A picture with annotated points alone: those of the mean face about frontal, `count` of them or all."""
+    rng = np.random.default_rng(seed)
+    model = load_builtin()
+    camera = WeakPerspective(
+        matrix_from_angles(*rng.uniform(-0.3, 0.3, 3)), size / 256, size * np.array([0.52, 0.47, 0.0])
+    )
+    landmarks = camera.image_from_model(model.landmark_points("300w-lp").neutral_model)
+    of_68 = np.array(find_point_scheme(scheme).of_68)
+    points = np.where(of_68[:, None] >= 0, landmarks[of_68, :2], np.nan)
+    if count is not None:
+        points[rng.permutation(len(points))[count:]] = np.nan
+    labels = FaceLabels(None, points=AnnotatedPoints(points, scheme, source))
+    return Sample(rng.integers(0, 256, (size, size, 3), np.uint8), labels, provenance(number))
 
 
 def assert_same(one, two):

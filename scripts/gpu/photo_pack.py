@@ -20,15 +20,17 @@ import numpy as np
 from PIL import Image
 
 from lineament.data.build.generators import Makers, makers_of
+from lineament.data.build.worker import face_model_checksum
 from lineament.data.fitting.fitted import FittedPhoto
 from lineament.data.samples.recipe import BuildRecipe
 from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.data.samples.shards import Recipe, ShardEntry, ShardFolder, alone_in, write_shard
 from lineament.data.samples.store import SampleStore
 from lineament.errors import DataError
-from lineament.files import replace_durably
+from lineament.files import replace_durably, sha256_of
 from lineament.geometry.camera import WeakPerspective
 from lineament.models.builtin import load_builtin
+from lineament.version import __version__
 
 OTHERS = 40
 """Photographs whose faces come before other people's, and what is beside whose heads comes behind others."""
@@ -175,7 +177,8 @@ def expand(pack: Path, recipe: BuildRecipe, out: Path, *, processes: int) -> Ite
     Args:
         pack: written by :func:`write_pack`.
         recipe: what is made of each photograph; where it names collections, all must be of these.
-        out: folder of shards; what is there already stays.
+        out: folder of shards; what is there already stays, unless it was made of another pack, face model or
+            version.
         processes: how many work at once; the samples do not depend on it.
 
     Raises:
@@ -198,13 +201,16 @@ def expand(pack: Path, recipe: BuildRecipe, out: Path, *, processes: int) -> Ite
         storage=recipe.storage,
     )
     out.mkdir(parents=True, exist_ok=True)
+    made_of = f"{__version__} {face_model_checksum()} {sha256_of(pack)} {recipe.digest}"
+    key = hashlib.sha256(made_of.encode()).hexdigest()
     with alone_in(out), ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         shards = ShardFolder(out, about)
         starts = range(0, len(photos), recipe.photos_a_shard)
         names = {f"packed_{number:05d}": first for number, first in enumerate(starts)}
-        todo = shards.unfinished(list(names))
+        todo = shards.unfinished(list(names), dict.fromkeys(names, key))
         work = partial(_expand_part, pack, recipe, out)
         for entry in pool.map(work, todo, [names[name] for name in todo]):
+            entry = replace(entry, made_of=key)
             shards.add(entry)
             yield entry
 

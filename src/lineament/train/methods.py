@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from lineament.config_file import read_config
 from lineament.errors import ConfigError, DataError
 from lineament.train.detector.method import DETECTOR
-from lineament.config_file import read_config
 from lineament.train.engine.processes import Processes, joined_processes
 from lineament.train.engine.run_folder import ABOUT, CONFIG, read_table
 from lineament.train.onnx.exporter import USUAL, ExportOptions, export

@@ -1,6 +1,7 @@
 import csv
 import shutil
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,13 +24,14 @@ from lineament.data.samples.recipe import (
     BuildRecipe,
     EditedOptions,
     OccludedOptions,
+    RenderedOptions,
     TurnedOptions,
     read_recipe,
 )
 from lineament.data.samples.sample import Kind
 from lineament.data.samples.shards import read_manifest
 from lineament.data.samples.store import SampleStore, verify
-from lineament.errors import DataError
+from lineament.errors import DataError, ModelError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.mesh import barycentric_points
 from lineament.geometry.rotation import matrix_from_angles
@@ -185,6 +187,34 @@ def test_shards_of_photographs_whose_labels_are_the_same_are_kept(album, tmp_pat
     plan = BuildPlan(RECIPE, tmp_path, tmp_path, None)
     before, after = (shard_keys(plan, photo_parts([album(moved_px=px)], 1)) for px in (0, 5))
     assert [name for name in before if before[name] != after[name]] == ["tiny_00000"]
+
+
+RENDERED = BuildRecipe(
+    rendered=RenderedOptions(count=2, size=48), turned=TurnedOptions(count=0), occluded=OccludedOptions(0.0)
+)
+
+
+@pytest.mark.parametrize("changed", ["face_model_checksum", "__version__"])
+def test_rendered_faces_of_an_old_face_model_or_version_are_made_again(tmp_path, monkeypatch, changed):
+    config = BuildConfig(RENDERED, (), tmp_path)
+    assert list(build(config, processes=1))[-1].finished == 1
+    assert next(build(config, processes=1)).outdated == 0
+    new = "0.0.0" if changed == "__version__" else lambda: "another"
+    monkeypatch.setattr(f"lineament.data.build.worker.{changed}", new)
+    again = next(build(config, processes=1))
+    assert (again.finished, again.outdated) == (0, 1)
+
+
+def test_rendered_faces_of_other_textures_are_made_of_something_else(tmp_path):
+    textures = tmp_path / "textures.npz"
+    textures.write_bytes(b"other colours")
+    recipes = RENDERED, replace(RENDERED, rendered=replace(RENDERED.rendered, textures=str(textures)))
+    keys = [shard_keys(BuildPlan(recipe, tmp_path, tmp_path, None), rendered_parts(2)) for recipe in recipes]
+    assert keys[0].keys() == keys[1].keys() == {"rendered_00000"}
+    assert keys[0] != keys[1]
+    textures.unlink()
+    with pytest.raises(ModelError, match="does not exist"):
+        shard_keys(BuildPlan(recipes[1], tmp_path, tmp_path, None), rendered_parts(2))
 
 
 def made_anew(photos, out):

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from lineament.crop import crop_around_points
+from lineament.data.crops import augment
 from lineament.data.crops.augment import PARTS, AugmentConfig, disturb, framed, only_part, random_crop_box
+from lineament.data.occlusion.drawing import Layer
 from lineament.data.samples.view import View
 from lineament.errors import ConfigError
 from lineament.geometry.camera import WeakPerspective
@@ -154,3 +156,62 @@ def test_an_occluders_texture_may_be_smaller_than_the_crop(view):
     for seed in range(30):
         picture = disturb(view.image, lambda: small, config, np.random.default_rng(seed)).image
         assert picture.shape == view.image.shape
+
+
+def test_what_things_hide_is_told_to_the_pixel(view, monkeypatch):
+    crop = view.image[:112, :112]
+    alpha = np.zeros((3, 112, 112), np.float32)
+    alpha[0, 10:30, 20:60] = 1.0
+    alpha[1, 50:70, 50:70] = 0.4  # more than half of what is behind is seen
+    alpha[2, 20:40, 50:90] = 0.6
+    layers = [Layer(np.zeros((112, 112, 3), np.float32), one) for one in alpha]
+    drawn = []
+
+    def thing(*_):
+        drawn.append(layers[len(drawn)])
+        return drawn[-1]
+
+    monkeypatch.setattr(augment, "_thing", thing)
+    expected = np.zeros((112, 112), bool)
+    expected[10:30, 20:60] = expected[20:40, 50:90] = True
+    for seed in range(60):
+        drawn.clear()
+        found = disturb(crop, lambda: crop, replace(NOTHING, occluder_share=1.0), np.random.default_rng(seed))
+        if len(drawn) == 3:
+            np.testing.assert_array_equal(found.covered, expected)
+            return
+    raise AssertionError("three things are never drawn")
+
+
+def test_real_things_hide_what_changes_with_them_and_not_with_what_is_behind(monkeypatch):
+    monkeypatch.setattr(augment, "toned", lambda image, _tone: image)
+    # A hand has the skin of what is behind it.
+    own = augment.hand
+    monkeypatch.setattr(
+        augment,
+        "hand",
+        lambda rng, size, placing, _skin, light, *, reach: own(
+            rng, size, placing, np.full(3, 90.0), light, reach=reach
+        ),
+    )
+    black, white = (np.full((112, 112, 3), value, np.uint8) for value in (0, 255))
+    config, covered = replace(NOTHING, occluder_share=1.0), 0
+    for seed in range(60):
+        one, other = (
+            disturb(crop, lambda: black, config, np.random.default_rng(seed)) for crop in (black, white)
+        )
+        shown = (other.image.astype(int) - one.image)[..., 0] / 255
+        mask = np.zeros((112, 112), bool) if one.covered is None else one.covered
+        assert (shown[mask] <= 0.51).all()
+        assert (shown[~mask] >= 0.49 * 0.49 * 0.49).all()
+        covered += mask.sum()
+    assert covered > 10_000
+
+
+def test_what_is_blacked_out_is_hidden(view):
+    crop = np.full((112, 112, 3), 120, np.uint8)
+    config = replace(NOTHING, border_share=0.7, part_share=0.3, black_frame=4)
+    for seed in range(30):
+        found = disturb(crop, lambda: view.image, config, np.random.default_rng(seed))
+        np.testing.assert_array_equal(found.covered, (found.image == 0).all(axis=2))
+    assert disturb(crop, lambda: view.image, NOTHING, np.random.default_rng(0)).covered is None

@@ -1,11 +1,13 @@
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lineament.data.samples.codec import Storage, decode, encode
+from lineament.data.samples.face_labels import PointSource
 from lineament.errors import DataError
-from samples import assert_same, make_sample
+from samples import annotated_sample, assert_same, make_sample
 
 EXACT = Storage(picture="png", coefficients="float32")
 
@@ -76,3 +78,29 @@ def test_labels_that_half_precision_cannot_hold_are_refused(value):
     identity[3] = value
     with pytest.raises(DataError, match="identity of 'A_0"):
         encode(replace(sample, labels=replace(sample.labels, identity=identity)), Storage())
+
+
+@pytest.mark.parametrize("scheme", ["300w-lp", "cfp-30", "aflw-21"])
+def test_points_alone_come_back_with_their_scheme_source_and_gaps(scheme):
+    sample = annotated_sample(scheme=scheme, count=9, source=PointSource.MESH478)
+    again = decode(encode(sample, EXACT), name="one")
+    assert (again.labels.camera, again.labels.identity, again.labels.expression) == (None, None, None)
+    points, expected = again.labels.points, sample.labels.points
+    assert (points.scheme, points.source) == (scheme, PointSource.MESH478)
+    np.testing.assert_array_equal(points.points_image, np.float32(expected.points_image))
+    assert encode(sample, EXACT) == encode(again, EXACT)
+
+
+def test_a_fitted_face_is_stored_as_it_always_was():
+    with np.load(io.BytesIO(encode(make_sample(), Storage())["npz"])) as data:
+        assert data.files == ["camera", "identity", "expression"]
+
+
+def test_labels_of_an_unknown_scheme_are_an_error():
+    members = encode(annotated_sample(), EXACT)
+    with np.load(io.BytesIO(members["npz"])) as data:
+        numbers = {**data, "point_scheme": np.array("theirs")}
+    file = io.BytesIO()
+    np.savez(file, **numbers)
+    with pytest.raises(DataError, match=r"labels of one .*'theirs'"):
+        decode({**members, "npz": file.getvalue()}, name="one")

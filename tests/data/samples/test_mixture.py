@@ -70,3 +70,25 @@ def test_what_never_differs_has_no_spread():
 
     _, spread, *_ = Mixture([Alike(1, 2)]).coefficient_statistics()
     np.testing.assert_allclose(spread, 0, atol=2e-3)
+
+
+def test_statistics_count_the_fitted_faces_of_each_store():
+    class Partly(Numbers):
+        """Half of the samples have coefficients."""
+
+        def has_coefficients(self):
+            return np.arange(len(self)) % 2 == 0
+
+    class Annotated(Numbers):
+        def has_coefficients(self):
+            return np.zeros(len(self), bool)
+
+        def coefficient_statistics(self):
+            raise AssertionError("there are none")
+
+    mixture = Mixture([Numbers(1, 1), Partly(4, 4), Annotated(9)], [1, 2, 5])
+    assert mixture.has_coefficients().tolist() == [True, True, True, False, False]
+    mean, *_ = mixture.coefficient_statistics()
+    np.testing.assert_allclose(mean, [(1 * 1 + 2 * 0.5 * 4) / 2])
+    with pytest.raises(DataError, match="No sample has coefficients"):
+        Mixture([Annotated(9)]).coefficient_statistics()

@@ -7,9 +7,10 @@ from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.sampler import CropSampler
 from lineament.data.samples.sample import Kind
 from lineament.data.samples.shard_index import index_path
+from lineament.data.samples.shards import ShardFolder, write_shard
 from lineament.data.samples.store import SampleStore, read_shard, verify
 from lineament.errors import DataError
-from samples import NAMES, assert_same, fill, samples
+from samples import NAMES, RECIPE, annotated_sample, assert_same, fill, make_sample, samples
 
 
 @pytest.fixture
@@ -109,3 +110,62 @@ def test_people_held_out_after_the_samples_were_made_are_kept_from_training_too(
     with pytest.raises(DataError, match="validation=False"):
         SampleStore(folder, validation=False)
     assert len(SampleStore(folder, validation=True)) == len(SampleStore(folder)) > before
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """Two shards: fitted faces and faces with points alone, one of each kind in the first."""
+    shards = ShardFolder(tmp_path, RECIPE)
+    made = [make_sample(size=32), annotated_sample(size=32, number=1), make_sample(size=32, seed=2, number=2)]
+    alone = [annotated_sample(size=32, scheme="cfp-30", number=3)]
+    for name, some in (("mixed", made), ("points", alone)):
+        shards.add(write_shard(tmp_path, name, some, RECIPE.storage))
+    return tmp_path, [*made, *alone]
+
+
+def test_fitted_and_annotated_samples_lie_in_one_folder_and_one_shard(mixed):
+    folder, made = mixed
+    store = SampleStore(folder)
+    assert store.has_coefficients().tolist() == [True, False, True, False]
+    assert_same(store[2], made[2])
+    for number in (1, 3):
+        labels, expected = store[number].labels, made[number].labels
+        assert (labels.camera, labels.identity) == (None, None)
+        assert labels.points.scheme == expected.points.scheme
+        np.testing.assert_array_equal(labels.points.points_image, np.float32(expected.points.points_image))
+
+
+def test_statistics_are_of_the_fitted_faces(mixed):
+    folder, made = mixed
+    fitted = np.stack([made[number].identity for number in (0, 2)])
+    mean, spread, *_ = SampleStore(folder).coefficient_statistics()
+    np.testing.assert_allclose(mean, fitted.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(spread, fitted.std(0), rtol=1e-5)
+
+
+def test_who_needs_all_coefficients_is_told_how_many_samples_have_none(mixed):
+    store = SampleStore(mixed[0])
+    for read in (store.identity, store.expression):
+        with pytest.raises(DataError, match="2 of 4 samples have annotated points only"):
+            read()
+    with pytest.raises(DataError, match=r"'A_1\.jpg' has no camera"):
+        store.camera(1)
+
+
+def test_a_set_of_the_first_format_opens_with_its_own_index(folder, monkeypatch):
+    before = SampleStore(folder)[4]
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("lineament-samples-2", "lineament-samples-1"))
+    index = index_path(folder / "ytf_00001.tar")
+    with np.load(index) as data:
+        arrays = {name: data[name] for name in data.files if not name.startswith("point")}
+    np.savez(index, **arrays)
+    monkeypatch.setattr("lineament.data.samples.shard_index.scan_shard", None)  # no need to read the shards
+    assert_same(SampleStore(folder)[4], before)
+
+
+def test_a_mask_that_nobody_asks_for_is_not_read(folder):
+    store = SampleStore(folder)
+    assert store[0].occlusion is not None
+    assert store.sample(0, with_mask=False).occlusion is None
+    np.testing.assert_array_equal(store.sample(0, with_mask=False).image, store[0].image)

@@ -71,6 +71,16 @@ def test_a_pack_becomes_samples_and_what_is_there_stays(folder, tmp_path):
     assert list(expand(tmp_path / "pack.npz", RECIPE, tmp_path / "out", processes=1)) == []
 
 
+def test_what_was_made_of_another_pack_is_made_again(folder, tmp_path):
+    pack, out = tmp_path / "pack.npz", tmp_path / "out"
+    write_pack(folder, pack, budget=10**6)
+    first = list(expand(pack, RECIPE, out, processes=1))
+    write_pack(folder, pack, budget=10**6, side=100)
+    second = list(expand(pack, RECIPE, out, processes=1))
+    assert [entry.name for entry in first] == [entry.name for entry in second]
+    assert first[0].made_of != second[0].made_of
+
+
 def test_only_the_photographs_of_some_collections_are_packed_and_only_for_recipes_of_those(folder, tmp_path):
     pack, out = tmp_path / "pack.npz", tmp_path / "out"
     (collection,) = {one.provenance.collection for one in map(SampleStore(folder).__getitem__, range(4))}

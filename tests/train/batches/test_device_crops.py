@@ -4,17 +4,21 @@ import numpy as np
 import pytest
 import torch
 
+from lineament.crop import crop_around_points
 from lineament.data.crops.augment import AugmentConfig
+from lineament.data.crops.framing import framing_landmarks
+from lineament.data.labels.dense_targets import DenseTargets
 from lineament.data.samples.shards import Recipe, ShardFolder, write_shard
 from lineament.data.samples.view import mirrored_camera
 from lineament.errors import ConfigError
 from lineament.geometry.camera import WeakPerspective
+from lineament.train.batches import device_crops
 from lineament.train.batches.device_crops import DeviceCrops, device_batches
 from lineament.train.batches.device_draws import Draws
 from lineament.train.batches.device_views import read_views
 from lineament.train.batches.samples import LABELS, CropSource, Folders
 from lineament.train.engine.loop import ALONE, LoopConfig, Processes
-from samples import make_sample, noise_sample
+from samples import annotated_sample, make_sample, noise_sample
 
 CPU = torch.device("cpu")
 CONFIG = AugmentConfig(crop_size=48)
@@ -158,3 +162,95 @@ def test_noise_does_not_end_in_other_numbers_than_pictures_have(tmp_path, lfm):
     assert not batch["crop"][:, :, -3:].any()
     assert batch["crop"].float().std() > 20
     assert all(torch.isfinite(batch[name]).all() for name in LABELS)
+
+
+@pytest.fixture(scope="module")
+def hidden(tmp_path_factory):
+    """Samples of two sizes, white where something hides the face and black elsewhere; two of points alone."""
+    folder = tmp_path_factory.mktemp("hidden")
+    shards = ShardFolder(folder, Recipe("masks", "none", 0, "test", "lfm"))
+    made = []
+    for n, size in enumerate((128, 96, 128, 96)):
+        sample = make_sample(yaw=0.4 * n - 0.6, roll=0.2 * n, size=size, seed=n, number=n)
+        mask = sample.occlusion.copy()
+        mask[: size // 16] = mask[-size // 5 :, : size // 3] = n < 3  # reaches the border
+        image = np.where(mask[..., None], 255, 0).astype(np.uint8).repeat(3, axis=2)
+        made.append(replace(sample, image=image, labels=replace(sample.labels, occlusion=mask)))
+    made.append(annotated_sample(seed=5, number=4))
+    made.append(annotated_sample(seed=6, number=5, scheme="cfp-30"))
+    storage = replace(shards.recipe.storage, picture="png", coefficients="float32")
+    shards.add(write_shard(folder, "masks", made, storage))
+    return Folders((str(folder),))
+
+
+def crops_with_masks(folders, lfm, config):
+    store = folders.opened(validation=False)
+    views = read_views(folders, CPU, lfm, occlusion=True)
+    return DeviceCrops(views, store.shares, store.counts, lfm, config)
+
+
+def test_masks_and_points_are_those_that_worker_processes_make(hidden, lfm):
+    numbers = np.arange(6)
+    source = CropSource(hidden, CONFIG, occlusion=True)
+    expected = source.sampler(validation=False).plain_batch(numbers)
+    crops = crops_with_masks(hidden, lfm, STEADY)
+    _, labels = crops.cut(torch.tensor(numbers), torch.zeros(6, dtype=torch.bool), Draws(CPU, [0]))
+    np.testing.assert_array_equal(labels["occlusion"], expected.occlusion)
+    assert expected.occlusion[:4].mean() > 0.1
+    for name in ("points", "point_weights", "has_coefficients", "point_source"):
+        np.testing.assert_allclose(labels[name], getattr(expected, name), atol=1e-3)
+    assert labels["has_coefficients"].tolist() == [True] * 4 + [False] * 2
+    assert labels["point_weights"].sum(1).tolist() == [0, 0, 0, 0, 68, 30]
+
+
+def test_masks_are_the_pictures_own_however_they_are_cut_and_mirrored(hidden, lfm):
+    crops, numbers = crops_with_masks(hidden, lfm, CONFIG), torch.arange(4).repeat(10)
+    picture, labels = crops.cut(numbers, torch.arange(40) % 2 == 1, Draws(CPU, [1]))
+    np.testing.assert_array_equal(labels["occlusion"], picture[:, 0] >= 127.5)
+
+
+def test_mirrored_points_are_the_mirrored_samples(hidden, lfm):
+    store = hidden.opened(validation=False)
+    crops = crops_with_masks(hidden, lfm, STEADY)
+    _, labels = crops.cut(torch.tensor([4, 5]), torch.ones(2, dtype=torch.bool), Draws(CPU, [0]))
+    for row, number in enumerate((4, 5)):
+        twin = store.sample(number).mirrored(lfm)
+        points, weights = twin.labels.points.as_landmarks()
+        box = crop_around_points(
+            framing_landmarks(points, weights, lfm.landmark_points("300w-lp").neutral_model),
+            size=48,
+            margin=STEADY.crop_margin,
+        )
+        np.testing.assert_array_equal(labels["point_weights"][row], weights)
+        known = weights > 0
+        expected = box.crop_from_image(points[:, :2])[known]
+        np.testing.assert_allclose(labels["points"][row, known, :2], expected, atol=0.3)
+
+
+def test_what_is_put_in_front_or_blacked_out_joins_the_mask(hidden, lfm, monkeypatch):
+    def things(picture, share, textures, draws, *, hidden):
+        hidden[:, 10:20, 10:20] = True
+        return picture
+
+    monkeypatch.setattr(device_crops, "occluded", things)
+    config = replace(CONFIG, black_frame=3, border_share=0.5, part_share=0.3)
+    batch = crops_with_masks(hidden, lfm, config).batch(24, Draws(CPU, [2]))
+    assert batch["occlusion"].shape == (24, 48, 48)
+    assert batch["occlusion"].dtype == torch.bool
+    assert batch["occlusion"][:, 10:20, 10:20].all()
+    assert batch["occlusion"][:, :3].all()
+
+
+def test_masks_change_nothing_else_of_a_batch_and_are_there_only_when_asked_for(hidden):
+    one, other = (
+        next(device_batches(CropSource(hidden, CONFIG, occlusion=asked), LOOP, 0, processes=ALONE, workers=0))
+        for asked in (False, True)
+    )
+    assert set(other) - set(one) == {"occlusion"}
+    assert all(torch.equal(other[name], tensor) for name, tensor in one.items())
+
+
+def test_targets_are_made_by_worker_processes_only(hidden):
+    source = CropSource(hidden, CONFIG, targets=DenseTargets(("position_map",)))
+    with pytest.raises(ConfigError, match="crops_by = 'workers'"):
+        next(device_batches(source, LOOP, 0, processes=ALONE, workers=0))

@@ -5,7 +5,7 @@ from PIL import Image
 
 from lineament.data.crops import camera_effects
 from lineament.data.crops.augment import AugmentConfig
-from lineament.train.batches import device_effects
+from lineament.train.batches import device_effects, device_occluders
 from lineament.train.batches.device_draws import Draws
 from lineament.train.batches.device_occluders import occluded
 
@@ -117,3 +117,31 @@ def test_things_stand_before_their_share_of_the_pictures(photo):
     assert (covered[covered > 0].numpy() < 0.9).all()
     assert 20 <= int((covered > 0.002).sum()) <= 30  # some lie outside
     assert torch.equal(occluded(before.clone(), 0.0, textures, Draws(CPU, [2])), before)
+
+
+def test_things_say_what_they_hide(monkeypatch):
+    monkeypatch.setattr(device_occluders, "HAND", 0.0)  # hands have the skin of what is behind them
+
+    def textures(count):
+        return torch.full((count, 3, 64, 64), 17.0)
+
+    shown, masks = [], []
+    for value in (0.0, 255.0):
+        mask = torch.zeros((80, 64, 64), dtype=torch.bool)
+        picture = torch.full((80, 3, 64, 64), value)
+        shown.append(occluded(picture, 0.8, textures, Draws(CPU, [3]), hidden=mask)[:, 0])
+        masks.append(mask)
+    assert torch.equal(*masks)
+    seen = (shown[1] - shown[0]) / 255
+    assert (seen[masks[0]] <= 0.5 + 1e-4).all()
+    # Two or three things may hide more than half together without any of them doing so.
+    assert (seen[~masks[0]] >= 0.5**3).all()
+    assert 0.02 < masks[0].float().mean() < 0.5
+
+
+def test_what_is_blacked_out_is_said_to_be_hidden():
+    grey = torch.full((60, 3, 64, 64), 120.0)
+    config = AugmentConfig(crop_size=64, **NOTHING | {"border_share": 0.5}, part_share=0.3, black_frame=2)
+    mask = torch.zeros((60, 64, 64), dtype=torch.bool)
+    picture = device_effects.random_effects(grey, config, Draws(CPU, [4]), hidden=mask)
+    assert torch.equal(mask, (picture == 0).all(1))

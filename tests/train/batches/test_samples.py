@@ -5,11 +5,22 @@ import pytest
 import torch
 
 from lineament.data.crops.augment import AugmentConfig
+from lineament.data.labels.dense_targets import DenseTargets
+from lineament.data.labels.targets import Segment
 from lineament.data.samples.shards import Recipe, ShardFolder, write_shard
 from lineament.errors import ConfigError, DataError
-from lineament.train.batches.samples import CropSource, Folders, StepBatches, batches_of, crops_as_input
+from lineament.train.batches.labels import LabelBatch
+from lineament.train.batches.samples import (
+    LABELS,
+    CropSource,
+    Folders,
+    StepBatches,
+    batches_of,
+    crops_as_input,
+    plain_batches,
+)
 from lineament.train.engine.loop import ALONE, LoopConfig, Processes
-from samples import noise_sample
+from samples import annotated_sample, noise_sample
 
 CPU = torch.device("cpu")
 LOOP = LoopConfig(steps=4, batch=4)
@@ -88,3 +99,51 @@ def test_the_manifest_has_the_checksums_of_the_shards(samples):
 def test_a_set_that_keeps_nobody_from_training_says_so(rendered):
     with pytest.raises(DataError, match="Nobody is kept from training"):
         Folders((rendered,)).opened(validation=True)
+
+
+@pytest.fixture(scope="module")
+def partial(tmp_path_factory):
+    """Four faces with annotated points alone."""
+    folder = tmp_path_factory.mktemp("partial")
+    into = ShardFolder(folder, Recipe("points", "none", 0, "test", "lfm"))
+    made = [annotated_sample(seed=n, number=n, scheme=("300w-lp", "cfp-30")[n % 2]) for n in range(4)]
+    into.add(write_shard(folder, "points_00000", made, into.recipe.storage))
+    return str(folder)
+
+
+def test_old_and_partial_samples_mix_in_a_batch_by_weight(samples, partial):
+    crops = source(Folders((samples, partial)))
+    batch = LabelBatch.of(
+        {
+            name: torch.as_tensor(array)
+            for name, array in StepBatches(crops, replace(LOOP, batch=40), 0)[0].items()
+        }
+    )
+    assert 0.15 < float(batch.has_coefficients.float().mean()) < 0.95
+    assert torch.equal(batch.point_weights.any(1), ~batch.has_coefficients)
+    assert torch.equal(batch.point_weights_alone, batch.point_weights)
+    assert batch.fitted_weights.sum() == batch.has_coefficients.sum()
+    assert batch.occlusion is None
+    assert all(torch.isfinite(getattr(batch, name)).all() for name in LABELS)
+
+
+def test_plain_crops_are_of_fitted_faces(samples, partial):
+    sampler = source(Folders((samples, partial))).sampler(validation=False)
+    batches = list(plain_batches(sampler, 12, CPU))
+    assert sum(len(batch["scale"]) for batch in batches) == 8
+    assert all(batch["has_coefficients"].all() for batch in batches)
+
+
+def test_masks_and_targets_lie_in_the_batches_of_worker_processes(samples):
+    targets = DenseTargets(("position_map", "segmentation"), map_size=32)
+    crops = replace(source(Folders((samples,))), occlusion=True, targets=targets)
+    (batch,) = list(batches_of(crops, LOOP, 3, processes=ALONE, workers=1))
+    shapes = {name: tuple(batch[name].shape) for name in ("occlusion", "position_map", "segmentation")}
+    assert shapes == {
+        "occlusion": (4, 32, 32),
+        "position_map": (4, 32, 32, 3),
+        "segmentation": (4, 32, 32),
+    }
+    assert torch.equal(batch["segmentation"] == Segment.OCCLUDER, batch["occlusion"])
+    plain = StepBatches(source(Folders((samples,))), LOOP, 3)[0]
+    assert all(np.array_equal(batch[name], array) for name, array in plain.items())

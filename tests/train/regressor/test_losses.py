@@ -134,3 +134,60 @@ def test_a_closed_eye_costs_in_the_lids(lfm):
     closed, frown = (loss(replace(rest, expression=e), fully(rest))["lids"] for e in (blink, brow))
     assert closed > 5 * frown
     assert closed > 0.5
+
+
+def annotated(face, count):
+    """Labels of which the last `count` rows are points alone: some right landmarks, the others nonsense."""
+    labels = fully(face)
+    known = torch.arange(COUNT) < COUNT - count
+    weights = torch.zeros(COUNT, 68)
+    weights[~known, 10:40] = 1
+    nonsense = {
+        name: torch.where(known.view(-1, *[1] * (value.ndim - 1)), value, torch.zeros_like(value))
+        for name, value in ((f.name, getattr(face, f.name)) for f in fields(face))
+    }
+    return replace(labels, **nonsense, has_coefficients=known, point_weights=weights)
+
+
+def with_points(labels, loss, face):
+    return replace(labels, points=loss.points_crop(face)[:, :68] * labels.point_weights[..., None])
+
+
+def test_right_landmarks_are_right_whatever_else_is_not_known(loss, truth):
+    labels = with_points(annotated(truth, 2), loss, truth)
+    terms = loss(truth, labels)
+    assert float(terms["loss"]) < 0.02
+    assert all(torch.isfinite(value) for value in terms.values())
+
+
+def test_a_row_of_points_counts_where_they_are_annotated_and_nowhere_else(loss, truth):
+    labels = with_points(annotated(truth, 2), loss, truth)
+    moved = replace(labels, points=labels.points + torch.tensor([3.36, 4.48, 99.0]))  # 5.6 of 112 px
+    assert loss(truth, moved)["points"] == pytest.approx(loss.config.points * 5 * 2 / COUNT, rel=1e-3)
+    elsewhere = labels.points.clone()
+    elsewhere[:, :10] += 50
+    elsewhere[:3] += 50  # rows of fitted faces: they have met their points already
+    assert float(loss(truth, replace(labels, points=elsewhere))["loss"]) < 0.02
+
+
+def test_fitted_rows_of_a_mixed_batch_cost_what_they_cost_alone(loss, truth):
+    wrong = replace(truth, scale=truth.scale * 1.1, identity=truth.identity + 0.4)
+    mixed = loss(wrong, with_points(annotated(truth, 2), loss, truth))
+    first = [RegressorOutput(*(getattr(face, f.name)[:3] for f in fields(face))) for face in (wrong, truth)]
+    alone = loss(first[0], fully(first[1]))
+    for name in TERMS[:-1]:
+        assert float(mixed[name]) == pytest.approx(float(alone[name]) * 3 / COUNT, rel=1e-5), name
+
+
+@pytest.mark.parametrize("count", [0, 2, COUNT])
+def test_gradients_are_finite_in_mixed_batches_and_none_comes_from_what_is_not_known(loss, truth, count):
+    labels = with_points(annotated(truth, count), loss, truth)
+    labels.point_weights[-1] = 0  # a row without any point
+    values = [getattr(truth, f.name).clone().add(0.05).requires_grad_() for f in fields(truth)]
+    loss(RegressorOutput(*values), labels)["loss"].backward()
+    for value in values:
+        assert torch.isfinite(value.grad).all()
+    moving = [float(value.grad[row].abs().sum()) for value in values[2:4] for row in range(COUNT)]
+    expected_still = count > 0
+    assert (moving[COUNT - 1] == 0) == expected_still
+    assert all(amount > 0 for amount in moving[: COUNT - 1])

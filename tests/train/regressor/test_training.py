@@ -9,6 +9,7 @@ from torch import nn
 
 from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.sampler import CropSampler
+from lineament.data.samples.shards import Recipe, ShardFolder, write_shard
 from lineament.data.samples.store import SampleStore
 from lineament.errors import ConfigError
 from lineament.train.batches.labels import LabelBatch
@@ -20,6 +21,7 @@ from lineament.train.networks.regressor import RegressorConfig
 from lineament.train.regressor.losses import FaceLossConfig
 from lineament.train.regressor.method import REGRESSOR
 from lineament.train.regressor.training import TrainConfig
+from samples import annotated_sample
 
 CPU = torch.device("cpu")
 CONFIG = TrainConfig(
@@ -83,6 +85,18 @@ def test_training_writes_its_run_and_goes_on_where_it_stopped(samples, tmp_path,
     assert [session["step"] for session in json.loads((tmp_path / "sessions.json").read_text())] == [0, 2]
     (folder,) = json.loads((tmp_path / "data.json").read_text())["folders"]
     assert (folder["samples"], list(folder["sha256"])) == (12, ["noise_00000"])
+
+
+@pytest.mark.parametrize("crops_by", ["workers", "device"])
+def test_annotated_faces_are_trained_on_beside_fitted_ones(samples, tmp_path, crops_by):
+    into = ShardFolder(tmp_path / "points", Recipe("points", "none", 0, "test", "lfm"))
+    made = [annotated_sample(seed=n, number=n, scheme=("300w-lp", "cfp-30")[n % 2]) for n in range(4)]
+    into.add(write_shard(into.folder, "points", made, into.recipe.storage))
+    config = replace(CONFIG, data=Folders((samples, str(into.folder))), crops_by=crops_by)
+    REGRESSOR.train(config, tmp_path / "run")
+    records = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert all(np.isfinite(value) for record in records for value in record.values())
+    assert max(record.get("points", 0.0) for record in records) > 0
 
 
 def test_a_trained_network_is_exported_in_its_own_size(samples, tmp_path):

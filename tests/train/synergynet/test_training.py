@@ -30,6 +30,7 @@ from lineament.train.runs.ablation import AblationTable, TablePlan, ablate
 from lineament.train.runs.crop_method import begin_with_run
 from lineament.train.synergynet import export as export_module
 from lineament.train.synergynet.export import EXPORTER
+from lineament.train.synergynet.loss import AS_PRINTED as PRINTED_LOSS
 from lineament.train.synergynet.loss import AS_RELEASED as RELEASED_LOSS
 from lineament.train.synergynet.loss import SynergyLoss, SynergyLossConfig, wing
 from lineament.train.synergynet.method import SYNERGYNET, VARIANTS
@@ -388,3 +389,52 @@ def test_a_run_of_another_face_model_is_not_gone_on_with(samples, tmp_path):
         SYNERGYNET.train(config(samples), run)
     with pytest.raises(ConfigError, match="Its coefficients would mean other faces"):
         SYNERGYNET.trained(run)
+
+
+def some_annotated(batch, network, rows):
+    """The labels of a batch of which some rows are points alone, of right landmarks 10 to 39."""
+    labels = LabelBatch.of(batch)
+    landmarks = network.landmarks_of(network.whitened(network.parameters_of(labels.face))).detach()
+    known = torch.ones(6, dtype=torch.bool)
+    known[rows] = False
+    weights = torch.zeros(6, 68)
+    weights[rows, 10:40] = 1
+    return replace(
+        labels,
+        identity=labels.identity * known[:, None],
+        translation=labels.translation * known[:, None],
+        has_coefficients=known,
+        point_weights=weights,
+        points=landmarks * weights[..., None],
+    )
+
+
+@pytest.mark.parametrize(
+    "config", [SynergyLossConfig(), RELEASED_LOSS, PRINTED_LOSS], ids=["default", "released", "printed"]
+)
+def test_rows_of_points_alone_count_by_their_landmarks(network, batch, config):
+    labels = LabelBatch.of(batch)
+    right = network.whitened(network.parameters_of(labels.face)).detach()
+    landmarks = network.landmarks_of(right).detach()
+    output = network(batch["crop"].permute(0, 3, 1, 2).float())
+    loss, mixed = SynergyLoss(network, config), some_annotated(batch, network, [1, 4])
+    parameters, refined = right.clone().requires_grad_(), (landmarks + 2).requires_grad_()
+    answer = replace(output, parameters=parameters, coarse=landmarks, refined=refined, reverse=None)
+    terms = loss(answer, mixed)
+    terms["loss"].backward()
+    assert torch.isfinite(parameters.grad).all()
+    assert not parameters.grad[[1, 4]].any()
+    assert (refined.grad[[1, 4], 10:40, :2] != 0).all()
+    assert not refined.grad[[1, 4], :10].any()
+    assert not refined.grad[[1, 4], 10:40, 2].any()
+    # Thirty points wrong by so much cost what sixty-eight would.
+    expected = loss(answer, labels)["refined"].item()
+    assert terms["refined"].item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_row_without_any_label_costs_nothing(network, batch):
+    labels = some_annotated(batch, network, [0, 1, 2, 3, 4, 5])
+    labels = replace(labels, point_weights=torch.zeros(6, 68))
+    output = network(batch["crop"].permute(0, 3, 1, 2).float())
+    terms = SynergyLoss(network, SynergyLossConfig())(output, labels)
+    assert terms["parameters"] == terms["coarse"] == terms["refined"] == 0

@@ -16,12 +16,13 @@ from lineament.data.occlusion.textures import any_texture
 from lineament.data.photographs.backgrounds import training_backgrounds
 from lineament.data.render.renderer import FaceRenderer
 from lineament.data.render.scene import RenderConfig
-from lineament.data.samples.recipe import BuildRecipe
+from lineament.data.samples.recipe import BuildRecipe, RenderedOptions
 from lineament.data.samples.sample import Kind
 from lineament.data.samples.view import View
 from lineament.data.views.rotated import TurnedViewConfig, TurnedViewMaker
 from lineament.geometry.morphable import MorphableModel
-from lineament.models.texture import load_texture_model
+from lineament.models.arrays import existing
+from lineament.models.texture import TEXTURE_PATH, load_texture_model
 
 Image8 = NDArray[np.uint8]
 
@@ -68,8 +69,14 @@ def _renderer(recipe: BuildRecipe, model: MorphableModel, pictures: Sequence[Ima
     rendered = recipe.rendered
     if not rendered.count:
         return None
-    textures = load_texture_model() if rendered.textures == "open" else load_texture_model(rendered.textures)
+    textures = load_texture_model(texture_path(rendered))
     return FaceRenderer(model, textures, pictures, RenderConfig(size=rendered.size))
+
+
+def texture_path(rendered: RenderedOptions) -> Path:
+    """Where the textures of rendered faces lie; ModelError if there is no such file."""
+    path = TEXTURE_PATH if rendered.textures == "open" else Path(rendered.textures)
+    return existing(path, kind="a texture model, .npz")
 
 
 class TurnedPictures:

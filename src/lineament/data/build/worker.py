@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lineament.data.build.generators import Makers, makers_of
+from lineament.data.build.generators import Makers, makers_of, texture_path
 from lineament.data.build.store import part_key, read_fits, write_fits
 from lineament.data.fitting.collection_fits import PartFits, PartFitter, PhotoFit
 from lineament.data.fitting.fitted import FittedPhoto, MadeView
@@ -27,6 +27,7 @@ from lineament.data.fitting.quality import QualityLimits
 from lineament.data.formats.files import Files, open_files
 from lineament.data.photographs.collection import PhotoEntry
 from lineament.data.photographs.collections import is_validation
+from lineament.data.render.identities import IDENTITIES_PATH
 from lineament.data.samples.recipe import BuildRecipe
 from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.data.samples.shards import ShardEntry, write_shard
@@ -119,29 +120,40 @@ def fits_key(recipe: BuildRecipe, part: PhotoPart) -> str:
         DataError: the collection cannot be opened.
     """
     rules = f"{FitConfig()} {QualityLimits()} {recipe.photos}"
-    about = f"{__version__} {_face_model_checksum()} {rules} {part.share_people}"
+    about = f"{__version__} {face_model_checksum()} {rules} {part.share_people}"
     return part_key(part.root, part.entries, about)
 
 
 @lru_cache(maxsize=1)
-def _face_model_checksum() -> str:
+def face_model_checksum() -> str:
+    """Of the built-in face model's file."""
     return sha256_of(BUILTIN_PATH)
 
 
 def shard_keys(plan: BuildPlan, parts: Sequence[PhotoPart | RenderedPart]) -> dict[str, str]:
-    """Of each shard by name a checksum of the photographs' names, people and landmarks that it is made of.
+    """Of each shard by name a checksum of what it is made of.
 
-    Those of the people who come before other people's faces are among them.
+    Photographs count by their names, people and landmarks; those of the people who come before other people's
+    faces are among them. Rendered faces count by the face model, the textures and the version.
 
     Raises:
         DataError: a collection cannot be opened.
+        ModelError: there are rendered faces and their textures cannot be read.
     """
     others = "".join(fits_key(plan.recipe, part) for part in plan.others)
     own = {part.shard: fits_key(plan.recipe, part) for part in parts if isinstance(part, PhotoPart)}
+    rendered = rendered_key(plan.recipe) if len(own) < len(parts) else ""
     return {
-        part.shard: hashlib.sha256(f"{others}{own.get(part.shard, '')}".encode()).hexdigest()
+        part.shard: hashlib.sha256(f"{others}{own.get(part.shard, rendered)}".encode()).hexdigest()
         for part in parts
     }
+
+
+def rendered_key(recipe: BuildRecipe) -> str:
+    """A checksum of all that rendered faces depend on, but the pictures behind them."""
+    files = " ".join(map(sha256_of, (texture_path(recipe.rendered), IDENTITIES_PATH)))
+    about = f"{__version__} {face_model_checksum()} {files} {recipe.rendered}"
+    return hashlib.sha256(about.encode()).hexdigest()
 
 
 def build_part(plan: BuildPlan, part: PhotoPart | RenderedPart) -> PartDone:

@@ -14,14 +14,15 @@ Array = NDArray[Any]
 
 MIN_POINTS = 4
 """With fewer a pose is not determined."""
-DEPTH_RIDGE = 0.1
-"""Share of the points' own extent by which depth is held back: a few points in the plane hardly tell it."""
+ROUNDS = 12
+RIDGE = 0.003
+"""Share of the points' own extent that keeps the first map from following every point."""
 
 
 def framing_landmarks(landmarks_image: Array, weights: Array, mean_model: Array) -> NDArray[np.float64]:
     """All 68 landmarks of a face of which some are annotated; the others are the mean face's, posed to fit.
 
-    The pose is a scaled orthographic one: the affine map that fits best, made orthogonal.
+    The pose is the scaled orthographic one of least squares.
 
     Args:
         landmarks_image: (68, 2 or 3) px; what has no weight is not read.
@@ -44,10 +45,25 @@ def framing_landmarks(landmarks_image: Array, weights: Array, mean_model: Array)
     if known.all():
         return seen
     mean = np.asarray(mean_model, np.float64) * PICTURE_AXES
-    middle, center = mean[known].mean(axis=0), seen[known].mean(axis=0)
-    about = mean[known] - middle
-    ridge = np.diag([0.0, 0.0, DEPTH_RIDGE]) * np.trace(about.T @ about)
-    affine = np.linalg.solve(about.T @ about + ridge, about.T @ (seen[known] - center)).T
-    left, stretch, right = np.linalg.svd(affine, full_matrices=False)
-    posed = (mean - middle) @ (stretch.mean() * left @ right).T + center
+    posed = mean @ _pose(mean[known], seen[known]).T
+    posed = posed[:, :2] + (seen[known] - posed[known, :2]).mean(axis=0)
     return np.where(known[:, None], seen, posed)
+
+
+def _pose(points: Array, seen: Array) -> NDArray[np.float64]:
+    """(3, 3) scaled rotation under which points (P, 3) come nearest to what is seen of them, (P, 2).
+
+    What is not seen, the depth, is that of the pose before; with it a pose is a rotation that has a formula.
+    """
+    about, wanted = points - points.mean(axis=0), seen - seen.mean(axis=0)
+    # It begins at the affine map, its two rows made a third.
+    spread = about.T @ about
+    rows = np.linalg.solve(spread + RIDGE * np.trace(spread) * np.eye(3), about.T @ wanted).T
+    depth_row = np.cross(*rows) / np.sqrt(np.linalg.norm(rows, axis=1).prod())
+    for _ in range(ROUNDS):
+        target = np.column_stack([wanted, about @ depth_row])
+        left, stretch, right = np.linalg.svd(target.T @ about)
+        sign = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
+        pose = (stretch * sign).sum() / (about**2).sum() * (left * sign) @ right
+        depth_row = pose[2]
+    return pose

@@ -50,8 +50,10 @@ class ChartGather:
 
 @numba.njit(cache=True, nogil=True)
 def _gather(texel: Array, vertex_index: Array, weights: Array, values: Array, out: Array) -> None:
+    channels = values.shape[1]
     for t in range(len(texel)):
-        a, b, c = vertex_index[t]
-        u, v, w = weights[t]
-        for k in range(values.shape[1]):
-            out[texel[t], k] = values[a, k] * u + values[b, k] * v + values[c, k] * w
+        place = texel[t]
+        a, b, c = vertex_index[t, 0], vertex_index[t, 1], vertex_index[t, 2]
+        u, v, w = weights[t, 0], weights[t, 1], weights[t, 2]
+        for k in range(channels):
+            out[place, k] = values[a, k] * u + values[b, k] * v + values[c, k] * w

@@ -21,7 +21,8 @@ from lineament.data.fitting.layout import PointLayout
 from lineament.data.fitting.layouts import mesh_layout
 from lineament.data.formats.item import JAW_2D, JAW_3D
 from lineament.data.labels.pseudo_labels import SCHEME, Proposal, face_size
-from lineament.data.photographs.landmark_files import AFLW_21, FaceLandmarks
+from lineament.data.photographs.landmark_files import FaceLandmarks
+from lineament.data.samples.point_schemes import AFLW_21, POINT_SCHEMES
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.mesh import barycentric_points
 from lineament.geometry.morphable import MorphableModel
@@ -34,15 +35,11 @@ MESH_TRUST = 0.15
 """Weight of the proposal's mesh, against one of a mesh that was detected."""
 ANNOTATED_TRUST = 500.0
 """Weight of all annotated points together; few are not worth less than many."""
-INNER = range(17, 68)
-# Of AFLW's 21 points those that are one of the 68, and which. Not the ears' lobes, which lie on no jaw.
-ONE_OF_68 = {0: 17, 1: 19, 2: 21, 3: 22, 4: 24, 5: 26, 6: 36, 8: 39, 9: 42, 11: 45}
-ONE_OF_68 |= {13: 31, 14: 30, 15: 35, 17: 48, 19: 54, 20: 8}
 USED = {
-    JAW_3D: {number: number for number in range(68)},
-    JAW_2D: {number: number for number in INNER},  # an outline is no fixed place on the head
-    AFLW_21: ONE_OF_68,
+    name: {own: landmark for own, landmark in enumerate(POINT_SCHEMES[name].of_68) if landmark >= 0}
+    for name in (JAW_3D, JAW_2D, AFLW_21)
 }
+"""Of each scheme the points that are one of the 68, and which."""
 
 
 @dataclass(frozen=True, slots=True)

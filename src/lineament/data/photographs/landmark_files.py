@@ -22,12 +22,12 @@ from lineament.data.formats.files import Files
 from lineament.data.formats.item import JAW_2D, JAW_3D, points_from_matlab, without_absent
 from lineament.data.formats.matlab import field, read_mat
 from lineament.data.formats.pts import parse_pts
+from lineament.data.samples.point_schemes import AFLW_21
 from lineament.errors import DataError
 
 Array = NDArray[Any]
 
 MESH_478 = "mesh478"
-AFLW_21 = "aflw-21"
 SCHEME_OF_COUNT = {478: MESH_478, 68: JAW_2D, 21: AFLW_21}
 """Which points so many are, unless the file says something else. The jaw of 68 is taken for an outline."""
 SCHEMES = (MESH_478, JAW_3D, JAW_2D, AFLW_21)

@@ -18,10 +18,10 @@ from typing import Any, TypeAlias
 
 import torch
 
+from lineament.config_file import from_table, read_table
 from lineament.errors import ConfigError
 from lineament.train.batches.alignment_figures import FIGURES as SHARED_FIGURES
 from lineament.train.batches.alignment_figures import NME
-from lineament.config_file import from_table, read_table
 from lineament.train.engine.loop import ALONE, LoopConfig
 from lineament.train.engine.processes import Processes
 from lineament.train.engine.run_folder import FIGURES

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from lineament.bundle import Manifest
+from lineament.config_file import from_table
 from lineament.errors import DataError
 from lineament.train.batches.pictures import PictureSource
-from lineament.config_file import from_table
 from lineament.train.engine.loop import ALONE, CHECKPOINT
 from lineament.train.engine.processes import Processes
 from lineament.train.engine.run_folder import CONFIG, read_table

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from lineament.bundle import CropSpec, DetectorSpec, FaceModelSpec, Manifest
 from lineament.bundle.plain_graph import DETECTOR
+from lineament.config_file import apply_changes
 from lineament.crop import MARGIN
 from lineament.errors import WeightsError
 from lineament.geometry.morphable import MorphableModel
 from lineament.models.bfm import read_bfm2009, standard_deviations_2009
 from lineament.train.batches.alignment_figures import SCHEME
-from lineament.config_file import apply_changes
 from lineament.train.networks.synergynet import AS_RELEASED, POSE, SynergyNet
 from lineament.train.onnx.exporter import export
 from lineament.train.runs.method import Conversion
