@@ -1,14 +1,22 @@
-"""People kept from training because their photographs were judged by eye: shut eyes, wide-open mouths."""
+"""People kept from training: their eyes and mouths were judged by eye, or their points are for evaluation."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 JUDGED_PATH = Path(__file__).with_name("judged_photos.json")
 EYE_LABELS = ("closed", "half", "open")
+_HAND_SET: dict[str, tuple[re.Pattern[str], Callable[[int], bool]]] = {
+    "cfp": (re.compile(r"(\d{3})_(?:profile|frontal)\w*"), lambda person: person > 400),
+    "fgnet": (re.compile(r"(\d{3})a\w*"), lambda person: person > 60),
+    "london": (re.compile(r"(?:canada|[a-z]+_front)_(\d{3})\w*"), lambda person: person % 5 == 4),
+}
+"""By collection with points that people set: names of photographs or people, and who is for validation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,22 @@ def is_held_out(collection: str, person: str) -> bool:
         collection: its name.
         person: as the collection calls them, with or without the collection's name before it.
     """
-    return person.removeprefix(f"{collection}/") in _held_out_people()
+    plain = PurePosixPath(person.removeprefix(f"{collection}/")).name
+    return plain in _held_out_people() or is_for_hand_set_validation(collection, plain)
+
+
+def is_for_hand_set_validation(collection: str, photo: str) -> bool:
+    """Whether `lineament eval handset` scores somebody: CFP 401-450, FG-NET 061-070, 31 people of London.
+
+    Those of London are everybody whose number ends in 4 or 9, whatever else their photographs are called.
+
+    Args:
+        collection: its name; False for all others.
+        photo: name of a photograph without ending, or of its person.
+    """
+    names, is_validation = _HAND_SET.get(collection, (None, None))
+    found = names.fullmatch(photo) if names is not None else None
+    return found is not None and is_validation is not None and is_validation(int(found[1]))
 
 
 def person_of(photo: str) -> str:
