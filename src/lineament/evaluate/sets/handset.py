@@ -92,8 +92,8 @@ def load_handset(source: Path) -> EvaluationSet:
         protocols=PROTOCOLS,
         notes=(
             f"Offsets of each tool were measured on faces of other people: {calibrated}.",
-            "True boxes are those of the points that people set; where these are on half of a frontal face, of "
-            "them and their mirror image.",
+            "True boxes are those of the points; where these are on half of a frontal face, of the points "
+            "and their mirror image.",
             "Weights that were trained on points of these sets have seen the photographs of those other "
             "people, never those that are scored.",
         ),
