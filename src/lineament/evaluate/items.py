@@ -122,6 +122,7 @@ class EvaluationSet:
         cases: in a fixed order.
         protocols: names of those that make sense here, the main one first.
         notes: what a reader of the numbers must know.
+        calibration: faces of other people, on which tools' constant offsets are measured; never scored.
     """
 
     name: str
@@ -129,3 +130,4 @@ class EvaluationSet:
     cases: tuple[Case, ...]
     protocols: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    calibration: tuple[Case, ...] = ()

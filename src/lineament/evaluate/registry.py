@@ -112,6 +112,12 @@ def _pts(options: SetOptions) -> EvaluationSet:
     return load_pts(options.data)
 
 
+def _handset(options: SetOptions) -> EvaluationSet:
+    from lineament.evaluate.sets.handset import load_handset
+
+    return load_handset(options.data)
+
+
 def _florence(options: SetOptions) -> EvaluationSet:
     from lineament.evaluate.sets.florence import load_florence
 
@@ -139,6 +145,7 @@ SETS: dict[str, SetEntry] = {
     "cofw": SetEntry("folder with COFW_test_color.mat and COFW68_Data", _cofw),
     "300vw": SetEntry("folder of 300VW, frames written beside the videos", _300vw),
     "pts": SetEntry("folder or zip of photographs with .pts files beside them, as 300W", _pts),
+    "handset": SetEntry("folder with cfp, fgnet, london (zips) and NAME_points.npz of each", _handset),
     "florence": SetEntry("folder of the unpacked scans", _florence),
     "rendered-scans": SetEntry("ICT-FaceKit: its folder FaceXModel, or an .npz of it", _scans),
 }

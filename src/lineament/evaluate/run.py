@@ -80,14 +80,19 @@ def evaluate(
         )
     chosen = tuple(_protocol(name) for name in (protocols or data.protocols))
     measures = tuple(dict.fromkeys(p.measure for p in chosen if p.quantity is Quantity.SURFACE))
-    records, failed = {}, []
+    others = _calibration_of(data, chosen)
+    records, known, failed = {}, {}, []
     for tool in tools:
-        records[tool.name], broken = _run(tool, data, out / "records", measures, workers, progress)
+        made, broken = _run(tool, _with_cases(data, others), out / "records", measures, workers, progress)
+        records[tool.name] = made[: len(data.cases)]
+        known[tool.name] = tuple(zip(others, made[len(data.cases) :], strict=True))
         failed += [(tool.name, name, why) for name, why in broken]
     scores = {}
     for protocol in chosen:
         for tool in tools:
-            found = score(protocol, data.cases, records[tool.name], tool=tool.name)
+            found = score(
+                protocol, data.cases, records[tool.name], tool=tool.name, calibration=known[tool.name]
+            )
             if found is not None:
                 scores[protocol.name, tool.name] = found
     return Evaluation(
@@ -99,6 +104,16 @@ def evaluate(
         scores=scores,
         failed=tuple(failed),
     )
+
+
+def _calibration_of(data: EvaluationSet, protocols: Sequence[Protocol]) -> tuple[Case, ...]:
+    """The faces that offsets of these protocols are measured on."""
+    labels = {p.labels for p in protocols if p.quantity is Quantity.HAND_SET}
+    return tuple(case for case in data.calibration if not labels.isdisjoint(case.landmarks))
+
+
+def _with_cases(data: EvaluationSet, more: Sequence[Case]) -> EvaluationSet:
+    return replace(data, cases=(*data.cases, *more), calibration=())
 
 
 def _protocol(name: str) -> Protocol:

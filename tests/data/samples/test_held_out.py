@@ -41,3 +41,26 @@ def test_a_few_people_of_the_real_collections_are_held_out():
         collection = read_collection(shared_path("photos"), name)
         lost = sum(is_held_out(name, person) for person in collection.people)
         assert 40 <= lost < 0.05 * len(collection.photo_names)
+
+
+def test_people_whose_points_are_for_evaluation_are_held_out_of_their_own_collection():
+    for collection, photo in (
+        ("cfp", "cfp/401_profile_01"),
+        ("cfp", "450_frontal"),
+        ("fgnet", "061a02"),
+        ("london", "london/neutral_front_004_03"),
+        ("london", "smiling_front_139_08"),
+        ("london", "canada_114m"),
+    ):
+        assert is_held_out(collection, photo)
+    assert not is_held_out("mine", "401_profile_01")
+
+
+def test_the_other_people_of_those_collections_are_trained_on():
+    for collection, photo in (
+        ("cfp", "400_profile_01"),
+        ("fgnet", "060a61a"),
+        ("london", "neutral_front_003_03"),
+        ("london", "canada_110m"),
+    ):
+        assert not is_held_out(collection, photo)

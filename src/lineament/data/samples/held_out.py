@@ -1,4 +1,4 @@
-"""People kept from training because measurements are made on their photographs: shut eyes, wide-open mouths.
+"""People kept from training because measurements are made on their photographs: eyes, mouths, hand-set points.
 
 The package names nobody: who is kept is told by the hash of the name.
 """
@@ -6,12 +6,20 @@ The package names nobody: who is kept is told by the hash of the name.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 PEOPLE_PATH = Path(__file__).with_name("held_out_people.json")
 KEY_DIGITS = 16
+_HAND_SET: dict[str, tuple[re.Pattern[str], Callable[[int], bool]]] = {
+    "cfp": (re.compile(r"(\d{3})_(?:profile|frontal)\w*"), lambda person: person > 400),
+    "fgnet": (re.compile(r"(\d{3})a\w*"), lambda person: person > 60),
+    "london": (re.compile(r"(?:canada|[a-z]+_front)_(\d{3})\w*"), lambda person: person % 5 == 4),
+}
+"""By collection with points that people set: names of photographs or people, and who is for validation."""
 
 
 def key_of(name: str) -> str:
@@ -28,7 +36,22 @@ def is_held_out(collection: str, person: str) -> bool:
         collection: its name.
         person: as the collection calls them, with or without the collection's name before it.
     """
-    return key_of(person.removeprefix(f"{collection}/")) in _held_out_people()
+    plain = PurePosixPath(person.removeprefix(f"{collection}/")).name
+    return key_of(plain) in _held_out_people() or is_for_hand_set_validation(collection, plain)
+
+
+def is_for_hand_set_validation(collection: str, photo: str) -> bool:
+    """Whether `lineament eval handset` scores somebody: CFP 401-450, FG-NET 061-070, 31 people of London.
+
+    Those of London are everybody whose number ends in 4 or 9, whatever else their photographs are called.
+
+    Args:
+        collection: its name; False for all others.
+        photo: name of a photograph without ending, or of its person.
+    """
+    names, is_validation = _HAND_SET.get(collection, (None, None))
+    found = names.fullmatch(photo) if names is not None else None
+    return found is not None and is_validation is not None and is_validation(int(found[1]))
 
 
 def person_of(photo: str) -> str:

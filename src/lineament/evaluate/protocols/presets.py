@@ -6,6 +6,7 @@ choice.
 
 from __future__ import annotations
 
+from lineament.evaluate.protocols.handset import HAND_SET_PROTOCOLS
 from lineament.evaluate.protocols.protocol import (
     Average,
     Depth,
@@ -265,6 +266,7 @@ _ALL = (
         average=Average.IMAGES,
         note="The labels of AFLW2000-3D keep closed eyes open.",
     ),
+    *HAND_SET_PROTOCOLS,
 )
 
 PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _ALL}

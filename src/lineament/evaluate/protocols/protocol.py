@@ -25,6 +25,7 @@ class Quantity(StrEnum):
     POSE = "angles of the head"
     SURFACE = "distance of surfaces"
     OPENING = "openings of lids and lips"
+    HAND_SET = "distance of points that people set, after constant offsets"
 
 
 class Points(StrEnum):
@@ -36,6 +37,14 @@ class Points(StrEnum):
     AFLW_21 = "21 landmarks of AFLW that are annotated, built from the 68"
     AFLW_34 = "34 landmarks of AFLW-LFPA that are visible, at vertices found once on frontal photographs"
     DENSE = "every vertex that both meshes have"
+    HAND_SET = (
+        "points that people set and the 68 have too; each tool's mean error of a point on other people's "
+        "faces is taken off"
+    )
+    HAND_SET_INNER = (
+        "points that people set and the 68 have too, without the jaw; each tool's mean error of a point on "
+        "other people's faces is taken off"
+    )
     SURFACE = "nearest points of both surfaces"
     NONE = "none: the head's rotation"
 

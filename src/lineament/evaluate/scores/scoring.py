@@ -30,6 +30,7 @@ from lineament.evaluate.scores.metrics import (
     without_mean_depth,
     yaw_bins,
 )
+from lineament.evaluate.scores.offsets import offset_errors
 from lineament.evaluate.scores.parts import opening
 from lineament.evaluate.scores.pose_errors import (
     angle_errors_deg,
@@ -72,12 +73,30 @@ class Score:
     area: float
 
 
-def score(protocol: Protocol, cases: Sequence[Case], records: Sequence[Record], *, tool: str) -> Score | None:
-    """The score of matched cases and records; None where the set or the tool lacks what it needs."""
+def score(
+    protocol: Protocol,
+    cases: Sequence[Case],
+    records: Sequence[Record],
+    *,
+    tool: str,
+    calibration: Sequence[tuple[Case, Record]] = (),
+) -> Score | None:
+    """The score of matched cases and records; None where the set or the tool lacks what it needs.
+
+    Args:
+        protocol: which.
+        cases: of the set.
+        records: of the tool, one a case.
+        tool: its name.
+        calibration: faces of other people and the tool's records of them, for points that people set.
+    """
     expected = _expected(protocol, cases)
     if not expected.any():
         return None
-    errors, columns = _ERRORS_OF[protocol.quantity](protocol, cases, records)
+    if protocol.quantity is Quantity.HAND_SET:
+        errors, columns = offset_errors(protocol, cases, records, calibration)
+    else:
+        errors, columns = _ERRORS_OF[protocol.quantity](protocol, cases, records)
     expected = expected & _kept_by_result(protocol, cases, records)
     errors = np.where(expected, errors, np.nan)
     measured = int(np.isfinite(errors).sum())
