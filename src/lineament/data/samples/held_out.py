@@ -1,4 +1,4 @@
-"""People kept from training because measurements are made on their photographs: eyes, mouths, hand-set points.
+"""People kept from training because they are measured on: judged eyes and mouths, points set by people.
 
 The package names nobody: who is kept is told by the hash of the name.
 """
