@@ -1,12 +1,17 @@
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from lineament.bundle import Bundle
+from lineament.cli.main import app
 from lineament.errors import WeightsError
 from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.morphable import MorphableModel
+from lineament.train.synergynet import checkpoint_conversion
 from lineament.train.synergynet.checkpoint_conversion import read_checkpoint, released_network
 
 MOBILENET = ((1, 16, 1), (6, 24, 2), (6, 32, 3), (6, 64, 4), (6, 96, 3), (6, 160, 3), (6, 320, 1))
@@ -149,3 +154,33 @@ def test_a_file_is_read_without_running_what_is_in_it(state, tmp_path):
     for name in ("none.pth", "missing.pth"):
         with pytest.raises(WeightsError, match="not a checkpoint of SynergyNet"):
             read_checkpoint(tmp_path / name)
+
+
+@pytest.mark.parametrize(("changes", "expected"), [([], "coarse"), (["landmarks=refined"], "refined")])
+def test_the_command_writes_weights_of_the_published_landmarks(
+    state, model, tmp_path, monkeypatch, changes, expected
+):
+    sane = dict(state)  # half a pixel a millimetre, in the middle of the crop
+    sane["module.param_std"] = torch.full_like(state["module.param_std"], 1e-6)
+    sane["module.param_mean"] = torch.zeros_like(state["module.param_mean"])
+    sane["module.param_mean"][[0, 5, 10]] = 5e-4
+    sane["module.param_mean"][[3, 7]] = 60.0
+    torch.save({"state_dict": sane}, tmp_path / "best.pth.tar")
+    deviations = SimpleNamespace(
+        identity=DEVIATIONS["identity_deviation"], expression=DEVIATIONS["expression_deviation"]
+    )
+    monkeypatch.setattr(checkpoint_conversion, "read_bfm2009", lambda folder: model)
+    monkeypatch.setattr(checkpoint_conversion, "standard_deviations_2009", lambda folder: deviations)
+    out = tmp_path / "theirs.lineament"
+    words = ["import", "synergynet-checkpoint", tmp_path / "best.pth.tar", "--bfm", tmp_path, "--out", out]
+    words += [word for change in changes for word in ("--set", change)]
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    bundle = Bundle.open(out)
+    assert (bundle.manifest.method, bundle.manifest.face_model.name) == ("synergynet", str(tmp_path))
+    crops = np.random.default_rng(0).integers(0, 256, (2, 120, 120, 3), np.uint8)
+    network = released_network(sane, model, **DEVIATIONS)
+    with torch.inference_mode():
+        output = network(torch.from_numpy(crops).permute(0, 3, 1, 2).float())
+    found = bundle.network(threads=1)(crop=crops)["landmarks"]
+    np.testing.assert_allclose(found, getattr(output, expected).numpy(), atol=1e-2)

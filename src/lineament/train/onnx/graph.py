@@ -50,7 +50,7 @@ class Graph:
         seeded: pictures of noise, the first of which the graph is traced on.
         inputs_of: the inputs by name that pictures become.
         axes: of each input and output, the axes whose length is free, by name; the rows (axis 0) when empty.
-        takes_int8: whether its layers may be quantised.
+        takes_int8: whether its layers may be quantised: for graphs whose only input is pictures.
     """
 
     module: nn.Module
