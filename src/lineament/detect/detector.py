@@ -14,6 +14,7 @@ from PIL import Image
 from lineament.detect.candidates import OUTPUTS, centers, decode, keep_best
 from lineament.detect.closeup import settle_doubts
 from lineament.detect.finer import (
+    CLEAR_SCORE,
     TRACE_PX,
     TRACE_SCORE,
     WORTH_A_LOOK,
@@ -132,8 +133,7 @@ class OnnxDetector:
             strongest_first = found[faint][np.argsort(-found[faint, 4], kind="stable")]
             parts = windows_around(centers(strongest_first), picture.size, factor)
             fine = self._parts(picture, parts, factor)
-            lowest = min(self.options.min_score, self.options.doubtful[0])
-            fine = fine[fine[:, 4] > lowest]
+            fine = fine[fine[:, 4] > CLEAR_SCORE]
             found = found[~(faint & replaced(found, fine))]
             looks.append(fine)
         return np.concatenate([*looks, found])

@@ -25,6 +25,8 @@ TRACE_FOR_SURE_PX = 8.0
 TRACE_PX = 5.5  # and smaller ones than that leave no trace
 TRACE_SCORE = 0.08
 """At 8 px of 200 faces 199 leave a trace of more, at 6 px four in five."""
+CLEAR_SCORE = 0.33
+"""What scores lower in a finer look is not believed: most of it is hands, ears and leaves."""
 WORTH_A_LOOK = 2.0  # a finer look sees at least so many times the pixels of the one before along a side
 WELL_SEEN_PX = 48.0  # a face of that size that is certain needs no finer look
 WINDOW_PX = 256
