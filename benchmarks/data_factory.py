@@ -22,15 +22,15 @@ from pathlib import Path
 
 import numpy as np
 
-from lineament.data.build import one_thread_each
-from lineament.data.collection_fits import PartFitter
-from lineament.data.fitted import FittedPhoto, MadeView
+from lineament.data.build.builder import one_thread_each
+from lineament.data.build.generators import Makers, makers_of
+from lineament.data.fitting.collection_fits import PartFitter
+from lineament.data.fitting.fitted import FittedPhoto, MadeView
 from lineament.data.formats.files import open_files
-from lineament.data.makers import Makers, makers_of
-from lineament.data.photo_collection import read_photo_collection
-from lineament.data.recipe import BuildRecipe, OccludedOptions, PhotoOptions, RenderedOptions
-from lineament.data.sample import Kind, Provenance, Sample
-from lineament.data.shards import write_shard
+from lineament.data.photographs.collection import read_photo_collection
+from lineament.data.samples.recipe import BuildRecipe, OccludedOptions, PhotoOptions, RenderedOptions
+from lineament.data.samples.sample import Kind, Provenance, Sample
+from lineament.data.samples.shards import write_shard
 from lineament.models import load_model
 
 DEMO = Path(__file__).parents[1] / "demo" / "photos"

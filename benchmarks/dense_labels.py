@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lineament.data.label_surface import LabelSurface
-from lineament.data.sample import Kind, Provenance, Sample
-from lineament.data.targets import image_maps, offset_map, posed, position_map
-from lineament.data.view import View
+from lineament.data.labels.label_surface import LabelSurface
+from lineament.data.labels.targets import image_maps, offset_map, posed, position_map
+from lineament.data.samples.sample import Kind, Provenance, Sample
+from lineament.data.samples.view import View
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.models import load_model

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from lineament.data.sample import Kind, Provenance, Sample
-from lineament.data.sample_codec import Storage
-from lineament.data.shards import Recipe, ShardFolder, write_shard
-from lineament.data.view import View
+from lineament.data.samples.codec import Storage
+from lineament.data.samples.sample import Kind, Provenance, Sample
+from lineament.data.samples.shards import Recipe, ShardFolder, write_shard
+from lineament.data.samples.view import View
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
 

@@ -42,6 +42,34 @@ FLOORS = {
     "view": 7,
     "cli": 8,
 }
+# The rooms inside a wing: the same rule, floor by floor; modules that lie beside the rooms are above them.
+ROOMS_INSIDE = {
+    "data": (
+        ("drawing", "formats"),
+        ("samples",),
+        ("labels", "photographs"),
+        ("fitting", "heads"),
+        ("views", "render", "occlusion"),
+        ("crops", "texture"),
+        ("build",),
+        ("mosaics",),
+    ),
+    "train": (
+        ("engine", "networks"),
+        ("batches",),
+        ("onnx",),
+        ("regressor", "detector"),
+        ("synergynet",),
+    ),
+    "evaluate": (
+        ("items", "protocols"),
+        ("scores",),
+        ("predictors",),
+        ("peers", "sets"),
+        ("run", "registry"),
+        ("reports",),
+    ),
+}
 WINGS_FROM = 6  # these floors may use the package through its public names
 
 # Third parties beyond the core's, and the only rooms that may import them.
@@ -102,6 +130,30 @@ def test_imports_point_down_the_house(path):
         public = len(parts) == 1 or parts[1] not in FLOORS
         floor = WINGS_FROM - 1 if public else FLOORS[parts[1]]
         assert floor < FLOORS[here], f"{here} is on floor {FLOORS[here]}, {imported} is not below it"
+
+
+def inner_floor(parts: tuple[str, ...]) -> int | None:
+    """The floor of a wing's room or module, from its parts below the package; None outside of such wings."""
+    if len(parts) < 2 or parts[0] not in ROOMS_INSIDE:
+        return None
+    floors = ROOMS_INSIDE[parts[0]]
+    return next((floor for floor, rooms in enumerate(floors) if parts[1] in rooms), len(floors))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=names(MODULES))
+def test_imports_point_down_inside_the_wings(path):
+    here = path.relative_to(PACKAGE).with_suffix("").parts
+    floor = inner_floor(here)
+    if floor is None:
+        return
+    for imported in imports(path):
+        there = tuple(imported.split(".")[1:])
+        if there[:1] != here[:1] or there[1:2] == here[1:2] or len(there) < 2:
+            continue
+        below = inner_floor(there)
+        assert below is not None
+        above_all_rooms = floor == len(ROOMS_INSIDE[here[0]])
+        assert below < floor or above_all_rooms, f"{imported} is not below {'.'.join(here)}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=names(MODULES))

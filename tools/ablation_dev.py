@@ -15,17 +15,17 @@ import sys
 from pathlib import Path
 
 from lineament.errors import LineamentError
-from lineament.evaluate.cases import EvaluationSet
-from lineament.evaluate.presets import PROTOCOLS
-from lineament.evaluate.protocol import Crops
+from lineament.evaluate.items import EvaluationSet
+from lineament.evaluate.predictors import LineamentTool
+from lineament.evaluate.protocols.presets import PROTOCOLS
+from lineament.evaluate.protocols.protocol import Crops
 from lineament.evaluate.run import record_of
-from lineament.evaluate.scoring import score
+from lineament.evaluate.scores.scoring import score
 from lineament.evaluate.sets.aflw2000 import load_aflw2000
-from lineament.evaluate.tools import LineamentTool
-from lineament.train.ablation import VARIANTS
-from lineament.train.export_synergynet import export_synergynet
-from lineament.train.run_folder import CONFIG, FIGURES
-from lineament.train.synergynet import load_averaged
+from lineament.train.engine.run_folder import CONFIG, FIGURES
+from lineament.train.synergynet.ablation import VARIANTS
+from lineament.train.synergynet.export import export_synergynet
+from lineament.train.synergynet.training import load_averaged
 
 DEV = "dev.json"
 COLUMNS = {

@@ -18,8 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.aligner import FaceAligner
-from lineament.data.collections import COLLECTIONS, Collection, read_collection, read_member, shared_folder
-from lineament.data.fitting import Fits
+from lineament.data.fitting.fitter import Fits
+from lineament.data.photographs.collections import (
+    COLLECTIONS,
+    Collection,
+    read_collection,
+    read_member,
+    shared_folder,
+)
 from lineament.models import load_model
 from lineament.models.builtin import BUILTIN_PATH
 from lineament.result import MorphableResult

@@ -27,8 +27,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from lineament.aligner import FaceAligner
-from lineament.data.backgrounds import WITH_CARVED_FACES, WITH_PEOPLE, is_held_out, read_backgrounds
-from lineament.data.face_sets import up_in_image
+from lineament.data.photographs.backgrounds import (
+    WITH_CARVED_FACES,
+    WITH_PEOPLE,
+    is_held_out,
+    read_backgrounds,
+)
+from lineament.data.photographs.face_sets import up_in_image
 from lineament.detect import Detector, DetectorOptions, OnnxDetector, overlap
 from lineament.geometry.similarity import fit_similarity
 from lineament.result import Detection

@@ -40,11 +40,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from lineament.data.build import BuildConfig, build, one_thread_each
-from lineament.data.photo_pack import expand, write_pack
-from lineament.data.recipe import find_recipe
+from lineament.data.build.builder import BuildConfig, build, one_thread_each
+from lineament.data.build.photo_pack import expand, write_pack
+from lineament.data.samples.recipe import find_recipe
 from lineament.errors import DataError, LineamentError
-from lineament.train.compact import PART_BYTES, join_checkpoint, split_checkpoint
+from lineament.train.onnx.checkpoint_compression import PART_BYTES, join_checkpoint, split_checkpoint
 
 MIB = 2**20
 MOST_THERE = 64 * MIB

@@ -23,13 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from lineament.data.backgrounds import training_backgrounds
-from lineament.data.composites import LABEL_COLUMNS, MAX_FACES, Composer, CompositeConfig
-from lineament.data.face_sets import FaceSet, read_photo_sets
-from lineament.data.turned_views import read_turned_views
-from lineament.train.config_file import read_config
-from lineament.train.detector import DetectorTrainConfig
-from lineament.train.live_canvases import LiveCanvases
+from lineament.data.mosaics.composites import LABEL_COLUMNS, MAX_FACES, Composer, CompositeConfig
+from lineament.data.photographs.backgrounds import training_backgrounds
+from lineament.data.photographs.face_sets import FaceSet, read_photo_sets
+from lineament.data.views.rotated_views import read_turned_views
+from lineament.train.detector.live_mosaics import LiveCanvases
+from lineament.train.detector.training import DetectorTrainConfig
+from lineament.train.engine.config_file import read_config
 
 Array = NDArray[np.generic]
 

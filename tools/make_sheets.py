@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import lineament as la
-from lineament.data.collections import Collection, read_collection, read_member, shared_folder
-from lineament.data.fitted import FittedPhoto
-from lineament.data.fitting import Fits, Fitter
-from lineament.data.layouts import mesh_layout
-from lineament.data.recipe import PhotoOptions
-from lineament.data.sample import Kind, Provenance
-from lineament.data.turned import TurnedViewConfig, TurnedViewMaker
-from lineament.data.view import View
+from lineament.data.fitting.fitted import FittedPhoto
+from lineament.data.fitting.fitter import Fits, Fitter
+from lineament.data.fitting.layouts import mesh_layout
+from lineament.data.photographs.collections import Collection, read_collection, read_member, shared_folder
+from lineament.data.samples.recipe import PhotoOptions
+from lineament.data.samples.sample import Kind, Provenance
+from lineament.data.samples.view import View
+from lineament.data.views.rotated import TurnedViewConfig, TurnedViewMaker
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import angles_from_matrix
 from lineament.models import load_model

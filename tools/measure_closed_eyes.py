@@ -1,6 +1,7 @@
 """Do eyes that are shut come out shut? ``python -m tools.measure_closed_eyes [--weights regressor.onnx]``.
 
-Photographs whose eyes were judged by looking at them (``lineament.data.held_out``); none of these people
+Photographs whose eyes were judged by looking at them (``lineament.data.samples.held_out``); none of these
+people
 takes part in training. The gap between the lids of the aligned mesh, in mm on the head, is compared with that
 of the fit to MediaPipe's mesh and with the label. Also the opening of mouths that are wide open.
 """
@@ -16,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import lineament as la
-from lineament.data.collections import read_collection, read_member, shared_folder
-from lineament.data.fitting import Fitter
-from lineament.data.held_out import EYE_LABELS, judged_photos
-from lineament.data.layouts import mesh_layout
+from lineament.data.fitting.fitter import Fitter
+from lineament.data.fitting.layouts import mesh_layout
+from lineament.data.photographs.collections import read_collection, read_member, shared_folder
+from lineament.data.samples.held_out import EYE_LABELS, judged_photos
 from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model
 from tools.face_model.lids import lid_margins

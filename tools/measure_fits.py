@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.collections import UNITS_PER_PX, read_collection, shared_folder
-from lineament.data.fitting import PLAIN, FitConfig, Fits, Fitter
-from lineament.data.layouts import mesh_layout
+from lineament.data.fitting.fitter import PLAIN, FitConfig, Fits, Fitter
+from lineament.data.fitting.layouts import mesh_layout
+from lineament.data.photographs.collections import UNITS_PER_PX, read_collection, shared_folder
 from lineament.geometry.camera import PICTURE_AXES
 from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model

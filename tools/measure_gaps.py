@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import lineament as la
-from lineament.data.collections import read_collection, read_member, shared_folder
-from lineament.data.fitting import Fitter
-from lineament.data.layouts import mesh_layout
+from lineament.data.fitting.fitter import Fitter
+from lineament.data.fitting.layouts import mesh_layout
+from lineament.data.photographs.collections import read_collection, read_member, shared_folder
 from lineament.geometry.topology import LID_PAIRS_68, LIP_PAIRS_68
 from lineament.models import load_model
 

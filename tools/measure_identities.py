@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.build_store import read_fits
-from lineament.data.collection_fits import PhotoFit
-from lineament.data.render_identities import Identities, measured_identities, rms_mm, save_identities
+from lineament.data.build.store import read_fits
+from lineament.data.fitting.collection_fits import PhotoFit
+from lineament.data.render.identities import Identities, measured_identities, rms_mm, save_identities
 from lineament.errors import DataError
 from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import lineament as la
-from lineament.data.collections import shared_folder
+from lineament.data.photographs.collections import shared_folder
 from lineament.video import FaceSmoother, FaceTracker, read_video
 
 Array = NDArray[np.floating]

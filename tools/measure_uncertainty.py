@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import lineament as la
-from lineament.data.backgrounds import WITH_CARVED_FACES, WITH_PEOPLE, read_backgrounds
-from lineament.data.collections import shared_folder
+from lineament.data.photographs.backgrounds import WITH_CARVED_FACES, WITH_PEOPLE, read_backgrounds
+from lineament.data.photographs.collections import shared_folder
 from lineament.detect import overlap
-from lineament.evaluate.metrics import normalised_mean_error
+from lineament.evaluate.scores.metrics import normalised_mean_error
 from lineament.evaluate.sets.aflw2000 import load_aflw2000
 
 Array = NDArray[np.floating]

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lineament.data.face_packs import write_face_pack
-from lineament.data.face_sets import FaceSet, read_photo_sets, up_in_image
-from lineament.data.photo_pack import PhotoPack
-from lineament.data.recipe import RENDERED_LICENCE
-from lineament.data.rendered_faces import SIZE_PX, rendered_faces
+from lineament.data.build.photo_pack import PhotoPack
+from lineament.data.mosaics.rendered_faces import SIZE_PX, rendered_faces
+from lineament.data.photographs.face_packs import write_face_pack
+from lineament.data.photographs.face_sets import FaceSet, read_photo_sets, up_in_image
+from lineament.data.samples.recipe import RENDERED_LICENCE
 from lineament.errors import DataError
 from lineament.models.builtin import load_builtin
 from lineament.result import DEFAULT_SCHEME
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def faces_of_pack(path: Path) -> FaceSet:
-    """The faces of a pack of fitted photographs (:mod:`lineament.data.photo_pack`), all of OPEN_SETS.
+    """The faces of a pack of fitted photographs (:mod:`lineament.data.build.photo_pack`), all of OPEN_SETS.
 
     Raises:
         DataError: the file is no such pack, or holds photographs of other sets.

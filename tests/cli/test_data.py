@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from lineament.cli.main import app
-from lineament.data.build import BuildProgress
-from lineament.data.sample import Kind
-from lineament.data.sample_store import SampleStore
+from lineament.data.build.builder import BuildProgress
+from lineament.data.samples.sample import Kind
+from lineament.data.samples.store import SampleStore
 from lineament.image import read_image
 from samples import fill
 
@@ -134,7 +134,7 @@ def test_a_missing_extra_says_what_to_install(monkeypatch, folder):
     def missing(*_args, **_kwargs):
         raise ModuleNotFoundError("No module named 'numba'", name="numba")
 
-    monkeypatch.setattr("lineament.data.sample_store.verify", missing)
+    monkeypatch.setattr("lineament.data.samples.store.verify", missing)
     done = run("verify", folder)
     assert done.exit_code == 1
     assert "pip install 'lineament[data]'" in done.stderr
@@ -145,7 +145,7 @@ def test_shards_that_are_made_again_are_told_once(monkeypatch, tmp_path):
         yield BuildProgress(1, 3, 3, 0, outdated=2)
         yield BuildProgress(3, 3, 9, 0, outdated=2)
 
-    monkeypatch.setattr("lineament.data.build.build", build)
+    monkeypatch.setattr("lineament.data.build.builder.build", build)
     done = run("build", "--photos", DEMO, "--out", tmp_path)
     assert done.exit_code == 0
     assert done.stdout.count("2 shards are made again: landmarks, people or the face model have changed") == 1

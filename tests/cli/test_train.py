@@ -28,7 +28,7 @@ def test_a_wrong_key_is_named_and_nothing_is_written(tmp_path):
 
 
 def test_a_file_and_changes_become_a_run(tmp_path):
-    from tests.train.test_detector import write_canvases
+    from tests.train.detector.test_training import write_canvases
 
     folder = write_canvases(tmp_path / "canvases")
     config = tmp_path / "c.toml"

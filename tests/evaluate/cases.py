@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lineament.errors import DataError
-from lineament.evaluate.cases import Case, EvaluationSet, Prediction
-from lineament.evaluate.protocol import Crops
+from lineament.evaluate.items import Case, EvaluationSet, Prediction
+from lineament.evaluate.protocols.protocol import Crops
 from lineament.geometry.rotation import matrix_from_angles
 
 FACE = np.random.default_rng(7).uniform(-30, 30, (68, 3)).round(2)  # as records keep them

@@ -4,9 +4,9 @@ import pytest
 from evaluate.cases import FACE, ShiftingTool, case, small_set
 from lineament.data.formats.aflw2000 import BaselCoefficients
 from lineament.evaluate.aflw2000 import records_in_order, report
-from lineament.evaluate.presets import PROTOCOLS
-from lineament.evaluate.records import Record
-from lineament.evaluate.scoring import score
+from lineament.evaluate.protocols.presets import PROTOCOLS
+from lineament.evaluate.scores.records import Record
+from lineament.evaluate.scores.scoring import score
 from lineament.evaluate.sets.aflw2000 import BaselTruth, load_aflw2000
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel

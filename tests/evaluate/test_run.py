@@ -6,8 +6,8 @@ import pytest
 
 from evaluate.cases import ShiftingTool, case, small_set
 from lineament.errors import ConfigError
-from lineament.evaluate.report import to_json, to_markdown, write_report
-from lineament.evaluate.report_html import to_html
+from lineament.evaluate.reports.html import to_html
+from lineament.evaluate.reports.report import to_json, to_markdown, write_report
 from lineament.evaluate.run import evaluate
 
 SHIFTS = {"face0": 6.0, "face2": None, "face3": 1.5}

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lineament.data.collections import Collection
+from lineament.data.photographs.collections import Collection
 from tools.calibrate_landmarks import training_photos
 
 

@@ -3,8 +3,8 @@ import sys
 import numpy as np
 from PIL import Image
 
-from lineament.data.face_packs import about_face_pack, read_face_pack
-from lineament.train.canvases import Shards
+from lineament.data.photographs.face_packs import about_face_pack, read_face_pack
+from lineament.train.detector.mosaics import Shards
 from tools import make_detector_canvases, pack_detector_faces
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lineament.data.lids import lid_margins
+from lineament.data.heads.lids import lid_margins
 from tools.face_model.lids import with_closing_lids
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lineament.data.shards import Recipe, ShardFolder, write_shard
-from lineament.train.compact import split_checkpoint
-from tests.data.test_photo_pack import sample
+from lineament.data.samples.shards import Recipe, ShardFolder, write_shard
+from lineament.train.onnx.checkpoint_compression import split_checkpoint
+from tests.data.build.test_photo_pack import sample
 from tools import gpu_run
 
 ROOT = Path(__file__).parents[2]

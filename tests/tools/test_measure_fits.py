@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lineament.data.fitting import Fits
+from lineament.data.fitting.fitter import Fits
 from lineament.geometry.camera import PICTURE_AXES
 from lineament.geometry.rotation import matrix_from_angles
 from tools.measure_closed_eyes import best_threshold

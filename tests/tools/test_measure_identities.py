@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from lineament.data.build_store import write_fits
-from lineament.data.collection_fits import PartFits, PhotoFit
-from lineament.data.collections import is_validation
-from lineament.data.held_out import judged_photos, person_of
+from lineament.data.build.store import write_fits
+from lineament.data.fitting.collection_fits import PartFits, PhotoFit
+from lineament.data.photographs.collections import is_validation
+from lineament.data.samples.held_out import judged_photos, person_of
 from lineament.errors import DataError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from lineament.data.shards import Recipe, ShardFolder, write_shard
+from lineament.data.samples.shards import Recipe, ShardFolder, write_shard
 from samples import noise_sample
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lineament.data.fitting import FitConfig
+from lineament.data.fitting.fitter import FitConfig
 from lineament.geometry.morphable import MorphableModel
 from lineament.models.builtin import BUILTIN_PATH, load_builtin
 from tools.face_model.assemble import assemble

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.collections import COLLECTIONS, UNITS_PER_PX, Collection, read_collection
-from lineament.data.fit_layout import PointLayout
-from lineament.data.fitting import PLAIN, FitConfig, Fits, Fitter
+from lineament.data.fitting.fitter import PLAIN, FitConfig, Fits, Fitter
+from lineament.data.fitting.layout import PointLayout
+from lineament.data.photographs.collections import COLLECTIONS, UNITS_PER_PX, Collection, read_collection
 from lineament.geometry.morphable import LandmarkScheme, MorphableModel
 from lineament.geometry.rotation import angles_from_matrix, matrix_from_angles
 from lineament.geometry.similarity import fit_similarity
@@ -48,7 +48,7 @@ def fit_collections(
         model: LFM.
         layout: where the 478 points lie on it.
         config: with refinements, one person has one identity, as in training sets
-            (:mod:`lineament.data.collection_fits`).
+            (:mod:`lineament.data.fitting.collection_fits`).
     """
     fitter = Fitter(model, layout, config)
     collections = [read_collection(shared / "photos", name) for name in COLLECTIONS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lineament.data.fit_layout import PointLayout
+from lineament.data.fitting.layout import PointLayout
 from tools.face_model.assemble import Assembled
 from tools.face_model.parts import RINGS, SPOKES
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from lineament.data.lids import lid_margins, mesh_edges
+from lineament.data.heads.lids import lid_margins, mesh_edges
 from lineament.geometry.morphable import MorphableModel
 from tools.face_model.source import mirrored
 

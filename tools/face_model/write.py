@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.fit_layout import PointLayout
+from lineament.data.fitting.layout import PointLayout
 from lineament.geometry.morphable import MorphableModel
 from tools.face_model.assemble import Assembled
 

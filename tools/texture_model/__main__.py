@@ -16,15 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
-from lineament.data.texture_build import (
+from lineament.data.texture.build import (
     BuiltTexture,
     albedos_of,
     balanced,
     build_texture,
     reference_luminance,
 )
-from lineament.data.texture_photos import Candidate, PhotoChoice, good_photographs
-from lineament.data.texture_unwrap import TextureChart
+from lineament.data.texture.photos import Candidate, PhotoChoice, good_photographs
+from lineament.data.texture.unwrap import TextureChart
 from lineament.models.loading import load_model
 from lineament.models.texture import TextureModel, load_texture_model, save_texture_model
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from lineament.data.photo_collection import PhotoCollection
-    from lineament.data.recipe import BuildRecipe
-    from lineament.data.sample import Kind
+    from lineament.data.photographs.collection import PhotoCollection
+    from lineament.data.samples.recipe import BuildRecipe
+    from lineament.data.samples.sample import Kind
 
 app = typer.Typer(no_args_is_help=True, help="Make training sets of photographs, and look at them.")
 
@@ -64,8 +64,8 @@ def build(
     shared folder; a recipe that only renders faces needs neither.
     """
     with _wing():
-        from lineament.data.build import BuildConfig
-        from lineament.data.build import build as run
+        from lineament.data.build.builder import BuildConfig
+        from lineament.data.build.builder import build as run
 
         chosen = _recipe(recipe, photos, licence)
         config = BuildConfig(
@@ -107,11 +107,11 @@ def fit(
 ) -> None:
     """Fit faces to photographs and report how well; `build --fits OUT` then need not fit them again."""
     with _wing():
-        from lineament.data.build import BuildConfig
-        from lineament.data.build import fit as run
-        from lineament.data.fit_quality import QualityLimits
-        from lineament.data.fit_summary import FitSummary, write_reports
-        from lineament.data.recipe import find_recipe
+        from lineament.data.build.builder import BuildConfig
+        from lineament.data.build.builder import fit as run
+        from lineament.data.fitting.quality import QualityLimits
+        from lineament.data.fitting.summary import FitSummary, write_reports
+        from lineament.data.samples.recipe import find_recipe
         from lineament.errors import ConfigError
         from lineament.models.builtin import load_builtin
 
@@ -151,9 +151,9 @@ def preview(
     with _wing():
         import numpy as np
 
-        from lineament.data.preview import LayerPainter, sample_sheet
-        from lineament.data.preview_page import preview_page
-        from lineament.data.sample_store import SampleStore
+        from lineament.data.build.preview import LayerPainter, sample_sheet
+        from lineament.data.build.preview_page import preview_page
+        from lineament.data.samples.store import SampleStore
         from lineament.export.files import write_text
         from lineament.image import write_image
         from lineament.models.builtin import load_builtin
@@ -175,8 +175,8 @@ def preview(
 def verify(folder: Annotated[Path, typer.Argument(help="Folder of samples.")]) -> None:
     """Compare every shard of a training set with its checksum."""
     with _wing():
-        from lineament.data.sample_store import verify as run
-        from lineament.data.shards import read_manifest
+        from lineament.data.samples.shards import read_manifest
+        from lineament.data.samples.store import verify as run
 
         recipe, entries = read_manifest(folder)
         run(folder)
@@ -187,7 +187,7 @@ def verify(folder: Annotated[Path, typer.Argument(help="Folder of samples.")]) -
 
 
 def _kind(text: str) -> Kind:
-    from lineament.data.sample import Kind
+    from lineament.data.samples.sample import Kind
     from lineament.errors import ConfigError
 
     try:
@@ -200,7 +200,7 @@ def _recipe(name: str, photos: list[Path] | None, licence: str | None) -> BuildR
     """The recipe that is named, its terms ours only if its photographs are."""
     from dataclasses import replace
 
-    from lineament.data.recipe import RECIPES, RENDERED_LICENCE, BuildRecipe, find_recipe
+    from lineament.data.samples.recipe import RECIPES, RENDERED_LICENCE, BuildRecipe, find_recipe
 
     recipe = find_recipe(name)
     if not photos and not recipe.collections and recipe.licence == BuildRecipe().licence:
@@ -215,9 +215,9 @@ def _collections(
     photos: list[Path] | None, recipe: BuildRecipe, people: str, limit: int | None
 ) -> list[PhotoCollection]:
     """The photographs given, or the recipe's own collections; at most `limit`; none if all is rendered."""
-    from lineament.data.collections import shared_folder
-    from lineament.data.people import PeopleFrom, PeopleRule
-    from lineament.data.photo_collection import read_photo_collection, spread_limit
+    from lineament.data.photographs.collection import read_photo_collection, spread_limit
+    from lineament.data.photographs.collections import shared_folder
+    from lineament.data.photographs.people import PeopleFrom, PeopleRule
     from lineament.errors import ConfigError
 
     rule = PeopleRule.of_text(people)
@@ -241,7 +241,7 @@ def _collections(
 
 def _backgrounds(given: Path | None, recipe: BuildRecipe) -> Path | None:
     """The pictures given, else those of the shared folder if the recipe takes them, else none."""
-    from lineament.data.collections import shared_folder
+    from lineament.data.photographs.collections import shared_folder
     from lineament.errors import DataError
 
     if given is not None or recipe.backgrounds == "photos":

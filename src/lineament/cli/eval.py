@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from lineament.evaluate.cases import Case, EvaluationSet, Prediction
-    from lineament.evaluate.protocol import Crops
+    from lineament.evaluate.items import Case, EvaluationSet, Prediction
+    from lineament.evaluate.predictors import Tool
+    from lineament.evaluate.protocols.protocol import Crops
     from lineament.evaluate.run import Evaluation
-    from lineament.evaluate.tools import Tool
 
 
 def evaluate(
@@ -111,8 +111,8 @@ def _tools(
     """Ours in the order given (the default when nothing else is named), then files, then peers."""
     from lineament.errors import ConfigError
     from lineament.evaluate.peers import peer_tool
-    from lineament.evaluate.protocol import Crops
-    from lineament.evaluate.tools import FileTool, LineamentTool
+    from lineament.evaluate.predictors import FileTool, LineamentTool
+    from lineament.evaluate.protocols.protocol import Crops
 
     kinds = {"truth": (Crops.TRUTH,), "detector": (Crops.DETECTOR,), "both": (Crops.TRUTH, Crops.DETECTOR)}
     if crops not in kinds:
@@ -141,7 +141,7 @@ def _shown_names(given: Sequence[str]) -> dict[str, str | None]:
 
 def _told_apart(tool: Tool, where: Crops, both: bool) -> Tool:
     """The tool, its name telling where it looks when both ways are in one report."""
-    from lineament.evaluate.protocol import Crops
+    from lineament.evaluate.protocols.protocol import Crops
 
     if both:
         tool.name += ", own detector" if where is Crops.DETECTOR else ", true boxes"
@@ -150,8 +150,8 @@ def _told_apart(tool: Tool, where: Crops, both: bool) -> Tool:
 
 def _finish(evaluation: Evaluation, tools: list[Tool], out: Path) -> None:
     """Write the report, print the headlines."""
-    from lineament.evaluate.report import scores_of, write_report
-    from lineament.evaluate.report_html import to_html
+    from lineament.evaluate.reports.html import to_html
+    from lineament.evaluate.reports.report import scores_of, write_report
 
     predictors = {tool.name: _predictor(tool) for tool in tools}
     paths = write_report(evaluation, out, html=to_html(evaluation, predictors))
@@ -173,7 +173,7 @@ def _predictor(tool: Tool) -> Callable[[Case], Prediction | None]:
 def _print_known() -> None:
     """Data sets, peers and protocols with their titles."""
     from lineament.evaluate.peers import PEERS
-    from lineament.evaluate.presets import PROTOCOLS
+    from lineament.evaluate.protocols.presets import PROTOCOLS
     from lineament.evaluate.registry import SETS
 
     for title, names in (

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from lineament.evaluate.cases import EvaluationSet
-from lineament.evaluate.pose_errors import angles_deg, within_99_degrees
-from lineament.evaluate.presets import PROTOCOLS
-from lineament.evaluate.protocol import Crops
-from lineament.evaluate.records import Record
+from lineament.evaluate.items import EvaluationSet
+from lineament.evaluate.predictors import LineamentTool, Tool
+from lineament.evaluate.protocols.presets import PROTOCOLS
+from lineament.evaluate.protocols.protocol import Crops
 from lineament.evaluate.run import records_of
-from lineament.evaluate.scoring import Score, score
+from lineament.evaluate.scores.pose_errors import angles_deg, within_99_degrees
+from lineament.evaluate.scores.records import Record
+from lineament.evaluate.scores.scoring import Score, score
 from lineament.evaluate.sets.aflw2000 import load_aflw2000
-from lineament.evaluate.tools import LineamentTool, Tool
 
 log = logging.getLogger(__name__)
 

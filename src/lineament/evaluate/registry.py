@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from lineament.errors import ConfigError
-from lineament.evaluate.cases import EvaluationSet
+from lineament.evaluate.items import EvaluationSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +86,8 @@ def _aflw(options: SetOptions) -> EvaluationSet:
 
 
 def _lfpa(options: SetOptions) -> EvaluationSet:
+    from lineament.evaluate.predictors import LineamentTool
     from lineament.evaluate.sets.landmark_sets import load_aflw_lfpa
-    from lineament.evaluate.tools import LineamentTool
 
     # The points' places on the mesh are found with the weights inside the package, whatever is evaluated.
     tool = LineamentTool.from_pretrained("default")

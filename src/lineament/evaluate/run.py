@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from lineament.errors import BoxError, ConfigError, DataError, ImageError
-from lineament.evaluate.cases import Case, EvaluationSet, Prediction
-from lineament.evaluate.presets import PROTOCOLS
-from lineament.evaluate.protocol import Protocol, Quantity
-from lineament.evaluate.records import Record, RecordFile
-from lineament.evaluate.scoring import Score, score
-from lineament.evaluate.surfaces import MEASURES
-from lineament.evaluate.tools import Tool
+from lineament.evaluate.items import Case, EvaluationSet, Prediction
+from lineament.evaluate.predictors import Tool
+from lineament.evaluate.protocols.presets import PROTOCOLS
+from lineament.evaluate.protocols.protocol import Protocol, Quantity
+from lineament.evaluate.scores.records import Record, RecordFile
+from lineament.evaluate.scores.scoring import Score, score
+from lineament.evaluate.scores.surfaces import MEASURES
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,12 @@ from typing import Any
 import torch
 
 from lineament.errors import ConfigError
-from lineament.train import ablation, detector, regressor, synergynet
-from lineament.train.config_file import read_config
-from lineament.train.processes import joined_processes
+from lineament.train.detector import training as detector
+from lineament.train.engine.config_file import read_config
+from lineament.train.engine.processes import joined_processes
+from lineament.train.regressor import training as regressor
+from lineament.train.synergynet import ablation
+from lineament.train.synergynet import training as synergynet
 
 
 @dataclass(frozen=True, slots=True)

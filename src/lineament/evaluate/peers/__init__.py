@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lineament.errors import ConfigError
 from lineament.evaluate.peers.client import PeerTool
-from lineament.evaluate.protocol import Crops
+from lineament.evaluate.protocols.protocol import Crops
 
 __all__ = ["PEERS", "PeerEntry", "PeerTool", "peer_tool"]
 

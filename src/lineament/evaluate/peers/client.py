@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.errors import ConfigError
-from lineament.evaluate.cases import BASEL_NO_NECK, UNKNOWN, Case, Prediction
+from lineament.evaluate.items import BASEL_NO_NECK, UNKNOWN, Case, Prediction
 from lineament.evaluate.peers.mesh478 import Mesh478Map
-from lineament.evaluate.protocol import Crops
-from lineament.evaluate.tools import LEAST_OVERLAP, overlap
+from lineament.evaluate.predictors import LEAST_OVERLAP, overlap
+from lineament.evaluate.protocols.protocol import Crops
 
 Array = NDArray[Any]
 
@@ -29,7 +29,7 @@ LAST_WORDS = 1500
 
 @dataclass(slots=True)
 class PeerTool:
-    """A tool in another process, started when first asked; see `lineament.evaluate.tools.Tool`.
+    """A tool in another process, started when first asked; see `lineament.evaluate.predictors.Tool`.
 
     Attributes:
         name: of the row.

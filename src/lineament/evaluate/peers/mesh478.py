@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from lineament.data.layouts import mesh_layout
-from lineament.evaluate.cases import Prediction
+from lineament.data.fitting.layouts import mesh_layout
+from lineament.evaluate.items import Prediction
 from lineament.geometry.camera import PICTURE_AXES
 from lineament.geometry.mesh import barycentric_points
 from lineament.geometry.similarity import fit_similarity

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from lineament.data.formats.aflw2000 import BaselCoefficients, BaselItem, iterate_aflw2000
 from lineament.data.formats.files import open_files
 from lineament.errors import DataError
-from lineament.evaluate.cases import BASEL_NO_NECK, Case, EvaluationSet, TrueSurface
-from lineament.evaluate.metrics import box_size
+from lineament.evaluate.items import BASEL_NO_NECK, Case, EvaluationSet, TrueSurface
+from lineament.evaluate.scores.metrics import box_size
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.rotation import matrix_from_angles

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.formats.florence import Scan, iterate_florence
-from lineament.evaluate.cases import UNKNOWN, Case, EvaluationSet, TrueSurface
-from lineament.evaluate.metrics import box_size
+from lineament.evaluate.items import UNKNOWN, Case, EvaluationSet, TrueSurface
+from lineament.evaluate.scores.metrics import box_size
 from lineament.evaluate.sets.scan_pictures import (
     CLAY_RGB,
     PX_PER_MM,

@@ -18,8 +18,8 @@ from lineament.data.formats.item import EvaluationItem, box_of_points
 from lineament.data.formats.pts import iterate_pts
 from lineament.data.formats.w300vw import iterate_w300vw
 from lineament.errors import DataError
-from lineament.evaluate.cases import LFM_POINTS, Case, EvaluationSet, Prediction, TrueSurface
-from lineament.evaluate.metrics import box_size, box_xyxy_size
+from lineament.evaluate.items import LFM_POINTS, Case, EvaluationSet, Prediction, TrueSurface
+from lineament.evaluate.scores.metrics import box_size, box_xyxy_size
 from lineament.evaluate.sets.lfpa_points import nearest_vertices
 
 Array = NDArray[Any]

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.errors import DataError
-from lineament.evaluate.cases import Case, Prediction
-from lineament.evaluate.pose_errors import angles_deg
-from lineament.evaluate.surfaces import FACE_VERTICES
+from lineament.evaluate.items import Case, Prediction
+from lineament.evaluate.scores.pose_errors import angles_deg
+from lineament.evaluate.scores.surfaces import FACE_VERTICES
 
 Array = NDArray[Any]
 

@@ -1,4 +1,4 @@
-"""AFLW2000-3D with things in front of its faces: NOD, CSOD, NSOD of `lineament.data.occlusion_sets`."""
+"""AFLW2000-3D with things in front of its faces: DSFNet's NOD, CSOD and NSOD, made anew."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.natural_occlusion import hull_mask
-from lineament.data.occlusion_sets import (
+from lineament.data.occlusion.natural import hull_mask
+from lineament.errors import DataError, ImageError
+from lineament.evaluate.items import Case, EvaluationSet
+from lineament.evaluate.sets.aflw2000 import ORIGINAL
+from lineament.evaluate.sets.occlusion_pictures import (
     OccludedFace,
     TestFace,
     color_occlusions,
@@ -19,9 +22,6 @@ from lineament.data.occlusion_sets import (
     natural_occlusions,
     natural_synthetic_occlusions,
 )
-from lineament.errors import DataError, ImageError
-from lineament.evaluate.cases import Case, EvaluationSet
-from lineament.evaluate.sets.aflw2000 import ORIGINAL
 
 Array = NDArray[Any]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.zbuffer import draw_mesh, spread
+from lineament.data.drawing.zbuffer import draw_mesh, spread
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.rotation import matrix_from_angles

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from lineament.errors import DataError
-from lineament.evaluate.cases import LFM_FACE, Case, EvaluationSet, TrueSurface
-from lineament.evaluate.metrics import box_size
+from lineament.evaluate.items import LFM_FACE, Case, EvaluationSet, TrueSurface
+from lineament.evaluate.scores.metrics import box_size
+from lineament.evaluate.scores.surfaces import FACE_VERTICES
 from lineament.evaluate.sets.scan_pictures import PX_PER_MM, Head, ScanPhoto, camera_at, random_light
-from lineament.evaluate.surfaces import FACE_VERTICES
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.rotation import matrix_from_angles

@@ -94,7 +94,7 @@ AS_RELEASED = SynergyConfig(
     points="pixels",
     landmarks="coarse",
 )
-"""The network of the released code; its loss is `lineament.train.synergy_loss.AS_RELEASED`."""
+"""The network of the released code; its loss is `lineament.train.synergynet.loss.AS_RELEASED`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Whole training sets from a recipe: workers, generators, previews."""

@@ -1,0 +1,1 @@
+"""Crops of samples and their augmentation."""

@@ -1,0 +1,1 @@
+"""Drawing and warping: triangles into pictures, pictures into pictures."""

@@ -1,0 +1,1 @@
+"""Fits of the face model to points on photographs."""

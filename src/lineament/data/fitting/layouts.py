@@ -1,0 +1,66 @@
+"""Where the points of other programs' meshes and landmark schemes lie on the built-in face model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lineament.data.fitting.layout import Opening, PointLayout
+from lineament.models.builtin import BUILTIN_PATH
+
+IRIS_POINTS = (468, 469)
+IRIS_TRUST = 8.0
+MIDDLE_OF_LIDS, MIDDLE_OF_LIPS = slice(2, 5), slice(3, 6)
+# How far MediaPipe's mesh stays open over shut eyes and lips, judged by eye on photographs: gap over width.
+LIDS_SHUT, LIDS_OPEN = 0.09, 0.16
+LIPS_SHUT, LIPS_OPEN = 0.015, 0.05
+UPPER_LID_SHARE, UPPER_LIP_SHARE = 0.7, 0.5
+
+RIGHT_EYE = Opening(
+    upper=np.array([246, 161, 160, 159, 158, 157, 173]),
+    lower=np.array([7, 163, 144, 145, 153, 154, 155]),
+    corners=(33, 133),
+    middle=MIDDLE_OF_LIDS,
+    shut=LIDS_SHUT,
+    open=LIDS_OPEN,
+    upper_share=UPPER_LID_SHARE,
+    shut_shapes=("eyeBlinkRight",),
+    hidden_points=(468,),
+    hidden_shapes=tuple(f"eyeLook{way}Right" for way in ("Down", "In", "Out", "Up")),
+)
+LEFT_EYE = Opening(
+    upper=np.array([466, 388, 387, 386, 385, 384, 398]),
+    lower=np.array([249, 390, 373, 374, 380, 381, 382]),
+    corners=(263, 362),
+    middle=MIDDLE_OF_LIDS,
+    shut=LIDS_SHUT,
+    open=LIDS_OPEN,
+    upper_share=UPPER_LID_SHARE,
+    shut_shapes=("eyeBlinkLeft",),
+    hidden_points=(469,),
+    hidden_shapes=tuple(f"eyeLook{way}Left" for way in ("Down", "In", "Out", "Up")),
+)
+MOUTH = Opening(
+    upper=np.array([191, 80, 81, 82, 13, 312, 311, 310, 415]),
+    lower=np.array([95, 88, 178, 87, 14, 317, 402, 318, 324]),
+    corners=(78, 308),
+    middle=MIDDLE_OF_LIPS,
+    shut=LIPS_SHUT,
+    open=LIPS_OPEN,
+    upper_share=UPPER_LIP_SHARE,
+)
+
+
+def mesh_layout(path: Path = BUILTIN_PATH) -> PointLayout:
+    """The 468 vertices of MediaPipe's mesh and the right and left iris centres, as points of LFM."""
+    with np.load(path) as data:
+        trust, depth_trust = data["mesh478_trust"].astype(float)
+        trust[list(IRIS_POINTS)] = IRIS_TRUST
+        return PointLayout(
+            vertex_index=data["mesh478_vertex_index"].astype(np.int32),
+            weights=data["mesh478_weights"],
+            trust=trust,
+            depth_trust=depth_trust,
+            openings=(RIGHT_EYE, LEFT_EYE, MOUTH),
+        )

@@ -1,0 +1,121 @@
+"""Which fitted photographs are fit to learn from, and why the others are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.data.fitting.fitter import Fits
+from lineament.geometry.rotation import angles_from_matrix
+
+Array = NDArray[np.floating]
+
+
+class Reason(StrEnum):
+    """Why a fit is not used; the first that holds."""
+
+    KEPT = "kept"
+    NOT_FINITE = "the fit has no finite answer"
+    RESIDUAL = "the points lie too far from the fitted face"
+    OUTLIERS = "too many points were put aside"
+    IDENTITY = "nobody's head looks like that"
+    EXPRESSION = "too many expressions at once"
+    POSE = "the head is turned farther than the detector's mesh is good for"
+    SIZE = "the face is too small in the picture"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityLimits:
+    """The worst that is still kept.
+
+    Attributes:
+        residual: mean distance of the points over the size of their box.
+        outliers: share of points put aside.
+        identity: root mean square of the identity coefficients, standard deviations.
+        expression: sum of all blendshape weights.
+        yaw: turn to the side, radians.
+        pitch: nod, radians.
+        least_scale: px per mm; a head is about 200 mm high.
+    """
+
+    residual: float = 0.022
+    outliers: float = 0.03
+    identity: float = 1.3
+    expression: float = 16.0
+    yaw: float = float(np.radians(75))
+    pitch: float = float(np.radians(55))
+    least_scale: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class FitQuality:
+    """Measures of F fits.
+
+    Attributes:
+        residual: (F,) see :class:`Fits`.
+        outliers: (F,) share of points put aside.
+        identity: (F,) root mean square of the identity coefficients (Mahalanobis distance over root K).
+        expression: (F,) sum of blendshape weights.
+        yaw: (F,) radians.
+        pitch: (F,) radians.
+        scale: (F,) px per mm.
+        reasons: F reasons, :attr:`Reason.KEPT` where the fit is good.
+    """
+
+    residual: Array
+    outliers: Array
+    identity: Array
+    expression: Array
+    yaw: Array
+    pitch: Array
+    scale: Array
+    reasons: tuple[Reason, ...]
+
+    @property
+    def is_kept(self) -> NDArray[np.bool_]:
+        """(F,) which fits are good."""
+        return np.array([reason is Reason.KEPT for reason in self.reasons], bool)
+
+    def count(self) -> dict[Reason, int]:
+        """How often each reason was given."""
+        return {reason: self.reasons.count(reason) for reason in Reason if reason in self.reasons}
+
+
+def judge(fits: Fits, limits: QualityLimits | None = None) -> FitQuality:
+    """Measure fits and say of each whether it is kept.
+
+    Args:
+        fits: of F photographs.
+        limits: the worst that is kept.
+    """
+    limits = limits or QualityLimits()
+    angles = angles_from_matrix(fits.rotation)
+    outliers = fits.outliers if len(fits.outliers) else np.zeros(len(fits.scale))
+    identity = np.sqrt(np.mean(fits.identity.astype(float) ** 2, axis=1))
+    expression = fits.expression.sum(axis=1)
+    values = (fits.scale, fits.residual, identity, expression, angles.yaw, angles.pitch)
+    finite = np.all([np.isfinite(value) for value in values], axis=0)
+    faults = (
+        (Reason.NOT_FINITE, ~finite),
+        (Reason.SIZE, fits.scale < limits.least_scale),
+        (Reason.POSE, (np.abs(angles.yaw) > limits.yaw) | (np.abs(angles.pitch) > limits.pitch)),
+        (Reason.RESIDUAL, fits.residual > limits.residual),
+        (Reason.OUTLIERS, outliers > limits.outliers),
+        (Reason.IDENTITY, identity > limits.identity),
+        (Reason.EXPRESSION, expression > limits.expression),
+    )
+    first = np.select([wrong for _, wrong in faults], np.arange(1, len(faults) + 1), 0)
+    names = (Reason.KEPT, *(reason for reason, _ in faults))
+    return FitQuality(
+        residual=fits.residual,
+        outliers=outliers,
+        identity=identity,
+        expression=expression,
+        yaw=angles.yaw,
+        pitch=angles.pitch,
+        scale=fits.scale,
+        reasons=tuple(names[int(number)] for number in first),
+    )

@@ -1,0 +1,241 @@
+"""Refines fitted faces: pose, identity and expression together, robust, eyes and mouths as open as they are.
+
+Gauss-Newton on iteratively reweighted least squares (Geman and McClure's weights). Beside the points
+themselves, the gaps between the rims of eyes and mouth are rows of the problem: they decide whether an eye is
+shut, and points that are all a little off cannot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from lineament.data.fitting.layout import Opening, PointLayout
+from lineament.data.fitting.solve import eliminate, solve_bounded
+
+Array = NDArray[np.floating]
+BoolArray = NDArray[np.bool_]
+
+POSE = 7
+"""Turn (3), growth, shift (3): the pose's unknowns come first, then identity, then expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Where F fits stand, with y up and z to the viewer.
+
+    Attributes:
+        rotation: (F, 3, 3).
+        scale: (F,) px per mm.
+        translation: (F, 3) px.
+        coefficients: (F, C) identity, then expression.
+        weight: (F, P) robust weight of each point, 1 where it agrees.
+    """
+
+    rotation: Array
+    scale: Array
+    translation: Array
+    coefficients: Array
+    weight: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What all photographs share.
+
+    Attributes:
+        layout: of the points.
+        neutral: (P, 3) points of the mean face, mm.
+        basis: (C, P, 3) float32 identity, then expression.
+        identity_count: K.
+        ridge: (C,) squared residual in mm that one unit of a coefficient costs.
+        low: (E,) bounds of the expression weights.
+        high: (E,).
+        hidden: for each opening, (E,) shapes that are not seen when it is shut.
+        shut_gap: for each opening, (G, 3) mm between its rims' points when it is shut.
+        gap_trust: weight of a pair of rim points.
+        robust_mm: residual at which a point loses three quarters of its weight, at least.
+        robust_spread: the same, in medians of the photograph's residuals.
+    """
+
+    layout: PointLayout
+    neutral: Array
+    basis: Array
+    identity_count: int
+    ridge: Array
+    low: Array
+    high: Array
+    hidden: tuple[BoolArray, ...]
+    shut_gap: tuple[Array, ...]
+    gap_trust: float
+    robust_mm: float
+    robust_spread: float
+
+
+class Refiner:
+    """Takes steps on one problem; keeps its buffers, so one belongs to one thread."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        count, points = problem.basis.shape[:2]
+        pairs = sum(len(opening.upper) for opening in problem.layout.openings)
+        # (3, P, C): one product with the rotation turns all modes.
+        self._modes = np.ascontiguousarray(problem.basis.transpose(2, 1, 0).reshape(3, -1), np.float32)
+        self._rows = np.zeros((3 * points + 2 * pairs, POSE + count), np.float32)
+        self._flat = np.ascontiguousarray(problem.basis.reshape(count, -1), np.float64)
+
+    def step(self, faces: Faces, points: Array, groups: list[NDArray[np.integer]]) -> Faces:
+        """One Gauss-Newton step on every photograph.
+
+        Args:
+            faces: where the fits stand.
+            points: (F, P, 3) px, y up, z to the viewer.
+            groups: photographs of one person each; together they are all photographs.
+        """
+        moved = Faces(*(getattr(faces, name).copy() for name in Faces.__dataclass_fields__))
+        for group in groups:
+            systems = [self._system(faces, points[f], f, moved.weight) for f in group]
+            starts = [faces.coefficients[f] for f in group]
+            solutions = [self._solve(*s, start) for s, start in zip(systems, starts, strict=True)]
+            if len(group) > 1:
+                identity = self._shared_identity(systems, solutions)
+                solutions = [
+                    self._solve(*s, solution[POSE:], identity)
+                    for s, solution in zip(systems, solutions, strict=True)
+                ]
+            for f, solution in zip(group, solutions, strict=True):
+                _apply(moved, f, solution)
+        return moved
+
+    def _solve(self, normal: Array, right: Array, start: Array, identity: Array | None = None) -> Array:
+        """All unknowns of a photograph, with its own identity or with a given one."""
+        problem = self.problem
+        count = problem.identity_count
+        kept = np.r_[: POSE + count, POSE + count : len(right)]
+        if identity is not None:
+            known = slice(POSE, POSE + count)
+            right = right - normal[:, known] @ identity
+            kept = np.r_[:POSE, POSE + count : len(right)]
+        found = solve_bounded(
+            normal[np.ix_(kept, kept)], right[kept], problem.low, problem.high, start[count:]
+        )
+        return found if identity is None else np.concatenate([found[:POSE], identity, found[POSE:]])
+
+    def _shared_identity(self, systems: list[tuple[Array, Array]], solutions: list[Array]) -> Array:
+        """The identity that suits all photographs of a person best."""
+        problem = self.problem
+        known = slice(POSE, POSE + problem.identity_count)
+        ridge = problem.ridge[: problem.identity_count]
+        # Errors of one detector on pictures of one person agree, so n pictures are not n times the evidence.
+        normal = np.diag(ridge * np.sqrt(len(systems)))
+        right = np.zeros(problem.identity_count)
+        for (n, r), solution in zip(systems, solutions, strict=True):
+            bounded = solution[known.stop :]
+            fixed = np.zeros(len(r), bool)
+            fixed[known.stop :] = (bounded <= problem.low) | (bounded >= problem.high)
+            own, pull = eliminate(n, r, known, fixed, solution)
+            normal += own - np.diag(ridge)
+            right += pull
+        return np.linalg.solve(normal, right)
+
+    def _system(self, faces: Faces, points: Array, f: int, weights: Array) -> tuple[Array, Array]:
+        """Normal equations (U, U), (U,) of photograph `f`; writes its robust weights."""
+        problem, rows = self.problem, self._rows
+        rotation, scale = faces.rotation[f], faces.scale[f]
+        shaped = (faces.coefficients[f] @ self._flat).reshape(-1, 3) + problem.neutral
+        turned = shaped @ rotation.T
+        seen = (points - faces.translation[f]) / scale
+        openness = [opening.openness(points) for opening in problem.layout.openings]
+        gaps = [
+            _wanted_gap(opening, seen, share, shut @ rotation.T)
+            for opening, share, shut in zip(problem.layout.openings, openness, problem.shut_gap, strict=True)
+        ]
+        seen, trust = self._closed(seen, gaps, openness)
+        weights[f] = self._robust(seen - turned)
+        count = len(problem.basis)
+        cube = rows[: 3 * len(turned)].reshape(3, len(turned), POSE + count)
+        np.matmul(rotation.astype(np.float32), self._modes, out=(modes := np.empty_like(self._modes)))
+        cube[:, :, POSE:] = modes.reshape(3, len(turned), count)
+        cube[:, :, :POSE] = _pose_rows(turned)
+        aim = np.concatenate([(seen - problem.neutral @ rotation.T).T.ravel(), np.zeros(2 * _pairs(gaps))])
+        plane = trust * weights[f]
+        strength = np.concatenate([plane, plane, plane * problem.layout.depth_trust])
+        at = 3 * len(turned)
+        rest = problem.neutral @ rotation.T
+        for opening, gap in zip(problem.layout.openings, gaps, strict=True):
+            for axis in range(2):
+                stop = at + len(gap)
+                rows[at:stop] = cube[axis, opening.upper] - cube[axis, opening.lower]
+                aim[at:stop] = gap[:, axis] - (rest[opening.upper, axis] - rest[opening.lower, axis])
+                at = stop
+        strength = np.concatenate([strength, *self._gap_strength(weights[f])])
+        root = np.sqrt(strength).astype(np.float32)
+        weighted = rows * root[:, None]
+        normal = (weighted.T @ weighted).astype(np.float64)
+        right = (weighted.T @ (root * aim.astype(np.float32))).astype(np.float64)
+        ridge = problem.ridge.copy()
+        for shapes, share in zip(problem.hidden, openness, strict=True):
+            ridge[problem.identity_count :][shapes] *= 1 + HIDDEN_RIDGE * (1 - share)
+        # A shift in depth shows nowhere if no depth is trusted: the smallest of ridges keeps it at rest.
+        normal[np.diag_indices(len(normal))] += np.concatenate([np.full(POSE, 1e-3), ridge])
+        return normal, right
+
+    def _closed(self, seen: Array, gaps: list[Array], openness: list[Array]) -> tuple[Array, Array]:
+        """The points with their rims as far apart as wanted, and the trust in each."""
+        trust, seen = self.problem.layout.trust.copy(), seen.copy()
+        for opening, gap, share in zip(self.problem.layout.openings, gaps, openness, strict=True):
+            change = gap - (seen[opening.upper] - seen[opening.lower])
+            seen[opening.upper] += opening.upper_share * change
+            seen[opening.lower] -= (1 - opening.upper_share) * change
+            trust[list(opening.hidden_points)] *= share
+        return seen, trust
+
+    def _gap_strength(self, weight: Array) -> list[Array]:
+        """Weights of the rows of gaps: of each opening, once for x and once for y."""
+        rims = [(opening.upper, opening.lower) for opening in self.problem.layout.openings]
+        each = [self.problem.gap_trust * np.sqrt(weight[upper] * weight[lower]) for upper, lower in rims]
+        return [strength for strength in each for _ in range(2)]
+
+    def _robust(self, rest: Array) -> Array:
+        """(P,) Geman-McClure weights of (P, 3) residuals in mm."""
+        squared = np.sum(rest[:, :2] ** 2, axis=1)
+        spread = max(self.problem.robust_mm, self.problem.robust_spread * float(np.sqrt(np.median(squared))))
+        return (1 + squared / spread**2) ** -2.0
+
+
+HIDDEN_RIDGE = 50.0
+"""How much dearer a blendshape becomes that cannot be seen."""
+
+
+def _wanted_gap(opening: Opening, seen: Array, share: Array, shut_gap: Array) -> Array:
+    """(G, 3) mm between the rims: what is seen as far as it is open, the shut mesh's own gap otherwise."""
+    return share * (seen[opening.upper] - seen[opening.lower]) + (1 - share) * shut_gap
+
+
+def _pairs(gaps: list[Array]) -> int:
+    return sum(len(gap) for gap in gaps)
+
+
+def _pose_rows(turned: Array) -> Array:
+    """(3, P, 7) how (P, 3) points move with the pose's unknowns."""
+    x, y, z = turned.T
+    none, one = np.zeros_like(x), np.ones_like(x)
+    return np.stack(
+        [
+            np.stack([none, z, -y, x, one, none, none], axis=-1),
+            np.stack([-z, none, x, y, none, one, none], axis=-1),
+            np.stack([y, -x, none, z, none, none, one], axis=-1),
+        ]
+    )
+
+
+def _apply(faces: Faces, f: int, solution: Array) -> None:
+    """Write the new pose and coefficients of photograph `f`."""
+    turn, growth, shift = solution[:3], solution[3], solution[4:POSE]
+    faces.translation[f] += faces.scale[f] * shift
+    faces.rotation[f] = Rotation.from_rotvec(turn).as_matrix() @ faces.rotation[f]
+    faces.scale[f] *= np.exp(np.clip(growth, -0.3, 0.3))
+    faces.coefficients[f] = solution[POSE:]

@@ -1,0 +1,1 @@
+"""Dense labels made from samples, and labels predicted by our own aligner."""

@@ -1,0 +1,1 @@
+"""Training pictures of the detector: many faces, and much that is no face."""

@@ -1,0 +1,1 @@
+"""Collections of photographs: who is on them, where faces and landmarks are."""

@@ -1,0 +1,1 @@
+"""Rendered faces: identities, hair, light, teeth, drawn from nothing."""

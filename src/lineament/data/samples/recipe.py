@@ -1,0 +1,258 @@
+"""Recipes of training sets: which photographs, what is made of each, how it is written.
+
+A recipe is a file in TOML; what it leaves out stays as in :data:`DEFAULT`::
+
+    name = "mine"
+    licence = "my own photographs, not to be passed on"
+    seed = 3
+    [turned]
+    count = 12
+    [rendered]
+    count = 0
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from lineament.data.samples.codec import Storage
+from lineament.errors import ConfigError
+
+Value = TypeVar("Value")
+
+
+RENDERED_LICENCE = "rendered faces alone: that of their textures; the package's own may be used by anyone"
+"""Of sets without photographs."""
+
+
+def _check(is_right: bool, name: str, found: object, expected: str) -> None:
+    if not is_right:
+        raise ConfigError(f"The recipe's {name} is {found!r}; expected {expected}.")
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoOptions:
+    """Which photographs are taken.
+
+    Attributes:
+        most_residual: photographs whose fit misses its points by more, as a share of the face's size, are
+            left out.
+        least_face: photographs whose face is smaller, px, are left out.
+    """
+
+    most_residual: float = 0.022
+    least_face: float = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedOptions:
+    """Pictures made of each photograph by turning its face.
+
+    Attributes:
+        photographed: whether the photograph itself is a sample too.
+        count: of turned pictures, with even coverage of yaw.
+        size: side of a picture, px.
+        face: longer side of the 68 landmarks' box, px.
+        most_yaw_deg: greatest yaw.
+    """
+
+    photographed: bool = True
+    count: int = 9
+    size: int = 160
+    face: float = 96.0
+    most_yaw_deg: float = 105.0
+
+
+@dataclass(frozen=True, slots=True)
+class EditedOptions:
+    """Expressions that photographs lack: eyes shut, mouths opened, brows moved.
+
+    Attributes:
+        share: of the turned pictures whose expression is changed, 0 to 1.
+    """
+
+    share: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedOptions:
+    """Faces that nobody has.
+
+    Attributes:
+        count: in the whole set.
+        size: side of a picture, px.
+        textures: "open", the texture model of the package, made of public-domain photographs; or the file of
+            another one, as ``tools/texture_model`` writes it.
+    """
+
+    count: int = 0
+    size: int = 160
+    textures: str = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class OccludedOptions:
+    """Things put in front of the head.
+
+    Attributes:
+        share: of all pictures that get one, 0 to 1.
+    """
+
+    share: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRecipe:
+    """What a training set is made of.
+
+    Attributes:
+        name: of the recipe.
+        licence: under which its samples may be used, in words; that of the photographs.
+        collections: sets of ``../shared/photos`` that are taken when no photographs are given.
+        backgrounds: "shared", the pictures without people of the shared folder (for research), where they
+            are; or "photos", what is seen beside the photographs' own heads. Given ones replace both.
+        seed: of all random choices.
+        photos_a_shard: about how many photographs make one shard.
+        photos: which photographs are taken.
+        turned: pictures made by turning.
+        edited: expressions that photographs lack.
+        rendered: faces that nobody has.
+        occluded: things in front of the head.
+        storage: how samples are written.
+    """
+
+    name: str = "mine"
+    licence: str = "that of the photographs"
+    collections: tuple[str, ...] = ()
+    backgrounds: Literal["shared", "photos"] = "shared"
+    seed: int = 1
+    photos_a_shard: int = 64
+    photos: PhotoOptions = field(default_factory=PhotoOptions)
+    turned: TurnedOptions = field(default_factory=TurnedOptions)
+    edited: EditedOptions = field(default_factory=EditedOptions)
+    rendered: RenderedOptions = field(default_factory=RenderedOptions)
+    occluded: OccludedOptions = field(default_factory=OccludedOptions)
+    storage: Storage = field(default_factory=Storage)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be made."""
+        counts = {
+            "turned.count": self.turned.count,
+            "rendered.count": self.rendered.count,
+        }
+        for name, count in counts.items():
+            _check(count >= 0, name, count, "0 or more")
+        shares = {"edited.share": self.edited.share, "occluded.share": self.occluded.share}
+        for name, share in shares.items():
+            _check(0 <= share <= 1, name, share, "between 0 and 1")
+        _check(self.photos_a_shard > 0, "photos_a_shard", self.photos_a_shard, "1 or more")
+
+    @property
+    def digest(self) -> str:
+        """Twelve letters that change with anything in the recipe."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+
+DEFAULT = BuildRecipe(
+    name="default",
+    licence="research: two of the three collections are for research and training only",
+    collections=("ytf", "lfw_expressions", "congress"),
+    turned=TurnedOptions(count=11),
+    rendered=RenderedOptions(count=20_000),
+)
+"""All collections of ``../shared/photos``."""
+
+OPEN = BuildRecipe(
+    name="open",
+    licence="photographs in the public domain in the main; weights trained on these may be used by anyone",
+    collections=("congress",),
+    backgrounds="photos",
+    turned=TurnedOptions(count=24),
+    rendered=RenderedOptions(count=40_000),
+)
+"""Only photographs in the public domain, and faces rendered with their textures."""
+
+RECIPES: Mapping[str, BuildRecipe] = {recipe.name: recipe for recipe in (DEFAULT, OPEN)}
+
+
+def find_recipe(name_or_path: str) -> BuildRecipe:
+    """A named recipe, or one from a file.
+
+    Raises:
+        ConfigError: no such name or file, or a file that is no recipe.
+    """
+    if name_or_path in RECIPES:
+        return RECIPES[name_or_path]
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise ConfigError(
+            f"There is no recipe {name_or_path!r}: choose {', '.join(RECIPES)}, or give a TOML file."
+        )
+    return read_recipe(path)
+
+
+def read_recipe(path: Path) -> BuildRecipe:
+    """A recipe from its file.
+
+    Raises:
+        ConfigError: it cannot be read, or has a key or a value that recipes do not have.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"The recipe {path} cannot be read ({error}).") from error
+    base = replace(BuildRecipe(), name=path.stem)
+    return _with_table(base, table, where=path.name)
+
+
+def recipe_text(recipe: BuildRecipe) -> str:
+    """The recipe as the text of a file that :func:`read_recipe` reads back to the same."""
+    values, tables = [], []
+    for key, value in asdict(recipe).items():
+        if isinstance(value, dict):
+            tables += ["", f"[{key}]", *(f"{k} = {_toml(v)}" for k, v in value.items())]
+        else:
+            values.append(f"{key} = {_toml(value)}")
+    return "\n".join([*values, *tables]) + "\n"
+
+
+def _with_table(base: Value, table: Mapping[str, Any], *, where: str) -> Value:
+    """A frozen dataclass with the values of a table in place of its own."""
+    types = get_type_hints(type(base))
+    known = {item.name: getattr(base, item.name) for item in fields(base)}  # type: ignore[arg-type]
+    changes: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            raise ConfigError(f"{where} has {key!r}, which is unknown there. Known: {', '.join(known)}.")
+        place = f"{where}, {key}"
+        if is_dataclass(known[key]):
+            if not isinstance(value, dict):
+                raise ConfigError(f"{place}: expected a table [{key}], found {value!r}.")
+            changes[key] = _with_table(known[key], value, where=place)
+        else:
+            changes[key] = _converted(value, known[key], types[key], place)
+    return replace(base, **changes)  # type: ignore[type-var]
+
+
+def _converted(value: object, present: object, wanted: object, place: str) -> object:
+    """The value as the type that the recipe has there; numbers may be written without a point."""
+    if isinstance(present, tuple) and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    if isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    choices = getattr(wanted, "__args__", ())
+    if type(value) is not type(present) or (isinstance(present, str) and choices and value not in choices):
+        expected = " or ".join(map(repr, choices)) if choices else type(present).__name__
+        raise ConfigError(f"{place}: expected {expected}, found {value!r}.")
+    return value
+
+
+def _toml(value: object) -> str:
+    """A value as TOML writes it; JSON's strings, numbers and lists are TOML's too."""
+    return json.dumps(value)

@@ -1,0 +1,192 @@
+"""The table of a shard: where its members lie and all labels, so that a sample is one read away.
+
+Kept beside the shard as ``NAME.index.npz``. It is only a copy: where it is missing or belongs to another
+version of the shard, it is made again from the tar file.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.data.samples.codec import MASK, PICTURES, Labels, decode_labels, sample_of
+from lineament.data.samples.sample import Kind, Provenance, Sample
+from lineament.errors import DataError
+
+Array = NDArray[Any]
+
+HEADER = 512  # bytes before the data of a member of a tar file
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ShardIndex:
+    """Labels of a shard's n samples, and where their pictures are.
+
+    Attributes:
+        sha256: (), of the shard it describes.
+        key: (n,) str.
+        picture: (n,) str, extension of the picture.
+        picture_place: (n, 2) int64, where its data begin and how long they are, bytes.
+        mask_place: (n, 2) int64, zeros where there is no mask.
+        camera: (n, 13) float64.
+        identity: (n, K) float32.
+        expression: (n, E) float32.
+        collection, photo, person, kind: (n,) str.
+        validation: (n,) bool.
+    """
+
+    sha256: Array
+    key: Array
+    picture: Array
+    picture_place: Array
+    mask_place: Array
+    camera: Array
+    identity: Array
+    expression: Array
+    collection: Array
+    photo: Array
+    person: Array
+    kind: Array
+    validation: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.key)
+
+    def sample(self, shard: Path, row: int) -> Sample:
+        """One sample, its pictures read from the shard.
+
+        Raises:
+            DataError: the shard is not the one described, or damaged there.
+        """
+        places = {str(self.picture[row]): self.picture_place[row], MASK: self.mask_place[row]}
+        members = self._members(shard, row, places)
+        provenance = Provenance(
+            str(self.collection[row]),
+            str(self.photo[row]),
+            str(self.person[row]),
+            Kind(str(self.kind[row])),
+            bool(self.validation[row]),
+        )
+        labels = Labels(self.camera[row], self.identity[row], self.expression[row], provenance)
+        return sample_of(members, labels, name=f"{shard.name}:{self.key[row]}")
+
+    def picture_file(self, shard: Path, row: int) -> bytes:
+        """The picture of a sample as it is stored, not decoded; DataError as of :meth:`sample`."""
+        extension = str(self.picture[row])
+        return self._members(shard, row, {extension: self.picture_place[row]})[extension]
+
+    def _members(self, shard: Path, row: int, places: Mapping[str, Array]) -> dict[str, bytes]:
+        """Members of a sample by extension, those of no length left out."""
+        key, members = str(self.key[row]), {}
+        with shard.open("rb") as file:
+            for extension, (start, length) in places.items():
+                if not length:
+                    continue
+                file.seek(start - HEADER)
+                block = file.read(HEADER + length)
+                is_named = block[:100].rstrip(b"\0") == f"{key}.{extension}".encode()
+                if not is_named or len(block) != HEADER + length:
+                    raise DataError(
+                        f"{shard.name}:{key} is not where its index says: remove {shard} and make it again."
+                    )
+                members[extension] = block[HEADER:]
+        return members
+
+    def write(self, path: Path) -> None:
+        """Write under a temporary name, then rename."""
+        temporary = path.with_suffix(".part")
+        with temporary.open("wb") as file:
+            np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
+        os.replace(temporary, path)
+
+
+def index_path(shard: Path) -> Path:
+    """Where the index of a shard lies."""
+    return shard.with_suffix(".index.npz")
+
+
+def read_index(shard: Path, *, sha256: str) -> ShardIndex:
+    """The index of a shard with that checksum, made again where it is missing or another's.
+
+    Raises:
+        DataError: the shard cannot be read.
+    """
+    try:
+        with np.load(index_path(shard)) as data:
+            index = ShardIndex(**{field.name: data[field.name] for field in fields(ShardIndex)})
+        if str(index.sha256) == sha256:
+            return index
+    except (KeyError, OSError, ValueError, EOFError, zipfile.BadZipFile):
+        pass
+    return scan_shard(shard, sha256=sha256)
+
+
+def scan_shard(shard: Path, *, sha256: str) -> ShardIndex:
+    """The index of a shard, from its tar file.
+
+    Raises:
+        DataError: the file is no tar file, cut short, or a sample lacks a member.
+    """
+    keys, pictures, picture_places, mask_places, labels = [], [], [], [], []
+    for key, places, members in shard_members(shard):
+        labels.append(decode_labels(members, name=f"{shard.name}:{key}"))
+        picture = next((kind for kind in PICTURES if kind in places), "")
+        keys.append(key)
+        pictures.append(picture)
+        picture_places.append(places.get(picture, (0, 0)))
+        mask_places.append(places.get(MASK, (0, 0)))
+    about = [one.provenance for one in labels]
+    return ShardIndex(
+        sha256=np.array(sha256),
+        key=np.array(keys, str),
+        picture=np.array(pictures, str),
+        picture_place=np.array(picture_places, np.int64).reshape(-1, 2),
+        mask_place=np.array(mask_places, np.int64).reshape(-1, 2),
+        camera=_stacked([one.camera for one in labels]),
+        identity=_stacked([one.identity for one in labels]),
+        expression=_stacked([one.expression for one in labels]),
+        collection=np.array([one.collection for one in about], str),
+        photo=np.array([one.photo for one in about], str),
+        person=np.array([one.person for one in about], str),
+        kind=np.array([one.kind.value for one in about], str),
+        validation=np.array([one.validation for one in about], bool),
+    )
+
+
+def shard_members(shard: Path) -> Iterator[tuple[str, dict[str, tuple[int, int]], dict[str, bytes]]]:
+    """Of each sample in turn its key, the places of its members' data, and the members, by extension.
+
+    Raises:
+        DataError: the file is missing, no tar file, or cut short.
+    """
+    key, places, members = "", {}, {}
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            for info in tar:
+                own, _, extension = info.name.partition(".")
+                if own != key and members:
+                    yield key, places, members
+                    places, members = {}, {}
+                data = tar.extractfile(info)
+                content = b"" if data is None else data.read()
+                if len(content) != info.size:
+                    raise tarfile.ReadError("unexpected end of data")
+                key = own
+                places[extension], members[extension] = (info.offset_data, info.size), content
+    except (OSError, tarfile.TarError) as error:
+        raise DataError(f"{shard} cannot be read ({error}): remove it and make it again.") from error
+    if members:
+        yield key, places, members
+
+
+def _stacked(rows: Sequence[Array]) -> Array:
+    return np.stack(rows) if rows else np.zeros((0, 0))

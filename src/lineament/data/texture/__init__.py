@@ -1,0 +1,1 @@
+"""The texture model: unwrapping, completion, modes."""

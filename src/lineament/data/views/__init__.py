@@ -1,0 +1,1 @@
+"""New views and expressions painted from photographs."""

@@ -1,0 +1,272 @@
+"""What is evaluated: our own weights, or a file of anybody's predictions. Peers are in :mod:`.peers`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.aligner import FaceAligner
+from lineament.errors import DataError
+from lineament.evaluate.items import LFM, UNKNOWN, Case, Prediction
+from lineament.evaluate.protocols.protocol import Crops
+from lineament.geometry.rotation import matrix_from_angles
+from lineament.models.builtin import load_builtin
+from lineament.result import Detection, FaceResult, MorphableResult
+from lineament.version import __version__
+from lineament.weights import detector_of, locate, sha256_of
+
+Array = NDArray[Any]
+
+LEAST_OVERLAP = 0.5
+
+
+class Tool(Protocol):
+    """Anything that says where faces are.
+
+    Attributes:
+        name: a row's name.
+        crops: where it looks.
+    """
+
+    name: str
+    crops: Crops
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """JSON values that decide its answers."""
+        ...
+
+    def predict(self, cases: Sequence[Case]) -> list[Prediction | None]:
+        """One a case, in order; None where it finds no face at the true place."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
+
+@dataclass(slots=True)
+class LineamentTool:
+    """One set of weights through the public aligner.
+
+    Attributes:
+        aligner: of the weights.
+        name: of the row.
+        crops: from the truth or from the aligner's detector.
+        scheme: landmark scheme that is scored.
+        weights: name or path, for the recipe.
+    """
+
+    aligner: FaceAligner
+    name: str
+    crops: Crops
+    scheme: str
+    weights: str
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        weights: str,
+        *,
+        crops: Crops = Crops.TRUTH,
+        scheme: str = "300w-lp",
+        passes: int = 2,
+        threads: int | None = 1,
+        name: str | None = None,
+    ) -> LineamentTool:
+        """The weights of a name or path; see `FaceAligner.from_pretrained`.
+
+        Raises:
+            WeightsError: there are no such weights.
+        """
+        aligner = FaceAligner.from_pretrained(weights, passes=passes, threads=threads)
+        plain = Path(weights).stem if weights.endswith(".onnx") else weights
+        return cls(aligner, name or f"lineament {plain}", crops, scheme, weights)
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """See Tool."""
+        files = [self.weights] + ([detector_of(self.weights)] if self.crops is Crops.DETECTOR else [])
+        return {
+            "lineament": __version__,
+            "sha256": [sha256_of(locate(file)) for file in files],
+            "crops": self.crops.name,
+            "scheme": self.scheme,
+            "passes": self.aligner.passes,
+        }
+
+    def predict(self, cases: Sequence[Case]) -> list[Prediction | None]:
+        """See Tool."""
+        return [self._predict(case) for case in cases]
+
+    def close(self) -> None:
+        """See Tool."""
+
+    def _predict(self, case: Case) -> Prediction | None:
+        photo = case.photo.read()
+        if self.crops is Crops.DETECTOR:
+            face = best_overlap(self.aligner(photo), case.box_xyxy)
+        else:
+            # Not `aligner(photo, boxes)`: it refuses boxes outside of the photograph, which some sets have.
+            method = self.aligner.method
+            square = method.crop_rule(Detection(case.box_xyxy.astype(np.float32), 1.0))
+            face = method.reconstruct(photo, [square], passes=self.aligner.passes)[0]
+        return None if face is None else prediction_of(face, self.scheme, visibility=case.visible is not None)
+
+
+def best_overlap(faces: Sequence[FaceResult], box_xyxy: Array) -> FaceResult | None:
+    """The face whose detection overlaps a box best; None where that is by less than half."""
+    overlaps = [overlap(np.asarray(face.detection.box_xyxy), box_xyxy) for face in faces]
+    best = int(np.argmax(overlaps)) if overlaps else -1
+    return faces[best] if best >= 0 and overlaps[best] >= LEAST_OVERLAP else None
+
+
+def overlap(box_a: Array, box_b: Array) -> float:
+    """Intersection over union of two boxes (4,) left, top, right, bottom."""
+    low, high = np.maximum(box_a[:2], box_b[:2]), np.minimum(box_a[2:], box_b[2:])
+    common = float(np.prod(np.clip(high - low, 0, None)))
+    areas = [float(np.prod(box[2:] - box[:2])) for box in (box_a, box_b)]
+    return common / (sum(areas) - common)
+
+
+def prediction_of(face: FaceResult, scheme: str, *, visibility: bool = False) -> Prediction:
+    """A result of ours as a prediction.
+
+    Args:
+        face: the result.
+        scheme: landmark scheme, for results that know several.
+        visibility: whether to find out which landmarks the head itself hides, which takes milliseconds.
+    """
+    morphable = isinstance(face, MorphableResult)
+    landmarks = face.landmarks(scheme) if morphable else face.landmarks_image
+    return Prediction(
+        landmarks_image=np.asarray(landmarks, np.float64),
+        rotation=np.asarray(face.pose.rotation, np.float64),
+        vertices_image=np.asarray(face.vertices_image, np.float64),
+        triangles=face.triangles,
+        topology=_topology(face),
+        visibility=_landmark_visibility(face, scheme) if visibility and morphable else None,
+    )
+
+
+def _topology(face: FaceResult) -> str:
+    own = face.model.name.startswith("lfm") if isinstance(face, MorphableResult) else False
+    return LFM if own or len(face.vertices_image) == len(load_builtin().neutral_model) else UNKNOWN
+
+
+def _landmark_visibility(face: MorphableResult, scheme: str) -> Array:
+    """(68,) of the corners of the triangle each landmark lies in, the best seen one."""
+    return face.visibility[face.model.schemes[scheme].vertex_index].max(axis=1)
+
+
+@dataclass(slots=True)
+class FileTool:
+    """Predictions that were made elsewhere.
+
+    A .npz with `names` (F,) and `landmarks` (F, 68, 2 or 3) px; and, where known, `rotation` (F, 3, 3) or
+    `angles_deg` (F, 3) pitch, yaw, roll with the signs of lineament, `vertices` (F, N, 3), `triangles`,
+    `topology`. The frame is the photograph's: x right, y down, z away from the viewer. The number
+    `first_pixel` says where the first pixel's centre lies: 0.5 (lineament, the default), 0 (OpenCV) or 1
+    (Matlab).
+    """
+
+    name: str
+    arrays: Mapping[str, Array]
+    row: Mapping[str, int]
+    digest: str
+    crops: Crops = Crops.FILE
+
+    @classmethod
+    def read(cls, path: Path, *, name: str | None = None) -> FileTool:
+        """Open a file.
+
+        Raises:
+            DataError: it is missing, of another format, or its arrays do not fit together.
+        """
+        arrays = _read_predictions(path)
+        rows = _rows_of([str(name) for name in arrays["names"]])
+        return cls(name or path.stem, arrays, rows, sha256_of(path))
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """See Tool."""
+        return {"predictions": self.digest}
+
+    def predict(self, cases: Sequence[Case]) -> list[Prediction | None]:
+        """See Tool; a case without a row, or whose row is NaN, was not found."""
+        return [self._prediction(case) for case in cases]
+
+    def close(self) -> None:
+        """See Tool."""
+
+    def _prediction(self, case: Case) -> Prediction | None:
+        number = self.row.get(_without_ending(case.name), self.row.get(Path(case.name).stem))
+        if number is None or not np.isfinite(self.arrays["landmarks"][number, :, :2]).any():
+            return None
+        shift = 0.5 - float(self.arrays.get("first_pixel", np.float64(0.5)))
+        vertices = self.arrays.get("vertices")
+        rotation = self.arrays.get("rotation")
+        topology = self.arrays.get("topology")
+        return Prediction(
+            landmarks_image=_shifted(self.arrays["landmarks"][number], shift),
+            rotation=None if rotation is None else rotation[number],
+            vertices_image=None if vertices is None else _shifted(vertices[number], shift),
+            triangles=self.arrays.get("triangles"),
+            topology=UNKNOWN if topology is None else str(topology),
+        )
+
+
+def _without_ending(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def _rows_of(names: Sequence[str]) -> dict[str, int]:
+    """Rows by name without ending; also by that without folders, where no other is called so.
+
+    Raises:
+        DataError: two rows have the same name.
+    """
+    whole = [_without_ending(name) for name in names]
+    stems = [Path(name).stem for name in whole]
+    twice = [name for name, count in Counter(whole).items() if count > 1]
+    if twice:
+        raise DataError(f"{twice[0]} stands in several rows of the predictions: give each photograph one.")
+    counts = Counter(stems)
+    short = {stem: row for row, stem in enumerate(stems) if counts[stem] == 1}
+    return short | {name: row for row, name in enumerate(whole)}
+
+
+def _shifted(points: Array, shift: float) -> Array:
+    moved = np.array(points, dtype=np.float64)
+    moved[:, :2] += shift
+    return moved
+
+
+def _read_predictions(path: Path) -> dict[str, Array]:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            arrays = {name: data[name] for name in data.files}
+        count = len(arrays["names"])
+        landmarks = arrays["landmarks"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path} is no file of predictions ({error}). It is a .npz with `names` (F,) and `landmarks` "
+            f"(F, 68, 2 or 3) in px; docs/evaluation.md has an example."
+        ) from error
+    if landmarks.shape not in ((count, 68, 2), (count, 68, 3)):
+        raise DataError(
+            f"`landmarks` of {path} is {landmarks.shape}; for {count} names expected ({count}, 68, 2 or 3)."
+        )
+    for key in ("rotation", "angles_deg", "vertices"):
+        if key in arrays and len(arrays[key]) != count:
+            raise DataError(f"`{key}` of {path} has {len(arrays[key])} rows for {count} names.")
+    if "angles_deg" in arrays and "rotation" not in arrays:
+        pitch, yaw, roll = np.radians(arrays["angles_deg"]).T
+        arrays["rotation"] = matrix_from_angles(yaw, pitch, roll)
+    return arrays

@@ -1,0 +1,1 @@
+"""Metrics with one definition each, and how sets are scored."""

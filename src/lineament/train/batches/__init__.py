@@ -1,0 +1,1 @@
+"""Batches of crops, made by worker processes or on the device."""

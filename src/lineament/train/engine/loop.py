@@ -1,0 +1,246 @@
+"""One training run, whatever it trains: steps that are functions of their number, so it can be resumed."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from lineament.errors import ConfigError
+from lineament.train.engine.optimisers import OptimiserConfig, make_optimiser
+from lineament.train.engine.processes import Processes, share_normalisation
+from lineament.train.engine.progress import Pace, ProgressLine
+from lineament.train.engine.run_folder import FIGURES, RunFolder
+from lineament.train.engine.schedules import ScheduleConfig
+
+log = logging.getLogger(__name__)
+
+Terms: TypeAlias = dict[str, Tensor]
+TermsOf: TypeAlias = Callable[[nn.Module, Any], Terms]
+"""Losses of a batch: "loss" is minimised, the others are logged."""
+Validate: TypeAlias = Callable[[nn.Module], dict[str, float]]
+
+ALONE = Processes(0, 1, torch.device("cpu"))
+MOST_SKIPPED_IN_A_ROW = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LoopConfig:
+    """How a run goes, whatever it trains.
+
+    Attributes:
+        steps: optimiser steps in all.
+        batch: samples a step, of all processes together.
+        optimiser: and its highest learning rate.
+        schedule: of the learning rate.
+        clip: greatest norm of the gradient.
+        average: decay of the exponential moving average of the weights; it is what is used afterwards.
+        precision: of the network's multiplications; losses and weights are always float32.
+        save_every: steps between checkpoints.
+        log_every: steps between lines of the log.
+        seed: of weights and data.
+        tensorboard: write event files too.
+    """
+
+    steps: int = 12000
+    batch: int = 80
+    optimiser: OptimiserConfig = OptimiserConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    clip: float = 5.0
+    average: float = 0.9995
+    precision: Literal["bf16", "float32"] = "bf16"
+    save_every: int = 1000
+    log_every: int = 50
+    seed: int = 1
+    tensorboard: bool = False
+
+    def rate_at(self, step: int) -> float:
+        """Learning rate of a step, counted from 0."""
+        return self.optimiser.learning_rate * self.schedule.factor(step, self.steps)
+
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """What the network is to be called in."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+
+CHECKPOINT = "checkpoint.pt"
+
+
+class Run:
+    """A run folder and the state in it.
+
+    Args:
+        folder: gets ``checkpoint.pt`` and ``log.jsonl``; a checkpoint that is there is resumed.
+        network: trained in place; already on its device.
+        config: how.
+        processes: that train together.
+    """
+
+    def __init__(
+        self, folder: Path, network: nn.Module, config: LoopConfig, *, processes: Processes = ALONE
+    ) -> None:
+        self.folder = RunFolder(folder, tensorboard=config.tensorboard and processes.is_first)
+        self.config, self.processes = config, processes
+        self.network = share_normalisation(network, processes)
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.optimiser = make_optimiser(self.network, config.optimiser)
+        self.step = 0
+        self.skipped = 0
+        self._skipped_in_a_row = 0
+        if self.checkpoint.exists():
+            self._resume()
+        self._joined = processes.joined(self.network)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state is kept."""
+        return self.folder.path / CHECKPOINT
+
+    def save(self) -> None:
+        """Write the state under a temporary name, then move it into place."""
+        if not self.processes.is_first:
+            return
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "skipped": self.skipped,
+        }
+        temporary = self.checkpoint.with_suffix(".part")
+        torch.save(state, temporary)
+        os.replace(temporary, self.checkpoint)
+
+    def _resume(self) -> None:
+        state = torch.load(self.checkpoint, weights_only=True, map_location="cpu")
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        if state["optimiser"] is not None:  # lineament.train.onnx.checkpoint_compression may have left it out
+            # It brings its options along: those of the configuration, which may have changed, hold.
+            options = [{k: v for k, v in g.items() if k != "params"} for g in self.optimiser.param_groups]
+            self.optimiser.load_state_dict(state["optimiser"])
+            for group, own in zip(self.optimiser.param_groups, options, strict=True):
+                group.update(own)
+        self.step, self.skipped = state["step"], state["skipped"]
+
+    def train(
+        self,
+        batches: Iterable[Any],
+        terms_of: TermsOf,
+        validate: Validate | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> None:
+        """Take the remaining steps.
+
+        Args:
+            batches: one a step, starting at the present step.
+            terms_of: the losses of a batch.
+            validate: figures of the averaged network, kept with every checkpoint.
+            seconds: after which to stop at a checkpoint; the same call goes on from there another time.
+
+        Raises:
+            ConfigError: the loss has not been finite for a hundred steps.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
+        pace = Pace(self.config.batch)
+        shown = self.processes.is_first
+        with closing(self.folder), ProgressLine(self.config.steps, step=self.step, shown=shown) as line:
+            if self.step >= self.config.steps and (self.folder.read(FIGURES) or {}).get("step") != self.step:
+                self._keep(validate)  # stopped after its last step, before its figures
+            for batch, waited in _timed(batches):
+                terms = self._take_step(terms_of, batch)
+                pace.stepped(waited=waited)
+                line.show(self.step)
+                logged = self.step % self.config.log_every == 0
+                if logged:
+                    line.show(self.step, self._log(terms, pace))
+                ended = logged and deadline is not None and self._is_past(deadline)
+                if self.step % self.config.save_every == 0 or self.step == self.config.steps or ended:
+                    self._keep(validate)
+                if ended:
+                    log.info("time is up at step %d of %d", self.step, self.config.steps)
+                    return
+
+    def _keep(self, validate: Validate | None) -> None:
+        self.save()
+        if validate is not None and self.processes.is_first:
+            self.folder.figures(self.step, validate(self.average))
+
+    def _log(self, terms: Terms, pace: Pace) -> dict[str, float]:
+        """Write the means over all processes into the log."""
+        values = self.processes.mean(torch.stack([term.float() for term in terms.values()]))
+        figures = pace.read(self.config.steps - self.step) | dict(zip(terms, values.tolist()))
+        if self.processes.is_first:
+            self.folder.log({"step": self.step, "skipped": self.skipped, **figures})
+        return figures
+
+    def _is_past(self, deadline: float) -> bool:
+        """Whether the time of any process is up, which all of them agree about."""
+        late = torch.tensor(float(time.monotonic() > deadline), device=self.processes.device)
+        return bool(self.processes.mean(late) > 0)
+
+    def _take_step(self, terms_of: TermsOf, batch: object) -> Terms:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.rate_at(self.step)
+        self.network.train()
+        # What is random in the network (dropout) is a function of the step too.
+        torch.manual_seed((self.config.seed * 1_000_003 + self.step) * 64 + self.processes.rank)
+        buffers = [buffer.clone() for buffer in self.network.buffers()]
+        terms = terms_of(self._joined, batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        terms["loss"].backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self._finish_step(bool(torch.isfinite(norm)), buffers)
+        return {name: term.detach() for name, term in terms.items()}
+
+    def _finish_step(self, finite: bool, buffers: list[Tensor]) -> None:
+        if finite:
+            self.optimiser.step()
+            self._update_average()
+            self._skipped_in_a_row = 0
+        else:
+            self.skipped += 1
+            self._skipped_in_a_row += 1
+            self._restore(buffers)
+        self.step += 1
+        if self._skipped_in_a_row >= MOST_SKIPPED_IN_A_ROW:
+            raise ConfigError(
+                f"The gradient has not been finite for {MOST_SKIPPED_IN_A_ROW} steps, the last one "
+                f"{self.step}. Lower the learning rate, or train with precision float32."
+            )
+
+    @torch.no_grad()
+    def _restore(self, buffers: list[Tensor]) -> None:
+        # Statistics of normalisation have seen the batch already; what is not finite would stay in them.
+        for buffer, before in zip(self.network.buffers(), buffers, strict=True):
+            buffer.copy_(before)
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        # Early on the average follows quickly, or it would remember the first random weights for long.
+        decay = min(self.config.average, (1 + self.step) / (10 + self.step))
+        pairs = list(zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True))
+        floats = [(kept, new) for kept, new in pairs if kept.dtype.is_floating_point]
+        get_ema_multi_avg_fn(decay)(*map(list, zip(*floats)), None)
+        for kept, new in pairs:
+            if not kept.dtype.is_floating_point:
+                kept.copy_(new)
+
+
+def _timed(batches: Iterable[Any]) -> Iterator[tuple[Any, float]]:
+    """Each batch and the seconds it was waited for."""
+    waiting_since = time.monotonic()
+    for batch in batches:
+        yield batch, time.monotonic() - waiting_since
+        waiting_since = time.monotonic()

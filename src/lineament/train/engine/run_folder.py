@@ -1,0 +1,179 @@
+"""What a run leaves behind: configuration, commit, data, log, figures."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lineament.errors import DataError
+from lineament.version import __version__
+
+log = logging.getLogger(__name__)
+
+CONFIG, SESSIONS, DATA, LOG, FIGURES = (
+    "config.json",
+    "sessions.json",
+    "data.json",
+    "log.jsonl",
+    "figures.json",
+)
+
+
+LICENCE_BEGINS = "Apache-2.0 for the file; of the training data: "
+OF_START = " (of the weights it began with)"
+"""What weights of before November 2026 say after the licences of those that they began with."""
+
+
+class RunFolder:
+    """A folder that explains itself.
+
+    Args:
+        path: made where it is missing.
+        tensorboard: write event files too, where TensorBoard is installed.
+    """
+
+    def __init__(self, path: Path, *, tensorboard: bool = False) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._events = _event_writer(path) if tensorboard else None
+
+    def begin(self, config: Any, data: Mapping[str, Any], *, step: int) -> None:  # noqa: ANN401
+        """Write what is about to be trained on what, and warn where that has changed since the last time.
+
+        Args:
+            config: a dataclass.
+            data: what describes the samples.
+            step: where this session starts.
+        """
+        table = json.loads(json.dumps(asdict(config)))
+        if step:
+            before = self.read(CONFIG) or {}
+            for key, (old, new) in _differences(before, table).items():
+                log.warning("%s was %s until step %d and is %s now", key, old, step, new)
+        self.write(CONFIG, table)
+        self.write(DATA, data)
+        sessions = self.read(SESSIONS) or []
+        self.write(SESSIONS, [*sessions, {"step": step, **_session()}])
+
+    def log(self, record: Mapping[str, float]) -> None:
+        """Append a line to the log, tell it to the logger, and draw it where there is TensorBoard."""
+        line = json.dumps({name: round(value, 5) for name, value in record.items()})
+        with (self.path / LOG).open("a") as file:
+            file.write(line + "\n")
+        log.info("%s", line)
+        if self._events is not None:
+            for name, value in record.items():
+                if name != "step" and math.isfinite(value):
+                    self._events.add_scalar(name, value, int(record["step"]))
+
+    def figures(self, step: int, figures: Mapping[str, float]) -> None:
+        """Log validation figures and keep the last ones in a file of their own."""
+        self.log({"step": step, **figures})
+        self.write(FIGURES, {"step": step, **figures})
+
+    def write(self, name: str, content: Any) -> None:  # noqa: ANN401 - anything JSON holds
+        """A JSON file of the folder, whole or not at all."""
+        temporary = self.path / f"{name}.part"
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(self.path / name)
+
+    def read(self, name: str) -> Any:  # noqa: ANN401
+        """A JSON file of the folder, None where there is none."""
+        path = self.path / name
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def close(self) -> None:
+        """Finish the event file, the last minutes of which would be lost otherwise; logging may go on."""
+        if self._events is not None:
+            self._events.close()
+
+
+def about_training(run: Path) -> dict[str, str]:
+    """What a weights file says of the data behind it: "trained_on" and "licence", from the run's own record.
+
+    Each licence is said once, those of the weights that the run began with included.
+
+    Raises:
+        DataError: the run folder has no record of its data; an export would have to guess.
+    """
+    try:
+        data = json.loads((run / DATA).read_text(encoding="utf-8"))
+        recipes = [(folder["samples"], folder["recipe"]) for folder in data["folders"] if "recipe" in folder]
+        start = data.get("start") or {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{run / DATA} does not say what was trained on ({error}). Weights state their data: go on with "
+            f"the run for a step, which writes it."
+        ) from error
+    parts = [f"{count:,} samples of {recipe['source']}" for count, recipe in recipes]
+    licences = [recipe["licence"] for _, recipe in recipes]
+    trained_on = "; ".join(parts) or "folders without a recipe"
+    if start:
+        trained_on += f"; begun with weights that were trained on {start['trained_on']}"
+        licences.append(start["licence"].replace(LICENCE_BEGINS, "").replace(OF_START, ""))
+    once = "; ".join(dict.fromkeys("; ".join(licences).split("; ")))
+    return {"trained_on": trained_on, "licence": LICENCE_BEGINS + (once or "not stated")}
+
+
+def about_crops(run: Path) -> dict[str, str]:
+    """What a weights file says of how crops are cut and whose coefficients it gives, as the run had it.
+
+    Raises:
+        DataError: the run folder has no readable configuration.
+    """
+    try:
+        config = json.loads((run / CONFIG).read_text(encoding="utf-8"))
+        return {"crop_margin": str(config["augment"]["crop_margin"]), "face_model": config["face_model"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{run / CONFIG} is not the configuration of a run on crops ({error}).") from error
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit checked out around a folder, with "+changes" where files differ; None outside of git."""
+    try:
+        git = ["git", "-C", str(folder)]
+        found = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "."], check=False).returncode
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip() + ("+changes" if changed else "")
+
+
+def _session() -> dict[str, Any]:
+    return {
+        "commit": commit_of(Path(__file__).parents[2]),
+        "command": sys.argv,
+        "lineament": __version__,
+        "torch": torch.__version__,
+        "python": sys.version.split()[0],
+        "started": time.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+
+
+def _differences(before: Any, after: Any, where: str = "") -> dict[str, tuple[Any, Any]]:  # noqa: ANN401
+    """Values that differ, by dotted key."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        found: dict[str, tuple[Any, Any]] = {}
+        for key in before.keys() & after.keys():
+            found |= _differences(before[key], after[key], f"{where}.{key}" if where else key)
+        return found
+    return {} if before == after else {where: (before, after)}
+
+
+def _event_writer(path: Path) -> Any:  # noqa: ANN401 - TensorBoard's writer
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        log.info("TensorBoard is not installed (pip install 'lineament[tensorboard]'): going on without.")
+        return None
+    return SummaryWriter(str(path / "events"))

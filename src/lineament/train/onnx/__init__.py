@@ -1,0 +1,1 @@
+"""From torch to ONNX: int8, flip ensembles, checkpoints made small."""

@@ -1,0 +1,217 @@
+"""A regressor that looks at each face and at its mirror image.
+
+    python -m lineament.train.onnx.flip_ensemble REGRESSOR.onnx --out FILE
+
+The mean of both answers is more exact than either, because what a network gets wrong in a picture and in its
+mirror image is partly independent; and it is exactly symmetric: the mirror image of a crop has the mirrored
+face. It takes a face model whose mirror image is itself (:class:`lineament.geometry.morphable.Mirror`).
+
+How far both looks are apart tells how much to believe them. The graph says it in mm on the head, its output
+"uncertainty": the mean distance, in the picture, of the 68 landmarks.
+
+Both looks are in the graph, one batch of its network: whatever runs it, Python or a page in a browser, sees
+an ordinary regressor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import compose, helper
+from torch import Tensor, nn
+
+from lineament.errors import ExportError
+from lineament.geometry.morphable import MorphableModel
+from lineament.methods.regressor import OUTPUTS, UNCERTAINTY
+from lineament.models import load_model
+from lineament.network import OnnxNetwork
+from lineament.result import DEFAULT_SCHEME
+from lineament.train.networks.regressor import rotation_from_six
+
+log = logging.getLogger(__name__)
+
+ENDS = (*OUTPUTS, UNCERTAINTY)
+LOOKS = "looks"
+"""Key of the metadata."""
+BOTH = "the crop and its mirror image, averaged"
+
+
+class _BothCrops(nn.Module):
+    """(n, S, S, 3) crops to (2n, S, S, 3): the crops, then their mirror images."""
+
+    def forward(self, crop: Tensor) -> Tensor:
+        return torch.cat([crop, crop.flip(2)])
+
+
+class _MeanFace(nn.Module):
+    """The outputs for 2n crops of :class:`_BothCrops` to those for n."""
+
+    def __init__(self, model: MorphableModel, crop_size: int, identity: int) -> None:
+        super().__init__()
+        assert model.mirror is not None
+        self.crop_size = float(crop_size)
+        flip = torch.tensor([-1.0, 1.0, 1.0])
+        self.register_buffer("turned", flip[:, None] * flip)  # of the rotation on both sides
+        self.register_buffer("identity_sign", torch.tensor(model.mirror.identity_sign[:identity]).float())
+        self.register_buffer("partner", torch.tensor(model.mirror.expression).long())
+        points = model.landmark_points(DEFAULT_SCHEME)
+        self.register_buffer("neutral", torch.tensor(points.neutral_model).float())
+        bases = np.concatenate([points.identity_basis[:identity], points.expression_basis])
+        self.register_buffer("bases", torch.tensor(bases.reshape(len(bases), -1)).float())
+
+    def forward(
+        self, rotation: Tensor, scale: Tensor, translation: Tensor, identity: Tensor, expression: Tensor
+    ) -> tuple[Tensor, ...]:
+        turn, turn_there = rotation.reshape(2, -1, 3, 3)
+        turn_there = self.turned * turn_there
+        where, where_there = translation.reshape(2, -1, 2)
+        where_there = torch.stack([self.crop_size - where_there[:, 0], where_there[:, 1]], dim=1)
+        size, size_there = scale.reshape(2, -1)
+        shape, shape_there = identity.reshape(2, -1, identity.shape[1])
+        shape_there = self.identity_sign * shape_there
+        weights, weights_there = expression.reshape(2, -1, expression.shape[1])
+        weights_there = weights_there[:, self.partner]
+        here = self._landmarks_crop(turn, size, where, shape, weights)
+        there = self._landmarks_crop(turn_there, size_there, where_there, shape_there, weights_there)
+        mean_size = (size + size_there) / 2
+        return (
+            rotation_from_six((turn + turn_there)[:, :2].reshape(-1, 6)),
+            mean_size,
+            (where + where_there) / 2,
+            (shape + shape_there) / 2,
+            (weights + weights_there) / 2,
+            torch.sqrt(((here - there) ** 2).sum(2)).mean(1) / mean_size,
+        )
+
+    def _landmarks_crop(
+        self, rotation: Tensor, scale: Tensor, translation: Tensor, identity: Tensor, expression: Tensor
+    ) -> Tensor:
+        """(n, 68, 2) px."""
+        moved = (torch.cat([identity, expression], dim=1) @ self.bases).reshape(-1, len(self.neutral), 3)
+        turned = (self.neutral + moved) @ rotation.transpose(1, 2)
+        flat = torch.stack([turned[..., 0], -turned[..., 1]], dim=2)
+        return scale[:, None, None] * flat + translation[:, None]
+
+
+def mirrored_graph(source: Path, path: Path) -> Path:
+    """Write the graph of a regressor, float or in eight bits, that looks at each face both ways.
+
+    Args:
+        source: written by :mod:`lineament.train.regressor.export` or :mod:`lineament.train.onnx.quantise`.
+        path: of the new file.
+
+    Raises:
+        ExportError: `source` is no regressor, looks both ways already, or belongs to a face model that is not
+            symmetric; or the new graph does not say the mean of what `source` says. Nothing is written.
+    """
+    graph = onnx.load(source)
+    metadata = {entry.key: entry.value for entry in graph.metadata_props}
+    if LOOKS in metadata:
+        raise ExportError(f"{source} looks both ways already.")
+    shapes = {
+        output.name: [length.dim_value for length in output.type.tensor_type.shape.dim[1:]]
+        for output in graph.graph.output
+    }
+    if tuple(shapes) != OUTPUTS:
+        raise ExportError(
+            f"{source} gives {', '.join(shapes)}; looking both ways is for {', '.join(OUTPUTS)}."
+        )
+    model = load_model(metadata["face_model"])
+    if model.mirror is None or shapes["expression"] != [len(model.mirror.expression)]:
+        raise ExportError(
+            f"{source} gives {shapes['expression'][0]} weights of the face model {model.name!r}, which has "
+            f"no mirror image for them. That takes a symmetric model with all of its blendshapes."
+        )
+    size = int(metadata["crop_size"])
+    before = _exported(_BothCrops(), {"crop": torch.zeros(2, size, size, 3, dtype=torch.uint8)}, ("crops",))
+    mean = _MeanFace(model, size, shapes["identity"][0])
+    after = _exported(mean, {f"seen_{name}": torch.ones(4, *shapes[name]) for name in OUTPUTS}, ENDS)
+    whole = _joined(before, graph, after)
+    helper.set_model_props(whole, metadata | {LOOKS: BOTH})
+    onnx.checker.check_model(whole)
+    temporary = path.with_suffix(".part")
+    temporary.write_bytes(whole.SerializeToString())
+    try:
+        _check(source, temporary, mean, size)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _exported(module: nn.Module, example: dict[str, Tensor], outputs: tuple[str, ...]) -> onnx.ModelProto:
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter that writes plain nodes is called deprecated
+        torch.onnx.export(
+            module.eval(),
+            tuple(example.values()),
+            file,
+            input_names=list(example),
+            output_names=list(outputs),
+            dynamic_axes={name: {0: "n"} for name in (*example, *outputs)},
+            opset_version=17,
+            dynamo=False,
+        )
+    return onnx.load_from_string(file.getvalue())
+
+
+def _joined(before: onnx.ModelProto, graph: onnx.ModelProto, after: onnx.ModelProto) -> onnx.ModelProto:
+    """One graph of three, whose inputs and outputs have the names of the middle one's."""
+    for part in (before, after):
+        part.ir_version = graph.ir_version
+        del part.opset_import[:]
+        part.opset_import.extend(graph.opset_import)
+    first, middle, last = (f"{place}/" for place in ("before", "both", "after"))
+    network = _renamed(graph, {name: middle + name for name in ("crop", *OUTPUTS)})
+    crops = [(f"{first}crops", f"{middle}crop")]
+    whole = compose.merge_models(compose.add_prefix(before, first), network, io_map=crops)
+    answers = [(middle + name, f"{last}seen_{name}") for name in OUTPUTS]
+    whole = compose.merge_models(whole, compose.add_prefix(after, last), io_map=answers)
+    return _renamed(whole, {f"{first}crop": "crop"} | {last + name: name for name in ENDS})
+
+
+def _renamed(graph: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
+    """A copy in which these inputs, outputs and what connects them have other names."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph)
+    for end in (*copy.graph.input, *copy.graph.output):
+        end.name = names.get(end.name, end.name)
+    for node in copy.graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    return copy
+
+
+def _check(source: Path, path: Path, mean: _MeanFace, size: int) -> None:
+    """Compare the new graph with the mean of the old one's answers, taken by torch."""
+    crops = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), np.uint8)
+    both = OnnxNetwork(source, threads=1)(crop=np.concatenate([crops, crops[:, :, ::-1]]))
+    expected = mean(*(torch.from_numpy(both[name]) for name in OUTPUTS))
+    found = OnnxNetwork(path, threads=1)(crop=crops)
+    for name, wanted in zip(ENDS, expected, strict=True):
+        if not np.allclose(found[name], wanted.numpy(), rtol=1e-3, atol=1e-3):
+            raise ExportError(f"{name} of the graph that looks both ways is not the mean of both looks.")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    log.info("%s", mirrored_graph(given.source, given.out))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Starts a regressor from exported weights, so that a run can go on from the ones in the package.
+
+An exported graph has its normalisations folded into the convolutions, and most weights in eight bits. Weights
+come back as they are stored; each normalisation gets the mean and the spread that its convolution has on
+training crops, and undoes them. So the network computes at first what the graph computes, also at another
+crop size, and trains like one that was never folded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from lineament.errors import ConfigError
+from lineament.train.networks.regressor import SCALE_UNIT, Regressor
+from lineament.train.onnx.int8 import LAYERS, widen_weights
+from lineament.weights import locate
+
+Array = NDArray[np.float32]
+
+POSE_NUMBERS = 9
+"""Six of the rotation, one of the scale, two of the translation come before the coefficients."""
+LOG_SCALE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedRegressor:
+    """What the graph of a regressor holds.
+
+    Attributes:
+        layers: weight and bias of each convolution and dense layer, by the module's name.
+        statistics: means and spreads that the network's numbers are in.
+        crop_size: px.
+    """
+
+    layers: dict[str, tuple[Array, Array]]
+    statistics: dict[str, Array]
+    crop_size: int
+
+    @classmethod
+    def read(cls, name_or_path: str) -> ExportedRegressor:
+        """Weights of the package by name, or an ONNX file.
+
+        Raises:
+            WeightsError: no such weights.
+            ConfigError: the file is not the graph of a regressor.
+        """
+        path = locate(name_or_path)
+        graph = widen_weights(onnx.load(path))
+        stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
+        stored |= dict(_dequantised(graph.graph.node, stored))
+        metadata = {entry.key: entry.value for entry in graph.metadata_props}
+        layers = {
+            _module_name(node.name): (stored[node.input[1]], stored[node.input[2]])
+            for node in graph.graph.node
+            if node.op_type in LAYERS
+        }
+        prefix = "network."
+        statistics = {
+            name.removeprefix(prefix): values
+            for name, values in stored.items()
+            if name.endswith(("_mean", "_spread"))
+        }
+        if "heads" not in layers or not statistics:
+            raise ConfigError(f"{path} is not the graph of a regressor: there is nothing to start from.")
+        return cls(layers, statistics, int(metadata["crop_size"]))
+
+
+def start_from(network: Regressor, exported: ExportedRegressor, crops: Iterable[Tensor]) -> None:
+    """Give a network the weights of a graph.
+
+    Args:
+        network: of the same sizes but for that of the crop, with its own statistics set.
+        exported: the graph.
+        crops: batches of (B, 3, S, S) float crops as in training, on which normalisation is measured.
+
+    Raises:
+        ConfigError: layers of the network and the graph differ.
+    """
+    modules = {
+        name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)
+    }
+    found = {name: tuple(module.weight.shape) for name, module in modules.items()}
+    expected = {name: weight.shape for name, (weight, _) in exported.layers.items()}
+    if found != expected:
+        odd = sorted(name for name in found | expected if found.get(name) != expected.get(name))[0]
+        raise ConfigError(
+            f"The network differs from the weights to start from, first in {odd}: {found.get(odd)} against "
+            f"{expected.get(odd)}. Set the [network] table to their sizes; only crop_size may differ."
+        )
+    with torch.no_grad():
+        for name, module in modules.items():
+            weight, bias = (torch.tensor(values) for values in exported.layers[name])
+            module.weight.copy_(weight)
+            if module.bias is not None:
+                module.bias.copy_(bias)
+        _unfold(network, {name: torch.tensor(bias) for name, (_, bias) in exported.layers.items()}, crops)
+        _use_units(network, exported)
+
+
+def _unfold(network: Regressor, biases: dict[str, Tensor], crops: Iterable[Tensor]) -> None:
+    """Set every normalisation so that it adds its convolution's bias and has the statistics of `crops`."""
+    pairs = dict(_normalisations(network))
+    for name, (_, norm) in pairs.items():
+        norm.reset_running_stats()
+        norm.weight.copy_(torch.sqrt(norm.running_var + norm.eps))
+        norm.bias.copy_(biases[name])
+    moments = {name: [torch.zeros(3, 1)] for name in pairs}
+
+    def watch(name: str) -> object:
+        def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            values = output.float().transpose(0, 1).flatten(1)
+            sums = torch.stack([values.sum(1), (values**2).sum(1)])
+            moments[name].append(torch.cat([sums, torch.full_like(sums[:1], values.shape[1])]))
+
+        return keep
+
+    hooks = [convolution.register_forward_hook(watch(name)) for name, (convolution, _) in pairs.items()]
+    was_training = network.training
+    network.eval()
+    for batch in crops:
+        network(batch)
+    network.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    for name, (_, norm) in pairs.items():
+        total, squares, count = torch.stack(moments[name][1:]).sum(0)
+        mean = total / count
+        variance = (squares / count - mean**2).clamp(min=1e-6)
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+        norm.weight.copy_(torch.sqrt(variance + norm.eps))
+        norm.bias.add_(mean)
+
+
+def _normalisations(network: nn.Module) -> Iterator[tuple[str, tuple[nn.Conv2d, nn.BatchNorm2d]]]:
+    """Each convolution's name, itself and the normalisation that follows it."""
+    modules = list(network.named_modules())
+    for (name, module), (_, following) in pairwise(modules):
+        if isinstance(module, nn.Conv2d) and isinstance(following, nn.BatchNorm2d):
+            yield name, (module, following)
+
+
+def _use_units(network: Regressor, exported: ExportedRegressor) -> None:
+    """Turn the last layer's numbers from the graph's means and spreads into the network's own."""
+    old = {name: torch.tensor(values) for name, values in exported.statistics.items()}
+    growth = math.log(network.config.crop_size / exported.crop_size)
+    heads = network.heads
+    heads.bias[LOG_SCALE] += (old["log_scale_mean"] + growth - network.log_scale_mean) / SCALE_UNIT
+    first = POSE_NUMBERS
+    for kind in ("identity", "expression"):
+        mean, spread = getattr(network, f"{kind}_mean"), getattr(network, f"{kind}_spread")
+        part = slice(first, first + len(mean))
+        factor = old[f"{kind}_spread"] / spread
+        heads.weight[part] *= factor[:, None]
+        heads.bias[part] = (old[f"{kind}_mean"] - mean) / spread + factor * heads.bias[part]
+        first = part.stop
+
+
+def _dequantised(
+    nodes: Iterable[onnx.NodeProto], stored: dict[str, NDArray[np.generic]]
+) -> Iterator[tuple[str, Array]]:
+    """Weights in eight bits as numbers, by the name that layers know them by."""
+    for node in nodes:
+        if node.op_type == "DequantizeLinear" and node.input[0] in stored:
+            steps, unit, zero = (stored[name] for name in node.input)
+            shape = (-1, *[1] * (steps.ndim - 1)) if unit.ndim else ()
+            values = (steps.astype(np.float32) - zero.reshape(shape)) * unit.reshape(shape)
+            yield node.output[0], values.astype(np.float32)
+
+
+def _module_name(node: str) -> str:
+    """The layer of a node: features.3.first of "/network/features/features.3/first/Conv"."""
+    names: list[str] = []
+    for part in node.strip("/").split("/")[1:-1]:
+        if names and part.startswith(f"{names[-1]}."):
+            names.pop()
+        names.append(part)
+    return ".".join(names)

@@ -1,0 +1,197 @@
+"""SynergyNet's released checkpoint as our network.
+
+    python -m lineament.train.synergynet.checkpoint_conversion best.pth.tar --bfm FOLDER --out FILE
+
+For people who have the file; nothing of it comes with lineament. The names of its layers are mapped one by
+one; a name that is missing or left over is an error. Its numbers are in 3DDFA's frame (crop of 120 px, y up,
+pixels counted from one) and in raw units of the Basel model: whitening carries them into ours, so that the
+network that comes out is like any other. The colour channels of its first layer are turned to RGB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import pickle
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lineament.errors import WeightsError
+from lineament.geometry.morphable import MorphableModel
+from lineament.models.bfm import read_bfm2009, standard_deviations_2009
+from lineament.train.networks.synergynet import AS_RELEASED, POSE, SynergyNet
+from lineament.train.synergynet.export import export_synergynet
+from lineament.train.synergynet.training import SCHEME
+
+log = logging.getLogger(__name__)
+
+CROP = 120.0
+UNITS_PER_MM = 1000.0
+STATISTICS = ("param_mean", "param_std")
+LEFT_OUT = ("u", "w_shp", "w_exp", "u_base", "w_shp_base", "w_exp_base")
+"""The face model's own arrays, which the user's copy of the model replaces."""
+HEADS = ("classifier_ori", "classifier_shape", "classifier_exp")
+
+
+def name_map(network: SynergyNet) -> dict[str, str]:
+    """The released name of each of our weights; buffers of ours alone are not in it."""
+    prefixes = {"backbone.": "I2P.backbone."}
+    prefixes |= {f"heads.{n}.1.": f"I2P.backbone.{head}.1." for n, head in enumerate(HEADS)}
+    for ours, theirs in (("refiner", "forwardDirection"), ("reverser", "reverseDirection")):
+        layers = [f"{ours}.points.local.{3 * n}" for n in range(2)]
+        layers += [f"{ours}.points.whole.{3 * n}" for n in range(3)]
+        if ours == "refiner":
+            layers += [f"{ours}.mix", f"{ours}.rest.0", f"{ours}.rest.3", f"{ours}.last.0"]
+        prefixes |= _numbered(layers, theirs)
+    for head in range(3):
+        prefixes[f"reverser.heads.{head}.0."] = f"reverseDirection.conv6_{head + 1}."
+        prefixes[f"reverser.heads.{head}.1."] = f"reverseDirection.bn6_{head + 1}."
+    found = {}
+    for name in network.state_dict():
+        for ours, theirs in prefixes.items():
+            if name.startswith(ours):
+                found[name] = theirs + name.removeprefix(ours)
+    return found
+
+
+def _numbered(layers: list[str], theirs: str) -> dict[str, str]:
+    """Prefixes of convolutions and the normalisations after them, numbered from one there."""
+    prefixes = {}
+    for number, layer in enumerate(layers, start=1):
+        *parents, last = layer.split(".")
+        normalisation = f"{layer}_norm" if last == "mix" else ".".join([*parents, str(int(last) + 1)])
+        prefixes[f"{layer}."] = f"{theirs}.conv{number}."
+        prefixes[f"{normalisation}."] = f"{theirs}.bn{number}."
+    return prefixes
+
+
+def released_network(
+    state: Mapping[str, Tensor],
+    model: MorphableModel,
+    *,
+    identity_deviation: NDArray[np.floating],
+    expression_deviation: NDArray[np.floating],
+) -> SynergyNet:
+    """Our network with the released weights.
+
+    Args:
+        state: the checkpoint's ``state_dict``; names may begin with "module.".
+        model: the Basel Face Model 2009 in mm and standard deviations.
+        identity_deviation: (K,) worth of one unit of our identity coefficients in the raw ones.
+        expression_deviation: (E,).
+
+    Raises:
+        WeightsError: weights are missing, left over, or of another shape; the message names them.
+    """
+    network = SynergyNet(AS_RELEASED, model.landmark_points(SCHEME))
+    given = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    names = name_map(network)
+    _check_names(given, names)
+    own = network.state_dict()
+    for ours, theirs in names.items():
+        if own[ours].shape != given[theirs].shape:
+            raise WeightsError(
+                f"{theirs} is {tuple(given[theirs].shape)}, not {tuple(own[ours].shape)}: this checkpoint is "
+                f"not SynergyNet's with MobileNet-V2."
+            )
+        own[ours] = given[theirs].clone()
+    first = "backbone.features.0.0.weight"
+    own[first] = own[first].flip(1)  # trained on blue, green, red
+    network.load_state_dict(own)
+    deviations = torch.as_tensor(
+        np.concatenate([identity_deviation[: network.sizes[1]], expression_deviation[: network.sizes[2]]])
+    )
+    _take_whitening(network, *(given[name].flatten().double() for name in STATISTICS), deviations.double())
+    return network.eval()
+
+
+def _check_names(given: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
+    wanted = {*names.values(), *STATISTICS}
+    missing, left = sorted(wanted - given.keys()), sorted(given.keys() - wanted - {*LEFT_OUT})
+    if missing or left:
+        raise WeightsError(
+            f"This is not SynergyNet's released checkpoint with MobileNet-V2: {len(missing)} weights are "
+            f"missing ({', '.join(missing[:3])}), {len(left)} are unknown ({', '.join(left[:3])})."
+        )
+
+
+@torch.no_grad()
+def _take_whitening(network: SynergyNet, mean: Tensor, spread: Tensor, deviations: Tensor) -> None:
+    """Carry the whitening into our frame: raw = spread * value + mean is linear, and so is the change."""
+    count = len(network.mean)
+    rows = torch.arange(POSE).view(3, 4)  # their pose is rows of [sR | t]
+    order = torch.cat([rows[:, :3].flatten(), rows[:, 3], torch.arange(POSE, count)])
+    for head in (network.heads[0][1], network.reverser.heads[0][0], network.reverser.heads[0][1]):
+        _reorder(head, order[:POSE])
+    scale = torch.ones(count, dtype=torch.float64)
+    shift = torch.zeros(count, dtype=torch.float64)
+    scale[:9] = UNITS_PER_MM
+    scale[9:POSE] = torch.tensor([1.0, -1.0, -1.0])
+    shift[9:POSE] = torch.tensor([-0.5, CROP + 0.5, 0.0])  # x - 1/2, (121 - y) - 1/2, -z
+    scale[POSE:] = 1 / deviations
+    network.mean.copy_(mean[:count][order] * scale + shift)
+    network.spread.copy_(spread[:count][order] * scale)
+    # What the point networks were trained on: pixels from one, depth towards the viewer.
+    network.point_origin.copy_(torch.tensor([-0.5, -0.5, 0.0]))
+    network.point_scale.copy_(torch.tensor([1.0, 1.0, -1.0]))
+
+
+def _reorder(layer: torch.nn.Module, order: Tensor) -> None:
+    """Exchange a layer's outputs."""
+    for name, values in layer.state_dict().items():
+        if values.ndim and len(values) == len(order):
+            getattr(layer, name).data.copy_(values[order].clone())
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """The weights of a checkpoint file, read without executing anything in it.
+
+    Raises:
+        WeightsError: the file is missing or is not such a checkpoint.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        state = content["state_dict"]
+        if not all(isinstance(tensor, Tensor) for tensor in state.values()):
+            raise TypeError("not all of its values are tensors")
+    except (OSError, KeyError, TypeError, AttributeError, RuntimeError, pickle.UnpicklingError) as error:
+        raise WeightsError(
+            f"{path} is not a checkpoint of SynergyNet's training ({error}): it should hold 'state_dict'."
+        ) from error
+    return dict(state)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--bfm", type=Path, required=True, help="the Basel Face Model 2009, see the models")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--refined", action="store_true", help="refined landmarks; released are the coarse")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    deviations = standard_deviations_2009(given.bfm)
+    network = released_network(
+        read_checkpoint(given.checkpoint),
+        read_bfm2009(given.bfm),
+        identity_deviation=deviations.identity,
+        expression_deviation=deviations.expression,
+    )
+    if given.refined:
+        network.config = replace(network.config, landmarks="refined")
+    about = {
+        "licence": "that of the released checkpoint and of the Basel Face Model: ask their authors",
+        "trained_on": "300W-LP, by SynergyNet's authors",
+    }
+    log.info("%s", export_synergynet(network, given.out, face_model=str(given.bfm.absolute()), about=about))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from lineament.data.samples.mixture import Mixture
+from lineament.errors import DataError
+
+
+class Numbers:
+    """A store whose views are plain numbers, and whose coefficients are those numbers too."""
+
+    def __init__(self, *values):
+        self.values = np.float64(values)
+
+    def __len__(self):
+        return len(self.values)
+
+    def view(self, number):
+        return self.values[number]
+
+    def coefficient_statistics(self):
+        column = self.values[:, None]
+        return column.mean(0), column.std(0), column.mean(0), column.std(0)
+
+
+def test_views_are_numbered_through():
+    mixture = Mixture([Numbers(1, 2), Numbers(3), Numbers(4, 5)])
+    assert len(mixture) == 5
+    assert [mixture.view(number) for number in range(5)] == [1, 2, 3, 4, 5]
+
+
+def test_without_weights_all_views_are_drawn_alike_and_statistics_are_those_of_all():
+    mixture = Mixture([Numbers(1, 2), Numbers(3, 4, 5, 9)])
+    rng = np.random.default_rng(0)
+    counts = np.bincount([mixture.draw(rng) for _ in range(6000)], minlength=6)
+    assert (np.abs(counts - 1000) < 120).all()
+    mean, spread, *_ = mixture.coefficient_statistics()
+    np.testing.assert_allclose([mean[0], spread[0]], [4, np.std([1, 2, 3, 4, 5, 9])])
+
+
+def test_weights_say_how_often_a_store_is_drawn_from():
+    mixture = Mixture([Numbers(1), Numbers(*range(10)), Numbers(7)], [1, 3, 0])
+    rng = np.random.default_rng(0)
+    counts = np.bincount([mixture.draw(rng) for _ in range(4000)], minlength=12)
+    assert abs(counts[0] - 1000) < 120
+    assert counts[11] == 0
+    mean, *_ = mixture.coefficient_statistics()
+    np.testing.assert_allclose(mean, [0.25 * 1 + 0.75 * 4.5])
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0], [1.0, float("nan")]])
+def test_weights_that_are_no_shares_are_refused(weights):
+    with pytest.raises(DataError, match="2 folders"):
+        Mixture([Numbers(1), Numbers(2)], weights)
+
+
+def test_nothing_to_train_on_is_said():
+    with pytest.raises(DataError, match="nothing to train on"):
+        Mixture([])
+
+
+def test_what_never_differs_has_no_spread():
+    # In single precision the square of the mean and the mean of squares differ in their last digits.
+    class Alike(Numbers):
+        def coefficient_statistics(self):
+            mean, zero = np.linspace(0.1, 3, 20, dtype=np.float32), np.zeros(20, np.float32)
+            return mean, zero, mean, zero
+
+    _, spread, *_ = Mixture([Alike(1, 2)]).coefficient_statistics()
+    np.testing.assert_allclose(spread, 0, atol=2e-3)

@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import pytest
+
+from lineament.data.samples.recipe import (
+    DEFAULT,
+    OPEN,
+    RECIPES,
+    TurnedOptions,
+    find_recipe,
+    read_recipe,
+    recipe_text,
+)
+from lineament.errors import ConfigError
+
+
+def write(folder, text):
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_recipe_is_read_back_as_it_was_written(tmp_path):
+    recipe = replace(OPEN, seed=7, licence='mine, "all" of it', turned=TurnedOptions(count=3, face=80.5))
+    assert read_recipe(write(tmp_path, recipe_text(recipe))) == recipe
+
+
+def test_what_a_file_leaves_out_stays_as_it_is_and_its_name_is_the_files(tmp_path):
+    recipe = find_recipe(str(write(tmp_path, "[turned]\ncount = 4\nface = 100\n")))
+    assert (recipe.name, recipe.turned.count, recipe.turned.face) == ("mine", 4, 100.0)
+    assert recipe.turned.size == TurnedOptions().size
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sed = 1", r"mine\.toml has 'sed'.*seed"),
+        ("[turned]\nviews = 3", "'views', which is unknown there"),
+        ("turned = 3", r"expected a table \[turned\], found 3"),
+        ("seed = 'one'", "seed: expected int, found 'one'"),
+        ("[turned]\nphotographed = 1", "expected bool, found 1"),
+        ("[storage]\npicture = 'gif'", "expected 'jpg' or 'png', found 'gif'"),
+        ("[occluded]\nshare = 1.5", r"occluded\.share is 1\.5"),
+        ("seed = ", "cannot be read"),
+    ],
+)
+def test_mistakes_are_told_with_what_was_expected(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
+        read_recipe(write(tmp_path, text))
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(ConfigError, match="choose default, open"):
+        find_recipe("nothing")
+
+
+def test_the_open_recipe_takes_nothing_but_public_domain_photographs():
+    assert OPEN.collections == ("congress",)
+    assert OPEN.rendered.textures == "open"
+
+
+def test_anything_changed_in_a_recipe_changes_its_digest():
+    digests = {recipe.digest for recipe in RECIPES.values()}
+    digests |= {replace(DEFAULT, seed=2).digest, replace(DEFAULT, turned=TurnedOptions(count=1)).digest}
+    assert len(digests) == len(RECIPES) + 2
+    assert replace(DEFAULT).digest == DEFAULT.digest

@@ -1,0 +1,128 @@
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+
+from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.rotation import matrix_from_angles
+from lineament.geometry.topology import GAP_PAIRS_68
+from lineament.train.networks.regressor import RegressorOutput
+from lineament.train.regressor.losses import FaceLoss, FaceLossConfig
+
+COUNT, CROP = 5, 112
+TERMS = ("landmarks", "vertices", "lids", "lips", "shape", "coefficients", "rotation")
+SOFT = 1.1e-3  # the root of distances is softened by a thousandth, so that it has a slope at zero
+
+
+@pytest.fixture(scope="module")
+def loss(tiny_model):
+    spreads = np.full(4, 0.5, np.float32), np.full(3, 0.25, np.float32)
+    return FaceLoss(tiny_model, CROP, *spreads, FaceLossConfig(vertex_count=20))
+
+
+@pytest.fixture
+def truth():
+    rng = np.random.default_rng(0)
+    face = RegressorOutput(
+        rotation=torch.tensor(matrix_from_angles(*rng.uniform(-1, 1, (3, COUNT)))),
+        scale=torch.tensor(rng.uniform(0.4, 0.7, COUNT)),
+        translation=torch.tensor(rng.uniform(40, 70, (COUNT, 2))),
+        identity=torch.tensor(rng.normal(size=(COUNT, 4))),
+        expression=torch.tensor(rng.uniform(0, 1, (COUNT, 3))),
+    )
+    return RegressorOutput(*(getattr(face, field.name).float() for field in fields(face)))
+
+
+def cameras(face):
+    for rotation, scale, shift in zip(face.rotation, face.scale, face.translation, strict=True):
+        yield WeakPerspective(rotation.numpy(), float(scale), np.append(shift.numpy(), 0.0))
+
+
+def test_points_are_those_of_the_numpy_camera(tiny_model, loss, truth):
+    points = loss.points_crop(truth).numpy()
+    identity, expression = truth.identity.numpy(), truth.expression.numpy()
+    labelled, registered = (
+        tiny_model.landmarks_model(identity, expression, scheme=name) for name in ("300w-lp", "lfm-68")
+    )
+    vertices = tiny_model.vertices_model(identity, expression)
+    upper, lower = np.array(GAP_PAIRS_68).T
+    for row, camera in enumerate(cameras(truth)):
+        np.testing.assert_allclose(points[row, :68], camera.image_from_model(labelled[row]), atol=1e-3)
+        pairs = camera.image_from_model(registered[row])[[*upper, *lower]]
+        np.testing.assert_allclose(points[row, 68:82], pairs, atol=1e-3)
+        mesh = camera.image_from_model(vertices[row])
+        away = np.linalg.norm(points[row, 82:, None] - mesh[None], axis=-1).min(axis=1)
+        assert away.max() < 1e-3  # each of the compared vertices is one of the mesh
+    assert points.shape == (COUNT, 68 + 14 + 20, 3)
+
+
+def test_the_loss_is_nothing_at_the_truth(loss, truth):
+    terms = loss(truth, truth)
+    assert set(terms) == {"loss", *TERMS}
+    for name in ("coefficients", "rotation"):
+        assert terms[name] == 0
+    for name in ("landmarks", "vertices", "lids", "lips", "shape"):
+        assert terms[name] <= SOFT * getattr(loss.config, name)
+
+
+def test_the_loss_is_the_sum_of_its_terms(loss, truth):
+    terms = loss(replace(truth, scale=truth.scale * 1.1), truth)
+    assert terms["loss"] == pytest.approx(sum(float(terms[name]) for name in TERMS), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(RegressorOutput)])
+def test_any_wrong_output_costs_and_has_a_gradient(loss, truth, name):
+    turned = torch.tensor(matrix_from_angles(0.1, 0, 0)).float() @ truth.rotation
+    wrong = turned if name == "rotation" else getattr(truth, name) + 0.3
+    wrong = wrong.clone().requires_grad_()
+    terms = loss(replace(truth, **{name: wrong}), truth)
+    assert terms["loss"] > 0.05
+    terms["loss"].backward()
+    assert torch.isfinite(wrong.grad).all()
+    assert (wrong.grad.flatten(1) if wrong.ndim > 1 else wrong.grad[:, None]).abs().amax(1).min() > 0
+
+
+def test_a_shift_costs_as_many_hundredths_of_the_crop_as_it_is_long(loss, truth):
+    terms = loss(replace(truth, translation=truth.translation + torch.tensor([3.36, 4.48])), truth)
+    assert terms["landmarks"] == pytest.approx(loss.config.landmarks * 5, rel=1e-4)  # 5.6 of 112 px
+    assert terms["vertices"] == pytest.approx(loss.config.vertices * 5, rel=1e-4)
+    assert terms["lids"] <= SOFT * loss.config.lids
+    assert terms["lips"] <= SOFT * loss.config.lips
+    assert terms["shape"] <= SOFT * loss.config.shape
+    assert terms["coefficients"] == terms["rotation"] == 0
+
+
+def test_coefficients_are_measured_in_units_of_their_spread(loss, truth):
+    wrong = replace(truth, identity=truth.identity + 0.5, expression=truth.expression - 0.25)
+    assert loss(wrong, truth)["coefficients"] == pytest.approx(loss.config.coefficients, rel=1e-4)
+
+
+def test_a_wrong_pose_costs_no_shape(loss, truth):
+    turned = torch.tensor(matrix_from_angles(0.3, 0.2, 0.1)).float() @ truth.rotation
+    terms = loss(replace(truth, rotation=turned, scale=truth.scale * 1.2), truth)
+    assert terms["shape"] <= SOFT * loss.config.shape
+    assert terms["landmarks"] > 1
+
+
+def test_gaps_are_of_lids_and_inner_lips():
+    upper, lower = np.array(GAP_PAIRS_68).T
+    assert set(upper) | set(lower) == {37, 38, 40, 41, 43, 44, 46, 47, 61, 62, 63, 65, 66, 67}
+
+
+def test_a_closed_eye_costs_in_the_lids(lfm):
+    loss = FaceLoss(lfm, CROP, np.ones(100, np.float32), np.ones(53, np.float32), FaceLossConfig())
+    rest = RegressorOutput(
+        torch.eye(3)[None],
+        torch.full((1,), 0.5),
+        torch.full((1, 2), 56.0),
+        torch.zeros(1, 100),
+        torch.zeros(1, 53),
+    )
+    blink = torch.zeros(1, 53)
+    blink[0, lfm.expression_names.index("eyeBlinkLeft")] = 1
+    brow = torch.zeros(1, 53)
+    brow[0, lfm.expression_names.index("browDownLeft")] = 1
+    closed, frown = (loss(replace(rest, expression=e), rest)["lids"] for e in (blink, brow))
+    assert closed > 5 * frown
+    assert closed > 0.5

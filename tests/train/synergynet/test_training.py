@@ -1,0 +1,334 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from lineament.aligner import FaceAligner
+from lineament.crop import CropBox
+from lineament.data.crops.augment import AugmentConfig
+from lineament.errors import ConfigError, DataError, ExportError
+from lineament.methods.synergynet import SynergyNet as SynergyMethod
+from lineament.network import OnnxNetwork
+from lineament.train.batches.crop_run import truth_of
+from lineament.train.batches.samples import CropSource, Folders
+from lineament.train.engine.loop import LoopConfig
+from lineament.train.engine.optimisers import OptimiserConfig
+from lineament.train.engine.schedules import ScheduleConfig
+from lineament.train.networks.synergynet import (
+    AS_RELEASED,
+    MafaConfig,
+    ReverseConfig,
+    SynergyConfig,
+    SynergyNet,
+    nearest_rotation,
+)
+from lineament.train.synergynet import export as export_module
+from lineament.train.synergynet.ablation import VARIANTS, AblationConfig
+from lineament.train.synergynet.ablation import train as train_ablation
+from lineament.train.synergynet.export import export_synergynet
+from lineament.train.synergynet.loss import AS_RELEASED as RELEASED_LOSS
+from lineament.train.synergynet.loss import SynergyLoss, SynergyLossConfig, wing
+from lineament.train.synergynet.training import (
+    SynergyTrainConfig,
+    begin_with,
+    load_averaged,
+    new_network,
+    train,
+    whiten,
+)
+
+SMALL = SynergyConfig(width=0.25, crop_size=32)
+
+
+@pytest.fixture(scope="module")
+def batch(samples):
+    source = CropSource(Folders((samples,)), AugmentConfig(crop_size=32))
+    arrays = source.open().rows([np.random.default_rng(row) for row in range(6)])
+    return {name: torch.as_tensor(array) for name, array in arrays.items()}
+
+
+@pytest.fixture(scope="module")
+def network(samples, lfm, batch, settled):
+    """Random weights, whitening of the views, and refinements of some pixels."""
+    torch.manual_seed(0)
+    network = new_network(SMALL, lfm)
+    whiten(network, CropSource(Folders((samples,)), AugmentConfig(crop_size=32)), 32)
+    torch.nn.init.normal_(network.refiner.last[0].weight, std=0.1)
+    for head in network.heads:
+        torch.nn.init.normal_(head[1].weight, std=0.02)
+    return settled(network, batch["crop"])
+
+
+def test_true_parameters_give_the_models_own_landmarks(network, batch, lfm):
+    truth = truth_of(batch)
+    found = network.landmarks_of(network.whitened(network.parameters_of(truth))).detach().numpy()
+    points = lfm.landmark_points("300w-lp")
+    for row in range(6):
+        model = points.vertices_model(batch["identity"][row].numpy(), batch["expression"][row].numpy())
+        turned = model @ batch["rotation"][row].numpy().T * [1, -1, -1]
+        expected = float(batch["scale"][row]) * turned + [*batch["translation"][row].numpy(), 0]
+        np.testing.assert_allclose(found[row], expected, atol=2e-3)
+
+
+def test_whitened_parameters_are_of_the_order_of_one(network, batch):
+    whitened = network.whitened(network.parameters_of(truth_of(batch)))
+    assert 0.3 < float(whitened[:, :11].std()) < 2
+    assert (whitened[:, 11] == 0).all()  # labels say nothing about depth
+
+
+def test_a_camera_goes_into_twelve_numbers_and_back(network, batch):
+    truth = truth_of(batch)
+    face = network.face_of(network.whitened(network.parameters_of(truth)))
+    for name in ("rotation", "scale", "translation", "identity", "expression"):
+        torch.testing.assert_close(getattr(face, name), getattr(truth, name), atol=2e-4, rtol=1e-4)
+
+
+def test_the_nearest_rotation_is_proper_and_prefers_neither_row():
+    matrix = torch.randn(5, 3, 3, generator=torch.Generator().manual_seed(0)) + 2 * torch.eye(3)
+    rotation, scale = nearest_rotation(matrix)
+    torch.testing.assert_close(rotation @ rotation.transpose(1, 2), torch.eye(3).expand(5, 3, 3))
+    torch.testing.assert_close(torch.linalg.det(rotation), torch.ones(5))
+    torch.testing.assert_close(scale, matrix[:, :2].norm(dim=2).mean(1))
+    rows = matrix[:, :2] / matrix[:, :2].norm(dim=2, keepdim=True)
+    first, second = (rotation[:, :2] * rows).sum(2).unbind(1)
+    torch.testing.assert_close(first, second)
+
+
+def test_refinement_starts_at_the_coarse_landmarks(lfm):
+    output = new_network(SMALL, lfm).eval()(torch.rand(2, 3, 32, 32) * 255)
+    torch.testing.assert_close(output.refined, output.coarse)
+    assert output.reverse is None  # only in training
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_of_the_table_learns_something_everywhere(name, lfm, batch):
+    config = replace(SMALL, **VARIANTS[name].network)
+    torch.manual_seed(0)
+    changed = new_network(config, lfm).train()
+    changed.spread[:9] = 0.3
+    changed.mean[9:11] = 16
+    terms = SynergyLoss(changed, SynergyLossConfig(**VARIANTS[name].loss))(
+        changed(batch["crop"].permute(0, 3, 1, 2).float()), truth_of(batch)
+    )
+    terms["loss"].backward()
+    assert torch.isfinite(terms["loss"])
+    assert ("refined" in terms) == config.mafa.enabled
+    assert ("reverse" in terms) == config.reverse.enabled
+    # A last layer of zeros passes nothing on at first, and a ReLU may be shut.
+    missing = [key for key, p in changed.named_parameters() if p.grad is None]
+    assert not missing
+
+
+def test_perfect_answers_cost_nothing_but_what_keeps_the_root_smooth(network, batch):
+    truth = truth_of(batch)
+    right = network.whitened(network.parameters_of(truth))
+    landmarks = network.landmarks_of(right)
+    output = replace(
+        network(batch["crop"].permute(0, 3, 1, 2).float()),
+        parameters=right,
+        coarse=landmarks,
+        refined=landmarks,
+        reverse=right,
+    )
+    assert float(SynergyLoss(network, SynergyLossConfig())(output, truth)["loss"]) < 1e-4
+    # The released code compares the way back's first values with the last of the truth.
+    assert float(SynergyLoss(network, RELEASED_LOSS)(output, truth)["reverse"].detach()) > 1e-3
+
+
+def test_the_loss_is_in_units_of_a_120_px_crop(network, batch):
+    truth = truth_of(batch)
+    right = network.whitened(network.parameters_of(truth))
+    landmarks = network.landmarks_of(right)
+    output = network(batch["crop"].permute(0, 3, 1, 2).float())
+    moved = replace(output, parameters=right, coarse=landmarks, refined=landmarks + 32 / 120)
+    terms = SynergyLoss(network, SynergyLossConfig(landmarks="smooth-l1"))(moved, truth)
+    assert float(terms["refined"]) == pytest.approx(0.05 * 0.5, rel=1e-4)
+
+
+def test_wing_is_continuous_and_steepest_at_zero():
+    values = wing(torch.tensor([0.0, 0.1, 9.999, 10.001, 20.0]))
+    assert values[0] == 0
+    assert values[1] == pytest.approx(10 * np.log(1.05), rel=1e-5)
+    assert float(values[3] - values[2]) == pytest.approx(0, abs=0.01)
+    assert float(values[4] - values[3]) == pytest.approx(10, abs=0.01)
+
+
+def test_the_released_network_has_the_published_size(lfm):
+    network = SynergyNet(AS_RELEASED, lfm.landmark_points("300w-lp"))
+    count = lambda module: sum(p.numel() for p in module.parameters()) / 1e6  # noqa: E731
+    assert count(network) == pytest.approx(4.08, abs=0.01)
+    assert count(network.backbone) == pytest.approx(2.224, abs=0.001)
+    assert count(network.refiner) == pytest.approx(1.557, abs=0.001)
+    assert count(network.reverser) == pytest.approx(0.215, abs=0.001)
+
+
+def test_a_resnet_and_a_model_of_other_sizes_will_do(tiny_model, lfm):
+    network = new_network(replace(SMALL, backbone="resnet-50", width=0.1), lfm).eval()
+    assert network(torch.zeros(1, 3, 32, 32)).refined.shape == (1, 68, 3)
+    with pytest.raises(ConfigError, match=r"network\.identity"):
+        new_network(SMALL, tiny_model)
+    with pytest.raises(ConfigError, match="make them equal"):
+        SynergyTrainConfig(network=SMALL)
+
+
+@pytest.fixture(scope="module")
+def exported(network, tmp_path_factory, batch):
+    path = tmp_path_factory.mktemp("export") / "synergynet.onnx"
+    return export_synergynet(network, path, crops=batch["crop"].numpy())
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_the_graph_says_what_torch_says(exported, network, count):
+    crops = np.random.default_rng(count).integers(0, 256, (count, 32, 32, 3), np.uint8)
+    found = OnnxNetwork(exported, threads=1)(crop=crops)
+    with torch.inference_mode():
+        output = network(torch.from_numpy(crops).permute(0, 3, 1, 2).float())
+        face = network.face_of(output.parameters)
+    assert (output.refined - output.coarse).abs().mean() > 0.1
+    np.testing.assert_allclose(found["landmarks"], output.refined.numpy(), atol=1e-2)
+    np.testing.assert_allclose(found["rotation"], face.rotation.numpy(), atol=1e-4)
+    np.testing.assert_allclose(found["expression"], face.expression.numpy(), atol=1e-3)
+
+
+def test_a_graph_that_differs_is_not_written(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(export_module, "SAME", dict.fromkeys(export_module.ALL_OUTPUTS, -1.0))
+    with pytest.raises(ExportError, match="differs from torch"):
+        export_synergynet(network, tmp_path / "wrong.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_aligner_takes_the_file(exported, network, batch):
+    aligner = FaceAligner.from_pretrained(exported, threads=1)
+    assert isinstance(aligner.method, SynergyMethod)
+    photo = np.zeros((64, 64, 3), np.uint8)
+    photo[16:48, 16:48] = batch["crop"][0].numpy()
+    box = CropBox(center_xy=(32.0, 32.0), side=32.0, size=32)
+    (face,) = aligner.method.reconstruct(photo, [box])
+    with torch.inference_mode():
+        output = network(batch["crop"][:1].permute(0, 3, 1, 2).float())
+    expected = output.refined[0].numpy() + np.array([16, 16, 0])
+    np.testing.assert_allclose(face.landmarks_image, expected, atol=2e-2)
+    assert face.vertices_image.shape == (9163, 3)
+    assert len(aligner.method.reconstruct(photo, [box, box], passes=2)) == 2
+
+
+def config(samples, **changes):
+    loop = LoopConfig(
+        steps=2,
+        batch=4,
+        log_every=1,
+        save_every=1,
+        optimiser=OptimiserConfig(kind="sgd", learning_rate=1e-3),
+        schedule=ScheduleConfig(shape="constant", warm_up=0),
+    )
+    base = SynergyTrainConfig(
+        loop=loop,
+        network=SMALL,
+        augment=AugmentConfig(crop_size=32),
+        data=Folders((samples,)),
+        face_swap=0.5,
+        workers=0,
+        whitening_crops=8,
+        validation_crops=4,
+    )
+    return replace(base, **changes)
+
+
+def test_training_interrupted_ends_bit_for_bit_like_training_that_was_not(samples, tmp_path):
+    whole = train(config(samples), tmp_path / "whole")
+    part = train(config(samples), tmp_path / "part", seconds=0)
+    assert torch.load(part / "checkpoint.pt", weights_only=True)["step"] == 1
+    train(config(samples), part)
+    one, other = (torch.load(run / "checkpoint.pt", weights_only=True) for run in (whole, part))
+    for name, tensor in one["network"].items():
+        assert torch.equal(tensor, other["network"][name]), name
+    figures = json.loads((whole / "figures.json").read_text())
+    assert {"nme_percent", "yaw_error_deg", "coarse_nme_percent", "refined_nme_percent"} <= set(figures)
+    assert load_averaged(whole).config == SMALL
+
+
+def test_the_ablation_table_is_made_by_one_call_and_gone_on_with(samples, tmp_path):
+    rows = AblationConfig(config(samples, face_swap=0.0), ("baseline", "both"))
+    table = train_ablation(rows, tmp_path).read_text()
+    assert "| baseline |" in table
+    assert "| 3.88 |" in table
+    before = (tmp_path / "both" / "1" / "log.jsonl").read_text()
+    assert train_ablation(rows, tmp_path).read_text() == table
+    assert (tmp_path / "both" / "1" / "log.jsonl").read_text() == before
+    with pytest.raises(ConfigError, match="Unknown variants nothing"):
+        AblationConfig(variants=("nothing",))
+
+
+def test_rows_of_several_seeds_begin_with_one_pretraining_and_the_table_says_so(samples, tmp_path):
+    base = config(samples, face_swap=0.0)
+    rows = AblationConfig(base, ("baseline", "both"), seeds=(1, 2), pretraining=replace(base.loop, steps=3))
+    text = train_ablation(rows, tmp_path).read_text()
+    assert text.startswith("Each row: 2 steps of 4 crops of 32 px, after 3 steps of 4 that all rows share")
+    shared = load_averaged(tmp_path / "pretraining")
+    assert shared.refiner is None
+    assert shared.reverser is None
+    started = json.loads((tmp_path / "both" / "2" / "config.json").read_text())
+    assert (started["loop"]["seed"], started["start"]) == (2, str(tmp_path / "pretraining"))
+    found = json.loads((tmp_path / "ablation.json").read_text())
+    one, two = (found["both"][seed]["nme_percent"] for seed in "12")
+    assert one != two
+    line = next(line for line in text.splitlines() if line.startswith("| both |"))
+    assert f"{(one + two) / 2:.2f} ({one:.2f}, {two:.2f})" in line
+
+
+def test_a_table_whose_time_is_up_begins_no_row_that_needs_an_unfinished_pretraining(samples, tmp_path):
+    base = config(samples, face_swap=0.0)
+    rows = AblationConfig(base, ("both",), pretraining=replace(base.loop, steps=10**6, save_every=10**6))
+    train_ablation(rows, tmp_path, seconds=0)
+    assert not (tmp_path / "pretraining").exists()
+    train_ablation(rows, tmp_path, seconds=0.3)
+    assert json.loads((tmp_path / "pretraining" / "figures.json").read_text())["step"] < 10**6
+    assert not (tmp_path / "both").exists()
+
+
+def test_a_run_begins_with_the_averaged_weights_and_the_whitening_of_another(samples, tmp_path, lfm):
+    first = train(config(samples, network=replace(SMALL, mafa=MafaConfig(enabled=False))), tmp_path / "first")
+    before = load_averaged(first).state_dict()
+    network = new_network(SMALL, lfm)
+    begin_with(network, first)
+    for name, tensor in network.state_dict().items():
+        assert name.startswith("refiner") or torch.equal(tensor, before[name]), name
+    # Without a step's change: a rate of nothing leaves the weights, and whitening is not measured again.
+    still = replace(config(samples).loop, optimiser=OptimiserConfig(kind="sgd", learning_rate=0.0))
+    second = train(config(samples, loop=still, start=str(first)), tmp_path / "second")
+    after = load_averaged(second).state_dict()
+    for name in ("mean", "spread", "backbone.features.0.0.weight", "heads.1.1.weight"):
+        assert torch.equal(after[name], before[name]), name
+    # To go on, the first run is not needed any more.
+    train(config(samples, loop=replace(still, steps=3), start="nowhere"), second)
+    assert torch.load(second / "checkpoint.pt", weights_only=True)["step"] == 3
+
+
+def test_a_run_cannot_begin_with_a_network_that_does_not_fit(samples, tmp_path, lfm):
+    first = train(config(samples), tmp_path / "first")
+    for other, message in [
+        (replace(SMALL, width=0.5), "do not fit"),
+        (replace(SMALL, mafa=MafaConfig(enabled=False)), r"do not fit \(refiner"),
+        (replace(SMALL, crop_size=64), "trained on crops of 32 px, not 64"),
+    ]:
+        with pytest.raises(ConfigError, match=message):
+            begin_with(new_network(other, lfm), first)
+    with pytest.raises(DataError, match="no run folder"):
+        begin_with(new_network(SMALL, lfm), tmp_path / "nothing")
+
+
+def test_a_table_without_rows_or_with_another_backbone_is_refused():
+    with pytest.raises(ConfigError, match="no rows"):
+        AblationConfig(seeds=())
+    with pytest.raises(ConfigError, match="wide-baseline has another backbone"):
+        AblationConfig(pretraining=LoopConfig())
+
+
+def test_variants_change_what_their_name_says():
+    rows = AblationConfig()
+    assert rows.variant("baseline").network.mafa == MafaConfig(enabled=False)
+    assert rows.variant("MAFA").network.reverse == ReverseConfig(enabled=False)
+    assert rows.variant("reverse-pose").loss.targets == ("pose",)
+    assert rows.variant("both") == rows.base
