@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
 from lineament.errors import ImageError
 from lineament.foreign import foreign
-from lineament.image.bounds import MEMORY_LIMIT
 from lineament.image.png import without_large_metadata
 
 FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF")
@@ -23,6 +24,7 @@ comes through pillow-heif."""
 HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
+PILLOW_LIMIT = 80_000_000  # pixels, below the least that Pillow minds
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OPEN_LOCK = threading.Lock()  # guards the moment in which Pillow's pixel limit is ours
 
@@ -41,29 +43,38 @@ def open_picture(stream: IO[bytes], name: str) -> Image.Image:
     advice = "It is damaged: copy it again from where it came."
     with foreign(ImageError, f"{name} cannot be opened as a photo", advice):
         try:
-            return _open(stream)
+            with no_pixel_limit():  # `check_cost` knows better
+                picture: Image.Image = Image.open(stream, formats=FORMATS)
+            return picture
         except UnidentifiedImageError:
             if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
                 return _open_heif(stream, name)
             raise ImageError(
                 f"{name} is not a photo in a format known here{_guess(head)}. Convert it to JPEG or PNG."
             ) from None
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise ImageError(
-                f"{name} has more pixels than a photo may have here ({MEMORY_LIMIT // 8 // 10**6} megapixels). "
-                f"Make it smaller first."
-            ) from None
 
 
-def _open(stream: IO[bytes]) -> Image.Image:
-    # Pillow warns at 89 and stops at 179 megapixels, which today's cameras exceed; `check_cost` asks for the rest.
+@contextmanager
+def no_pixel_limit() -> Iterator[None]:
+    """Without Pillow's limits: it warns at 89 and stops at 179 megapixels, which today's cameras exceed.
+
+    The limit is one for all threads, hence the lock.
+    """
     with _OPEN_LOCK:
-        pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MEMORY_LIMIT // 8
+        pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            picture: Image.Image = Image.open(stream, formats=FORMATS)
+            yield
         finally:
             Image.MAX_IMAGE_PIXELS = pillow_limit
-    return picture
+
+
+def load(picture: Image.Image) -> None:
+    """Decode the pixels; Pillow's reader of TIFF looks at its limit once more then."""
+    if picture.format == "TIFF" and picture.width * picture.height > PILLOW_LIMIT:
+        with no_pixel_limit():
+            picture.load()
+    else:
+        picture.load()
 
 
 def _open_heif(stream: IO[bytes], name: str) -> Image.Image:

@@ -63,7 +63,11 @@ def _full_range(mode: str, top: float) -> float:
 
 
 def _sample(picture: Image.Image) -> Array:
-    """Finite values (n,) of some of the pixels, evenly spread."""
+    """Finite values (n,) of some of the pixels, evenly spread; by rows, for a whole copy would take memory."""
     step = max(1, round((picture.width * picture.height / SAMPLES) ** 0.5))
-    values = np.asarray(picture)[::step, ::step].astype(np.float64).ravel()
+    rows = [
+        np.asarray(picture.crop((0, y, picture.width, y + 1)))[0, ::step]
+        for y in range(0, picture.height, step)
+    ]
+    values = np.concatenate(rows).astype(np.float64)
     return values[np.isfinite(values)]

@@ -11,8 +11,8 @@ from typing import IO
 
 MAX_METADATA = 65536  # bytes of a chunk; the orientation of cameras takes less
 _CRITICAL = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS"})
-_COMPRESSED = frozenset({b"zTXt", b"iCCP"})  # few bytes of them may become many
-_ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
+_NEVER = frozenset({b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"acTL", b"fcTL", b"fdAT"})
+"""Text and profiles, few bytes of which may become many, and the frames of an animation after the first."""
 
 
 def without_large_metadata(stream: IO[bytes]) -> IO[bytes]:
@@ -58,4 +58,4 @@ def _places_to_keep(stream: IO[bytes]) -> list[tuple[int, int]] | None:
 def _is_kept(kind: bytes, length: int) -> bool:
     if kind in _CRITICAL:
         return True
-    return kind not in _COMPRESSED | _ANIMATION and length <= MAX_METADATA
+    return kind not in _NEVER and length <= MAX_METADATA

@@ -11,13 +11,13 @@ from lineament.errors import ImageError
 from lineament.foreign import foreign
 from lineament.image.bounds import check_cost
 from lineament.image.check import check_image
-from lineament.image.formats import open_picture
+from lineament.image.formats import load, open_picture
 from lineament.image.jpeg import with_end_marker
 from lineament.image.kinds import Array, ImageSource, Picture
 from lineament.image.rgb import as_rgb, upright
 from lineament.image.source import open_source
 
-STRIP_PX = 8_000_000  # of a picture that are copied to an array at once
+STRIP_PX = 1_000_000  # of a picture that are copied to an array at once
 
 
 def read_image(source: ImageSource) -> Array:
@@ -59,7 +59,7 @@ def _decode(picture: Image.Image, name: str, *, stream: IO[bytes] | None) -> Ima
     advice = "It is probably cut short or damaged: copy it again."
     with foreign(ImageError, f"{name} cannot be decoded", advice):
         try:
-            picture.load()
+            load(picture)
         except OSError:
             whole = None if stream is None else with_end_marker(stream, picture.format)
             if whole is None:

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from lineament.image.levels import levels_of
 
-STRIP_PX = 8_000_000  # that are converted at once
+STRIP_PX = 1_000_000  # that are converted at once
 
 
 def upright(picture: Image.Image) -> Image.Image:

@@ -35,7 +35,7 @@ def open_source(source: Any) -> tuple[str, IO[bytes]]:  # noqa: ANN401 - the doo
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """A stream of a file that can seek; what cannot, and files that do not tell their size, are read whole."""
+    """A stream that can seek; pipes, and files that do not tell their size, are read whole."""
     try:
         if path.is_dir():
             raise ImageError(f"{path} is a folder, not a photo. Give one of the files in it.")
@@ -48,9 +48,7 @@ def _opened(path: Path) -> IO[bytes]:
     except FileNotFoundError as error:
         raise ImageError(f"There is no file {path}. {_missing_advice(path)}") from error
     except (OSError, ValueError) as error:
-        raise ImageError(
-            f"{path} cannot be opened ({error}). Check its name and its permissions."
-        ) from error
+        raise ImageError(f"{path} cannot be opened ({error}). Check its name and its permissions.") from error
     if not content:
         raise ImageError(f"{path} is an empty file. Copy the photo again.")
     return io.BytesIO(content)
@@ -59,7 +57,11 @@ def _opened(path: Path) -> IO[bytes]:
 def _missing_advice(path: Path) -> str:
     """A link whose file is gone is there, and yet it is not."""
     is_link = path.is_symlink()
-    return f"It links to {os.readlink(path)}, which is gone." if is_link else "Check the spelling and the folder."
+    return (
+        f"It links to {os.readlink(path)}, which is gone."
+        if is_link
+        else "Check the spelling and the folder."
+    )
 
 
 def _content(stream: IO[bytes], name: str) -> bytes:
@@ -68,7 +70,7 @@ def _content(stream: IO[bytes], name: str) -> bytes:
         content = stream.read(STREAM_LIMIT + 1)
     except UnicodeDecodeError as error:
         raise ImageError(_OPEN_AS_TEXT.format(name)) from error
-    except Exception as error:  # noqa: BLE001 - the file object is the caller's, and so are its errors
+    except Exception as error:  # the file object is the caller's, and so are its errors
         raise ImageError(f"{name} cannot be read ({error or type(error).__name__}). Open it anew.") from error
     if not isinstance(content, bytes):
         raise ImageError(_OPEN_AS_TEXT.format(name))
