@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lineament.crop import check_box
-from lineament.detect import EAGER, OPEN, QUICK, Detector, OnnxDetector
+from lineament.detect import EAGER, OPEN, QUICK, Detector, DetectorOptions, OnnxDetector
 from lineament.draw.photo_faces import PhotoFaces
 from lineament.errors import BoxError, ConfigError, LineamentError, WeightsError
-from lineament.image import ImageSource, Picture, read_image, read_picture, size_wh
+from lineament.image import ImageSource, Picture, read_image, read_picture, several, size_wh
 from lineament.methods import METHODS, Method
 from lineament.methods.regressor import UNCERTAINTY
 from lineament.network import OnnxNetwork
@@ -28,6 +28,8 @@ MOST_UNCERTAIN_MM = 6.0
 """Of 1,199 faces of the training photographs the least certain has 4.3. Half of what the detector suspects on
 pictures without faces has more than 13 (``python -m tools.measure_uncertainty``)."""
 
+MAX_BOX = 20
+MAX_PASSES = 20
 ON_ITS_HEAD = -0.5
 """Cosine of the roll beyond which, 120 degrees, a face is looked at upright too."""
 
@@ -58,10 +60,19 @@ class FaceAligner:
         """Join a method and a detector; most people call :meth:`from_pretrained`.
 
         Raises:
-            ConfigError: `passes` is below one.
+            ConfigError: `passes` is not 1 to 20, or `most_uncertain_mm` is not above 0.
         """
-        if passes < 1:
-            raise ConfigError(f"passes must be at least 1, found {passes}. One is quick, two are better.")
+        if isinstance(method, str | os.PathLike):
+            raise ConfigError(
+                f"FaceAligner joins a method and a detector. For the weights {str(method)!r} call "
+                f"FaceAligner.from_pretrained({str(method)!r})."
+            )
+        if not 1 <= passes <= MAX_PASSES:
+            raise ConfigError(
+                f"passes must be at least 1 and at most {MAX_PASSES}, found {passes}. One is quick, two are better."
+            )
+        if not most_uncertain_mm > 0:
+            raise ConfigError(f"most_uncertain_mm must be above 0, found {most_uncertain_mm}. Try 6.")
         self.method = method
         self.detector = detector
         self.passes = passes
@@ -75,6 +86,9 @@ class FaceAligner:
         detector: Detector | None = None,
         threads: int | None = None,
         passes: int = 2,
+        min_face: float | None = None,
+        min_score: float | None = None,
+        max_uncertainty_mm: float | None = None,
     ) -> Self:
         """The aligner of a set of weights; nothing is downloaded.
 
@@ -86,10 +100,13 @@ class FaceAligner:
             detector: replaces the detector that comes with lineament.
             threads: CPU threads a network may use; None takes all cores, with "fast" one.
             passes: how often the network looks at a face, at most.
+            min_face: longer side of the smallest faces to find, px of the photo; None chooses by its size.
+            min_score: faces that the detector scores lower are not reported, 0 to 1; None takes its own limit.
+            max_uncertainty_mm: faces that are less certain are not reported; None takes the weights' limit.
 
         Raises:
             WeightsError: unknown name, missing or damaged file, or a network of no known method.
-            ConfigError: `threads` or `passes` is below one.
+            ConfigError: `threads` or `passes` is below one, or another option out of its range.
         """
         is_quick = ALIASES.get(str(name_or_path), name_or_path) == ALIASES["fast"]
         if is_quick and threads is None:
@@ -105,9 +122,13 @@ class FaceAligner:
         if detector is None:
             own = detector_of(name_or_path)
             eager = EAGER if own == DETECTOR else OPEN
-            options = QUICK if is_quick else eager if UNCERTAINTY in network.output_names else None
+            options = (
+                QUICK if is_quick else eager if UNCERTAINTY in network.output_names else DetectorOptions()
+            )
+            options = options.changed(min_face=min_face, min_score=min_score)
             detector = OnnxDetector(locate(own), threads=threads, options=options)
-        return cls(method, detector=detector, passes=passes)
+        limit_mm = MOST_UNCERTAIN_MM if max_uncertainty_mm is None else max_uncertainty_mm
+        return cls(method, detector=detector, passes=passes, most_uncertain_mm=limit_mm)
 
     def __repr__(self) -> str:
         """Method, detector, passes."""
@@ -177,8 +198,15 @@ class FaceAligner:
         return list(faces.values())
 
     def align_many(self, images: Iterable[ImageSource]) -> Iterator[AlignedPhoto]:
-        """One :class:`AlignedPhoto` a photo, in order; a bad photo does not stop the rest."""
-        for image in images:
+        """One :class:`AlignedPhoto` a photo, in order; a bad photo does not stop the rest.
+
+        Args:
+            images: what a photo may be, each; one path stands for its photo, or for those of its folder.
+
+        Raises:
+            ConfigError: a single picture that is no path was given where several are wanted.
+        """
+        for image in several(images):
             try:
                 yield AlignedPhoto(source=image, faces=list(self(image)))
             except LineamentError as error:
@@ -218,8 +246,18 @@ def _given(boxes: ArrayLike, photo: Picture) -> list[Detection]:
             f"of {rows.dtype}. A single box is given as [[left, top, right, bottom]]."
         )
     width, height = size_wh(photo)
+    if min(width, height) > 2 and np.abs(rows).max() <= 1.5 and rows.dtype.kind == "f":
+        raise BoxError(
+            f"boxes are in px, found values of 0 to 1 such as {rows[0].tolist()}: they are parts of the photo's "
+            f"size. Multiply x by {width} and y by {height}."
+        )
     for number, row in enumerate(rows):
         left, top, right, bottom = check_box(row, name=f"boxes[{number}]")
+        if max(right - left, bottom - top) > MAX_BOX * max(width, height):
+            raise BoxError(
+                f"boxes[{number}] is {right - left:.3g} x {bottom - top:.3g} px; a box may be up to {MAX_BOX} times "
+                f"as large as its photo, which has {width} x {height} px. Check the units."
+            )
         if right <= 0 or bottom <= 0 or left >= width or top >= height:
             raise BoxError(
                 f"boxes[{number}] lies outside of the photo, which has {width} x {height} px: "

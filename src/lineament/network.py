@@ -21,6 +21,9 @@ from lineament.telemetry import RUNTIME_CAME_FIRST, TELEMETRY_SWITCH
 Array: TypeAlias = NDArray[Any]
 
 
+MAX_THREADS = 1024
+
+
 class OnnxNetwork:
     """An ONNX graph, ready to run. One network may be called from several threads at once.
 
@@ -50,8 +53,11 @@ class OnnxNetwork:
             WeightsError: the file is missing or is not a working ONNX graph.
             ConfigError: `threads` is below one, or a provider is not in this ONNX Runtime.
         """
-        if threads is not None and threads < 1:
-            raise ConfigError(f"threads must be at least 1, found {threads}. Leave it out to use all cores.")
+        if threads is not None and not 1 <= threads <= MAX_THREADS:
+            raise ConfigError(
+                f"threads must be at least 1 and at most {MAX_THREADS}, found {threads}. "
+                f"Leave it out to use all cores."
+            )
         self.path = Path(path)
         self._runtime_errors, self._session = _open_session(self.path, threads, tuple(providers))
         self.input_shapes: dict[str, tuple[int | None, ...]] = {

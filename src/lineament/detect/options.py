@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lineament.errors import ConfigError
 
 CELL = 32
 """The sides of what the network sees are multiples of it, px."""
+MAX_FIRST_SIDE = 4096
 MIN_FACE_RANGE = (8.0, 4096.0)
 
 
@@ -36,14 +37,25 @@ class DetectorOptions:
         """Refuse options that cannot work."""
         if not 0 < self.min_score < 1:
             raise ConfigError(f"min_score must lie between 0 and 1, found {self.min_score}. Try 0.46.")
-        if self.first_side < CELL:
-            raise ConfigError(f"first_side must be at least {CELL} px, found {self.first_side}. Try 320.")
+        if not CELL <= self.first_side <= MAX_FIRST_SIDE:
+            raise ConfigError(
+                f"first_side must lie between {CELL} and {MAX_FIRST_SIDE} px, found {self.first_side}. Try 320."
+            )
         low, high = MIN_FACE_RANGE
         if self.min_face is not None and not low <= self.min_face <= high:
             raise ConfigError(
                 f"min_face must lie between {low:.0f} and {high:.0f} px, found {self.min_face}. "
                 f"Leave it out to choose by the photo's size."
             )
+
+    def changed(self, *, min_face: float | None = None, min_score: float | None = None) -> DetectorOptions:
+        """The same options but for those given.
+
+        Raises:
+            ConfigError: a value is out of its range.
+        """
+        given = {"min_face": min_face, "min_score": min_score}
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
 
     def min_face_in(self, size_wh: tuple[int, int]) -> float:
         """Longer side of the smallest faces to look for in a photo of that size, px."""

@@ -7,6 +7,7 @@ on white, 16-bit and float pictures scaled (not clipped) to 0..255. Colour profi
 from lineament.image.check import as_picture, check_image, size_wh
 from lineament.image.kinds import ImageSource, Picture
 from lineament.image.read import read_image, read_picture
+from lineament.image.several import several
 from lineament.image.write import write_image
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "check_image",
     "read_image",
     "read_picture",
+    "several",
     "size_wh",
     "write_image",
 ]

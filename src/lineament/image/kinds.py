@@ -1,4 +1,4 @@
-"""What may be given as a photo, and what a photo is once it is read."""
+"""What may be given as a photo or as several, and what a photo is once it is read."""
 
 from __future__ import annotations
 
