@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import ConfigError
+from lineament.errors import ConfigError, LineamentError
+from lineament.foreign import reason_of
 
 Array = NDArray[np.floating]
 
@@ -95,8 +96,10 @@ def read_boxes(path: Path) -> dict[str, Array]:
                 if row and not (number == 1 and row[0].strip().lower() == "photo"):
                     name, box = _box_of(row, f"{path.name}, line {number}")
                     rows[name].append(box)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"The file of boxes {path} cannot be read ({error}).") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"The file of boxes {path} cannot be read ({reason_of(error)}).") from error
     return {name: np.array(boxes) for name, boxes in rows.items()}
 
 

@@ -7,7 +7,6 @@ rest of a photo need not be enlarged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import ModelError
+from lineament.errors import LineamentError, ModelError
+from lineament.foreign import reason_of
 
 
 def existing(path: str | Path, *, kind: str) -> Path:
@@ -67,8 +67,12 @@ def load_npz(path: Path) -> dict[str, NDArray[Any]]:
                 except ValueError as error:
                     if "allow_pickle" not in str(error):
                         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ModelError(f"{path} cannot be read as .npz ({error}). Is the download complete?") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{path} cannot be read as .npz ({reason_of(error)}). Is the download complete?"
+        ) from error
     return arrays
 
 

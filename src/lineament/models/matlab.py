@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import ModelError
+from lineament.errors import LineamentError, ModelError
+from lineament.foreign import reason_of
 from lineament.models.arrays import optional_module
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -38,8 +39,12 @@ def read_mat(path: Path) -> dict[str, NDArray[Any]]:
     damaged = (ValueError, TypeError, NotImplementedError, LookupError, OSError, EOFError, zlib.error)
     try:
         content = scipy_io.loadmat(path)
-    except (*damaged, scipy_io.matlab.MatReadError) as error:
-        raise ModelError(f"{path} cannot be read as .mat ({error}). Is the download complete?") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{path} cannot be read as .mat ({reason_of(error)}). Is the download complete?"
+        ) from error
     arrays: dict[str, NDArray[Any]] = {}
     for key, value in content.items():
         if isinstance(value, np.ndarray) and value.dtype.names and value.size == 1:
@@ -79,6 +84,10 @@ def read_hdf5(path: Path, *, groups: Collection[str] | None = None) -> dict[str,
     try:
         with h5py.File(path, "r") as file:
             file.visititems(collect)
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise ModelError(f"{path} cannot be read as HDF5 ({error}). Is the download complete?") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{path} cannot be read as HDF5 ({reason_of(error)}). Is the download complete?"
+        ) from error
     return arrays

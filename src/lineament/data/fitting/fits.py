@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lineament.data.fitting.fitter import Fits
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
+from lineament.foreign import reason_of
 
 FIELDS = tuple(Fits.__dataclass_fields__)
 
@@ -59,9 +59,11 @@ def load_fits(path: Path) -> KeptFits:
             fits = Fits(**{name: data[f"fit_{name}"] for name in FIELDS})
             names = tuple(str(name) for name in data["photo_names"])
             kept = KeptFits(str(data["collection"]), names, str(data["model"]), fits)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except LineamentError:
+        raise
+    except Exception as error:
         raise DataError(
-            f"{path} holds no fits that can be read ({error}). Delete it and fit the photographs again."
+            f"{path} holds no fits that can be read ({reason_of(error)}). Delete it and fit the photographs again."
         ) from error
     if len(names) != len(fits.scale):
         raise DataError(f"{path} names {len(names)} photographs and holds {len(fits.scale)} fits: delete it.")

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
+from lineament.foreign import reason_of
 
 Array = NDArray[Any]
 
@@ -32,8 +33,12 @@ def read_mat(content: bytes, *, name: str) -> dict[str, Array]:
     damaged = (ValueError, TypeError, NotImplementedError, LookupError, OSError, EOFError, zlib.error)
     try:
         arrays = scipy_io.loadmat(io.BytesIO(content))
-    except (*damaged, scipy_io.matlab.MatReadError) as error:
-        raise DataError(f"{name} cannot be read as .mat ({error}). Is the download complete?") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{name} cannot be read as .mat ({reason_of(error)}). Is the download complete?"
+        ) from error
     return {key: value for key, value in arrays.items() if isinstance(value, np.ndarray)}
 
 
@@ -46,7 +51,7 @@ def read_mat_file(path: Path) -> dict[str, Array]:
     try:
         return read_mat(path.read_bytes(), name=str(path))
     except OSError as error:
-        raise DataError(f"{path} cannot be opened ({error}).") from error
+        raise DataError(f"{path} cannot be opened ({reason_of(error)}).") from error
 
 
 def field(arrays: Mapping[str, Array], key: str, shape: tuple[int | None, ...], *, name: str) -> Array:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -25,7 +24,8 @@ from PIL import Image
 
 from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.data.samples.view import View
-from lineament.errors import DataError, ImageError
+from lineament.errors import DataError, ImageError, LineamentError
+from lineament.foreign import reason_of
 from lineament.geometry.camera import WeakPerspective
 from lineament.image import read_image
 
@@ -99,9 +99,11 @@ def decode_labels(members: Mapping[str, bytes], *, name: str) -> Labels:
         about = json.loads(members[PROVENANCE])
         about["kind"] = Kind(about["kind"])
         provenance = Provenance(**about)
-    except (KeyError, OSError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except LineamentError:
+        raise
+    except Exception as error:
         raise DataError(
-            f"The labels of {name} are missing or damaged ({error!r}): make the shard again."
+            f"The labels of {name} are missing or damaged ({reason_of(error)}): make the shard again."
         ) from error
     if camera.shape != (CAMERA_NUMBERS,):
         raise DataError(f"The camera of {name} has shape {camera.shape}, not (13,): make the shard again.")
@@ -117,7 +119,9 @@ def sample_of(members: Mapping[str, bytes], labels: Labels, *, name: str) -> Sam
         image = read_image(picture)
         mask = None if MASK not in members else read_image(members[MASK])[..., 0] > 127
     except ImageError as error:
-        raise DataError(f"A picture of {name} is damaged ({error}): make the shard again.") from error
+        raise DataError(
+            f"A picture of {name} is damaged ({reason_of(error)}): make the shard again."
+        ) from error
     view = View(image, camera_of(labels.camera), labels.identity, labels.expression)
     return Sample(view, mask, labels.provenance)
 

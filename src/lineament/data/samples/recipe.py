@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from lineament.data.samples.codec import Storage
-from lineament.errors import ConfigError
+from lineament.errors import ConfigError, LineamentError
+from lineament.foreign import reason_of
 
 Value = TypeVar("Value")
 
@@ -205,8 +206,10 @@ def read_recipe(path: Path) -> BuildRecipe:
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"The recipe {path} cannot be read ({error}).") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"The recipe {path} cannot be read ({reason_of(error)}).") from error
     base = replace(BuildRecipe(), name=path.stem)
     return _with_table(base, table, where=path.name)
 

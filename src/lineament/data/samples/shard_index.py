@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from lineament.data.samples.codec import MASK, PICTURES, Labels, decode_labels, sample_of
 from lineament.data.samples.sample import Kind, Provenance, Sample
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
+from lineament.foreign import reason_of
 
 Array = NDArray[Any]
 
@@ -182,8 +183,12 @@ def shard_members(shard: Path) -> Iterator[tuple[str, dict[str, tuple[int, int]]
                     raise tarfile.ReadError("unexpected end of data")
                 key = own
                 places[extension], members[extension] = (info.offset_data, info.size), content
-    except (OSError, tarfile.TarError) as error:
-        raise DataError(f"{shard} cannot be read ({error}): remove it and make it again.") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{shard} cannot be read ({reason_of(error)}): remove it and make it again."
+        ) from error
     if members:
         yield key, places, members
 

@@ -29,7 +29,8 @@ from typing import Any
 from lineament.data.samples.codec import Storage, encode
 from lineament.data.samples.sample import Sample
 from lineament.data.samples.shard_index import index_path, scan_shard
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
+from lineament.foreign import reason_of
 
 FORMAT = "lineament-samples-1"
 MANIFEST = "manifest.json"
@@ -209,8 +210,12 @@ def read_manifest(folder: Path) -> tuple[Recipe, tuple[ShardEntry, ...]]:
         return recipe, tuple(ShardEntry(**entry) for entry in table["shards"])
     except FileNotFoundError as error:
         raise DataError(f"{folder} holds no samples: {MANIFEST} is missing.") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} cannot be understood ({error!r}): make the samples again.") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{path} cannot be understood ({reason_of(error)}): make the samples again."
+        ) from error
 
 
 def sha256_of(path: Path) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
-from lineament.errors import ConfigError
+from lineament.errors import ConfigError, LineamentError
+from lineament.foreign import reason_of
 
 T = TypeVar("T")
 
@@ -31,8 +32,10 @@ def read_config(path: Path, kind: type[T], *, changes: Iterable[str] = ()) -> T:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no TOML file: {error}.") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{path} is no TOML file: {reason_of(error)}.") from error
     for change in changes:
         _apply(table, change)
     return from_table(kind, table, where=path.name)

@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
+from lineament.foreign import reason_of
 from lineament.version import __version__
 
 log = logging.getLogger(__name__)
@@ -110,9 +111,11 @@ def about_training(run: Path) -> dict[str, str]:
         data = json.loads((run / DATA).read_text(encoding="utf-8"))
         recipes = [(folder["samples"], folder["recipe"]) for folder in data["folders"] if "recipe" in folder]
         start = data.get("start") or {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except LineamentError:
+        raise
+    except Exception as error:
         raise DataError(
-            f"{run / DATA} does not say what was trained on ({error}). Weights state their data: go on with "
+            f"{run / DATA} does not say what was trained on ({reason_of(error)}). Weights state their data: go on with "
             f"the run for a step, which writes it."
         ) from error
     parts = [f"{count:,} samples of {recipe['source']}" for count, recipe in recipes]
@@ -134,8 +137,12 @@ def about_crops(run: Path) -> dict[str, str]:
     try:
         config = json.loads((run / CONFIG).read_text(encoding="utf-8"))
         return {"crop_margin": str(config["augment"]["crop_margin"]), "face_model": config["face_model"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{run / CONFIG} is not the configuration of a run on crops ({error}).") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{run / CONFIG} is not the configuration of a run on crops ({reason_of(error)})."
+        ) from error
 
 
 def commit_of(folder: Path) -> str | None:

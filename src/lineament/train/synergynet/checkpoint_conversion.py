@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import pickle
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,7 +22,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lineament.errors import WeightsError
+from lineament.errors import LineamentError, WeightsError
+from lineament.foreign import reason_of
 from lineament.geometry.morphable import MorphableModel
 from lineament.models.bfm import read_bfm2009, standard_deviations_2009
 from lineament.train.networks.synergynet import AS_RELEASED, POSE, SynergyNet
@@ -161,9 +161,11 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         state = content["state_dict"]
         if not all(isinstance(tensor, Tensor) for tensor in state.values()):
             raise TypeError("not all of its values are tensors")
-    except (OSError, KeyError, TypeError, AttributeError, RuntimeError, pickle.UnpicklingError) as error:
+    except LineamentError:
+        raise
+    except Exception as error:
         raise WeightsError(
-            f"{path} is not a checkpoint of SynergyNet's training ({error}): it should hold 'state_dict'."
+            f"{path} is not a checkpoint of SynergyNet's training ({reason_of(error)}): it should hold 'state_dict'."
         ) from error
     return dict(state)
 
