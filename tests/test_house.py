@@ -18,6 +18,7 @@ FLOORS = {
     "errors": 0,
     "files": 0,
     "foreign": 0.5,
+    "ranges": 0.5,
     "telemetry": 0,
     "version": 0,
     "geometry": 1,

@@ -49,12 +49,20 @@ class ResultWriter:
     layers: tuple[str, ...]  # of the overlay; none writes none
     texturers: dict[str, FaceTexturer] = field(default_factory=dict)  # by face model, made when first needed
 
-    def write(self, photo: Photo, faces: Sequence[FaceResult], target: Path, *, photo_name: str) -> None:
+    def write(self, photo: Photo, faces: Sequence[FaceResult], target: Path, *, source: Path) -> None:
         """Write everything of one photo but its rows of a table, under names that begin with `target`.
+
+        All of it or nothing; what a former run left under these names goes.
 
         Raises:
             LineamentError: a file cannot be written.
         """
+        from lineament.cli.whole_results import whole_results
+
+        with whole_results(target) as temporary:
+            self._write(photo, faces, temporary, source=source)
+
+    def _write(self, photo: Photo, faces: Sequence[FaceResult], target: Path, *, source: Path) -> None:
         from lineament.draw import draw_overlay
         from lineament.export import export_json, face_maps
         from lineament.image import write_image
@@ -69,7 +77,8 @@ class ResultWriter:
             mesh = next((name for name in ("obj", "glb", "ply") if name in self.formats), None)
             meshes = [f"{target.name}_face{number}.{mesh}" for number in range(len(faces))] if mesh else []
             path = _named(target, ".json")
-            export_json(faces, path, photo=photo_name, size_hw=photo.shape[:2], meshes=meshes)
+            size_hw = photo.shape[:2]
+            export_json(faces, path, photo=source.name, source=str(source), size_hw=size_hw, meshes=meshes)
 
     def _write_maps(self, maps: FaceMaps, target: Path) -> None:
         from lineament.export import export_depth

@@ -20,7 +20,9 @@ def train(
         list[str] | None,
         typer.Option("--set", "-s", metavar="KEY=VALUE", help="Replaces a value, such as loop.steps=100."),
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores when left out.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores when left out.")
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop at a checkpoint after so long; run again to go on.")
     ] = None,

@@ -38,7 +38,9 @@ def video(
         bool, typer.Option(help="Give animated heads their person's colours, the mean of the film.")
     ] = True,
     seconds: Annotated[float | None, typer.Option(min=0, help="Stop after so many seconds.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores when left out.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores when left out.")
+    ] = None,
     method: Annotated[
         str,
         typer.Option(

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from lineament.errors import LineamentError, ModelError
 from lineament.foreign import reason_of
 
+MAX_UNPACKED = 4 * 1024**3  # bytes
+
 
 def existing(path: str | Path, *, kind: str) -> Path:
     """The path, once something is there.
@@ -60,6 +62,10 @@ def load_npz(path: Path) -> dict[str, NDArray[Any]]:
         raise ModelError(f"{path} is no .npz archive, or it was cut short; pass the model's whole .npz file.")
     arrays = {}
     try:
+        with zipfile.ZipFile(path) as members:
+            size = sum(member.file_size for member in members.infolist())
+        if size > MAX_UNPACKED:
+            raise ModelError(f"{path} unpacks to {size / 1e9:.1f} GB; no face model has more than 4.")
         with np.load(path, allow_pickle=False) as archive:
             for key in archive.files:
                 try:

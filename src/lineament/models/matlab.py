@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,6 @@ def read_mat(path: Path) -> dict[str, NDArray[Any]]:
         # HDF5 counts the last axis fastest, Matlab the first: the axes come out reversed.
         return {key: array.T for key, array in read_hdf5(path).items()}
     scipy_io = optional_module("scipy.io", purpose="Reading .mat files")
-    damaged = (ValueError, TypeError, NotImplementedError, LookupError, OSError, EOFError, zlib.error)
     try:
         content = scipy_io.loadmat(path)
     except LineamentError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import io
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -30,7 +29,6 @@ def read_mat(content: bytes, *, name: str) -> dict[str, Array]:
         DataError: it is no such file, it is damaged, or scipy is missing.
     """
     scipy_io = extra_module("scipy.io", purpose=f"Reading {name}", extra="data")
-    damaged = (ValueError, TypeError, NotImplementedError, LookupError, OSError, EOFError, zlib.error)
     try:
         arrays = scipy_io.loadmat(io.BytesIO(content))
     except LineamentError:

@@ -24,6 +24,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 from lineament.data.samples.codec import Storage
 from lineament.errors import ConfigError, LineamentError
 from lineament.foreign import reason_of
+from lineament.ranges import check_number
 
 Value = TypeVar("Value")
 
@@ -153,6 +154,10 @@ class BuildRecipe:
         for name, share in shares.items():
             _check(0 <= share <= 1, name, share, "between 0 and 1")
         _check(self.photos_a_shard > 0, "photos_a_shard", self.photos_a_shard, "1 or more")
+        for key, value in asdict(self).items():
+            options = value.items() if isinstance(value, dict) else ((key, value),)
+            for name, number in options:
+                check_number(name, number, where=f"{key}.{name}" if isinstance(value, dict) else name)
 
     @property
     def digest(self) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import tarfile
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -121,14 +121,35 @@ def read_index(shard: Path, *, sha256: str) -> ShardIndex:
     Raises:
         DataError: the shard cannot be read.
     """
-    try:
+    with suppress(Exception):  # whatever is wrong with a copy, the shard itself has everything
         with np.load(index_path(shard)) as data:
             index = ShardIndex(**{field.name: data[field.name] for field in fields(ShardIndex)})
-        if str(index.sha256) == sha256:
+        if str(index.sha256) == sha256 and _is_sound(index, shard.stat().st_size):
             return index
-    except (KeyError, OSError, ValueError, EOFError, zipfile.BadZipFile):
-        pass
     return scan_shard(shard, sha256=sha256)
+
+
+def _is_sound(index: ShardIndex, size: int) -> bool:
+    """Whether all fields of an index are of one length and kind, and point into a shard of `size` bytes."""
+    count = len(index.key)
+    columns = {
+        field.name: getattr(index, field.name) for field in fields(ShardIndex) if field.name != "sha256"
+    }
+    texts = ("key", "picture", "collection", "photo", "person", "kind")
+    places = np.concatenate([index.picture_place, index.mask_place])
+    return (
+        all(column.ndim >= 1 and len(column) == count for column in columns.values())
+        and all(columns[name].dtype.kind == "U" and columns[name].ndim == 1 for name in texts)
+        and index.validation.dtype == bool
+        and all(columns[name].dtype.kind == "f" for name in ("camera", "identity", "expression"))
+        and (count == 0 or index.camera.shape == (count, 13))
+        and places.dtype.kind == "i"
+        and places.shape == (2 * count, 2)
+        and bool((places >= 0).all() and (places.sum(axis=1) <= size).all())
+        and bool(((places[:, 0] >= HEADER) | (places[:, 1] == 0)).all())
+        and set(index.picture.tolist()) <= set(PICTURES)
+        and set(index.kind.tolist()) <= {kind.value for kind in Kind}
+    )
 
 
 def scan_shard(shard: Path, *, sha256: str) -> ShardIndex:

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, Union
 
 from lineament.errors import ConfigError, LineamentError
 from lineament.foreign import reason_of
+from lineament.ranges import check_number
 
 T = TypeVar("T")
 
@@ -66,6 +67,7 @@ def from_table(
     for key, value in table.items():
         present = _default(fields[key]) if base is None else getattr(base, key)
         values[key] = _value(hints[key], value, f"{where}: {key}", present)
+        check_number(key, values[key], where=f"{where}: {key}")
     return kind(**values) if base is None else dataclasses.replace(base, **values)
 
 
@@ -80,7 +82,7 @@ def _apply(table: dict[str, Any], change: str) -> None:
     key, sign, text = change.partition("=")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         value = text.strip()  # a bare word is meant as a string
     if not sign or not key.strip():
         raise ConfigError(f"{change!r} is no change: write KEY=VALUE, such as loop.steps=100.")
