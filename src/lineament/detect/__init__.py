@@ -10,16 +10,36 @@ upright, mirrored and 96 px large (:mod:`lineament.detect.closeup`).
 """
 
 from lineament.detect.candidates import BASES_PX, OUTPUTS, STRIDES, decode_level, keep_best, overlap
-from lineament.detect.detector import EAGER, OPEN, QUICK, Detector, OnnxDetector
-from lineament.detect.options import DetectorOptions
+from lineament.detect.closeup import (
+    CLOSEUP_FACE_PX,
+    CLOSEUP_PX,
+    LEANING,
+    LOWEST_SCORE,
+    MAX_CLOSEUPS,
+    SAME_FACE,
+    UPRIGHT_ODDS,
+)
+from lineament.detect.detector import EAGER, LEAST_SHARE, OPEN, QUICK, Detector, OnnxDetector
+from lineament.detect.finer import WORTH_A_LOOK
+from lineament.detect.options import CELL, DetectorOptions
 
 __all__ = [
     "BASES_PX",
+    "CELL",
+    "CLOSEUP_FACE_PX",
+    "CLOSEUP_PX",
     "EAGER",
+    "LEANING",
+    "LEAST_SHARE",
+    "LOWEST_SCORE",
+    "MAX_CLOSEUPS",
     "OPEN",
     "OUTPUTS",
     "QUICK",
+    "SAME_FACE",
     "STRIDES",
+    "UPRIGHT_ODDS",
+    "WORTH_A_LOOK",
     "Detector",
     "DetectorOptions",
     "OnnxDetector",

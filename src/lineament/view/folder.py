@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lineament import detect
+from lineament.detect import finer
 from lineament.aligner import MOST_UNCERTAIN_MM, ON_ITS_HEAD
 from lineament.errors import ConfigError, ExportError
 from lineament.methods import regressor
@@ -31,6 +32,11 @@ HERE = Path(__file__).parent
 PAGE, VENDORED = HERE / "page", HERE / "vendored"
 MARK = "lineament-page.txt"
 """Every folder of ours has this file from the start; only such a folder, or an empty one, is written into."""
+FINER = (
+    *("found_px", "trace_for_sure_px", "trace_px", "trace_score", "clear_score", "well_seen_px", "window_px"),
+    *("margin_px", "reach_px", "max_face_px", "wide_px", "mostly"),
+)
+"""Constants of :mod:`lineament.detect.finer` that the page needs."""
 REGRESSORS = {"default": detect.EAGER, "fast": detect.QUICK}
 """How hard the detector looks for each, as `FaceAligner.from_pretrained` has it."""
 
@@ -85,7 +91,8 @@ def _detector_settings() -> dict[str, Any]:
         "closeup_px": detect.CLOSEUP_PX,
         "closeup_face_px": detect.CLOSEUP_FACE_PX,
         "same_face": detect.SAME_FACE,
-        "most_close_looks": detect.MOST_CLOSE_LOOKS,
+        "max_closeups": detect.MAX_CLOSEUPS,
+        "finer": {name: getattr(finer, name.upper()) for name in FINER},
         "upright_odds": detect.UPRIGHT_ODDS,
         "leaning": float(detect.LEANING),
         "lowest_score": detect.LOWEST_SCORE,
