@@ -18,6 +18,7 @@ from lineament.detect import (
     keep_best,
     overlap,
 )
+from lineament.detect.candidates import distinct
 from lineament.detect.closeup import _plausibility
 from lineament.errors import ConfigError, ImageError, WeightsError
 
@@ -202,3 +203,9 @@ def test_the_quick_look_sees_fewer_pixels_and_finds_a_large_face_all_the_same(sq
     box = OnnxDetector(square_detector_path, options=QUICK).detect(photo)[0].box_xyxy
     assert QUICK.first_side < DetectorOptions().first_side
     np.testing.assert_allclose((box[:2] + box[2:]) / 2, [348, 252], atol=5)
+
+
+def test_two_boxes_that_hold_each_others_center_are_one_face():
+    found = np.array([[0, 0, 64, 68, 0.7, 0], [22, 10, 69, 53, 0.8, 0], [60, 0, 120, 60, 0.6, 0]])
+    np.testing.assert_array_equal(distinct(found), found[[1, 2]])
+    assert distinct(found[:0]).shape == (0, 6)

@@ -67,6 +67,20 @@ def centers(found: Array) -> Array:
     return middle
 
 
+def distinct(found: Array) -> Array:
+    """Those candidates (n, 6), best first, that are no other's face: of two that hold each other's center one stays.
+
+    Boxes of one face from looks at different scales may overlap by less than :func:`keep_best` asks for.
+    """
+    middle, kept = centers(found), []
+    for number in np.argsort(-found[:, 4], kind="stable").tolist():
+        holds = (middle[kept] > found[number, :2]) & (middle[kept] < found[number, 2:4])
+        held = (middle[number] > found[kept, :2]) & (middle[number] < found[kept, 2:4])
+        if not (holds.all(axis=1) & held.all(axis=1)).any():
+            kept.append(number)
+    return found[kept]
+
+
 def keep_best(boxes_xyxy: Array, scores: Array, *, max_overlap: float) -> Array:
     """Indices of the boxes (n, 4) that no better one overlaps by more than `max_overlap`, best first."""
     order = np.argsort(-scores, kind="stable")

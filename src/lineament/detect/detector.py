@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lineament.detect.candidates import OUTPUTS, centers, decode, keep_best
+from lineament.detect.candidates import OUTPUTS, centers, decode, distinct, keep_best
 from lineament.detect.closeup import settle_doubts
 from lineament.detect.finer import (
     CLEAR_SCORE,
@@ -111,8 +111,7 @@ class OnnxDetector:
         found = found[found[:, 4] > min(options.min_score, options.doubtful[0])]
         kept = found[keep_best(found[:, :4], found[:, 4], max_overlap=options.max_overlap)]
         kept = settle_doubts(self._look, picture, kept, doubtful_range=options.doubtful)
-        order = np.argsort(-kept[:, 4], kind="stable")
-        best_first = kept[order[kept[order, 4] >= options.min_score]]
+        best_first = distinct(kept[kept[:, 4] >= options.min_score])
         return [Detection(row[:4].astype(np.float32), float(row[4]), float(row[5])) for row in best_first]
 
     def _candidates(self, picture: Image.Image) -> Array:

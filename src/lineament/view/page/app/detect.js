@@ -4,8 +4,10 @@ import { blank, reduce, resize } from "./pixels.js";
 import { resampleCrop, roundHalfEven } from "./crop.js";
 import {
   answersFor,
+  center,
   coarseReduction,
   cutWindow,
+  holds,
   isReplaced,
   longerSide,
   minFaceIn,
@@ -34,7 +36,7 @@ export class Detector {
     const lowest = Math.min(s.min_score, s.doubtful[0]);
     const found = (await this.candidates(picture)).filter((face) => face.score > lowest);
     const settled = await this.settleDoubts(picture, keepBest(found, s.max_overlap));
-    return settled.filter((face) => face.score >= s.min_score).sort((a, b) => b.score - a.score);
+    return distinct(settled.filter((face) => face.score >= s.min_score));
   }
 
   /** Candidates of all looks at the whole photo and at parts of it. @returns {Promise<Candidate[]>} */
@@ -191,6 +193,16 @@ export function keepBest(faces, maxOverlap) {
   const kept = [];
   for (const face of [...faces].sort((a, b) => b.score - a.score)) {
     if (kept.every((better) => overlap(better.box, face.box) <= maxOverlap)) kept.push(face);
+  }
+  return kept;
+}
+
+/** Of two that hold each other's center the better one, best first. @param {Candidate[]} faces */
+function distinct(faces) {
+  const kept = [];
+  for (const face of [...faces].sort((a, b) => b.score - a.score)) {
+    const isSame = (better) => holds(better.box, center(face.box)) && holds(face.box, center(better.box));
+    if (!kept.some(isSame)) kept.push(face);
   }
   return kept;
 }

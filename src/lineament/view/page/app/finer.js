@@ -29,7 +29,8 @@ export function traces(found, scale, s) {
 /** Whether finer candidates tell the same face better. @param {Candidate} coarse @param {Candidate[]} fine */
 export const isReplaced = (coarse, fine) => fine.some((face) => holds(coarse.box, center(face.box)));
 
-const holds = ([left, top, right, bottom], [x, y]) => x > left && x < right && y > top && y < bottom;
+/** Whether a point lies in a box. */
+export const holds = ([left, top, right, bottom], [x, y]) => x > left && x < right && y > top && y < bottom;
 
 /** Windows that show every trace, the strongest first; wide ones where that costs less. @returns {Window[]} */
 export function windowsAround(found, picture, factor, s) {
