@@ -23,6 +23,7 @@ from lineament.errors import LineamentError
 
 EXTREMES = (b"-1", b"1e400", b"nan", b"99999999999999999999", b"0", b"[" * 3000, b"../x", b"\xff\xfe", b"")
 MAX_EDITS = 8
+MAX_SECONDS, MAX_BYTES = 10.0, 3 * 512 * 1024**2
 
 
 def mutated(content: bytes, others: list[bytes], rng: random.Random) -> bytes:
@@ -54,8 +55,8 @@ def readers() -> dict[str, Callable[[Path], object]]:
     """What reads each kind of file."""
     from lineament.cli.photos import read_boxes
     from lineament.data.formats.files import open_files
-    from lineament.data.formats.pts import read_pts
-    from lineament.data.photographs.landmark_files import read_landmark_table
+    from lineament.data.formats.pts import parse_pts
+    from lineament.data.photographs.landmark_files import read_table
     from lineament.data.photographs.people import read_people
     from lineament.data.samples.recipe import read_recipe
     from lineament.data.samples.shard_index import read_index, scan_shard
@@ -80,12 +81,16 @@ def readers() -> dict[str, Callable[[Path], object]]:
         path.rename(path.parent / "s.index.npz")
         return read_index(shard, sha256="0")
 
+    def landmarks(path: Path) -> object:
+        content = path.read_bytes()
+        return read_table(content, name="a.npz" if content.startswith(b"PK") else "a.csv")
+
     return {
         "picture": read_image,
         "boxes": read_boxes,
         "people": read_people,
-        "landmarks": lambda path: read_landmark_table(path.read_bytes(), name="a.npz"),
-        "pts": lambda path: read_pts(path.read_bytes(), name="a.pts"),
+        "landmarks": landmarks,
+        "pts": lambda path: parse_pts(path.read_bytes(), name="a.pts"),
         "archive": archive,
         "shard": lambda path: scan_shard(path, sha256="0"),
         "index": index,
@@ -124,9 +129,12 @@ def main() -> None:
         except Exception:  # noqa: BLE001 - what the campaign looks for
             trace = traceback.format_exc()
         took = time.monotonic() - begun
-        print(json.dumps({"ends": path.name, "took_s": took, "peak": peak_bytes(), "trace": trace}), flush=True)
-        for left in folder.iterdir():
-            left.unlink()
+        peak = peak_bytes()
+        is_fault = trace or took > MAX_SECONDS or peak > MAX_BYTES
+        if not is_fault:  # else it stays for who watches
+            for left in folder.iterdir():
+                left.unlink()
+        print(json.dumps({"ends": path.name, "took_s": took, "peak": peak, "trace": trace}), flush=True)
         number += 1
 
 

@@ -12,6 +12,18 @@ import numpy as np
 from PIL import Image
 
 PICTURES = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
+KINDS = (
+    "picture",
+    "boxes",
+    "people",
+    "landmarks",
+    "pts",
+    "archive",
+    "shard",
+    "index",
+    "manifest",
+    "recipe",
+) + tuple(f"model.{ending}" for ending in ("npz", "pkl", "obj", "mat"))
 
 
 def seed_files() -> dict[str, list[bytes]]:
@@ -20,7 +32,10 @@ def seed_files() -> dict[str, list[bytes]]:
         "picture": [*_pictures()],
         "boxes": [b"photo,x1,y1,x2,y2\na.jpg,1,2,30,40\n" + 20 * b"b.jpg,5.5,6,70,80\n"],
         "people": [b"photo,person\na.jpg,Ada\nb.jpg,Bea\n"],
-        "landmarks": [_npz(names=np.array(["a.jpg"]), landmarks=np.ones((1, 68, 2), np.float32)), _landmark_csv()],
+        "landmarks": [
+            _npz(names=np.array(["a.jpg"]), landmarks=np.ones((1, 68, 2), np.float32)),
+            _landmark_csv(),
+        ],
         "pts": [b"version: 1\nn_points: 68\n{\n" + b"1.5 2.5\n" * 68 + b"}\n"],
         "archive": [_zip(), _zip(zipfile.ZIP_DEFLATED)],
         "shard": [_tar()],
@@ -39,9 +54,10 @@ def _pictures() -> list[bytes]:
     colours = Image.merge("RGB", (gradient, gradient.rotate(90), gradient.rotate(180)))
     layers = colours.copy()
     layers.putalpha(gradient)
+    deep = Image.fromarray(np.asarray(gradient).astype(np.uint16) * 257)
     found = []
     for kind in PICTURES:
-        for picture in (colours, gradient, layers, colours.quantize(8), gradient.point(lambda v: v * 256, "I;16")):
+        for picture in (colours, gradient, layers, colours.quantize(8), deep):
             stream = io.BytesIO()
             exif = Image.Exif()
             exif[0x0112] = 6
@@ -94,6 +110,13 @@ def _tar() -> bytes:
 
 def _manifest() -> bytes:
     storage = {"picture": "jpg", "quality": 92, "coefficients": "float16"}
-    recipe = {"source": "a", "licence": "b", "seed": 1, "command": "c", "face_model": "lfm", "storage": storage}
+    recipe = {
+        "source": "a",
+        "licence": "b",
+        "seed": 1,
+        "command": "c",
+        "face_model": "lfm",
+        "storage": storage,
+    }
     shard = {"name": "s", "samples": 1, "validation": 0, "kinds": {"turned": 1}, "size": 9, "sha256": "0"}
     return json.dumps({"format": "lineament-samples-1", "recipe": recipe, "shards": [shard]}).encode()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lineament.errors import LineamentError, ModelError
 from lineament.foreign import reason_of
 from lineament.models.arrays import optional_module
+from lineament.models.mat_structure import check_mat5
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MATLAB_73 = b"MATLAB 7.3"
@@ -36,6 +37,7 @@ def read_mat(path: Path) -> dict[str, NDArray[Any]]:
         return {key: array.T for key, array in read_hdf5(path).items()}
     scipy_io = optional_module("scipy.io", purpose="Reading .mat files")
     try:
+        check_mat5(path.read_bytes())
         content = scipy_io.loadmat(path)
     except LineamentError:
         raise

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lineament.errors import DataError, LineamentError
 from lineament.foreign import reason_of
+from lineament.models.mat_structure import check_mat5
 
 Array = NDArray[Any]
 
@@ -30,6 +31,7 @@ def read_mat(content: bytes, *, name: str) -> dict[str, Array]:
     """
     scipy_io = extra_module("scipy.io", purpose=f"Reading {name}", extra="data")
     try:
+        check_mat5(content)
         arrays = scipy_io.loadmat(io.BytesIO(content))
     except LineamentError:
         raise
