@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lineament.detect.candidates import OUTPUTS, centers, decode, distinct, keep_best
+from lineament.detect.candidates import OUTPUTS, decode, distinct, keep_best
 from lineament.detect.closeup import settle_doubts
 from lineament.detect.finer import (
     CLEAR_SCORE,
@@ -118,19 +118,19 @@ class OnnxDetector:
         """Candidates (n, 6) of all looks at the whole photo and at parts of it: box px, score, roll."""
         min_face = self.options.min_face_in(picture.size)
         factor, scale = reduction(min_face), self.options.first_side / max(picture.size)
-        found = self._whole(picture)
         if 1 / factor < WORTH_A_LOOK * scale:
-            return found  # the first look has seen nearly all there is
+            return self._whole(picture)  # which has seen nearly all there is
         looks = []
         if min_face * scale < TRACE_PX:
-            looks.append(found)
             coarse = coarse_reduction(min_face)
-            scale = 1 / coarse
-            found = self._parts(picture, wide_windows(picture.size, coarse), coarse)
+            scale, reduced = 1 / coarse, picture.reduce(coarse)
+            looks.append(_enlarged(self._whole(reduced), coarse))
+            found = _enlarged(self._parts(reduced, wide_windows(reduced.size, 1), 1), coarse)
+        else:
+            found = self._whole(picture)
         faint = traces(found, scale=scale, min_score=self.options.min_score)
         if faint.any():
-            strongest_first = found[faint][np.argsort(-found[faint, 4], kind="stable")]
-            parts = windows_around(centers(strongest_first), picture.size, factor)
+            parts = windows_around(found[faint], picture.size, factor=factor, scale=scale)
             fine = self._parts(picture, parts, factor)
             fine = fine[fine[:, 4] > CLEAR_SCORE]
             found = found[~(faint & replaced(found, fine))]
@@ -148,17 +148,24 @@ class OnnxDetector:
     def _parts(self, picture: Image.Image, parts: Sequence[Window], factor: int) -> Array:
         """Candidates (n, 6) in windows of the photo, px of the photo."""
         found = [np.empty((0, 6))]
-        at_once = max(1, BATCH_PX // math.prod(parts[0].size_wh)) if parts else 1
-        for start in range(0, len(parts), at_once):
-            batch = parts[start : start + at_once]
-            maps = self._look(np.stack([part.cut(picture, factor) for part in batch]))
-            for row, part in enumerate(batch):
-                here = decode(maps, row, min_score=TRACE_SCORE)
-                here[:, :4] += np.tile(part.corner, 2)
-                found.append(here[part.answers_for(here)])
+        for size_wh in sorted({part.size_wh for part in parts}):
+            alike = [part for part in parts if part.size_wh == size_wh]
+            at_once = max(1, BATCH_PX // math.prod(size_wh))
+            for start in range(0, len(alike), at_once):
+                batch = alike[start : start + at_once]
+                maps = self._look(np.stack([part.cut(picture, factor) for part in batch]))
+                for row, part in enumerate(batch):
+                    here = decode(maps, row, min_score=TRACE_SCORE)
+                    here[:, :4] += np.tile(part.corner, 2)
+                    found.append(here[part.answers_for(here)])
         everything = np.concatenate(found)
         everything[:, :4] *= factor
         return everything
 
     def _look(self, pictures: Array) -> Mapping[str, Array]:
         return self._network(image=pictures)
+
+
+def _enlarged(found: Array, factor: int) -> Array:
+    """Candidates (n, 6) of a reduced picture, in px of the photo."""
+    return np.concatenate([found[:, :4] * factor, found[:, 4:]], axis=1)

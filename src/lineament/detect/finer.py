@@ -7,6 +7,7 @@ rest of a photo need not be enlarged.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -23,15 +24,19 @@ FOUND_PX = 24.0  # of what the network sees: faces that large are found, and the
 TRACE_FOR_SURE_PX = 8.0
 TRACE_PX = 5.5  # and smaller ones than that leave no trace
 TRACE_SCORE = 0.08
-"""At 8 px of 200 faces 199 leave a trace of more, at 6 px four in five."""
+"""Of the smallest traces. At 8 px 195 of 200 faces leave one, at 6 px two in three."""
+LARGER_TRACES = ((17.0, 0.2), (22.0, 0.35))
+"""From which size on, px of the look, a trace needs which score: larger faces leave stronger ones."""
 CLEAR_SCORE = 0.33
 """What scores lower in a finer look is not believed: most of it is hands, ears and leaves."""
 WORTH_A_LOOK = 2.0  # a finer look sees at least so many times the pixels of the one before along a side
 WELL_SEEN_PX = 48.0  # a face of that size that is certain needs no finer look
-WINDOW_PX = 256
-MARGIN_PX = 40
+WINDOW_PX, WINDOW_PX_A_STEP = 64, 24
+"""Side of a window, and what it takes more for each px of the finer look a px of the look before: a trace tells
+its place by some pixels."""
+WINDOW_SIZES = 2.5  # of the trace, that a window is wide at least
+MARGIN_PX = 24
 """A window answers for faces whose center is not in its margin."""
-REACH_PX = 64  # around the middle of a window other traces are looked at with it
 MAX_FACE_PX = 112  # in a window: larger faces are seen by the look before
 WIDE_PX = 1280
 MOSTLY = 0.8  # of the px of the level: small windows of more cost more than wide ones
@@ -88,6 +93,8 @@ def traces(found: Array, *, scale: float, min_score: float) -> NDArray[np.bool_]
     """
     sides, middle = longer_sides(found) * scale, centers(found)
     new: NDArray[np.bool_] = (found[:, 4] > TRACE_SCORE) & (sides < WELL_SEEN_PX)
+    for side, score in LARGER_TRACES:
+        new &= (sides < side) | (found[:, 4] > score)
     for face in found[(found[:, 4] >= min_score) & (sides >= WELL_SEEN_PX)]:
         new &= ~np.all((middle > face[:2]) & (middle < face[2:4]), axis=1)
     return new
@@ -101,27 +108,31 @@ def replaced(coarse: Array, fine: Array) -> NDArray[np.bool_]:
     return same
 
 
-def windows_around(places: Array, photo_wh: tuple[int, int], factor: int) -> list[Window]:
-    """Windows that show every place; wide ones where that costs less.
+def windows_around(faint: Array, photo_wh: tuple[int, int], *, factor: int, scale: float) -> list[Window]:
+    """Windows that show every trace; wide ones where that costs less.
 
     Args:
-        places: (n, 2) px of the photo, the most important first.
+        faint: traces (n, 6), px of the photo.
         photo_wh: width and height of the photo, px.
         factor: px of the photo a px of the level.
+        scale: px of the look that left them a px of the photo.
     """
-    level_wh = _level_wh(photo_wh, factor)
-    size_wh = _size_wh(WINDOW_PX, level_wh)
-    budget = max(MOSTLY * level_wh.prod() / size_wh.prod(), 4)
+    level_wh, step = _level_wh(photo_wh, factor), 1 / (factor * scale)
+    budget = MOSTLY * level_wh.prod()
+    left_over = faint[np.argsort(-faint[:, 4], kind="stable")]
+    sides = np.maximum(WINDOW_PX + WINDOW_PX_A_STEP * step, WINDOW_SIZES * longer_sides(left_over) / factor)
     parts: list[Window] = []
-    left_over = places / factor
     while len(left_over):
-        if len(parts) > budget:
-            return wide_windows(photo_wh, factor)
-        corner = np.clip(np.round(left_over[0] - size_wh / 2), 0, np.maximum(level_wh - size_wh, 0))
+        size_wh, places = _size_wh(float(sides[0]), level_wh), centers(left_over) / factor
+        corner = np.clip(np.round(places[0] - size_wh / 2), 0, np.maximum(level_wh - size_wh, 0))
         parts.append(_window(corner.astype(int), size_wh, level_wh))
-        seen = np.all(np.abs(left_over - corner - size_wh / 2) <= REACH_PX, axis=1)
+        budget -= size_wh.prod()
+        if budget < 0 and len(parts) > 1:
+            return wide_windows(photo_wh, factor)
+        reach = size_wh / 2 - MARGIN_PX - WINDOW_PX_A_STEP * step / 4
+        seen = np.all(np.abs(places - corner - size_wh / 2) <= reach, axis=1) & (sides <= sides[0])
         seen[0] = True  # at the edge of the photo windows do not reach beyond it
-        left_over = left_over[~seen]
+        left_over, sides = left_over[~seen], sides[~seen]
     return parts
 
 
@@ -138,9 +149,9 @@ def _level_wh(photo_wh: tuple[int, int], factor: int) -> Array:
     return np.array([-(-length // factor) for length in photo_wh])
 
 
-def _size_wh(side: int, level_wh: Array) -> Array:
-    """No larger than the level needs, in whole cells."""
-    return np.minimum(side, -(-level_wh // CELL) * CELL)
+def _size_wh(side: float, level_wh: Array) -> Array:
+    """In steps of two cells, so that many are alike and are looked at together, and no larger than the level needs."""
+    return np.minimum(math.ceil(side / (2 * CELL)) * 2, -(-level_wh // CELL)) * CELL
 
 
 def _window(corner: Array, size_wh: Array, level_wh: Array) -> Window:

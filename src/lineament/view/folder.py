@@ -33,8 +33,16 @@ PAGE, VENDORED = HERE / "page", HERE / "vendored"
 MARK = "lineament-page.txt"
 """Every folder of ours has this file from the start; only such a folder, or an empty one, is written into."""
 FINER = (
-    *("found_px", "trace_for_sure_px", "trace_px", "trace_score", "clear_score", "well_seen_px", "window_px"),
-    *("margin_px", "reach_px", "max_face_px", "wide_px", "mostly"),
+    *(
+        "found_px",
+        "trace_for_sure_px",
+        "trace_px",
+        "trace_score",
+        "clear_score",
+        "well_seen_px",
+        "larger_traces",
+    ),
+    *("window_px", "window_px_a_step", "window_sizes", "margin_px", "max_face_px", "wide_px", "mostly"),
 )
 """Constants of :mod:`lineament.detect.finer` that the page needs."""
 REGRESSORS = {"default": detect.EAGER, "fast": detect.QUICK}

@@ -45,18 +45,22 @@ export class Detector {
     const minFace = minFaceIn(picture, s);
     const factor = reduction(minFace, s);
     let scale = s.first_side / Math.max(picture.width, picture.height);
-    let found = await this.whole(picture);
-    if (1 / factor < s.worth_a_look * scale) return found;
+    if (1 / factor < s.worth_a_look * scale) return this.whole(picture);
     let before = [];
+    let found;
     if (minFace * scale < s.finer.trace_px) {
       const coarse = coarseReduction(minFace, s);
-      before = found;
+      const reduced = reduce(picture, coarse);
+      const enlarged = (face) => ({ ...face, box: face.box.map((value) => value * coarse) });
       scale = 1 / coarse;
-      found = await this.parts(picture, wideWindows(picture, coarse, s), coarse);
+      before = (await this.whole(reduced)).map(enlarged);
+      found = (await this.parts(reduced, wideWindows(reduced, 1, s), 1)).map(enlarged);
+    } else {
+      found = await this.whole(picture);
     }
     const faint = traces(found, scale, s);
     if (faint.length === 0) return [...before, ...found];
-    const parts = windowsAround(faint, picture, factor, s);
+    const parts = windowsAround(faint, picture, factor, scale, s);
     const fine = (await this.parts(picture, parts, factor)).filter((face) => face.score > s.finer.clear_score);
     return [...before, ...fine, ...found.filter((face) => !(faint.includes(face) && isReplaced(face, fine)))];
   }

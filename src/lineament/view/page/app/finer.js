@@ -19,11 +19,14 @@ export const coarseReduction = (minFace, s) => Math.max(1, Math.trunc(minFace / 
 
 /** Those candidates of a look at `scale` that deserve a finer one. @param {Candidate[]} found */
 export function traces(found, scale, s) {
-  const isSmall = (face) => longerSide(face.box) * scale < s.finer.well_seen_px;
+  const sizeOf = (face) => longerSide(face.box) * scale;
+  const isSmall = (face) => sizeOf(face) < s.finer.well_seen_px;
+  const isTrace = (face) =>
+    face.score > s.finer.trace_score &&
+    isSmall(face) &&
+    s.finer.larger_traces.every(([side, score]) => sizeOf(face) < side || face.score > score);
   const known = found.filter((face) => face.score >= s.min_score && !isSmall(face));
-  return found.filter(
-    (face) => face.score > s.finer.trace_score && isSmall(face) && !known.some((other) => holds(other.box, center(face.box))),
-  );
+  return found.filter((face) => isTrace(face) && !known.some((other) => holds(other.box, center(face.box))));
 }
 
 /** Whether finer candidates tell the same face better. @param {Candidate} coarse @param {Candidate[]} fine */
@@ -32,22 +35,32 @@ export const isReplaced = (coarse, fine) => fine.some((face) => holds(coarse.box
 /** Whether a point lies in a box. */
 export const holds = ([left, top, right, bottom], [x, y]) => x > left && x < right && y > top && y < bottom;
 
-/** Windows that show every trace, the strongest first; wide ones where that costs less. @returns {Window[]} */
-export function windowsAround(found, picture, factor, s) {
+/** Windows that show every trace of a look at `scale`; wide ones where that costs less. @returns {Window[]} */
+export function windowsAround(faint, picture, factor, scale, s) {
   const level = levelSize(picture, factor);
-  const size = windowSize(s.finer.window_px, level, s);
-  const budget = Math.max((s.finer.mostly * level[0] * level[1]) / (size[0] * size[1]), 4);
+  const step = 1 / (factor * scale);
+  const least = s.finer.window_px + s.finer.window_px_a_step * step;
+  let budget = s.finer.mostly * level[0] * level[1];
+  let leftOver = [...faint]
+    .sort((a, b) => b.score - a.score)
+    .map(({ box }) => ({
+      place: center(box).map((value) => value / factor),
+      side: Math.max(least, (s.finer.window_sizes * longerSide(box)) / factor),
+    }));
   const parts = [];
-  let leftOver = [...found].sort((a, b) => b.score - a.score).map((face) => center(face.box).map((v) => v / factor));
   while (leftOver.length > 0) {
-    if (parts.length > budget) return wideWindows(picture, factor, s);
+    const { place, side } = leftOver[0];
+    const size = windowSize(side, level, s);
     const corner = [0, 1].map((k) =>
-      Math.min(Math.max(roundHalfEven(leftOver[0][k] - size[k] / 2), 0), Math.max(level[k] - size[k], 0)),
+      Math.min(Math.max(roundHalfEven(place[k] - size[k] / 2), 0), Math.max(level[k] - size[k], 0)),
     );
     parts.push(newWindow(corner, size, level, s));
-    leftOver = leftOver.filter(
-      (place, n) => n > 0 && ![0, 1].every((k) => Math.abs(place[k] - corner[k] - size[k] / 2) <= s.finer.reach_px),
-    );
+    budget -= size[0] * size[1];
+    if (budget < 0 && parts.length > 1) return wideWindows(picture, factor, s);
+    const reach = size.map((length) => length / 2 - s.finer.margin_px - (s.finer.window_px_a_step * step) / 4);
+    const isSeen = (other) =>
+      other.side <= side && [0, 1].every((k) => Math.abs(other.place[k] - corner[k] - size[k] / 2) <= reach[k]);
+    leftOver = leftOver.filter((other, n) => n > 0 && !isSeen(other));
   }
   return parts;
 }
@@ -65,7 +78,7 @@ export function wideWindows(picture, factor, s) {
 }
 
 const levelSize = ({ width, height }, factor) => [Math.ceil(width / factor), Math.ceil(height / factor)];
-const windowSize = (side, level, s) => level.map((length) => Math.min(side, Math.ceil(length / s.cell) * s.cell));
+const windowSize = (side, level, s) => level.map((length) => Math.min(Math.ceil(side / (2 * s.cell)) * 2, Math.ceil(length / s.cell)) * s.cell);
 
 function newWindow([x, y], [width, height], level, s) {
   const margin = s.finer.margin_px;
