@@ -24,11 +24,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
 from hostile_reader import MAX_BYTES, MAX_SECONDS
 from hostile_seeds import KINDS
+
+HERE = Path(__file__).parent
 
 PHOTOS = HERE.parent / "demo" / "photos"
 ADDRESS_SPACE = 8 * 1024**3  # so that a fault does not take the machine with it
@@ -159,10 +158,10 @@ def main() -> int:
         read_files(kind, f"{options.seed}", each * (4 if kind == "picture" else 1), findings)
     kill_runs(options.seed, KILLS_SHARE * seconds, findings)
     for kind, count in findings.tried.items():
-        print(f"{kind}: {count} tried")
+        sys.stdout.write(f"{kind}: {count} tried" + "\n")
     for fault, count in Counter(findings.faults).most_common():
-        print(f"FAULT {count} x {fault}")
-    print(f"{sum(findings.tried.values())} tried, {len(findings.faults)} faults")
+        sys.stdout.write(f"FAULT {count} x {fault}" + "\n")
+    sys.stdout.write(f"{sum(findings.tried.values())} tried, {len(findings.faults)} faults" + "\n")
     return 1 if findings.faults else 0
 
 

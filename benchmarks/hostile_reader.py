@@ -110,6 +110,12 @@ def peak_bytes() -> int:
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024
 
 
+def say(line: dict[str, object]) -> None:
+    """A line for who watches."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Read until the time is over."""
     kind, seed, seconds, folder = sys.argv[1], sys.argv[2], float(sys.argv[3]), Path(sys.argv[4])
@@ -120,7 +126,7 @@ def main() -> None:
         content = mutated(rng.choice(seeds), seeds, rng)
         path = folder / f"{kind.replace('.', '_')}_{seed}_{number}"
         path.write_bytes(content)
-        print(json.dumps({"begins": path.name}), flush=True)
+        say({"begins": path.name})
         begun, trace = time.monotonic(), ""
         try:
             read(path)
@@ -134,7 +140,7 @@ def main() -> None:
         if not is_fault:  # else it stays for who watches
             for left in folder.iterdir():
                 left.unlink()
-        print(json.dumps({"ends": path.name, "took_s": took, "peak": peak, "trace": trace}), flush=True)
+        say({"ends": path.name, "took_s": took, "peak": peak, "trace": trace})
         number += 1
 
 

@@ -23,7 +23,8 @@ KINDS = (
     "index",
     "manifest",
     "recipe",
-) + tuple(f"model.{ending}" for ending in ("npz", "pkl", "obj", "mat"))
+    *tuple(f"model.{ending}" for ending in ("npz", "pkl", "obj", "mat")),
+)
 
 
 def seed_files() -> dict[str, list[bytes]]:

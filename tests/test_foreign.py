@@ -9,9 +9,9 @@ from lineament.foreign import foreign, reason_of
     [AssertionError(), KeyError("a"), RecursionError("deep"), MemoryError(), OverflowError("x"), EOFError()],
 )
 def test_any_exception_becomes_ours_with_file_reason_and_remedy(error):
-    with pytest.raises(ModelError, match=r"^a\.bin cannot be read \(.+\)\. Copy it\.$"):
-        with foreign(ModelError, "a.bin cannot be read", "Copy it."):
-            raise error
+    expected = pytest.raises(ModelError, match=r"^a\.bin cannot be read \(.+\)\. Copy it\.$")
+    with expected, foreign(ModelError, "a.bin cannot be read", "Copy it."):
+        raise error
 
 
 def test_our_own_errors_pass_and_interrupts_too():

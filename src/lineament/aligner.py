@@ -69,7 +69,8 @@ class FaceAligner:
             )
         if not 1 <= passes <= MAX_PASSES:
             raise ConfigError(
-                f"passes must be at least 1 and at most {MAX_PASSES}, found {passes}. One is quick, two are better."
+                f"passes must be at least 1 and at most {MAX_PASSES}, found {passes}. One is quick, two "
+                f"are better."
             )
         if not most_uncertain_mm > 0:
             raise ConfigError(f"most_uncertain_mm must be above 0, found {most_uncertain_mm}. Try 6.")
@@ -101,7 +102,8 @@ class FaceAligner:
             threads: CPU threads a network may use; None takes all cores, with "fast" one.
             passes: how often the network looks at a face, at most.
             min_face: longer side of the smallest faces to find, px of the photo; None chooses by its size.
-            min_score: faces that the detector scores lower are not reported, 0 to 1; None takes its own limit.
+            min_score: faces that the detector scores lower are not reported, 0 to 1; None takes its own
+            limit.
             max_uncertainty_mm: faces that are less certain are not reported; None takes the weights' limit.
 
         Raises:
@@ -248,14 +250,16 @@ def _given(boxes: ArrayLike, photo: Picture) -> list[Detection]:
     width, height = size_wh(photo)
     if min(width, height) > 2 and np.abs(rows).max() <= 1.5 and rows.dtype.kind == "f":
         raise BoxError(
-            f"boxes are in px, found values of 0 to 1 such as {rows[0].tolist()}: they are parts of the photo's "
+            f"boxes are in px, found values of 0 to 1 such as {rows[0].tolist()}: they are parts of the "
+            f"photo's "
             f"size. Multiply x by {width} and y by {height}."
         )
     for number, row in enumerate(rows):
         left, top, right, bottom = check_box(row, name=f"boxes[{number}]")
         if max(right - left, bottom - top) > MAX_BOX * max(width, height):
             raise BoxError(
-                f"boxes[{number}] is {right - left:.3g} x {bottom - top:.3g} px; a box may be up to {MAX_BOX} times "
+                f"boxes[{number}] is {right - left:.3g} x {bottom - top:.3g} px; a box may be up to "
+                f"{MAX_BOX} times "
                 f"as large as its photo, which has {width} x {height} px. Check the units."
             )
         if right <= 0 or bottom <= 0 or left >= width or top >= height:

@@ -189,7 +189,8 @@ def check_box(box_xyxy: ArrayLike, *, name: str = "The face box") -> tuple[float
         raise BoxError(f"{name} is not finite: {box.tolist()}. Leave that face out.")
     if np.abs(box).max() > MAX_COORDINATE:
         raise BoxError(
-            f"{name} reaches beyond {MAX_COORDINATE:.0e} px: {box.tolist()}. Check the units: boxes are in px."
+            f"{name} reaches beyond {MAX_COORDINATE:.0e} px: {box.tolist()}. Check the units: boxes are "
+            f"in px."
         )
     left, top, right, bottom = box.tolist()
     if right <= left or bottom <= top:

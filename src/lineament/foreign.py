@@ -1,4 +1,4 @@
-"""The door for everything foreign: whatever a decoder of somebody else's files raises becomes one of our errors.
+"""The door for everything foreign: whatever a decoder of others' files raises becomes one of our errors.
 
 A list of expected exceptions is never complete: decoders raise AssertionError, KeyError, RecursionError,
 MemoryError and others for files nobody thought of. Inside this door there is only the decoder, so that no

@@ -1,5 +1,6 @@
 """A pickle is read for its arrays and never run."""
 
+import contextlib
 import os
 import pickle
 import sys
@@ -162,10 +163,8 @@ CRAFTED = {
 def test_crafted_programs_end_at_once_and_change_nothing(tmp_path, program):
     path = tmp_path / "model.pkl"
     path.write_bytes(program)
-    try:
+    with contextlib.suppress(ModelError):
         assert read_pickled_arrays(path) == {}
-    except ModelError as error:
-        assert "model.pkl" in str(error)
     np.testing.assert_array_equal(read_pickled_arrays(written(tmp_path, ARRAYS))["one"], ARRAYS["one"])
 
 
@@ -174,7 +173,5 @@ def test_crafted_programs_end_at_once_and_change_nothing(tmp_path, program):
 def test_any_bytes_are_a_dictionary_or_a_model_error(tmp_path_factory, program, protocol):
     path = tmp_path_factory.getbasetemp() / "any.pkl"
     path.write_bytes(protocol + program)
-    try:
+    with contextlib.suppress(ModelError):
         read_pickled_arrays(path)
-    except ModelError:
-        pass

@@ -68,7 +68,7 @@ def centers(found: Array) -> Array:
 
 
 def distinct(found: Array) -> Array:
-    """Those candidates (n, 6), best first, that are no other's face: of two that hold each other's center one stays.
+    """Those candidates (n, 6), best first, each another face: of two that hold each other's center one stays.
 
     Boxes of one face from looks at different scales may overlap by less than :func:`keep_best` asks for.
     """

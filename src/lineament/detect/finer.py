@@ -32,8 +32,8 @@ CLEAR_SCORE = 0.33
 WORTH_A_LOOK = 2.0  # a finer look sees at least so many times the pixels of the one before along a side
 WELL_SEEN_PX = 48.0  # a face of that size that is certain needs no finer look
 WINDOW_PX, WINDOW_PX_A_STEP = 64, 24
-"""Side of a window, and what it takes more for each px of the finer look a px of the look before: a trace tells
-its place by some pixels."""
+"""Side of a window, and what it takes more for each px of the finer look a px of the look before, for traces
+tell their places by some pixels."""
 WINDOW_SIZES = 2.5  # of the trace, that a window is wide at least
 MARGIN_PX = 24
 """A window answers for faces whose center is not in its margin."""
@@ -150,7 +150,7 @@ def _level_wh(photo_wh: tuple[int, int], factor: int) -> Array:
 
 
 def _size_wh(side: float, level_wh: Array) -> Array:
-    """In steps of two cells, so that many are alike and are looked at together, and no larger than the level needs."""
+    """In steps of two cells, so that many are alike and seen together; no larger than the level needs."""
     return np.minimum(math.ceil(side / (2 * CELL)) * 2, -(-level_wh // CELL)) * CELL
 
 

@@ -39,7 +39,8 @@ class DetectorOptions:
             raise ConfigError(f"min_score must lie between 0 and 1, found {self.min_score}. Try 0.46.")
         if not CELL <= self.first_side <= MAX_FIRST_SIDE:
             raise ConfigError(
-                f"first_side must lie between {CELL} and {MAX_FIRST_SIDE} px, found {self.first_side}. Try 320."
+                f"first_side must lie between {CELL} and {MAX_FIRST_SIDE} px, found {self.first_side}. "
+                f"Try 320."
             )
         low, high = MIN_FACE_RANGE
         if self.min_face is not None and not low <= self.min_face <= high:

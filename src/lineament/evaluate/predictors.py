@@ -259,7 +259,8 @@ def _read_predictions(path: Path) -> dict[str, Array]:
         raise
     except Exception as error:
         raise DataError(
-            f"{path} is no file of predictions ({reason_of(error)}). It is a .npz with `names` (F,) and `landmarks` "
+            f"{path} is no file of predictions ({reason_of(error)}). It is a .npz with `names` (F,) and "
+            f"`landmarks` "
             f"(F, 68, 2 or 3) in px; docs/evaluation.md has an example."
         ) from error
     if landmarks.shape not in ((count, 68, 2), (count, 68, 3)):

@@ -1,4 +1,4 @@
-"""What reading a photo may cost: memory at its peak, from its format, mode and shape, before a pixel is decoded."""
+"""What reading a photo may cost: memory at its peak, by format, mode and shape, before a pixel is decoded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MEMORY_LIMIT = 1_610_000_000
 RESULT_BYTES = 4  # a pixel of the RGB picture that comes out; Pillow pads three to four
 ROW_BYTES = 48  # pointers to a row of pixels in the pictures that exist at once
 DECODER_BYTES = {"WEBP": 16, "JPEG2000": 20, "AVIF": 15, "HEIF": 15, "TIFF": 4}
-"""A pixel, that decoders hold beside the picture: whole canvases, components of 32 bits, one strip that is all."""
+"""A pixel, that decoders hold beside the picture: whole canvases, components of 32 bits, long strips."""
 PROGRESSIVE_BYTES = 6  # coefficients of 16 bits
 ONE_STRIP_BYTES = 3  # a TIFF whose pixels are one strip is unpacked at once
 _MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I": 6, "F": 6}  # the last two are seen by numpy too
@@ -28,8 +28,10 @@ def check_cost(picture: Image.Image, name: str) -> None:
     cost = picture.width * picture.height * a_pixel + max(picture.size) * ROW_BYTES
     if cost > MEMORY_LIMIT:
         raise ImageError(
-            f"{name} has {picture.width} x {picture.height} pixels, and reading it would take {cost / 1e9:.1f} GB; "
-            f"pictures of this kind may have {MEMORY_LIMIT // a_pixel // 10**6} megapixels. Make it smaller first."
+            f"{name} has {picture.width} x {picture.height} pixels, and reading it would take "
+            f"{cost / 1e9:.1f} GB; "
+            f"pictures of this kind may have {MEMORY_LIMIT // a_pixel // 10**6} megapixels. Make it "
+            f"smaller first."
         )
 
 

@@ -13,7 +13,7 @@ from lineament.image.kinds import Array
 log = logging.getLogger(__name__)
 
 USED = 0.25
-"""Whatever uses less of its container's range is stretched: 10 bits in 16, or temperatures above an offset."""
+"""What uses less of its container's range is stretched: 10 bits in 16, or temperatures above an offset."""
 SAMPLES = 2_000_000  # pixels that are looked at, at most
 
 
@@ -34,9 +34,9 @@ class Levels:
 def levels_of(picture: Image.Image, *, name: str) -> Levels:
     """What is black and white in a grey picture of 16 or 32 bits or floats.
 
-    Integers up to 255 in 32 bits stay, others are 16-bit or 31-bit. Floats up to 1 count as 0..1, up to 255 as
-    0..255; larger ones are divided by their maximum. What uses less than a quarter of that range is stretched
-    by the bits that are there, or between its least and greatest values; a line of the log says so.
+    Integers up to 255 in 32 bits stay, others are 16-bit or 31-bit. Floats up to 1 count as 0..1, up to 255
+    as 0..255; larger ones are divided by their maximum. What uses less than a quarter of that range is
+    stretched by the bits that are there, or between its least and greatest values; a line of the log says so.
     """
     values = _sample(picture)
     low, high = (float(value) for value in np.percentile(values, (0.1, 99.9))) if len(values) else (0.0, 0.0)
@@ -63,7 +63,7 @@ def _full_range(mode: str, top: float) -> float:
 
 
 def _sample(picture: Image.Image) -> Array:
-    """Finite values (n,) of some of the pixels, evenly spread; by rows, for a whole copy would take memory."""
+    """Finite values (n,) of some of the pixels, evenly spread; by rows, for a copy would take memory."""
     step = max(1, round((picture.width * picture.height / SAMPLES) ** 0.5))
     rows = [
         np.asarray(picture.crop((0, y, picture.width, y + 1)))[0, ::step]

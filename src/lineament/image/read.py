@@ -28,7 +28,8 @@ def read_image(source: ImageSource) -> Array:
             comes back as it is (not copied when its memory is contiguous).
 
     Raises:
-        ImageError: the file is missing, empty, cut short, of a format that is not read (JPEG, PNG, WebP, TIFF,
+        ImageError: the file is missing, empty, cut short, of a format that is not read (JPEG, PNG, WebP,
+        TIFF,
             BMP, GIF, PPM, JPEG 2000, AVIF, HEIF and MPO are) or would take more memory than a photo may;
             or the array is not an (H, W, 3) uint8 picture.
     """
@@ -69,7 +70,7 @@ def _decode(picture: Image.Image, name: str, *, stream: IO[bytes] | None) -> Ima
 
 
 def _as_array(picture: Image.Image) -> Array:
-    """(H, W, 3) uint8 of a picture of mode RGB; strip by strip, for Pillow makes two copies of what it hands over."""
+    """(H, W, 3) uint8 of a picture of mode RGB; by strips, for Pillow copies twice what it hands over."""
     array = np.empty((picture.height, picture.width, 3), np.uint8)
     rows = max(1, STRIP_PX // picture.width)
     for top in range(0, picture.height, rows):

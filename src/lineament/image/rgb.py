@@ -1,4 +1,4 @@
-"""Any mode of Pillow as upright 8-bit RGB, strip by strip where more than one copy of the picture would be made."""
+"""Any mode of Pillow as upright 8-bit RGB; by strips where more than one copy would be made."""
 
 from __future__ import annotations
 

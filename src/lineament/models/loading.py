@@ -46,7 +46,6 @@ def load_model(name_or_path: str | Path) -> MorphableModel:
 
 def _holds(path: Path, key: str) -> bool:
     """Whether an .npz has an array of that name; a damaged one has none, and its reader will say so."""
-    with suppress(Exception):
-        with zipfile.ZipFile(path) as archive:
-            return f"{key}.npy" in archive.namelist()
+    with suppress(Exception), zipfile.ZipFile(path) as archive:
+        return f"{key}.npy" in archive.namelist()
     return False

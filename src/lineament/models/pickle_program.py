@@ -1,8 +1,8 @@
 """The program that a pickle is, read opcode by opcode into inert values.
 
-Nothing is imported or called, and no value has behaviour: what the program makes are numbers, text, bytes, lists,
-tuples, dictionaries with plain keys, and :class:`Inert`, which only remembers. So there is nothing that it could
-alter or wait for. Its length, the depth of its values and the size of its memo are bounded.
+Nothing is imported or called, and no value has behaviour: what the program makes are numbers, text, bytes,
+lists, tuples, dictionaries with plain keys, and :class:`Inert`, which only remembers. So there is nothing
+that it could alter or wait for. Its length, the depth of its values and the size of its memo are bounded.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ class _Machine:
         if full_name.split(".")[0] == "chumpy" or full_name.split(".")[:2] == ["scipy", "sparse"]:
             return Name("object")
         raise ModelError(
-            f"{self.name} asks for {full_name}, which no face model needs; it was refused and nothing was run. "
+            f"{self.name} asks for {full_name}, which no face model needs; it was refused and nothing "
+            f"was run. "
             "Do not open this file with an ordinary unpickler unless you trust it."
         )
 

@@ -1,9 +1,9 @@
 """Arrays out of a pickle without running it.
 
-A pickle is a program: it names functions and calls them. Here Python's unpickler has no part in it. The program
-is read opcode by opcode into inert values: each name it may use is answered by one that only remembers what it
-was given, every other name is refused, and size, length, depth and memory are bounded. Arrays are put together
-afterwards, from their plain bytes.
+A pickle is a program: it names functions and calls them. Here Python's unpickler has no part in it. The
+program is read opcode by opcode into inert values: each name it may use is answered by one that only
+remembers what it was given, every other name is refused, and size, length, depth and memory are bounded.
+Arrays are put together afterwards, from their plain bytes.
 """
 
 from __future__ import annotations

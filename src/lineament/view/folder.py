@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from lineament import detect
-from lineament.detect import finer
 from lineament.aligner import MOST_UNCERTAIN_MM, ON_ITS_HEAD
+from lineament.detect import finer
 from lineament.errors import ConfigError, ExportError
 from lineament.methods import regressor
 from lineament.models.builtin import BUILTIN_PATH

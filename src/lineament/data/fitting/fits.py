@@ -63,7 +63,8 @@ def load_fits(path: Path) -> KeptFits:
         raise
     except Exception as error:
         raise DataError(
-            f"{path} holds no fits that can be read ({reason_of(error)}). Delete it and fit the photographs again."
+            f"{path} holds no fits that can be read ({reason_of(error)}). Delete it and fit the "
+            f"photographs again."
         ) from error
     if len(names) != len(fits.scale):
         raise DataError(f"{path} names {len(names)} photographs and holds {len(fits.scale)} fits: delete it.")

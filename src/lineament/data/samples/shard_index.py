@@ -122,7 +122,7 @@ def read_index(shard: Path, *, sha256: str) -> ShardIndex:
         DataError: the shard cannot be read.
     """
     with suppress(Exception):  # whatever is wrong with a copy, the shard itself has everything
-        with np.load(index_path(shard)) as data:
+        with index_path(shard).open("rb") as file, np.load(file) as data:
             index = ShardIndex(**{field.name: data[field.name] for field in fields(ShardIndex)})
         if str(index.sha256) == sha256 and _is_sound(index, shard.stat().st_size):
             return index

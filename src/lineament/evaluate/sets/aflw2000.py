@@ -239,6 +239,7 @@ def _read_index(path: Path) -> NDArray[np.int64]:
         raise
     except Exception as error:
         raise DataError(
-            f"{path} has no list of the Basel model's vertices without neck ({reason_of(error)}): a .npy of 38,365 "
+            f"{path} has no list of the Basel model's vertices without neck ({reason_of(error)}): a .npy "
+            f"of 38,365 "
             f"numbers from zero, or an .npz with them as `no_neck_vertices`."
         ) from error

@@ -115,7 +115,8 @@ def about_training(run: Path) -> dict[str, str]:
         raise
     except Exception as error:
         raise DataError(
-            f"{run / DATA} does not say what was trained on ({reason_of(error)}). Weights state their data: go on with "
+            f"{run / DATA} does not say what was trained on ({reason_of(error)}). Weights state their "
+            f"data: go on with "
             f"the run for a step, which writes it."
         ) from error
     parts = [f"{count:,} samples of {recipe['source']}" for count, recipe in recipes]

@@ -165,7 +165,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         raise
     except Exception as error:
         raise WeightsError(
-            f"{path} is not a checkpoint of SynergyNet's training ({reason_of(error)}): it should hold 'state_dict'."
+            f"{path} is not a checkpoint of SynergyNet's training ({reason_of(error)}): it should hold "
+            f"'state_dict'."
         ) from error
     return dict(state)
 
