@@ -72,13 +72,14 @@ def distinct(found: Array) -> Array:
 
     Boxes of one face from looks at different scales may overlap by less than :func:`keep_best` asks for.
     """
-    middle, kept = centers(found), []
-    for number in np.argsort(-found[:, 4], kind="stable").tolist():
-        holds = (middle[kept] > found[number, :2]) & (middle[kept] < found[number, 2:4])
-        held = (middle[number] > found[kept, :2]) & (middle[number] < found[kept, 2:4])
-        if not (holds.all(axis=1) & held.all(axis=1)).any():
-            kept.append(number)
-    return found[kept]
+    middle, kept = centers(found), np.zeros(len(found), bool)
+    for number in np.argsort(-found[:, 4], kind="stable"):
+        others, box = found[kept], found[number]
+        holds = (middle[kept] > box[:2]) & (middle[kept] < box[2:4])
+        held = (middle[number] > others[:, :2]) & (middle[number] < others[:, 2:4])
+        kept[number] = not (holds.all(axis=1) & held.all(axis=1)).any()
+    best_first = found[kept]
+    return best_first[np.argsort(-best_first[:, 4], kind="stable")]
 
 
 def keep_best(boxes_xyxy: Array, scores: Array, *, max_overlap: float) -> Array:

@@ -55,8 +55,11 @@ class DetectorOptions:
         Raises:
             ConfigError: a value is out of its range.
         """
-        given = {"min_face": min_face, "min_score": min_score}
-        return replace(self, **{name: value for name, value in given.items() if value is not None})
+        return replace(
+            self,
+            min_face=self.min_face if min_face is None else min_face,
+            min_score=self.min_score if min_score is None else min_score,
+        )
 
     def min_face_in(self, size_wh: tuple[int, int]) -> float:
         """Longer side of the smallest faces to look for in a photo of that size, px."""

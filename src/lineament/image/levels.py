@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -40,7 +41,7 @@ def levels_of(picture: Image.Image, *, name: str) -> Levels:
     """
     values = _sample(picture)
     low, high = (float(value) for value in np.percentile(values, (0.1, 99.9))) if len(values) else (0.0, 0.0)
-    top = float(picture.getextrema()[1]) if picture.mode != "F" else float(values.max(initial=0.0))
+    top = float(values.max(initial=0.0)) if picture.mode == "F" else float(extrema(picture)[0][1])
     full = _full_range(picture.mode, top)
     if full == 255.0 or top <= 0 or high - low >= USED * full or high <= low:
         return Levels(0.0, full)
@@ -52,6 +53,12 @@ def levels_of(picture: Image.Image, *, name: str) -> Levels:
         "%s uses little of the range of its values (%g to %g of %g): stretched", name, low, high, full
     )
     return levels
+
+
+def extrema(picture: Image.Image) -> list[tuple[float, float]]:
+    """Least and greatest value of each channel."""
+    found: Any = picture.getextrema()
+    return list(found) if isinstance(found[0], tuple) else [found]
 
 
 def _full_range(mode: str, top: float) -> float:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from PIL import Image, ImageOps
 
-from lineament.image.levels import levels_of
+from lineament.image.levels import extrema, levels_of
 
 STRIP_PX = 1_000_000  # that are converted at once
 
@@ -62,7 +62,7 @@ def _is_hidden(picture: Image.Image) -> bool:
     """Whether alpha is 0 everywhere, over colours that show something."""
     if picture.mode not in ("RGBA", "LA"):
         return False
-    *colours, alpha = picture.getextrema()
+    *colours, alpha = extrema(picture)
     return alpha == (0, 0) and any(low != high for low, high in colours)
 
 
