@@ -104,7 +104,7 @@ def replaced(coarse: Array, fine: Array) -> NDArray[np.bool_]:
     """Which candidates (n, 6) of a look are told better by those (m, 6) of a finer one."""
     middle = centers(fine)[None]
     inside = (middle > coarse[:, None, :2]) & (middle < coarse[:, None, 2:4])
-    same: NDArray[np.bool_] = inside.all(axis=2).any(axis=1)
+    same: NDArray[np.bool_] = np.any(np.all(inside, axis=2), axis=1)
     return same
 
 

@@ -46,8 +46,9 @@ def parse_pts(content: bytes, *, name: str) -> Array:
         raise
     except Exception as error:
         raise DataError(f"{name} has a line that is not two numbers ({reason_of(error)}).") from error
-    if points.shape != (int(found[1]), 2) or not np.isfinite(points).all():
-        raise DataError(f"{name} says it has {found[1]} points of 2 numbers, but holds {points.shape}.")
+    told = found[1].lstrip("0")[:20]  # Python makes no numbers of thousands of digits
+    if points.ndim != 2 or points.shape[1] != 2 or told != str(len(points)) or not np.isfinite(points).all():
+        raise DataError(f"{name} says it has {told} points of 2 numbers, but holds {points.shape}.")
     return points_from_matlab(points)
 
 
