@@ -438,3 +438,43 @@ def test_a_method_that_was_exchanged_is_what_travels():
     aligner = FaceAligner.from_pretrained("fast")
     aligner.method = discs.Discs()
     assert isinstance(pickle.loads(pickle.dumps(aligner)).method, discs.Discs)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        ([[0.1, 0.2, 0.5, 0.6]], "boxes are in px, found values of 0 to 1"),
+        ([[-1e19, -1e19, 1e19, 1e19]], r"boxes\[0\] reaches beyond 1e\+08 px"),
+        ([[-9e6, 0, 9e6, 9e6]], r"boxes\[0\] is 1\.8e\+07 x 9e\+06 px; a box may be up to 20 times"),
+    ],
+)
+def test_boxes_of_other_units_are_refused_with_the_right_words(method, photo, boxes, message):
+    with pytest.raises(BoxError, match=message):
+        FaceAligner(method)(photo, boxes=boxes)
+
+
+def test_a_name_of_weights_instead_of_a_method_says_what_to_call():
+    with pytest.raises(ConfigError, match=r"from_pretrained\('fast'\)"):
+        FaceAligner("fast")
+
+
+def test_many_photos_may_be_a_folder_or_one_path(aligner, photo, tmp_path):
+    for name in ("b.png", "a.png"):
+        write_image(tmp_path / name, photo)
+    (tmp_path / "notes.txt").touch()
+    assert [result.source.name for result in aligner.align_many(tmp_path)] == ["a.png", "b.png"]
+    assert [len(result.faces) for result in aligner.align_many(str(tmp_path / "a.png"))] == [2]
+    for single in (photo, b"bytes", 7):
+        with pytest.raises(ConfigError, match="list"):
+            list(aligner.align_many(single))
+
+
+def test_limits_of_what_is_reported_are_options(photo):
+    aligner = FaceAligner.from_pretrained("fast", min_face=30, min_score=0.6, max_uncertainty_mm=3.0)
+    assert (aligner.detector.options.min_face, aligner.detector.options.min_score) == (30, 0.6)
+    assert aligner.most_uncertain_mm == 3.0
+    for options in ({"min_face": 1}, {"min_score": 2}, {"max_uncertainty_mm": 0}, {"passes": 10**6}):
+        with pytest.raises(ConfigError, match="must"):
+            FaceAligner.from_pretrained("fast", **options)
+    with pytest.raises(ConfigError, match="at most 1024"):
+        FaceAligner.from_pretrained("fast", threads=100_000)

@@ -1,7 +1,21 @@
-// Finding faces, as detect.py does: one or two looks at the whole photo, then closer looks at the doubtful ones.
+// Finding faces, as detect.py does: the whole photo, finer looks at traces, closer looks at the doubtful ones.
 
 import { blank, reduce, resize } from "./pixels.js";
 import { resampleCrop, roundHalfEven } from "./crop.js";
+import {
+  answersFor,
+  center,
+  coarseReduction,
+  cutWindow,
+  holds,
+  isReplaced,
+  longerSide,
+  minFaceIn,
+  reduction,
+  traces,
+  wideWindows,
+  windowsAround,
+} from "./finer.js";
 
 /** @typedef {{box: number[], score: number, roll: number}} Candidate  box: left, top, right, bottom, px */
 /** @typedef {{width: number, height: number, channels: Float32Array}[]} Maps  one a stride, 7 * height * width */
@@ -19,33 +33,61 @@ export class Detector {
   /** Faces of a photo, best first. @returns {Promise<Candidate[]>} */
   async detect(picture) {
     const s = this.settings;
-    let found = await this.look(picture, s.first_side, roundHalfEven(s.least_share * s.first_side));
-    const certain = found.filter((face) => face.score >= s.min_score);
-    if (this.isSecondLookDue(picture, certain)) {
-      found = found.concat(await this.look(picture, this.secondSide(picture), null));
-    }
+    const lowest = Math.min(s.min_score, s.doubtful[0]);
+    const found = (await this.candidates(picture)).filter((face) => face.score > lowest);
     const settled = await this.settleDoubts(picture, keepBest(found, s.max_overlap));
-    return settled.filter((face) => face.score >= s.min_score).sort((a, b) => b.score - a.score);
+    return distinct(settled.filter((face) => face.score >= s.min_score));
   }
 
-  secondSide(picture) {
-    return Math.min(Math.max(picture.width, picture.height), this.settings.second_side);
-  }
-
-  isSecondLookDue(picture, found) {
+  /** Candidates of all looks at the whole photo and at parts of it. @returns {Promise<Candidate[]>} */
+  async candidates(picture) {
     const s = this.settings;
-    if (this.secondSide(picture) < s.worth_a_look * s.first_side) return false;
-    const largest = Math.max(0, ...found.map((face) => longerSide(face.box)));
-    return largest < s.small_face * Math.min(picture.width, picture.height);
+    const minFace = minFaceIn(picture, s);
+    const factor = reduction(minFace, s);
+    let scale = s.first_side / Math.max(picture.width, picture.height);
+    if (1 / factor < s.worth_a_look * scale) return this.whole(picture);
+    let before = [];
+    let found;
+    if (minFace * scale < s.finer.trace_px) {
+      const coarse = coarseReduction(minFace, s);
+      const reduced = reduce(picture, coarse);
+      const enlarged = (face) => ({ ...face, box: face.box.map((value) => value * coarse) });
+      scale = 1 / coarse;
+      before = (await this.whole(reduced)).map(enlarged);
+      found = (await this.parts(reduced, wideWindows(reduced, 1, s), 1)).map(enlarged);
+    } else {
+      found = await this.whole(picture);
+    }
+    const faint = traces(found, scale, s);
+    if (faint.length === 0) return [...before, ...found];
+    const parts = windowsAround(faint, picture, factor, scale, s);
+    const fine = (await this.parts(picture, parts, factor)).filter((face) => face.score > s.finer.clear_score);
+    return [...before, ...fine, ...found.filter((face) => !(faint.includes(face) && isReplaced(face, fine)))];
   }
 
-  async look(picture, side, leastSide) {
+  async whole(picture) {
     const s = this.settings;
-    const { canvas, scaleX, scaleY } = letterbox(picture, side, leastSide, s.cell);
+    const leastSide = roundHalfEven(s.least_share * s.first_side);
+    const { canvas, scaleX, scaleY } = letterbox(picture, s.first_side, leastSide, s.cell);
     const [maps] = await this.run([canvas]);
-    const found = decode(maps, s, Math.min(s.min_score, s.doubtful[0]));
     const scales = [scaleX, scaleY, scaleX, scaleY];
+    const found = decode(maps, s, s.finer.trace_score);
     return found.map((face) => ({ ...face, box: face.box.map((value, k) => value / scales[k]) }));
+  }
+
+  /** Candidates in windows of the photo. @param {import("./finer.js").Window[]} parts */
+  async parts(picture, parts, factor) {
+    const s = this.settings;
+    const found = [];
+    for (const part of parts) {
+      const [maps] = await this.run([cutWindow(picture, part, factor)]);
+      const offset = [part.x, part.y, part.x, part.y];
+      for (const face of decode(maps, s, s.finer.trace_score)) {
+        const there = { ...face, box: face.box.map((value, k) => value + offset[k]) };
+        if (answersFor(part, there, s)) found.push({ ...there, box: there.box.map((value) => value * factor) });
+      }
+    }
+    return found;
   }
 
   /** The same candidates after a closer look at the doubtful and the leaning ones. */
@@ -54,7 +96,7 @@ export class Detector {
     const [low, high] = s.doubtful;
     const isDoubtful = (face) => face.score > low && face.score < high;
     const isLeaning = (face) => face.score > low && Math.abs(face.roll) > s.leaning;
-    const chosen = found.filter((face) => isDoubtful(face) || isLeaning(face)).slice(0, s.most_close_looks);
+    const chosen = found.filter((face) => isDoubtful(face) || isLeaning(face)).slice(0, s.max_closeups);
     const looks = chosen.flatMap((face) =>
       (isLeaning(face) ? [face.roll, 0] : [face.roll]).map((roll) => ({ face, roll })),
     );
@@ -75,7 +117,6 @@ export class Detector {
 const logit = (probability) => Math.log(probability / (1 - probability));
 const sigmoid = (value) => 1 / (1 + Math.exp(-value));
 const wrapped = (angle) => Math.atan2(Math.sin(angle), Math.cos(angle));
-const longerSide = ([left, top, right, bottom]) => Math.max(right - left, bottom - top);
 
 function plausibility({ roll, score, lean }, s) {
   return score * (1 + Math.cos(lean)) * (roll === 0 ? s.upright_odds : 1);
@@ -156,6 +197,16 @@ export function keepBest(faces, maxOverlap) {
   const kept = [];
   for (const face of [...faces].sort((a, b) => b.score - a.score)) {
     if (kept.every((better) => overlap(better.box, face.box) <= maxOverlap)) kept.push(face);
+  }
+  return kept;
+}
+
+/** Of two that hold each other's center the better one, best first. @param {Candidate[]} faces */
+function distinct(faces) {
+  const kept = [];
+  for (const face of [...faces].sort((a, b) => b.score - a.score)) {
+    const isSame = (better) => holds(better.box, center(face.box)) && holds(face.box, center(better.box));
+    if (!kept.some(isSame)) kept.push(face);
   }
   return kept;
 }

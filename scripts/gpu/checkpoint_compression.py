@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
 
 LEVELS = ("exact", "half", "weights", "average")
 """Everything as it is; everything in half precision; no optimiser; the averaged weights alone."""
@@ -72,7 +72,9 @@ def join_checkpoint(folder: Path, checkpoint: Path) -> str:
     try:
         state = torch.load(io.BytesIO(content), weights_only=True)
         level = state.pop("level")
-    except (RuntimeError, KeyError, EOFError, ValueError) as error:
+    except LineamentError:
+        raise
+    except Exception as error:
         raise DataError(f"The {len(parts)} parts in {folder} are no checkpoint: one is missing.") from error
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     torch.save(_restored(state), checkpoint)

@@ -26,8 +26,9 @@ from lineament.data.samples.recipe import BuildRecipe
 from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.data.samples.shards import Recipe, ShardEntry, ShardFolder, alone_in, write_shard
 from lineament.data.samples.store import SampleStore
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
 from lineament.files import replace_durably, sha256_of
+from lineament.foreign import reason_of
 from lineament.geometry.camera import WeakPerspective
 from lineament.models.builtin import load_builtin
 from lineament.version import __version__
@@ -49,8 +50,12 @@ class PhotoPack:
             with np.load(path) as data:
                 self._arrays = {name: data[name] for name in data.files}
             self._ends = np.cumsum(self._arrays["length"])
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(f"{path} is no pack of photographs ({error!r}): make it again.") from error
+        except LineamentError:
+            raise
+        except Exception as error:
+            raise DataError(
+                f"{path} is no pack of photographs ({reason_of(error)}): make it again."
+            ) from error
         self.recipe_text = str(self._arrays["source"])
 
     def __len__(self) -> int:

@@ -17,13 +17,15 @@ from lineament.bundle import Bundle
 from lineament.crop import check_box
 from lineament.detect import Detector, DetectorOptions, OnnxDetector
 from lineament.errors import BoxError, ConfigError, LineamentError
-from lineament.image import ImageSource, Picture, read_image, read_picture, size_wh
+from lineament.image import ImageSource, Picture, read_image, read_picture, several, size_wh
 from lineament.methods import Method, Predictor
 from lineament.methods.pretrained import MethodRecipe, open_method
 from lineament.result import AlignedPhoto, Detection, FaceResult
 
 Array: TypeAlias = NDArray[Any]
 
+MAX_BOX = 20
+MAX_PASSES = 20
 ON_ITS_HEAD = -0.5
 """Cosine of the roll beyond which, 120 degrees, a face is predicted upright too."""
 
@@ -68,10 +70,20 @@ class FaceAligner:
         """Join a method and a detector; most people call :meth:`from_pretrained`.
 
         Raises:
-            ConfigError: `passes` is below one.
+            ConfigError: `passes` is not 1 to 20, or `most_uncertain_mm` is not above 0.
         """
-        if passes < 1:
-            raise ConfigError(f"passes must be at least 1, found {passes}. One is quick, two are better.")
+        if isinstance(method, str | os.PathLike):
+            raise ConfigError(
+                f"FaceAligner joins a method and a detector. For the weights {str(method)!r} call "
+                f"FaceAligner.from_pretrained({str(method)!r})."
+            )
+        if not 1 <= passes <= MAX_PASSES:
+            raise ConfigError(
+                f"passes must be at least 1 and at most {MAX_PASSES}, found {passes}. One is quick, two "
+                f"are better."
+            )
+        if not most_uncertain_mm > 0:
+            raise ConfigError(f"most_uncertain_mm must be above 0, found {most_uncertain_mm}. Try 6.")
         self.method = method
         self.detector = detector
         self.passes = passes
@@ -86,6 +98,9 @@ class FaceAligner:
         threads: int | None = None,
         passes: int = 2,
         device: str = "cpu",
+        min_face: float | None = None,
+        min_score: float | None = None,
+        max_uncertainty_mm: float | None = None,
     ) -> Self:
         """The aligner of a set of weights; nothing is downloaded.
 
@@ -101,22 +116,30 @@ class FaceAligner:
             passes: how often the network looks at a face, at most.
             device: "cpu"; "cuda", with the package onnxruntime-gpu; "auto", CUDA if it is there. Results
                 differ by rounding alone.
+            min_face: longer side of the smallest faces to find, px of the photo; None chooses by its size.
+            min_score: faces that the detector scores lower are not reported, 0 to 1; None takes the weights'
+                limit.
+            max_uncertainty_mm: faces that are less certain are not reported; None takes the weights' limit.
 
         Raises:
             WeightsError: unknown name, missing or damaged file, or a network of no known method.
-            ConfigError: `threads` or `passes` is below one, or this ONNX Runtime does not have the device.
+            ConfigError: `threads` or `passes` is below one, another option is out of its range, or this ONNX
+                Runtime does not have the device.
         """
         bundle = Bundle.open(name_or_path)
         manifest = bundle.manifest
         method = open_method(bundle, threads=threads, device=device)
         if detector is None and manifest.detector is not None:
+            options = DetectorOptions.from_table(manifest.detector.options)
             detector = OnnxDetector(
                 manifest.detector.weights,
                 threads=manifest.threads if threads is None else threads,
-                options=DetectorOptions.from_table(manifest.detector.options),
+                options=options.changed(min_face=min_face, min_score=min_score),
                 device=device,
             )
-        limit_mm = math.inf if manifest.max_uncertainty_mm is None else manifest.max_uncertainty_mm
+        limit_mm = max_uncertainty_mm
+        if limit_mm is None:
+            limit_mm = math.inf if manifest.max_uncertainty_mm is None else manifest.max_uncertainty_mm
         aligner = cls(method, detector=detector, passes=passes, most_uncertain_mm=limit_mm)
         aligner._made_from = (method, MethodRecipe(bundle.source, bundle.sha256, threads, device))
         return aligner
@@ -269,8 +292,15 @@ class FaceAligner:
         return [faces[first : first + len(turns)] for first in range(0, len(faces), len(turns))]
 
     def align_many(self, images: Iterable[ImageSource]) -> Iterator[AlignedPhoto]:
-        """One :class:`AlignedPhoto` a photo, in order; a bad photo does not stop the rest."""
-        for image in images:
+        """One :class:`AlignedPhoto` a photo, in order; a bad photo does not stop the rest.
+
+        Args:
+            images: what a photo may be, each; one path stands for its photo, or for those of its folder.
+
+        Raises:
+            ConfigError: a single picture that is no path was given where several are wanted.
+        """
+        for image in several(images):
             try:
                 yield AlignedPhoto(source=image, faces=self(image))
             except LineamentError as error:
@@ -316,8 +346,20 @@ def _given(boxes: ArrayLike, photo: Picture) -> list[Detection]:
             f"of {rows.dtype}. A single box is given as [[left, top, right, bottom]]."
         )
     width, height = size_wh(photo)
+    if min(width, height) > 2 and np.abs(rows).max() <= 1.5 and rows.dtype.kind == "f":
+        raise BoxError(
+            f"boxes are in px, found values of 0 to 1 such as {rows[0].tolist()}: they are parts of the "
+            f"photo's "
+            f"size. Multiply x by {width} and y by {height}."
+        )
     for number, row in enumerate(rows):
         left, top, right, bottom = check_box(row, name=f"boxes[{number}]")
+        if max(right - left, bottom - top) > MAX_BOX * max(width, height):
+            raise BoxError(
+                f"boxes[{number}] is {right - left:.3g} x {bottom - top:.3g} px; a box may be up to "
+                f"{MAX_BOX} times "
+                f"as large as its photo, which has {width} x {height} px. Check the units."
+            )
         if right <= 0 or bottom <= 0 or left >= width or top >= height:
             raise BoxError(
                 f"boxes[{number}] lies outside of the photo, which has {width} x {height} px: "

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
-from lineament.errors import ConfigError
+from lineament.errors import ConfigError, LineamentError
+from lineament.foreign import reason_of
+from lineament.ranges import check_number
 
 T = TypeVar("T")
 
@@ -44,8 +46,10 @@ def read_table(path: Path, *, changes: Iterable[str] = ()) -> dict[str, Any]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no TOML file: {error}.") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{path} is no TOML file: {reason_of(error)}.") from error
     for change in changes:
         _apply(table, change)
     return table
@@ -76,6 +80,7 @@ def from_table(
     for key, value in table.items():
         present = _default(fields[key]) if base is None else getattr(base, key)
         values[key] = _value(hints[key], value, f"{where}: {key}", present)
+        check_number(key, values[key], where=f"{where}: {key}")
     return kind(**values) if base is None else dataclasses.replace(base, **values)  # type: ignore[type-var]
 
 
@@ -106,7 +111,7 @@ def _apply(table: dict[str, Any], change: str) -> None:
     key, sign, text = change.partition("=")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         value = text.strip()  # a bare word is meant as a string
     if not sign or not key.strip():
         raise ConfigError(f"{change!r} is no change: write KEY=VALUE, such as loop.steps=100.")

@@ -13,6 +13,8 @@ from lineament.geometry.camera import WeakPerspective
 
 Array = NDArray[np.floating]
 
+MAX_COORDINATE = 1e8
+"""px; no photo is as large, and Pillow's numbers have 32 bits."""
 MARGIN = math.sqrt(2)
 """Side of a crop over the larger side of the landmarks' box (3DDFA's enlargement)."""
 
@@ -206,6 +208,11 @@ def check_box(box_xyxy: ArrayLike, *, name: str = "The face box") -> tuple[float
         raise BoxError(f"{name} has shape {box.shape}, expected (4,): left, top, right, bottom in px.")
     if not np.isfinite(box).all():
         raise BoxError(f"{name} is not finite: {box.tolist()}. Leave that face out.")
+    if np.abs(box).max() > MAX_COORDINATE:
+        raise BoxError(
+            f"{name} reaches beyond {MAX_COORDINATE:.0e} px: {box.tolist()}. Check the units: boxes are "
+            f"in px."
+        )
     left, top, right, bottom = box.tolist()
     if right <= left or bottom <= top:
         raise BoxError(

@@ -21,6 +21,9 @@ Array: TypeAlias = NDArray[Any]
 Recipe: TypeAlias = tuple[Callable[..., "OnnxNetwork"], tuple[Any, ...]]
 
 
+MAX_THREADS = 1024
+
+
 class OnnxNetwork:
     """An ONNX graph, ready to run. One network may be called from several threads at once.
 
@@ -56,8 +59,11 @@ class OnnxNetwork:
             WeightsError: the file is missing or is not a working ONNX graph.
             ConfigError: `threads` is below one, or this ONNX Runtime does not have the device.
         """
-        if threads is not None and threads < 1:
-            raise ConfigError(f"threads must be at least 1, found {threads}. Leave it out to use all cores.")
+        if threads is not None and not 1 <= threads <= MAX_THREADS:
+            raise ConfigError(
+                f"threads must be at least 1 and at most {MAX_THREADS}, found {threads}. "
+                f"Leave it out to use all cores."
+            )
         self.path = Path(path)
         self._options = (threads, device)
         self._recipe = recipe

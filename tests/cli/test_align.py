@@ -69,7 +69,8 @@ def test_a_photo_gives_an_overlay_a_mesh_and_json_and_a_line_for_its_face(asked,
     assert overlay.shape == (200, 240, 3)
     assert (overlay != GREY).any()
     content = json.loads((out / "a.json").read_text())
-    assert content["photo"] == {"file": "a.png", "width": 240, "height": 200}
+    source = str(album / "a.png")
+    assert content["photo"] == {"file": "a.png", "source": source, "width": 240, "height": 200}
     assert [face["mesh"] for face in content["faces"]] == ["a_face0.obj"]
 
 
@@ -139,8 +140,10 @@ def test_boxes_of_a_file_replace_the_detector(asked, album, tmp_path):
 
 
 def test_a_photo_that_the_file_of_boxes_leaves_out_has_failed(asked, album, tmp_path):
-    (tmp_path / "boxes.csv").write_text("other.png,10,10,80,105\n")
-    done = run(album / "a.png", "--out", tmp_path / "out", "--boxes", tmp_path / "boxes.csv")
+    (tmp_path / "boxes.csv").write_text("empty.png,10,10,80,105\n")
+    done = run(
+        album / "a.png", album / "empty.png", "--out", tmp_path / "out", "--boxes", tmp_path / "boxes.csv"
+    )
     assert done.exit_code == 1
     assert "no line for a.png" in done.stderr
 
@@ -149,11 +152,18 @@ def test_photos_of_the_same_name_do_not_overwrite_each_other(asked, album, tmp_p
     other = tmp_path / "other"
     other.mkdir()
     Image.new("RGB", (200, 200), "white").save(other / "a.jpg")
-    run(album / "a.png", other / "a.jpg", "--out", tmp_path / "out")
+    Image.new("RGB", (200, 200), "white").save(other / "a.png")
+    done = run(album / "a.png", other, "--out", tmp_path / "out")
     files = {
-        path.stem: json.loads(path.read_text())["photo"]["file"] for path in (tmp_path / "out").glob("*.json")
+        path.relative_to(tmp_path / "out").as_posix(): json.loads(path.read_text())["photo"]["source"]
+        for path in (tmp_path / "out").rglob("*.json")
     }
-    assert files == {"a": "a.png", "a_2": "a.jpg"}
+    assert files == {
+        "album/a.json": str(album / "a.png"),
+        "other/a.json": str(other / "a.jpg"),
+        "other/a_2.json": str(other / "a.png"),
+    }
+    assert "album/a.png: face 0" in done.stdout
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
@@ -167,20 +177,10 @@ def test_a_name_that_is_no_text_is_shown_as_well_as_may_be(asked, album, tmp_pat
 
 
 def test_options_reach_the_aligner(asked, album, tmp_path):
-    run(
-        album / "a.png",
-        "--out",
-        tmp_path,
-        "--passes",
-        1,
-        "--threads",
-        3,
-        "--weights",
-        "mine.onnx",
-        "--device",
-        "auto",
-    )
-    assert asked == [(("mine.onnx",), {"threads": 3, "passes": 1, "device": "auto"})]
+    limits = ("--min-face", 20, "--min-score", 0.6, "--max-uncertainty", 4, "--device", "auto")
+    run(album / "a.png", "--out", tmp_path, "--passes", 1, "--threads", 3, "--weights", "mine.onnx", *limits)
+    options = {"min_face": 20, "min_score": 0.6, "max_uncertainty_mm": 4, "device": "auto"}
+    assert asked == [(("mine.onnx",), {"threads": 3, "passes": 1, **options})]
 
 
 def test_missing_weights_are_one_line_and_status_1(monkeypatch, album, tmp_path):
@@ -204,6 +204,8 @@ def test_missing_weights_are_one_line_and_status_1(monkeypatch, album, tmp_path)
         ["ALBUM", "--out", "OUT", "--format", "obj,fbx"],
         ["ALBUM", "--out", "OUT", "--overlay", "mash"],
         ["ALBUM", "--out", "OUT", "--threads", "0"],
+        ["ALBUM", "--out", "OUT", "--threads", "100000"],
+        ["ALBUM", "--out", "OUT", "--min-face", "1"],
     ],
 )
 def test_a_usage_error_is_status_2_and_aligns_nothing(asked, album, tmp_path, arguments):
@@ -239,3 +241,42 @@ def test_what_cannot_be_made_of_a_mesh_alone_is_named_and_all_else_is_made(
     assert {"a_face0_texture.png", "a_face0_frontal.png", "faces.parquet", "a_normals.png"} <= made
     (face,) = json.loads((tmp_path / "out" / "a.json").read_text())["faces"]
     assert face["mesh"] == "a_face0.obj"
+
+
+def test_old_results_do_not_stay_beside_new_ones(asked, album, tmp_path):
+    out = tmp_path / "out"
+    run(album, "--out", out, "-f", "glb,json,depth")
+    (out / "a_notes.json").touch()  # not ours
+    (out / "liar.json").touch()
+    (album / "a.png").unlink()
+    (album / "empty.png").rename(album / "a.png")
+    run(album, "--out", out, "-f", "json", "--overlay", "none")
+    assert sorted(path.name for path in out.glob("a*")) == ["a.json", "a_notes.json"]
+    assert not (out / "liar.json").exists()
+
+
+def test_results_are_written_whole_or_not_at_all(asked, album, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    run(album / "a.png", "--out", out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    killed = out / ".align-999999999-01234567.part"
+    killed.mkdir()
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lineament.files.Path.replace", fail)
+    done = run(album / "a.png", album / "liar.jpg", "--out", out, "-f", "obj,json")
+    assert done.exit_code == 1
+    assert "a.png: error: Cannot write" in done.stderr
+    assert [path.name for path in out.iterdir() if path.name not in before] == []
+
+
+def test_links_that_lead_nowhere_are_one_line_each_and_the_rest_goes_on(asked, album, tmp_path):
+    (album / "broken.jpg").symlink_to("gone.jpg")
+    (album / "loop.jpg").symlink_to("loop.jpg")
+    done = run(album, "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    errors = [line.split(":")[0] for line in done.stderr.splitlines() if "error:" in line]
+    assert errors == ["broken.jpg", "liar.jpg", "loop.jpg"]
+    assert "a.png: face 0" in done.stdout

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lineament.cli.photos import boxes_of, find_photos, output_names, read_boxes
+from lineament.cli.photos import boxes_of, find_photos, read_boxes
 from lineament.errors import ConfigError
 
 
@@ -16,27 +16,27 @@ def album(tmp_path):
 
 
 def test_a_folder_stands_for_its_photographs_by_name(album):
-    assert [path.name for path in find_photos([str(album)])] == ["a.PNG", "b.jpg"]
+    assert [photo.path.name for photo in find_photos([str(album)])] == ["a.PNG", "b.jpg"]
 
 
 def test_a_pattern_may_reach_into_folders(album):
     found = find_photos([f"{album}/**/*.jpg"])
-    assert {path.name for path in found} == {"b.jpg", "c.jpg"}
+    assert {photo.path.name for photo in found} == {"b.jpg", "c.jpg"}
 
 
 def test_a_photo_named_twice_is_taken_once_where_it_came_first(album):
     found = find_photos([str(album / "b.jpg"), str(album), str(album / ".." / "album" / "b.jpg")])
-    assert [path.name for path in found] == ["b.jpg", "a.PNG"]
+    assert [photo.path.name for photo in found] == ["b.jpg", "a.PNG"]
 
 
 def test_a_file_is_taken_whatever_its_name_even_when_it_is_missing(album):
     names = ["notes.txt", "gone.jpg"]
-    assert [path.name for path in find_photos([str(album / name) for name in names])] == names
+    assert [photo.path.name for photo in find_photos([str(album / name) for name in names])] == names
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_itself(tmp_path):
     (tmp_path / "me[1].jpg").touch()
-    assert [path.name for path in find_photos([str(tmp_path / "me[1].jpg")])] == ["me[1].jpg"]
+    assert [photo.path.name for photo in find_photos([str(tmp_path / "me[1].jpg")])] == ["me[1].jpg"]
 
 
 @pytest.mark.parametrize("argument", ["", "*.jpg"])
@@ -46,8 +46,16 @@ def test_a_folder_or_pattern_without_photographs_is_refused(tmp_path, argument):
 
 
 def test_results_are_named_after_their_photos_and_never_alike(tmp_path):
-    photos = [tmp_path / name for name in ("a/me.jpg", "b/me.jpg", "b/Me.png", "me_2.jpg", "you.tar.jpg")]
-    assert output_names(photos) == ["me", "me_2", "Me_3", "me_2_2", "you.tar"]
+    names = ("me.jpg", "Me.png", "me_2.jpg", "you.tar.jpg")
+    photos = find_photos([str(tmp_path / name) for name in names])
+    assert [str(photo.target) for photo in photos] == ["me", "Me_2", "me_2_2", "you.tar"]
+    assert [photo.shown for photo in photos] == list(names)
+
+
+def test_photos_of_several_folders_keep_them(tmp_path):
+    photos = find_photos([str(tmp_path / name) for name in ("a/me.jpg", "b/me.jpg", "b/c/me.jpg")])
+    assert [photo.target.as_posix() for photo in photos] == ["a/me", "b/me", "b/c/me"]
+    assert [photo.shown for photo in photos] == ["a/me.jpg", "b/me.jpg", "b/c/me.jpg"]
 
 
 def test_boxes_are_read_by_photo_in_the_order_of_their_lines(tmp_path):
@@ -55,7 +63,8 @@ def test_boxes_are_read_by_photo_in_the_order_of_their_lines(tmp_path):
     path.write_text('photo,x1,y1,x2,y2\na.jpg,1,2,3,4\n\n"b, c.jpg", 5.5,6,7,8\na.jpg,9,10,11,12\n')
     boxes = read_boxes(path)
     np.testing.assert_array_equal(boxes["a.jpg"], [[1, 2, 3, 4], [9, 10, 11, 12]])
-    np.testing.assert_array_equal(boxes_of(tmp_path / "b, c.jpg", boxes), [[5.5, 6, 7, 8]])
+    photos = find_photos([str(tmp_path / name) for name in ("a.jpg", "b, c.jpg")])
+    np.testing.assert_array_equal(boxes_of(photos, boxes)[tmp_path / "b, c.jpg"], [[5.5, 6, 7, 8]])
 
 
 @pytest.mark.parametrize("line", ["a.jpg,1,2,3", "a.jpg,1,2,3,x", "a.jpg 1 2 3 4", "1,2,3,4"])
@@ -71,6 +80,11 @@ def test_a_missing_file_of_boxes_is_refused(tmp_path):
         read_boxes(tmp_path / "none.csv")
 
 
-def test_a_photo_without_a_line_is_an_error_not_a_photo_without_faces(tmp_path):
-    with pytest.raises(ConfigError, match=r"no line for b\.jpg"):
-        boxes_of(tmp_path / "b.jpg", {"a.jpg": np.zeros((1, 4))})
+def test_a_line_fits_one_photo_or_is_an_error(tmp_path):
+    photos = find_photos([str(tmp_path / name) for name in ("one/a.jpg", "two/a.jpg")])
+    box = np.zeros((1, 4))
+    assert list(boxes_of(photos, {"two/a.jpg": box})) == [tmp_path / "two" / "a.jpg"]
+    with pytest.raises(ConfigError, match=r"lines for 'a\.jpg'.*fits several: .*Write as much of the path"):
+        boxes_of(photos, {"a.jpg": box})
+    with pytest.raises(ConfigError, match=r"lines for 'b\.jpg'.*fits none"):
+        boxes_of(photos, {"b.jpg": box})

@@ -1,5 +1,6 @@
 """A pickle is read for its arrays and never run."""
 
+import contextlib
 import os
 import pickle
 import sys
@@ -7,6 +8,8 @@ import types
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import sparse
 
 from lineament.errors import ModelError
@@ -142,3 +145,33 @@ def test_any_cut_or_garbled_file_is_a_model_error(tmp_path):
             read_pickled_arrays(path)
         except ModelError:
             continue
+
+
+CRAFTED = {
+    "a key whose hash never ends": b"\x80\x02K\x01K\x01\x86" + b"2\x86" * 40 + b"}q\x00h\x00" + b"N.",
+    "tuples of themselves as a key": b"\x80\x02}K\x01" + b"q\x01h\x01\x86" * 60 + b"Ns.",
+    "a memo of four thousand million places": b"\x80\x02}r\xff\xff\xff\x7f.",
+    "a text of as many bytes": b"\x80\x02X\xff\xff\xff\xff.",
+    "a whole number of two thousand million bytes": b"\x80\x02\x8b\xff\xff\xff\x7f.",
+    "nesting": b"\x80\x02" + b"]" * 5000 + b"a" * 4999 + b".",
+    "the state of a class": b"\x80\x02cchumpy\nCh\n}(X\x05\x00\x00\x00stateK\x01ub.",
+    "a call of what was called": b"\x80\x02cnumpy\ndtype\n)R)R.",
+}
+
+
+@pytest.mark.parametrize("program", CRAFTED.values(), ids=CRAFTED)
+def test_crafted_programs_end_at_once_and_change_nothing(tmp_path, program):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(program)
+    with contextlib.suppress(ModelError):
+        assert read_pickled_arrays(path) == {}
+    np.testing.assert_array_equal(read_pickled_arrays(written(tmp_path, ARRAYS))["one"], ARRAYS["one"])
+
+
+@settings(max_examples=300, deadline=2000)
+@given(program=st.binary(max_size=60), protocol=st.sampled_from([b"", b"\x80\x02", b"\x80\x04"]))
+def test_any_bytes_are_a_dictionary_or_a_model_error(tmp_path_factory, program, protocol):
+    path = tmp_path_factory.getbasetemp() / "any.pkl"
+    path.write_bytes(protocol + program)
+    with contextlib.suppress(ModelError):
+        read_pickled_arrays(path)

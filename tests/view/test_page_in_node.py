@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import lineament as la
 import shared
@@ -135,6 +136,19 @@ def test_landmarks_and_vertices_of_real_photographs_equal_pythons_within_a_pixel
             for name in ("landmarks", "vertices"):
                 points = np.reshape(other[name], (-1, 3))
                 assert np.abs(points - getattr(face, f"{name}_image")).max() < 1, name
+
+
+def test_small_faces_of_a_large_photo_are_found_as_in_python(node, raw):
+    photo = np.full((1200, 1800, 3), 90, np.uint8)
+    face = Image.fromarray(la.read_image(PHOTOS / "hopper.jpg")).resize((128, 150))
+    for x, y in ((100, 80), (1500, 700), (900, 300)):
+        photo[y : y + 150, x : x + 128] = np.asarray(face)
+    aligner = la.FaceAligner.from_pretrained(threads=1)
+    (found,) = node("align", method="default", photos=[raw(photo)])
+    faces = aligner(photo)
+    assert len(found) == len(faces) == 3
+    for face, other in zip(faces, found, strict=True):
+        assert np.abs(np.reshape(other["landmarks"], (-1, 3)) - face.landmarks_image).max() < 1
 
 
 @pytest.mark.parametrize(("most_uncertain_mm", "count"), [(0.1, 0), (2.2, 1)])

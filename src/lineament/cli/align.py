@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from lineament.aligner import FaceAligner
+    from lineament.cli.photos import Photo
     from lineament.cli.results import ResultWriter
     from lineament.result import FaceResult
 
@@ -33,11 +34,22 @@ def align(
     ] = None,
     passes: Annotated[int, typer.Option(min=1, max=5, help="Times each face is cropped and aligned.")] = 2,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; what suits the weights when left out.")
+        int | None,
+        typer.Option(min=1, max=1024, help="CPU threads; what suits the weights when left out."),
     ] = None,
     device: Annotated[
         str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")
     ] = "cpu",
+    min_face: Annotated[
+        float | None,
+        typer.Option(min=8, max=4096, help="Smallest faces to find, px; by the photo's size when left out."),
+    ] = None,
+    min_score: Annotated[
+        float | None, typer.Option(help="Leave out faces that the detector scores lower, 0 to 1.")
+    ] = None,
+    max_uncertainty: Annotated[
+        float | None, typer.Option(help="Leave out faces that are less certain, mm.")
+    ] = None,
     method: Annotated[
         str,
         typer.Option(
@@ -68,11 +80,13 @@ def align(
 
     Writes NAME_overlay.png, NAME_face0.obj, NAME_face1.obj, ... and NAME.json for each photo, and prints a
     line for each face. A photo that cannot be read is reported and the others go on; the exit status is 1.
+    Results of photos of several folders are in folders of the same names.
     docs/exports.md describes the other formats.
     """
     from lineament.aligner import FaceAligner
-    from lineament.cli.photos import boxes_of, find_photos, output_names, read_boxes
+    from lineament.cli.photos import boxes_of, find_photos, read_boxes
     from lineament.cli.results import FORMATS, ResultWriter, chosen_from
+    from lineament.cli.whole_results import remove_leftovers, remove_results
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
     from lineament.export import export_parquet
@@ -81,14 +95,22 @@ def align(
     try:
         chosen = chosen_from(formats, FORMATS, "format")
         writer = ResultWriter(chosen, chosen_from(overlay, tuple(LAYERS), "layer"))
-        paths = find_photos(photos)
-        all_boxes = None if boxes is None else read_boxes(boxes)
+        found = find_photos(photos)
+        all_boxes = None if boxes is None else boxes_of(found, read_boxes(boxes))
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
     out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
     try:
-        aligner = FaceAligner.from_pretrained(method, threads=threads, passes=passes, device=device)
+        aligner = FaceAligner.from_pretrained(
+            method,
+            threads=threads,
+            passes=passes,
+            device=device,
+            min_face=min_face,
+            min_score=min_score,
+            max_uncertainty_mm=max_uncertainty,
+        )
     except LineamentError as error:
         _say(f"error: {error}", stream=sys.stderr)
         raise typer.Exit(1) from error
@@ -97,18 +119,19 @@ def align(
     incomplete: list[str] = []
 
     def aligned() -> Iterator[tuple[dict[str, Any], Sequence[FaceResult]]]:
-        for path, name in _with_progress(list(zip(paths, output_names(paths), strict=True))):
+        for photo in _with_progress(found):
             try:
-                photo_boxes = None if all_boxes is None else boxes_of(path, all_boxes)
-                faces, is_whole = _align_photo(aligner, writer, path, out / name, photo_boxes)
+                faces, is_whole = _align_photo(aligner, writer, photo, out / photo.target, all_boxes)
             except LineamentError as error:
-                failed.append(path.name)
-                _say(f"{path.name}: error: {error}", stream=sys.stderr)
+                failed.append(photo.shown)
+                _say(f"{photo.shown}: error: {error}", stream=sys.stderr)
+                with suppress(OSError):
+                    remove_results(out / photo.target)  # those of a former run would pass for new ones
             else:
                 counts.append(len(faces))
                 if not is_whole:
-                    incomplete.append(path.name)
-                yield {"photo": path.name}, faces
+                    incomplete.append(photo.shown)
+                yield {"photo": photo.path.name, "source": str(photo.path)}, faces
 
     try:
         if "parquet" in writer.formats:
@@ -125,22 +148,30 @@ def align(
 
 
 def _align_photo(
-    aligner: FaceAligner, writer: ResultWriter, path: Path, target: Path, boxes: NDArray[np.floating] | None
+    aligner: FaceAligner,
+    writer: ResultWriter,
+    photo: Photo,
+    target: Path,
+    all_boxes: Mapping[Path, NDArray[np.floating]] | None,
 ) -> tuple[Sequence[FaceResult], bool]:
     """Align one photo, write its results under names that begin with `target`, print its lines.
 
     Returns:
         The faces, and whether all that was asked for could be made.
     """
+    from lineament.errors import ConfigError
     from lineament.image import read_image
 
-    photo = read_image(path)
-    faces = aligner(photo, boxes=boxes)
-    impossible = writer.write(photo, faces, target, photo_name=path.name)
+    boxes = None if all_boxes is None else all_boxes.get(photo.path)
+    if all_boxes is not None and boxes is None:
+        raise ConfigError(f"The file of boxes has no line for {photo.shown}.")
+    pixels = read_image(photo.path)
+    faces = aligner(pixels, boxes=boxes)
+    impossible = writer.write(pixels, faces, target, source=photo.path)
     for line in _face_lines(faces):
-        _say(f"{path.name}: {line}")
+        _say(f"{photo.shown}: {line}")
     for line in impossible:
-        _say(f"{path.name}: {line}", stream=sys.stderr)
+        _say(f"{photo.shown}: {line}", stream=sys.stderr)
     return faces, not impossible
 
 
@@ -179,8 +210,8 @@ def _say(line: str, *, stream: TextIO | None = None) -> None:
     stream.write(line.encode(encoding, errors="replace").decode(encoding) + "\n")
 
 
-def _with_progress(items: Sequence[tuple[Path, str]]) -> Iterator[tuple[Path, str]]:
-    """The items, with a bar on the terminal when there are many."""
+def _with_progress(items: Sequence[Photo]) -> Iterator[Photo]:
+    """The photos, with a bar on the terminal when there are many."""
     if len(items) < 5 or not sys.stderr.isatty():
         yield from items
         return

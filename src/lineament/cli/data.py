@@ -36,7 +36,7 @@ RecipeOption = Annotated[
     str, typer.Option("--recipe", "-r", help="default, open, or a TOML file; see docs/data.md.")
 ]
 ProcessesOption = Annotated[
-    int | None, typer.Option(min=1, help="Processes at once; all cores when left out.")
+    int | None, typer.Option(min=1, max=1024, help="Processes at once; all cores when left out.")
 ]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="At most so many photographs, for a try.")]
 
@@ -68,6 +68,7 @@ def build(
     with data_wing():
         from lineament.data.build.builder import BuildConfig
         from lineament.data.build.builder import build as run
+        from lineament.errors import DataError
 
         chosen = _recipe(recipe, photos, licence)
         config = BuildConfig(
@@ -93,6 +94,11 @@ def build(
                 say(f"{progress.outdated} shards are made again: {why}")
             total = progress.samples
             say(f"{progress.finished}/{progress.total} shards, {total} samples, {progress.left_out} left out")
+        if total == 0:  # an empty set would only be noticed in training
+            raise DataError(
+                f"Not one sample could be made: every photograph was left out, and left_out.csv in {out} "
+                f"says why."
+            )
         say(f"{total} samples are in {out}; licence: {chosen.licence}")
 
 
@@ -140,7 +146,7 @@ def preview(
         typer.Option("--out", "-o", help="FILE.html or FILE.png; FOLDER/preview.html when left out."),
     ] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many samples.")] = 48,
-    seed: Annotated[int, typer.Option(help="Of the choice of samples.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the choice of samples.")] = 0,
     kind: Annotated[str | None, typer.Option(help="Only photographed, turned or rendered samples.")] = None,
 ) -> None:
     """Look at samples with their labels laid over: a page to step through (.html) or a sheet (.png).

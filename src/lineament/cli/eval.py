@@ -49,8 +49,8 @@ def evaluate(
         Path | None, typer.Option(help="Zip of backgrounds, for the occluders of NSOD.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first faces.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Faces at a time.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads of a network.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=1024, help="Faces at a time.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="CPU threads of a network.")] = 1,
     device: Annotated[
         str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")
     ] = "cpu",

@@ -4,54 +4,71 @@ from __future__ import annotations
 
 import csv
 import glob
+import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import ConfigError
+from lineament.errors import ConfigError, LineamentError
+from lineament.foreign import reason_of
+from lineament.image.several import photos_of_folder
 
 Array = NDArray[np.floating]
 
-PHOTO_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpeg", ".jpg"}
-    | {".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
 # Pictures that `align` writes; not taken for photographs of a folder.
 RESULT_NAME = re.compile(
     r"_(overlay|depth|pncc|normals|parts|face\d+(_texture|_texture_seen|_frontal)?)\.png$"
 )
 
 
-def find_photos(arguments: Sequence[str]) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photograph of the command line.
+
+    Attributes:
+        path: as it was given, or found in a folder that was.
+        shown: what lines about it begin with: its name, and its folder where photographs are of several.
+        target: what the names of its results begin with, below the folder for results.
+    """
+
+    path: Path
+    shown: str
+    target: Path
+
+
+def find_photos(arguments: Sequence[str]) -> list[Photo]:
     """The photographs that files, folders and patterns name, each once, in the order given.
 
     A folder stands for the pictures directly in it, by name. A file is taken whatever its name, and may be
-    missing: reading it will say so.
+    missing: reading it will say so. Results mirror the folders where photographs are of several.
 
     Raises:
         ConfigError: a folder without pictures, or a pattern that nothing fits.
     """
-    photos: dict[Path, Path] = {}
+    paths: dict[str, Path] = {}
     for argument in arguments:
-        for photo in _photos_of(argument):
-            photos.setdefault(photo.resolve(), photo)
-    return list(photos.values())
+        for path in _photos_of(argument):
+            paths.setdefault(
+                os.path.realpath(path), path
+            )  # which, unlike `resolve`, survives circles of links
+    return _with_targets(list(paths.values()))
 
 
 def _photos_of(argument: str) -> Iterator[Path]:
     path = Path(argument)
     if path.is_dir():
-        found = sorted(entry for entry in path.iterdir() if _is_photo(entry))
+        found = [entry for entry in photos_of_folder(path) if not RESULT_NAME.search(entry.name)]
         if not found:
             raise ConfigError(f"There are no photographs in the folder {argument}.")
         yield from found
     elif glob.has_magic(argument) and not path.exists():
         found = sorted(
-            entry for name in glob.glob(argument, recursive=True) if (entry := Path(name)).is_file()
+            entry for name in glob.glob(argument, recursive=True) if not (entry := Path(name)).is_dir()
         )
         if not found:
             raise ConfigError(f"Nothing fits the pattern {argument}.")
@@ -60,23 +77,20 @@ def _photos_of(argument: str) -> Iterator[Path]:
         yield path
 
 
-def _is_photo(path: Path) -> bool:
-    hidden = path.name.startswith(".")
-    known = path.suffix.lower() in PHOTO_SUFFIXES and not RESULT_NAME.search(path.name)
-    return known and not hidden and path.is_file()
-
-
-def output_names(photos: Sequence[Path]) -> list[str]:
-    """One name a photo for its results: the file's, without suffix, numbered where two would be the same."""
-    names: list[str] = []
+def _with_targets(paths: Sequence[Path]) -> list[Photo]:
+    """Photographs of several folders keep these, from the folder on that holds all of them."""
+    folders = [Path(os.path.abspath(path.parent)) for path in paths]
+    root = Path(os.path.commonpath(folders)) if folders else Path()
+    photos: list[Photo] = []
     used: set[str] = set()
-    for photo in photos:
-        name, number = photo.stem, 2
-        while name.casefold() in used:  # some file systems do not tell a.json from A.json
-            name, number = f"{photo.stem}_{number}", number + 1
-        used.add(name.casefold())
-        names.append(name)
-    return names
+    for path, folder in zip(paths, folders):
+        inner = folder.relative_to(root)
+        target, number = inner / path.stem, 2
+        while str(target).casefold() in used:  # some file systems do not tell a.json from A.json
+            target, number = inner / f"{path.stem}_{number}", number + 1
+        used.add(str(target).casefold())
+        photos.append(Photo(path, (inner / path.name).as_posix(), target))
+    return photos
 
 
 def read_boxes(path: Path) -> dict[str, Array]:
@@ -95,8 +109,10 @@ def read_boxes(path: Path) -> dict[str, Array]:
                 if row and not (number == 1 and row[0].strip().lower() == "photo"):
                     name, box = _box_of(row, f"{path.name}, line {number}")
                     rows[name].append(box)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"The file of boxes {path} cannot be read ({error}).") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"The file of boxes {path} cannot be read ({reason_of(error)}).") from error
     return {name: np.array(boxes) for name, boxes in rows.items()}
 
 
@@ -113,13 +129,28 @@ def _box_of(row: list[str], place: str) -> tuple[str, list[float]]:
     return name.strip(), box
 
 
-def boxes_of(photo: Path, boxes: dict[str, Array]) -> Array:
-    """The boxes of one photo, named as on the command line or by its file name alone.
+def boxes_of(photos: Sequence[Photo], boxes: Mapping[str, Array]) -> dict[Path, Array]:
+    """The boxes of each photograph by its path; a line names it by its path, or by the end of it.
 
     Raises:
-        ConfigError: the file of boxes does not mention the photo.
+        ConfigError: a name fits no photograph, or several.
     """
-    for name in (str(photo), photo.as_posix(), photo.name):
-        if name in boxes:
-            return boxes[name]
-    raise ConfigError(f"The file of boxes has no line for {photo.name}.")
+    found: dict[Path, list[Array]] = defaultdict(list)
+    for name, rows in boxes.items():
+        fitting = _named(name, photos)
+        if len(fitting) != 1:
+            which = f"several: {', '.join(str(photo.path) for photo in fitting[:4])}" if fitting else "none"
+            raise ConfigError(
+                f"The file of boxes has lines for {name!r}; of the {len(photos)} photographs given that fits "
+                f"{which}. Write as much of the path as tells them apart, and leave out lines of others."
+            )
+        found[fitting[0].path].append(rows)
+    return {path: np.concatenate(rows) for path, rows in found.items()}
+
+
+def _named(name: str, photos: Sequence[Photo]) -> list[Photo]:
+    """The photographs whose path is `name`, or else those whose path ends in it."""
+    exact = [photo for photo in photos if name in (str(photo.path), photo.path.as_posix())]
+    parts = Path(name).parts
+    ends = [photo for photo in photos if parts and photo.path.parts[-len(parts) :] == parts]
+    return exact or ends

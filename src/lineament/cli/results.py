@@ -50,8 +50,10 @@ class ResultWriter:
     layers: tuple[str, ...]  # of the overlay; none writes none
     texturers: dict[str, FaceTexturer] = field(default_factory=dict)  # by mesh, made when first needed
 
-    def write(self, photo: Photo, faces: Sequence[FaceResult], target: Path, *, photo_name: str) -> list[str]:
+    def write(self, photo: Photo, faces: Sequence[FaceResult], target: Path, *, source: Path) -> list[str]:
         """Write everything of one photo but its rows of a table, under names that begin with `target`.
+
+        All of it or nothing; what a former run left under these names goes.
 
         Returns:
             A line for each file that was asked for and cannot be made of these faces, with the reason.
@@ -59,6 +61,12 @@ class ResultWriter:
         Raises:
             LineamentError: a file cannot be written.
         """
+        from lineament.cli.whole_results import whole_results
+
+        with whole_results(target) as temporary:
+            return self._write(photo, faces, temporary, source=source)
+
+    def _write(self, photo: Photo, faces: Sequence[FaceResult], target: Path, *, source: Path) -> list[str]:
         from lineament.draw import draw_overlay
         from lineament.export import export_json, face_maps
         from lineament.image import write_image
@@ -76,7 +84,8 @@ class ResultWriter:
                 self._mesh_name(face, f"{target.name}_face{number}") for number, face in enumerate(faces)
             ]
             path = _named(target, ".json")
-            export_json(faces, path, photo=photo_name, size_hw=photo.shape[:2], meshes=meshes)
+            size_hw = photo.shape[:2]
+            export_json(faces, path, photo=source.name, source=str(source), size_hw=size_hw, meshes=meshes)
         return impossible
 
     def _mesh_name(self, face: FaceResult, stem: str) -> str | None:

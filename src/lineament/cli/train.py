@@ -14,7 +14,7 @@ Changes = Annotated[
     list[str] | None,
     typer.Option("--set", "-s", metavar="KEY=VALUE", help="Replaces a value, such as loop.steps=100."),
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores when left out.")]
+Threads = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores when left out.")]
 Minutes = Annotated[
     float | None, typer.Option(min=0, help="Stop at a checkpoint after so long; run again to go on.")
 ]

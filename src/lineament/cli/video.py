@@ -49,7 +49,7 @@ def video(
     ] = True,
     seconds: Annotated[float | None, typer.Option(min=0, help="Stop after so many seconds.")] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; what suits the weights when left out.")
+        int | None, typer.Option(min=1, max=1024, help="CPU threads; what suits the weights when left out.")
     ] = None,
     device: Annotated[
         str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")

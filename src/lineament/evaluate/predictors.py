@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
 from lineament.detect import overlap
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
 from lineament.evaluate.items import LFM, UNKNOWN, Case, Prediction
 from lineament.evaluate.protocols.protocol import Crops
 from lineament.files import sha256_of
+from lineament.foreign import reason_of
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.result import Detection, FaceResult
 from lineament.version import __version__
@@ -260,9 +261,12 @@ def _read_predictions(path: Path) -> dict[str, Array]:
             arrays = {name: data[name] for name in data.files}
         count = len(arrays["names"])
         landmarks = arrays["landmarks"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except LineamentError:
+        raise
+    except Exception as error:
         raise DataError(
-            f"{path} is no file of predictions ({error}). It is a .npz with `names` (F,) and `landmarks` "
+            f"{path} is no file of predictions ({reason_of(error)}). It is a .npz with `names` (F,) and "
+            f"`landmarks` "
             f"(F, 68, 2 or 3) in px; docs/evaluation.md has an example."
         ) from error
     if landmarks.shape not in ((count, 68, 2), (count, 68, 3)):

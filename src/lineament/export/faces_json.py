@@ -22,6 +22,7 @@ def export_json(
     path: str | os.PathLike[str],
     *,
     photo: str | None = None,
+    source: str | None = None,
     size_hw: tuple[int, int] | None = None,
     meshes: Sequence[str | None] = (),
 ) -> None:
@@ -31,6 +32,7 @@ def export_json(
         faces: results, in the order they are written.
         path: where to; a file that is there is replaced.
         photo: name of the photo, for the reader.
+        source: its path; left out, the JSON does not mention it.
         size_hw: height and width of the upright photo, px.
         meshes: for each face the name of the mesh file written beside, or None; left out, no face has one.
 
@@ -40,11 +42,12 @@ def export_json(
     if meshes and len(meshes) != len(faces):
         raise ExportError(f"{len(faces)} faces but {len(meshes)} mesh names: give one a face, or none.")
     height, width = size_hw if size_hw is not None else (None, None)
+    about_source = {} if source is None else {"source": source}
     content = {
         "schema": JSON_SCHEMA,
         "lineament": __version__,
         "units": {"angle": "rad", "image": "px", "model": "mm"},
-        "photo": {"file": photo, "width": width, "height": height},
+        "photo": {"file": photo, **about_source, "width": width, "height": height},
         "faces": [
             face_values(face) | {"mesh": meshes[number] if meshes else None}
             for number, face in enumerate(faces)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import ModelError
+from lineament.errors import LineamentError, ModelError
+from lineament.foreign import reason_of
+
+MAX_UNPACKED = 4 * 1024**3  # bytes
 
 
 def existing(path: str | Path, *, kind: str) -> Path:
@@ -60,6 +62,10 @@ def load_npz(path: Path) -> dict[str, NDArray[Any]]:
         raise ModelError(f"{path} is no .npz archive, or it was cut short; pass the model's whole .npz file.")
     arrays = {}
     try:
+        with zipfile.ZipFile(path) as members:
+            size = sum(member.file_size for member in members.infolist())
+        if size > MAX_UNPACKED:
+            raise ModelError(f"{path} unpacks to {size / 1e9:.1f} GB; no face model has more than 4.")
         with np.load(path, allow_pickle=False) as archive:
             for key in archive.files:
                 try:
@@ -67,8 +73,12 @@ def load_npz(path: Path) -> dict[str, NDArray[Any]]:
                 except ValueError as error:
                     if "allow_pickle" not in str(error):
                         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ModelError(f"{path} cannot be read as .npz ({error}). Is the download complete?") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{path} cannot be read as .npz ({reason_of(error)}). Is the download complete?"
+        ) from error
     return arrays
 
 

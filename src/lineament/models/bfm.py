@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import ModelError
+from lineament.errors import LineamentError, ModelError
+from lineament.foreign import reason_of
 from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.mesh import outward_triangles
 from lineament.geometry.morphable import MorphableModel
@@ -214,9 +215,11 @@ def _landmarks(arrays: Mapping[str, NDArray[Any]], path: Path) -> list[tuple[str
     try:
         entries = json.loads(str(text.ravel()[0]))
         found = [(str(entry["id"]), [float(number) for number in entry["coordinates"]]) for entry in entries]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except LineamentError:
+        raise
+    except Exception as error:
         raise ModelError(
-            f"'metadata/landmarks/json' in {path} is no list of landmarks ({error!r})."
+            f"'metadata/landmarks/json' in {path} is no list of landmarks ({reason_of(error)})."
         ) from error
     if any(len(place) != 3 for _, place in found):
         raise ModelError(f"'metadata/landmarks/json' in {path} has landmarks without three coordinates.")

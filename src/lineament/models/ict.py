@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import ModelError
+from lineament.errors import LineamentError, ModelError
+from lineament.foreign import reason_of
 from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.topology import triangles_from_polygons
@@ -143,9 +144,11 @@ def _schemes(path: Path, count: int) -> dict[str, LandmarkScheme]:
         return {}
     try:
         vertices = np.array(json.loads(path.read_text())["idx_to_landmark_verts"], dtype=np.int64)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except LineamentError:
+        raise
+    except Exception as error:
         raise ModelError(
-            f"{path} lies beside the model but has no list 'idx_to_landmark_verts' ({error!r}); "
+            f"{path} lies beside the model but has no list 'idx_to_landmark_verts' ({reason_of(error)}); "
             "fetch it again from ICT-FaceKit, or take it away: then the model has no landmarks."
         ) from error
     listed = {"idx_to_landmark_verts": vertices}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from lineament.errors import ModelError
@@ -51,7 +52,6 @@ def _read(path: Path) -> MorphableModel:
 
 def _holds(path: Path, key: str) -> bool:
     """Whether an .npz has an array of that name; a damaged one has none, and its reader will say so."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
+    with suppress(Exception), zipfile.ZipFile(path) as archive:
         return f"{key}.npy" in archive.namelist()
+    return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import ModelError
+from lineament.errors import LineamentError, ModelError
+from lineament.foreign import reason_of
 from lineament.models.arrays import optional_module
+from lineament.models.mat_structure import check_mat5
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MATLAB_73 = b"MATLAB 7.3"
@@ -35,11 +36,15 @@ def read_mat(path: Path) -> dict[str, NDArray[Any]]:
         # HDF5 counts the last axis fastest, Matlab the first: the axes come out reversed.
         return {key: array.T for key, array in read_hdf5(path).items()}
     scipy_io = optional_module("scipy.io", purpose="Reading .mat files")
-    damaged = (ValueError, TypeError, NotImplementedError, LookupError, OSError, EOFError, zlib.error)
     try:
+        check_mat5(path.read_bytes())
         content = scipy_io.loadmat(path)
-    except (*damaged, scipy_io.matlab.MatReadError) as error:
-        raise ModelError(f"{path} cannot be read as .mat ({error}). Is the download complete?") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{path} cannot be read as .mat ({reason_of(error)}). Is the download complete?"
+        ) from error
     arrays: dict[str, NDArray[Any]] = {}
     for key, value in content.items():
         if isinstance(value, np.ndarray) and value.dtype.names and value.size == 1:
@@ -79,6 +84,10 @@ def read_hdf5(path: Path, *, groups: Collection[str] | None = None) -> dict[str,
     try:
         with h5py.File(path, "r") as file:
             file.visititems(collect)
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise ModelError(f"{path} cannot be read as HDF5 ({error}). Is the download complete?") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{path} cannot be read as HDF5 ({reason_of(error)}). Is the download complete?"
+        ) from error
     return arrays

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import ModelError
+from lineament.errors import LineamentError, ModelError
+from lineament.foreign import reason_of
 
 
 def read_obj(path: Path) -> dict[str, NDArray[Any]]:
@@ -59,7 +60,7 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error}.") from error
+        raise ModelError(f"{path} cannot be read: {reason_of(error)}.") from error
 
 
 def _vertices(path: Path, lines: list[str]) -> NDArray[np.float64]:
@@ -72,8 +73,10 @@ def _numbers(path: Path, lines: list[str]) -> NDArray[np.float64]:
         width = len(lines[0].split()) - 1
         words = " ".join(line.split(maxsplit=1)[1] for line in lines).split()
         return np.array(words, dtype=np.float64).reshape(len(lines), width)
-    except (ValueError, IndexError) as error:
-        raise ModelError(f"{path} is no .obj mesh, or it is damaged ({error}).") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{path} is no .obj mesh, or it is damaged ({reason_of(error)}).") from error
 
 
 def _polygons(corners: list[list[list[str]]], place: int, path: Path) -> NDArray[np.int32]:
@@ -82,6 +85,10 @@ def _polygons(corners: list[list[list[str]]], place: int, path: Path) -> NDArray
     try:
         for row, polygon in zip(polygons, corners, strict=True):
             row[: len(polygon)] = [int(corner[place]) - 1 for corner in polygon]
-    except (ValueError, IndexError) as error:
-        raise ModelError(f"{path} has a polygon that is neither triangle nor quad ({error}).") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{path} has a polygon that is neither triangle nor quad ({reason_of(error)})."
+        ) from error
     return polygons

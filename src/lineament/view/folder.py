@@ -19,6 +19,7 @@ from typing import Any
 from lineament import detect
 from lineament.aligner import ON_ITS_HEAD
 from lineament.bundle import Bundle
+from lineament.detect import finer
 from lineament.errors import ConfigError, ExportError, WeightsError
 from lineament.methods import predictor
 from lineament.models.builtin import BUILTIN_PATH
@@ -38,6 +39,19 @@ REGRESSORS = ("default", "fast")
 """Weights that the page offers; all of these name `DETECTOR` as theirs."""
 METHOD, FACE_MODEL = "morphable-regressor", "lfm"
 """What the page's JavaScript can run."""
+FINER = (
+    *(
+        "found_px",
+        "trace_for_sure_px",
+        "trace_px",
+        "trace_score",
+        "clear_score",
+        "well_seen_px",
+        "larger_traces",
+    ),
+    *("window_px", "window_px_a_step", "window_sizes", "margin_px", "max_face_px", "wide_px", "mostly"),
+)
+"""Constants of :mod:`lineament.detect.finer` that the page needs."""
 
 
 def write_folder(folder: str | os.PathLike[str], *, weights: str | os.PathLike[str] = "default") -> Path:
@@ -130,7 +144,8 @@ def _detector_settings() -> dict[str, Any]:
         "closeup_px": detect.CLOSEUP_PX,
         "closeup_face_px": detect.CLOSEUP_FACE_PX,
         "same_face": detect.SAME_FACE,
-        "most_close_looks": detect.MOST_CLOSE_LOOKS,
+        "max_closeups": detect.MAX_CLOSEUPS,
+        "finer": {name: getattr(finer, name.upper()) for name in FINER},
         "upright_odds": detect.UPRIGHT_ODDS,
         "leaning": float(detect.LEANING),
         "lowest_score": detect.LOWEST_SCORE,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lineament.data.samples.shard_index import index_path
+from lineament.data.samples.shard_index import index_path, read_index
 from lineament.data.samples.shards import ShardFolder, read_manifest, write_shard
 from lineament.errors import DataError
 from lineament.files import sha256_of
@@ -148,3 +148,52 @@ def test_the_index_is_written_beside_the_shard(tmp_path):
     fill(tmp_path, NAMES[:1])
     with np.load(index_path(tmp_path / "ytf_00000.tar")) as index:
         assert index["key"].tolist() == [f"ytf_00000_{n:06d}" for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "../victim"},
+        {"name": "a/b"},
+        {"name": ".."},
+        {"name": "a" * 300},
+        {"name": 7},
+        {"samples": -1},
+        {"size": "9"},
+        {"sha256": None},
+        {"kinds": {"turned": 1.5}},
+    ],
+)
+def test_a_manifest_names_plain_files_of_its_folder_and_all_its_fields_are_checked(tmp_path, change):
+    victim = tmp_path / "victim.tar"
+    victim.touch()
+    folder = tmp_path / "samples"
+    fill(folder)
+    table = json.loads((folder / "manifest.json").read_text())
+    table["shards"][0].update(change)
+    (folder / "manifest.json").write_text(json.dumps(table))
+    with pytest.raises(DataError, match=r"manifest\.json cannot be understood"):
+        ShardFolder(folder, RECIPE).keep([])
+    assert victim.exists()
+
+
+def test_an_index_that_points_anywhere_else_is_made_again(tmp_path):
+    fill(tmp_path, NAMES[:1])
+    shard = tmp_path / f"{NAMES[0]}.tar"
+    sha256 = sha256_of(shard)
+    good = read_index(shard, sha256=sha256)
+    for name, value in (
+        ("picture_place", good.picture_place + 10**9),
+        ("picture_place", good.picture_place[:1]),
+        ("mask_place", -good.mask_place),
+        ("picture", np.array(["exe"] * len(good))),
+        ("kind", np.array(["nothing"] * len(good))),
+        ("camera", good.camera[:, :5]),
+        ("validation", good.validation.astype(float)),
+        ("person", good.person[:2]),
+    ):
+        replace(good, **{name: value}).write(index_path(shard))
+        again = read_index(shard, sha256=sha256)
+        np.testing.assert_array_equal(getattr(again, name), getattr(good, name))
+    index_path(shard).write_bytes(b"PK\x03\x04 nothing")
+    assert len(read_index(shard, sha256=sha256)) == len(good)

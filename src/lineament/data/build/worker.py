@@ -39,7 +39,7 @@ from lineament.version import __version__
 
 Array = NDArray[Any]
 
-PHOTO_ERRORS = (LineamentError, ArithmeticError, LookupError, OSError, ValueError)
+PHOTO_ERRORS = (LineamentError, ArithmeticError, LookupError, MemoryError, OSError, ValueError)
 """What one photograph may do to a maker without stopping the others."""
 LARGEST_FACE_PX = 512.0
 """Photographs with a larger face are halved, and more, before anything is made of them."""

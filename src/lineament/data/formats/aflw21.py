@@ -27,7 +27,8 @@ from lineament.data.formats.item import (
     read_each,
     without_absent,
 )
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
+from lineament.foreign import reason_of
 
 Array = NDArray[Any]
 
@@ -81,7 +82,7 @@ def iterate_aflw(
             rows = connection.execute(FACES)
             yield from read_each((partial(_face, connection, photos, *row) for row in rows), errors=errors)
     except sqlite3.Error as error:
-        raise DataError(f"{database} cannot be read as AFLW's SQLite file ({error}).") from error
+        raise DataError(f"{database} cannot be read as AFLW's SQLite file ({reason_of(error)}).") from error
 
 
 def _face(
@@ -145,8 +146,12 @@ def _kit_arrays(labels: Path) -> tuple[Sequence[str], dict[str, Array]]:
             return names, {key: np.load(labels / file) for key, file in KIT_FILES.items()}
         with np.load(labels) as data:
             return [str(name) for name in data["names"]], {key: data[key] for key in KIT_FILES}
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise DataError(f"{labels} does not hold the labels of 3DDFA's AFLW kit ({error}).") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{labels} does not hold the labels of 3DDFA's AFLW kit ({reason_of(error)})."
+        ) from error
 
 
 def _crop(photos: Path, name: str, points: Array, roi: Array, yaw_deg: float) -> AflwItem:

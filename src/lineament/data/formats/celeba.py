@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from lineament.data.formats.files import PhotoFile
 from lineament.data.formats.item import EvaluationItem, box_from_matlab, points_from_matlab, read_each
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
+from lineament.foreign import reason_of
 
 Array = NDArray[Any]
 
@@ -91,7 +92,9 @@ def _table(lists: Path, name: str, *, headings: int = 0) -> dict[str, str]:
         raise DataError(f"CelebA's {name} was looked for in {lists} and its folders Anno and Eval.")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()[headings:]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read ({error}).") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(f"{path} cannot be read ({reason_of(error)}).") from error
     pairs = (line.partition(" ") for line in lines if line.strip())
     return {first: rest.strip() for first, _, rest in pairs}

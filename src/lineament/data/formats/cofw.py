@@ -26,7 +26,8 @@ from lineament.data.formats.item import (
     read_each,
 )
 from lineament.data.formats.matlab import extra_module, field, read_mat_file
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
+from lineament.foreign import reason_of
 
 Array = NDArray[Any]
 
@@ -144,8 +145,12 @@ def _open(path: Path) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, RuntimeError, ValueError, LookupError) as error:
-        raise DataError(f"{path} cannot be read as Matlab 7.3 ({error}). Is it complete?") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{path} cannot be read as Matlab 7.3 ({reason_of(error)}). Is it complete?"
+        ) from error
 
 
 def _dataset(file: Any, stem: str, path: Path) -> Any:  # noqa: ANN401 - of a module that may be missing

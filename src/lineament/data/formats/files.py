@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
+from lineament.foreign import reason_of
 from lineament.image import read_image
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
@@ -83,8 +83,12 @@ class Files:
         with self._open(name) as stream:
             try:
                 return stream.read()
-            except (OSError, zipfile.BadZipFile, zlib.error) as error:
-                raise DataError(f"{self.root / name} cannot be read ({error}). Download it again.") from error
+            except LineamentError:
+                raise
+            except Exception as error:
+                raise DataError(
+                    f"{self.root / name} cannot be read ({reason_of(error)}). Download it again."
+                ) from error
 
     def image(self, name: str) -> NDArray[np.uint8]:
         """A photograph, (H, W, 3) uint8 RGB, without opening the zip again.
@@ -117,14 +121,20 @@ class Files:
         try:
             with self._open(photo.name) as stream, Image.open(stream) as picture:
                 return picture.height
-        except (UnidentifiedImageError, OSError, zipfile.BadZipFile, zlib.error) as error:
-            raise DataError(f"{self.root / photo.name} is no picture, or damaged ({error}).") from error
+        except LineamentError:
+            raise
+        except Exception as error:
+            raise DataError(
+                f"{self.root / photo.name} is no picture, or damaged ({reason_of(error)})."
+            ) from error
 
     def _open(self, name: str) -> IO[bytes]:
         try:
             return (self.root / name).open("rb") if self.archive is None else self.archive.open(name)
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise DataError(f"{self.root / name} is not there or damaged ({error}).") from error
+        except LineamentError:
+            raise
+        except Exception as error:
+            raise DataError(f"{self.root / name} is not there or damaged ({reason_of(error)}).") from error
 
 
 @contextmanager
@@ -139,7 +149,9 @@ def open_files(root: Path) -> Iterator[Files]:
         return
     try:
         archive = zipfile.ZipFile(root)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{root} is neither a folder nor a zip file ({error}).") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(f"{root} is neither a folder nor a zip file ({reason_of(error)}).") from error
     with archive:
         yield Files(root, archive)

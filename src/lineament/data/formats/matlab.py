@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import io
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
+from lineament.foreign import reason_of
+from lineament.models.mat_structure import check_mat5
 
 Array = NDArray[Any]
 
@@ -29,11 +30,15 @@ def read_mat(content: bytes, *, name: str) -> dict[str, Array]:
         DataError: it is no such file, it is damaged, or scipy is missing.
     """
     scipy_io = extra_module("scipy.io", purpose=f"Reading {name}", extra="data")
-    damaged = (ValueError, TypeError, NotImplementedError, LookupError, OSError, EOFError, zlib.error)
     try:
+        check_mat5(content)
         arrays = scipy_io.loadmat(io.BytesIO(content))
-    except (*damaged, scipy_io.matlab.MatReadError) as error:
-        raise DataError(f"{name} cannot be read as .mat ({error}). Is the download complete?") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{name} cannot be read as .mat ({reason_of(error)}). Is the download complete?"
+        ) from error
     return {key: value for key, value in arrays.items() if isinstance(value, np.ndarray)}
 
 
@@ -46,7 +51,7 @@ def read_mat_file(path: Path) -> dict[str, Array]:
     try:
         return read_mat(path.read_bytes(), name=str(path))
     except OSError as error:
-        raise DataError(f"{path} cannot be opened ({error}).") from error
+        raise DataError(f"{path} cannot be opened ({reason_of(error)}).") from error
 
 
 def field(arrays: Mapping[str, Array], key: str, shape: tuple[int | None, ...], *, name: str) -> Array:

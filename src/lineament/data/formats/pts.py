@@ -19,7 +19,8 @@ from lineament.data.formats.item import (
     points_from_matlab,
     read_each,
 )
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
+from lineament.foreign import reason_of
 
 Array = NDArray[Any]
 
@@ -41,10 +42,13 @@ def parse_pts(content: bytes, *, name: str) -> Array:
         raise DataError(f"{name} is no .pts file: expected `n_points: 68` and points between braces.")
     try:
         points = np.array([line.split() for line in found[2].strip().splitlines()], dtype=np.float64)
-    except ValueError as error:
-        raise DataError(f"{name} has a line that is not two numbers ({error}).") from error
-    if points.shape != (int(found[1]), 2) or not np.isfinite(points).all():
-        raise DataError(f"{name} says it has {found[1]} points of 2 numbers, but holds {points.shape}.")
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(f"{name} has a line that is not two numbers ({reason_of(error)}).") from error
+    told = found[1].lstrip("0")[:20]  # Python makes no numbers of thousands of digits
+    if points.ndim != 2 or points.shape[1] != 2 or told != str(len(points)) or not np.isfinite(points).all():
+        raise DataError(f"{name} says it has {told} points of 2 numbers, but holds {points.shape}.")
     return points_from_matlab(points)
 
 

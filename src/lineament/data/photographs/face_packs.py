@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lineament.data.photographs.face_sets import FaceSet
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
 from lineament.files import replace_durably
+from lineament.foreign import reason_of
 
 ABOUT, LICENCE = "about", "licence"
 SUBPIXELS = 32.0  # landmarks count in 1/32 px
@@ -79,9 +80,11 @@ def read_face_pack(path: Path) -> FaceSet:
             names = tuple(data["names"].tolist())
             landmarks = data["landmarks_q32"].astype(np.float32) / np.float32(SUBPIXELS)
             return FaceSet(names, files, landmarks, data["up_xy"])
-    except (OSError, ValueError, KeyError) as error:
+    except LineamentError:
+        raise
+    except Exception as error:
         raise DataError(
-            f"{path} is no pack of faces ({error!r}): `lineament data faces` makes one."
+            f"{path} is no pack of faces ({reason_of(error)}): `lineament data faces` makes one."
         ) from error
 
 
@@ -94,8 +97,10 @@ def about_face_pack(path: Path) -> dict[str, str]:
     try:
         with np.load(path) as data:
             return {name: str(data[name]) for name in (ABOUT, LICENCE)}
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} does not say what its photographs are ({error!r}).") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(f"{path} does not say what its photographs are ({reason_of(error)}).") from error
 
 
 def _reduced(picture: NDArray[np.uint8], side: int, quality: int) -> tuple[bytes, NDArray[np.float64]]:

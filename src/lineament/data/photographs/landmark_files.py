@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +22,8 @@ from lineament.data.formats.item import JAW_2D, JAW_3D, points_from_matlab, with
 from lineament.data.formats.matlab import field, read_mat
 from lineament.data.formats.pts import parse_pts
 from lineament.data.samples.point_schemes import AFLW_21
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
+from lineament.foreign import reason_of
 
 Array = NDArray[Any]
 
@@ -68,8 +68,10 @@ def read_table(content: bytes, *, name: str) -> dict[str, FaceLandmarks]:
     try:
         with np.load(io.BytesIO(content)) as data:
             arrays = {key: data[key] for key in data.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{name} is no table of landmarks ({error}).") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(f"{name} is no table of landmarks ({reason_of(error)}).") from error
     photos = [str(photo) for photo in arrays.get("names", ())]
     points, scheme = _table_points(arrays, name)
     if len(photos) != len(points):
@@ -128,14 +130,20 @@ def _read_csv(content: bytes, name: str) -> dict[str, FaceLandmarks]:
     found: dict[str, FaceLandmarks] = {}
     try:
         rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig")), skipinitialspace=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{name} cannot be read as CSV ({error}).") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(f"{name} cannot be read as CSV ({reason_of(error)}).") from error
     for number, row in enumerate(rows, start=1):
         if not row or (number == 1 and row[0].strip().lower() == "photo"):
             continue
         try:
             points = np.array([float(value or "nan") for value in row[1:]]).reshape(-1, 2)
-        except ValueError as error:
-            raise DataError(f"{name}, line {number}: expected photo,x1,y1,x2,y2,... ({error}).") from error
+        except LineamentError:
+            raise
+        except Exception as error:
+            raise DataError(
+                f"{name}, line {number}: expected photo,x1,y1,x2,y2,... ({reason_of(error)})."
+            ) from error
         found[row[0].strip()] = FaceLandmarks(points, _scheme_of(len(points), f"{name}, line {number},"))
     return found

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
-from lineament.errors import ConfigError, DataError
+from lineament.errors import ConfigError, DataError, LineamentError
+from lineament.foreign import reason_of
 
 # First_Last_0001, as Labeled Faces in the Wild names its photographs; not IMG_0001, which is a camera.
 _PERSON = re.compile(r"(?P<person>[^\W\d_]{2,}[.']?([_ -]+[^\W\d_][\w.'-]*?)+)[_ -]+\d+")
@@ -86,8 +87,10 @@ def read_people(path: Path) -> dict[str, str]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file, skipinitialspace=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"The table of people {path} cannot be read ({error}).") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(f"The table of people {path} cannot be read ({reason_of(error)}).") from error
     if not rows or not {"photo", "person"} <= set(rows[0]):
         found = ", ".join(str(key) for key in rows[0]) if rows else "nothing"
         raise DataError(f"The table of people {path} needs the columns photo and person, found {found}.")

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -27,7 +26,8 @@ from PIL import Image
 
 from lineament.data.samples.face_labels import AnnotatedPoints, FaceLabels, PointSource
 from lineament.data.samples.sample import Kind, Provenance, Sample
-from lineament.errors import DataError, ImageError
+from lineament.errors import DataError, ImageError, LineamentError
+from lineament.foreign import reason_of
 from lineament.geometry.camera import WeakPerspective
 from lineament.image import read_image
 
@@ -96,11 +96,14 @@ def decode_labels(members: Mapping[str, bytes], *, name: str) -> Stored:
             labels = _labels_of({key: data[key] for key in data.files})
         about = json.loads(members[PROVENANCE])
         about["kind"] = Kind(about["kind"])
-        return Stored(labels, Provenance(**about))
-    except (KeyError, OSError, TypeError, ValueError, EOFError, zipfile.BadZipFile, DataError) as error:
+        provenance = Provenance(**about)
+    except LineamentError:
+        raise
+    except Exception as error:
         raise DataError(
-            f"The labels of {name} are missing or damaged ({error!r}): make the shard again."
+            f"The labels of {name} are missing or damaged ({reason_of(error)}): make the shard again."
         ) from error
+    return Stored(labels, provenance)
 
 
 def sample_of(members: Mapping[str, bytes], stored: Stored, *, name: str) -> Sample:

@@ -23,6 +23,7 @@ from typing import Literal
 from lineament.config_file import from_table, read_table
 from lineament.data.samples.codec import Storage
 from lineament.errors import ConfigError
+from lineament.ranges import check_number
 
 RENDERED_LICENCE = "rendered faces alone: that of their textures; the package's own may be used by anyone"
 """Of sets without photographs."""
@@ -149,6 +150,10 @@ class BuildRecipe:
         for name, share in shares.items():
             _check(0 <= share <= 1, name, share, "between 0 and 1")
         _check(self.photos_a_shard > 0, "photos_a_shard", self.photos_a_shard, "1 or more")
+        for key, value in asdict(self).items():
+            options = value.items() if isinstance(value, dict) else ((key, value),)
+            for name, number in options:
+                check_number(name, number, where=f"{key}.{name}" if isinstance(value, dict) else name)
 
     @property
     def digest(self) -> str:

@@ -7,8 +7,8 @@ version of the shard, it is made again from the tar file.
 from __future__ import annotations
 
 import tarfile
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,9 @@ from lineament.data.samples.codec import (
 from lineament.data.samples.face_labels import AnnotatedPoints, FaceLabels, PointSource
 from lineament.data.samples.point_schemes import find_point_scheme
 from lineament.data.samples.sample import Kind, Provenance, Sample
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
 from lineament.files import replace_durably
+from lineament.foreign import reason_of
 
 Array = NDArray[Any]
 
@@ -169,14 +170,46 @@ def read_index(shard: Path, *, sha256: str) -> ShardIndex:
     Raises:
         DataError: the shard cannot be read.
     """
-    try:
-        with np.load(index_path(shard)) as data:
+    with suppress(Exception):  # whatever is wrong with a copy, the shard itself has everything
+        with index_path(shard).open("rb") as file, np.load(file) as data:
             arrays = {name: data[name] for name in data.files}
-        if str(arrays["sha256"]) == sha256:
-            return ShardIndex(**{**_no_points(len(arrays["key"])), **arrays})
-    except (KeyError, TypeError, OSError, ValueError, EOFError, zipfile.BadZipFile):
-        pass
+        index = ShardIndex(**{**_no_points(len(arrays["key"])), **arrays})
+        if str(index.sha256) == sha256 and _is_sound(index, shard.stat().st_size):
+            return index
     return scan_shard(shard, sha256=sha256)
+
+
+def _is_sound(index: ShardIndex, size: int) -> bool:
+    """Whether all fields of an index are of one length and kind, and point into a shard of `size` bytes."""
+    count = len(index.key)
+    columns = {
+        field.name: getattr(index, field.name) for field in fields(ShardIndex) if field.name != "sha256"
+    }
+    texts = (
+        "key",
+        "picture",
+        "collection",
+        "photo",
+        "person",
+        "kind",
+        "point_scheme",
+        "point_source",
+    )
+    places = np.concatenate([index.picture_place, index.mask_place])
+    return (
+        all(column.ndim >= 1 and len(column) == count for column in columns.values())
+        and all(columns[name].dtype.kind == "U" and columns[name].ndim == 1 for name in texts)
+        and index.validation.dtype == bool
+        and all(columns[name].dtype.kind == "f" for name in ("camera", "identity", "expression", "points"))
+        and (count == 0 or index.camera.shape in ((count, 13), (count, 0)))
+        and index.points.ndim == 3
+        and places.dtype.kind == "i"
+        and places.shape == (2 * count, 2)
+        and bool((places >= 0).all() and (places.sum(axis=1) <= size).all())
+        and bool(((places[:, 0] >= HEADER) | (places[:, 1] == 0)).all())
+        and set(index.picture.tolist()) <= set(PICTURES)
+        and set(index.kind.tolist()) <= {kind.value for kind in Kind}
+    )
 
 
 def _no_points(count: int) -> dict[str, Array]:
@@ -267,7 +300,11 @@ def shard_members(shard: Path) -> Iterator[tuple[str, dict[str, tuple[int, int]]
                     raise tarfile.ReadError("unexpected end of data")
                 key = own
                 places[extension], members[extension] = (info.offset_data, info.size), content
-    except (OSError, tarfile.TarError) as error:
-        raise DataError(f"{shard} cannot be read ({error}): remove it and make it again.") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{shard} cannot be read ({reason_of(error)}): remove it and make it again."
+        ) from error
     if members:
         yield key, places, members

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -28,8 +29,9 @@ from typing import Any
 from lineament.data.samples.codec import Storage, encode
 from lineament.data.samples.sample import Sample
 from lineament.data.samples.shard_index import index_path, scan_shard
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
 from lineament.files import locked_folder, replace_durably, sha256_of
+from lineament.foreign import reason_of
 
 FORMAT = "lineament-samples-2"
 READABLE = ("lineament-samples-1", FORMAT)
@@ -172,7 +174,7 @@ def write_shard(folder: Path, name: str, samples: Iterable[Sample], storage: Sto
     Raises:
         DataError: the name has a dot or is too long, or a sample cannot be stored.
     """
-    if "." in name or "/" in name or len(name) > 80:
+    if not is_shard_name(name):
         raise DataError(f"A shard cannot be called {name!r}: use at most 80 characters, no dot, no slash.")
     shard = folder / f"{name}.tar"
     temporary = folder / f"{name}.tar.part"
@@ -205,11 +207,35 @@ def read_manifest(folder: Path) -> tuple[Recipe, tuple[ShardEntry, ...]]:
             raise ValueError(f"format {table['format']!r}, not one of {', '.join(READABLE)}")
         about = table["recipe"]
         recipe = Recipe(**{**about, "storage": Storage(**about["storage"])})
-        return recipe, tuple(ShardEntry(**entry) for entry in table["shards"])
+        return recipe, tuple(_checked_entry(entry) for entry in table["shards"])
     except FileNotFoundError as error:
         raise DataError(f"{folder} holds no samples: {MANIFEST} is missing.") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} cannot be understood ({error!r}): make the samples again.") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{path} cannot be understood ({reason_of(error)}): make the samples again."
+        ) from error
+
+
+def is_shard_name(name: object) -> bool:
+    """Whether a shard may be called so: the names of its files stay in their folder."""
+    return isinstance(name, str) and re.fullmatch(r"[^./\\\x00]{1,80}", name) is not None
+
+
+def _checked_entry(table: Mapping[str, Any]) -> ShardEntry:
+    """An entry of a manifest; ValueError where a field cannot be."""
+    entry = ShardEntry(**table)
+    if not is_shard_name(entry.name):
+        raise ValueError(f"a shard cannot be called {entry.name!r}")
+    counts = {"samples": entry.samples, "validation": entry.validation, "size": entry.size, **entry.kinds}
+    for field_name, count in counts.items():
+        if type(count) is not int or count < 0:
+            raise ValueError(f"{field_name} of {entry.name} is {count!r}, not a whole number")
+    for field_name in ("sha256", "made_of"):
+        if not isinstance(getattr(entry, field_name), str):
+            raise ValueError(f"{field_name} of {entry.name} is no text")
+    return entry
 
 
 @contextmanager

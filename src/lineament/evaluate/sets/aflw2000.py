@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from lineament.data.formats.aflw2000 import BaselCoefficients, BaselItem, iterate_aflw2000
 from lineament.data.formats.files import open_files
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
 from lineament.evaluate.items import BASEL_NO_NECK, Case, EvaluationSet, TrueSurface
 from lineament.evaluate.scores.metrics import box_size
+from lineament.foreign import reason_of
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.rotation import matrix_from_angles
@@ -208,8 +209,12 @@ def _kit_array(path: Path, names: Sequence[str]) -> Array | None:
         return None
     try:
         array = np.load(path)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} cannot be read ({error}). Fetch it again from 3DDFA's kit.") from error
+    except LineamentError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{path} cannot be read ({reason_of(error)}). Fetch it again from 3DDFA's kit."
+        ) from error
     if len(array) != len(names):
         raise DataError(f"{path} has {len(array)} rows for {len(names)} images. Is the set complete?")
     return np.asarray(array, np.float64)
@@ -230,8 +235,11 @@ def _read_index(path: Path) -> NDArray[np.int64]:
             with np.load(path) as data:
                 return data["no_neck_vertices"].astype(np.int64)
         return np.load(path).astype(np.int64).ravel()
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except LineamentError:
+        raise
+    except Exception as error:
         raise DataError(
-            f"{path} has no list of the Basel model's vertices without neck ({error}): a .npy of 38,365 "
+            f"{path} has no list of the Basel model's vertices without neck ({reason_of(error)}): a .npy "
+            f"of 38,365 "
             f"numbers from zero, or an .npz with them as `no_neck_vertices`."
         ) from error

@@ -15,8 +15,9 @@ from typing import Any
 
 import torch
 
-from lineament.errors import DataError
+from lineament.errors import DataError, LineamentError
 from lineament.files import replace_durably
+from lineament.foreign import reason_of
 from lineament.version import __version__
 
 log = logging.getLogger(__name__)
@@ -123,9 +124,12 @@ def about_training(run: Path) -> dict[str, str]:
             return {key: str(data[key]) for key in ("trained_on", "licence")}
         recipes = [(folder["samples"], folder.get("recipe") or NO_RECIPE) for folder in data["folders"]]
         start = data.get("start") or {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except LineamentError:
+        raise
+    except Exception as error:
         raise DataError(
-            f"{run / DATA} does not say what was trained on ({error}). Weights state their data: go on with "
+            f"{run / DATA} does not say what was trained on ({reason_of(error)}). Weights state their "
+            f"data: go on with "
             f"the run for a step, which writes it."
         ) from error
     parts = [f"{count:,} samples of {recipe['source']}" for count, recipe in recipes]

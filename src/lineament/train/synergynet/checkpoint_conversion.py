@@ -8,7 +8,6 @@ network that comes out is like any other. The colour channels of its first layer
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -21,7 +20,8 @@ from lineament.bundle import CropSpec, DetectorSpec, FaceModelSpec, Manifest
 from lineament.bundle.plain_graph import DETECTOR
 from lineament.config_file import apply_changes
 from lineament.crop import MARGIN
-from lineament.errors import WeightsError
+from lineament.errors import LineamentError, WeightsError
+from lineament.foreign import reason_of
 from lineament.geometry.morphable import MorphableModel
 from lineament.models.bfm import read_bfm2009, standard_deviations_2009
 from lineament.train.batches.alignment_figures import SCHEME
@@ -159,9 +159,12 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         state = content["state_dict"]
         if not all(isinstance(tensor, Tensor) for tensor in state.values()):
             raise TypeError("not all of its values are tensors")
-    except (OSError, KeyError, TypeError, AttributeError, RuntimeError, pickle.UnpicklingError) as error:
+    except LineamentError:
+        raise
+    except Exception as error:
         raise WeightsError(
-            f"{path} is not a checkpoint of SynergyNet's training ({error}): it should hold 'state_dict'."
+            f"{path} is not a checkpoint of SynergyNet's training ({reason_of(error)}): it should hold "
+            f"'state_dict'."
         ) from error
     return dict(state)
 

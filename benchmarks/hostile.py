@@ -1,0 +1,169 @@
+"""Hostile files by the thousand: ``python benchmarks/hostile.py --minutes N [--seed S]``.
+
+Mutates pictures, tables, archives, models and configurations, and gives each to its reader in processes of
+their own; and kills runs of `lineament align` at any moment. Counted are tracebacks (anything but one of our
+errors), hangs over 10 s, processes that die or take more than 1.5 GiB, and results that are half written or
+lost. The exit status is 1 unless all are 0. The same seed gives the same files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hostile_reader import MAX_BYTES, MAX_SECONDS
+from hostile_seeds import KINDS
+
+HERE = Path(__file__).parent
+
+PHOTOS = HERE.parent / "demo" / "photos"
+ADDRESS_SPACE = 8 * 1024**3  # so that a fault does not take the machine with it
+KILLS_SHARE = 0.25  # of the time
+ALIGN = "from lineament.cli.main import main; main()"
+
+
+@dataclass(slots=True)
+class Findings:
+    """What went wrong, and how much was tried."""
+
+    tried: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    kept: Path = Path("hostile-findings")
+
+    def add(self, kind: str, what: str, *, file: Path | None = None) -> None:
+        """Note a fault and keep the file that did it."""
+        if file is not None and file.exists():
+            self.kept.mkdir(exist_ok=True)
+            shutil.copyfile(file, self.kept / file.name)
+            what += f" (kept as {self.kept / file.name})"
+        self.faults.append(f"{kind}: {what}")
+
+
+def read_files(kind: str, seed: str, seconds: float, findings: Findings) -> None:
+    """Watch one process that reads mutated files of a kind."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, now = Path(name), ""
+        command = [sys.executable, str(HERE / "hostile_reader.py"), kind, seed, str(seconds), name]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=_limited
+        )
+        lines: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=_pump, args=(process, lines), daemon=True).start()
+        while True:
+            try:
+                line = lines.get(timeout=MAX_SECONDS + 20 * (not now))  # imports take their time
+            except queue.Empty:
+                findings.add(kind, f"hangs: {now or 'at the start'}", file=folder / now if now else None)
+                break
+            if line is None:
+                break
+            said = json.loads(line)
+            now = said.get("begins", "")
+            if "ends" in said:
+                findings.tried[kind] += 1
+                _judge(kind, said, folder, findings)
+        process.kill()
+        if process.wait() not in (0, -signal.SIGKILL):
+            findings.add(kind, f"died with {process.returncode} at {now}", file=folder / now if now else None)
+
+
+def _judge(kind: str, said: dict[str, object], folder: Path, findings: Findings) -> None:
+    file = folder / str(said["ends"])
+    if said["trace"]:
+        findings.add(kind, f"{file.name}: {str(said['trace']).strip().splitlines()[-1]}", file=file)
+    if float(str(said["took_s"])) > MAX_SECONDS:
+        findings.add(kind, f"{file.name} took {said['took_s']} s", file=file)
+    if int(str(said["peak"])) > MAX_BYTES:
+        findings.add(kind, f"{file.name} took {int(str(said['peak'])) / 1e9:.1f} GB", file=file)
+
+
+def _limited() -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+
+
+def _pump(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line)
+    lines.put(None)
+
+
+def kill_runs(seed: int, seconds: float, findings: Findings) -> None:
+    """Kill runs of `lineament align` at random moments, and look at what they left."""
+    rng, end = random.Random(seed), time.monotonic() + seconds
+    with tempfile.TemporaryDirectory() as name:
+        album, out = Path(name) / "album", Path(name) / "out"
+        shutil.copytree(PHOTOS, album, ignore=shutil.ignore_patterns("*.md"))
+        before = {path.name: path.read_bytes() for path in album.iterdir()}
+        command = [sys.executable, "-c", ALIGN, "align", str(album), "--out", str(out), "-w", "fast"]
+        while time.monotonic() < end:
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                process.wait(timeout=rng.uniform(0.5, 6))
+            except subprocess.TimeoutExpired:
+                process.send_signal(rng.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)))
+            process.wait()
+            findings.tried["killed runs"] += 1
+            _judge_results(out, findings)
+        subprocess.run(command, capture_output=True, check=False)
+        if {path.name: path.read_bytes() for path in album.iterdir()} != before:
+            findings.add("killed runs", "the photographs are not what they were")
+        for left in [*out.rglob("*.part"), *out.rglob(".*")]:
+            findings.add("killed runs", f"{left.name} stays after a whole run")
+        if sorted(path.stem for path in out.glob("*.json")) != sorted(Path(n).stem for n in before):
+            findings.add("killed runs", "results are missing after a whole run")
+
+
+def _judge_results(out: Path, findings: Findings) -> None:
+    for path in out.glob("*.json"):
+        try:
+            faces = json.loads(path.read_text())["faces"]
+        except (ValueError, KeyError):
+            findings.add("killed runs", f"{path.name} is half written", file=path)
+            continue
+        for mesh in (out / face["mesh"] for face in faces):
+            if not mesh.is_file() or b"\nf " not in mesh.read_bytes():
+                findings.add(
+                    "killed runs", f"{path.name} names {mesh.name}, which is missing or half written"
+                )
+
+
+def main() -> int:
+    """Run the campaign and say what it found."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    findings, kinds, seconds = Findings(), KINDS, 60 * options.minutes
+    each = seconds * (1 - KILLS_SHARE) / (len(kinds) + 3)  # pictures four times as long
+    for kind in kinds:
+        read_files(kind, f"{options.seed}", each * (4 if kind == "picture" else 1), findings)
+    kill_runs(options.seed, KILLS_SHARE * seconds, findings)
+    for kind, count in findings.tried.items():
+        sys.stdout.write(f"{kind}: {count} tried" + "\n")
+    for fault, count in Counter(findings.faults).most_common():
+        sys.stdout.write(f"FAULT {count} x {fault}" + "\n")
+    sys.stdout.write(f"{sum(findings.tried.values())} tried, {len(findings.faults)} faults" + "\n")
+    return 1 if findings.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""Finding faces: what a detector is, and the one we ship.
+
+The shipped network looks at the whole photo at 320 px first, which finds every face above about a twentieth
+of it and leaves faint traces of smaller ones; at these places it looks again, at the scale that the smallest
+face asked for needs (:mod:`lineament.detect.finer`). Where that scale is far from the first one, the whole
+photo is looked at once in between. What is looked at does not depend on which faces are found elsewhere.
+
+Faces scored neither high nor low, and faces that seem to lean far, are looked at once more, each alone:
+upright, mirrored and 96 px large (:mod:`lineament.detect.closeup`).
+"""
+
+from lineament.detect.candidates import BASES_PX, OUTPUTS, STRIDES, decode_level, keep_best, overlap
+from lineament.detect.closeup import (
+    CLOSEUP_FACE_PX,
+    CLOSEUP_PX,
+    LEANING,
+    LOWEST_SCORE,
+    MAX_CLOSEUPS,
+    SAME_FACE,
+    UPRIGHT_ODDS,
+)
+from lineament.detect.detector import LEAST_SHARE, Detector, OnnxDetector
+from lineament.detect.finer import WORTH_A_LOOK
+from lineament.detect.options import CELL, DetectorOptions
+
+__all__ = [
+    "BASES_PX",
+    "CELL",
+    "CLOSEUP_FACE_PX",
+    "CLOSEUP_PX",
+    "LEANING",
+    "LEAST_SHARE",
+    "LOWEST_SCORE",
+    "MAX_CLOSEUPS",
+    "OUTPUTS",
+    "SAME_FACE",
+    "STRIDES",
+    "UPRIGHT_ODDS",
+    "WORTH_A_LOOK",
+    "Detector",
+    "DetectorOptions",
+    "OnnxDetector",
+    "decode_level",
+    "keep_best",
+    "overlap",
+]

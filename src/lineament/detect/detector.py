@@ -1,0 +1,159 @@
+"""The protocol of a detector, and the one that comes with lineament."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lineament.bundle import Bundle
+from lineament.detect.candidates import OUTPUTS, decode, distinct, keep_best
+from lineament.detect.closeup import settle_doubts
+from lineament.detect.finer import (
+    CLEAR_SCORE,
+    TRACE_PX,
+    TRACE_SCORE,
+    WORTH_A_LOOK,
+    Window,
+    coarse_reduction,
+    reduction,
+    replaced,
+    traces,
+    wide_windows,
+    windows_around,
+)
+from lineament.detect.options import CELL, DetectorOptions
+from lineament.errors import WeightsError
+from lineament.image import Picture, as_picture
+from lineament.resample import letterbox
+from lineament.result import Detection
+
+Array: TypeAlias = NDArray[Any]
+
+LEAST_SHARE = 0.8  # of the first look's side: a picture of that many px may stand in for it
+BATCH_PX = 2_000_000  # of windows that the network sees at once
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Anything that finds faces: ours, or a wrapper around another library."""
+
+    def detect(self, image: Array) -> list[Detection]:
+        """Faces of an (H, W, 3) uint8 RGB photo, best first; boxes in px of the photo."""
+        ...
+
+
+class OnnxDetector:
+    """The detector that comes with lineament: numpy, Pillow and ONNX Runtime."""
+
+    def __init__(
+        self,
+        name_or_path: str | os.PathLike[str],
+        *,
+        threads: int | None = None,
+        options: DetectorOptions | None = None,
+        device: str = "cpu",
+    ) -> None:
+        """Load the network.
+
+        Args:
+            name_or_path: "face-detector", another name of `lineament info`, or a bundle or .onnx file with
+                the input "image" (n, H, W, 3) uint8 and one output a stride.
+            threads: CPU threads a look may use; None takes all cores.
+            options: how hard to look.
+            device: "cpu"; "cuda", with the package onnxruntime-gpu; "auto", CUDA if it is there.
+
+        Raises:
+            WeightsError: no such weights, or they are damaged or not a face detector.
+            ConfigError: this ONNX Runtime does not have the device.
+        """
+        self.options = DetectorOptions() if options is None else options
+        self._network = Bundle.open(name_or_path).network(threads=threads, device=device)
+        if set(self._network.input_shapes) != {"image"} or set(self._network.output_names) != set(OUTPUTS):
+            raise WeightsError(
+                f"{self._network.path.name} is no face detector: it has {self._network!r}, expected "
+                f"image -> {', '.join(OUTPUTS)}. Give the name or path of a detector, such as face-detector."
+            )
+
+    def __repr__(self) -> str:
+        """File and options."""
+        return f"OnnxDetector({self._network.path.name!r}, {self.options})"
+
+    def detect(self, image: Picture) -> list[Detection]:
+        """Faces of an (H, W, 3) uint8 RGB photo, or of Pillow's picture of it, best first; [] without any.
+
+        Boxes hold the 68 landmarks with the hidden side of the jaw and may reach beyond the photo. Roll is
+        the direction in which the top of the head points, any angle: faces may be upside down.
+
+        Raises:
+            ImageError: not an (H, W, 3) uint8 picture.
+        """
+        picture = as_picture(image)
+        options = self.options
+        found = self._candidates(picture)
+        found = found[found[:, 4] > min(options.min_score, options.doubtful[0])]
+        kept = found[keep_best(found[:, :4], found[:, 4], max_overlap=options.max_overlap)]
+        kept = settle_doubts(self._look, picture, kept, doubtful_range=options.doubtful)
+        best_first = distinct(kept[kept[:, 4] >= options.min_score])
+        return [Detection(row[:4].astype(np.float32), float(row[4]), float(row[5])) for row in best_first]
+
+    def _candidates(self, picture: Image.Image) -> Array:
+        """Candidates (n, 6) of all looks at the whole photo and at parts of it: box px, score, roll."""
+        min_face = self.options.min_face_in(picture.size)
+        factor, scale = reduction(min_face), self.options.first_side / max(picture.size)
+        if 1 / factor < WORTH_A_LOOK * scale:
+            return self._whole(picture)  # which has seen nearly all there is
+        looks = []
+        if min_face * scale < TRACE_PX:
+            coarse = coarse_reduction(min_face)
+            scale, reduced = 1 / coarse, picture.reduce(coarse)
+            looks.append(_enlarged(self._whole(reduced), coarse))
+            found = _enlarged(self._parts(reduced, wide_windows(reduced.size, 1), 1), coarse)
+        else:
+            found = self._whole(picture)
+        faint = traces(found, scale=scale, min_score=self.options.min_score)
+        if faint.any():
+            parts = windows_around(found[faint], picture.size, factor=factor, scale=scale)
+            fine = self._parts(picture, parts, factor)
+            fine = fine[fine[:, 4] > CLEAR_SCORE]
+            found = found[~(faint & replaced(found, fine))]
+            looks.append(fine)
+        return np.concatenate([*looks, found])
+
+    def _whole(self, picture: Image.Image) -> Array:
+        """Candidates (n, 6) of a look at the whole photo."""
+        side = self.options.first_side
+        canvas, scale_xy = letterbox(picture, side, least_side=round(LEAST_SHARE * side), cell=CELL)
+        found = decode(self._look(canvas[None]), 0, min_score=TRACE_SCORE)
+        found[:, :4] /= np.tile(scale_xy, 2)
+        return found
+
+    def _parts(self, picture: Image.Image, parts: Sequence[Window], factor: int) -> Array:
+        """Candidates (n, 6) in windows of the photo, px of the photo."""
+        found = [np.empty((0, 6))]
+        for size_wh in sorted({part.size_wh for part in parts}):
+            alike = [part for part in parts if part.size_wh == size_wh]
+            at_once = max(1, BATCH_PX // math.prod(size_wh))
+            for start in range(0, len(alike), at_once):
+                batch = alike[start : start + at_once]
+                maps = self._look(np.stack([part.cut(picture, factor) for part in batch]))
+                for row, part in enumerate(batch):
+                    here = decode(maps, row, min_score=TRACE_SCORE)
+                    here[:, :4] += np.tile(part.corner, 2)
+                    found.append(here[part.answers_for(here)])
+        everything = np.concatenate(found)
+        everything[:, :4] *= factor
+        return everything
+
+    def _look(self, pictures: Array) -> Mapping[str, Array]:
+        return self._network(image=pictures)
+
+
+def _enlarged(found: Array, factor: int) -> Array:
+    """Candidates (n, 6) of a reduced picture, in px of the photo."""
+    return np.concatenate([found[:, :4] * factor, found[:, 4:]], axis=1)

@@ -1,0 +1,163 @@
+"""Which parts of a photo the network sees at a finer scale: windows around traces of small faces.
+
+A face of 16 px of what the network sees is found nearly as surely as a large one. One of 6 to 16 px leaves a
+trace: some cell has a score of a few percent. So a look at half the scale tells where to look finely, and the
+rest of a photo need not be enlarged.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lineament.detect.candidates import centers, longer_sides
+from lineament.detect.options import CELL
+
+Array: TypeAlias = NDArray[Any]
+
+FOUND_PX = 24.0  # of what the network sees: faces that large are found, and their boxes are exact
+TRACE_FOR_SURE_PX = 8.0
+TRACE_PX = 5.5  # and smaller ones than that leave no trace
+TRACE_SCORE = 0.08
+"""Of the smallest traces. At 8 px 195 of 200 faces leave one, at 6 px two in three."""
+LARGER_TRACES = ((17.0, 0.2), (22.0, 0.35))
+"""From which size on, px of the look, a trace needs which score: larger faces leave stronger ones."""
+CLEAR_SCORE = 0.33
+"""What scores lower in a finer look is not believed: most of it is hands, ears and leaves."""
+WORTH_A_LOOK = 2.0  # a finer look sees at least so many times the pixels of the one before along a side
+WELL_SEEN_PX = 48.0  # a face of that size that is certain needs no finer look
+WINDOW_PX, WINDOW_PX_A_STEP = 64, 24
+"""Side of a window, and what it takes more for each px of the finer look a px of the look before, for traces
+tell their places by some pixels."""
+WINDOW_SIZES = 2.5  # of the trace, that a window is wide at least
+MARGIN_PX = 24
+"""A window answers for faces whose center is not in its margin."""
+MAX_FACE_PX = 112  # in a window: larger faces are seen by the look before
+WIDE_PX = 1280
+MOSTLY = 0.8  # of the px of the level: small windows of more cost more than wide ones
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A square part of the photo as the network sees it at some scale.
+
+    Attributes:
+        corner: (x, y) of its upper left corner, px of that scale.
+        size_wh: px of that scale.
+        core: left, top, right, bottom in px of that scale; it answers for faces whose center lies there.
+    """
+
+    corner: tuple[int, int]
+    size_wh: tuple[int, int]
+    core: tuple[float, float, float, float]
+
+    def cut(self, photo: Image.Image, factor: int) -> Array:
+        """(H, W, 3) uint8: the window, each of its px `factor` px of the photo; black beyond the photo."""
+        (x, y), (width, height) = self.corner, self.size_wh
+        right, bottom = min(factor * (x + width), photo.width), min(factor * (y + height), photo.height)
+        box = (factor * x, factor * y, right, bottom)
+        part = photo.reduce(factor, box=box) if factor > 1 else photo.crop(box)
+        return np.asarray(part if part.size == self.size_wh else part.crop((0, 0, width, height)))
+
+    def answers_for(self, found: Array) -> NDArray[np.bool_]:
+        """Which candidates (n, 6), px of the level, are this window's to tell."""
+        middle = centers(found)
+        left, top, right, bottom = self.core
+        inside: NDArray[np.bool_] = (middle[:, 0] >= left) & (middle[:, 0] < right)
+        inside &= (middle[:, 1] >= top) & (middle[:, 1] < bottom)
+        return inside & (longer_sides(found) <= MAX_FACE_PX)
+
+
+def reduction(min_face: float) -> int:
+    """How many px of the photo along a side are averaged to one at the finest look."""
+    return max(1, round(min_face / FOUND_PX))
+
+
+def coarse_reduction(min_face: float) -> int:
+    """The same for a look at the whole photo in which the smallest faces leave traces for sure."""
+    return max(1, int(min_face / TRACE_FOR_SURE_PX))
+
+
+def traces(found: Array, *, scale: float, min_score: float) -> NDArray[np.bool_]:
+    """Which candidates (n, 6) deserve a finer look.
+
+    Args:
+        found: candidates of a look at the whole photo, px of the photo.
+        scale: px of that look a px of the photo.
+        min_score: candidates that score higher are faces.
+    """
+    sides, middle = longer_sides(found) * scale, centers(found)
+    new: NDArray[np.bool_] = (found[:, 4] > TRACE_SCORE) & (sides < WELL_SEEN_PX)
+    for side, score in LARGER_TRACES:
+        new &= (sides < side) | (found[:, 4] > score)
+    for face in found[(found[:, 4] >= min_score) & (sides >= WELL_SEEN_PX)]:
+        new &= ~np.all((middle > face[:2]) & (middle < face[2:4]), axis=1)
+    return new
+
+
+def replaced(coarse: Array, fine: Array) -> NDArray[np.bool_]:
+    """Which candidates (n, 6) of a look are told better by those (m, 6) of a finer one."""
+    middle = centers(fine)[None]
+    inside = (middle > coarse[:, None, :2]) & (middle < coarse[:, None, 2:4])
+    same: NDArray[np.bool_] = np.any(np.all(inside, axis=2), axis=1)
+    return same
+
+
+def windows_around(faint: Array, photo_wh: tuple[int, int], *, factor: int, scale: float) -> list[Window]:
+    """Windows that show every trace; wide ones where that costs less.
+
+    Args:
+        faint: traces (n, 6), px of the photo.
+        photo_wh: width and height of the photo, px.
+        factor: px of the photo a px of the level.
+        scale: px of the look that left them a px of the photo.
+    """
+    level_wh, step = _level_wh(photo_wh, factor), 1 / (factor * scale)
+    budget = MOSTLY * level_wh.prod()
+    left_over = faint[np.argsort(-faint[:, 4], kind="stable")]
+    sides = np.maximum(WINDOW_PX + WINDOW_PX_A_STEP * step, WINDOW_SIZES * longer_sides(left_over) / factor)
+    parts: list[Window] = []
+    while len(left_over):
+        size_wh, places = _size_wh(float(sides[0]), level_wh), centers(left_over) / factor
+        corner = np.clip(np.round(places[0] - size_wh / 2), 0, np.maximum(level_wh - size_wh, 0))
+        parts.append(_window(corner.astype(int), size_wh, level_wh))
+        budget -= size_wh.prod()
+        if budget < 0 and len(parts) > 1:
+            return wide_windows(photo_wh, factor)
+        reach = size_wh / 2 - MARGIN_PX - WINDOW_PX_A_STEP * step / 4
+        seen = np.all(np.abs(places - corner - size_wh / 2) <= reach, axis=1) & (sides <= sides[0])
+        seen[0] = True  # at the edge of the photo windows do not reach beyond it
+        left_over, sides = left_over[~seen], sides[~seen]
+    return parts
+
+
+def wide_windows(photo_wh: tuple[int, int], factor: int) -> list[Window]:
+    """Windows that show the whole photo."""
+    level_wh = _level_wh(photo_wh, factor)
+    size_wh = _size_wh(WIDE_PX, level_wh)
+    step = WIDE_PX - 2 * MARGIN_PX - MAX_FACE_PX
+    starts = [range(0, max(1, int(length) - WIDE_PX + step), step) for length in level_wh]
+    return [_window(np.array([x, y]), size_wh, level_wh) for y in starts[1] for x in starts[0]]
+
+
+def _level_wh(photo_wh: tuple[int, int], factor: int) -> Array:
+    return np.array([-(-length // factor) for length in photo_wh])
+
+
+def _size_wh(side: float, level_wh: Array) -> Array:
+    """In steps of two cells, so that many are alike and seen together; no larger than the level needs."""
+    return np.minimum(math.ceil(side / (2 * CELL)) * 2, -(-level_wh // CELL)) * CELL
+
+
+def _window(corner: Array, size_wh: Array, level_wh: Array) -> Window:
+    """With a core that reaches to the edges of the photo where the window does, and beyond."""
+    left, top = np.where(corner > 0, corner + MARGIN_PX, -np.inf).tolist()
+    end = corner + size_wh
+    right, bottom = np.where(end < level_wh, end - MARGIN_PX, np.inf).tolist()
+    (x, y), (width, height) = corner.tolist(), size_wh.tolist()
+    return Window((x, y), (width, height), (left, top, right, bottom))

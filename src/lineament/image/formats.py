@@ -1,0 +1,109 @@
+"""Which formats are decoded: those of photographs, and no others.
+
+Pillow opens some forty, among them PostScript, for which it starts an interpreter. What a file is decides its
+content, not its name.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from PIL import Image, UnidentifiedImageError
+
+from lineament.errors import ImageError
+from lineament.foreign import foreign
+from lineament.image.png import without_large_metadata
+
+FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF")
+"""Pillow's names of what it decodes for us, those first that it has at hand; its JPEG includes MPO, and HEIF
+comes through pillow-heif."""
+HEIF_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+)
+PILLOW_LIMIT = 80_000_000  # pixels, below the least that Pillow minds
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_OPEN_LOCK = threading.Lock()  # guards the moment in which Pillow's pixel limit is ours
+
+
+def open_picture(stream: IO[bytes], name: str) -> Image.Image:
+    """The picture behind a stream, its pixels not read yet.
+
+    Raises:
+        ImageError: it is of no format that is decoded, damaged, or absurdly large.
+    """
+    with foreign(ImageError, f"{name} cannot be read", "Copy the photo again."):
+        head = stream.read(16)
+        stream.seek(0)
+        if head.startswith(PNG_SIGNATURE):
+            stream = without_large_metadata(stream)
+    advice = "It is damaged: copy it again from where it came."
+    with foreign(ImageError, f"{name} cannot be opened as a photo", advice):
+        try:
+            with no_pixel_limit():  # `check_cost` knows better
+                picture: Image.Image = Image.open(stream, formats=FORMATS)
+            return picture
+        except UnidentifiedImageError:
+            if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
+                return _open_heif(stream, name)
+            raise ImageError(
+                f"{name} is not a photo in a format known here{_guess(head)}. Convert it to JPEG or PNG."
+            ) from None
+
+
+@contextmanager
+def no_pixel_limit() -> Iterator[None]:
+    """Without Pillow's limits: it warns at 89 and stops at 179 megapixels, which today's cameras exceed.
+
+    The limit is one for all threads, hence the lock.
+    """
+    with _OPEN_LOCK:
+        pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = pillow_limit
+
+
+def load(picture: Image.Image) -> None:
+    """Decode the pixels; Pillow's reader of TIFF looks at its limit once more then."""
+    if picture.format == "TIFF" and picture.width * picture.height > PILLOW_LIMIT:
+        with no_pixel_limit():
+            picture.load()
+    else:
+        picture.load()
+
+
+def _open_heif(stream: IO[bytes], name: str) -> Image.Image:
+    """A HEIC photo (Apple's cameras) through the optional pillow-heif."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise ImageError(
+            f"{name} is a HEIC photo, which needs one more package: pip install 'lineament[heif]' "
+            f"(or convert the photo to JPEG)."
+        ) from error
+    stream.seek(0)
+    picture: Image.Image = pillow_heif.open_heif(io.BytesIO(stream.read())).to_pillow()
+    picture.format = "HEIF"
+    return picture
+
+
+def _guess(head: bytes) -> str:
+    """What else it is, in brackets, where the first bytes tell."""
+    known = {
+        b"%!PS": "PostScript",
+        b"\xc5\xd0\xd3\xc6": "PostScript",
+        b"%PDF": "PDF",
+        b"8BPS": "Photoshop",
+        b"<svg": "SVG",
+        b"<?xml": "XML or SVG",
+        b"<!DOCTYPE": "a web page",
+        b"<html": "a web page",
+        b"PK\x03\x04": "an archive",
+    }
+    found = next((what for start, what in known.items() if head.startswith(start)), None)
+    return f" (it is {found})" if found else ""

@@ -1,0 +1,58 @@
+"""The ranges of numbers that configurations and recipes hold, by the names of their fields."""
+
+from __future__ import annotations
+
+import math
+
+from lineament.errors import ConfigError
+
+COUNT = (0, 10**9)
+RANGES: dict[str, tuple[float, float]] = {
+    "batch": (1, 65_536),
+    "clip": (1e-9, 1e9),
+    "count": COUNT,
+    "face": (16, 4096),
+    "fresh": (0, 1),
+    "held_out": COUNT,
+    "learning_rate": (1e-12, 100),
+    "least_face": (8, 100_000),
+    "log_every": (1, 10**9),
+    "momentum": (0, 1),
+    "most_residual": (1e-6, 10),
+    "most_yaw_deg": (0, 180),
+    "photos_a_shard": (1, 100_000),
+    "quality": (1, 100),
+    "save_every": (1, 10**9),
+    "seed": (0, 2**63 - 1),
+    "share": (0, 1),
+    "size": (32, 4096),
+    "steps": (1, 10**9),
+    "warm_up": COUNT,
+    "weight_decay": (0, 100),
+    "workers": (0, 1024),
+}
+"""Least and greatest value that makes sense. Other names only have to be finite."""
+
+
+def check_number(name: str, value: object, *, where: str) -> None:
+    """Refuse a number out of the range of its field; what is no number passes.
+
+    Args:
+        name: of the field.
+        value: given for it.
+        where: what the message calls it.
+
+    Raises:
+        ConfigError: names the range.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return
+    low, high = RANGES.get(name, (-math.inf, math.inf))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{where} must be a finite number{_range(name)}, found {value}.")
+    if not low <= value <= high:
+        raise ConfigError(f"{where} must be a number{_range(name)}, found {value}.")
+
+
+def _range(name: str) -> str:
+    return " from {:g} to {:g}".format(*RANGES[name]) if name in RANGES else ""
