@@ -86,11 +86,10 @@ def align(
     from lineament.aligner import FaceAligner
     from lineament.cli.photos import boxes_of, find_photos, read_boxes
     from lineament.cli.results import FORMATS, ResultWriter, chosen_from
-    from lineament.cli.whole_results import remove_leftovers, remove_results
+    from lineament.cli.whole_results import remove_results, remove_unfinished
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
     from lineament.export import export_parquet
-    from lineament.files import remove_leftovers
 
     try:
         chosen = chosen_from(formats, FORMATS, "format")
@@ -100,7 +99,7 @@ def align(
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
     out.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(out)
+    remove_unfinished(out)
     try:
         aligner = FaceAligner.from_pretrained(
             method,

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lineament.errors import ExportError
+from lineament.files import remove_leftovers
 
 _LEFT_BY = re.compile(r"\.align-(\d+)-[0-9a-f]{8}\.part")
 _RESULT = re.compile(
@@ -59,8 +60,9 @@ def remove_results(target: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary folders of runs that were killed."""
+def remove_unfinished(folder: Path) -> None:
+    """Remove what runs that were killed were making in a folder and below: files and temporary folders."""
+    remove_leftovers(folder)
     with suppress(OSError):
         for path in folder.rglob(".align-*.part"):
             found = _LEFT_BY.fullmatch(path.name)
