@@ -86,7 +86,7 @@ def test_an_older_page_is_replaced_but_a_folder_of_other_things_is_left_alone(pa
 
 
 def test_a_folder_that_was_not_finished_is_written_anew(page_folder, tmp_path, monkeypatch):
-    def no_room():
+    def no_room(*_):
         raise OSError("no space left")
 
     with monkeypatch.context() as patch:

@@ -47,13 +47,21 @@ def method_named(name: str) -> TrainableMethod[Any]:
     return METHODS[name]
 
 
-def train(method: TrainableMethod[Any], config: Any, out: Path, *, seconds: float | None = None) -> Path:  # noqa: ANN401
+def train(
+    method: TrainableMethod[Any],
+    config: Any,  # noqa: ANN401 - the method's
+    out: Path,
+    *,
+    threads: int | None = None,
+    seconds: float | None = None,
+) -> Path:
     """Train, or go on training, with all processes that ``torchrun`` started.
 
     Args:
         method: a row of the table.
         config: its configuration.
         out: run folder; what is in it is gone on with.
+        threads: CPU threads; None takes all cores.
         seconds: after which to stop at a checkpoint.
 
     Returns:
@@ -63,7 +71,7 @@ def train(method: TrainableMethod[Any], config: Any, out: Path, *, seconds: floa
         ConfigError: the configuration does not fit.
         DataError: the samples cannot be read.
     """
-    with _processes(None) as processes:
+    with _processes(threads) as processes:
         return method.train(config, out, processes=processes, seconds=seconds)
 
 
@@ -95,8 +103,7 @@ def train_from_file(
     """
     method = method_named(name)
     chosen = read_config(config, method.config, changes=changes)
-    with _processes(threads) as processes:
-        return method.train(chosen, out, processes=processes, seconds=seconds)
+    return train(method, chosen, out, threads=threads, seconds=seconds)
 
 
 def ablate_from_file(
