@@ -26,7 +26,7 @@ from PIL import Image
 
 from lineament.data.samples.face_labels import AnnotatedPoints, FaceLabels, PointSource
 from lineament.data.samples.sample import Kind, Provenance, Sample
-from lineament.errors import DataError, ImageError, LineamentError
+from lineament.errors import DataError, ImageError
 from lineament.foreign import reason_of
 from lineament.geometry.camera import WeakPerspective
 from lineament.image import read_image
@@ -97,8 +97,6 @@ def decode_labels(members: Mapping[str, bytes], *, name: str) -> Stored:
         about = json.loads(members[PROVENANCE])
         about["kind"] = Kind(about["kind"])
         provenance = Provenance(**about)
-    except LineamentError:
-        raise
     except Exception as error:
         raise DataError(
             f"The labels of {name} are missing or damaged ({reason_of(error)}): make the shard again."
