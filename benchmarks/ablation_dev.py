@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lineament.errors import LineamentError
 from lineament.evaluate.items import EvaluationSet
-from lineament.evaluate.predictors import LineamentTool
+from lineament.evaluate.predictors import LineamentPredictor
 from lineament.evaluate.protocols.presets import PROTOCOLS
 from lineament.evaluate.protocols.protocol import Crops
 from lineament.evaluate.run import record_of
@@ -37,11 +37,13 @@ COLUMNS = {
 def dev_figures(run: Path, data: EvaluationSet) -> dict[str, float]:
     """NME with both label sets, percent, mean of the yaw bins, and mean error of the angles, degrees."""
     path = export_run(run, run / "weights.lineament")
-    tool = LineamentTool.from_pretrained(str(path), crops=Crops.TRUTH, scheme="300w-lp", passes=2, threads=1)
-    records = [record_of(case, found, ()) for case, found in zip(data.cases, tool.predict(data.cases))]
+    predictor = LineamentPredictor.from_pretrained(
+        str(path), crops=Crops.TRUTH, scheme="300w-lp", passes=2, threads=1
+    )
+    records = [record_of(item, found, ()) for item, found in zip(data.items, predictor.predict(data.items))]
     found = {}
     for name, (protocol, column) in COLUMNS.items():
-        result = score(PROTOCOLS[protocol], data.cases, records, tool="300w-lp")
+        result = score(PROTOCOLS[protocol], data.items, records, predictor="300w-lp")
         if result is not None:
             found[name] = float(result.columns[column])
     return found

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from lineament.data.build.builder import one_thread_each
-from lineament.data.build.generators import Makers, makers_of
+from lineament.data.build.generators import Generators, generators_of
 from lineament.data.fitting.collection_fits import PartFitter
 from lineament.data.fitting.fitted import FittedPhoto, MadeView
 from lineament.data.formats.files import open_files
@@ -59,7 +59,7 @@ class Workload:
 def recipe(work: Workload, *, occluded: float) -> BuildRecipe:
     """Turned pictures of 160 px and rendered faces of 256 px."""
     rendered = RenderedOptions(count=1, size=256, textures=work.textures)
-    return replace(BuildRecipe(), rendered=rendered, occluded=OccludedOptions(share=occluded))
+    return replace(BuildRecipe(), rendered=rendered, occluded=OccludedOptions(probability=occluded))
 
 
 def fitted_photos(work: Workload) -> list[FittedPhoto]:
@@ -79,24 +79,30 @@ def fitted_photos(work: Workload) -> list[FittedPhoto]:
         ]
 
 
-def turned(makers: Makers, photos: Sequence[FittedPhoto], rng: np.random.Generator) -> Iterator[MadeView]:
+def rotated(
+    generators: Generators, photos: Sequence[FittedPhoto], rng: np.random.Generator
+) -> Iterator[MadeView]:
     """Turned views without end."""
     for photo in itertools.cycle(photos):
-        yield from makers.of_photos["turned"](photo, rng)
+        yield from generators.of_photos["turned"](photo, rng)
 
 
-def rendered(makers: Makers, photos: Sequence[FittedPhoto], rng: np.random.Generator) -> Iterator[MadeView]:
+def rendered(
+    generators: Generators, photos: Sequence[FittedPhoto], rng: np.random.Generator
+) -> Iterator[MadeView]:
     """Rendered faces without end."""
     while True:
-        yield makers.renderer(rng)
+        yield generators.renderer(rng)
 
 
-def written(views: Iterator[MadeView], makers: Makers, rng: np.random.Generator) -> Iterator[MadeView]:
+def written(
+    views: Iterator[MadeView], generators: Generators, rng: np.random.Generator
+) -> Iterator[MadeView]:
     """The same views, a fifth of them occluded, all written to shards."""
     with tempfile.TemporaryDirectory() as folder:
         while True:
             batch = [
-                makers.occluder(view, rng) if rng.uniform() < 0.2 else view
+                generators.occluder(view, rng) if rng.uniform() < 0.2 else view
                 for view in itertools.islice(views, BATCH)
             ]
             samples = (Sample.of_view(v.view, v.occlusion, Provenance("b", "p", "p", v.kind)) for v in batch)
@@ -105,8 +111,8 @@ def written(views: Iterator[MadeView], makers: Makers, rng: np.random.Generator)
 
 
 ROWS: dict[str, tuple[Callable[..., Iterator[MadeView]], bool]] = {
-    "turned, 160 px": (turned, False),
-    "turned, 160 px, a fifth occluded, written": (turned, True),
+    "turned, 160 px": (rotated, False),
+    "turned, 160 px, a fifth occluded, written": (rotated, True),
     "rendered, 256 px": (rendered, False),
     "rendered, 256 px, a fifth occluded, written": (rendered, True),
 }
@@ -115,11 +121,11 @@ ROWS: dict[str, tuple[Callable[..., Iterator[MadeView]], bool]] = {
 def measure(work: Workload, number: int, barrier: Barrier, results: Queue[tuple[str, float, float]]) -> None:
     """One process: the rate of each row, by the clock and by the process's own time."""
     photos = fitted_photos(work)
-    makers = makers_of(recipe(work, occluded=0.2), load_model("lfm"), work.backgrounds, photos)
+    generators = generators_of(recipe(work, occluded=0.2), load_model("lfm"), work.backgrounds, photos)
     for name, (source, is_written) in ROWS.items():
         rng = np.random.default_rng(number)
-        views = source(makers, photos, rng)
-        views = written(views, makers, rng) if is_written else views
+        views = source(generators, photos, rng)
+        views = written(views, generators, rng) if is_written else views
         for _ in itertools.islice(views, WARM_UP):
             pass
         barrier.wait()

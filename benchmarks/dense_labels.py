@@ -79,8 +79,8 @@ def print_single_labels(side: int) -> None:
         "mirrored sample": lambda: sample.mirrored(model),
     }
     for name, work in works.items():
-        median, least = milliseconds(work)
-        sys.stdout.write(f"{name:40} median {median:6.2f} ms   least {least:6.2f} ms\n")
+        median, fastest = milliseconds(work)
+        sys.stdout.write(f"{name:40} median {median:6.2f} ms   least {fastest:6.2f} ms\n")
 
 
 def print_batches(side: int, workers: int) -> None:

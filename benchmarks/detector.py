@@ -65,7 +65,7 @@ def main() -> None:
     photos = read_photos(shared)
     for turns in range(4):
         report_photos(
-            detector, [turned(photo, turns) for photo in photos], f"aflw2000_dev turned by {90 * turns}"
+            detector, [rotated(photo, turns) for photo in photos], f"aflw2000_dev turned by {90 * turns}"
         )
     report_photos(detector, [cut(photo, 1.0) for photo in photos], "cut to the box itself, 128 px")
     report_photos(
@@ -109,7 +109,7 @@ def read_photos(shared: Path) -> list[Photo]:
     return photos
 
 
-def turned(photo: Photo, turns: int) -> Photo:
+def rotated(photo: Photo, turns: int) -> Photo:
     """The photograph turned counter-clockwise by quarter turns."""
     for _ in range(turns):
         width = photo.picture.shape[1]
@@ -120,10 +120,10 @@ def turned(photo: Photo, turns: int) -> Photo:
     return photo
 
 
-def cut(photo: Photo, share: float, *, size: int = 128) -> Photo:
-    """The middle `share` of the face's box as a small photograph; below 1 the box reaches beyond it."""
+def cut(photo: Photo, fraction: float, *, size: int = 128) -> Photo:
+    """The middle `fraction` of the face's box as a small photograph; below 1 the box reaches beyond it."""
     center = (photo.box_xyxy[:2] + photo.box_xyxy[2:]) / 2
-    half = share * (photo.box_xyxy[2:] - photo.box_xyxy[:2]) / 2
+    half = fraction * (photo.box_xyxy[2:] - photo.box_xyxy[:2]) / 2
     low, high = np.maximum(center - half, 0), np.minimum(center + half, photo.picture.shape[1::-1])
     scale = size / float(np.max(high - low))
     size_wh = tuple(np.maximum(np.round((high - low) * scale), 1).astype(int).tolist())
@@ -149,16 +149,16 @@ def report_photos(detector: Detector, photos: list[Photo], title: str) -> None:
     for photo in photos:
         detections = detector.detect(photo.picture)
         boxes = np.array([d.box_xyxy for d in detections]).reshape(-1, 4)
-        shares = overlap(photo.box_xyxy, boxes)
-        any_found.append(bool(np.any(shares >= FOUND)))
-        best_found.append(bool(np.any(shares[:1] >= FOUND)))
-        others += int(np.sum(shares < 0.1))
+        fractions = overlap(photo.box_xyxy, boxes)
+        any_found.append(bool(np.any(fractions >= FOUND)))
+        best_found.append(bool(np.any(fractions[:1] >= FOUND)))
+        others += int(np.sum(fractions < 0.1))
         if any_found[-1]:
-            best = int(shares.argmax())
-            overlaps.append(shares[best])
+            best = int(fractions.argmax())
+            overlaps.append(fractions[best])
             roll_errors.append(abs(np.angle(np.exp(1j * (detections[best].roll - photo.roll)))))
         else:
-            missed.append(f"{photo.name} (yaw {photo.abs_yaw:.0f}, overlap {shares.max(initial=0):.2f})")
+            missed.append(f"{photo.name} (yaw {photo.abs_yaw:.0f}, overlap {fractions.max(initial=0):.2f})")
     yaws = np.array([photo.abs_yaw for photo in photos])
     bins = np.digitize(yaws, YAW_EDGES) - 1
     by_yaw = [f"{np.sum(np.array(any_found)[bins == b])}/{np.sum(bins == b)}" for b in range(3)]

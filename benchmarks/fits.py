@@ -100,8 +100,8 @@ def given_landmarks(path: Path) -> Array:
 def disagreement(model: MorphableModel, fits: Fits, marks: Array, scheme: str) -> Disagreement:
     """Compare the landmarks of fits with (F, 68, 2) given ones."""
     shaped = model.landmarks_model(fits.identity, fits.expression, scheme=scheme)
-    turned = np.einsum("fpi,fji->fpj", shaped, fits.rotation) * PICTURE_AXES
-    found = (fits.scale[:, None, None] * turned + fits.translation[:, None])[..., :2]
+    rotated = np.einsum("fpi,fji->fpj", shaped, fits.rotation) * PICTURE_AXES
+    found = (fits.scale[:, None, None] * rotated + fits.translation[:, None])[..., :2]
     return compare(found, marks, fits, box_size(marks))
 
 
@@ -154,20 +154,20 @@ def report_own_errors(model: MorphableModel, fits: Fits, marks: Array, network: 
     """Root mean square scatter of the fit, the set's landmarks and the network's, each by itself."""
     size = box_size(marks)
     shaped = model.landmarks_model(fits.identity, fits.expression, scheme="lfm-68")
-    turned = np.einsum("fpi,fji->fpj", shaped, fits.rotation) * PICTURE_AXES
-    found = (fits.scale[:, None, None] * turned + fits.translation[:, None])[..., :2]
+    rotated = np.einsum("fpi,fji->fpj", shaped, fits.rotation) * PICTURE_AXES
+    found = (fits.scale[:, None, None] * rotated + fits.translation[:, None])[..., :2]
     pairs = [(found, marks), (found, network), (marks, network)]
-    squares = [compare(a, b, fits, size).scatter ** 2 for a, b in pairs]
+    squared = [compare(a, b, fits, size).scatter ** 2 for a, b in pairs]
     for name in ("jaw", "inner 51"):
         # Medians over photographs: a few wrong faces would decide a mean.
-        fit_set, fit_network, set_network = (np.median(s[:, PARTS[name]].mean(axis=1)) for s in squares)
+        fit_set, fit_network, set_network = (np.median(s[:, PARTS[name]].mean(axis=1)) for s in squared)
         own = (
             ("the fit", fit_set + fit_network - set_network),
             ("the set", fit_set + set_network - fit_network),
             ("the network", fit_network + set_network - fit_set),
         )
-        shares = ", ".join(f"{who} {np.sqrt(max(twice, 0) / 2):.2%}" for who, twice in own)
-        print(f"  own scatter, root mean square, {name}: {shares}")
+        fractions = ", ".join(f"{who} {np.sqrt(max(twice, 0) / 2):.2%}" for who, twice in own)
+        print(f"  own scatter, root mean square, {name}: {fractions}")
 
 
 def report_landmarks(found: Disagreement) -> None:

@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 
 PHOTOS = HERE.parent / "demo" / "photos"
 ADDRESS_SPACE = 8 * 1024**3  # so that a fault does not take the machine with it
-KILLS_SHARE = 0.25  # of the time
+KILLS_FRACTION = 0.25  # of the time
 ALIGN = "from lineament.cli.main import main; main()"
 
 
@@ -153,10 +153,10 @@ def main() -> int:
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     findings, kinds, seconds = Findings(), KINDS, 60 * options.minutes
-    each = seconds * (1 - KILLS_SHARE) / (len(kinds) + 3)  # pictures four times as long
+    each = seconds * (1 - KILLS_FRACTION) / (len(kinds) + 3)  # pictures four times as long
     for kind in kinds:
         read_files(kind, f"{options.seed}", each * (4 if kind == "picture" else 1), findings)
-    kill_runs(options.seed, KILLS_SHARE * seconds, findings)
+    kill_runs(options.seed, KILLS_FRACTION * seconds, findings)
     for kind, count in findings.tried.items():
         sys.stdout.write(f"{kind}: {count} tried" + "\n")
     for fault, count in Counter(findings.faults).most_common():

@@ -43,7 +43,7 @@ if limit >= 0:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 main()
 """
-RECIPE = "backgrounds = 'photos'\n[rendered]\ncount = 2\nsize = 64\n[occluded]\nshare = 0\n"
+RECIPE = "backgrounds = 'photos'\n[rendered]\ncount = 2\nsize = 64\n[occluded]\nprobability = 0\n"
 NAMES = ("film", "take 1: the end", "7", "100%d", "a'b\"c", "-w", ".hidden", "caf\udce9", "x" * 200)
 BOXES = (b"tkhd", b"mvhd", b"mdhd", b"stts", b"stsz", b"stsd", b"elst", b"pasp", b"moov", b"trak")
 VERBS = {
@@ -61,7 +61,7 @@ class Ended:
     status: int
     errors: str
     seconds: float
-    bytes_most: int
+    max_bytes: int
 
     def fault(self, *, allowed: tuple[int, ...]) -> str | None:
         """What is wrong with it."""
@@ -73,7 +73,7 @@ class Ended:
             return f"{self.errors.count(chr(10))} lines of errors"
         if self.seconds > MAX_S:
             return f"{self.seconds:.0f} s"
-        return f"{self.bytes_most / 2**20:.0f} MiB" if self.bytes_most > MAX_BYTES else None
+        return f"{self.max_bytes / 2**20:.0f} MiB" if self.max_bytes > MAX_BYTES else None
 
 
 def cases(rng: np.random.Generator) -> Iterator[tuple[str, Run]]:
@@ -165,7 +165,7 @@ def _signalled(verb: str, number: signal.Signals, after_s: float, folder: Path) 
     own = (*allowed, -number)  # before the command line has taken the signal over, or never
     if ended.seconds > after_s + MAX_END_S:
         return f"went on for {ended.seconds - after_s:.0f} s"
-    early = Ended(ended.status, "" if after_s < 2 else ended.errors, ended.seconds, ended.bytes_most)
+    early = Ended(ended.status, "" if after_s < 2 else ended.errors, ended.seconds, ended.max_bytes)
     return early.fault(allowed=own) or _broken_result(folder / "out") or _undisturbed(verb, folder)
 
 

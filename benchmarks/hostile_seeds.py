@@ -42,7 +42,9 @@ def seed_files() -> dict[str, list[bytes]]:
         "shard": [_tar()],
         "index": [_npz(sha256=np.array("0"), key=np.array(["a"]), validation=np.array([True]))],
         "manifest": [_manifest()],
-        "recipe": [b'licence = "x"\nseed = 3\n[turned]\ncount = 2\nsize = 160\n[occluded]\nshare = 0.2\n'],
+        "recipe": [
+            b'licence = "x"\nseed = 3\n[rotated]\ncount = 2\nsize = 160\n[occluded]\nprobability = 0.2\n'
+        ],
         "model.npz": [_npz(v_template=np.zeros((9, 3)), f=np.zeros((4, 3), np.int32))],
         "model.pkl": [pickle.dumps({"v": np.arange(6.0), "f": np.arange(4)}, protocol=n) for n in range(5)],
         "model.obj": [b"v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl a\nf 1/1 2/2 3/3\n"],

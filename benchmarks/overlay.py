@@ -72,8 +72,8 @@ def main() -> None:
     }
     sys.stdout.write(f"a face of {width:.0f} x {height:.0f} px on a frame of 1920 x 1080\n")
     for name, work in works.items():
-        least, median = milliseconds(work)
-        sys.stdout.write(f"{name:40} least {least:6.2f} ms   median {median:6.2f} ms\n")
+        fastest, median = milliseconds(work)
+        sys.stdout.write(f"{name:40} least {fastest:6.2f} ms   median {median:6.2f} ms\n")
 
 
 if __name__ == "__main__":

@@ -36,12 +36,12 @@ def main() -> None:
     still, turn = stretches(times_s, raw)
     print(f"{len(times_s)} frames, {still.sum()} of them still, a turn of {np.ptp(raw[turn, 0]):.0f} degrees")
     tracks = {"no smoothing": raw, f"mean of {AVERAGED} frames": averaged(raw), "FaceSmoother": smooth}
-    whole = trembling(raw)[still]
+    whole = jitter(raw)[still]
     for name, track in tracks.items():
-        left = trembling(track)[still]
+        left = jitter(track)[still]
         lag_ms = 1000 * (middle_s(times_s[turn], track[turn, 0], raw[turn, 0]))
-        share = np.sqrt((left**2).mean() / (whole**2).mean())
-        print(f"{name:16} {np.sqrt((left**2).mean()):.3f} degrees ({share:.0%}), lag {lag_ms:.0f} ms")
+        fraction = np.sqrt((left**2).mean() / (whole**2).mean())
+        print(f"{name:16} {np.sqrt((left**2).mean()):.3f} degrees ({fraction:.0%}), lag {lag_ms:.0f} ms")
 
 
 def followed(film: Path) -> tuple[Array, Array, Array]:
@@ -69,7 +69,7 @@ def stretches(times_s: Array, angles: Array) -> tuple[NDArray[np.bool_], NDArray
     return np.nan_to_num(speed, nan=np.inf) < STILL_DEG_S, np.abs(times_s - fastest) <= TURN_S
 
 
-def trembling(angles: Array) -> Array:
+def jitter(angles: Array) -> Array:
     """(F, 3) what a parabola through nine frames leaves of the middle one; 0 near the ends."""
     places = np.arange(-SPAN, SPAN + 1.0)
     left = np.zeros_like(angles)

@@ -30,7 +30,7 @@ Picture = NDArray[np.uint8]
 
 COLLECTIONS = ("congress", "ytf", "lfw_expressions")
 FOUND = 0.5
-SHARES = (5, 50, 95, 99, 100)
+PERCENTILES = (5, 50, 95, 99, 100)
 
 
 def main() -> None:
@@ -46,9 +46,9 @@ def main() -> None:
         for picture, box_xyxy in photographs(shared / "photos", collection, given.count)
         for uncertainty in of_the_face(aligner, picture, box_xyxy)
     ]
-    print_shares(f"{len(faces)} faces on training photographs", faces)
+    print_fractions(f"{len(faces)} faces on training photographs", faces)
     suspected = list(on_backgrounds(aligner, shared / "backgrounds" / "bsds500_no_faces.zip"))
-    print_shares(f"{len(suspected)} suspicions on backgrounds without people", suspected)
+    print_fractions(f"{len(suspected)} suspicions on backgrounds without people", suspected)
     print_errors(*on_aflw2000(aligner, shared / "aflw2000_dev"))
 
 
@@ -82,18 +82,21 @@ def on_backgrounds(aligner: la.FaceAligner, archive: Path) -> Iterator[float]:
 def on_aflw2000(aligner: la.FaceAligner, folder: Path) -> tuple[Array, Array]:
     """(400,) uncertainty, mm, and error against the original labels, percent."""
     uncertainty, error = [], []
-    for case in load_aflw2000(folder).cases:
-        (face,) = aligner.align(case.photo.read(), [la.Detection(case.box_xyxy.astype(np.float32), 1.0)])
-        truth_xy = case.landmarks["original"][:, :2]
+    for item in load_aflw2000(folder).items:
+        (face,) = aligner.align(item.photo.read(), [la.Detection(item.box_xyxy.astype(np.float32), 1.0)])
+        truth_xy = item.landmarks["original"][:, :2]
         uncertainty.append(face.uncertainty_mm)
         error.append(100 * normalised_mean_error(face.landmarks_image[:, :2], truth_xy))
     return np.array(uncertainty), np.array(error)
 
 
-def print_shares(title: str, uncertainty: list[float]) -> None:
+def print_fractions(title: str, uncertainty: list[float]) -> None:
     """A line of percentiles."""
-    values = np.percentile(uncertainty, SHARES).tolist()
-    print(f"{title}: " + ", ".join(f"{share} % below {value:.1f} mm" for share, value in zip(SHARES, values)))
+    values = np.percentile(uncertainty, PERCENTILES).tolist()
+    print(
+        f"{title}: "
+        + ", ".join(f"{fraction} % below {value:.1f} mm" for fraction, value in zip(PERCENTILES, values))
+    )
 
 
 def print_errors(uncertainty: Array, error: Array) -> None:

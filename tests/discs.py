@@ -32,14 +32,14 @@ def _is(picture, color):
 def disc_aligner():
     """An aligner that knows discs."""
     discs = Discs()
-    return FaceAligner(discs, detector=discs, passes=1, most_uncertain_mm=6.0)
+    return FaceAligner(discs, detector=discs, passes=1, max_uncertainty_mm=6.0)
 
 
 class Discs:
     """Method and detector at once: exact on discs, blind elsewhere.
 
     Attributes:
-        looks: of the detector so far.
+        calls: of the detector so far.
         rolls: as the detector says them, by colour; upright where nothing is said.
         uncertainty_mm: of faces of a colour, or a function of the crop's roll.
     """
@@ -47,12 +47,12 @@ class Discs:
     crop_rule = CropRule(size=64, margin=1.25)
 
     def __init__(self):
-        self.looks = 0
+        self.calls = 0
         self.uncertainty_mm = {}
         self.rolls = {}
 
     def detect(self, picture):
-        self.looks += 1
+        self.calls += 1
         found = []
         for color in COLORS.values():
             y, x = np.nonzero(_is(picture, color))

@@ -14,7 +14,7 @@ from lineament.geometry.rotation import matrix_from_angles
 from lineament.models.builtin import load_builtin
 
 
-def provenance(number=0, *, validation=False, kind=Kind.TURNED):
+def provenance(number=0, *, validation=False, kind=Kind.ROTATED):
     return Provenance("ytf", f"A_{number}.jpg", "ytf/A", kind, validation)
 
 
@@ -64,7 +64,7 @@ def noise_sample(rng, number):
     )
     image = rng.integers(0, 256, (160, 160, 3), np.uint8)
     labels = rng.normal(0, 0.5, 100).astype(np.float32), rng.uniform(0, 0.3, 53).astype(np.float32)
-    about = Provenance("noise", str(number), str(number), Kind.TURNED, number % 3 == 0)
+    about = Provenance("noise", str(number), str(number), Kind.ROTATED, number % 3 == 0)
     return Sample.of_view(View(image, camera, *labels), None, about)
 
 

@@ -185,7 +185,7 @@ def test_what_is_found_but_uncertain_is_no_face_and_what_is_given_stays():
     np.testing.assert_allclose([face.pose.translation[0] for face in found], [150, 300], atol=1)
     boxes = [[30, 80, 70, 120], [130, 80, 170, 120]]
     assert [face.uncertainty_mm for face in aligner(photo, boxes=boxes)] == [6.1, 5.9]
-    aligner.most_uncertain_mm = np.inf
+    aligner.max_uncertainty_mm = np.inf
     assert len(aligner(photo)) == 3
 
 
@@ -235,17 +235,17 @@ def test_a_face_in_a_given_box_is_predicted_turned_if_it_is_doubtful(true_roll):
         COLORS["green"]: 2.0,
     }
     photo, boxes = picture_of(red=(50, 100), green=(150, 100)), [[30, 80, 70, 120], [130, 80, 170, 120]]
-    turned, certain = aligner(photo, boxes=boxes)
-    assert np.cos(turned.crop_box.roll - true_roll) > 0.7
-    assert turned.uncertainty_mm < 4
+    rotated, certain = aligner(photo, boxes=boxes)
+    assert np.cos(rotated.crop_box.roll - true_roll) > 0.7
+    assert rotated.uncertainty_mm < 4
     assert certain.crop_box.roll == 0
-    np.testing.assert_array_equal([face.detection.box_xyxy for face in (turned, certain)], boxes)
+    np.testing.assert_array_equal([face.detection.box_xyxy for face in (rotated, certain)], boxes)
 
 
-@pytest.mark.parametrize(("turned_mm", "roll"), [(2.4, np.pi), (2.6, 0.0)])
-def test_a_turned_prediction_has_to_be_twice_as_certain(turned_mm, roll):
+@pytest.mark.parametrize(("rotated_mm", "roll"), [(2.4, np.pi), (2.6, 0.0)])
+def test_a_turned_prediction_has_to_be_twice_as_certain(rotated_mm, roll):
     aligner = disc_aligner()
-    aligner.method.uncertainty_mm = {COLORS["red"]: lambda at: turned_mm if np.cos(at) < -0.9 else 5.0}
+    aligner.method.uncertainty_mm = {COLORS["red"]: lambda at: rotated_mm if np.cos(at) < -0.9 else 5.0}
     (face,) = aligner(picture_of(red=(50, 100)), boxes=[[30, 80, 70, 120]])
     assert face.crop_box.roll == roll
 
@@ -268,7 +268,7 @@ def test_certain_faces_in_given_boxes_are_predicted_once_and_doubtful_ones_never
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
 def test_a_face_whose_uncertainty_is_no_number_is_not_believed(broken, limit_mm):
     aligner = disc_aligner()
-    aligner.most_uncertain_mm = limit_mm
+    aligner.max_uncertainty_mm = limit_mm
     aligner.method.uncertainty_mm = {COLORS["red"]: broken, COLORS["green"]: 1.0}
     photo = picture_of(red=(50, 100), green=(150, 100))
     (found,) = aligner(photo)
@@ -319,7 +319,7 @@ def test_a_path_to_weights_behaves_as_their_name_does(name, tmp_path):
     named, by_path = FaceAligner.from_pretrained(name), FaceAligner.from_pretrained(path)
     for aligner in (by_path, FaceAligner.from_pretrained(find(name).name)):
         assert aligner.detector.options == named.detector.options == options_of(name)
-        assert aligner.most_uncertain_mm == named.most_uncertain_mm
+        assert aligner.max_uncertainty_mm == named.max_uncertainty_mm
         assert repr(aligner.detector) == repr(named.detector)
         assert aligner.method.network._options == named.method.network._options
     photo = read_image(HOPPER)
@@ -331,7 +331,7 @@ def test_the_weights_state_how_hard_to_look_and_whom_to_believe():
     assert options_of("default") == DetectorOptions(min_score=0.35)
     assert options_of("fast") == DetectorOptions(first_side=224, min_score=0.5)
     assert options_of("open") == DetectorOptions(min_score=0.42)
-    limits = [FaceAligner.from_pretrained(name).most_uncertain_mm for name in ("default", "fast", "open")]
+    limits = [FaceAligner.from_pretrained(name).max_uncertainty_mm for name in ("default", "fast", "open")]
     assert limits == [6.0, np.inf, 6.0]
     assert FaceAligner.from_pretrained("fast").method.network._options[0] == 1
 
@@ -381,10 +381,10 @@ def twins(aligner):
 
 def test_an_aligner_travels_as_its_recipe():
     aligner = FaceAligner.from_pretrained("fast", threads=2, passes=1)
-    aligner.most_uncertain_mm = 5.0
+    aligner.max_uncertainty_mm = 5.0
     photo = read_image(HOPPER)
     for twin in twins(aligner):
-        assert (twin.passes, twin.most_uncertain_mm, repr(twin)) == (1, 5.0, repr(aligner))
+        assert (twin.passes, twin.max_uncertainty_mm, repr(twin)) == (1, 5.0, repr(aligner))
         assert twin.method is not aligner.method
         assert twin.method.network._options == (2, "cpu")
         (face,), (same,) = aligner(photo), twin(photo)
@@ -423,7 +423,7 @@ def test_a_detector_of_the_callers_own_goes_along_if_it_can(photo):
     with pytest.raises(ConfigError, match="The detector of this aligner, FixedDetector, cannot be pickled"):
         pickle.dumps(aligner)
     aligner.detector = discs.Discs()
-    assert pickle.loads(pickle.dumps(aligner)).detector.looks == 0
+    assert pickle.loads(pickle.dumps(aligner)).detector.calls == 0
 
 
 def test_a_method_of_the_callers_own_goes_along_if_it_can():
@@ -472,7 +472,7 @@ def test_many_photos_may_be_a_folder_or_one_path(aligner, photo, tmp_path):
 def test_limits_of_what_is_reported_are_options(photo):
     aligner = FaceAligner.from_pretrained("fast", min_face=30, min_score=0.6, max_uncertainty_mm=3.0)
     assert (aligner.detector.options.min_face, aligner.detector.options.min_score) == (30, 0.6)
-    assert aligner.most_uncertain_mm == 3.0
+    assert aligner.max_uncertainty_mm == 3.0
     for options in ({"min_face": 1}, {"min_score": 2}, {"max_uncertainty_mm": 0}, {"passes": 10**6}):
         with pytest.raises(ConfigError, match="must"):
             FaceAligner.from_pretrained("fast", **options)

@@ -26,7 +26,7 @@ def aligner():
 
 
 @pytest.mark.parametrize(
-    ("name", "least", "most"),
+    ("name", "minimum", "maximum"),
     [
         ("crowd_alone.jpg", 40, 40),
         ("crowd_behind_selfie.jpg", 41, 41),
@@ -34,13 +34,13 @@ def aligner():
     ],
 )
 def test_what_is_found_does_not_depend_on_who_else_is_there_nor_on_the_size_of_the_photo(
-    aligner, name, least, most
+    aligner, name, minimum, maximum
 ):
     faces = aligner(shared_path("cases") / name)
-    assert least <= len(faces) <= most
+    assert minimum <= len(faces) <= maximum
     boxes = np.array([face.detection.box_xyxy for face in faces])
     truth = json.loads((shared_path("cases") / "true_boxes.json").read_text())[name]
-    assert sum(overlap(np.array(box), boxes).max() > 0.4 for box in truth) >= min(least, len(truth))
+    assert sum(overlap(np.array(box), boxes).max() > 0.4 for box in truth) >= min(minimum, len(truth))
 
 
 @pytest.mark.parametrize(

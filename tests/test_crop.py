@@ -100,9 +100,9 @@ def test_the_square_around_points_holds_them_as_tightly_as_the_margin_says(roll,
 def test_turning_points_turns_their_square(points):
     turn = CropBox(center_xy=(0.0, 0.0), side=1.0, size=1, roll=0.6).image_from_crop_matrix[:2, :2]
     straight = crop_around_points(points[0], size=64)
-    turned = crop_around_points(points[0, :, :2] @ turn.T, size=64, roll=0.6)
-    assert turned.side == pytest.approx(straight.side)
-    np.testing.assert_allclose(turned.center_xy, turn @ straight.center_xy)
+    rotated = crop_around_points(points[0, :, :2] @ turn.T, size=64, roll=0.6)
+    assert rotated.side == pytest.approx(straight.side)
+    np.testing.assert_allclose(rotated.center_xy, turn @ straight.center_xy)
 
 
 @pytest.mark.parametrize(

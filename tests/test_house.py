@@ -70,7 +70,7 @@ ROOMS_INSIDE = {
         ("items", "protocols"),
         ("scores",),
         ("predictors",),
-        ("peers", "sets"),
+        ("baselines", "sets"),
         ("run", "registry"),
         ("reports",),
     ),

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from lineament.data.samples.recipe import BuildRecipe, TurnedOptions
+from lineament.data.samples.recipe import BuildRecipe, RotatedOptions
 from lineament.errors import ConfigError
 from lineament.ranges import RANGES, check_number
 
@@ -31,4 +31,4 @@ def test_what_is_in_range_or_no_number_passes():
 
 def test_a_recipe_of_pictures_without_a_pixel_is_refused():
     with pytest.raises(ConfigError, match=r"turned\.size must be a number from 32 to 4096, found 0"):
-        BuildRecipe(turned=TurnedOptions(size=0))
+        BuildRecipe(rotated=RotatedOptions(size=0))

@@ -21,8 +21,8 @@ def test_a_bright_dot_lands_where_the_crop_box_says(roll, side, offset):
     y, x = np.mgrid[0:400, 0:400] + 0.5
     box = CropBox(center_xy=(200.0 + offset, 210.0 - offset), side=side, size=112, roll=roll)
     dot_image = np.array([200.0 + side / 6, 210.0 - side / 4])
-    spread = max(2.5, 2 * side / 112)
-    light = 250 * np.exp(-((x - dot_image[0]) ** 2 + (y - dot_image[1]) ** 2) / (2 * spread**2))
+    std = max(2.5, 2 * side / 112)
+    light = 250 * np.exp(-((x - dot_image[0]) ** 2 + (y - dot_image[1]) ** 2) / (2 * std**2))
     crop = resample_crop(np.repeat(np.round(light)[..., None], 3, axis=2).astype(np.uint8), box)[..., 0]
     row, column = np.mgrid[0:112, 0:112] + 0.5
     weights = crop.astype(float)
@@ -67,11 +67,11 @@ def test_shrinking_is_antialiased():
 def test_a_slight_turn_changes_a_crop_slightly(side):
     y, x = np.mgrid[0:400, 0:400] + 0.5
     waves = np.stack([np.sin(x / 9), np.cos(y / 11), np.sin((x + y) / 13)], axis=-1) * 100 + 128
-    straight, turned = (
+    straight, rotated = (
         resample_crop(waves.astype(np.uint8), CropBox((200.4, 199.7), side, 112, roll=roll)).astype(int)
         for roll in (0.0, 1e-3)
     )
-    assert np.abs(straight - turned).max() < 6
+    assert np.abs(straight - rotated).max() < 6
 
 
 @pytest.mark.parametrize("roll", [0.0, 0.5])
@@ -115,11 +115,11 @@ def test_small_photos_are_enlarged_by_two_at_most():
 def test_a_quick_letterbox_averages_whole_blocks_where_that_comes_near_enough():
     photo = np.zeros((480, 640, 3), np.uint8)
     photo[100:102, 200:202] = 200
-    canvas, scale_xy = letterbox(photo, 384, least_side=307)
+    canvas, scale_xy = letterbox(photo, 384, min_side=307)
     assert canvas.shape == (256, 320, 3)
     assert scale_xy.tolist() == [0.5, 0.5]
     assert canvas[50, 100].tolist() == [200, 200, 200]
-    assert letterbox(photo, 384, least_side=330)[0].shape == (288, 384, 3)
+    assert letterbox(photo, 384, min_side=330)[0].shape == (288, 384, 3)
 
 
 @pytest.mark.parametrize("roll", [0.0, 0.3, -2.0])
@@ -132,11 +132,11 @@ def test_a_square_of_a_picture_is_that_of_its_array(roll, side, center_xy):
 
 
 @pytest.mark.parametrize("side", [64, 100, 224])
-@pytest.mark.parametrize("least_side", [None, 50])
-def test_a_letterbox_of_a_picture_is_that_of_its_array(side, least_side):
+@pytest.mark.parametrize("min_side", [None, 50])
+def test_a_letterbox_of_a_picture_is_that_of_its_array(side, min_side):
     photo = np.random.default_rng(3).integers(0, 256, (120, 160, 3), dtype=np.uint8)
-    ours, scale = letterbox(photo, side, least_side=least_side)
-    same, same_scale = letterbox(Image.fromarray(photo), side, least_side=least_side)
+    ours, scale = letterbox(photo, side, min_side=min_side)
+    same, same_scale = letterbox(Image.fromarray(photo), side, min_side=min_side)
     np.testing.assert_array_equal(ours, same)
     np.testing.assert_array_equal(scale, same_scale)
 

@@ -37,7 +37,7 @@ from tools.face_model.calibrate import (
     scheme_errors,
 )
 
-MOST_DISTANCE = 0.05
+MAX_DISTANCE = 0.05
 """Of the labels' box: where network and labels disagree by more, one of them saw something else."""
 PREDICTION_RIDGE = 300.0
 """Ten times that of fits: predicted coefficients are correlated, and small slopes serve other weights too."""
@@ -55,15 +55,15 @@ def predictions(shared: Path, weights: str, step: int) -> Labelled:
             for index in training_photos(collection, step):
                 points = every_label[index]
                 image = np.asarray(read_member(photos, collection.photo_names[index]))
-                seen = (points * UPRIGHT)[:, :2]
-                low, high = seen.min(axis=0), seen.max(axis=0)
+                visible = (points * UPRIGHT)[:, :2]
+                low, high = visible.min(axis=0), visible.max(axis=0)
                 for face in aligner(image, boxes=[[*low, *high]]):
-                    distance = np.linalg.norm(face.landmarks_image[:, :2] - seen, axis=1).mean()
+                    distance = np.linalg.norm(face.landmarks_image[:, :2] - visible, axis=1).mean()
                     faces.append(face)
                     labels.append(points)
                     numbers.append(number)
                     errors.append(distance / np.sqrt(np.prod(high - low)))
-    keep = np.flatnonzero(np.array(errors) < MOST_DISTANCE)
+    keep = np.flatnonzero(np.array(errors) < MAX_DISTANCE)
     chosen = [faces[n] for n in keep]
     fits = Fits(
         rotation=np.array([face.pose.rotation for face in chosen], float),

@@ -26,9 +26,9 @@ from lineament.models import load_model
 COLLECTIONS = ("congress", "lfw_expressions", "ytf")
 PUBLIC_DOMAIN = "congress"
 SOURCE = "fits of portraits of members of the United States Congress, in the public domain"
-MOST_RESIDUAL = 0.015
+MAX_RESIDUAL = 0.015
 """Of photographs that are measured, as a share of the face's size: about nine in ten of those kept."""
-MOST_YAW = np.radians(25)
+MAX_YAW = np.radians(25)
 """Beyond, the far half of a face is a detector's guess."""
 
 
@@ -58,7 +58,7 @@ def chosen_fits(folder: Path, collection: str) -> list[PhotoFit]:
     """Good fits of people for training, the least turned of each person."""
     best: dict[str, PhotoFit] = {}
     for face in all_fits(folder, collection):
-        good = not face.reason and face.residual < MOST_RESIDUAL and abs(face.camera.angles.yaw) < MOST_YAW
+        good = not face.reason and face.residual < MAX_RESIDUAL and abs(face.camera.angles.yaw) < MAX_YAW
         if good and not face.is_validation:
             other = best.setdefault(face.person, face)
             if abs(face.camera.angles.yaw) < abs(other.camera.angles.yaw):
@@ -89,13 +89,13 @@ def line(
     name: str, identities: Identities, reference: Identities, faces: list[PhotoFit], model: MorphableModel
 ) -> str:
     """What is told of one collection."""
-    spread = np.sqrt(np.square(rms_mm(model.identity_basis, identities.factor.T)).sum())
+    std = np.sqrt(np.square(rms_mm(model.identity_basis, identities.factor.T)).sum())
     apart = rms_mm(model.identity_basis, (identities.mean - reference.mean)[None])[0]
     off = rms_mm(model.identity_basis, identities.mean[None])[0]
     deviations = np.sqrt(np.square(identities.factor).sum(axis=1))
     wider = np.median(deviations / np.sqrt(np.square(reference.factor).sum(axis=1)))
     return (
-        f"{name}: {len(faces)} people, vertices spread by {spread:.2f} mm RMS, mean {off:.2f} mm off the "
+        f"{name}: {len(faces)} people, vertices spread by {std:.2f} mm RMS, mean {off:.2f} mm off the "
         f"model's and {apart:.2f} mm off {PUBLIC_DOMAIN}'s; deviations of modes {deviations.min():.2f} to "
         f"{deviations.max():.2f}, {wider:.2f} of {PUBLIC_DOMAIN}'s in the median"
     )

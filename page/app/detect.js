@@ -45,7 +45,7 @@ export class Detector {
     const minFace = minFaceIn(picture, s);
     const factor = reduction(minFace, s);
     let scale = s.first_side / Math.max(picture.width, picture.height);
-    if (1 / factor < s.worth_a_look * scale) return this.whole(picture);
+    if (1 / factor < s.min_refinement * scale) return this.whole(picture);
     let before = [];
     let found;
     if (minFace * scale < s.finer.trace_px) {
@@ -67,8 +67,8 @@ export class Detector {
 
   async whole(picture) {
     const s = this.settings;
-    const leastSide = roundHalfEven(s.least_share * s.first_side);
-    const { canvas, scaleX, scaleY } = letterbox(picture, s.first_side, leastSide, s.cell);
+    const minSide = roundHalfEven(s.min_fraction * s.first_side);
+    const { canvas, scaleX, scaleY } = letterbox(picture, s.first_side, minSide, s.cell);
     const [maps] = await this.run([canvas]);
     const scales = [scaleX, scaleY, scaleX, scaleY];
     const found = decode(maps, s, s.finer.trace_score);
@@ -147,14 +147,14 @@ function closeupFace(maps, s) {
 }
 
 /** The photo with its longer side at `side` px, black to the right and below up to whole cells. */
-export function letterbox(picture, side, leastSide, cell) {
+export function letterbox(picture, side, minSide, cell) {
   const { width, height } = picture;
   const longer = Math.max(width, height);
   const factor = Math.ceil(longer / side);
   let small;
   let scaleX = 1 / factor;
   let scaleY = 1 / factor;
-  if (leastSide !== null && factor > 1 && longer / factor >= leastSide) {
+  if (minSide !== null && factor > 1 && longer / factor >= minSide) {
     small = reduce(picture, factor);
   } else {
     const scale = Math.min(side / longer, 2);

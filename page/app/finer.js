@@ -20,7 +20,7 @@ export const coarseReduction = (minFace, s) => Math.max(1, Math.trunc(minFace / 
 /** Those candidates of a look at `scale` that deserve a finer one. @param {Candidate[]} found */
 export function traces(found, scale, s) {
   const sizeOf = (face) => longerSide(face.box) * scale;
-  const isSmall = (face) => sizeOf(face) < s.finer.well_seen_px;
+  const isSmall = (face) => sizeOf(face) < s.finer.well_resolved_px;
   const isTrace = (face) =>
     face.score > s.finer.trace_score &&
     isSmall(face) &&

@@ -19,7 +19,7 @@ export class Regressor {
   /**
    * @param {(crops: import("./pixels.js").Picture[]) => Promise<Outputs>} run
    * @param {import("./model.js").FaceModel} model
-   * @param {object} settings  crop_size, crop_margin, well_framed, largest_step, most_uncertain_mm, scheme
+   * @param {object} settings  crop_size, crop_margin, well_framed, largest_step, max_uncertainty_mm, scheme
    */
   constructor(run, model, settings) {
     this.run = run;
@@ -50,7 +50,7 @@ export class Regressor {
    * @param {import("./detect.js").Candidate[]} found
    */
   async alignFound(picture, found, passes = 2) {
-    const most = this.settings.most_uncertain_mm ?? Infinity;
+    const most = this.settings.max_uncertainty_mm ?? Infinity;
     const faces = await this.align(picture, found, passes);
     const seenAtOnce = faces.map(({ uncertainty }) => !(uncertainty > most)); // null is not
     const onItsHead = ({ uncertainty, detection }) =>

@@ -91,7 +91,7 @@ def expectations(
     jaw = face.model.expression_names.index("jawOpen")
     opened = face.expression.copy()
     opened[jaw] = 1
-    seen = [number for number, frame in enumerate(frames) if frame is not None]
+    visible = [number for number, frame in enumerate(frames) if frame is not None]
     shown = [frame for frame in frames if frame is not None]
     return {
         "names": np.array(face.model.expression_names),
@@ -99,7 +99,7 @@ def expectations(
         "still": _blender(face.vertices_model),
         "jaw_open": _blender(face.model.vertices_model(face.identity, opened)),
         "rate": np.array(RATE),
-        "seen": np.array(seen),
+        "seen": np.array(visible),
         "gap": np.array(GAP),
         "frame_weights": np.stack([frame.expression for frame in shown]),
         "frames": np.stack([_blender(_placed(frame)) for frame in shown]),

@@ -36,7 +36,7 @@ def main() -> None:
         bpy.context.scene.frame_set(frame)
         expected[frame] = weights_of(head)
         off.append(difference(character, expected[frame]))
-    turned = max(bone_off(head, rig, frame) for frame in frames)
+    rotated = max(bone_off(head, rig, frame) for frame in frames)
     exec(bake, {})  # noqa: S102
     bpy.data.objects.remove(head)
     baked = []
@@ -44,8 +44,8 @@ def main() -> None:
         bpy.context.scene.frame_set(frame)
         baked.append(difference(character, expected[frame]))
     print(f"Blender {bpy.app.version_string}, {len(frames)} frames")
-    print(f"keys at most off: driven {max(off):.6f}, baked {max(baked):.6f}; bone's rotation {turned:.6f}")
-    sys.exit(max(*off, *baked, turned) > 1e-4)
+    print(f"keys at most off: driven {max(off):.6f}, baked {max(baked):.6f}; bone's rotation {rotated:.6f}")
+    sys.exit(max(*off, *baked, rotated) > 1e-4)
 
 
 def made_character() -> Any:  # noqa: ANN401 - bpy is not typed

@@ -117,14 +117,14 @@ def check_colours(folder: Path, head: Any, points: Array, check: Checks) -> None
     drawn = rendered(folder / "still.png", head, points)
     expected = pixels(folder / "expected.png")
     both = (drawn[..., 3] > 0.99) & (expected[..., 3] > 0.99)
-    share = both.sum() / (expected[..., 3] > 0.99).sum()
-    check("share of the frontal view that Blender fills", round(float(share), 4), share > 0.98)
+    fraction = both.sum() / (expected[..., 3] > 0.99).sum()
+    check("share of the frontal view that Blender fills", round(float(fraction), 4), fraction > 0.98)
     difference = 255 * np.abs(drawn[both][:, :3] - expected[both][:, :3])
     check("median difference of its colours, of 255", *small(np.median(difference), 4))
-    upright, turned = (
+    upright, rotated = (
         float(np.corrcoef(drawn[both][:, 1], other[both][:, 1])[0, 1]) for other in (expected, expected[::-1])
     )
-    check("correlation, upright and upside down", (round(upright, 3), round(turned, 3)), upright > 0.97)
+    check("correlation, upright and upside down", (round(upright, 3), round(rotated, 3)), upright > 0.97)
 
 
 def rendered(path: Path, head: Any, points: Array) -> Array:  # noqa: ANN401

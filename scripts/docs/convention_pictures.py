@@ -160,9 +160,9 @@ def model_frame(face: la.MorphableResult) -> Picture:
         scale=2.3,
         translation=np.array([270.0, 345.0, 0.0]),
     )
-    turned = seen_by(face, camera)
+    rotated = projected_by(face, camera)
     paper = np.full((height, 640, 3), PAPER_RGB, np.uint8)
-    panel = Panel(Image.fromarray(la.draw_mesh(paper, turned, opacity=0.55)))
+    panel = Panel(Image.fromarray(la.draw_mesh(paper, rotated, opacity=0.55)))
     origin = camera.translation[:2]
     marks = (
         ("x, the person's left", 150, (-20, 38)),
@@ -183,7 +183,7 @@ def moved(place: Array, right: float, down: float) -> Array:
     return np.asarray(place) + np.array([right, down])
 
 
-def seen_by(face: la.MorphableResult, camera: WeakPerspective) -> la.MorphableResult:
+def projected_by(face: la.MorphableResult, camera: WeakPerspective) -> la.MorphableResult:
     """The same face before another camera."""
     return la.MorphableResult.from_coefficients(
         face.model,
@@ -203,10 +203,10 @@ def angles(photo: Picture, face: la.MorphableResult) -> Picture:
         for sign in (-1, 0, 1):
             angle = {"yaw": 0.0, "pitch": 0.0, "roll": 0.0} | {name: np.deg2rad(sign * degrees)}
             rotation = matrix_from_angles(**angle)
-            turned = face.vertices_model @ rotation.T.astype(np.float32)
+            rotated = face.vertices_model @ rotation.T.astype(np.float32)
             # `frontal_view` undoes the face's own camera, so that only our turn is left.
-            as_seen = replace(face, vertices_image=face.camera.image_from_model(turned))
-            tiles.append(on_paper(frontal_view(as_seen, texture, size=300)))
+            as_projected = replace(face, vertices_image=face.camera.image_from_model(rotated))
+            tiles.append(on_paper(frontal_view(as_projected, texture, size=300)))
             captions.append(f"{name} {sign * degrees:+d}°" if sign else f"{name} 0°")
     return contact_sheet(tiles, captions=captions, columns=3, tile=250)
 
@@ -227,12 +227,12 @@ def landmarks(photo: Picture, face: la.MorphableResult) -> Picture:
     near = WeakPerspective(
         face.camera.rotation, face.camera.scale * zoom, (face.camera.translation - shift) * zoom
     )
-    on_photo = la.draw_landmarks(head, seen_by(face, near), numbers=True)
+    on_photo = la.draw_landmarks(head, projected_by(face, near), numbers=True)
     paper = np.full((900, 760, 3), PAPER_RGB, np.uint8)
     # An open mouth, or the numbers of the inner lips would lie on one another.
     expression = np.float32([0.55 * (name == "jawOpen") for name in face.model.expression_names])
     camera = WeakPerspective(np.eye(3), 4.1, np.array([380.0, 400.0, 0.0]))
-    frontal = seen_by(replace(face, expression=expression), camera)
+    frontal = projected_by(replace(face, expression=expression), camera)
     on_mesh = la.draw_landmarks(la.draw_mesh(paper, frontal, opacity=1.0), frontal, numbers=True)
     return side_by_side([on_photo, on_mesh])
 

@@ -22,7 +22,7 @@ from lineament.data.photographs.collections import Collection, read_collection, 
 from lineament.data.samples.recipe import PhotoOptions
 from lineament.data.samples.sample import Kind, Provenance
 from lineament.data.samples.view import View
-from lineament.data.views.rotated import TurnedViewConfig, TurnedViewMaker
+from lineament.data.views.rotated import RotatedViewConfig, RotatedViewGenerator
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import angles_from_matrix
 from lineament.models import load_model
@@ -50,7 +50,7 @@ def main() -> None:
 
 def chosen_by_yaw(collection: Collection, fits: Fits, count: int) -> NDArray[np.integer]:
     """Photographs kept from training, from one profile to the other in even steps of yaw."""
-    kept = np.flatnonzero(collection.is_validation & (fits.residual < PhotoOptions().most_residual))
+    kept = np.flatnonzero(collection.is_validation & (fits.residual < PhotoOptions().max_residual))
     yaw = angles_from_matrix(fits.rotation[kept]).yaw
     wanted = np.linspace(yaw.min(), yaw.max(), count)
     order = list(np.argsort(yaw))
@@ -86,15 +86,15 @@ def _head(picture: NDArray[np.uint8], mesh_points: NDArray[np.floating]) -> Imag
 def view_tiles(collection: Collection, rows: int, columns: int) -> list[Image.Image]:
     """A row a photograph: as it is, then turned, some with another expression, with the 68 labels."""
     model, rng = load_model("lfm"), np.random.default_rng(5)
-    config = TurnedViewConfig(views=columns, straight_share=0.0)
+    config = RotatedViewConfig(views=columns, straight_probability=0.0)
     # Plain grey: the pictures shown behind heads in training are not in the public domain.
     grey = np.full((config.size, config.size, 3), 128, np.uint8)
-    maker = TurnedViewMaker(model, [grey], config)
+    generator = RotatedViewGenerator(model, [grey], config)
     fits = Fitter(model, mesh_layout()).fit(collection.mesh_points)
     tiles = []
     with zipfile.ZipFile(collection.archive) as photos:
         for number in chosen_by_yaw(collection, fits, rows + 2)[1:-1]:
-            made = maker(_fitted(photos, collection, fits, number), rng)
+            made = generator(_fitted(photos, collection, fits, number), rng)
             made[1:] = sorted(made[1:], key=lambda one: abs(one.view.camera.rotation[0, 2]))
             tiles += [_labelled(one.view, model) for one in made]
     return tiles

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lineament.data.build.generators import Makers, makers_of
+from lineament.data.build.generators import Generators, generators_of
 from lineament.data.build.worker import face_model_checksum
 from lineament.data.fitting.fitted import FittedPhoto
 from lineament.data.samples.recipe import BuildRecipe
@@ -35,7 +35,7 @@ from lineament.version import __version__
 
 OTHERS = 40
 """Photographs whose faces come before other people's, and what is beside whose heads comes behind others."""
-MAKER_ERRORS = (ArithmeticError, LookupError, ValueError)
+GENERATOR_ERRORS = (ArithmeticError, LookupError, ValueError)
 
 
 class PhotoPack:
@@ -138,14 +138,16 @@ def write_pack(
 
 def _reduced(sample: Sample, side: int, quality: int) -> tuple[bytes, FittedPhoto]:
     height, width = sample.size_hw
-    share = min(1.0, side / max(height, width))
+    probability = min(1.0, side / max(height, width))
     picture = Image.fromarray(np.ascontiguousarray(sample.image))
-    if share < 1:
-        picture = picture.resize((round(width * share), round(height * share)), Image.Resampling.LANCZOS)
-    share_x, share_y = picture.width / width, picture.height / height
+    if probability < 1:
+        picture = picture.resize(
+            (round(width * probability), round(height * probability)), Image.Resampling.LANCZOS
+        )
+    fraction_x, fraction_y = picture.width / width, picture.height / height
     camera = sample.camera
-    moved = camera.translation * np.array([share_x, share_y, share_x])
-    camera = WeakPerspective(camera.rotation, camera.scale * (share_x + share_y) / 2, moved)
+    moved = camera.translation * np.array([fraction_x, fraction_y, fraction_x])
+    camera = WeakPerspective(camera.rotation, camera.scale * (fraction_x + fraction_y) / 2, moved)
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=quality)
     photo = FittedPhoto(np.asarray(picture), camera, sample.identity, sample.expression, sample.provenance)
@@ -221,28 +223,28 @@ def expand(pack: Path, recipe: BuildRecipe, out: Path, *, processes: int) -> Ite
 
 
 def _expand_part(pack: Path, recipe: BuildRecipe, out: Path, name: str, first: int) -> ShardEntry:
-    photos, makers = _workshop(pack, recipe)
+    photos, generators = _sample_generator(pack, recipe)
     numbers = range(first, min(first + recipe.photos_a_shard, len(photos)))
-    samples = (sample for number in numbers for sample in _samples(photos.photo(number), recipe, makers))
+    samples = (sample for number in numbers for sample in _samples(photos.photo(number), recipe, generators))
     return write_shard(out, name, samples, recipe.storage)
 
 
 @lru_cache(maxsize=1)
-def _workshop(pack: Path, recipe: BuildRecipe) -> tuple[PhotoPack, Makers]:
+def _sample_generator(pack: Path, recipe: BuildRecipe) -> tuple[PhotoPack, Generators]:
     photos = PhotoPack(pack)
-    return photos, makers_of(recipe, load_builtin(), None, photos.others())
+    return photos, generators_of(recipe, load_builtin(), None, photos.others())
 
 
-def _samples(photo: FittedPhoto, recipe: BuildRecipe, makers: Makers) -> Iterable[Sample]:
+def _samples(photo: FittedPhoto, recipe: BuildRecipe, generators: Generators) -> Iterable[Sample]:
     """All samples of one photograph; none where a maker cannot use it."""
     provenance, made = photo.provenance, []
-    for name, maker in makers.of_photos.items():
+    for name, generator in generators.of_photos.items():
         rng = _rng(recipe.seed, f"{provenance.collection}/{provenance.photo}/{name}")
         try:
-            for view in maker(photo, rng):
-                wanted = makers.occluder is not None and rng.uniform() < recipe.occluded.share
-                made.append(makers.occluder(view, rng) if wanted else view)
-        except MAKER_ERRORS:
+            for view in generator(photo, rng):
+                wanted = generators.occluder is not None and rng.uniform() < recipe.occluded.probability
+                made.append(generators.occluder(view, rng) if wanted else view)
+        except GENERATOR_ERRORS:
             return []
     return [Sample.of_view(one.view, one.occlusion, replace(provenance, kind=one.kind)) for one in made]
 

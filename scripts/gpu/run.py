@@ -47,9 +47,9 @@ from scripts.gpu.checkpoint_compression import PART_BYTES, join_checkpoint, spli
 from scripts.gpu.photo_pack import expand, write_pack
 
 MIB = 2**20
-MOST_THERE = 64 * MIB
+MAX_THERE = 64 * MIB
 """Of the tree and the carried folder together."""
-MOST_FILES_BACK = 8
+MAX_FILES_BACK = 8
 WORK = Path(".gpu_work")
 """On the machine: samples and run folders, kept while it is warm."""
 PARTS, CHECKPOINT, RECORDS = "checkpoints", "checkpoint.pt", "records.zip"
@@ -194,11 +194,11 @@ def _send_back(runs: Sequence[Path], back: Path, budget: int) -> None:
             for name in SMALL_FILES:
                 if (run / name).exists():
                     records.write(run / name, f"{run.name}/{name}")
-    files, left = MOST_FILES_BACK - 1, budget - (back / RECORDS).stat().st_size
+    files, left = MAX_FILES_BACK - 1, budget - (back / RECORDS).stat().st_size
     for number, run in enumerate(runs):
         others = len(runs) - number
-        share = min(left // others, files // others * PART_BYTES)
-        parts, level = split_checkpoint(run / CHECKPOINT, back / run.name, budget=share)
+        fraction = min(left // others, files // others * PART_BYTES)
+        parts, level = split_checkpoint(run / CHECKPOINT, back / run.name, budget=fraction)
         files, left = files - len(parts), left - sum(part.stat().st_size for part in parts)
         print(f"{len(parts)} parts of a checkpoint in {back / run.name}, at level {level}")
 
@@ -237,16 +237,16 @@ def keep(options: argparse.Namespace) -> None:
     fresh.rename(target)
 
 
-def _keep_run(run: Path, target: Path, share: int) -> int:
+def _keep_run(run: Path, target: Path, fraction: int) -> int:
     """One run's checkpoint within so many bytes; how many it takes."""
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / CHECKPOINT
         join_checkpoint(run, whole)  # or a part is missing
-        if _bytes_in(run) <= share:
+        if _bytes_in(run) <= fraction:
             shutil.copytree(run, target)
             print(f"{run.name}: {len(list(run.iterdir()))} files, as they came")
         else:
-            parts, level = split_checkpoint(whole, target, budget=share)
+            parts, level = split_checkpoint(whole, target, budget=fraction)
             print(f"{run.name}: {len(parts)} parts, at level {level}: there was room for no more")
     return _bytes_in(target)
 
@@ -278,7 +278,7 @@ def room(carry: Path) -> int:
     listed = subprocess.run(git, capture_output=True, check=True).stdout.split(b"\0")
     tree = {Path(os.fsdecode(name)).resolve() for name in listed if name}
     tree |= {path.resolve() for path in carry.rglob("*")}
-    return MOST_THERE - sum(path.stat().st_size for path in tree if path.is_file())
+    return MAX_THERE - sum(path.stat().st_size for path in tree if path.is_file())
 
 
 def main() -> int:

@@ -50,7 +50,7 @@ class FaceAligner:
         passes: how often the network looks at a face, at most. From the second pass on the square is cut
             around the face as aligned before, which makes the result independent of the detector's habits. A
             face that was well framed at once is not looked at again.
-        most_uncertain_mm: what its detector found and whose `uncertainty_mm` is greater is no face, unless
+        max_uncertainty_mm: what its detector found and whose `uncertainty_mm` is greater is no face, unless
             another look (:meth:`align_found`) says so. Weights state their own limit.
 
     An aligner made by :meth:`from_pretrained` pickles and copies as its recipe: the name or path of its
@@ -65,12 +65,12 @@ class FaceAligner:
         *,
         detector: Detector | None = None,
         passes: int = 2,
-        most_uncertain_mm: float = math.inf,
+        max_uncertainty_mm: float = math.inf,
     ) -> None:
         """Join a method and a detector; most people call :meth:`from_pretrained`.
 
         Raises:
-            ConfigError: `passes` is not 1 to 20, or `most_uncertain_mm` is not above 0.
+            ConfigError: `passes` is not 1 to 20, or `max_uncertainty_mm` is not above 0.
         """
         if isinstance(method, str | os.PathLike):
             raise ConfigError(
@@ -82,12 +82,12 @@ class FaceAligner:
                 f"passes must be at least 1 and at most {MAX_PASSES}, found {passes}. One is quick, two "
                 f"are better."
             )
-        if not most_uncertain_mm > 0:
-            raise ConfigError(f"most_uncertain_mm must be above 0, found {most_uncertain_mm}. Try 6.")
+        if not max_uncertainty_mm > 0:
+            raise ConfigError(f"max_uncertainty_mm must be above 0, found {max_uncertainty_mm}. Try 6.")
         self.method = method
         self.detector = detector
         self.passes = passes
-        self.most_uncertain_mm = most_uncertain_mm
+        self.max_uncertainty_mm = max_uncertainty_mm
 
     @classmethod
     def from_pretrained(
@@ -140,7 +140,7 @@ class FaceAligner:
         limit_mm = max_uncertainty_mm
         if limit_mm is None:
             limit_mm = math.inf if manifest.max_uncertainty_mm is None else manifest.max_uncertainty_mm
-        aligner = cls(method, detector=detector, passes=passes, most_uncertain_mm=limit_mm)
+        aligner = cls(method, detector=detector, passes=passes, max_uncertainty_mm=limit_mm)
         aligner._made_from = (method, MethodRecipe(bundle.source, bundle.sha256, threads, device))
         return aligner
 
@@ -247,9 +247,9 @@ class FaceAligner:
             detections: where faces are.
         """
         faces = self.align(photo, detections)
-        limit_mm = self.most_uncertain_mm / 2
+        limit_mm = self.max_uncertainty_mm / 2
         doubtful = [number for number, face in enumerate(faces) if _is_beyond(face, limit_mm)]
-        again = self._turned(photo, [faces[number].detection for number in doubtful], QUARTERS)
+        again = self._rotated(photo, [faces[number].detection for number in doubtful], QUARTERS)
         for number, others in zip(doubtful, again, strict=True):
             first, best = faces[number], min(others, key=_uncertainty_mm)
             if _uncertainty_mm(best) < _uncertainty_mm(first) / 2:
@@ -270,25 +270,25 @@ class FaceAligner:
         """
         faces = dict(enumerate(self.align(photo, detections)))
         doubtful = [number for number, face in faces.items() if self._is_doubtful(face)]
-        again = self._turned(photo, [faces[number].detection for number in doubtful], HALVES)
+        again = self._rotated(photo, [faces[number].detection for number in doubtful], HALVES)
         for number, others in zip(doubtful, again, strict=True):
             first, best = faces[number], min(faces[number], *others, key=_uncertainty_mm)
             faces[number] = best
-            certain_at_once = _uncertainty_mm(first) <= self.most_uncertain_mm
-            if not certain_at_once and _uncertainty_mm(best) > self.most_uncertain_mm / 2:
+            certain_at_once = _uncertainty_mm(first) <= self.max_uncertainty_mm
+            if not certain_at_once and _uncertainty_mm(best) > self.max_uncertainty_mm / 2:
                 del faces[number]
         return [face for face in faces.values() if face.is_finite]
 
-    def _turned(
+    def _rotated(
         self, photo: Picture, detections: Sequence[Detection], turns: Sequence[float | None]
     ) -> list[list[FaceResult]]:
         """For each detection its faces as predicted at other rolls; see :data:`QUARTERS`."""
-        turned = [
+        rotated = [
             replace(found, roll=0.0 if turn is None else found.roll + turn)
             for found in detections
             for turn in turns
         ]
-        faces = self.align(photo, turned)
+        faces = self.align(photo, rotated)
         return [faces[first : first + len(turns)] for first in range(0, len(faces), len(turns))]
 
     def align_many(self, images: Iterable[ImageSource]) -> Iterator[AlignedPhoto]:
@@ -310,7 +310,7 @@ class FaceAligner:
         """Whether a face that was found is to be predicted again."""
         if face.uncertainty_mm is None:
             return False
-        return _is_beyond(face, self.most_uncertain_mm) or math.cos(face.detection.roll) < ON_ITS_HEAD
+        return _is_beyond(face, self.max_uncertainty_mm) or math.cos(face.detection.roll) < ON_ITS_HEAD
 
     def _detect(self, photo: Picture) -> list[Detection]:
         if self.detector is None:

@@ -181,8 +181,8 @@ def crop_around_points(
             f"Give the landmarks of one face."
         )
     turn = _turn_in_image(roll)[:2, :2]
-    turned_xy = points_xy @ turn  # row vectors: this is the inverse turn
-    low, high = turned_xy.min(axis=0), turned_xy.max(axis=0)
+    rotated_xy = points_xy @ turn  # row vectors: this is the inverse turn
+    low, high = rotated_xy.min(axis=0), rotated_xy.max(axis=0)
     x, y = turn @ ((low + high) / 2)
     return CropBox(
         center_xy=(float(x), float(y)), side=margin * float((high - low).max()), size=size, roll=float(roll)

@@ -40,14 +40,14 @@ def resample_crop(image: Picture, crop_box: CropBox) -> Array:
     center_xy = np.asarray(crop_box.center_xy, np.float64) / shrink
     side = crop_box.side / shrink
     if abs(crop_box.roll) < 5e-4:  # moves the corners by less than a thirtieth of a pixel at 112 px
-        picture = _straight_square(image, center_xy, side, crop_box.size)
+        picture = _upright_crop(image, center_xy, side, crop_box.size)
     else:
-        picture = _turned_square(image, center_xy, side, crop_box.size, crop_box.roll)
+        picture = _rotated_crop(image, center_xy, side, crop_box.size, crop_box.roll)
     return np.asarray(picture)
 
 
 def letterbox(
-    image: Picture, side: int, *, least_side: int | None = None, cell: int = 32
+    image: Picture, side: int, *, min_side: int | None = None, cell: int = 32
 ) -> tuple[Array, Array]:
     """The photo with its longer side at `side` px, black to the right and below up to multiples of `cell`.
 
@@ -56,7 +56,7 @@ def letterbox(
     Args:
         image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
         side: px.
-        least_side: a longer side from here to `side` will do, if averaging whole blocks of pixels gives one:
+        min_side: a longer side from here to `side` will do, if averaging whole blocks of pixels gives one:
             that takes a quarter of the time.
         cell: px that the sides are multiples of.
 
@@ -66,7 +66,7 @@ def letterbox(
     picture = as_picture(image)
     longer = max(picture.size)
     factor = -(-longer // side)
-    if least_side is not None and factor > 1 and longer / factor >= least_side:
+    if min_side is not None and factor > 1 and longer / factor >= min_side:
         small = picture.reduce(factor)
         scale_xy = np.array([1 / factor, 1 / factor])
     else:
@@ -80,7 +80,7 @@ def letterbox(
     return np.asarray(small), scale_xy
 
 
-def _straight_square(image: Picture, center_xy: Array, side: float, size: int) -> Image.Image:
+def _upright_crop(image: Picture, center_xy: Array, side: float, size: int) -> Image.Image:
     """The upright square resampled to size x size."""
     left, top = center_xy - side / 2
     reach = int(np.ceil(2 * max(1.0, side / size))) + 1  # how far the bicubic filter looks over the edge
@@ -91,7 +91,7 @@ def _straight_square(image: Picture, center_xy: Array, side: float, size: int) -
     return window.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=REDUCING_GAP)
 
 
-def _turned_square(image: Picture, center_xy: Array, side: float, size: int, roll: float) -> Image.Image:
+def _rotated_crop(image: Picture, center_xy: Array, side: float, size: int, roll: float) -> Image.Image:
     """The square turned by `roll`: whole pixels are averaged to about crop scale, then turned at once."""
     cos, sin = math.cos(roll), math.sin(roll)
     factor = max(1, round(side / size))  # what is left to shrink, 1.5 at most, needs no filter of its own

@@ -75,7 +75,7 @@ def test_a_wrong_kind_lists_the_right_ones(folder):
 
 def test_build_makes_a_set_of_a_folder_of_photographs(tmp_path):
     recipe = tmp_path / "tiny.toml"
-    recipe.write_text("[turned]\ncount = 1\nsize = 64\nface = 40\n[occluded]\nshare = 0\n")
+    recipe.write_text("[rotated]\ncount = 1\nsize = 64\nface = 40\n[occluded]\nprobability = 0\n")
     photos = tmp_path / "album"
     photos.mkdir()
     shutil.copy(DEMO / "astronaut.jpg", photos)
@@ -93,7 +93,9 @@ def test_build_makes_a_set_of_a_folder_of_photographs(tmp_path):
 
 def test_a_recipe_of_rendered_faces_needs_no_photographs(tmp_path):
     recipe = tmp_path / "rendered.toml"
-    recipe.write_text("backgrounds = 'photos'\n[rendered]\ncount = 2\nsize = 64\n[occluded]\nshare = 1\n")
+    recipe.write_text(
+        "backgrounds = 'photos'\n[rendered]\ncount = 2\nsize = 64\n[occluded]\nprobability = 1\n"
+    )
     done = run("build", "-o", tmp_path / "set", "-r", recipe, "--processes", 1)
     assert done.exit_code == 0, done.stderr
     assert "2 samples are in" in done.stdout

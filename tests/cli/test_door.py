@@ -28,7 +28,7 @@ if limit >= 0:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 main()
 """
-RECIPE = "backgrounds = 'photos'\n[rendered]\ncount = {count}\nsize = 64\n[occluded]\nshare = 0\n"
+RECIPE = "backgrounds = 'photos'\n[rendered]\ncount = {count}\nsize = 64\n[occluded]\nprobability = 0\n"
 
 
 @pytest.fixture(scope="module")

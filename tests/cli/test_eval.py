@@ -111,4 +111,4 @@ def test_a_damaged_picture_is_named_counts_as_not_found_and_the_rest_is_evaluate
     content = json.loads((tmp_path / "report" / "report.json").read_text())
     (score,) = content["protocols"][0]["measured"].values()
     assert (score["found"], score["expected"]) == (1, 2)
-    assert [case for _, case, _ in content["failed"]] == ["image1"]
+    assert [item for _, item, _ in content["failed"]] == ["image1"]

@@ -39,9 +39,9 @@ def test_a_wrong_key_is_named_and_nothing_is_written(tmp_path):
 
 
 def test_a_file_and_changes_become_a_run(tmp_path):
-    from tests.train.detector.test_training import write_canvases
+    from tests.train.detector.test_training import write_mosaics
 
-    folder = write_canvases(tmp_path / "canvases")
+    folder = write_mosaics(tmp_path / "canvases")
     config = tmp_path / "c.toml"
     config.write_text(f"canvases = '{folder}'\nvalidation = '{folder}'\nworkers = 0\n[loop]\nbatch = 2\n")
     done = run("detector", "-c", config, "-o", tmp_path / "run", "--set", "loop.steps=1", "--threads", 1)

@@ -83,9 +83,11 @@ def test_the_blue_axis_points_where_the_nose_does():
 
 def test_hidden_landmarks_are_fainter_than_seen_ones():
     face = egg_face(center_xy=(100, 100), scale=1.0, yaw=1.2)
-    hidden, seen = face.landmarks_image[16, :2], face.landmarks_image[33, :2]
+    hidden, visible = face.landmarks_image[16, :2], face.landmarks_image[33, :2]
     picture = draw_landmarks(np.zeros_like(GREY), face)
-    brightness = [picture[int(y) - 1 : int(y) + 2, int(x) - 1 : int(x) + 2].max() for x, y in (hidden, seen)]
+    brightness = [
+        picture[int(y) - 1 : int(y) + 2, int(x) - 1 : int(x) + 2].max() for x, y in (hidden, visible)
+    ]
     assert brightness[0] < 150 < brightness[1]
 
 

@@ -3,12 +3,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from evaluate.cases import FACE, case, small_set
+from evaluate.items import FACE, item, small_set
 from lineament.aligner import FaceAligner
 from lineament.crop import CropRule
 from lineament.errors import DataError
 from lineament.evaluate.items import LFM
-from lineament.evaluate.predictors import FileTool, LineamentTool, best_overlap, prediction_of
+from lineament.evaluate.predictors import FilePredictor, LineamentPredictor, best_overlap, prediction_of
 from lineament.evaluate.protocols.protocol import Crops
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.methods.regressor import MorphableRegressor
@@ -27,15 +27,15 @@ def test_of_the_faces_detected_the_one_at_the_true_place_is_taken():
 
 
 @pytest.fixture
-def disc_tool(disc_network, tiny_model):
+def disc_predictor(disc_network, tiny_model):
     method = MorphableRegressor(disc_network, tiny_model, crop_rule=CropRule(64, 1.75))
-    return LineamentTool(FaceAligner(method), "discs", Crops.TRUTH, "300w-lp", "none")
+    return LineamentPredictor(FaceAligner(method), "discs", Crops.TRUTH, "300w-lp", "none")
 
 
-def test_true_boxes_lead_the_network_to_the_face(disc_tool, disc_photo):
+def test_true_boxes_lead_the_network_to_the_face(disc_predictor, disc_photo):
     photo = SimpleNamespace(read=lambda: disc_photo((200, 300), [(190.0, 80.0, 30.0), (60.0, 60.0, 25.0)]))
-    asked = case(0, photo=photo, box_xyxy=np.array([160.0, 50, 220, 110]))
-    found = disc_tool.predict([asked])[0]
+    asked = item(0, photo=photo, box_xyxy=np.array([160.0, 50, 220, 110]))
+    found = disc_predictor.predict([asked])[0]
     assert found.landmarks_image.shape == (68, 3)
     np.testing.assert_allclose(found.rotation, np.eye(3), atol=1e-6)
     middle = found.vertices_image[40, :2]  # the dome's top
@@ -55,38 +55,40 @@ def test_faces_on_our_mesh_are_known_to_be(lfm):
 
 def write(path, **arrays):
     np.savez(path, **arrays)
-    return FileTool.read(path)
+    return FilePredictor.read(path)
 
 
 def test_predictions_of_a_file_are_found_by_name(tmp_path):
     rows = np.stack([FACE, FACE + 1, np.full_like(FACE, np.nan)])
-    tool = write(tmp_path / "theirs.npz", names=np.array(["face1.jpg", "face0", "face2"]), landmarks=rows)
-    first, second, third, fourth = tool.predict(small_set().cases)
+    predictor = write(
+        tmp_path / "theirs.npz", names=np.array(["face1.jpg", "face0", "face2"]), landmarks=rows
+    )
+    first, second, third, fourth = predictor.predict(small_set().items)
     np.testing.assert_allclose(first.landmarks_image, FACE + 1)
     np.testing.assert_allclose(second.landmarks_image, FACE)
     assert third is None
     assert fourth is None
-    assert tool.name == "theirs"
+    assert predictor.name == "theirs"
 
 
 @pytest.mark.parametrize(("first_pixel", "shift"), [(0.5, 0.0), (0.0, 0.5), (1.0, -0.5)])
 def test_pixels_counted_from_elsewhere_are_shifted(tmp_path, first_pixel, shift):
-    tool = write(
+    predictor = write(
         tmp_path / "a.npz", names=np.array(["face0"]), landmarks=FACE[None, :, :2], first_pixel=first_pixel
     )
-    found = tool.predict([case(0)])[0].landmarks_image
+    found = predictor.predict([item(0)])[0].landmarks_image
     np.testing.assert_allclose(found, FACE[:, :2] + shift)
 
 
 def test_angles_of_a_file_become_rotations(tmp_path):
-    tool = write(
+    predictor = write(
         tmp_path / "a.npz",
         names=np.array(["face0"]),
         landmarks=FACE[None],
         angles_deg=np.array([[10.0, 20.0, 30.0]]),
     )
     expected = matrix_from_angles(yaw=np.radians(20), pitch=np.radians(10), roll=np.radians(30))
-    np.testing.assert_allclose(tool.predict([case(0)])[0].rotation, expected)
+    np.testing.assert_allclose(predictor.predict([item(0)])[0].rotation, expected)
 
 
 @pytest.mark.parametrize(
@@ -105,15 +107,15 @@ def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path, arrays):
 def test_a_file_that_is_none_is_refused(tmp_path):
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(DataError, match=r"names"):
-        FileTool.read(tmp_path / "text.npz")
+        FilePredictor.read(tmp_path / "text.npz")
 
 
 def test_photographs_of_one_name_in_two_folders_are_told_apart(tmp_path):
     rows = np.stack([FACE, FACE + 1, FACE + 2])
     names = np.array(["001/000001.png", "002/000001.png", "002/000002.png"])
-    tool = write(tmp_path / "theirs.npz", names=names, landmarks=rows)
-    asked = [case(0, name=name) for name in ("001/000001", "002/000001", "000001", "anywhere/000002.jpg")]
-    first, second, ambiguous, by_itself = tool.predict(asked)
+    predictor = write(tmp_path / "theirs.npz", names=names, landmarks=rows)
+    asked = [item(0, name=name) for name in ("001/000001", "002/000001", "000001", "anywhere/000002.jpg")]
+    first, second, ambiguous, by_itself = predictor.predict(asked)
     np.testing.assert_allclose(first.landmarks_image, FACE)
     np.testing.assert_allclose(second.landmarks_image, FACE + 1)
     assert ambiguous is None

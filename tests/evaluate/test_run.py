@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluate.cases import ShiftingTool, case, small_set
+from evaluate.items import ShiftingPredictor, item, small_set
 from lineament.errors import ConfigError
 from lineament.evaluate.reports.html import to_html
 from lineament.evaluate.reports.report import to_json, to_markdown, write_report
@@ -13,13 +13,13 @@ from lineament.evaluate.run import evaluate
 SHIFTS = {"face0": 6.0, "face2": None, "face3": 1.5}
 
 
-def page(evaluation, tool):
-    return to_html(evaluation, {tool.name: lambda c: tool.predict([c])[0]})
+def page(evaluation, predictor):
+    return to_html(evaluation, {predictor.name: lambda c: predictor.predict([c])[0]})
 
 
 def test_a_second_run_asks_for_nothing_and_gives_the_same_report(tmp_path):
-    first, second = ShiftingTool(SHIFTS), ShiftingTool(SHIFTS)
-    made, again = (evaluate(small_set(), [tool], out=tmp_path) for tool in (first, second))
+    first, second = ShiftingPredictor(SHIFTS), ShiftingPredictor(SHIFTS)
+    made, again = (evaluate(small_set(), [predictor], out=tmp_path) for predictor in (first, second))
     assert first.asked == ["face0", "face1", "face2", "face3"]
     assert second.asked == []
     assert to_json(made) == to_json(again)
@@ -28,16 +28,16 @@ def test_a_second_run_asks_for_nothing_and_gives_the_same_report(tmp_path):
 
 def test_a_run_that_was_stopped_goes_on(tmp_path):
     whole = small_set()
-    evaluate(small_set(cases=whole.cases[:2]), [ShiftingTool(SHIFTS)], out=tmp_path)
-    tool = ShiftingTool(SHIFTS)
-    resumed = evaluate(whole, [tool], out=tmp_path)
-    assert tool.asked == ["face2", "face3"]
-    assert to_json(resumed) == to_json(evaluate(whole, [ShiftingTool(SHIFTS)], out=tmp_path / "fresh"))
+    evaluate(small_set(items=whole.items[:2]), [ShiftingPredictor(SHIFTS)], out=tmp_path)
+    predictor = ShiftingPredictor(SHIFTS)
+    resumed = evaluate(whole, [predictor], out=tmp_path)
+    assert predictor.asked == ["face2", "face3"]
+    assert to_json(resumed) == to_json(evaluate(whole, [ShiftingPredictor(SHIFTS)], out=tmp_path / "fresh"))
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_the_numbers_do_not_depend_on_the_workers(tmp_path, workers):
-    evaluation = evaluate(small_set(), [ShiftingTool(SHIFTS)], out=tmp_path, workers=workers)
+    evaluation = evaluate(small_set(), [ShiftingPredictor(SHIFTS)], out=tmp_path, workers=workers)
     names = [record.name for record in evaluation.records["shifter"]]
     assert names == ["face0", "face1", "face2", "face3"]
     errors = evaluation.scores["dsfnet-table1", "shifter"].errors
@@ -45,13 +45,13 @@ def test_the_numbers_do_not_depend_on_the_workers(tmp_path, workers):
 
 
 def test_a_photograph_that_cannot_be_read_is_named_and_tried_again(tmp_path):
-    data = small_set(cases=(case(0), case(1, broken=True)))
-    evaluation = evaluate(data, [ShiftingTool({})], out=tmp_path)
+    data = small_set(items=(item(0), item(1, broken=True)))
+    evaluation = evaluate(data, [ShiftingPredictor({})], out=tmp_path)
     assert evaluation.failed == (("shifter", "face1", "The picture is damaged."),)
     assert "The picture is damaged." in to_markdown(evaluation)
-    tool = ShiftingTool({})
-    evaluate(small_set(cases=(case(0), case(1))), [tool], out=tmp_path)
-    assert tool.asked == ["face1"]
+    predictor = ShiftingPredictor({})
+    evaluate(small_set(items=(item(0), item(1))), [predictor], out=tmp_path)
+    assert predictor.asked == ["face1"]
 
 
 def test_an_unknown_protocol_is_refused_with_those_there_are(tmp_path):
@@ -60,9 +60,9 @@ def test_an_unknown_protocol_is_refused_with_those_there_are(tmp_path):
 
 
 def test_the_page_needs_nothing_else_and_says_what_was_measured(tmp_path):
-    tool = ShiftingTool(SHIFTS, name="a <tool> & more")
-    evaluation = evaluate(small_set(), [tool], out=tmp_path)
-    text = page(evaluation, tool)
+    predictor = ShiftingPredictor(SHIFTS, name="a <tool> & more")
+    evaluation = evaluate(small_set(), [predictor], out=tmp_path)
+    text = page(evaluation, predictor)
     assert "http" not in text
     assert "<script" not in text
     assert 'src="data:image/jpeg;base64,' in text
@@ -76,7 +76,7 @@ def test_the_page_needs_nothing_else_and_says_what_was_measured(tmp_path):
 
 
 def test_tables_hold_measured_and_published_rows_in_one(tmp_path):
-    evaluation = evaluate(small_set(), [ShiftingTool(SHIFTS)], out=tmp_path)
+    evaluation = evaluate(small_set(), [ShiftingPredictor(SHIFTS)], out=tmp_path)
     content = json.loads(to_json(evaluation))
     sparse = content["protocols"][0]
     assert sparse["measured"]["shifter"]["0-30"] == pytest.approx(5.0)
@@ -89,14 +89,14 @@ def test_tables_hold_measured_and_published_rows_in_one(tmp_path):
 
 
 def test_what_is_known_of_other_faces_of_the_same_names_is_not_taken(tmp_path):
-    evaluate(small_set(), [ShiftingTool(SHIFTS)], out=tmp_path)
-    moved = case(1)
+    evaluate(small_set(), [ShiftingPredictor(SHIFTS)], out=tmp_path)
+    moved = item(1)
     other = {name: points + 5 for name, points in moved.landmarks.items()}
-    tool = ShiftingTool(SHIFTS)
-    evaluate(small_set(cases=(case(0), replace(moved, landmarks=other))), [tool], out=tmp_path)
-    assert tool.asked == ["face1"]
+    predictor = ShiftingPredictor(SHIFTS)
+    evaluate(small_set(items=(item(0), replace(moved, landmarks=other))), [predictor], out=tmp_path)
+    assert predictor.asked == ["face1"]
 
 
 def test_two_tools_of_one_name_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="the same name among shifter, shifter"):
-        evaluate(small_set(), [ShiftingTool({}), ShiftingTool(SHIFTS)], out=tmp_path)
+        evaluate(small_set(), [ShiftingPredictor({}), ShiftingPredictor(SHIFTS)], out=tmp_path)

@@ -94,8 +94,8 @@ def test_an_animation_puts_each_frames_head_where_the_photo_has_it(tmp_path):
     for head, turn, place in zip(heads, values["rotation"], values["translation"], strict=True):
         np.testing.assert_allclose(matrix_of(turn), head.pose.rotation, atol=1e-5)
         # What a camera at the origin that looks along -z sees, its picture's middle at (300, 200).
-        seen = place * [1, -1, -1] * focal_px(size_hw) / -place[2]
-        np.testing.assert_allclose(seen[:2] + np.array([300, 200]), head.pose.translation[:2], atol=0.01)
+        projected = place * [1, -1, -1] * focal_px(size_hw) / -place[2]
+        np.testing.assert_allclose(projected[:2] + np.array([300, 200]), head.pose.translation[:2], atol=0.01)
         assert focal_px(size_hw) / (-place[2] * 1000) == pytest.approx(head.pose.scale, rel=1e-5)
 
 

@@ -208,8 +208,8 @@ def test_the_files_camera_sees_the_face_where_the_film_has_it(playing, browser, 
     height, width = SIZE_HW
     for time_s, face in [(TIMES_S[1], film[1]), (TIMES_S[4], film[4])]:
         browser.evaluate(f"three.at({time_s})")
-        seen = np.array(browser.evaluate("three.seenByCamera(three.points())"))
-        pixels = (seen[:, :2] * [1, -1] + 1) / 2 * [width, height]
+        projected = np.array(browser.evaluate("three.seenByCamera(three.points())"))
+        pixels = (projected[:, :2] * [1, -1] + 1) / 2 * [width, height]
         away = np.linalg.norm(pixels - face.vertices_image[:, :2], axis=1) / face.pose.scale
         assert np.median(away) < 15  # mm, of a head of 240 at 0.6 m and more
 

@@ -27,9 +27,9 @@ def test_pncc_says_which_point_is_seen_whatever_the_pose(yaw):
     pncc = face_maps([face], SIZE).pncc_rgb / 255
     neutral = face.model.neutral_model
     code = (neutral - neutral.min(axis=0)) / np.ptp(neutral, axis=0)
-    seen = face.visibility > 0.99
-    x, y = face.vertices_image[seen, :2].astype(int).T
-    assert np.abs(pncc[y, x] - code[seen]).mean() < 0.01
+    visible = face.visibility > 0.99
+    x, y = face.vertices_image[visible, :2].astype(int).T
+    assert np.abs(pncc[y, x] - code[visible]).mean() < 0.01
 
 
 def test_directions_are_those_of_the_photo_with_y_up():

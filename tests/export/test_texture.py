@@ -7,7 +7,7 @@ from PIL import Image
 from faces import egg_face
 from lineament.errors import ExportError
 from lineament.export import FaceTexturer, export_texture, frontal_view
-from lineament.export.texture import spread
+from lineament.export.texture import fill_smoothly
 
 SIZE = 128
 
@@ -31,10 +31,10 @@ def texturer(lfm):
 def test_what_is_seen_is_the_photo_and_what_is_hidden_is_marked(lfm, texturer):
     face, photo = painted(lfm, 1.2)
     texture = texturer(photo, face)
-    seen = texture.visibility > 0.9
-    assert (texture.seen_rgb[seen] == (120, 90, 80)).all()
+    visible = texture.visibility > 0.9
+    assert (texture.visible_rgb[visible] == (120, 90, 80)).all()
     # Turned to the viewer's right: of the face's two halves the viewer's left one is seen.
-    assert seen[30:90, :64].mean() > 0.4 > 0.05 > seen[30:90, 70:].mean()
+    assert visible[30:90, :64].mean() > 0.4 > 0.05 > visible[30:90, 70:].mean()
     np.testing.assert_array_equal(texture.marked_rgba[..., 3] > 0, np.rint(texture.visibility * 255) > 0)
 
 
@@ -77,9 +77,9 @@ def test_hair_beside_the_face_is_not_taken_for_skin_and_a_fringe_stays(lfm, text
 def test_a_skin_that_is_not_seen_judges_nothing(lfm, texturer):
     face, photo = painted(lfm, 0.0)
     away = replace(face, vertices_image=face.vertices_image + np.float32([120, 0, 0]))
-    seen_rgb, trust = texturer.seen(photo, away)
+    visible_rgb, trust = texturer.visible(photo, away)
     assert trust.max() > 0.9
-    assert (seen_rgb[trust > 0.9] == (120, 90, 80)).all()
+    assert (visible_rgb[trust > 0.9] == (120, 90, 80)).all()
 
 
 def test_a_face_beyond_the_photo_has_nothing_seen(lfm, texturer):
@@ -109,19 +109,19 @@ def test_the_frontal_view_looks_ahead_and_shows_what_was_hidden_only_when_comple
     face, photo = painted(lfm, 1.2)
     texture = texturer(photo, face)
     whole = frontal_view(face, texture, size=100)
-    seen = frontal_view(face, texture, size=100, completed=False)
+    visible = frontal_view(face, texture, size=100, completed=False)
     assert whole.shape == (100, 100, 4)
     alpha = whole[..., 3] > 128
     assert (alpha == alpha[:, ::-1]).mean() > 0.98
     np.testing.assert_allclose(whole[alpha][:, :3].astype(int), [[120, 90, 80]] * alpha.sum(), atol=2)
-    assert seen[20:80, 20:48, 3].mean() > 128 > 20 > seen[30:70, 60:80, 3].mean()
+    assert visible[20:80, 20:48, 3].mean() > 128 > 20 > visible[30:70, 60:80, 3].mean()
 
 
 def test_known_values_stay_and_the_rest_is_between_them():
     rng = np.random.default_rng(0)
     values = rng.uniform(10, 20, (37, 50, 2))
     weight = (rng.random((37, 50, 1)) < 0.05).astype(np.float32)
-    filled = spread(values, weight)
+    filled = fill_smoothly(values, weight)
     known = weight[..., 0] == 1
     np.testing.assert_allclose(filled[known], values[known], rtol=1e-6)
     assert filled.min() >= values[known].min() - 1e-3

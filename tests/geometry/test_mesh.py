@@ -61,8 +61,8 @@ def test_a_mesh_turned_inside_out_is_turned_back_and_a_right_one_left_alone():
     shell = OUTWARD[1:]  # open, as a face is
     for triangles in (OUTWARD, shell):
         np.testing.assert_array_equal(outward_triangles(TETRAHEDRON, triangles), triangles)
-        turned = outward_triangles(TETRAHEDRON, triangles[:, ::-1])
-        np.testing.assert_array_equal(turned, triangles)
+        rotated = outward_triangles(TETRAHEDRON, triangles[:, ::-1])
+        np.testing.assert_array_equal(rotated, triangles)
 
 
 def test_areas_of_the_tetrahedron():
@@ -91,11 +91,11 @@ def test_the_foot_of_a_point_above_a_triangle_lies_straight_below():
     np.testing.assert_allclose(found.distance, [7])
 
 
-@pytest.mark.parametrize("spread", [0.5, 3.0])
-def test_no_sampled_point_of_the_mesh_is_nearer_than_the_nearest(spread):
+@pytest.mark.parametrize("std", [0.5, 3.0])
+def test_no_sampled_point_of_the_mesh_is_nearer_than_the_nearest(std):
     vertices, triangles = random_mesh(4)
     rng = np.random.default_rng(5)
-    points = rng.normal(scale=spread, size=(300, 3))
+    points = rng.normal(scale=std, size=(300, 3))
     found = nearest_points_on_mesh(points, vertices, triangles)
     foot = barycentric_points(vertices, found.vertex_index, found.weights)
     np.testing.assert_allclose(np.linalg.norm(points - foot, axis=-1), found.distance, atol=1e-12)

@@ -66,7 +66,7 @@ def test_stacks_of_any_depth_are_made_at_once(tiny_model):
 
 
 def test_the_order_of_a_basis_in_memory_does_not_matter(tiny_model):
-    turned = replace(
+    rotated = replace(
         tiny_model,
         identity_basis=np.asfortranarray(tiny_model.identity_basis),
         expression_basis=np.moveaxis(
@@ -79,7 +79,7 @@ def test_the_order_of_a_basis_in_memory_does_not_matter(tiny_model):
         (IDENTITY, EXPRESSION),
     ):
         expected = tiny_model.vertices_model(identity, expression)
-        np.testing.assert_allclose(turned.vertices_model(identity, expression), expected, atol=1e-4)
+        np.testing.assert_allclose(rotated.vertices_model(identity, expression), expected, atol=1e-4)
 
 
 def test_fewer_coefficients_leave_the_others_at_zero(tiny_model):

@@ -73,9 +73,9 @@ def test_any_six_numbers_make_a_rotation_that_lengths_do_not_change():
 
 @pytest.mark.parametrize("angle", [0.0, 1e-7, 0.5, 3.0])
 def test_the_angle_between_two_poses_is_that_of_the_turn_from_one_to_the_other(angle):
-    turned = ROTATIONS @ matrix_from_angles(0, 0, angle)
-    np.testing.assert_allclose(angle_between(ROTATIONS, turned), angle, rtol=1e-6, atol=1e-12)
-    np.testing.assert_allclose(angle_between(turned, ROTATIONS), angle, rtol=1e-6, atol=1e-12)
+    rotated = ROTATIONS @ matrix_from_angles(0, 0, angle)
+    np.testing.assert_allclose(angle_between(ROTATIONS, rotated), angle, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(angle_between(rotated, ROTATIONS), angle, rtol=1e-6, atol=1e-12)
 
 
 def test_a_vector_turns_about_itself_by_its_length():

@@ -50,12 +50,12 @@ def test_a_weight_of_two_is_the_point_given_twice():
 def test_no_small_change_of_the_fit_comes_closer():
     target = TRUTH.apply(SOURCE) + RNG.normal(0, 3, SOURCE.shape)
     found = fit_similarity(SOURCE, target)
-    least = ((found.apply(SOURCE) - target) ** 2).sum(axis=(-1, -2))
+    minimum = ((found.apply(SOURCE) - target) ** 2).sum(axis=(-1, -2))
     for _ in range(20):
         turn = matrix_from_angles(*RNG.normal(0, 0.01, 3))
         scale = found.scale * np.exp(RNG.normal(0, 0.01))
         other = Similarity(scale, turn @ found.rotation, found.translation + RNG.normal(0, 0.1, 3))
-        assert (((other.apply(SOURCE) - target) ** 2).sum(axis=(-1, -2)) >= least).all()
+        assert (((other.apply(SOURCE) - target) ** 2).sum(axis=(-1, -2)) >= minimum).all()
 
 
 def test_mirrored_points_are_never_matched_by_a_reflection():

@@ -32,11 +32,11 @@ def test_a_portrait_has_the_size_asked_for_and_the_shape_of_the_mesh():
 def test_a_portrait_turns_with_the_head_and_does_not_know_where_in_the_photo_it_is():
     upright, lying = egg_face(), egg_face(roll=np.pi / 2)
     far = egg_face(center_xy=(900.0, -40.0), scale=6.0)
-    first, turned, elsewhere = (
+    first, rotated, elsewhere = (
         pictures_in(html.portrait_tag(face.vertices_image, face.triangles))[0]
         for face in (upright, lying, far)
     )
-    assert first.size == turned.size[::-1]
+    assert first.size == rotated.size[::-1]
     assert first.width < first.height
     difference = np.asarray(first, float) - np.asarray(elsewhere, float)
     assert np.abs(difference).mean() < 0.5

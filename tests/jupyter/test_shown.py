@@ -53,7 +53,7 @@ def test_one_face_shows_its_mesh_beside_its_pose_and_strongest_expressions():
 
 
 def test_a_table_of_faces_has_a_line_a_face_and_says_how_many_it_leaves_out():
-    table = faces_html([egg_face(yaw=0.1 * number) for number in range(7)], most=5)
+    table = faces_html([egg_face(yaw=0.1 * number) for number in range(7)], max_lines=5)
     assert table.count("<tr>") == 1 + 5
     assert "and 2 more" in table
     assert "+5.7°" in table

@@ -19,11 +19,11 @@ def predictor(disc_network, tiny_model):
 @pytest.mark.parametrize("roll", [0.0, 0.5, -2.0])
 def test_a_face_is_found_where_it_is_in_the_photo_whatever_the_square(predictor, disc_photo, roll):
     photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
-    squares = [
+    crop_boxes = [
         CropBox(center_xy=center_xy, side=side, size=64, roll=roll)
         for center_xy, side in [((150.0, 110.0), 140.0), ((165.0, 100.0), 170.0)]
     ]
-    for face in predictor.predict(photo, squares):
+    for face in predictor.predict(photo, crop_boxes):
         np.testing.assert_allclose(face.pose.translation[:2], [150, 110], atol=0.3)
         assert face.pose.scale == pytest.approx(0.4, rel=0.02)
         assert face.pose.roll == pytest.approx(roll)  # the disc network calls every crop upright
@@ -33,15 +33,15 @@ def test_a_face_is_found_where_it_is_in_the_photo_whatever_the_square(predictor,
 def test_all_crops_pass_at_once_and_stay_in_order(predictor, disc_photo):
     discs = [(50.0, 60.0, 20.0), (180.0, 90.0, 30.0), (280.0, 170.0, 15.0)]
     photo = disc_photo((240, 320), discs)
-    squares = [CropBox(center_xy=(x, y), side=3.2 * r, size=64) for x, y, r in discs]
+    crop_boxes = [CropBox(center_xy=(x, y), side=3.2 * r, size=64) for x, y, r in discs]
     runs = counted_runs(predictor)
-    faces = predictor.predict(photo, squares)
+    faces = predictor.predict(photo, crop_boxes)
     assert runs == [3]
     np.testing.assert_allclose(
         [[*face.pose.translation[:2], face.pose.scale * 100] for face in faces], discs, atol=0.4
     )
     predictor.batch = 2
-    again = predictor.predict(photo, squares)
+    again = predictor.predict(photo, crop_boxes)
     assert runs == [3, 2, 1]
     for face, same in zip(faces, again, strict=True):
         np.testing.assert_allclose(face.vertices_image, same.vertices_image, atol=1e-3)
@@ -49,8 +49,8 @@ def test_all_crops_pass_at_once_and_stay_in_order(predictor, disc_photo):
 
 def test_refined_squares_are_cut_around_the_landmarks(predictor, disc_photo):
     photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
-    square = CropBox(center_xy=(160.0, 115.0), side=150.0, size=64)
-    (refined,) = predictor.refine_crops(photo, [square])
+    crop_box = CropBox(center_xy=(160.0, 115.0), side=150.0, size=64)
+    (refined,) = predictor.refine_crops(photo, [crop_box])
     (face,) = predictor.predict(photo, [refined])
     landmarks_crop = refined.crop_from_image(face.landmarks_image)[:, :2]
     low, high = landmarks_crop.min(axis=0), landmarks_crop.max(axis=0)
@@ -96,44 +96,44 @@ def test_only_faces_in_badly_cut_squares_are_looked_at_again(predictor, disc_pho
 def test_passes_are_as_many_as_needed_and_no_more_than_asked_for(predictor, disc_photo):
     photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
     bad, good = (CropBox(center_xy=(x, 110.0), side=140.0, size=64) for x in (175.0, 150.0))
-    for square, passes, looks in [(bad, 1, 1), (bad, 2, 2), (bad, 5, 2), (good, 5, 1)]:
-        start = predictor.refine_crops(photo, [square]) if square is good else [square]
+    for crop_box, passes, calls in [(bad, 1, 1), (bad, 2, 2), (bad, 5, 2), (good, 5, 1)]:
+        start = predictor.refine_crops(photo, [crop_box]) if crop_box is good else [crop_box]
         runs = counted_runs(predictor)
         predictor.predict(photo, start, passes=passes)
-        assert len(runs) == looks
+        assert len(runs) == calls
 
 
 def test_a_second_look_gives_what_the_refined_square_gives(predictor, disc_photo):
     photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
-    squares = [CropBox(center_xy=(165.0, 120.0), side=170.0, size=64, roll=0.2)]
-    (twice,) = predictor.predict(photo, squares, passes=2)
-    (expected,) = predictor.predict(photo, predictor.refine_crops(photo, squares))
+    crop_boxes = [CropBox(center_xy=(165.0, 120.0), side=170.0, size=64, roll=0.2)]
+    (twice,) = predictor.predict(photo, crop_boxes, passes=2)
+    (expected,) = predictor.predict(photo, predictor.refine_crops(photo, crop_boxes))
     assert twice.crop_box == expected.crop_box
     np.testing.assert_array_equal(twice.vertices_image, expected.vertices_image)
 
 
 def test_a_square_with_nothing_in_it_is_kept(predictor):
-    square = CropBox(center_xy=(60.0, 50.0), side=80.0, size=64)
-    assert predictor.refine_crops(np.zeros((100, 120, 3), np.uint8), [square]) == [square]
+    crop_box = CropBox(center_xy=(60.0, 50.0), side=80.0, size=64)
+    assert predictor.refine_crops(np.zeros((100, 120, 3), np.uint8), [crop_box]) == [crop_box]
 
 
 def test_without_detections_the_result_carries_the_landmarks_box(predictor, disc_photo):
     photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
-    square = CropBox(center_xy=(150.0, 110.0), side=140.0, size=64)
-    (face,) = predictor.predict(photo, [square])
+    crop_box = CropBox(center_xy=(150.0, 110.0), side=140.0, size=64)
+    (face,) = predictor.predict(photo, [crop_box])
     landmarks_xy = face.landmarks_image[:, :2]
     expected = [*landmarks_xy.min(axis=0), *landmarks_xy.max(axis=0)]
     np.testing.assert_allclose(face.detection.box_xyxy, expected, rtol=1e-5)
     given = Detection(np.float32([1, 2, 3, 4]), 0.5)
-    assert predictor.predict(photo, [square], detections=[given])[0].detection is given
+    assert predictor.predict(photo, [crop_box], detections=[given])[0].detection is given
 
 
 def test_a_square_of_another_size_shows_the_network_the_size_it_knows(predictor, disc_photo):
     photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
-    square = CropBox(center_xy=(150.0, 110.0), side=140.0, size=64)
-    same, other = predictor.predict(photo, [square, replace(square, size=200)])
+    crop_box = CropBox(center_xy=(150.0, 110.0), side=140.0, size=64)
+    same, other = predictor.predict(photo, [crop_box, replace(crop_box, size=200)])
     np.testing.assert_allclose(same.vertices_image, other.vertices_image, atol=1e-3)
-    assert resample_crop(photo, square).shape == (64, 64, 3)
+    assert resample_crop(photo, crop_box).shape == (64, 64, 3)
 
 
 def test_no_squares_give_no_faces(predictor):

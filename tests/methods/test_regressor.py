@@ -26,9 +26,9 @@ def test_the_landmarks_of_the_face_model_are_gathered_once(disc_network, tiny_mo
         type(tiny_model), "landmark_points", lambda *given: gathered.append(given) or original(*given)
     )
     method = MorphableRegressor(disc_network, tiny_model, crop_rule=CropRule(64, 1.75))
-    photo, squares = disc_photo((240, 320), [(150.0, 110.0, 40.0)]), [CropBox((150.0, 110.0), 150.0, 64)]
+    photo, crop_boxes = disc_photo((240, 320), [(150.0, 110.0, 40.0)]), [CropBox((150.0, 110.0), 150.0, 64)]
     for _ in range(2):
-        squares = Predictor(method).refine_crops(photo, squares)
+        crop_boxes = Predictor(method).refine_crops(photo, crop_boxes)
     assert gathered == [(tiny_model, "300w-lp")]
 
 

@@ -41,9 +41,9 @@ def photo(disc_photo):
 
 @pytest.mark.parametrize("size", [64, 200])
 def test_the_networks_own_landmarks_lie_in_the_photo_whatever_the_square(method, photo, size):
-    square = CropBox(center_xy=(160.0, 105.0), side=160.0, size=size, roll=0.4)
-    (face,) = Predictor(method).predict(photo, [square])
-    expected = square.resized(64).image_from_crop(ROW)
+    crop_box = CropBox(center_xy=(160.0, 105.0), side=160.0, size=size, roll=0.4)
+    (face,) = Predictor(method).predict(photo, [crop_box])
+    expected = crop_box.resized(64).image_from_crop(ROW)
     np.testing.assert_allclose(face.landmarks_image, expected, atol=1e-4)
     assert face.landmarks("300w-lp") is face.landmarks_image  # what evaluations ask for
     assert not np.allclose(face.landmarks("lfm-68")[::-1], expected, atol=1)  # from the coefficients
@@ -51,20 +51,22 @@ def test_the_networks_own_landmarks_lie_in_the_photo_whatever_the_square(method,
 
 
 def test_mesh_pose_and_square_are_those_of_the_regressor(method, network, tiny_model, photo):
-    square = CropBox(center_xy=(160.0, 105.0), side=160.0, size=64, roll=0.4)
+    crop_box = CropBox(center_xy=(160.0, 105.0), side=160.0, size=64, roll=0.4)
     plain = MorphableRegressor(network, tiny_model, crop_rule=CropRule(64, 1.75))
-    (found,), (expected,) = (Predictor(one).predict(photo, [square]) for one in (method, plain))
+    (found,), (expected,) = (Predictor(one).predict(photo, [crop_box]) for one in (method, plain))
     np.testing.assert_array_equal(found.vertices_image, expected.vertices_image)
     np.testing.assert_array_equal(found.pose.rotation, expected.pose.rotation)
     np.testing.assert_array_equal(found.detection.box_xyxy, expected.detection.box_xyxy)
-    assert Predictor(method).refine_crops(photo, [square]) == Predictor(plain).refine_crops(photo, [square])
+    assert Predictor(method).refine_crops(photo, [crop_box]) == Predictor(plain).refine_crops(
+        photo, [crop_box]
+    )
     assert not np.allclose(found.landmarks_image, expected.landmarks_image, atol=1)
 
 
 def test_a_second_look_brings_the_landmarks_of_the_better_square(method, photo):
-    square = CropBox(center_xy=(170.0, 125.0), side=180.0, size=64)
-    (refined,) = Predictor(method).refine_crops(photo, [square])
-    (face,) = Predictor(method).predict(photo, [square], passes=2)
+    crop_box = CropBox(center_xy=(170.0, 125.0), side=180.0, size=64)
+    (refined,) = Predictor(method).refine_crops(photo, [crop_box])
+    (face,) = Predictor(method).predict(photo, [crop_box], passes=2)
     assert face.crop_box == refined
     np.testing.assert_allclose(face.landmarks_image, refined.image_from_crop(ROW), atol=1e-4)
 

@@ -187,8 +187,8 @@ def test_compact_modes_make_faces_of_the_blendshapes_space(lfm):
     full = lfm.expression_basis.reshape(53, -1).astype(float)
     modes = compact.expression_basis.reshape(29, -1).astype(float)
     assert np.linalg.matrix_rank(modes) == 29
-    share = np.linalg.lstsq(full.T[::20], modes.T[::20], rcond=None)[0]
-    left_over = np.linalg.norm(full.T @ share - modes.T, axis=0) / np.linalg.norm(modes, axis=1)
+    fraction = np.linalg.lstsq(full.T[::20], modes.T[::20], rcond=None)[0]
+    left_over = np.linalg.norm(full.T @ fraction - modes.T, axis=0) / np.linalg.norm(modes, axis=1)
     assert left_over.max() < 1e-3
 
 

@@ -8,7 +8,7 @@ from lineament.data.samples import held_out
 from lineament.errors import DataError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
-from tools.measure_identities import MOST_RESIDUAL, chosen_fits, identities_of
+from tools.measure_identities import MAX_RESIDUAL, chosen_fits, identities_of
 
 VALIDATION = next(name for n in range(1000) if is_validation(f"congress/{(name := f'P{n}')}"))
 
@@ -24,7 +24,7 @@ def test_of_each_person_for_training_the_least_turned_good_fit_is_taken(tmp_path
     fits = [
         fit("a.jpg", "Ann", yaw=0.3),
         fit("b.jpg", "Ann", yaw=-0.1),
-        fit("c.jpg", "Ann", yaw=0.0, residual=2 * MOST_RESIDUAL),
+        fit("c.jpg", "Ann", yaw=0.0, residual=2 * MAX_RESIDUAL),
         fit("d.jpg", "Bob", reason="the pose is implausible"),
         fit("e.jpg", "Cy", yaw=1.0),
         fit("f.jpg", "Eve"),

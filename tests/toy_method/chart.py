@@ -10,6 +10,6 @@ def skin_map(model, size):
     first, last = model.parts["face"]
     skin = model.triangles[first:last]
     uv = np.full((len(model.neutral_model), 2), np.nan)
-    seen = np.unique(skin)
-    uv[seen] = model.uv[seen]
+    reached = np.unique(skin)
+    uv[reached] = model.uv[reached]
     return make_uv_map(uv, skin, size=size)

@@ -41,10 +41,10 @@ class MapTargets:
     size: int
 
     def open(self, model):
-        return MapMaker(model, self.size)
+        return MapGenerator(model, self.size)
 
 
-class MapMaker:
+class MapGenerator:
     def __init__(self, model, size):
         self._model, self._chart = model, skin_map(model, size)
 
@@ -85,8 +85,8 @@ class ToyLandmarks(nn.Module):
     def forward(self, maps):
         values = maps.flatten(2)[:, :, self.texels] * self.weights
         landmarks = values.sum(3).transpose(1, 2)
-        turned = (landmarks - landmarks.mean(1, keepdim=True)) * torch.tensor([1.0, -1, -1])
-        u, _, v = torch.linalg.svd(turned.transpose(1, 2) @ self.neutral)
+        rotated = (landmarks - landmarks.mean(1, keepdim=True)) * torch.tensor([1.0, -1, -1])
+        u, _, v = torch.linalg.svd(rotated.transpose(1, 2) @ self.neutral)
         sign = torch.ones(len(maps), 3)
         sign[:, 2] = torch.linalg.det(u @ v)
         return landmarks, u @ (sign[:, :, None] * v)

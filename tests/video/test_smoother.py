@@ -30,9 +30,9 @@ def moving_average(values, count=5):
 
 def test_a_still_face_trembles_a_quarter_as_much_and_no_more_than_a_moving_average_leaves():
     yaws = 0.3 + np.random.default_rng(0).normal(0, 0.006, 150)
-    tremble = np.diff(smoothed_yaws(film(yaws))[25:]).std()
-    assert tremble < 0.25 * np.diff(yaws[25:]).std()
-    assert tremble < 1.1 * np.diff(moving_average(yaws)[25:]).std()
+    jitter = np.diff(smoothed_yaws(film(yaws))[25:]).std()
+    assert jitter < 0.25 * np.diff(yaws[25:]).std()
+    assert jitter < 1.1 * np.diff(moving_average(yaws)[25:]).std()
 
 
 def test_a_fast_turn_is_followed_within_a_few_milliseconds():
@@ -180,16 +180,16 @@ def test_what_a_free_form_face_has_beyond_its_coefficients_stays_and_is_smoothed
     smoother, rng = FaceSmoother(), np.random.default_rng(5)
     bump = np.zeros_like(egg_face().vertices_image)
     bump[300:320] = [0, 0, 6]
-    trembling = []
+    jitter = []
     for time, face in film(np.full(80, 0.2), expression=0.4):
         shape = face.vertices_model + bump + rng.normal(0, 0.5, bump.shape)
         smooth = smoother.step(time, free_form(face, shape))
-        trembling.append(smooth.vertices_model[310, 2])
+        jitter.append(smooth.vertices_model[310, 2])
     assert type(smooth) is FreeFormResult
     beyond = smooth.vertices_model - smooth.model.vertices_model(smooth.identity, smooth.expression)
     assert beyond[300:320, 2].mean() == pytest.approx(6, abs=0.5)
     assert abs(beyond[:300, 2].mean()) < 0.1
-    assert np.diff(trembling[25:]).std() < 0.4 * 0.5 * np.sqrt(2)
+    assert np.diff(jitter[25:]).std() < 0.4 * 0.5 * np.sqrt(2)
 
 
 def test_a_face_that_is_not_finite_is_given_back_and_forgotten():

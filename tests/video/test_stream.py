@@ -86,10 +86,10 @@ def test_a_panorama_is_not_turned(tmp_path):
 def test_the_films_of_the_cases_are_one_film():
     cases = shared_path("cases")
     plain = next(read_video(cases / "plain.mp4")).picture
-    turned = next(read_video(cases / "turned_90_by_matrix.mp4")).picture
+    rotated = next(read_video(cases / "turned_90_by_matrix.mp4")).picture
     mirrored = next(read_video(cases / "mirrored_by_matrix.mp4")).picture
     wide = next(read_video(cases / "anamorphic_sar_64_45.mp4")).picture
-    assert np.array_equal(turned, np.rot90(plain, -1))
+    assert np.array_equal(rotated, np.rot90(plain, -1))
     assert np.array_equal(mirrored, plain[:, ::-1])
     assert wide.shape == (240, 319, 3)
     assert np.abs(cv2.resize(wide, (320, 240)).astype(int) - plain).mean() < 12

@@ -36,7 +36,7 @@ def test_between_looks_the_detector_rests():
     tracker = FaceTracker(aligner)
     for number in range(50):
         tracker.step(number / 25, picture_of(red=(100, 100)))
-    assert aligner.detector.looks == 10
+    assert aligner.detector.calls == 10
 
 
 def test_people_who_cross_keep_their_numbers():

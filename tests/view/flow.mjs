@@ -57,10 +57,10 @@ const answers = {
     };
   },
 
-  async align({ photos, method, most_uncertain_mm }) {
+  async align({ photos, method, max_uncertainty_mm }) {
     const { aligner, model } = await openAligner();
     await aligner.open(method);
-    Object.assign(aligner.regressors[method].settings, most_uncertain_mm && { most_uncertain_mm });
+    Object.assign(aligner.regressors[method].settings, max_uncertainty_mm && { max_uncertainty_mm });
     const all = [];
     for (const photo of photos) {
       const faces = await aligner.align(picture(photo), { method });

@@ -34,7 +34,7 @@ def test_the_page_looks_as_the_bundles_say(page_folder):
     for name in ("default", "fast"):
         manifest = Bundle.open(name).manifest
         assert settings[name]["detector"].items() >= dict(manifest.detector.options).items()
-        assert settings[name]["most_uncertain_mm"] == manifest.max_uncertainty_mm
+        assert settings[name]["max_uncertainty_mm"] == manifest.max_uncertainty_mm
         assert (settings[name]["crop_size"], settings[name]["crop_margin"]) == (
             manifest.crop.size,
             manifest.crop.margin,

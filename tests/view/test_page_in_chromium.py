@@ -83,9 +83,9 @@ def test_the_mesh_is_drawn_where_the_face_is_and_turns_with_the_keys(page):
     before = picture()
     page.evaluate("document.getElementById('stage').focus()")
     page.press("ArrowRight", 39)
-    turned = picture()
+    rotated = picture()
     page.press("0", 48)
-    assert turned != before
+    assert rotated != before
     assert picture() == before
     assert (
         page.evaluate(

@@ -88,10 +88,10 @@ def test_crops_and_letterboxes_are_pythons_to_the_bit(node, raw):
     answer = node("pixels", photo=raw(photo), crops=[square(box) for box in boxes], letterboxes=sizes)
     for box, found in zip(boxes, answer["crops"], strict=True):
         assert np.array_equal(resample_crop(photo, box).ravel(), found), box
-    for (side, least), found in zip(sizes, answer["letterboxes"], strict=True):
-        canvas, scale_xy = letterbox(photo, side, least_side=least)
+    for (side, min_side), found in zip(sizes, answer["letterboxes"], strict=True):
+        canvas, scale_xy = letterbox(photo, side, min_side=min_side)
         assert canvas.shape[:2] == (found["height"], found["width"])
-        assert np.array_equal(canvas.ravel(), found["data"]), (side, least)
+        assert np.array_equal(canvas.ravel(), found["data"]), (side, min_side)
         np.testing.assert_allclose(found["scale"], scale_xy)
 
 
@@ -151,12 +151,12 @@ def test_small_faces_of_a_large_photo_are_found_as_in_python(node, raw):
         assert np.abs(np.reshape(other["landmarks"], (-1, 3)) - face.landmarks_image).max() < 1
 
 
-@pytest.mark.parametrize(("most_uncertain_mm", "count"), [(0.1, 0), (2.2, 1)])
-def test_uncertain_faces_are_looked_at_again_and_left_out_as_in_python(node, raw, most_uncertain_mm, count):
+@pytest.mark.parametrize(("max_uncertainty_mm", "count"), [(0.1, 0), (2.2, 1)])
+def test_uncertain_faces_are_looked_at_again_and_left_out_as_in_python(node, raw, max_uncertainty_mm, count):
     aligner = la.FaceAligner.from_pretrained(threads=1)
-    aligner.most_uncertain_mm = most_uncertain_mm
+    aligner.max_uncertainty_mm = max_uncertainty_mm
     photo = la.read_image(PHOTOS / "astronaut.jpg")
-    (found,) = node("align", method="default", photos=[raw(photo)], most_uncertain_mm=most_uncertain_mm)
+    (found,) = node("align", method="default", photos=[raw(photo)], max_uncertainty_mm=max_uncertainty_mm)
     faces = aligner(photo)
     assert len(found) == len(faces) == count
     for face, other in zip(faces, found, strict=True):

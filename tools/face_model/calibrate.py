@@ -27,7 +27,7 @@ UPRIGHT = np.array([1.0, -1.0, 1.0])
 """Signs from the labels (y down, z to the viewer) to the model frame's axes."""
 REGRESSION_RIDGE = 30.0
 EYES = slice(36, 48)
-MOST_RESIDUAL = 0.02
+MAX_RESIDUAL = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def label_scheme(
     regression on the coefficients. The regression of the eyelids ignores expression: 300W-LP has almost no
     closed eyes, so its labels keep them open, and that habit is not wanted.
     """
-    good = labelled.fits.residual < MOST_RESIDUAL
+    good = labelled.fits.residual < MAX_RESIDUAL
     return _scheme_from(_gaps(labelled, model)[good], labelled.fits, good, model, ridge)
 
 
@@ -118,7 +118,7 @@ def scheme_errors(
     photographs that were not used to find them.
     """
     gaps, fits = _gaps(labelled, model), labelled.fits
-    good = fits.residual < MOST_RESIDUAL
+    good = fits.residual < MAX_RESIDUAL
     fold = (np.arange(len(gaps)) // 50) % folds  # neighbours in a collection are often one person
     size = np.sqrt(np.prod(np.ptp(labelled.landmarks[..., :2], axis=1), axis=-1)) / fits.scale
     errors = []
@@ -131,8 +131,8 @@ def scheme_errors(
             + np.tensordot(fits.expression[unseen], scheme.expression_offset, 1)
         )
         rest = np.stack([gaps[unseen], gaps[unseen] - np.median(gaps[known], axis=0), gaps[unseen] - linear])
-        seen = np.einsum("sfpi,fji->sfpj", rest, fits.rotation[unseen])[..., :2]
-        errors.append(np.linalg.norm(seen, axis=-1).mean(axis=2) / size[unseen])
+        visible = np.einsum("sfpi,fji->sfpj", rest, fits.rotation[unseen])[..., :2]
+        errors.append(np.linalg.norm(visible, axis=-1).mean(axis=2) / size[unseen])
     raw, constant, regressed = np.concatenate(errors, axis=1).mean(axis=1)
     return float(raw), float(constant), float(regressed)
 

@@ -30,14 +30,14 @@ def layout478(assembled: Assembled) -> PointLayout:
     right_pole = left_pole + 1 + (RINGS - 1) * SPOKES
     below = 1 + 3 * SPOKES // 4
     irises = np.array([[pole, pole + below, pole] for pole in (right_pole, left_pole)])
-    shares = np.array([[1 - PUPIL_BELOW_POLE, PUPIL_BELOW_POLE, 0.0]] * 2)
+    fractions = np.array([[1 - PUPIL_BELOW_POLE, PUPIL_BELOW_POLE, 0.0]] * 2)
     trust = np.ones(count + 2)
     trust[list(LIDS)], trust[list(LIPS)], trust[count:] = LID_TRUST, LIP_TRUST, IRIS_TRUST
     depth_trust = np.full(count + 2, DEPTH_TRUST)
     depth_trust[count:] = 0.0
     return PointLayout(
         vertex_index=np.concatenate([places.vertex_index, irises]).astype(np.int32),
-        weights=np.concatenate([places.weights, shares]).astype(np.float32),
+        weights=np.concatenate([places.weights, fractions]).astype(np.float32),
         trust=trust,
         depth_trust=depth_trust,
     )

@@ -23,7 +23,7 @@ IntArray = NDArray[np.integer]
 
 SKIN_MM = 9.0
 """How far from the margin the skin follows."""
-LOWER_SHARE = 0.35
+LOWER_FRACTION = 0.35
 """Share of the slit that the lower lid closes: the upper one is the one that moves in a blink."""
 
 
@@ -43,23 +43,23 @@ def with_closing_lids(model: MorphableModel) -> MorphableModel:
     shut = rest + blink[:skin_count]
     slit = shut[lower] - shut[upper]
     margin = np.concatenate([upper, lower])
-    move = np.concatenate([(1 - LOWER_SHARE) * slit, -LOWER_SHARE * slit])
-    blink[:skin_count] += _spread(rest, model.triangles[slice(*model.parts["face"])], margin, move)
+    move = np.concatenate([(1 - LOWER_FRACTION) * slit, -LOWER_FRACTION * slit])
+    blink[:skin_count] += _fill_smoothly(rest, model.triangles[slice(*model.parts["face"])], margin, move)
     basis = model.expression_basis.copy()
     basis[left], basis[right] = blink, mirrored(blink, model.mirror.vertex)
     return replace(model, expression_basis=basis)
 
 
-def _spread(points: Array, triangles: IntArray, margin: IntArray, move: Array) -> Array:
+def _fill_smoothly(points: Array, triangles: IntArray, margin: IntArray, move: Array) -> Array:
     """(N, 3) movement of the skin: `move` on the margin, fading with the way along the mesh to it."""
     edges = mesh_edges(triangles)
     length = np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1)
     graph = csr_matrix((length, edges.T), shape=(len(points), len(points)))
     way = dijkstra(graph, directed=False, indices=margin, limit=SKIN_MM)
-    share = 1 / (way + 0.3) ** 4
+    fraction = 1 / (way + 0.3) ** 4
     near = way.min(axis=0)
     fade = np.where(near < SKIN_MM, (1 - np.minimum(near / SKIN_MM, 1) ** 2) ** 2, 0)
-    total = np.maximum(share.sum(axis=0), 1e-30)
-    spread = (share.T @ move) / total[:, None] * fade[:, None]
-    spread[margin] = move
-    return spread
+    total = np.maximum(fraction.sum(axis=0), 1e-30)
+    filled = (fraction.T @ move) / total[:, None] * fade[:, None]
+    filled[margin] = move
+    return filled

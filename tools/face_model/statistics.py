@@ -144,10 +144,10 @@ def arkit_name(source_name: str) -> str:
     return source_name.replace("_L", "Left").replace("_R", "Right")
 
 
-def expression_modes(basis: Array, mirror: IntArray, count: int, spread: float = 0.3) -> tuple[Array, Array]:
+def expression_modes(basis: Array, mirror: IntArray, count: int, std: float = 0.3) -> tuple[Array, Array]:
     """A compact basis of the blendshapes' space: (count, E) weights per mode, (count,) signs under mirroring.
 
-    PCA of faces whose blendshape weights vary independently with standard deviation `spread`; every mode is
+    PCA of faces whose blendshape weights vary independently with standard deviation `std`; every mode is
     scaled to one standard deviation and is symmetric or antisymmetric.
     """
     flat = basis.reshape(len(basis), -1).astype(np.float64)
@@ -156,7 +156,7 @@ def expression_modes(basis: Array, mirror: IntArray, count: int, spread: float =
     for sign in (1.0, -1.0):
         weights = directions[:, kinds * sign > 0]
         values, vectors = np.linalg.eigh(weights.T @ flat @ flat.T @ weights)
-        found += [(value, spread * weights @ v, sign) for value, v in zip(values, vectors.T, strict=True)]
+        found += [(value, std * weights @ v, sign) for value, v in zip(values, vectors.T, strict=True)]
     found.sort(key=lambda mode: -mode[0])
     modes = np.stack([weights for _, weights, _ in found[:count]])
     return modes.astype(np.float32), np.float32([sign for _, _, sign in found[:count]])

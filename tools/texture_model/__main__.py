@@ -74,12 +74,12 @@ def main() -> None:
     chart = TextureChart.of(load_model("lfm"), size=given.size)
     for plan in PLANS:
         if given.only in (None, plan.name):
-            _build(plan, chart, given.shared / "photos", given.out / plan.file, given.modes, given.most)
+            _build(plan, chart, given.shared / "photos", given.out / plan.file, given.modes, given.max_count)
 
 
-def _build(plan: Plan, chart: TextureChart, photos: Path, out: Path, modes: int, most: int) -> None:
+def _build(plan: Plan, chart: TextureChart, photos: Path, out: Path, modes: int, max_count: int) -> None:
     start = time.process_time()
-    choice = PhotoChoice(most=most)
+    choice = PhotoChoice(max_count=max_count)
     training, unseen = (
         [
             c
@@ -127,8 +127,8 @@ def reconstruction_error(
     for albedo, weight in zip(albedos, weights, strict=True):
         fitted = stored.uv_map(stored.coefficients(albedo, weight=weight))
         mean = stored.uv_map(np.zeros(0))
-        squares = [((rebuilt - albedo) ** 2).mean(axis=-1) for rebuilt in (fitted, mean)]
-        errors.append([float((s * weight).sum() / weight.sum()) for s in squares])
+        squared = [((rebuilt - albedo) ** 2).mean(axis=-1) for rebuilt in (fitted, mean)]
+        errors.append([float((s * weight).sum() / weight.sum()) for s in squared])
     fitted_error, mean_error = np.sqrt(np.mean(errors, axis=0))
     return float(fitted_error), float(mean_error)
 

@@ -133,7 +133,7 @@ def fit(
         summary.write(out)
         for line in summary.lines():
             say(line)
-        limits = QualityLimits(residual=chosen.photos.most_residual)
+        limits = QualityLimits(residual=chosen.photos.max_residual)
         for page in write_reports(summary, config.collections, load_builtin(), out, limits):
             say(f"histograms and sheets: {page}")
 
@@ -221,7 +221,7 @@ def _collections(
     photos: list[Path] | None, recipe: BuildRecipe, people: str, limit: int | None
 ) -> list[PhotoCollection]:
     """The photographs given, or the recipe's own collections; at most `limit`; none if all is rendered."""
-    from lineament.data.photographs.collection import read_photo_collection, spread_limit
+    from lineament.data.photographs.collection import evenly_limited, read_photo_collection
     from lineament.data.photographs.collections import shared_folder
     from lineament.data.photographs.people import PeopleFrom, PeopleRule
     from lineament.errors import ConfigError
@@ -242,7 +242,7 @@ def _collections(
             "The recipe names no collections and renders no faces: say --photos FOLDER (or a zip), or give "
             "[rendered] a count."
         )
-    return collections if limit is None else spread_limit(collections, limit)
+    return collections if limit is None else evenly_limited(collections, limit)
 
 
 def _backgrounds(given: Path | None, recipe: BuildRecipe) -> Path | None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from lineament.evaluate.items import Case, EvaluationSet, Prediction
-    from lineament.evaluate.predictors import Tool
+    from lineament.evaluate.items import EvaluationItem, EvaluationSet, Prediction
+    from lineament.evaluate.predictors import Predictor
     from lineament.evaluate.protocols.protocol import Crops
     from lineament.evaluate.run import Evaluation
 
@@ -30,7 +30,7 @@ def evaluate(
     predictions: Annotated[
         list[Path] | None, typer.Option(help=".npz of predictions of any tool; may be given several times.")
     ] = None,
-    peer: Annotated[
+    baseline: Annotated[
         list[str] | None,
         typer.Option(help="Another tool, NAME or NAME=PYTHON with the interpreter that has it."),
     ] = None,
@@ -76,46 +76,46 @@ def evaluate(
         pictures=pictures,
         limit=limit,
     )
-    tools: list[Tool] = []
+    predictors: list[Predictor] = []
     try:
         loaded = load_set(data_set, options)
-        _say(f"{loaded.title}: {len(loaded.cases)} faces")
-        tools = _tools(weights, predictions, peer, crops, scheme, passes, threads, device)
-        evaluation = _evaluate(loaded, tools, out, protocol, workers)
-        _finish(evaluation, tools, out)
+        _say(f"{loaded.title}: {len(loaded.items)} faces")
+        predictors = _predictors(weights, predictions, baseline, crops, scheme, passes, threads, device)
+        evaluation = _evaluate(loaded, predictors, out, protocol, workers)
+        _finish(evaluation, predictors, out)
     except LineamentError as error:
         _say(f"error: {error}", error=True)
         raise typer.Exit(1) from error
     finally:
-        for tool in tools:
-            tool.close()
+        for predictor in predictors:
+            predictor.close()
     if evaluation.failed:
         raise typer.Exit(1)
 
 
 def _evaluate(
-    loaded: EvaluationSet, tools: list[Tool], out: Path, protocol: list[str] | None, workers: int
+    loaded: EvaluationSet, predictors: list[Predictor], out: Path, protocol: list[str] | None, workers: int
 ) -> Evaluation:
     from lineament.evaluate.run import evaluate as run
 
     with _progress() as tell:
-        return run(loaded, tools, out=out, protocols=protocol or (), workers=workers, progress=tell)
+        return run(loaded, predictors, out=out, protocols=protocol or (), workers=workers, progress=tell)
 
 
-def _tools(
+def _predictors(
     weights: list[str] | None,
     predictions: list[Path] | None,
-    peers: list[str] | None,
+    baselines: list[str] | None,
     crops: str,
     scheme: str,
     passes: int,
     threads: int,
     device: str,
-) -> list[Tool]:
+) -> list[Predictor]:
     """Ours in the order given (the default when nothing else is named), then files, then peers."""
     from lineament.errors import ConfigError
-    from lineament.evaluate.peers import peer_tool
-    from lineament.evaluate.predictors import FileTool, LineamentTool
+    from lineament.evaluate.baselines import baseline_predictor
+    from lineament.evaluate.predictors import FilePredictor, LineamentPredictor
     from lineament.evaluate.protocols.protocol import Crops
 
     kinds = {"truth": (Crops.TRUTH,), "detector": (Crops.DETECTOR,), "both": (Crops.TRUTH, Crops.DETECTOR)}
@@ -123,10 +123,10 @@ def _tools(
         raise ConfigError(f"--crops is truth, detector or both, not {crops!r}.")
     names = weights or ([] if predictions else ["default"])
     shown = _shown_names([*names, *map(str, predictions or [])])
-    tools: list[Tool] = []
+    predictors: list[Predictor] = []
     for name in names:
         for where in kinds[crops]:
-            tool = LineamentTool.from_pretrained(
+            predictor = LineamentPredictor.from_pretrained(
                 name,
                 crops=where,
                 scheme=scheme,
@@ -135,12 +135,14 @@ def _tools(
                 name=shown[name],
                 device=device,
             )
-            tools.append(_told_apart(tool, where, len(kinds[crops]) > 1))
-    tools += [FileTool.read(path, name=shown[str(path)]) for path in predictions or []]
-    for name in peers or []:
+            predictors.append(_told_apart(predictor, where, len(kinds[crops]) > 1))
+    predictors += [FilePredictor.read(path, name=shown[str(path)]) for path in predictions or []]
+    for name in baselines or []:
         for where in kinds[crops]:
-            tools.append(_told_apart(peer_tool(name, crops=where), where, len(kinds[crops]) > 1))
-    return tools
+            predictors.append(
+                _told_apart(baseline_predictor(name, crops=where), where, len(kinds[crops]) > 1)
+            )
+    return predictors
 
 
 def _shown_names(given: Sequence[str]) -> dict[str, str | None]:
@@ -149,46 +151,46 @@ def _shown_names(given: Sequence[str]) -> dict[str, str | None]:
     return {name: name if stems.count(Path(name).stem) > 1 else None for name in given}
 
 
-def _told_apart(tool: Tool, where: Crops, both: bool) -> Tool:
+def _told_apart(predictor: Predictor, where: Crops, both: bool) -> Predictor:
     """The tool, its name telling where it looks when both ways are in one report."""
     from lineament.evaluate.protocols.protocol import Crops
 
     if both:
-        tool.name += ", own detector" if where is Crops.DETECTOR else ", true boxes"
-    return tool
+        predictor.name += ", own detector" if where is Crops.DETECTOR else ", true boxes"
+    return predictor
 
 
-def _finish(evaluation: Evaluation, tools: list[Tool], out: Path) -> None:
+def _finish(evaluation: Evaluation, predictors: list[Predictor], out: Path) -> None:
     """Write the report, print the headlines."""
     from lineament.evaluate.reports.html import to_html
     from lineament.evaluate.reports.report import scores_of, write_report
 
-    predictors = {tool.name: _predictor(tool) for tool in tools}
-    paths = write_report(evaluation, out, html=to_html(evaluation, predictors))
+    predict_by_name = {predictor.name: _predict_one(predictor) for predictor in predictors}
+    paths = write_report(evaluation, out, html=to_html(evaluation, predict_by_name))
     for protocol in evaluation.protocols:
         for score in scores_of(evaluation, protocol):
             numbers = " / ".join(f"{name} {value:.2f}" for name, value in score.columns.items())
             counted = f"{score.found} of {int(score.expected.sum())}"
-            _say(f"{protocol.name}, {score.tool}: {numbers} {protocol.unit} ({counted})")
-    for tool, case, why in evaluation.failed:
-        _say(f"{tool}, {case}: {why}", error=True)
+            _say(f"{protocol.name}, {score.predictor}: {numbers} {protocol.unit} ({counted})")
+    for predictor, item, why in evaluation.failed:
+        _say(f"{predictor}, {item}: {why}", error=True)
     _say(f"report: {paths[-1]}")
 
 
-def _predictor(tool: Tool) -> Callable[[Case], Prediction | None]:
+def _predict_one(predictor: Predictor) -> Callable[[EvaluationItem], Prediction | None]:
     """One face at a time, for the pictures."""
-    return lambda case: tool.predict([case])[0]
+    return lambda item: predictor.predict([item])[0]
 
 
 def _print_known() -> None:
     """Data sets, peers and protocols with their titles."""
-    from lineament.evaluate.peers import PEERS
+    from lineament.evaluate.baselines import BASELINES
     from lineament.evaluate.protocols.presets import PROTOCOLS
     from lineament.evaluate.registry import SETS
 
     for title, names in (
         ("data sets", {name: entry.needs for name, entry in SETS.items()}),
-        ("peers", {name: entry.needs for name, entry in PEERS.items()}),
+        ("peers", {name: entry.needs for name, entry in BASELINES.items()}),
         ("protocols", {name: entry.title for name, entry in PROTOCOLS.items()}),
     ):
         _say(title)
@@ -222,9 +224,9 @@ def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         tasks: dict[str, TaskID] = {}
 
-        def tell(tool: str, done: int, total: int) -> None:
-            if tool not in tasks:
-                tasks[tool] = progress.add_task(tool, total=total)
-            progress.update(tasks[tool], completed=done)
+        def tell(predictor: str, done: int, total: int) -> None:
+            if predictor not in tasks:
+                tasks[predictor] = progress.add_task(predictor, total=total)
+            progress.update(tasks[predictor], completed=done)
 
         yield tell

@@ -19,8 +19,8 @@ from lineament.detect.closeup import (
     SAME_FACE,
     UPRIGHT_ODDS,
 )
-from lineament.detect.detector import LEAST_SHARE, Detector, OnnxDetector
-from lineament.detect.finer import WORTH_A_LOOK
+from lineament.detect.detector import MIN_FRACTION, Detector, OnnxDetector
+from lineament.detect.finer import MIN_REFINEMENT
 from lineament.detect.options import CELL, DetectorOptions
 
 __all__ = [
@@ -29,14 +29,14 @@ __all__ = [
     "CLOSEUP_FACE_PX",
     "CLOSEUP_PX",
     "LEANING",
-    "LEAST_SHARE",
     "LOWEST_SCORE",
     "MAX_CLOSEUPS",
+    "MIN_FRACTION",
+    "MIN_REFINEMENT",
     "OUTPUTS",
     "SAME_FACE",
     "STRIDES",
     "UPRIGHT_ODDS",
-    "WORTH_A_LOOK",
     "Detector",
     "DetectorOptions",
     "OnnxDetector",

@@ -18,7 +18,7 @@ from lineament.detect.candidates import centers, decode, longer_sides, overlap
 from lineament.resample import resample_crop
 
 Array: TypeAlias = NDArray[Any]
-Look: TypeAlias = Callable[[Array], Mapping[str, Array]]
+Infer: TypeAlias = Callable[[Array], Mapping[str, Array]]
 """The network on a batch of pictures."""
 
 CLOSEUP_PX, CLOSEUP_FACE_PX = 192, 96
@@ -32,7 +32,7 @@ LOWEST_SCORE = 0.01
 
 
 def settle_doubts(
-    look: Look, picture: Image.Image, found: Array, *, doubtful_range: tuple[float, float]
+    infer: Infer, picture: Image.Image, found: Array, *, doubtful_range: tuple[float, float]
 ) -> Array:
     """The same candidates (n, 6), best first, after a closer look at the doubtful and the leaning ones.
 
@@ -46,15 +46,15 @@ def settle_doubts(
     if len(chosen) == 0:
         return found
     rolls = {n: {found[n, 5], 0.0 if leaning[n] else found[n, 5]} for n in chosen}
-    looks = [(number, roll) for number in chosen for roll in rolls[number]]
+    passes = [(number, roll) for number in chosen for roll in rolls[number]]
     faces = []
-    for start in range(0, len(looks), BATCH):
-        batch = looks[start : start + BATCH]
-        maps = look(np.stack([_closeup(picture, found[number], roll) for number, roll in batch]))
+    for start in range(0, len(passes), BATCH):
+        batch = passes[start : start + BATCH]
+        maps = infer(np.stack([_closeup(picture, found[number], roll) for number, roll in batch]))
         faces += [_closeup_face(maps, row) for row in range(len(batch))]
     found = found.copy()
     for number in chosen:
-        mine = [(roll, *face) for (n, roll), face in zip(looks, faces) if n == number]
+        mine = [(roll, *face) for (n, roll), face in zip(passes, faces) if n == number]
         roll, score, lean = max(mine, key=_plausibility)
         if doubtful[number]:
             logit = (_logit(found[number, 4]) + _logit(score)) / 2
@@ -64,9 +64,9 @@ def settle_doubts(
     return found
 
 
-def _plausibility(look: tuple[float, float, float]) -> float:
+def _plausibility(infer: tuple[float, float, float]) -> float:
     """How likely a closeup (roll, score, remaining roll) shows its face upright."""
-    roll, score, remaining = look
+    roll, score, remaining = infer
     return score * (1 + float(np.cos(remaining))) * (UPRIGHT_ODDS if roll == 0 else 1.0)
 
 

@@ -16,9 +16,9 @@ from lineament.detect.candidates import OUTPUTS, decode, distinct, keep_best
 from lineament.detect.closeup import settle_doubts
 from lineament.detect.finer import (
     CLEAR_SCORE,
+    MIN_REFINEMENT,
     TRACE_PX,
     TRACE_SCORE,
-    WORTH_A_LOOK,
     Window,
     coarse_reduction,
     reduction,
@@ -35,7 +35,7 @@ from lineament.result import Detection
 
 Array: TypeAlias = NDArray[Any]
 
-LEAST_SHARE = 0.8  # of the first look's side: a picture of that many px may stand in for it
+MIN_FRACTION = 0.8  # of the first look's side: a picture of that many px may stand in for it
 BATCH_PX = 2_000_000  # of windows that the network sees at once
 
 
@@ -98,7 +98,7 @@ class OnnxDetector:
         found = self._candidates(picture)
         found = found[found[:, 4] > min(options.min_score, options.doubtful[0])]
         kept = found[keep_best(found[:, :4], found[:, 4], max_overlap=options.max_overlap)]
-        kept = settle_doubts(self._look, picture, kept, doubtful_range=options.doubtful)
+        kept = settle_doubts(self._infer, picture, kept, doubtful_range=options.doubtful)
         best_first = distinct(kept[kept[:, 4] >= options.min_score])
         return [Detection(row[:4].astype(np.float32), float(row[4]), float(row[5])) for row in best_first]
 
@@ -106,13 +106,13 @@ class OnnxDetector:
         """Candidates (n, 6) of all looks at the whole photo and at parts of it: box px, score, roll."""
         min_face = self.options.min_face_in(picture.size)
         factor, scale = reduction(min_face), self.options.first_side / max(picture.size)
-        if 1 / factor < WORTH_A_LOOK * scale:
+        if 1 / factor < MIN_REFINEMENT * scale:
             return self._whole(picture)  # which has seen nearly all there is
-        looks = []
+        passes = []
         if min_face * scale < TRACE_PX:
             coarse = coarse_reduction(min_face)
             scale, reduced = 1 / coarse, picture.reduce(coarse)
-            looks.append(_enlarged(self._whole(reduced), coarse))
+            passes.append(_enlarged(self._whole(reduced), coarse))
             found = _enlarged(self._parts(reduced, wide_windows(reduced.size, 1), 1), coarse)
         else:
             found = self._whole(picture)
@@ -122,14 +122,14 @@ class OnnxDetector:
             fine = self._parts(picture, parts, factor)
             fine = fine[fine[:, 4] > CLEAR_SCORE]
             found = found[~(faint & replaced(found, fine))]
-            looks.append(fine)
-        return np.concatenate([*looks, found])
+            passes.append(fine)
+        return np.concatenate([*passes, found])
 
     def _whole(self, picture: Image.Image) -> Array:
         """Candidates (n, 6) of a look at the whole photo."""
         side = self.options.first_side
-        canvas, scale_xy = letterbox(picture, side, least_side=round(LEAST_SHARE * side), cell=CELL)
-        found = decode(self._look(canvas[None]), 0, min_score=TRACE_SCORE)
+        canvas, scale_xy = letterbox(picture, side, min_side=round(MIN_FRACTION * side), cell=CELL)
+        found = decode(self._infer(canvas[None]), 0, min_score=TRACE_SCORE)
         found[:, :4] /= np.tile(scale_xy, 2)
         return found
 
@@ -141,7 +141,7 @@ class OnnxDetector:
             at_once = max(1, BATCH_PX // math.prod(size_wh))
             for start in range(0, len(alike), at_once):
                 batch = alike[start : start + at_once]
-                maps = self._look(np.stack([part.cut(picture, factor) for part in batch]))
+                maps = self._infer(np.stack([part.cut(picture, factor) for part in batch]))
                 for row, part in enumerate(batch):
                     here = decode(maps, row, min_score=TRACE_SCORE)
                     here[:, :4] += np.tile(part.corner, 2)
@@ -150,7 +150,7 @@ class OnnxDetector:
         everything[:, :4] *= factor
         return everything
 
-    def _look(self, pictures: Array) -> Mapping[str, Array]:
+    def _infer(self, pictures: Array) -> Mapping[str, Array]:
         return self._network(image=pictures)
 
 

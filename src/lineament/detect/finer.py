@@ -29,8 +29,8 @@ LARGER_TRACES = ((17.0, 0.2), (22.0, 0.35))
 """From which size on, px of the look, a trace needs which score: larger faces leave stronger ones."""
 CLEAR_SCORE = 0.33
 """What scores lower in a finer look is not believed: most of it is hands, ears and leaves."""
-WORTH_A_LOOK = 2.0  # a finer look sees at least so many times the pixels of the one before along a side
-WELL_SEEN_PX = 48.0  # a face of that size that is certain needs no finer look
+MIN_REFINEMENT = 2.0  # a finer look sees at least so many times the pixels of the one before along a side
+WELL_RESOLVED_PX = 48.0  # a face of that size that is certain needs no finer look
 WINDOW_PX, WINDOW_PX_A_STEP = 64, 24
 """Side of a window, and what it takes more for each px of the finer look a px of the look before, for traces
 tell their places by some pixels."""
@@ -92,10 +92,10 @@ def traces(found: Array, *, scale: float, min_score: float) -> NDArray[np.bool_]
         min_score: candidates that score higher are faces.
     """
     sides, middle = longer_sides(found) * scale, centers(found)
-    new: NDArray[np.bool_] = (found[:, 4] > TRACE_SCORE) & (sides < WELL_SEEN_PX)
+    new: NDArray[np.bool_] = (found[:, 4] > TRACE_SCORE) & (sides < WELL_RESOLVED_PX)
     for side, score in LARGER_TRACES:
         new &= (sides < side) | (found[:, 4] > score)
-    for face in found[(found[:, 4] >= min_score) & (sides >= WELL_SEEN_PX)]:
+    for face in found[(found[:, 4] >= min_score) & (sides >= WELL_RESOLVED_PX)]:
         new &= ~np.all((middle > face[:2]) & (middle < face[2:4]), axis=1)
     return new
 
@@ -130,9 +130,9 @@ def windows_around(faint: Array, photo_wh: tuple[int, int], *, factor: int, scal
         if budget < 0 and len(parts) > 1:
             return wide_windows(photo_wh, factor)
         reach = size_wh / 2 - MARGIN_PX - WINDOW_PX_A_STEP * step / 4
-        seen = np.all(np.abs(places - corner - size_wh / 2) <= reach, axis=1) & (sides <= sides[0])
-        seen[0] = True  # at the edge of the photo windows do not reach beyond it
-        left_over, sides = left_over[~seen], sides[~seen]
+        reached = np.all(np.abs(places - corner - size_wh / 2) <= reach, axis=1) & (sides <= sides[0])
+        reached[0] = True  # at the edge of the photo windows do not reach beyond it
+        left_over, sides = left_over[~reached], sides[~reached]
     return parts
 
 

@@ -94,12 +94,12 @@ def _rgb(bands: list[Image.Image], palette: list[int] | None) -> Image.Image:
 
 def _bled(band: Photo) -> Photo:
     """A band whose pixels without a surface take over their neighbours', so that edges do not darken."""
-    spread = band.copy()
+    dilated = band.copy()
     for axis in (0, 1):
-        before, after = np.swapaxes(spread, 0, axis), np.swapaxes(spread.copy(), 0, axis)
+        before, after = np.swapaxes(dilated, 0, axis), np.swapaxes(dilated.copy(), 0, axis)
         np.maximum(before[1:], after[:-1], out=before[1:])
         np.maximum(before[:-1], after[1:], out=before[:-1])
-    return np.where(band > 0, band, spread)
+    return np.where(band > 0, band, dilated)
 
 
 def _edge_table(zoom: float, opacity: float) -> list[int]:

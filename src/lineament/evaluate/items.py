@@ -45,7 +45,7 @@ class TrueSurface:
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Case:
+class EvaluationItem:
     """A face to be found.
 
     Attributes:
@@ -119,7 +119,7 @@ class EvaluationSet:
     Attributes:
         name: what the command line calls it.
         title: in words, with its size.
-        cases: in a fixed order.
+        items: in a fixed order.
         protocols: names of those that make sense here, the main one first.
         notes: what a reader of the numbers must know.
         calibration: faces of other people, on which tools' constant offsets are measured; never scored.
@@ -127,7 +127,7 @@ class EvaluationSet:
 
     name: str
     title: str
-    cases: tuple[Case, ...]
+    items: tuple[EvaluationItem, ...]
     protocols: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    calibration: tuple[Case, ...] = ()
+    calibration: tuple[EvaluationItem, ...] = ()

@@ -1,4 +1,4 @@
-"""What is evaluated: our own weights, or a file of anybody's predictions. Peers are in :mod:`.peers`."""
+"""What is evaluated: our own weights, or a file of anybody's predictions. Peers are in :mod:`.baselines`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
 from lineament.detect import overlap
 from lineament.errors import DataError, LineamentError
-from lineament.evaluate.items import LFM, UNKNOWN, Case, Prediction
+from lineament.evaluate.items import LFM, UNKNOWN, EvaluationItem, Prediction
 from lineament.evaluate.protocols.protocol import Crops
 from lineament.files import sha256_of
 from lineament.foreign import reason_of
@@ -26,10 +26,10 @@ from lineament.weights import is_path
 
 Array = NDArray[Any]
 
-LEAST_OVERLAP = 0.5
+MIN_OVERLAP = 0.5
 
 
-class Tool(Protocol):
+class Predictor(Protocol):
     """Anything that says where faces are.
 
     Attributes:
@@ -45,7 +45,7 @@ class Tool(Protocol):
         """JSON values that decide its answers."""
         ...
 
-    def predict(self, cases: Sequence[Case]) -> list[Prediction | None]:
+    def predict(self, items: Sequence[EvaluationItem]) -> list[Prediction | None]:
         """One a case, in order; None where it finds no face at the true place."""
         ...
 
@@ -55,7 +55,7 @@ class Tool(Protocol):
 
 
 @dataclass(slots=True)
-class LineamentTool:
+class LineamentPredictor:
     """One set of weights through the public aligner.
 
     Attributes:
@@ -83,7 +83,7 @@ class LineamentTool:
         threads: int | None = 1,
         name: str | None = None,
         device: str = "cpu",
-    ) -> LineamentTool:
+    ) -> LineamentPredictor:
         """The weights of a name or path; see `FaceAligner.from_pretrained`.
 
         Raises:
@@ -109,24 +109,24 @@ class LineamentTool:
             "passes": self.aligner.passes,
         }
 
-    def predict(self, cases: Sequence[Case]) -> list[Prediction | None]:
+    def predict(self, items: Sequence[EvaluationItem]) -> list[Prediction | None]:
         """See Tool."""
-        return [self._predict(case) for case in cases]
+        return [self._predict(item) for item in items]
 
     def close(self) -> None:
         """See Tool."""
 
-    def _predict(self, case: Case) -> Prediction | None:
-        photo = case.photo.read()
+    def _predict(self, item: EvaluationItem) -> Prediction | None:
+        photo = item.photo.read()
         if self.crops is Crops.DETECTOR:
-            face = best_overlap(self.aligner(photo), case.box_xyxy)
+            face = best_overlap(self.aligner(photo), item.box_xyxy)
         else:
             # Not `aligner(photo, boxes)`: it refuses boxes outside of the photograph, which some sets have.
-            (face,) = self.aligner.align_given(photo, [Detection(case.box_xyxy.astype(np.float32), 1.0)])
+            (face,) = self.aligner.align_given(photo, [Detection(item.box_xyxy.astype(np.float32), 1.0)])
         return (
             None
             if face is None or not face.is_finite
-            else prediction_of(face, self.scheme, visibility=case.visible is not None)
+            else prediction_of(face, self.scheme, visibility=item.visible is not None)
         )
 
 
@@ -142,7 +142,7 @@ def best_box(boxes_xyxy: Sequence[Array], box_xyxy: Array) -> int | None:
         return None
     overlaps = overlap(box_xyxy, np.stack(boxes_xyxy))
     best = int(np.argmax(overlaps))
-    return best if overlaps[best] >= LEAST_OVERLAP else None
+    return best if overlaps[best] >= MIN_OVERLAP else None
 
 
 def prediction_of(face: FaceResult, scheme: str, *, visibility: bool = False) -> Prediction:
@@ -173,7 +173,7 @@ def _landmark_visibility(face: FaceResult, scheme: str) -> Array:
 
 
 @dataclass(slots=True)
-class FileTool:
+class FilePredictor:
     """Predictions that were made elsewhere.
 
     A .npz with `names` (F,) and `landmarks` (F, 68, 2 or 3) px; and, where known, `rotation` (F, 3, 3) or
@@ -190,7 +190,7 @@ class FileTool:
     crops: Crops = Crops.FILE
 
     @classmethod
-    def read(cls, path: Path, *, name: str | None = None) -> FileTool:
+    def read(cls, path: Path, *, name: str | None = None) -> FilePredictor:
         """Open a file.
 
         Raises:
@@ -205,15 +205,15 @@ class FileTool:
         """See Tool."""
         return {"predictions": self.digest}
 
-    def predict(self, cases: Sequence[Case]) -> list[Prediction | None]:
+    def predict(self, items: Sequence[EvaluationItem]) -> list[Prediction | None]:
         """See Tool; a case without a row, or whose row is NaN, was not found."""
-        return [self._prediction(case) for case in cases]
+        return [self._prediction(item) for item in items]
 
     def close(self) -> None:
         """See Tool."""
 
-    def _prediction(self, case: Case) -> Prediction | None:
-        number = self.row.get(_without_ending(case.name), self.row.get(Path(case.name).stem))
+    def _prediction(self, item: EvaluationItem) -> Prediction | None:
+        number = self.row.get(_without_ending(item.name), self.row.get(Path(item.name).stem))
         if number is None or not np.isfinite(self.arrays["landmarks"][number, :, :2]).any():
             return None
         shift = 0.5 - float(self.arrays.get("first_pixel", np.float64(0.5)))

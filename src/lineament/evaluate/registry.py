@@ -55,10 +55,10 @@ def load_set(name: str, options: SetOptions) -> EvaluationSet:
     if name not in SETS:
         raise ConfigError(f"There is no data set {name!r}. Choose from {', '.join(SETS)}.")
     data = SETS[name].load(options)
-    if options.limit is None or options.limit >= len(data.cases):
+    if options.limit is None or options.limit >= len(data.items):
         return data
-    note = f"Only the first {options.limit} of {len(data.cases)} faces."
-    return replace(data, cases=data.cases[: options.limit], notes=(*data.notes, note))
+    note = f"Only the first {options.limit} of {len(data.items)} faces."
+    return replace(data, items=data.items[: options.limit], notes=(*data.notes, note))
 
 
 def _aflw2000(options: SetOptions) -> EvaluationSet:
@@ -86,12 +86,12 @@ def _aflw(options: SetOptions) -> EvaluationSet:
 
 
 def _lfpa(options: SetOptions) -> EvaluationSet:
-    from lineament.evaluate.predictors import LineamentTool
+    from lineament.evaluate.predictors import LineamentPredictor
     from lineament.evaluate.sets.landmark_sets import load_aflw_lfpa
 
     # The points' places on the mesh are found with the weights inside the package, whatever is evaluated.
-    tool = LineamentTool.from_pretrained("default")
-    return load_aflw_lfpa(options.data, lambda case: tool.predict([case])[0])
+    predictor = LineamentPredictor.from_pretrained("default")
+    return load_aflw_lfpa(options.data, lambda item: predictor.predict([item])[0])
 
 
 def _cofw(options: SetOptions) -> EvaluationSet:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from lineament.errors import BoxError, ConfigError, DataError, ImageError
-from lineament.evaluate.items import Case, EvaluationSet, Prediction
-from lineament.evaluate.predictors import Tool
+from lineament.evaluate.items import EvaluationItem, EvaluationSet, Prediction
+from lineament.evaluate.predictors import Predictor
 from lineament.evaluate.protocols.presets import PROTOCOLS
 from lineament.evaluate.protocols.protocol import Protocol, Quantity
 from lineament.evaluate.scores.records import Record, RecordFile
@@ -31,7 +31,7 @@ class Evaluation:
     Attributes:
         data: the set.
         protocols: in the order of the report.
-        tools: row names, in order.
+        predictors: row names, in order.
         crops: tool -> where it looked.
         records: tool -> one a case, in the set's order.
         scores: (protocol name, tool) -> score, where there is one.
@@ -40,20 +40,20 @@ class Evaluation:
 
     data: EvaluationSet
     protocols: tuple[Protocol, ...]
-    tools: tuple[str, ...]
+    predictors: tuple[str, ...]
     crops: Mapping[str, object]
     records: Mapping[str, Sequence[Record]]
     scores: Mapping[tuple[str, str], Score]
     failed: tuple[tuple[str, str, str], ...]
 
-    def score(self, protocol: Protocol, tool: str) -> Score | None:
+    def score(self, protocol: Protocol, predictor: str) -> Score | None:
         """Of one tool under one protocol, or None."""
-        return self.scores.get((protocol.name, tool))
+        return self.scores.get((protocol.name, predictor))
 
 
 def evaluate(
     data: EvaluationSet,
-    tools: Sequence[Tool],
+    predictors: Sequence[Predictor],
     *,
     out: Path,
     protocols: Sequence[str] = (),
@@ -64,7 +64,7 @@ def evaluate(
 
     Args:
         data: the set.
-        tools: with names of their own.
+        predictors: with names of their own.
         out: folder; records go to its folder ``records`` as each batch is done.
         protocols: names; those of the set when empty.
         workers: threads that share a batch; the numbers do not depend on them.
@@ -73,7 +73,7 @@ def evaluate(
     Raises:
         ConfigError: a protocol is unknown, or two tools have the same name.
     """
-    names = [tool.name for tool in tools]
+    names = [predictor.name for predictor in predictors]
     if len(set(names)) < len(names):
         raise ConfigError(
             f"Two tools have the same name among {', '.join(names)}: their rows could not be told apart."
@@ -82,38 +82,44 @@ def evaluate(
     measures = tuple(dict.fromkeys(p.measure for p in chosen if p.quantity is Quantity.SURFACE))
     others = _calibration_of(data, chosen)
     records, known, failed = {}, {}, []
-    for tool in tools:
-        made, broken = _run(tool, _with_cases(data, others), out / "records", measures, workers, progress)
-        records[tool.name] = made[: len(data.cases)]
-        known[tool.name] = tuple(zip(others, made[len(data.cases) :], strict=True))
-        failed += [(tool.name, name, why) for name, why in broken]
+    for predictor in predictors:
+        made, broken = _run(
+            predictor, _with_items(data, others), out / "records", measures, workers, progress
+        )
+        records[predictor.name] = made[: len(data.items)]
+        known[predictor.name] = tuple(zip(others, made[len(data.items) :], strict=True))
+        failed += [(predictor.name, name, why) for name, why in broken]
     scores = {}
     for protocol in chosen:
-        for tool in tools:
+        for predictor in predictors:
             found = score(
-                protocol, data.cases, records[tool.name], tool=tool.name, calibration=known[tool.name]
+                protocol,
+                data.items,
+                records[predictor.name],
+                predictor=predictor.name,
+                calibration=known[predictor.name],
             )
             if found is not None:
-                scores[protocol.name, tool.name] = found
+                scores[protocol.name, predictor.name] = found
     return Evaluation(
         data=data,
         protocols=tuple(p for p in chosen if any(p.name == name for name, _ in scores)),
-        tools=tuple(tool.name for tool in tools),
-        crops={tool.name: tool.crops for tool in tools},
+        predictors=tuple(predictor.name for predictor in predictors),
+        crops={predictor.name: predictor.crops for predictor in predictors},
         records=records,
         scores=scores,
         failed=tuple(failed),
     )
 
 
-def _calibration_of(data: EvaluationSet, protocols: Sequence[Protocol]) -> tuple[Case, ...]:
+def _calibration_of(data: EvaluationSet, protocols: Sequence[Protocol]) -> tuple[EvaluationItem, ...]:
     """The faces that offsets of these protocols are measured on."""
     labels = {p.labels for p in protocols if p.quantity is Quantity.HAND_SET}
-    return tuple(case for case in data.calibration if not labels.isdisjoint(case.landmarks))
+    return tuple(item for item in data.calibration if not labels.isdisjoint(item.landmarks))
 
 
-def _with_cases(data: EvaluationSet, more: Sequence[Case]) -> EvaluationSet:
-    return replace(data, cases=(*data.cases, *more), calibration=())
+def _with_items(data: EvaluationSet, more: Sequence[EvaluationItem]) -> EvaluationSet:
+    return replace(data, items=(*data.items, *more), calibration=())
 
 
 def _protocol(name: str) -> Protocol:
@@ -123,7 +129,7 @@ def _protocol(name: str) -> Protocol:
 
 
 def _run(
-    tool: Tool,
+    predictor: Predictor,
     data: EvaluationSet,
     folder: Path,
     measures: tuple[str, ...],
@@ -131,74 +137,76 @@ def _run(
     progress: Callable[[str, int, int], None] | None,
 ) -> tuple[list[Record], list[tuple[str, str]]]:
     """Records of all cases in order, and which could not be read."""
-    file = RecordFile.of(folder, tool.name, {"set": data.name, "measures": measures, "tool": tool.recipe})
+    file = RecordFile.of(
+        folder, predictor.name, {"set": data.name, "measures": measures, "tool": predictor.recipe}
+    )
     # Sets of one name may lie in other folders or have other labels: what is known is of these very faces.
-    checksums = {case.name: case.checksum for case in data.cases}
-    known = {name: record for name, record in file.read().items() if record.case == checksums.get(name)}
-    todo = [case for case in data.cases if case.name not in known]
-    done, failed = len(data.cases) - len(todo), []
+    checksums = {item.name: item.checksum for item in data.items}
+    known = {name: record for name, record in file.read().items() if record.item == checksums.get(name)}
+    todo = [item for item in data.items if item.name not in known]
+    done, failed = len(data.items) - len(todo), []
     if done and todo:
-        log.info("%s: %d of %d are known from before", tool.name, done, len(data.cases))
+        log.info("%s: %d of %d are known from before", predictor.name, done, len(data.items))
     for batch in _batches(todo):
-        made, broken = records_of(tool, batch, measures, workers=workers)
+        made, broken = records_of(predictor, batch, measures, workers=workers)
         file.append(made)
         # As they read back: a run that goes on must give the same digits as one that was not stopped.
         known |= {record.name: Record.from_line(record.line()) for record in made}
         failed += broken
         done += len(batch)
         if progress is not None:
-            progress(tool.name, done, len(data.cases))
-    return [known.get(case.name) or Record.nothing(case.name) for case in data.cases], failed
+            progress(predictor.name, done, len(data.items))
+    return [known.get(item.name) or Record.nothing(item.name) for item in data.items], failed
 
 
-def _batches(cases: Sequence[Case]) -> Iterator[Sequence[Case]]:
-    for first in range(0, len(cases), BATCH):
-        yield cases[first : first + BATCH]
+def _batches(items: Sequence[EvaluationItem]) -> Iterator[Sequence[EvaluationItem]]:
+    for first in range(0, len(items), BATCH):
+        yield items[first : first + BATCH]
 
 
 def records_of(
-    tool: Tool, cases: Sequence[Case], measures: Sequence[str], *, workers: int = 1
+    predictor: Predictor, items: Sequence[EvaluationItem], measures: Sequence[str], *, workers: int = 1
 ) -> tuple[list[Record], list[tuple[str, str]]]:
     """Records of a batch, and (name, why) of photographs that could not be read: these are tried again.
 
     Args:
-        tool: what looks at them.
-        cases: the batch.
+        predictor: what looks at them.
+        items: the batch.
         measures: names of :data:`MEASURES` that are taken of meshes.
         workers: threads that share the batch.
     """
 
-    def one(case: Case) -> Record | tuple[str, str]:
+    def one(item: EvaluationItem) -> Record | tuple[str, str]:
         try:
-            prediction = tool.predict([case])[0]
+            prediction = predictor.predict([item])[0]
         except (ImageError, DataError, BoxError) as error:
-            return case.name, str(error)
-        return record_of(case, prediction, measures)
+            return item.name, str(error)
+        return record_of(item, prediction, measures)
 
     if workers > 1:
         with ThreadPoolExecutor(workers) as pool:
-            outcomes = list(pool.map(one, cases))
+            outcomes = list(pool.map(one, items))
     else:
-        outcomes = [one(case) for case in cases]
+        outcomes = [one(item) for item in items]
     made = [outcome for outcome in outcomes if isinstance(outcome, Record)]
     return made, [outcome for outcome in outcomes if not isinstance(outcome, Record)]
 
 
-def record_of(case: Case, prediction: Prediction | None, measures: Sequence[str]) -> Record:
+def record_of(item: EvaluationItem, prediction: Prediction | None, measures: Sequence[str]) -> Record:
     """What is kept of a prediction, with the errors that need its mesh."""
-    nothing = Record.nothing(case.name)
+    nothing = Record.nothing(item.name)
     if prediction is None:
-        return replace(nothing, case=case.checksum)
+        return replace(nothing, item=item.checksum)
     landmarks = np.full((68, 3), np.nan)
     given = np.asarray(prediction.landmarks_image, np.float64)
     landmarks[:, : given.shape[1]] = given
     values = {}
-    if measures and case.surface is not None and prediction.vertices_image is not None:
-        surface = case.surface()
+    if measures and item.surface is not None and prediction.vertices_image is not None:
+        surface = item.surface()
         values = {name: MEASURES[name].value(prediction, surface) for name in measures}
     return Record(
-        name=case.name,
-        case=case.checksum,
+        name=item.name,
+        item=item.checksum,
         landmarks=landmarks,
         rotation=nothing.rotation if prediction.rotation is None else prediction.rotation,
         visibility=nothing.visibility if prediction.visibility is None else prediction.visibility,

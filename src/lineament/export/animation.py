@@ -128,9 +128,9 @@ def export_motion(
     glb, chosen = glb_at_rest(motion.model, at_rest, texture_rgb, targets)
     _add_camera(glb, size_hw)
     _add_motion(glb, chosen, motion, size_hw)
-    seen = np.array([pose is not None for pose in motion.poses])
-    if not seen.all():
-        _add_gaps(glb, np.array(motion.times_s), seen)
+    visible = np.array([pose is not None for pose in motion.poses])
+    if not visible.all():
+        _add_gaps(glb, np.array(motion.times_s), visible)
     write_bytes(path, glb.to_bytes())
 
 
@@ -147,12 +147,12 @@ def _add_camera(glb: GlbFile, size_hw: tuple[int, int]) -> None:
 def _add_motion(glb: GlbFile, chosen: Targets, motion: HeadMotion, size_hw: tuple[int, int]) -> None:
     """Weights, turn and place of the head at the times at which it is seen."""
     frames = zip(motion.times_s, motion.poses, motion.sizes_hw, strict=True)
-    seen = [(time, pose, own_hw or size_hw) for time, pose, own_hw in frames if pose is not None]
-    places = [gltf_head(pose, frame_hw) for _, pose, frame_hw in seen]
+    visible = [(time, pose, own_hw or size_hw) for time, pose, own_hw in frames if pose is not None]
+    places = [gltf_head(pose, frame_hw) for _, pose, frame_hw in visible]
     turns = _short_way(np.stack([turn for turn, _ in places]))
     moves = np.stack([move for _, move in places])
     weights = chosen.weights(np.stack(motion.expressions))
-    start = glb.add_values(np.array([time for time, *_ in seen]), bounds=True)
+    start = glb.add_values(np.array([time for time, *_ in visible]), bounds=True)
     glb.document["nodes"][0] |= {"rotation": turns[0].tolist(), "translation": moves[0].tolist()}
     glb.document["meshes"][0]["weights"] = weights[0].tolist()
     tracks = {"rotation": turns, "translation": moves, "weights": weights.ravel()}
@@ -161,10 +161,10 @@ def _add_motion(glb: GlbFile, chosen: Targets, motion: HeadMotion, size_hw: tupl
         _add_track(glb, path, start, values, "LINEAR")
 
 
-def _add_gaps(glb: GlbFile, times: Array, seen: NDArray[np.bool_]) -> None:
+def _add_gaps(glb: GlbFile, times: Array, visible: NDArray[np.bool_]) -> None:
     """The head is there in frames that show it and gone in the others."""
-    turning = np.flatnonzero(np.diff(seen.astype(np.int8), prepend=-1))
-    size = np.repeat(seen[turning].astype(np.float32)[:, None], 3, axis=1)
+    turning = np.flatnonzero(np.diff(visible.astype(np.int8), prepend=-1))
+    size = np.repeat(visible[turning].astype(np.float32)[:, None], 3, axis=1)
     _add_track(glb, "scale", glb.add_values(times[turning], bounds=True), size, "STEP")
 
 

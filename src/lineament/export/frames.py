@@ -63,8 +63,8 @@ def vertices_in(face: FaceResult, frame: ExportFrame, *, name: str = "the file")
         )
     if frame == "image":
         return vertices
-    turned = (vertices - face.pose.translation) / face.pose.scale * PICTURE_AXES
-    return turned if frame == "camera" else turned @ face.pose.rotation
+    rotated = (vertices - face.pose.translation) / face.pose.scale * PICTURE_AXES
+    return rotated if frame == "camera" else rotated @ face.pose.rotation
 
 
 def uv_upward(uv: Array) -> Array:

@@ -173,12 +173,12 @@ def _unit(normals: Array) -> Array:
 
 def _material(glb: GlbFile, model: MorphableModel, texture_rgb: NDArray[np.uint8] | None) -> dict[str, Any]:
     """A matt surface, of the texture's colours or of plain clay's."""
-    look: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 0.85}
+    material: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 0.85}
     if texture_rgb is None:
-        look["baseColorFactor"] = [0.72, 0.66, 0.62, 1.0]
+        material["baseColorFactor"] = [0.72, 0.66, 0.62, 1.0]
     elif model.uv is None:
         raise ExportError(f"The face model {model.name!r} has no texture coordinates. Leave the texture out.")
     else:
         picture = glb.add_picture(jpeg_bytes(texture_rgb), mime="image/jpeg", name="face")
-        look["baseColorTexture"] = {"index": picture}
-    return {"name": "skin", "pbrMetallicRoughness": look, "doubleSided": True}
+        material["baseColorTexture"] = {"index": picture}
+    return {"name": "skin", "pbrMetallicRoughness": material, "doubleSided": True}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 _FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125  # componentType (3.6.2.2)
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
 _SHAPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
-_SPARSE_SHARE = 0.75  # an entry of a sparse accessor costs its index beside its three numbers
+_SPARSE_FRACTION = 0.75  # an entry of a sparse accessor costs its index beside its three numbers
 
 
 class GlbFile:
@@ -51,7 +51,7 @@ class GlbFile:
         """Accessor of (n, 3) floats most of which may be zero: those are left out (3.6.2.3)."""
         values = np.ascontiguousarray(values, dtype="<f4")
         moved = np.flatnonzero(values.any(axis=1))
-        if len(moved) > _SPARSE_SHARE * len(values):
+        if len(moved) > _SPARSE_FRACTION * len(values):
             return self.add_values(values, bounds=bounds, vertices=True)
         moved = moved if len(moved) else np.zeros(1, np.int64)  # a sparse accessor holds one entry at least
         kind, code = ("<u2", _UINT16) if len(values) <= 65535 else ("<u4", _UINT32)

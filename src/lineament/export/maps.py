@@ -89,15 +89,15 @@ def _draw(maps: FaceMaps, face: FaceResult, size_hw: tuple[int, int]) -> None:
     front = np.flatnonzero(toward_viewer(vertices, face.triangles) > 0)
     triangles = face.triangles[front]
     raster = rasterize(vertices - [*low, 0], triangles, size_hw=(height, width))
-    seen = raster.mask
+    visible = raster.mask
     nearest = vertices[:, 2].min()
-    maps.depth_mm[window][seen] = (raster.depth[seen] - nearest) / face.pose.scale
+    maps.depth_mm[window][visible] = (raster.depth[visible] - nearest) / face.pose.scale
     normals = vertex_normals(vertices, face.triangles) * PICTURE_AXES
     attributes = np.hstack([_ncc(face.mesh.mean_model), (normals + 1) / 2])
-    colors = np.rint(np.clip(raster.interpolate(attributes, triangles)[seen], 0, 1) * 255)
-    maps.pncc_rgb[window][seen] = colors[:, :3]
-    maps.normals_rgb[window][seen] = colors[:, 3:]
-    maps.parts[window][seen] = _part_of_triangle(face)[front[raster.triangle_index[seen]]]
+    colors = np.rint(np.clip(raster.interpolate(attributes, triangles)[visible], 0, 1) * 255)
+    maps.pncc_rgb[window][visible] = colors[:, :3]
+    maps.normals_rgb[window][visible] = colors[:, 3:]
+    maps.parts[window][visible] = _part_of_triangle(face)[front[raster.triangle_index[visible]]]
 
 
 def _ncc(neutral: Array) -> Array:

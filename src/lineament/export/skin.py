@@ -25,11 +25,11 @@ SIDES = (
 )  # of half the face's width at the ears: from where on, and from where on fully, colours are judged
 BELOW_MM = -2.0, 4.0  # the same below the chin
 CHEEK_MM, BRIDGE_MM = 20.0, 12.0  # radii of what is taken for skin
-LEAST_TEXELS = 50  # of skin that is seen, or nothing is judged
+MIN_TEXELS = 50  # of skin that is seen, or nothing is judged
 DARK = 0.7, 0.9  # of the skin's darker parts: darker than the first is none, brighter than the second may be
 BRIGHT = 1.25, 1.1  # the same of its brighter parts
 OTHER_HUE = 1.8, 1.2  # distances in hue, in units of what the skin has itself
-LEAST_HUE = 0.02  # of shares of red, green and blue: noise of a grey photo is no hue
+MIN_HUE = 0.02  # of shares of red, green and blue: noise of a grey photo is no hue
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,12 @@ class SkinJudge:
             (S, S) in 0..1; 1 where nothing is judged.
         """
         known = self.sure & (trust > 0.5)
-        if known.sum() < LEAST_TEXELS:
+        if known.sum() < MIN_TEXELS:
             return np.ones_like(trust)
         light, hue = colors.mean(axis=-1), _hue(colors)
         dark, bright = np.percentile(light[known], (5, 95))
         away = np.linalg.norm(hue - np.median(hue[known], axis=0), axis=-1)
-        own = max(float(np.percentile(away[known], 90)), LEAST_HUE)
+        own = max(float(np.percentile(away[known], 90)), MIN_HUE)
         alike = _ramp(light, dark, DARK) * _ramp(light, bright, BRIGHT) * _ramp(away, own, OTHER_HUE)
         return np.asarray(1 - self.skin * np.maximum(self.beside, aslant) * (1 - alike))
 

@@ -40,19 +40,19 @@ class FaceTexture:
 
     Attributes:
         colors_rgb: (S, S, 3) uint8, completed everywhere, beyond the chart's border too.
-        seen_rgb: (S, S, 3) uint8, what the photo shows, black where it shows nothing.
-        visibility: (S, S) float32 in 0..1, how far `seen_rgb` can be trusted; 0 where the chart is empty.
+        visible_rgb: (S, S, 3) uint8, what the photo shows, black where it shows nothing.
+        visibility: (S, S) float32 in 0..1, how far `visible_rgb` can be trusted; 0 where the chart is empty.
     """
 
     colors_rgb: Picture
-    seen_rgb: Picture
+    visible_rgb: Picture
     visibility: NDArray[np.float32]
 
     @property
     def marked_rgba(self) -> Picture:
         """(S, S, 4) uint8: what the photo shows, transparent where it is hidden."""
         alpha = np.rint(self.visibility * 255).astype(np.uint8)
-        return np.dstack([self.seen_rgb, alpha])
+        return np.dstack([self.visible_rgb, alpha])
 
 
 class FaceTexturer:
@@ -85,9 +85,9 @@ class FaceTexturer:
         Raises:
             ExportError: the face is of another mesh.
         """
-        return self.completed(*self.seen(photo, face))
+        return self.completed(*self.visible(photo, face))
 
-    def seen(self, photo: Picture, face: FaceResult) -> tuple[Picture, NDArray[np.float32]]:
+    def visible(self, photo: Picture, face: FaceResult) -> tuple[Picture, NDArray[np.float32]]:
         """What one photo shows: (S, S, 3) uint8 colours, and (S, S) in 0..1 how far they can be trusted.
 
         Raises:
@@ -106,10 +106,10 @@ class FaceTexturer:
             trust = trust * self._judge.likeness(texture.colors_rgb.astype(np.float32), trust, aslant)
         return texture.colors_rgb, trust.astype(np.float32)
 
-    def completed(self, seen_rgb: Picture, trust: NDArray[np.float32]) -> FaceTexture:
+    def completed(self, visible_rgb: Picture, trust: NDArray[np.float32]) -> FaceTexture:
         """The texture of what was seen, by one photo or several."""
-        colors = _completed(seen_rgb.astype(np.float32), trust, mirrored=self._mirrored)
-        return FaceTexture(np.rint(np.clip(colors, 0, 255)).astype(np.uint8), seen_rgb, trust)
+        colors = _completed(visible_rgb.astype(np.float32), trust, mirrored=self._mirrored)
+        return FaceTexture(np.rint(np.clip(colors, 0, 255)).astype(np.uint8), visible_rgb, trust)
 
 
 def export_texture(texture: FaceTexture, path: str | os.PathLike[str], *, hidden: str = "completed") -> None:
@@ -191,16 +191,16 @@ def _completed(colors: Array, trust: Array, *, mirrored: bool) -> Array:
         other, other_weight = colors[:, ::-1], weight[:, ::-1]
         # What both sides show says how they differ in light; the difference is spread over what one hides.
         both = np.minimum(weight, other_weight)
-        offset = np.clip(spread(colors - other, both), -LIGHT_RANGE, LIGHT_RANGE) if both.any() else 0
-        share = other_weight * (1 - weight)
-        colors = weight * colors + share * np.clip(other + offset, 0, 255)
-        weight = weight + share
+        offset = np.clip(fill_smoothly(colors - other, both), -LIGHT_RANGE, LIGHT_RANGE) if both.any() else 0
+        fraction = other_weight * (1 - weight)
+        colors = weight * colors + fraction * np.clip(other + offset, 0, 255)
+        weight = weight + fraction
         colors = colors / np.maximum(weight, 1e-6)
-    smooth = spread(colors, weight)
+    smooth = fill_smoothly(colors, weight)
     return weight * colors + (1 - weight) * smooth
 
 
-def spread(values: Array, weight: Array) -> Array:
+def fill_smoothly(values: Array, weight: Array) -> Array:
     """Known values spread over a whole map: pull them into ever coarser maps, push them back.
 
     Gortler et al. 1996, "The lumigraph", section 3.4.
@@ -219,7 +219,7 @@ def spread(values: Array, weight: Array) -> Array:
     finer = np.pad(values * weight, ((0, height % 2), (0, width % 2), (0, 0)))
     known = np.pad(weight, ((0, height % 2), (0, width % 2), (0, 0)))
     sums, weights = _quartered(finer), _quartered(known)
-    coarse = spread(sums / np.maximum(weights, 1e-6), np.minimum(weights, 1))
+    coarse = fill_smoothly(sums / np.maximum(weights, 1e-6), np.minimum(weights, 1))
     pushed = _doubled(_doubled(coarse, 0), 1)[:height, :width]
     return weight * values + (1 - weight) * pushed
 

@@ -25,7 +25,7 @@ ROUNDS = 4
 OUTLIER = 4.0  # robust standard deviations at which a vertex has a quarter of its weight
 MEDIAN_DISTANCE = 1.538  # of three normal coordinates, in standard deviations
 FINEST_MM = 0.05  # residuals below this are rounding, not outliers
-LEAST_VERTICES = 16  # fewer with a weight show no face
+MIN_VERTICES = 16  # fewer with a weight show no face
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +95,7 @@ class NearestCoefficients:
         trust: Array = np.where(np.isfinite(vertices).all(axis=1), given, 0.0)
         vertices = np.where(trust[:, None] > 0, vertices, 0.0)
         sampled, sampled_trust = vertices[self._chosen], trust[self._chosen]
-        if np.count_nonzero(sampled_trust) < min(LEAST_VERTICES, len(sampled)):
+        if np.count_nonzero(sampled_trust) < min(MIN_VERTICES, len(sampled)):
             return self._none()
         camera, coefficients = self._solve(sampled, sampled_trust / sampled_trust.max())
         known = len(self.model.identity_basis)

@@ -63,13 +63,13 @@ def rasterize(vertices_image: Array, triangles: IndexArray, *, size_hw: tuple[in
     """
     planes = TrianglePlanes.of(np.asarray(vertices_image, dtype=np.float64), np.asarray(triangles), size_hw)
     depth, winner = planes.nearest(size_hw)
-    seen = np.flatnonzero(winner >= 0)
-    plane = winner[seen]
+    visible = np.flatnonzero(winner >= 0)
+    plane = winner[visible]
     triangle_index = np.full(depth.shape, -1, dtype=np.int32)
-    triangle_index[seen] = planes.triangle[plane]
+    triangle_index[visible] = planes.triangle[plane]
     weights = np.zeros((len(depth), 3), dtype=np.float32)
-    row, column = np.divmod(seen, size_hw[1])
-    weights[seen] = np.clip(planes.values_at(planes.linear[:3], plane, column, row), 0, 1).T
+    row, column = np.divmod(visible, size_hw[1])
+    weights[visible] = np.clip(planes.values_at(planes.linear[:3], plane, column, row), 0, 1).T
     return Raster(
         triangle_index.reshape(size_hw),
         weights.reshape(*size_hw, 3),
@@ -101,13 +101,13 @@ def rasterize_values(
     vertices = np.asarray(vertices_image, dtype=np.float64)
     planes = TrianglePlanes.of(vertices, np.asarray(triangles), size_hw, both_sides=both_sides)
     _, winner = planes.nearest(size_hw)
-    seen = np.flatnonzero(winner >= 0)
-    row, column = np.divmod(seen, size_hw[1])
+    visible = np.flatnonzero(winner >= 0)
+    row, column = np.divmod(visible, size_hw[1])
     corner_index = np.asarray(triangles).take(planes.triangle, axis=0).T  # (3, T)
     corners = np.asarray(values, dtype=np.float64).T.take(corner_index, axis=1)  # (C, 3, T)
     linear = np.stack([np.sum(planes.linear[:3] * of_value[:, None], axis=0) for of_value in corners])
     pictures = np.zeros((len(linear), len(winner)), np.float32)
-    pictures[:, seen] = planes.values_at(linear, winner[seen], column, row)
+    pictures[:, visible] = planes.values_at(linear, winner[visible], column, row)
     return (winner >= 0).reshape(size_hw), pictures.reshape(-1, *size_hw)
 
 
@@ -141,8 +141,8 @@ def visible_vertices(
     width, height = (int(np.ceil(extent)) + 1 for extent in ((high - low) * scale)[:2])
     cosine = toward_viewer(small, triangles)
     # Behind what faces the viewer a solid's other side cannot be seen: only the former need drawing.
-    seen = np.flatnonzero(cosine > 0)
-    front = triangles.take(seen, axis=0)
+    visible = np.flatnonzero(cosine > 0)
+    front = triangles.take(visible, axis=0)
     depth, _ = TrianglePlanes.of(small, front, (height, width)).nearest((height, width))
     depth = depth.astype(np.float32)  # as Raster has it
     behind = (small[:, 2] - _farthest_around(depth.reshape(height, width), small[:, :2])) / resolution
@@ -150,7 +150,7 @@ def visible_vertices(
     # The best of a vertex's triangles counts, not their mean: the edge of an eyelid is seen, though behind it
     # the lid turns away.
     facing = np.zeros(len(vertices))
-    fading = np.clip(cosine[seen] / 0.2, 0, 1)  # over the last 12 degrees before the silhouette
+    fading = np.clip(cosine[visible] / 0.2, 0, 1)  # over the last 12 degrees before the silhouette
     np.maximum.at(facing, front.T.ravel(), np.tile(fading, 3))
     return (unoccluded * facing * finite).astype(np.float32)
 

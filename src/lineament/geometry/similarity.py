@@ -26,8 +26,8 @@ class Similarity:
 
     def apply(self, points: Array) -> Array:
         """Map (..., N, 3) points of the source frame into the target frame."""
-        turned = points @ np.swapaxes(self.rotation, -1, -2)
-        return np.asarray(self.scale)[..., None, None] * turned + self.translation[..., None, :]
+        rotated = points @ np.swapaxes(self.rotation, -1, -2)
+        return np.asarray(self.scale)[..., None, None] * rotated + self.translation[..., None, :]
 
 
 def fit_similarity(
@@ -49,15 +49,15 @@ def fit_similarity(
         Similarity with the leading shape of the points.
     """
     weights = np.ones(source.shape[:-1]) if weights is None else np.broadcast_to(weights, source.shape[:-1])
-    share = (weights / weights.sum(axis=-1, keepdims=True))[..., None]
-    source_mean, target_mean = (np.sum(share * p, axis=-2, keepdims=True) for p in (source, target))
+    weight = (weights / weights.sum(axis=-1, keepdims=True))[..., None]
+    source_mean, target_mean = (np.sum(weight * p, axis=-2, keepdims=True) for p in (source, target))
     source_centred, target_centred = source - source_mean, target - target_mean
-    covariance = np.swapaxes(share * target_centred, -1, -2) @ source_centred
-    left, spread, right = np.linalg.svd(covariance)
-    signs = np.ones_like(spread)
+    covariance = np.swapaxes(weight * target_centred, -1, -2) @ source_centred
+    left, singular_values, right = np.linalg.svd(covariance)
+    signs = np.ones_like(singular_values)
     signs[..., 2] = np.sign(np.linalg.det(left) * np.linalg.det(right))
     rotation = (left * signs[..., None, :]) @ right
-    variance = np.sum(share * source_centred**2, axis=(-1, -2))
-    scale = np.sum(spread * signs, axis=-1) / variance if with_scale else np.ones(variance.shape)
+    variance = np.sum(weight * source_centred**2, axis=(-1, -2))
+    scale = np.sum(singular_values * signs, axis=-1) / variance if with_scale else np.ones(variance.shape)
     moved_mean = scale[..., None] * (source_mean @ np.swapaxes(rotation, -1, -2))[..., 0, :]
     return Similarity(scale=scale, rotation=rotation, translation=target_mean[..., 0, :] - moved_mean)

@@ -120,10 +120,10 @@ class TrianglePlanes:
         start, step_right, step_down = self.linear[:3, :, None, members].swapaxes(0, 1)
         # The planes come last: numpy is quick along the last axis when it is long.
         along = step_right * np.arange(width, dtype=np.float64)[:, None]
-        least = -_EDGE - start - step_down * np.arange(height, dtype=np.float64)[:, None]
-        inside = along[0] >= least[0][:, None]  # (height, width, T)
+        minimum = -_EDGE - start - step_down * np.arange(height, dtype=np.float64)[:, None]
+        inside = along[0] >= minimum[0][:, None]  # (height, width, T)
         for corner in (1, 2):
-            inside &= along[corner] >= least[corner][:, None]
+            inside &= along[corner] >= minimum[corner][:, None]
         place, member = np.divmod(inside.ravel().nonzero()[0], inside.shape[-1])
         row, column = np.divmod(np.arange(width * height), width)
         return np.stack([member + members.start, row.take(place), column.take(place)])

@@ -92,13 +92,13 @@ class UvMap:
         Returns:
             (..., N, C) float; NaN for vertices without a place on the map.
         """
-        first = self._looked_up(position_map)
+        first = self._interpolated(position_map)
         # Beside the chart's border the texels lie to one side of the vertex: what the map of the first answer
         # misses is added once.
         known = np.where(np.isfinite(first), first, 0)
-        return first + self._looked_up(position_map - self.position_map(known))
+        return first + self._interpolated(position_map - self.position_map(known))
 
-    def _looked_up(self, position_map: Array) -> Array:
+    def _interpolated(self, position_map: Array) -> Array:
         flat = position_map.reshape(*position_map.shape[:-3], -1, position_map.shape[-1])
         terms = (flat[..., self.texel[:, k], :] * self.texel_weights[:, k, None] for k in range(4))
         total = next(terms)
@@ -145,7 +145,7 @@ def sample_texture(
     Returns:
         Texture; hidden texels carry the colour of what hides them, with their low visibility.
     """
-    seen = np.ones(len(vertices_image)) if visibility is None else np.asarray(visibility)
+    visible = np.ones(len(vertices_image)) if visibility is None else np.asarray(visibility)
     points_xy = uv_map.position_map(np.asarray(vertices_image, dtype=np.float64)[:, :2])
     height, width = photo.shape[:2]
     known = uv_map.mask & np.isfinite(points_xy).all(axis=-1)
@@ -154,7 +154,7 @@ def sample_texture(
     colors = bilinear(photo, points_xy) * known[..., None]
     return Texture(
         np.rint(colors).astype(np.uint8),
-        (uv_map.position_map(seen[:, None])[..., 0] * known).astype(np.float32),
+        (uv_map.position_map(visible[:, None])[..., 0] * known).astype(np.float32),
     )
 
 
@@ -191,18 +191,18 @@ def _around(texel_xy: Array, mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64]
             column, row = low[:, 0] + right, low[:, 1] + down
             inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
             flat = np.clip(row, 0, size - 1) * size + np.clip(column, 0, size - 1)
-            share = np.abs(1 - right - part[:, 0]) * np.abs(1 - down - part[:, 1])
+            fraction = np.abs(1 - right - part[:, 0]) * np.abs(1 - down - part[:, 1])
             texel.append(flat)
-            weights.append(share * (inside & mask.ravel()[flat]))
-    texels, shares = np.stack(texel, axis=1), np.stack(weights, axis=1)
-    lost = np.flatnonzero(shares.sum(axis=1) < 1e-6)
+            weights.append(fraction * (inside & mask.ravel()[flat]))
+    texels, fractions = np.stack(texel, axis=1), np.stack(weights, axis=1)
+    lost = np.flatnonzero(fractions.sum(axis=1) < 1e-6)
     valid = np.argwhere(mask)
     for vertex in lost:  # few: slivers that cover no texel's centre
         row, column = valid[np.argmin(((valid[:, ::-1] - shifted[vertex]) ** 2).sum(axis=1))]
-        texels[vertex], shares[vertex] = row * size + column, 0.25
-    shares /= shares.sum(axis=1, keepdims=True)
-    shares[~placed] = np.nan
-    return texels, shares.astype(np.float32)
+        texels[vertex], fractions[vertex] = row * size + column, 0.25
+    fractions /= fractions.sum(axis=1, keepdims=True)
+    fractions[~placed] = np.nan
+    return texels, fractions.astype(np.float32)
 
 
 def bilinear(picture: NDArray[np.uint8], points_xy: Array) -> Array:

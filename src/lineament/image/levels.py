@@ -25,7 +25,7 @@ class Levels:
     black: float
     white: float
 
-    def eight_bits(self, picture: Image.Image) -> Image.Image:
+    def to_uint8(self, picture: Image.Image) -> Image.Image:
         """A picture of mode L."""
         values = np.nan_to_num(np.asarray(picture).astype(np.float32), nan=self.black, posinf=self.black)
         scaled = (values - self.black) * np.float32(255 / (self.white - self.black))

@@ -19,8 +19,8 @@ def upright(picture: Image.Image) -> Image.Image:
         orientation = picture.getexif().get(0x0112, 1)
     if orientation not in range(2, 9):
         return picture
-    turned = ImageOps.exif_transpose(picture)
-    return picture if turned is None else turned
+    rotated = ImageOps.exif_transpose(picture)
+    return picture if rotated is None else rotated
 
 
 def as_rgb(picture: Image.Image, *, name: str) -> Image.Image:
@@ -38,7 +38,7 @@ def as_rgb(picture: Image.Image, *, name: str) -> Image.Image:
         levels = levels_of(picture, name=name)
         made = Image.new("L", picture.size)
         for box in _strips(picture):
-            made.paste(levels.eight_bits(picture.crop(box)), box)
+            made.paste(levels.to_uint8(picture.crop(box)), box)
         return made.convert("RGB")
     if picture.has_transparency_data:
         return _on_white(picture)

@@ -58,22 +58,22 @@ def face_html(face: FaceResult) -> str:
     return html.beside(portrait, html.table(rows))
 
 
-def faces_html(faces: Sequence[FaceResult], *, most: int = 20) -> str:
+def faces_html(faces: Sequence[FaceResult], *, max_lines: int = 20) -> str:
     """A table with a line a face: number, pose, score, strongest expressions.
 
     Args:
         faces: of one photo, numbered as in its overlay.
-        most: lines; of the others only their number is told.
+        max_lines: lines; of the others only their number is told.
     """
     if not faces:
         return html.line("no face found")
     rows = []
-    for number, face in enumerate(faces[:most]):
+    for number, face in enumerate(faces[:max_lines]):
         angles = (f"{angle:+.1f}°" for angle in face.pose.angles_deg)
         strongest = ", ".join(f"{name} {weight:.2f}" for name, weight in _strongest(face, 3))
         rows.append((str(number), *angles, f"{face.detection.score:.2f}", strongest))
     header = ("face", "yaw", "pitch", "roll", "score", "strongest expressions")
-    rest = html.line(f"and {len(faces) - most} more") if len(faces) > most else ""
+    rest = html.line(f"and {len(faces) - max_lines} more") if len(faces) > max_lines else ""
     return html.table(rows, header=header) + rest
 
 

@@ -117,9 +117,9 @@ class TextureModel:
         """(..., K) coefficients of the same textures in a mirror."""
         return coefficients * self.sign[: np.shape(coefficients)[-1]]
 
-    def sample(self, rng: np.random.Generator, *, spread: float = 1.0, most: float = 2.5) -> Array:
-        """(K,) coefficients of a random face, each normal with deviation `spread` and within `most`."""
-        return np.clip(rng.normal(0.0, spread, len(self.modes)), -most, most).astype(np.float32)
+    def sample(self, rng: np.random.Generator, *, std: float = 1.0, maximum: float = 2.5) -> Array:
+        """(K,) coefficients of a random face, each normal with deviation `std` and within `maximum`."""
+        return np.clip(rng.normal(0.0, std, len(self.modes)), -maximum, maximum).astype(np.float32)
 
     def _mode_rows(self) -> Array:
         return self.modes.reshape(len(self.modes), -1)

@@ -46,7 +46,7 @@ FINER = (
         "trace_px",
         "trace_score",
         "clear_score",
-        "well_seen_px",
+        "well_resolved_px",
         "larger_traces",
     ),
     *("window_px", "window_px_a_step", "window_sizes", "margin_px", "max_face_px", "wide_px", "mostly"),
@@ -149,8 +149,8 @@ def _detector_settings() -> dict[str, Any]:
         "upright_odds": detect.UPRIGHT_ODDS,
         "leaning": float(detect.LEANING),
         "lowest_score": detect.LOWEST_SCORE,
-        "worth_a_look": detect.WORTH_A_LOOK,
-        "least_share": detect.LEAST_SHARE,
+        "min_refinement": detect.MIN_REFINEMENT,
+        "min_fraction": detect.MIN_FRACTION,
     }
 
 
@@ -164,7 +164,7 @@ def _regressor_settings(name: str, bundle: Bundle) -> dict[str, Any]:
         "crop_margin": crop.margin,
         "well_framed": predictor.WELL_FRAMED,
         "largest_step": predictor.LARGEST_STEP,
-        "most_uncertain_mm": bundle.manifest.max_uncertainty_mm,
+        "max_uncertainty_mm": bundle.manifest.max_uncertainty_mm,
         "on_its_head": ON_ITS_HEAD,
         "scheme": DEFAULT_SCHEME,
         "detector": asdict(detect.DetectorOptions.from_table(own.options)),

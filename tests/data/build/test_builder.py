@@ -25,7 +25,7 @@ from lineament.data.samples.recipe import (
     EditedOptions,
     OccludedOptions,
     RenderedOptions,
-    TurnedOptions,
+    RotatedOptions,
     read_recipe,
 )
 from lineament.data.samples.sample import Kind
@@ -40,9 +40,9 @@ RECIPE = BuildRecipe(
     name="tiny",
     licence="public domain",
     photos_a_shard=1,
-    turned=TurnedOptions(count=2, size=64, face=40.0),
-    edited=EditedOptions(share=0.0),
-    occluded=OccludedOptions(share=0.5),
+    rotated=RotatedOptions(count=2, size=64, face=40.0),
+    edited=EditedOptions(probability=0.0),
+    occluded=OccludedOptions(probability=0.5),
 )
 CAMERA = WeakPerspective(matrix_from_angles(0.4, 0.1, 0.2), 0.6, np.array([170.0, 130.0, 0.0]))
 
@@ -95,7 +95,7 @@ def test_each_photograph_becomes_itself_and_its_turned_pictures(folder, photos):
     store = SampleStore(folder)
     assert len(store) == 6
     kinds = [store[number].provenance.kind for number in range(3)]
-    assert kinds == [Kind.PHOTOGRAPHED, Kind.TURNED, Kind.TURNED]
+    assert kinds == [Kind.PHOTOGRAPHED, Kind.ROTATED, Kind.ROTATED]
     assert {store[number].provenance.photo for number in range(6)} == {e.photo for e in photos.entries[:2]}
     assert all(store[number].size_hw == (64, 64) for number in range(6))
 
@@ -190,7 +190,7 @@ def test_shards_of_photographs_whose_labels_are_the_same_are_kept(album, tmp_pat
 
 
 RENDERED = BuildRecipe(
-    rendered=RenderedOptions(count=2, size=48), turned=TurnedOptions(count=0), occluded=OccludedOptions(0.0)
+    rendered=RenderedOptions(count=2, size=48), rotated=RotatedOptions(count=0), occluded=OccludedOptions(0.0)
 )
 
 

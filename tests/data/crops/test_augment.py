@@ -13,9 +13,14 @@ from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
 
 CAMERA = WeakPerspective(matrix_from_angles(0.4, -0.2, 0.1), 0.5, np.array([70.0, 85.0, 0.0]))
-STILL = AugmentConfig(tight_share=1.0, tight_shift=0.0, tight_scale=0.0, tight_roll=0.0)
+STILL = AugmentConfig(tight_probability=1.0, tight_shift=0.0, tight_scale=0.0, tight_roll=0.0)
 NOTHING = AugmentConfig(
-    occluder_share=0, grey_share=0, blur_share=0, noise_share=0, jpeg_share=0, border_share=0
+    occluder_probability=0,
+    grey_probability=0,
+    blur_probability=0,
+    noise_probability=0,
+    jpeg_probability=0,
+    border_probability=0,
 )
 
 
@@ -40,7 +45,7 @@ def test_an_undisturbed_crop_is_the_square_around_the_landmarks(tiny_model, view
 
 def test_loose_crops_stray_no_further_than_their_limits(tiny_model, view):
     points = vertices_image(tiny_model, view)[:68]
-    config = AugmentConfig(tight_share=0.0, loose_roll=0.0, most_roll=0.0)
+    config = AugmentConfig(tight_probability=0.0, loose_roll=0.0, max_roll=0.0)
     rng = np.random.default_rng(0)
     plain = random_crop_box(points, STILL, rng)
     boxes = [random_crop_box(points, config, rng) for _ in range(200)]
@@ -53,7 +58,7 @@ def test_loose_crops_stray_no_further_than_their_limits(tiny_model, view):
 def test_disturbances_are_a_function_of_the_seed_and_leave_the_crop_itself_alone(view):
     crop, other = view.image[:112, :112], view.image[::-1]
     before = crop.copy()
-    seen = set()
+    visible = set()
     for seed in range(20):
         one, two = (
             disturb(crop, lambda: other, AugmentConfig(), np.random.default_rng(seed)).image for _ in range(2)
@@ -61,8 +66,8 @@ def test_disturbances_are_a_function_of_the_seed_and_leave_the_crop_itself_alone
         np.testing.assert_array_equal(one, two)
         assert one.shape == crop.shape
         assert one.dtype == np.uint8
-        seen.add(one.tobytes())
-    assert len(seen) == 20
+        visible.add(one.tobytes())
+    assert len(visible) == 20
     np.testing.assert_array_equal(crop, before)
 
 
@@ -75,20 +80,28 @@ def test_without_disturbances_only_light_and_colour_change(view):
 
 
 @pytest.mark.parametrize(
-    "share", ["occluder_share", "grey_share", "blur_share", "noise_share", "jpeg_share", "border_share"]
+    "probability",
+    [
+        "occluder_probability",
+        "grey_probability",
+        "blur_probability",
+        "noise_probability",
+        "jpeg_probability",
+        "border_probability",
+    ],
 )
-def test_each_disturbance_can_be_made_certain(view, share):
+def test_each_disturbance_can_be_made_certain(view, probability):
     crop = view.image[:112, :112]
-    certain = replace(NOTHING, **{share: 1.0})
+    certain = replace(NOTHING, **{probability: 1.0})
     for seed in range(4):
         disturbed = disturb(crop, lambda: view.image, certain, np.random.default_rng(seed)).image
         assert disturbed.shape == crop.shape
-        if share == "grey_share":
+        if probability == "grey_probability":
             np.testing.assert_array_equal(disturbed[..., 0], disturbed[..., 1])
-        if share == "border_share":
+        if probability == "border_probability":
             edges = disturbed[0], disturbed[-1], disturbed[:, 0], disturbed[:, -1]
             assert any((edge == 0).all() for edge in edges)
-        if share == "occluder_share":
+        if probability == "occluder_probability":
             plain = disturb(crop, lambda: view.image, NOTHING, np.random.default_rng(seed)).image
             assert (disturbed != plain).any()
 
@@ -104,23 +117,23 @@ def test_parts_are_four_halves_four_quarters_and_the_middle():
 
 def test_a_part_of_the_crop_is_left_of_some_and_a_frame_is_black_in_all(view):
     crop = np.full((112, 112, 3), 120, np.uint8)
-    config = replace(NOTHING, part_share=0.5, black_frame=5)
+    config = replace(NOTHING, part_probability=0.5, black_frame=5)
     shown = []
     for seed in range(40):
-        seen = disturb(crop, lambda: view.image, config, np.random.default_rng(seed)).image[..., 0] > 0
-        assert not seen[:5].any()
-        assert not seen[-5:].any()
-        assert not seen[:, :5].any()
-        assert not seen[:, -5:].any()
-        shown.append(seen.mean())
+        visible = disturb(crop, lambda: view.image, config, np.random.default_rng(seed)).image[..., 0] > 0
+        assert not visible[:5].any()
+        assert not visible[-5:].any()
+        assert not visible[:, :5].any()
+        assert not visible[:, -5:].any()
+        shown.append(visible.mean())
     whole = (102 / 112) ** 2
-    assert sum(share == pytest.approx(whole) for share in shown) in range(12, 29)
+    assert sum(probability == pytest.approx(whole) for probability in shown) in range(12, 29)
     assert min(shown) < 0.3
 
 
 def test_both_are_off_unless_asked_for_and_change_nothing_else_then(view):
     crop = view.image[:112, :112]
-    assert (AugmentConfig().part_share, AugmentConfig().black_frame) == (0.0, 0)
+    assert (AugmentConfig().part_probability, AugmentConfig().black_frame) == (0.0, 0)
     for seed in range(5):
         one, two = (
             disturb(crop, lambda: view.image, replace(AugmentConfig(), black_frame=width), rng).image
@@ -146,12 +159,12 @@ def test_another_picture_is_only_asked_for_where_an_occluder_needs_its_texture(v
         disturb(crop, other, NOTHING, np.random.default_rng(seed))
     assert asked == []
     for seed in range(60):
-        disturb(crop, other, replace(NOTHING, occluder_share=1.0), np.random.default_rng(seed))
+        disturb(crop, other, replace(NOTHING, occluder_probability=1.0), np.random.default_rng(seed))
     assert 20 < len(asked) < 110
 
 
 def test_an_occluders_texture_may_be_smaller_than_the_crop(view):
-    config = replace(NOTHING, occluder_share=1.0)
+    config = replace(NOTHING, occluder_probability=1.0)
     small = np.full((20, 30, 3), 7, np.uint8)
     for seed in range(30):
         picture = disturb(view.image, lambda: small, config, np.random.default_rng(seed)).image
@@ -176,7 +189,9 @@ def test_what_things_hide_is_told_to_the_pixel(view, monkeypatch):
     expected[10:30, 20:60] = expected[20:40, 50:90] = True
     for seed in range(60):
         drawn.clear()
-        found = disturb(crop, lambda: crop, replace(NOTHING, occluder_share=1.0), np.random.default_rng(seed))
+        found = disturb(
+            crop, lambda: crop, replace(NOTHING, occluder_probability=1.0), np.random.default_rng(seed)
+        )
         if len(drawn) == 3:
             np.testing.assert_array_equal(found.covered, expected)
             return
@@ -195,7 +210,7 @@ def test_real_things_hide_what_changes_with_them_and_not_with_what_is_behind(mon
         ),
     )
     black, white = (np.full((112, 112, 3), value, np.uint8) for value in (0, 255))
-    config, covered = replace(NOTHING, occluder_share=1.0), 0
+    config, covered = replace(NOTHING, occluder_probability=1.0), 0
     for seed in range(60):
         one, other = (
             disturb(crop, lambda: black, config, np.random.default_rng(seed)) for crop in (black, white)
@@ -210,7 +225,7 @@ def test_real_things_hide_what_changes_with_them_and_not_with_what_is_behind(mon
 
 def test_what_is_blacked_out_is_hidden(view):
     crop = np.full((112, 112, 3), 120, np.uint8)
-    config = replace(NOTHING, border_share=0.7, part_share=0.3, black_frame=4)
+    config = replace(NOTHING, border_probability=0.7, part_probability=0.3, black_frame=4)
     for seed in range(30):
         found = disturb(crop, lambda: view.image, config, np.random.default_rng(seed))
         np.testing.assert_array_equal(found.covered, (found.image == 0).all(axis=2))

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lineament.data.crops.face_swap import FaceSwap, border_loops, skin_share
+from lineament.data.crops.face_swap import FaceSwap, border_loops, skin_fraction
 from lineament.data.samples.view import View
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
@@ -67,10 +67,10 @@ def test_skin_fades_out_at_borders_and_is_whole_inside(lfm):
     triangles = lfm.triangles[first:last]
     loops = border_loops(triangles)
     assert len(loops) == 4  # around the face, two eyes, the mouth
-    share = skin_share(lfm.neutral_model, triangles)
-    assert all((share[loop] == 0).all() for loop in loops)
+    fraction = skin_fraction(lfm.neutral_model, triangles)
+    assert all((fraction[loop] == 0).all() for loop in loops)
     nose = lfm.schemes["lfm-68"].vertex_index[30, 0]
-    assert share[nose] == 1
+    assert fraction[nose] == 1
 
 
 def test_a_square_has_one_border():

@@ -13,7 +13,7 @@ def mean(lfm):
     return lfm.landmark_points("300w-lp").neutral_model
 
 
-def seen_by(mean, yaw):
+def projected_by(mean, yaw):
     return WeakPerspective(matrix_from_angles(yaw, 0.1, 0.2), 0.5, np.array([70.0, 60, 0])).image_from_model(
         mean
     )
@@ -27,7 +27,7 @@ def test_where_all_are_annotated_they_are_the_landmarks(mean):
 @pytest.mark.parametrize("scheme", ["68-outline", "aflw-21", "cfp-30"])
 @pytest.mark.parametrize("yaw", [0.0, 0.6, 1.3])
 def test_those_of_a_turned_mean_face_are_found_again(mean, scheme, yaw):
-    marks, weights = seen_by(mean, yaw), np.zeros(68)
+    marks, weights = projected_by(mean, yaw), np.zeros(68)
     weights[[number for number in POINT_SCHEMES[scheme].of_68 if number >= 0]] = 1
     found = framing_landmarks(np.where(weights[:, None] > 0, marks, 0), weights, mean)
     size = np.ptp(marks[:, :2], axis=0).max()
@@ -35,7 +35,7 @@ def test_those_of_a_turned_mean_face_are_found_again(mean, scheme, yaw):
 
 
 def test_a_point_off_its_place_moves_the_frame_only_a_little(mean):
-    marks, weights = seen_by(mean, 0.3), np.zeros(68)
+    marks, weights = projected_by(mean, 0.3), np.zeros(68)
     weights[17:] = 1
     other = marks.copy()
     other[30] += 3

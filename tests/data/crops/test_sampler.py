@@ -74,8 +74,8 @@ def test_plain_batches_are_the_samples_asked_for_with_landmarks_in_the_middle(sa
         view = sampler.store.sample(number).view
         np.testing.assert_array_equal(batch.identity[row], view.identity)
         points = tiny_model.landmarks_model(view.identity, view.expression, scheme="300w-lp")
-        turned = points @ batch.rotation[row].T
-        xy = batch.scale[row] * turned[:, :2] * [1, -1] + batch.translation[row]
+        rotated = points @ batch.rotation[row].T
+        xy = batch.scale[row] * rotated[:, :2] * [1, -1] + batch.translation[row]
         low, high = xy.min(axis=0), xy.max(axis=0)
         np.testing.assert_allclose((low + high) / 2, [56, 56], atol=1e-3)
         assert (high - low).max() == pytest.approx(112 / np.sqrt(2), rel=1e-4)

@@ -1,7 +1,7 @@
 import numpy as np
 
 from lineament.data.drawing.chart_gather import ChartGather
-from lineament.data.drawing.zbuffer import draw_mesh, spread
+from lineament.data.drawing.zbuffer import draw_mesh, interpolate
 
 VERTICES = np.array([[1.0, 1.0, 0.0], [7.0, 1.0, 0.0], [1.0, 7.0, 0.0], [7.0, 7.0, 0.0]])
 TRIANGLES = np.array([[0, 1, 2], [1, 3, 2]])
@@ -11,7 +11,7 @@ def test_a_fixed_gather_is_what_spreading_over_the_chart_gives():
     chart = draw_mesh(VERTICES, TRIANGLES, size_hw=(8, 8))
     attributes = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
     found = ChartGather.of(chart, TRIANGLES)(attributes)
-    np.testing.assert_allclose(found, spread(chart, TRIANGLES, attributes), atol=1e-6)
+    np.testing.assert_allclose(found, interpolate(chart, TRIANGLES, attributes), atol=1e-6)
     assert found.shape == (8, 8, 5)
     assert not found[~chart.mask].any()
 

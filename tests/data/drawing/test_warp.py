@@ -42,7 +42,7 @@ def test_a_ramp_is_sampled_where_the_matrix_says():
 
 
 @pytest.mark.parametrize(
-    ("index", "seen"), [(0, 0), (3, 3), (4, 3), (5, 2), (-1, 0), (-4, 3), (8, 0), (-9, 0)]
+    ("index", "visible"), [(0, 0), (3, 3), (4, 3), (5, 2), (-1, 0), (-4, 3), (8, 0), (-9, 0)]
 )
-def test_indices_outside_a_row_of_four_run_back_and_forth(index, seen):
-    assert reflected(index, 4) == seen
+def test_indices_outside_a_row_of_four_run_back_and_forth(index, visible):
+    assert reflected(index, 4) == visible

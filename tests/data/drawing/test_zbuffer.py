@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lineament.data.drawing.zbuffer import draw_mesh, facing_mask, spread, vertex_visibility
+from lineament.data.drawing.zbuffer import draw_mesh, facing_mask, interpolate, vertex_visibility
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.raster import rasterize, visible_vertices
 from lineament.geometry.rotation import matrix_from_angles
@@ -44,7 +44,7 @@ def test_positions_spread_over_the_pixels_are_the_pixels_centres(lfm):
     vertices = head(lfm, POSES[1])
     raster = draw_mesh(vertices, lfm.triangles, size_hw=(140, 120))
     row, column = np.nonzero(raster.mask)
-    found = spread(raster, lfm.triangles, vertices)
+    found = interpolate(raster, lfm.triangles, vertices)
     np.testing.assert_allclose(found[row, column, 0], column + 0.5, atol=1e-3)
     np.testing.assert_allclose(found[row, column, 1], row + 0.5, atol=1e-3)
     np.testing.assert_allclose(found[row, column, 2], raster.depth[row, column], atol=1e-3)
@@ -56,6 +56,6 @@ def test_what_is_seen_from_behind_does_not_face_the_viewer(lfm):
         vertices = head(lfm, (yaw, 0.0, 0.0))
         skin = lfm.triangles[slice(*lfm.parts["face"])]
         raster = draw_mesh(vertices, skin, size_hw=(140, 120))
-        share = facing_mask(raster, skin, vertices)[raster.mask].mean()
+        fraction = facing_mask(raster, skin, vertices)[raster.mask].mean()
         # From behind, the backs of the ears face the viewer.
-        assert share == pytest.approx(expected, abs=0.2)
+        assert fraction == pytest.approx(expected, abs=0.2)

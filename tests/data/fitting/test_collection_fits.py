@@ -7,9 +7,9 @@ from PIL import Image
 from lineament.data.build.worker import PhotoPart, _opened
 from lineament.data.fitting.collection_fits import PartFitter, PhotoFit
 from lineament.data.formats.files import open_files
-from lineament.data.labels.pseudo_labels import Proposal
+from lineament.data.labels.pseudo_labels import PseudoLabel
 from lineament.data.photographs.collection import read_photo_collection
-from lineament.data.photographs.collections import VALIDATION_SHARE, is_validation
+from lineament.data.photographs.collections import VALIDATION_FRACTION, is_validation
 from lineament.data.samples.recipe import PhotoOptions
 from lineament.geometry.camera import WeakPerspective
 
@@ -20,7 +20,7 @@ class Crowd:
     """Finds three faces on every photograph."""
 
     def propose(self, photo):
-        return [Proposal(CAMERA, np.zeros(100), np.zeros(53), 0.0, "")] * 3
+        return [PseudoLabel(CAMERA, np.zeros(100), np.zeros(53), 0.0, "")] * 3
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_one_photograph_in_fifty_is_kept_from_training_and_people_as_before():
     photos = [[replace(face, person=f"trip/{n}#{k}", face=k) for k in range(3)] for n in range(3000)]
     sides = [{one.is_validation for one in faces} for faces in photos]
     assert all(len(side) == 1 for side in sides)
-    assert np.mean([side == {True} for side in sides]) == pytest.approx(VALIDATION_SHARE, rel=0.5)
+    assert np.mean([side == {True} for side in sides]) == pytest.approx(VALIDATION_FRACTION, rel=0.5)
     for number in range(200):
         person = f"ytf/Some_Person{number}"
         assert replace(face, person=person).is_validation == is_validation(person)

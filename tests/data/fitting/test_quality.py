@@ -49,7 +49,7 @@ def test_identity_is_measured_in_standard_deviations_whatever_the_number_of_mode
         ({"expression": np.full((1, 20), LIMITS.expression / 19)}, Reason.EXPRESSION),
         ({"rotation": matrix_from_angles(-1.01 * LIMITS.yaw, 0, 0)[None]}, Reason.POSE),
         ({"rotation": matrix_from_angles(0, 1.01 * LIMITS.pitch, 0)[None]}, Reason.POSE),
-        ({"scale": np.full(1, 0.99 * LIMITS.least_scale)}, Reason.SIZE),
+        ({"scale": np.full(1, 0.99 * LIMITS.min_scale)}, Reason.SIZE),
         ({"residual": np.full(1, np.nan)}, Reason.NOT_FINITE),
     ],
 )

@@ -21,7 +21,7 @@ def fitter(lfm, layout):
     return Fitter(lfm, layout)
 
 
-def seen_points(model, layout, yaw: float = 0.3, **shapes: float):
+def visible_points(model, layout, yaw: float = 0.3, **shapes: float):
     """(P, 3) mesh points of the mean face with some blendshapes in a picture."""
     expression = np.zeros(len(model.expression_names))
     for name, weight in shapes.items():
@@ -52,7 +52,7 @@ def slit_mm(model, fits):
 
 
 def test_an_eye_whose_mesh_is_nearly_shut_comes_out_shut_and_the_other_stays_open(lfm, layout, fitter):
-    points = seen_points(lfm, layout, eyeBlinkLeft=0.8)
+    points = visible_points(lfm, layout, eyeBlinkLeft=0.8)
     fits = fitter.fit(squeezed(points, LEFT_EYE, 0.06)[None])
     assert slit_mm(lfm, fits)[0] < 0.8
     blinks = fits.expression[0, [lfm.expression_names.index(f"eyeBlink{s}") for s in ("Left", "Right")]]
@@ -61,7 +61,7 @@ def test_an_eye_whose_mesh_is_nearly_shut_comes_out_shut_and_the_other_stays_ope
 
 
 def test_eyes_open_evenly_with_the_gap_that_is_seen(lfm, layout, fitter):
-    points = seen_points(lfm, layout)
+    points = visible_points(lfm, layout)
     ratios = np.linspace(0.03, 0.3, 10)
     slits = slit_mm(lfm, fitter.fit(np.stack([squeezed(points, LEFT_EYE, r) for r in ratios])))
     assert np.all(np.diff(slits) > -0.2)
@@ -70,13 +70,13 @@ def test_eyes_open_evenly_with_the_gap_that_is_seen(lfm, layout, fitter):
 
 
 def test_gaze_is_found_again(lfm, layout, fitter):
-    fits = fitter.fit(seen_points(lfm, layout, eyeLookInLeft=0.6, eyeLookOutRight=0.6)[None])
+    fits = fitter.fit(visible_points(lfm, layout, eyeLookInLeft=0.6, eyeLookOutRight=0.6)[None])
     for name in ("eyeLookInLeft", "eyeLookOutRight"):
         assert fits.expression[0, lfm.expression_names.index(name)] == pytest.approx(0.6, abs=0.12)
 
 
 def test_points_gone_astray_are_put_aside_and_do_not_turn_the_head(lfm, layout, fitter):
-    clean = seen_points(lfm, layout, jawOpen=0.3)
+    clean = visible_points(lfm, layout, jawOpen=0.3)
     astray = clean.copy()
     lost = np.random.default_rng(0).choice(468, 40, replace=False)
     astray[lost, :2] += 60.0
@@ -90,7 +90,7 @@ def test_points_gone_astray_are_put_aside_and_do_not_turn_the_head(lfm, layout, 
 
 def test_pictures_of_one_person_share_one_identity(lfm, layout, fitter):
     rng = np.random.default_rng(1)
-    points = np.stack([seen_points(lfm, layout, yaw) for yaw in (-0.5, 0.0, 0.5)])
+    points = np.stack([visible_points(lfm, layout, yaw) for yaw in (-0.5, 0.0, 0.5)])
     points += rng.normal(0, 0.5, points.shape)
     fits = fitter.fit(points, people=["a", "b", "a"])
     np.testing.assert_array_equal(fits.identity[0], fits.identity[2])
@@ -102,11 +102,11 @@ def test_pictures_of_one_person_share_one_identity(lfm, layout, fitter):
 
 def test_a_list_of_people_of_another_length_is_an_error(lfm, layout, fitter):
     with pytest.raises(ValueError, match="2 photographs and 1 names"):
-        fitter.fit(np.stack([seen_points(lfm, layout)] * 2), people=["a"])
+        fitter.fit(np.stack([visible_points(lfm, layout)] * 2), people=["a"])
 
 
 def test_shut_lips_of_a_mesh_that_leaves_a_crack_come_out_shut(lfm, layout, fitter):
-    points = seen_points(lfm, layout)
+    points = visible_points(lfm, layout)
     fits = fitter.fit(np.stack([squeezed(points, MOUTH, 0.01), squeezed(points, MOUTH, 0.1)]))
     jaw = fits.expression[:, lfm.expression_names.index("jawOpen")]
     assert jaw[0] < 0.03

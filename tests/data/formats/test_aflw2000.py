@@ -98,8 +98,8 @@ def test_the_real_yaws_are_those_of_the_arrays_beside_them(real, arrays):
     yaw = np.degrees([item.coefficients.angles.yaw for item in real])
     np.testing.assert_allclose(np.abs(yaw), arrays["abs_yaw"], atol=1e-4)
     right = np.array([item.landmarks[30, 0] - item.landmarks[[36, 45], 0].mean() for item in real])
-    turned = (np.abs(yaw) > 20) & (np.abs(yaw) < 90)
-    assert (np.sign(right) == np.sign(yaw))[turned].mean() > 0.95
+    rotated = (np.abs(yaw) > 20) & (np.abs(yaw) < 90)
+    assert (np.sign(right) == np.sign(yaw))[rotated].mean() > 0.95
 
 
 def test_a_quarter_of_the_annotated_points_of_the_real_set_is_absent_and_the_rest_on_the_photograph(real):
@@ -139,8 +139,8 @@ def test_the_real_cameras_are_exact_to_a_ten_thousandth_of_a_pixel(real):
 @pytest.mark.parametrize("signs", [(-1, 1, 1), (1, -1, 1), (1, 1, -1)], ids=["yaw", "pitch", "roll"])
 def test_a_wrong_sign_of_one_angle_would_be_seen_at_once(real, signs):
     angles = [item.coefficients.angles for item in real]
-    turned = [matrix_from_angles(*np.multiply(signs, (a.yaw, a.pitch, a.roll))) for a in angles]
-    residual, _ = predict_held_out(real, turned)
+    rotated = [matrix_from_angles(*np.multiply(signs, (a.yaw, a.pitch, a.roll))) for a in angles]
+    residual, _ = predict_held_out(real, rotated)
     assert residual > 40
 
 

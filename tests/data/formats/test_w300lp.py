@@ -25,11 +25,11 @@ def root(tmp_path, write_fit):
 def test_fitted_landmarks_are_taken_where_they_are_and_the_scheme_says_so(root):
     items = {item.name: item for item in iterate_w300lp(root)}
     assert list(items) == ["AFW/AFW_1_1_0", "AFW/AFW_1_1_3", "AFW_Flip/AFW_1_1_3"]
-    turned = items["AFW/AFW_1_1_3"]
-    assert turned.scheme == "300w-lp"
-    np.testing.assert_array_equal(turned.landmarks[0], [11.5, 12.5])
-    np.testing.assert_array_equal(turned.landmarks_annotated[0], [7.5, 8.5])
-    np.testing.assert_allclose(turned.camera.translation, [29.5, 20.5, -5])
+    rotated = items["AFW/AFW_1_1_3"]
+    assert rotated.scheme == "300w-lp"
+    np.testing.assert_array_equal(rotated.landmarks[0], [11.5, 12.5])
+    np.testing.assert_array_equal(rotated.landmarks_annotated[0], [7.5, 8.5])
+    np.testing.assert_allclose(rotated.camera.translation, [29.5, 20.5, -5])
 
 
 def test_a_mirror_image_never_takes_the_landmarks_of_the_photograph_of_its_name(root):

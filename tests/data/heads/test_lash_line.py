@@ -12,9 +12,9 @@ def picture():
     return np.broadcast_to(SKIN.astype(np.uint8), (40, 40, 3)).copy()
 
 
-def painted(picture, *, margin=MARGIN, seen=None, length_mm=6.0, strength=1.0, px_per_mm=0.5):
-    seen = np.ones(len(margin)) if seen is None else seen
-    return with_lashes(picture, margin, seen, Lashes(length_mm, strength), px_per_mm, SKIN).astype(int)
+def painted(picture, *, margin=MARGIN, visibility=None, length_mm=6.0, strength=1.0, px_per_mm=0.5):
+    visibility = np.ones(len(margin)) if visibility is None else visibility
+    return with_lashes(picture, margin, visibility, Lashes(length_mm, strength), px_per_mm, SKIN).astype(int)
 
 
 def test_lashes_darken_the_margin_and_what_is_below_it_and_nothing_far_away(picture):
@@ -34,8 +34,8 @@ def test_they_are_longest_at_the_temple(picture):
 
 
 def test_a_margin_that_is_not_seen_has_none(picture):
-    seen = np.where(MARGIN[:, 0] < 20, 0.0, 1.0)
-    out = painted(picture, seen=seen)
+    visibility = np.where(MARGIN[:, 0] < 20, 0.0, 1.0)
+    out = painted(picture, visibility=visibility)
     assert (out[:, :16] == picture[:, :16]).all()
     assert (out[20, 24] < picture[20, 24]).all()
     assert (painted(picture, strength=0.0) == picture).all()

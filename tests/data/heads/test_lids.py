@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lineament.data.heads.lids import BLINKS, MOST_BLINK, SHUT, Lids, lid_margins
+from lineament.data.heads.lids import BLINKS, MAX_BLINK, SHUT, Lids, lid_margins
 from lineament.data.render.identities import photographed_identities
 
 
@@ -32,7 +32,7 @@ def test_the_margins_of_any_face_meet_or_cross_where_it_is_shut(lfm, lids):
         shut = lids.shut(identity, blinking(lfm, 1, 1))
         vertices = lfm.vertices_model(identity, shut)
         upper, lower = (vertices[margin][middle, 1] for margin in margins)
-        below = (lower - upper) if shut.max() < MOST_BLINK else np.zeros(1)
+        below = (lower - upper) if shut.max() < MAX_BLINK else np.zeros(1)
         assert below.min() > -1e-3
         assert below.min() < 0.2
 

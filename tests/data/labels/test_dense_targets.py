@@ -12,20 +12,20 @@ from samples import annotated_sample, make_sample, posed_sample
 EVERYTHING = DenseTargets(
     (
         *("position_map", "shape_map", "offset_map"),
-        *("surface", "correspondence_uv", "codes", "depth", "segmentation"),
+        *("surface", "correspondence_uv", "ncc", "depth", "segmentation"),
     ),
     map_size=64,
 )
 
 
 @pytest.fixture(scope="module")
-def maker(lfm):
+def generator(lfm):
     return EVERYTHING.open(lfm)
 
 
-def test_targets_are_the_maps_of_their_names(lfm, maker):
+def test_targets_are_the_maps_of_their_names(lfm, generator):
     sample = make_sample(yaw=0.5)
-    found = maker.make(sample.labels, 128)
+    found = generator.make(sample.labels, 128)
     face, surface = posed_sample(sample, lfm), LabelSurface.of(lfm, size=64)
     maps = image_maps(face, surface)
     np.testing.assert_array_equal(found["position_map"], position_map(face, surface))
@@ -37,8 +37,8 @@ def test_targets_are_the_maps_of_their_names(lfm, maker):
     assert (found["segmentation"][sample.occlusion] == Segment.OCCLUDER).all()
 
 
-def test_labels_without_coefficients_give_zeros_of_the_same_shapes(maker):
-    known, unknown = (maker.make(sample.labels, 128) for sample in (make_sample(), annotated_sample()))
+def test_labels_without_coefficients_give_zeros_of_the_same_shapes(generator):
+    known, unknown = (generator.make(sample.labels, 128) for sample in (make_sample(), annotated_sample()))
     assert tuple(known) == tuple(unknown) == EVERYTHING.maps
     for name in known:
         assert (unknown[name].shape, unknown[name].dtype) == (known[name].shape, known[name].dtype), name

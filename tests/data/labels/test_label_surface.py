@@ -48,11 +48,11 @@ def test_the_chart_is_its_own_mirror_image(surface):
 
 def test_codes_are_the_normalised_coordinates_of_the_mean_face(lfm, surface):
     used = np.unique(surface.triangles)
-    np.testing.assert_allclose(surface.codes[used].min(axis=0), 0)
-    np.testing.assert_allclose(surface.codes[used].max(axis=0), 1)
+    np.testing.assert_allclose(surface.ncc[used].min(axis=0), 0)
+    np.testing.assert_allclose(surface.ncc[used].max(axis=0), 1)
     slope = np.ptp(lfm.neutral_model[used], axis=0)
     low = lfm.neutral_model[used].min(axis=0)
-    np.testing.assert_allclose(surface.codes[used] * slope + low, lfm.neutral_model[used], atol=1e-3)
+    np.testing.assert_allclose(surface.ncc[used] * slope + low, lfm.neutral_model[used], atol=1e-3)
 
 
 def test_the_mean_map_at_the_landmarks_texels_is_near_the_landmarks(lfm, surface):

@@ -6,7 +6,7 @@ import pytest
 from lineament import FaceAligner, read_image
 from lineament.data.fitting.annotated import AnnotatedFitter
 from lineament.data.fitting.collection_fits import PartFitter
-from lineament.data.labels.pseudo_labels import ProposalChecks, Proposer
+from lineament.data.labels.pseudo_labels import Proposer, PseudoLabelChecks
 from lineament.data.photographs.collection import PhotoEntry, read_photo_collection
 from lineament.data.photographs.landmark_files import FaceLandmarks
 from lineament.data.samples.recipe import PhotoOptions
@@ -29,7 +29,7 @@ def photo():
 
 
 @pytest.fixture(scope="module")
-def proposal(proposer, photo):
+def pseudo_label(proposer, photo):
     return proposer.propose(photo)[0]
 
 
@@ -38,16 +38,16 @@ def landmarks_of(lfm, face):
     return face.camera.image_from_model(points.astype(float))
 
 
-def test_a_clear_face_passes_and_both_looks_nearly_agree(proposal):
-    assert proposal.reason == ""
-    assert proposal.apart < ProposalChecks().most_apart
+def test_a_clear_face_passes_and_both_looks_nearly_agree(pseudo_label):
+    assert pseudo_label.reason == ""
+    assert pseudo_label.apart < PseudoLabelChecks().max_apart
 
 
-def test_the_mirrored_photograph_gives_the_mirrored_face(proposer, photo, proposal, lfm):
+def test_the_mirrored_photograph_gives_the_mirrored_face(proposer, photo, pseudo_label, lfm):
     mirrored = proposer.propose(np.ascontiguousarray(photo[:, ::-1]))[0]
     identity, _ = lfm.mirrored(mirrored.identity, mirrored.expression)
-    assert np.abs(identity - proposal.identity).max() < 0.5
-    assert mirrored.camera.angles.yaw == pytest.approx(-proposal.camera.angles.yaw, abs=0.03)
+    assert np.abs(identity - pseudo_label.identity).max() < 0.5
+    assert mirrored.camera.angles.yaw == pytest.approx(-pseudo_label.camera.angles.yaw, abs=0.03)
 
 
 def test_what_is_no_face_is_refused_even_with_a_box(proposer, photo):
@@ -59,40 +59,40 @@ def test_a_photograph_without_a_face_gives_nothing(proposer):
     assert proposer.propose(np.full((200, 300, 3), 90, np.uint8)) == []
 
 
-def test_a_face_cut_by_the_photographs_border_is_refused(proposer, photo, proposal, lfm):
-    middle = int(landmarks_of(lfm, proposal)[30, 0])
+def test_a_face_cut_by_the_photographs_border_is_refused(proposer, photo, pseudo_label, lfm):
+    middle = int(landmarks_of(lfm, pseudo_label)[30, 0])
     found = proposer.propose(np.ascontiguousarray(photo[:, :middle]))
     assert all("lie in the photograph" in face.reason or face.reason for face in found)
 
 
 @pytest.fixture(scope="module")
-def moved(lfm, proposal):
+def moved(lfm, pseudo_label):
     """The proposed face with a wider head, another pose and an open mouth: what a person would annotate."""
     turn = matrix_from_angles(0.06, 0.04, 0.03)
-    camera = proposal.camera
-    identity = proposal.identity.copy()
+    camera = pseudo_label.camera
+    identity = pseudo_label.identity.copy()
     identity[:3] += 0.8
-    expression = proposal.expression.copy()
+    expression = pseudo_label.expression.copy()
     expression[lfm.expression_names.index("jawOpen")] += 0.3
     placed = WeakPerspective(
         turn @ camera.rotation, camera.scale * 1.03, camera.translation + np.array([3.0, -2, 0])
     )
-    return type(proposal)(placed, identity, expression, 0.0, "")
+    return type(pseudo_label)(placed, identity, expression, 0.0, "")
 
 
 @pytest.mark.parametrize("scheme", ["300w-lp", "68-outline", "aflw-21"])
-def test_annotated_points_pull_the_proposal_to_them(lfm, proposal, moved, scheme):
+def test_annotated_points_pull_the_proposal_to_them(lfm, pseudo_label, moved, scheme):
     true = landmarks_of(lfm, moved)[:, :2]
     points = aflw21_from_68(true) if scheme == "aflw-21" else true.copy()
     points[3] = np.nan  # one point is not there
     fitter = AnnotatedFitter(lfm)
     landmarks = FaceLandmarks(points, scheme)
-    before = fitter.distance(proposal, landmarks)
-    fit = fitter.fit(proposal, landmarks)
+    before = fitter.distance(pseudo_label, landmarks)
+    fit = fitter.fit(pseudo_label, landmarks)
     assert fit.residual == pytest.approx(fitter.distance(fit, landmarks))
     assert fit.residual < 0.4 * before
     inner = np.linalg.norm(landmarks_of(lfm, fit)[17:, :2] - true[17:], axis=1).mean()
-    assert inner < 0.5 * np.linalg.norm(landmarks_of(lfm, proposal)[17:, :2] - true[17:], axis=1).mean()
+    assert inner < 0.5 * np.linalg.norm(landmarks_of(lfm, pseudo_label)[17:, :2] - true[17:], axis=1).mean()
 
 
 def test_photographs_without_landmarks_are_fitted_and_annotations_of_something_else_refused(lfm):

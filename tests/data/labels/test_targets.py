@@ -25,21 +25,21 @@ def face(sample, lfm):
     return posed_sample(sample, lfm)
 
 
-def looked_up(picture, at_xy):
+def interpolated(picture, at_xy):
     """Bilinear, (P, C); and which of the points have four texels that show the surface."""
     x, y = at_xy.T - 0.5
     column, row = np.floor(x).astype(int), np.floor(y).astype(int)
     fx, fy = (x - column)[:, None], (y - row)[:, None]
     corners = [picture[row + d, column + r] for d in (0, 1) for r in (0, 1)]
-    shares = [(1 - fy) * (1 - fx), (1 - fy) * fx, fy * (1 - fx), fy * fx]
+    fractions = [(1 - fy) * (1 - fx), (1 - fy) * fx, fy * (1 - fx), fy * fx]
     known = np.all([corner.any(axis=-1) for corner in corners], axis=0)
-    return sum(c * s for c, s in zip(corners, shares)), known
+    return sum(c * s for c, s in zip(corners, fractions)), known
 
 
 def test_the_place_of_a_visible_pixel_leads_back_to_the_pixel(face, surface):
     maps, positions = image_maps(face, surface), position_map(face, surface)
     row, column = np.nonzero(maps.surface)
-    found, known = looked_up(positions, maps.correspondence_uv[row, column] * surface.size)
+    found, known = interpolated(positions, maps.correspondence_uv[row, column] * surface.size)
     assert known.mean() > 0.97
     centre = np.stack([column + 0.5, row + 0.5, maps.depth[row, column]], axis=1)
     distance = np.linalg.norm(found - centre, axis=1)[known]
@@ -49,7 +49,7 @@ def test_the_place_of_a_visible_pixel_leads_back_to_the_pixel(face, surface):
 
 
 def test_the_position_map_at_the_landmarks_places_holds_the_landmarks(face, surface):
-    found, known = looked_up(position_map(face, surface), surface.landmark_uv() * surface.size)
+    found, known = interpolated(position_map(face, surface), surface.landmark_uv() * surface.size)
     error = np.linalg.norm(found - face.landmarks_image("lfm-68"), axis=1)
     assert known.all()
     assert np.median(error) < 0.05
@@ -61,8 +61,8 @@ def test_codes_and_places_name_the_same_points(face, surface):
     row, column = np.nonzero(maps.surface)
     low = surface.model.neutral_model[np.unique(surface.triangles)].min(axis=0)
     extent = np.ptp(surface.model.neutral_model[np.unique(surface.triangles)], axis=0)
-    coded = maps.codes[row, column] * extent + low
-    found, known = looked_up(surface.mean_map, maps.correspondence_uv[row, column] * surface.size)
+    coded = maps.ncc[row, column] * extent + low
+    found, known = interpolated(surface.mean_map, maps.correspondence_uv[row, column] * surface.size)
     assert np.percentile(np.linalg.norm(found - coded, axis=1)[known], 99) < 1.0
 
 
@@ -97,11 +97,11 @@ def test_labels_of_the_mirrored_sample_are_the_mirrored_labels(sample, face, sur
     places = np.abs(maps.correspondence_uv[:, ::-1] * [-1, 1] + [1, 0] - mirrored.correspondence_uv)[both]
     assert np.percentile(places, 99.5) < 0.002
     assert np.percentile(np.abs(maps.depth[:, ::-1][both] - mirrored.depth[both]), 99.5) < 0.02
-    codes = np.abs(maps.codes[:, ::-1] * [-1, 1, 1] + [1, 0, 0] - mirrored.codes)[both]
-    assert np.percentile(codes, 99.5) < 0.002
+    ncc = np.abs(maps.ncc[:, ::-1] * [-1, 1, 1] + [1, 0, 0] - mirrored.ncc)[both]
+    assert np.percentile(ncc, 99.5) < 0.002
     chart = surface.mask & surface.mask[:, ::-1]
-    turned = position_map(face, surface)[:, ::-1] * [-1, 1, 1] + [128, 0, 0]
-    np.testing.assert_allclose(position_map(twin, surface)[chart], turned[chart], atol=0.1)
+    rotated = position_map(face, surface)[:, ::-1] * [-1, 1, 1] + [128, 0, 0]
+    np.testing.assert_allclose(position_map(twin, surface)[chart], rotated[chart], atol=0.1)
     assert np.abs(twin.visibility() - face.visibility()[lfm.mirror.vertex]).mean() < 0.01
 
 
@@ -116,20 +116,20 @@ def test_labels_follow_a_crop_that_magnifies_twice(sample, face, surface, lfm):
     box = CropBox((64.0, 60.0), 64.0, 128)
     maps, cropped = image_maps(face, surface), image_maps(posed_sample(sample.cropped(box), lfm), surface)
     # The crop starts at (32, 28); each pixel became two by two whose mean lies at the old centre.
-    seen = maps.surface[28:92, 32:96]
+    unoccluded = maps.surface[28:92, 32:96]
     whole = cropped.surface.reshape(64, 2, 64, 2).all(axis=(1, 3))
-    assert (seen & whole).sum() > 0.95 * seen.sum()
+    assert (unoccluded & whole).sum() > 0.95 * unoccluded.sum()
     mean_uv = cropped.correspondence_uv.reshape(64, 2, 64, 2, 2).mean(axis=(1, 3))
-    off = np.abs(mean_uv - maps.correspondence_uv[28:92, 32:96])[seen & whole]
+    off = np.abs(mean_uv - maps.correspondence_uv[28:92, 32:96])[unoccluded & whole]
     assert np.median(off) < 0.001
 
 
 def test_in_profile_the_far_brow_is_hidden_and_the_near_one_seen(lfm):
     face = posed_sample(make_sample(yaw=1.4), lfm)
-    seen = face.landmark_visibility("lfm-68")
+    unoccluded = face.landmark_visibility("lfm-68")
     # The nose points to the viewer's right: what was right in the picture is now behind it.
-    assert seen[17:22].mean() > 0.8
-    assert seen[22:27].mean() < 0.1
+    assert unoccluded[17:22].mean() > 0.8
+    assert unoccluded[22:27].mean() < 0.1
 
 
 def test_the_far_ear_is_not_seen_from_behind_a_profile(lfm, surface):
@@ -154,7 +154,7 @@ def test_points_behind_an_occluder_or_outside_the_picture_are_not_shown(lfm):
 def test_what_an_occluder_covers_is_not_seen_and_all_else_is_as_visible_as_before(lfm):
     sample = make_sample(yaw=0.5, occluded=True)
     face = posed_sample(sample, lfm)
-    seen, visible = face.seen_vertices(), face.visibility()
+    unoccluded, visible = face.visible_vertices(), face.visibility()
     x, y = np.floor(face.vertices_image[:, :2]).astype(int).T
     size = sample.size_hw[0]
     inside = (x >= 0) & (y >= 0) & (x < size) & (y < size)
@@ -162,7 +162,7 @@ def test_what_an_occluder_covers_is_not_seen_and_all_else_is_as_visible_as_befor
     covered[inside] = sample.occlusion[y[inside], x[inside]]
     assert covered.sum() > 100
     assert (visible[covered] > 0.5).any()
-    assert (seen[covered] == 0).all()
-    np.testing.assert_array_equal(seen[inside & ~covered], visible[inside & ~covered])
-    behind = face.landmark_visibility("lfm-68", visibility=seen) < face.landmark_visibility("lfm-68")
+    assert (unoccluded[covered] == 0).all()
+    np.testing.assert_array_equal(unoccluded[inside & ~covered], visible[inside & ~covered])
+    behind = face.landmark_visibility("lfm-68", visibility=unoccluded) < face.landmark_visibility("lfm-68")
     assert behind.any()

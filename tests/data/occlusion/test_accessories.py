@@ -6,7 +6,7 @@ import pytest
 from lineament.data.drawing.zbuffer import draw_mesh
 from lineament.data.heads.shell import HeadShell, ShellLayout
 from lineament.data.labels.label_surface import LabelSurface
-from lineament.data.occlusion.accessories import GlassesStyle, cap, draw_worn, glasses
+from lineament.data.occlusion.accessories import GlassesStyle, cap, draw_accessory, glasses
 from lineament.data.occlusion.drawing import Light
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
@@ -52,12 +52,12 @@ def test_lenses_stand_before_the_eyes_at_any_pose(lfm, layout, yaw, pitch, roll)
 
 def test_the_far_temple_of_glasses_is_hidden_by_the_head(lfm, layout):
     shell, landmarks, vertices = head(lfm, layout, 2)
-    worn = replace(glasses(shell, landmarks, STYLE), sheets=())
+    accessory = replace(glasses(shell, landmarks, STYLE), sheets=())
     view = camera(1.2)
     surface = LabelSurface.of(lfm, size=16)
     drawn = view.image_from_model(np.concatenate([vertices, [[0, 0, -110]]]))
     front = draw_mesh(drawn, surface.solid, size_hw=SIZE).depth
-    free, hidden = (draw_worn(worn, view, SIZE, depth, LIGHT).mask for depth in (NOTHING, front))
+    free, hidden = (draw_accessory(accessory, view, SIZE, depth, LIGHT).mask for depth in (NOTHING, front))
     assert 40 < hidden.sum() < free.sum() - 30
     assert not (hidden & ~free).any()
 
@@ -74,8 +74,8 @@ def test_a_shell_lies_on_the_face_and_follows_it(lfm, layout, seed):
 def test_a_hat_is_on_top_and_leaves_eyes_and_mouth_free(lfm, layout):
     shell, landmarks, _ = head(lfm, layout, 3)
     cloth = np.full((8, 8, 3), 90, np.uint8)
-    worn = cap(shell, brow=0.35, tilt=0.2, height=10, visor=0.0, texture=cloth, visor_texture=cloth)
-    mask = draw_worn(worn, camera(0.0), SIZE, NOTHING, LIGHT).mask
+    accessory = cap(shell, brow=0.35, tilt=0.2, height=10, visor=0.0, texture=cloth, visor_texture=cloth)
+    mask = draw_accessory(accessory, camera(0.0), SIZE, NOTHING, LIGHT).mask
     x, y = np.floor(camera(0.0).image_from_model(landmarks)[36:68, :2]).astype(int).T
     assert mask.any()
     assert not mask[y, x].any()

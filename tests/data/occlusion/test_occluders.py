@@ -31,7 +31,7 @@ def make_occluder(lfm, pictures):
 
 def made_view(*, seed=0, **pose):
     view = make_sample(seed=seed, occluded=False, **pose).view
-    return MadeView(view, Kind.TURNED)
+    return MadeView(view, Kind.ROTATED)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -77,7 +77,7 @@ def test_masks_are_united_with_what_is_already_in_front(make_occluder):
 
 
 def test_things_never_cover_more_of_the_head_than_allowed(make_occluder):
-    occluder = make_occluder(most_covered=0.3, second=1.0)
+    occluder = make_occluder(max_covered=0.3, second=1.0)
     for seed in range(10):
         made = made_view(yaw=0.2 * seed, seed=seed)
         occluded = occluder(made, np.random.default_rng(seed))
@@ -88,7 +88,7 @@ def test_things_never_cover_more_of_the_head_than_allowed(make_occluder):
 
 def test_nothing_happens_at_a_share_of_zero_and_to_grey_photographs_no_colour_comes(make_occluder):
     made = made_view()
-    assert make_occluder(share=0.0)(made, np.random.default_rng(0)) is made
+    assert make_occluder(probability=0.0)(made, np.random.default_rng(0)) is made
     grey = np.repeat(made.view.image[..., :1], 3, axis=-1)
     made = replace(made, view=replace(made.view, image=grey))
     occluder = make_occluder()

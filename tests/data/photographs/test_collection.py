@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from lineament.data.formats.files import open_files
-from lineament.data.photographs.collection import collection_name, read_photo_collection, spread_limit
+from lineament.data.photographs.collection import collection_name, evenly_limited, read_photo_collection
 from lineament.data.photographs.landmark_files import read_label_file
 from lineament.data.photographs.people import PeopleFrom, PeopleRule
 from lineament.errors import DataError
@@ -129,7 +129,7 @@ def test_parts_keep_a_persons_photographs_together_and_lose_none(album):
 
 def test_a_limit_takes_from_all_collections_in_proportion(album):
     one = read_photo_collection(album)
-    few = spread_limit([one, read_photo_collection(album, name="other")], 2)
+    few = evenly_limited([one, read_photo_collection(album, name="other")], 2)
     assert [len(collection.entries) for collection in few] == [1, 1]
     assert one.limited(99).entries == one.entries
 

@@ -8,7 +8,7 @@ from PIL import Image
 from lineament.data.photographs.collections import (
     COLLECTIONS,
     MESH_POINTS,
-    VALIDATION_SHARE,
+    VALIDATION_FRACTION,
     Collection,
     read_collection,
     read_member,
@@ -74,7 +74,7 @@ def test_all_photographs_of_a_person_are_on_one_side_of_the_split():
     sides = {}
     for person, kept in zip(collection.people, collection.is_validation, strict=True):
         assert sides.setdefault(person, kept) == kept
-    assert 0.4 * VALIDATION_SHARE < np.mean(list(sides.values())) < 2 * VALIDATION_SHARE
+    assert 0.4 * VALIDATION_FRACTION < np.mean(list(sides.values())) < 2 * VALIDATION_FRACTION
 
 
 def test_the_split_does_not_depend_on_which_photographs_there_are():

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lineament.data.photographs.face_sets import FaceSet, hash_share, measure_bridge, place_heads, up_in_image
+from lineament.data.photographs.face_sets import (
+    FaceSet,
+    hash_fraction,
+    measure_bridge,
+    place_heads,
+    up_in_image,
+)
 from lineament.geometry.rotation import matrix_from_angles
 
 RNG = np.random.default_rng(0)
@@ -14,8 +20,8 @@ HEAD = RNG.normal(0, 5, (468, 3))
 def heads(count: int):
     """Meshes (count, 478, 3) of one head in many poses, as MediaPipe gives them, and their rotations."""
     rotations = matrix_from_angles(*RNG.uniform(-0.6, 0.6, (3, count)))
-    turned = (HEAD @ np.swapaxes(rotations, -1, -2)) * 7.0 * [1, -1, -1] + [100.0, 80.0, 0.0]
-    return np.concatenate([turned, np.zeros((count, 10, 3))], axis=1), rotations
+    rotated = (HEAD @ np.swapaxes(rotations, -1, -2)) * 7.0 * [1, -1, -1] + [100.0, 80.0, 0.0]
+    return np.concatenate([rotated, np.zeros((count, 10, 3))], axis=1), rotations
 
 
 def test_heads_are_placed_as_they_were_turned():
@@ -62,15 +68,15 @@ def test_a_small_picture_is_read_when_little_is_needed(stored):
 def test_a_person_is_on_one_side_of_the_split():
     names = tuple(f"person{person}_{shot}" for person in range(200) for shot in range(3))
     faces = FaceSet(names, [b""] * 600, np.zeros((600, 68, 2)), np.zeros((600, 2)))
-    held, kept = faces.part(held_out=True, share=0.3), faces.part(held_out=False, share=0.3)
+    held, kept = faces.part(held_out=True, fraction=0.3), faces.part(held_out=False, fraction=0.3)
     assert len(held) + len(kept) == 600
     assert not {n.split("_")[0] for n in held.names} & {n.split("_")[0] for n in kept.names}
     assert 0.2 < len(held) / 600 < 0.4
 
 
 def test_a_hash_share_never_changes():
-    assert hash_share("astronaut") == hash_share("astronaut")
-    assert 0 <= hash_share("astronaut") < 1
+    assert hash_fraction("astronaut") == hash_fraction("astronaut")
+    assert 0 <= hash_fraction("astronaut") < 1
 
 
 def test_a_person_is_on_one_side_whatever_folder_the_photographs_are_in():
@@ -78,7 +84,7 @@ def test_a_person_is_on_one_side_whatever_folder_the_photographs_are_in():
     names = [f"{folder}{person}_0001.jpg" for folder in ("", "training/") for person in people]
     count = len(names)
     faces = FaceSet(tuple(names), [b""] * count, np.zeros((count, 68, 2)), np.zeros((count, 2)))
-    held_out = faces.part(held_out=True, share=0.3).names
+    held_out = faces.part(held_out=True, fraction=0.3).names
     assert 0 < len(held_out) < count
     assert {name for name in held_out if "/" in name} == {
         f"training/{name}" for name in held_out if "/" not in name

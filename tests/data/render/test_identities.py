@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lineament.data.render.identities import (
-    MOST_DEVIATION,
+    MAX_DEVIATION,
     Identities,
     load_identities,
     measured_identities,
@@ -54,10 +54,10 @@ def test_mirrored_people_have_the_same_distribution():
 def test_draws_have_the_distribution_asked_for():
     identities = Identities(np.array([1.0, -2.0]), np.array([[0.5, 0.0], [0.3, 0.4]]))
     rng = np.random.default_rng(3)
-    drawn = np.stack([identities.sample(rng, 2, spread=2.0) for _ in range(6000)])
+    drawn = np.stack([identities.sample(rng, 2, std=2.0) for _ in range(6000)])
     np.testing.assert_allclose(drawn.mean(axis=0), [1, -2], atol=0.05)
     np.testing.assert_allclose(np.cov(drawn.T), 4 * identities.factor @ identities.factor.T, atol=0.06)
-    assert drawn[:, 0].max() <= 1 + 2 * 0.5 * MOST_DEVIATION
+    assert drawn[:, 0].max() <= 1 + 2 * 0.5 * MAX_DEVIATION
 
 
 def test_fewer_modes_are_the_leading_ones_and_more_are_refused():
@@ -82,8 +82,8 @@ def test_the_packages_identities_are_symmetric_and_closer_together_than_the_prio
     identities, sign = photographed_identities(), lfm.mirror.identity_sign
     assert (identities.mean[sign < 0] == 0).all()
     assert not identities.factor[np.not_equal.outer(sign, sign)].any()
-    spread, prior = (
+    std, prior = (
         np.linalg.norm(rms_mm(lfm.identity_basis, known.factor.T))
         for known in (identities, prior_identities(len(sign)))
     )
-    assert 0.2 * prior < spread < 0.6 * prior
+    assert 0.2 * prior < std < 0.6 * prior

@@ -50,8 +50,8 @@ def test_random_light_is_positive_and_neither_black_nor_blinding():
 def test_depth_in_the_shadow_map_grows_away_from_the_light():
     for direction in unit_vectors(20):
         frame = shadow_frame(direction, 100, 50.0)
-        seen = frame[:, :3] @ direction + frame[:, 3]
-        np.testing.assert_allclose(seen, [50, 50, -1], atol=1e-9)
+        visible = frame[:, :3] @ direction + frame[:, 3]
+        np.testing.assert_allclose(visible, [50, 50, -1], atol=1e-9)
         across = frame[:2, :3]
         np.testing.assert_allclose(across @ across.T, np.eye(2), atol=1e-9)  # 100 px over 100 mm
         # Pictures have y down: the frame is right-handed with depth away, like the picture's.

@@ -36,8 +36,8 @@ def test_without_weights_all_samples_are_drawn_alike_and_statistics_are_those_of
     rng = np.random.default_rng(0)
     counts = np.bincount([mixture.draw(rng) for _ in range(6000)], minlength=6)
     assert (np.abs(counts - 1000) < 120).all()
-    mean, spread, *_ = mixture.coefficient_statistics()
-    np.testing.assert_allclose([mean[0], spread[0]], [4, np.std([1, 2, 3, 4, 5, 9])])
+    mean, std, *_ = mixture.coefficient_statistics()
+    np.testing.assert_allclose([mean[0], std[0]], [4, np.std([1, 2, 3, 4, 5, 9])])
 
 
 def test_weights_say_how_often_a_store_is_drawn_from():
@@ -68,8 +68,8 @@ def test_what_never_differs_has_no_spread():
             mean, zero = np.linspace(0.1, 3, 20, dtype=np.float32), np.zeros(20, np.float32)
             return mean, zero, mean, zero
 
-    _, spread, *_ = Mixture([Alike(1, 2)]).coefficient_statistics()
-    np.testing.assert_allclose(spread, 0, atol=2e-3)
+    _, std, *_ = Mixture([Alike(1, 2)]).coefficient_statistics()
+    np.testing.assert_allclose(std, 0, atol=2e-3)
 
 
 def test_statistics_count_the_fitted_faces_of_each_store():

@@ -45,7 +45,7 @@ def test_the_split_and_the_kinds_choose_samples(folder):
     held_out, rest = (SampleStore(folder, validation=side) for side in (True, False))
     assert (len(held_out), len(rest)) == (2, 4)
     assert all(held_out[n].provenance.validation for n in range(2))
-    assert len(SampleStore(folder, kinds=[Kind.TURNED])) == 6
+    assert len(SampleStore(folder, kinds=[Kind.ROTATED])) == 6
     with pytest.raises(DataError, match="holds no samples with"):
         SampleStore(folder, kinds=[Kind.RENDERED])
 
@@ -63,8 +63,8 @@ def test_crops_for_training_are_drawn_from_samples(folder, lfm):
     batch = sampler.batch(4, np.random.default_rng(0))
     assert batch.crop.shape == (4, 32, 32, 3)
     np.testing.assert_array_equal(sampler.plain_batch(np.array([2])).identity[0], store[2].identity)
-    mean, spread, *_ = store.coefficient_statistics()
-    assert (mean.shape, spread.shape) == ((100,), (100,))
+    mean, std, *_ = store.coefficient_statistics()
+    assert (mean.shape, std.shape) == ((100,), (100,))
 
 
 def test_whole_folders_pass_and_damaged_shards_are_named(folder):
@@ -138,9 +138,9 @@ def test_fitted_and_annotated_samples_lie_in_one_folder_and_one_shard(mixed):
 def test_statistics_are_of_the_fitted_faces(mixed):
     folder, made = mixed
     fitted = np.stack([made[number].identity for number in (0, 2)])
-    mean, spread, *_ = SampleStore(folder).coefficient_statistics()
+    mean, std, *_ = SampleStore(folder).coefficient_statistics()
     np.testing.assert_allclose(mean, fitted.mean(0), rtol=1e-6)
-    np.testing.assert_allclose(spread, fitted.std(0), rtol=1e-5)
+    np.testing.assert_allclose(std, fitted.std(0), rtol=1e-5)
 
 
 def test_who_needs_all_coefficients_is_told_how_many_samples_have_none(mixed):

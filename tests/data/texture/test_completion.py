@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lineament.data.texture.completion import completed, mean_texture, spread_outward
+from lineament.data.texture.completion import completed, fill_outward, mean_texture
 
 SIZE = 48
 ROWS, COLUMNS = np.mgrid[0:SIZE, 0:SIZE] / SIZE
@@ -50,5 +50,5 @@ def test_the_mean_counts_faces_by_what_they_show_and_is_symmetric():
 def test_colours_go_on_beyond_what_is_known():
     known = np.zeros((SIZE, SIZE), bool)
     known[10:40, 10:40] = True
-    whole = spread_outward(np.where(known[..., None], np.float32(0.5), 0), known)
+    whole = fill_outward(np.where(known[..., None], np.float32(0.5), 0), known)
     np.testing.assert_allclose(whole, 0.5, atol=1e-5)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lineament.data.drawing.zbuffer import draw_mesh, spread
+from lineament.data.drawing.zbuffer import draw_mesh, interpolate
 from lineament.data.fitting.fitted import FittedPhoto
 from lineament.data.render.lighting import harmonics
 from lineament.data.samples.sample import Kind, Provenance
@@ -24,7 +24,7 @@ def painted_photo(lfm, yaw: float) -> FittedPhoto:
     camera = WeakPerspective(matrix_from_angles(yaw, 0.1, 0.05), 1.0, np.array([130.0, 140.0, 0.0]))
     placed = camera.image_from_model(lfm.neutral_model)
     raster = draw_mesh(placed, lfm.triangles, size_hw=(270, 260))
-    uv = spread(raster, lfm.triangles, lfm.uv)
+    uv = interpolate(raster, lfm.triangles, lfm.uv)
     colors = paint(uv) * raster.mask[..., None]
     return FittedPhoto(
         np.rint(255 * colors).astype(np.uint8),
@@ -42,12 +42,12 @@ def paint(uv: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("yaw", [0.0, 0.7])
 def test_a_painted_face_is_given_back_where_it_is_seen(lfm, chart, yaw):
-    seen = unwrap(painted_photo(lfm, yaw), chart)
+    visible = unwrap(painted_photo(lfm, yaw), chart)
     at = (np.arange(SIZE) + 0.5) / SIZE
     truth = paint(np.stack(np.meshgrid(at, at), axis=-1))
-    sure = seen.weight > 0.5
+    sure = visible.weight > 0.5
     assert sure.sum() > 0.25 * chart.mask.sum()
-    assert np.quantile(np.abs(seen.colors_rgb - truth)[sure], 0.98) < 0.02
+    assert np.quantile(np.abs(visible.colors_rgb - truth)[sure], 0.98) < 0.02
 
 
 def test_what_the_face_itself_hides_has_no_weight(lfm, chart):

@@ -5,7 +5,7 @@ from scipy import ndimage
 from lineament.data.drawing.zbuffer import draw_mesh
 from lineament.data.heads.lids import Lids, lid_margins
 from lineament.data.views.expression_edits import FOLLOW_MM, ExpressionEditor, UprightFace
-from lineament.data.views.random_expressions import LIDS, SIDES, EditShares, random_expression
+from lineament.data.views.random_expressions import LIDS, SIDES, EditProbabilities, random_expression
 from lineament.data.views.rotated import framing_camera
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.geometry.topology import LID_PAIRS_68
@@ -106,14 +106,14 @@ def test_large_eyes_are_shut_by_more_than_one_blink_and_labelled_so(editor, face
 
 
 def test_an_opened_mouth_is_dark_or_shows_teeth(editor, face, lfm):
-    seen = []
+    visible = []
     for seed in range(4):
         new = changed(lfm, face.expression, jawOpen=0.7)
         edited = editor.edited(face, new, np.random.default_rng(seed))
         landmarks = lfm.landmarks_model(face.identity, new, scheme="lfm-68").astype(float)
         x, y = edited.camera.image_from_model((landmarks[62] + landmarks[66]) / 2)[:2]
-        seen.append(edited.image[int(y), int(x)].astype(int).mean())
-    assert np.mean(seen) < 90
+        visible.append(edited.image[int(y), int(x)].astype(int).mean())
+    assert np.mean(visible) < 90
 
 
 def test_content_follows_the_mesh(editor, face, lfm):
@@ -140,7 +140,7 @@ def test_random_expressions_shut_eyes_exactly_and_stay_within_bounds(lfm):
     start = rng.uniform(0, 0.5, 53).astype(np.float32)
     shut = 0
     for _ in range(200):
-        new = random_expression(start, names, EditShares(), rng)
+        new = random_expression(start, names, EditProbabilities(), rng)
         assert new.min() >= 0
         assert new.max() <= 1
         if all(new[names.index("eyeBlink" + side)] == 1 for side in SIDES):

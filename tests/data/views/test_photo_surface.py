@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lineament.data.drawing.zbuffer import draw_mesh
-from lineament.data.views.photo_surface import SurfaceMaker
+from lineament.data.views.photo_surface import SurfaceGenerator
 from lineament.data.views.rotated import framing_camera
 from lineament.geometry.rotation import matrix_from_angles
 
@@ -17,13 +17,13 @@ REST = np.zeros(1, np.float32), np.zeros(1, np.float32)
 def head(lfm):
     """The neutral vertices and landmarks of the built-in face, mm, and the maker of surfaces."""
     landmarks = lfm.landmarks_model(*REST, scheme="lfm-68").astype(float)
-    return lfm.neutral_model.astype(float), landmarks, SurfaceMaker(lfm)
+    return lfm.neutral_model.astype(float), landmarks, SurfaceGenerator(lfm)
 
 
 def surface_of(head, image, rotation):
-    vertices, landmarks, maker = head
+    vertices, landmarks, generator = head
     camera = framing_camera(rotation, 0.7, landmarks, SIZE)
-    return maker.surface(image, SHOWN, camera, vertices), camera
+    return generator.surface(image, SHOWN, camera, vertices), camera
 
 
 def dotted(points_image):
@@ -37,7 +37,7 @@ def test_turning_to_the_present_pose_gives_the_picture_back(head):
     x, y = np.meshgrid(np.arange(SIZE), np.arange(SIZE))
     image = (120 + 80 * np.sin(x / 9) * np.cos(y / 7))[..., None].repeat(3, axis=2).astype(np.uint8)
     surface, camera = surface_of(head, image, matrix_from_angles(0.2, 0.1, 0))
-    again = surface.turned(camera, BEHIND)[8:-8, 8:-8].astype(int)
+    again = surface.rotated(camera, BEHIND)[8:-8, 8:-8].astype(int)
     difference = np.abs(again - image[8:-8, 8:-8])
     # Where the photograph is not to be trusted, at grazing angles, other colours are.
     assert (difference.max(axis=-1) > 12).mean() < 0.08
@@ -49,17 +49,17 @@ def test_points_of_the_face_land_where_the_camera_sees_them(head, yaw, pitch):
     landmarks = head[1]
     start = matrix_from_angles(0.05, 0, 0)
     target = framing_camera(matrix_from_angles(yaw, pitch, 0), 0.7, landmarks, SIZE)
-    seen = 0
+    visible = 0
     for number in DOTS:
         dot = framing_camera(start, 0.7, landmarks, SIZE).image_from_model(landmarks[number])
         surface, _ = surface_of(head, dotted(dot), start)
-        rows, columns = np.nonzero(surface.turned(target, BEHIND)[..., 1] > 150)
+        rows, columns = np.nonzero(surface.rotated(target, BEHIND)[..., 1] > 150)
         if len(rows) < 6:
             continue  # turned out of sight
-        seen += 1
+        visible += 1
         middle = [columns.mean() + 0.5, rows.mean() + 0.5]
         assert np.linalg.norm(middle - target.image_from_model(landmarks[number])[:2]) < 1.6, number
-    assert seen >= 6
+    assert visible >= 6
 
 
 @pytest.mark.parametrize("yaw", np.radians([60, 80, 90, 105]))
@@ -67,7 +67,7 @@ def test_the_profile_ends_exactly_where_the_mesh_ends(head, lfm, yaw):
     vertices, landmarks, _ = head
     surface, _ = surface_of(head, np.full((SIZE, SIZE, 3), 200, np.uint8), matrix_from_angles(0.1, 0, 0))
     target = framing_camera(matrix_from_angles(yaw, 0, 0), 0.7, landmarks, SIZE)
-    picture = surface.turned(target, BEHIND, keep_wall=False)
+    picture = surface.rotated(target, BEHIND, keep_wall=False)
     mesh = draw_mesh(target.image_from_model(vertices), lfm.triangles, size_hw=(SIZE, SIZE)).mask
     brow, chin = (int(target.image_from_model(landmarks[n])[1]) for n in (21, 8))
     person = picture[..., 2] < 230
@@ -86,17 +86,17 @@ def test_far_turns_give_whole_pictures(head, yaw):
     surface, _ = surface_of(head, image, matrix_from_angles(0.05 * np.sign(yaw), 0, 0))
     target = framing_camera(matrix_from_angles(yaw, 0.8, 0), 0.7, head[1], 160)
     with np.errstate(invalid="raise", divide="raise"):
-        picture = surface.turned(target, BEHIND[:160, :160], body_turn=0.5)
+        picture = surface.rotated(target, BEHIND[:160, :160], body_turn=0.5)
     assert picture.shape == (160, 160, 3)
     assert picture.std() > 10
 
 
 def test_the_side_the_photograph_hides_takes_no_colours_from_it(head):
-    vertices, landmarks, maker = head
+    vertices, landmarks, generator = head
     camera = framing_camera(matrix_from_angles(0.9, 0, 0), 0.7, landmarks, SIZE)
     image = np.full((SIZE, SIZE, 3), 200, np.uint8)
-    seen = camera.image_from_model(vertices)
-    skin = maker.skin.read(image, SHOWN, np.full((SIZE, SIZE), 9.0), seen)
+    visible = camera.image_from_model(vertices)
+    skin = generator.skin.read(image, SHOWN, np.full((SIZE, SIZE), 9.0), visible)
     far_ear = vertices[:, 0] > 75  # the head looks to the viewer's right: its left side is hidden
     near_cheek = (np.abs(vertices[:, 0] + 55) < 8) & (np.abs(vertices[:, 1] + 20) < 15) & (vertices[:, 2] > 0)
     assert skin.trust[far_ear].mean() < 0.005
@@ -107,7 +107,7 @@ def test_the_side_the_photograph_hides_takes_no_colours_from_it(head):
 def test_a_background_shows_where_the_wall_is_not_kept(head):
     surface, _ = surface_of(head, np.full((SIZE, SIZE, 3), 200, np.uint8), np.eye(3))
     target = framing_camera(matrix_from_angles(1.2, 0, 0), 0.7, head[1], SIZE)
-    corner = surface.turned(target, BEHIND, keep_wall=False)[:20, -20:]
+    corner = surface.rotated(target, BEHIND, keep_wall=False)[:20, -20:]
     np.testing.assert_array_equal(corner, BEHIND[:20, -20:])
 
 
@@ -115,7 +115,7 @@ def test_the_body_turns_less_than_the_head_if_asked(head):
     x = np.arange(SIZE)[None, :, None] * np.ones((SIZE, 1, 3))
     surface, _ = surface_of(head, x.astype(np.uint8), np.eye(3))
     target = framing_camera(matrix_from_angles(0.7, 0, 0), 0.7, head[1], SIZE)
-    whole, half = (surface.turned(target, BEHIND, body_turn=share).astype(int) for share in (1.0, 0.5))
+    whole, half = (surface.rotated(target, BEHIND, body_turn=fraction).astype(int) for fraction in (1.0, 0.5))
     face = slice(70, 150)
     assert np.abs(whole - half)[face, face].mean() < 1
     assert np.abs(whole - half)[-15:].mean() > 3

@@ -4,11 +4,16 @@ import pytest
 from lineament.crop import CropBox
 from lineament.data.fitting.fitted import FittedPhoto
 from lineament.data.samples.sample import Kind, Provenance
-from lineament.data.views.rotated import TurnedViewConfig, TurnedViewMaker, cut_upright, target_rotations
+from lineament.data.views.rotated import (
+    RotatedViewConfig,
+    RotatedViewGenerator,
+    cut_upright,
+    target_rotations,
+)
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
 
-CONFIG = TurnedViewConfig(views=9)
+CONFIG = RotatedViewConfig(views=9)
 REST = np.zeros(100, np.float32), np.zeros(53, np.float32)
 
 
@@ -31,16 +36,16 @@ def rotations_from(yaw, *, times, pitch=0.1, config=CONFIG):
 
 @pytest.mark.parametrize("yaw", np.radians([-70, -40, -12, 12, 30, 60, 85]))
 def test_a_face_turns_on_to_the_side_it_shows_and_hardly_back(yaw):
-    turned = yaw_of(rotations_from(yaw, times=5))
-    assert (np.sign(turned) == np.sign(yaw)).all()
-    assert np.abs(turned).min() >= abs(yaw) - CONFIG.turn_back - 1e-9
-    assert np.abs(turned).max() <= CONFIG.most_yaw + 1e-9
+    rotated = yaw_of(rotations_from(yaw, times=5))
+    assert (np.sign(rotated) == np.sign(yaw)).all()
+    assert np.abs(rotated).min() >= abs(yaw) - CONFIG.turn_back - 1e-9
+    assert np.abs(rotated).max() <= CONFIG.max_yaw + 1e-9
 
 
 def test_a_frontal_face_turns_to_either_side_by_every_amount():
-    turned = yaw_of(rotations_from(0.05, times=20))
-    assert 0.3 < (turned > 0).mean() < 0.7
-    counts, _ = np.histogram(np.abs(turned), bins=8, range=(0, CONFIG.most_yaw))
+    rotated = yaw_of(rotations_from(0.05, times=20))
+    assert 0.3 < (rotated > 0).mean() < 0.7
+    counts, _ = np.histogram(np.abs(rotated), bins=8, range=(0, CONFIG.max_yaw))
     assert counts.min() >= 15  # 20 when evenly spread
 
 
@@ -53,7 +58,7 @@ def test_pitch_is_mostly_moderate_and_sometimes_anything_to_sixty_degrees():
 
 def test_turned_faces_have_roll_only_when_asked():
     assert np.abs(rotations_from(0.4, times=5)[:, 0, 1]).max() < 1e-12
-    rolled = TurnedViewConfig(views=9, roll_spread=0.3)
+    rolled = RotatedViewConfig(views=9, roll_std=0.3)
     assert np.std(rotations_from(0.4, times=20, config=rolled)[:, 0, 1]) > 0.1
 
 
@@ -93,14 +98,16 @@ def photo_of(image, scale=0.8, yaw=0.3):
 
 
 @pytest.fixture(scope="module")
-def maker(lfm):
+def generator(lfm):
     background = np.full((200, 220, 3), [0, 0, 9], np.uint8)
-    return TurnedViewMaker(lfm, [background], TurnedViewConfig(views=4, framed_share=0.0, straight_share=0.0))
+    return RotatedViewGenerator(
+        lfm, [background], RotatedViewConfig(views=4, framed_probability=0.0, straight_probability=0.0)
+    )
 
 
-def test_views_are_upright_centred_and_of_the_kinds_they_are(maker, lfm):
-    views = maker(photo_of(ramp(320, 240)), np.random.default_rng(0))
-    assert [made.kind for made in views] == [Kind.PHOTOGRAPHED, Kind.TURNED, Kind.TURNED, Kind.TURNED]
+def test_views_are_upright_centred_and_of_the_kinds_they_are(generator, lfm):
+    views = generator(photo_of(ramp(320, 240)), np.random.default_rng(0))
+    assert [made.kind for made in views] == [Kind.PHOTOGRAPHED, Kind.ROTATED, Kind.ROTATED, Kind.ROTATED]
     for made in views:
         labels = made.view.identity, made.view.expression
         landmarks = lfm.landmarks_model(*labels, scheme="lfm-68").astype(float)
@@ -110,33 +117,35 @@ def test_views_are_upright_centred_and_of_the_kinds_they_are(maker, lfm):
         np.testing.assert_allclose((points.min(axis=0) + points.max(axis=0)) / 2, [80, 80], atol=0.1)
     landmarks = lfm.landmarks_model(*REST, scheme="lfm-68").astype(float)
     first = views[0].view.camera.image_from_model(landmarks)[:, :2]
-    assert np.ptp(first, axis=0).max() == pytest.approx(maker.config.face, rel=1e-4)
+    assert np.ptp(first, axis=0).max() == pytest.approx(generator.config.face, rel=1e-4)
 
 
-def test_the_first_view_is_the_photograph_itself(maker):
+def test_the_first_view_is_the_photograph_itself(generator):
     photo = photo_of(ramp(320, 240))
-    view = maker(photo, np.random.default_rng(0))[0].view
+    view = generator(photo, np.random.default_rng(0))[0].view
     nose = np.array([0.0, 0, 90])
     x, y = view.camera.image_from_model(nose)[:2]
     red, green, _ = view.image[int(y), int(x)].astype(float) / 255
     np.testing.assert_allclose([red * 320, green * 240], photo.camera.image_from_model(nose)[:2], atol=3)
 
 
-def test_views_are_a_function_of_the_random_numbers(maker):
-    one, two, other = (maker(photo_of(ramp(320, 240)), np.random.default_rng(n)) for n in (1, 1, 2))
+def test_views_are_a_function_of_the_random_numbers(generator):
+    one, two, other = (generator(photo_of(ramp(320, 240)), np.random.default_rng(n)) for n in (1, 1, 2))
     np.testing.assert_array_equal(one[1].view.image, two[1].view.image)
     assert (one[1].view.image != other[1].view.image).any()
 
 
 def test_a_share_of_the_views_has_another_expression(lfm):
     background = np.full((200, 220, 3), [0, 0, 9], np.uint8)
-    config = TurnedViewConfig(views=5, edited_share=1.0, straight_share=1.0)
-    views = TurnedViewMaker(lfm, [background], config)(photo_of(ramp(320, 240)), np.random.default_rng(0))
+    config = RotatedViewConfig(views=5, edited_probability=1.0, straight_probability=1.0)
+    views = RotatedViewGenerator(lfm, [background], config)(
+        photo_of(ramp(320, 240)), np.random.default_rng(0)
+    )
     assert len(views) == 5
     assert not views[0].view.expression.any()
-    assert all(made.view.expression.any() and made.kind == Kind.TURNED for made in views[1:])
+    assert all(made.view.expression.any() and made.kind == Kind.ROTATED for made in views[1:])
     np.testing.assert_array_equal(views[1].view.camera.rotation, views[0].view.camera.rotation)
 
 
-def test_a_face_that_is_too_small_gives_no_views(maker):
-    assert maker(photo_of(ramp(320, 240), scale=0.1), np.random.default_rng(0)) == []
+def test_a_face_that_is_too_small_gives_no_views(generator):
+    assert generator(photo_of(ramp(320, 240), scale=0.1), np.random.default_rng(0)) == []

@@ -7,11 +7,11 @@ from PIL import Image
 from lineament.data.samples.sample import Kind
 from lineament.data.samples.shards import ShardFolder, write_shard
 from lineament.data.samples.store import SampleStore
-from lineament.data.views.rotated_views import read_turned_views
+from lineament.data.views.rotated_views import read_rotated_views
 from lineament.errors import DataError
 from samples import RECIPE, make_sample
 
-TURNED, FRONTAL, HELD_OUT, OCCLUDED = range(4)
+ROTATED, FRONTAL, HELD_OUT, OCCLUDED = range(4)
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,9 @@ def folder(tmp_path_factory):
 
 
 def test_only_unoccluded_training_faces_turned_far_are_taken(folder, lfm):
-    faces = read_turned_views(folder)
-    assert faces.names == (f"A_{TURNED}.jpg",)
-    sample = SampleStore(folder, kinds=[Kind.TURNED])[TURNED]
+    faces = read_rotated_views(folder)
+    assert faces.names == (f"A_{ROTATED}.jpg",)
+    sample = SampleStore(folder, kinds=[Kind.ROTATED])[ROTATED]
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(faces.pictures[0]))), sample.image)
     points = lfm.landmarks_model(sample.identity, sample.expression, scheme="300w-lp")
     np.testing.assert_allclose(
@@ -40,10 +40,10 @@ def test_only_unoccluded_training_faces_turned_far_are_taken(folder, lfm):
 
 
 def test_the_front_is_taken_when_asked_for_and_a_limit_holds(folder):
-    assert len(read_turned_views(folder, least_yaw=0.0)) == 2
-    assert len(read_turned_views(folder, least_yaw=0.0, limit=1)) == 1
+    assert len(read_rotated_views(folder, min_yaw=0.0)) == 2
+    assert len(read_rotated_views(folder, min_yaw=0.0, limit=1)) == 1
 
 
 def test_a_set_without_such_faces_says_what_recipe_makes_them(folder):
     with pytest.raises(DataError, match=r"turned by 80 degrees.*\[turned\] count"):
-        read_turned_views(folder, least_yaw=np.radians(80))
+        read_rotated_views(folder, min_yaw=np.radians(80))

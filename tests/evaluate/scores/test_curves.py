@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lineament.evaluate.scores.curves import area_under_curve, counted_errors, failure_rate, share_within
+from lineament.evaluate.scores.curves import area_under_curve, counted_errors, failure_rate, fraction_within
 
 RNG = np.random.default_rng(2)
 ERRORS = RNG.gamma(2.0, 2.0, 200)
@@ -10,12 +10,12 @@ ERRORS = RNG.gamma(2.0, 2.0, 200)
 def test_the_curve_is_a_count():
     limits = np.linspace(0, 12, 40)
     expected = [sum(error <= limit for error in ERRORS) / 200 for limit in limits]
-    np.testing.assert_allclose(share_within(ERRORS, limits), expected)
+    np.testing.assert_allclose(fraction_within(ERRORS, limits), expected)
 
 
 def test_the_area_is_that_of_a_finely_sampled_curve():
     fine = np.linspace(0, 10, 200_001)
-    heights = share_within(ERRORS, fine)
+    heights = fraction_within(ERRORS, fine)
     assert area_under_curve(ERRORS, limit=10.0) == pytest.approx(np.trapezoid(heights, fine) / 10, abs=1e-4)
 
 

@@ -17,8 +17,8 @@ FACE = RNG.normal(0, 50, (68, 3))
 
 @pytest.mark.parametrize("pairs", [LID_PAIRS_68, LIP_PAIRS_68])
 def test_openings_change_neither_with_pose_nor_with_size(pairs):
-    turned = 3.0 * FACE @ Rotation.random(rng=RNG).as_matrix().T + 17
-    assert opening(turned, pairs) == pytest.approx(opening(FACE, pairs))
+    rotated = 3.0 * FACE @ Rotation.random(rng=RNG).as_matrix().T + 17
+    assert opening(rotated, pairs) == pytest.approx(opening(FACE, pairs))
 
 
 def test_lips_apart_by_a_tenth_of_the_eyes_distance_are_a_tenth_open():
@@ -54,8 +54,8 @@ def test_a_constant_error_does_not_tremble_and_alternating_ones_do():
     truth = np.cumsum(RNG.normal(0, 2, (20, 68, 2)), axis=0)
     size = np.full(20, 100.0)
     assert jitter(truth + np.array([3, 4]), truth, size) == pytest.approx(0, abs=1e-12)
-    trembling = truth + np.where(np.arange(20) % 2, 1.0, -1.0)[:, None, None] * (3, 4)
-    assert jitter(trembling, truth, size) == pytest.approx(0.1)
+    jittered = truth + np.where(np.arange(20) % 2, 1.0, -1.0)[:, None, None] * (3, 4)
+    assert jitter(jittered, truth, size) == pytest.approx(0.1)
 
 
 def test_an_even_motion_is_not_restless():

@@ -21,8 +21,8 @@ def test_the_turn_between_rotations_is_scipys():
 @pytest.mark.parametrize("turn_deg", [1e-7, 1e-3, 5.0, 90.0, 179.999999])
 def test_tiny_and_half_turns_keep_their_digits(turn_deg):
     axis = RNG.normal(size=3)
-    turned = Rotation.from_rotvec(np.radians(turn_deg) * axis / np.linalg.norm(axis))
-    assert geodesic_deg(turned.as_matrix(), np.eye(3)) == pytest.approx(turn_deg, rel=1e-6)
+    rotated = Rotation.from_rotvec(np.radians(turn_deg) * axis / np.linalg.norm(axis))
+    assert geodesic_deg(rotated.as_matrix(), np.eye(3)) == pytest.approx(turn_deg, rel=1e-6)
 
 
 def test_angles_are_scipys_intrinsic_xyz():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from evaluate.cases import FACE, ShiftingTool, case, small_set
+from evaluate.items import FACE, ShiftingPredictor, item, small_set
 from lineament.evaluate.protocols.presets import PROTOCOLS
 from lineament.evaluate.run import record_of
 from lineament.evaluate.scores.records import Record
@@ -12,9 +12,9 @@ SPARSE = PROTOCOLS["dsfnet-table1"]
 
 
 def scored(protocol, data, shifts):
-    tool = ShiftingTool(shifts)
-    records = [record_of(c, p, ()) for c, p in zip(data.cases, tool.predict(data.cases), strict=True)]
-    return score(protocol, data.cases, records, tool="shifter")
+    predictor = ShiftingPredictor(shifts)
+    records = [record_of(c, p, ()) for c, p in zip(data.items, predictor.predict(data.items), strict=True)]
+    return score(protocol, data.items, records, predictor="shifter")
 
 
 def test_a_shift_of_six_px_on_a_face_of_sixty_is_ten_percent_in_its_bin():
@@ -47,28 +47,28 @@ def test_the_mean_over_images_is_the_headline_where_the_protocol_says_so():
 
 
 def test_an_error_in_depth_counts_only_in_three_dimensions():
-    cases = small_set().cases
+    items = small_set().items
     bent = FACE + np.array([60, 60, 0])
     bent[:34, 2] += 6
     bent[34:, 2] -= 6
-    records = [Record(name=c.name, landmarks=bent) for c in cases]
-    assert score(SPARSE, cases, records, tool="t").columns["mean"] == pytest.approx(0)
-    spatial = score(PROTOCOLS["sadrnet-table1-3d"], cases, records, tool="t")
+    records = [Record(name=c.name, landmarks=bent) for c in items]
+    assert score(SPARSE, items, records, predictor="t").columns["mean"] == pytest.approx(0)
+    spatial = score(PROTOCOLS["sadrnet-table1-3d"], items, records, predictor="t")
     assert spatial.columns["mean"] == pytest.approx(10.0)
 
 
 @pytest.mark.parametrize("turn_deg", [3.0, -7.5])
 def test_a_truth_turned_by_an_angle_has_that_error(turn_deg):
-    cases = small_set().cases
-    turned = [
+    items = small_set().items
+    rotated = [
         Record(
             name=c.name,
             landmarks=c.landmarks["original"],
             rotation=matrix_from_angles(np.radians(c.yaw_deg["FITTED"] + turn_deg), 0.0, 0.0),
         )
-        for c in cases
+        for c in items
     ]
-    columns = score(PROTOCOLS["dsfnet-pose"], cases, turned, tool="t").columns
+    columns = score(PROTOCOLS["dsfnet-pose"], items, rotated, predictor="t").columns
     expected = {"yaw": abs(turn_deg), "pitch": 0, "roll": 0, "mean": abs(turn_deg) / 3, "turn": abs(turn_deg)}
     assert columns == pytest.approx(expected, abs=1e-6)
 
@@ -87,7 +87,7 @@ def test_the_balanced_subset_has_as_many_faces_of_each_bin_and_stays_the_same():
 
 
 def test_a_set_without_the_labels_has_no_score():
-    data = small_set(cases=(case(0, landmarks={"original": FACE}),))
+    data = small_set(items=(item(0, landmarks={"original": FACE}),))
     assert scored(PROTOCOLS["synergynet-reannotated"], data, {}) is None
     assert scored(PROTOCOLS["sparse-manual-yaw"], data, {}) is None
     assert scored(PROTOCOLS["dsfnet-table2"], data, {}) is None
@@ -96,10 +96,10 @@ def test_a_set_without_the_labels_has_no_score():
 def test_only_annotated_points_of_aflw_count():
     truth = np.full((21, 2), np.nan)
     truth[[0, 5, 20]] = [[10, 10], [50, 10], [30, 50]]
-    aflw = case(0, landmarks={"annotated": truth}, size=50.0, yaw_deg={"SET": 20.0})
+    aflw = item(0, landmarks={"annotated": truth}, size=50.0, yaw_deg={"SET": 20.0})
     landmarks = np.full((68, 3), 1000.0)
     landmarks[[17, 26, 8], :2] = truth[[0, 5, 20]] + (3, 4)
     result = score(
-        PROTOCOLS["synergynet-aflw"], [aflw], [Record(name="face0", landmarks=landmarks)], tool="t"
+        PROTOCOLS["synergynet-aflw"], [aflw], [Record(name="face0", landmarks=landmarks)], predictor="t"
     )
     assert result.errors[0] == pytest.approx(10.0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from evaluate.cases import FACE
+from evaluate.items import FACE
 from lineament.data.formats.aflw2000 import BaselCoefficients
 from lineament.evaluate.protocols.presets import PROTOCOLS
 from lineament.evaluate.scores.records import Record
@@ -24,18 +24,18 @@ def own_truth(data, labels="original", turn=None):
     turn = np.eye(3) if turn is None else turn
     return [
         Record(
-            name=case.name,
-            landmarks=np.column_stack([case.landmarks[labels][:, :2], case.landmarks["original"][:, 2]]),
-            rotation=turn @ case.rotation,
+            name=item.name,
+            landmarks=np.column_stack([item.landmarks[labels][:, :2], item.landmarks["original"][:, 2]]),
+            rotation=turn @ item.rotation,
         )
-        for case in data.cases
+        for item in data.items
     ]
 
 
 def test_the_real_set_scores_zero_on_its_own_truth(real):
     records = own_truth(real)
     for name in real.protocols:
-        result = score(PROTOCOLS[name], real.cases, records, tool="truth")
+        result = score(PROTOCOLS[name], real.items, records, predictor="truth")
         if name not in ("sparse-manual-yaw", "synergynet-reannotated"):
             assert result.columns["mean"] == pytest.approx(0, abs=1e-6), name
             assert result.area == pytest.approx(1)
@@ -43,9 +43,13 @@ def test_the_real_set_scores_zero_on_its_own_truth(real):
 
 def test_the_two_label_sets_of_the_real_set_differ_by_about_three_percent(real):
     # 3.09 % is published for all 2,000 photographs; 3.27 % was measured on these 400, where profiles abound.
-    result = score(PROTOCOLS["sadrnet-table1-mean"], real.cases, own_truth(real, "re-annotated"), tool="t")
+    result = score(
+        PROTOCOLS["sadrnet-table1-mean"], real.items, own_truth(real, "re-annotated"), predictor="t"
+    )
     assert result.columns["mean"] == pytest.approx(3.27, abs=0.01)
-    other = score(PROTOCOLS["synergynet-reannotated"], real.cases, own_truth(real, "re-annotated"), tool="t")
+    other = score(
+        PROTOCOLS["synergynet-reannotated"], real.items, own_truth(real, "re-annotated"), predictor="t"
+    )
     assert other.columns["mean"] == pytest.approx(0, abs=1e-6)
 
 
@@ -56,24 +60,24 @@ def test_truth_turned_about_any_axis_is_off_by_that_one_turn(real, turn_deg):
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     angle = np.radians(turn_deg)
     turn = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-    result = score(PROTOCOLS["dsfnet-pose"], real.cases, own_truth(real, turn=turn), tool="t")
+    result = score(PROTOCOLS["dsfnet-pose"], real.items, own_truth(real, turn=turn), predictor="t")
     assert result.columns["turn"] == pytest.approx(turn_deg, abs=1e-9)
 
 
 def test_truth_with_another_pitch_is_off_in_pitch_alone(real):
     # Pitch is the outermost turn, so that turning the head about the picture's x adds to it and nothing else.
     turn = matrix_from_angles(0.0, np.radians(2.5), 0.0)
-    columns = score(PROTOCOLS["dsfnet-pose"], real.cases, own_truth(real, turn=turn), tool="t").columns
+    columns = score(PROTOCOLS["dsfnet-pose"], real.items, own_truth(real, turn=turn), predictor="t").columns
     assert columns["pitch"] == pytest.approx(2.5, abs=1e-9)
     assert columns["yaw"] == pytest.approx(0, abs=1e-9)
     assert columns["roll"] == pytest.approx(0, abs=1e-9)
 
 
 def test_the_real_labels_fit_their_boxes_and_poses(real):
-    assert len(real.cases) == 400
+    assert len(real.items) == 400
     with np.load(shared_path("aflw2000_dev") / "aflw2000_dev.npz") as kit:
         stored = dict(zip((str(n).split(".")[0] for n in kit["names"]), zip(kit["abs_yaw"], kit["roi_box"])))
-    for face in real.cases:
+    for face in real.items:
         yaw, box = stored[face.name]
         assert abs(face.yaw_deg["FITTED"]) == pytest.approx(yaw, abs=0.1)
         middle = (face.box_xyxy[:2] + face.box_xyxy[2:]) / 2
@@ -81,14 +85,14 @@ def test_the_real_labels_fit_their_boxes_and_poses(real):
 
 
 def test_the_real_poses_turn_noses_to_where_the_landmarks_have_them(real):
-    landmarks = np.array([case.landmarks["original"] for case in real.cases])
-    angles = np.array([case.angles_deg for case in real.cases])
-    rotation = np.array([case.rotation for case in real.cases])
+    landmarks = np.array([item.landmarks["original"] for item in real.items])
+    angles = np.array([item.angles_deg for item in real.items])
+    rotation = np.array([item.rotation for item in real.items])
     nose = landmarks[:, 30, 0] - landmarks[:, [36, 45], 0].mean(axis=1)
-    turned = np.abs(angles[:, 1]) > 20
-    assert (np.sign(nose[turned]) == np.sign(rotation[turned, 0, 2])).mean() > 0.95
+    rotated = np.abs(angles[:, 1]) > 20
+    assert (np.sign(nose[rotated]) == np.sign(rotation[rotated, 0, 2])).mean() > 0.95
     up = landmarks[:, 27] - landmarks[:, 8]
-    frontal = (np.abs(angles[:, 2]) > 15) & ~turned
+    frontal = (np.abs(angles[:, 2]) > 15) & ~rotated
     assert (np.sign(-up[frontal, 0]) == np.sign(angles[frontal, 2])).mean() > 0.9
     assert np.isfinite(angles_from_matrix(rotation).yaw).all()
 

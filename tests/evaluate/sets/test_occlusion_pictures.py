@@ -7,8 +7,8 @@ from lineament.data.occlusion.natural import hull_mask, unlike_skin
 from lineament.data.photographs.backgrounds import training_backgrounds
 from lineament.evaluate.sets.occlusion_pictures import (
     COLOR_TYPES,
-    LEAST_HIDDEN,
-    MOST_HIDDEN,
+    MAX_HIDDEN,
+    MIN_HIDDEN,
     PATCH_AREA,
     TestFace,
     color_occlusions,
@@ -93,7 +93,7 @@ def test_patches_have_the_sizes_of_the_generator_and_one_fill_each():
 def test_hands_and_objects_hide_as_much_of_the_face_as_said_and_nothing_else_changes():
     for made, image, mask in all_of(natural_synthetic_occlusions([face(n) for n in range(16)], TEXTURES)):
         hidden = mask[hull_mask(mask.shape, made.source.landmarks_image)].mean()
-        assert LEAST_HIDDEN <= hidden <= MOST_HIDDEN
+        assert MIN_HIDDEN <= hidden <= MAX_HIDDEN
         changed = (image != made.source.photo.read()).any(axis=-1)
         assert (changed & ~mask).sum() < 0.35 * mask.sum()  # soft edges
         assert changed[mask].mean() > 0.95
@@ -101,19 +101,19 @@ def test_hands_and_objects_hide_as_much_of_the_face_as_said_and_nothing_else_cha
 
 def test_the_most_hidden_faces_are_chosen_in_the_order_of_the_set():
     faces = [face(n, hidden=0.5 * (n % 4 == 1)) for n in range(12)]
-    assert [f.name for f in natural_occlusions(faces, share=0.25)] == ["face1", "face5", "face9"]
+    assert [f.name for f in natural_occlusions(faces, fraction=0.25)] == ["face1", "face5", "face9"]
 
 
 def test_where_a_set_tells_what_is_visible_photographs_are_not_opened():
     faces = [face(n, visible=np.arange(68) >= n) for n in range(10)]
-    chosen = natural_occlusions(faces, share=0.2, measure=lambda image, points: 1 / 0)
+    chosen = natural_occlusions(faces, fraction=0.2, measure=lambda image, points: 1 / 0)
     assert [f.name for f in chosen] == ["face8", "face9"]
 
 
 def test_more_of_a_face_covered_measures_more():
-    shares = [unlike_skin(Drawn(1, hidden).read(), face().landmarks_image) for hidden in (0, 0.35, 0.5)]
-    assert shares[0] < 0.02
-    assert shares[0] < shares[1] < shares[2]
+    fractions = [unlike_skin(Drawn(1, hidden).read(), face().landmarks_image) for hidden in (0, 0.35, 0.5)]
+    assert fractions[0] < 0.02
+    assert fractions[0] < fractions[1] < fractions[2]
 
 
 def test_textures_of_the_sets_are_of_the_half_that_no_training_sees():

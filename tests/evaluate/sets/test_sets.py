@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluate.cases import FACE, case
+from evaluate.items import FACE, item
 from lineament.errors import ConfigError, DataError
 from lineament.evaluate.items import LFM, EvaluationSet, Prediction
 from lineament.evaluate.protocols.presets import PROTOCOLS
@@ -27,7 +27,9 @@ def test_a_folder_of_pts_files_is_scored_over_the_distance_of_the_eyes(tmp_path)
     write_pts(tmp_path, "a", POINTS)
     data = load_set("pts", SetOptions(data=tmp_path))
     landmarks = np.column_stack([POINTS + np.array([3, 4]), np.zeros(68)])
-    result = score(PROTOCOLS["interocular-51"], data.cases, [Record(name="a", landmarks=landmarks)], tool="t")
+    result = score(
+        PROTOCOLS["interocular-51"], data.items, [Record(name="a", landmarks=landmarks)], predictor="t"
+    )
     assert result.columns["mean"] == pytest.approx(100 * 5 / np.linalg.norm(POINTS[36] - POINTS[45]))
 
 
@@ -40,23 +42,23 @@ def test_frames_of_videos_are_scored_for_trembling(tmp_path):
     shifts = [0, 3, 0, 3, 0, 3]
     records = [
         Record(name=c.name, landmarks=np.column_stack([POINTS + np.array([shift, 0]), np.zeros(68)]))
-        for c, shift in zip(data.cases, shifts, strict=True)
+        for c, shift in zip(data.items, shifts, strict=True)
     ]
-    numbers = extras(data.cases, records)
+    numbers = extras(data.items, records)
     assert numbers["jitter, %"] == pytest.approx(100 * 3 / 60, rel=0.01)
     assert numbers["detection rate, %"] == 100
 
 
 def test_the_real_aflw_kit_scores_zero_on_its_own_points():
     data = load_set("aflw", SetOptions(data=shared_path("aflw_dev"), limit=300))
-    assert len(data.cases) == 300
+    assert len(data.items) == 300
     assert "Only the first 300 of 1500" in data.notes[-1]
-    for one in data.cases:
+    for one in data.items:
         points = one.landmarks["annotated"]
         shown = points[np.isfinite(points).all(axis=1)]
         assert (np.abs(shown - 60) < 110).all()  # in or near the crop
-    truth = [Record(name=c.name, landmarks=from_21(c.landmarks["annotated"])) for c in data.cases]
-    result = score(PROTOCOLS["synergynet-aflw"], data.cases, truth, tool="t")
+    truth = [Record(name=c.name, landmarks=from_21(c.landmarks["annotated"])) for c in data.items]
+    result = score(PROTOCOLS["synergynet-aflw"], data.items, truth, predictor="t")
     assert result.columns["mean"] == pytest.approx(0, abs=1e-6)
     assert result.found == 300
 
@@ -84,7 +86,7 @@ def test_points_on_the_mesh_are_found_by_nearness_on_frontal_faces(lfm):
         truth = vertices[chosen, :2] + rng.normal(0, 0.3, (3, 2))
         visible = np.array([True, True, number % 2 == 0])
         truth[~visible] = 500.0
-        face = case(number, landmarks={"annotated": truth}, visible=visible)
+        face = item(number, landmarks={"annotated": truth}, visible=visible)
         pairs.append(
             (
                 face,
@@ -99,28 +101,28 @@ def test_points_on_the_mesh_are_found_by_nearness_on_frontal_faces(lfm):
 
 
 def test_color_occlusions_keep_the_labels_and_tell_what_they_hide():
-    base = EvaluationSet(name="aflw2000-3d", title="two", cases=(case(0), case(1)), protocols=())
+    base = EvaluationSet(name="aflw2000-3d", title="two", items=(item(0), item(1)), protocols=())
     data = load_occlusion("csod", base, pictures=None)
-    assert len(data.cases) == 6
-    shares = np.array([one.occlusion for one in data.cases])
-    assert ((shares >= 0) & (shares <= 1)).all()
-    assert shares.max() > 0.02
-    for one in data.cases:
-        assert one.landmarks["original"] is base.cases[int(one.name[4])].landmarks["original"]
+    assert len(data.items) == 6
+    fractions = np.array([one.occlusion for one in data.items])
+    assert ((fractions >= 0) & (fractions <= 1)).all()
+    assert fractions.max() > 0.02
+    for one in data.items:
+        assert one.landmarks["original"] is base.items[int(one.name[4])].landmarks["original"]
         assert (one.visible.mean() < 1) <= (one.occlusion > 0) or one.occlusion < 0.2
 
 
 def test_a_photograph_that_cannot_be_read_does_not_stop_the_making_of_an_occlusion_set():
-    base = EvaluationSet(name="aflw2000-3d", title="two", cases=(case(0), case(1, broken=True)), protocols=())
+    base = EvaluationSet(name="aflw2000-3d", title="two", items=(item(0), item(1, broken=True)), protocols=())
     data = load_occlusion("csod", base, pictures=None)
-    unread = [one.name for one in data.cases if one.visible is None]
+    unread = [one.name for one in data.items if one.visible is None]
     assert unread == ["face1_grey", "face1_color", "face1_tint"]
     with pytest.raises(DataError, match="damaged"):
-        data.cases[-1].photo.read()
+        data.items[-1].photo.read()
 
 
 def test_objects_need_pictures():
-    base = EvaluationSet(name="aflw2000-3d", title="one", cases=(case(0),), protocols=())
+    base = EvaluationSet(name="aflw2000-3d", title="one", items=(item(0),), protocols=())
     with pytest.raises(DataError, match="--pictures"):
         load_occlusion("nsod", base, pictures=None)
 

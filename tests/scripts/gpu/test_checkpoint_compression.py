@@ -34,8 +34,8 @@ def test_a_run_goes_on_from_parts_as_well_as_the_budget_allows(tmp_path, budget,
     assert join_checkpoint(tmp_path / "parts", tmp_path / "again" / "checkpoint.pt") == level
     again = Run(tmp_path / "again", network(), CONFIG)
     assert again.step == 3
-    for name, tensor in run.average.state_dict().items():
-        torch.testing.assert_close(again.average.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
+    for name, tensor in run.ema.state_dict().items():
+        torch.testing.assert_close(again.ema.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
     whole, parted = go_on(tmp_path / "run", 6), go_on(tmp_path / "again", 6)
     tolerance = {"exact": 0.0, "half": 1e-3}.get(level, 0.05)
     for name, tensor in whole.network.state_dict().items():

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lineament.data.samples.recipe import BuildRecipe, OccludedOptions, PhotoOptions, TurnedOptions
+from lineament.data.samples.recipe import BuildRecipe, OccludedOptions, PhotoOptions, RotatedOptions
 from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.data.samples.shards import Recipe, ShardFolder, write_shard
 from lineament.data.samples.store import SampleStore
@@ -15,9 +15,9 @@ from scripts.gpu.photo_pack import PhotoPack, expand, write_pack
 
 RECIPE = BuildRecipe(
     photos_a_shard=2,
-    photos=PhotoOptions(least_face=10),
-    turned=TurnedOptions(count=1, size=64, face=40),
-    occluded=OccludedOptions(share=0.0),
+    photos=PhotoOptions(min_face=10),
+    rotated=RotatedOptions(count=1, size=64, face=40),
+    occluded=OccludedOptions(probability=0.0),
 )
 
 
@@ -36,7 +36,7 @@ def sample(lfm, number, kind=Kind.PHOTOGRAPHED):
 def folder(tmp_path, lfm):
     """Three photographs, one of a person held out, and a turned view that is not to be packed."""
     shards = ShardFolder(tmp_path / "set", Recipe("three photographs", "none", 0, "test", "lfm"))
-    samples = [sample(lfm, number) for number in range(3)] + [sample(lfm, 3, Kind.TURNED)]
+    samples = [sample(lfm, number) for number in range(3)] + [sample(lfm, 3, Kind.ROTATED)]
     shards.add(write_shard(shards.folder, "all", samples, shards.recipe.storage))
     return shards.folder
 

@@ -34,7 +34,7 @@ RECIPE = """
 photos_a_shard = 2
 photos.least_face = 10
 turned = {count = 1, size = 64, face = 40}
-occluded.share = 0.0
+occluded.probability = 0.0
 """
 
 
@@ -154,12 +154,12 @@ def test_what_there_is_no_room_for_is_kept_less_exactly_and_that_is_said(
     home = machine("home")
     back = write_back(tmp_path / "one", 100_000)  # twice 400 kB
     (home / "tree.bin").write_bytes(bytes(1000))
-    monkeypatch.setattr(gpu_run, "MOST_THERE", 600_000)
+    monkeypatch.setattr(gpu_run, "MAX_THERE", 600_000)
     assert call(monkeypatch, "keep", "--back", back) == 0
     assert "level half: there was room for no more" in capsys.readouterr().out
     assert 0 <= gpu_run.room(Path(".gpu")) < 250_000
     assert (home / ".gpu/checkpoints/records.zip").exists()
-    monkeypatch.setattr(gpu_run, "MOST_THERE", 100_000)
+    monkeypatch.setattr(gpu_run, "MAX_THERE", 100_000)
     assert call(monkeypatch, "keep", "--back", back) == 1
     assert "the budget is" in capsys.readouterr().err
 
@@ -182,7 +182,7 @@ def test_runs_that_did_not_come_back_stay_and_nothing_is_lost_where_there_is_no_
     before = kept()
     assert set(before) == {"train/checkpoint.00", "other/checkpoint.00"}
     assert set(zipfile.ZipFile(parts / "records.zip").namelist()) == {"train/steps.json", "other/steps.json"}
-    monkeypatch.setattr(gpu_run, "MOST_THERE", 10_000)
+    monkeypatch.setattr(gpu_run, "MAX_THERE", 10_000)
     assert call(monkeypatch, "keep", "--back", write_back(tmp_path / "three", 10_000)) == 1
     assert kept() == before
     assert not (home / ".gpu" / "checkpoints.new").exists()

@@ -22,7 +22,7 @@ from samples import annotated_sample, make_sample, noise_sample
 
 CPU = torch.device("cpu")
 CONFIG = AugmentConfig(crop_size=48)
-STEADY = replace(CONFIG, tight_share=1.0, tight_shift=0.0, tight_scale=0.0, tight_roll=0.0)
+STEADY = replace(CONFIG, tight_probability=1.0, tight_shift=0.0, tight_scale=0.0, tight_roll=0.0)
 LOOP = LoopConfig(steps=3, batch=6)
 
 
@@ -41,7 +41,7 @@ def mixed(tmp_path_factory):
 
 def crops_of(folders, lfm, config=CONFIG):
     store = folders.opened(validation=False)
-    return DeviceCrops(read_views(folders, CPU, lfm), store.shares, store.counts, lfm, config)
+    return DeviceCrops(read_views(folders, CPU, lfm), store.probabilities, store.counts, lfm, config)
 
 
 def test_undisturbed_crops_are_those_that_worker_processes_cut(mixed, lfm):
@@ -78,7 +78,7 @@ def test_labels_stay_on_the_picture_however_it_is_cut_and_mirrored(mixed, lfm):
 
 def test_a_mirrored_crop_is_the_crop_of_the_mirrored_face(mixed, lfm):
     crops, numbers = crops_of(mixed, lfm, STEADY), torch.arange(5)
-    (one, plain), (other, turned) = (
+    (one, plain), (other, rotated) = (
         crops.cut(numbers, torch.full((5,), mirrored), Draws(CPU, [0])) for mirrored in (False, True)
     )
     assert (one.flip(-1) - other).abs().mean() < 2
@@ -88,13 +88,13 @@ def test_a_mirrored_crop_is_the_crop_of_the_mirrored_face(mixed, lfm):
         )
         camera = replace(camera, translation=np.append(labels_of(plain, row, "translation"), 0.0))
         expected = mirrored_camera(camera, width=48)
-        np.testing.assert_allclose(labels_of(turned, row, "rotation"), expected.rotation, atol=1e-5)
-        np.testing.assert_allclose(labels_of(turned, row, "scale"), expected.scale, rtol=1e-2)
+        np.testing.assert_allclose(labels_of(rotated, row, "rotation"), expected.rotation, atol=1e-5)
+        np.testing.assert_allclose(labels_of(rotated, row, "scale"), expected.scale, rtol=1e-2)
         # The landmarks' scheme is not quite symmetric, so neither are the squares around them.
-        np.testing.assert_allclose(labels_of(turned, row, "translation"), expected.translation[:2], atol=0.6)
+        np.testing.assert_allclose(labels_of(rotated, row, "translation"), expected.translation[:2], atol=0.6)
         own = lfm.mirrored(*(labels_of(plain, row, name) for name in ("identity", "expression")))
         for name, values in zip(("identity", "expression"), own):
-            np.testing.assert_array_equal(labels_of(turned, row, name), values)
+            np.testing.assert_array_equal(labels_of(rotated, row, name), values)
 
 
 def labels_of(batch, row, name):
@@ -136,7 +136,7 @@ def test_views_are_read_by_worker_processes_as_here(mixed, lfm, monkeypatch):
 
 
 def test_faces_are_swapped_by_worker_processes_only(mixed):
-    source = CropSource(mixed, CONFIG, swap_share=0.2)
+    source = CropSource(mixed, CONFIG, swap_probability=0.2)
     with pytest.raises(ConfigError, match="crops_by = 'workers'"):
         next(device_batches(source, LOOP, 0, processes=ALONE, workers=0))
 
@@ -148,12 +148,12 @@ def test_noise_does_not_end_in_other_numbers_than_pictures_have(tmp_path, lfm):
     shards.add(write_shard(tmp_path, "noise", noise, shards.recipe.storage))
     all_at_once = AugmentConfig(
         crop_size=40,  # no multiple of the blocks of compression
-        occluder_share=1.0,
-        blur_share=1.0,
-        noise_share=1.0,
-        jpeg_share=1.0,
-        border_share=1.0,
-        part_share=0.5,
+        occluder_probability=1.0,
+        blur_probability=1.0,
+        noise_probability=1.0,
+        jpeg_probability=1.0,
+        border_probability=1.0,
+        part_probability=0.5,
         black_frame=3,
     )
     batch = crops_of(Folders((str(tmp_path),)), lfm, all_at_once).batch(32, Draws(CPU, [3]))
@@ -186,7 +186,7 @@ def hidden(tmp_path_factory):
 def crops_with_masks(folders, lfm, config):
     store = folders.opened(validation=False)
     views = read_views(folders, CPU, lfm, occlusion=True)
-    return DeviceCrops(views, store.shares, store.counts, lfm, config)
+    return DeviceCrops(views, store.probabilities, store.counts, lfm, config)
 
 
 def test_masks_and_points_are_those_that_worker_processes_make(hidden, lfm):
@@ -228,12 +228,12 @@ def test_mirrored_points_are_the_mirrored_samples(hidden, lfm):
 
 
 def test_what_is_put_in_front_or_blacked_out_joins_the_mask(hidden, lfm, monkeypatch):
-    def things(picture, share, textures, draws, *, hidden):
+    def things(picture, fraction, textures, draws, *, hidden):
         hidden[:, 10:20, 10:20] = True
         return picture
 
     monkeypatch.setattr(device_crops, "occluded", things)
-    config = replace(CONFIG, black_frame=3, border_share=0.5, part_share=0.3)
+    config = replace(CONFIG, black_frame=3, border_probability=0.5, part_probability=0.3)
     batch = crops_with_masks(hidden, lfm, config).batch(24, Draws(CPU, [2]))
     assert batch["occlusion"].shape == (24, 48, 48)
     assert batch["occlusion"].dtype == torch.bool

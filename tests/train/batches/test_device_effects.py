@@ -10,7 +10,10 @@ from lineament.train.batches.device_draws import Draws
 from lineament.train.batches.device_occluders import occluded
 
 CPU = torch.device("cpu")
-NOTHING = dict.fromkeys(("blur_share", "noise_share", "jpeg_share", "border_share", "grey_share"), 0.0)
+NOTHING = dict.fromkeys(
+    ("blur_probability", "noise_probability", "jpeg_probability", "border_probability", "grey_probability"),
+    0.0,
+)
 
 
 @pytest.fixture(scope="module")
@@ -84,21 +87,24 @@ def test_lenses_keep_the_light_and_soften_the_edges(photo):
 
 
 @pytest.mark.parametrize(
-    ("share", "is_changed"),
+    ("probability", "is_changed"),
     [
-        ("noise_share", lambda before, after: 0.5 < np.abs(before - after).mean() < 30),
-        ("border_share", lambda _before, after: not after[[0, -1]].any() or not after[:, [0, -1]].any()),
-        ("grey_share", lambda _before, after: np.ptp(after, axis=-1).max() < 1),
+        ("noise_probability", lambda before, after: 0.5 < np.abs(before - after).mean() < 30),
+        (
+            "border_probability",
+            lambda _before, after: not after[[0, -1]].any() or not after[:, [0, -1]].any(),
+        ),
+        ("grey_probability", lambda _before, after: np.ptp(after, axis=-1).max() < 1),
     ],
 )
-def test_an_effect_comes_to_its_share_of_the_rows(photo, share, is_changed):
+def test_an_effect_comes_to_its_share_of_the_rows(photo, probability, is_changed):
     config = AugmentConfig(crop_size=64, **NOTHING)
     one, other = (
         device_effects.random_effects(batch_of(*[photo] * 40), c, Draws(CPU, [5]))
-        for c in (config, AugmentConfig(crop_size=64, **NOTHING | {share: 0.5}))
+        for c in (config, AugmentConfig(crop_size=64, **NOTHING | {probability: 0.5}))
     )
     changed = [is_changed(picture_of(one, row), picture_of(other, row)) for row in range(40)]
-    if share == "border_share":  # one border alone is black
+    if probability == "border_probability":  # one border alone is black
         changed = [np.any([not side.any() for side in _sides(picture_of(other, row))]) for row in range(40)]
     assert 0.25 <= np.mean(changed) <= 0.75
 
@@ -141,7 +147,9 @@ def test_things_say_what_they_hide(monkeypatch):
 
 def test_what_is_blacked_out_is_said_to_be_hidden():
     grey = torch.full((60, 3, 64, 64), 120.0)
-    config = AugmentConfig(crop_size=64, **NOTHING | {"border_share": 0.5}, part_share=0.3, black_frame=2)
+    config = AugmentConfig(
+        crop_size=64, **NOTHING | {"border_probability": 0.5}, part_probability=0.3, black_frame=2
+    )
     mask = torch.zeros((60, 64, 64), dtype=torch.bool)
     picture = device_effects.random_effects(grey, config, Draws(CPU, [4]), hidden=mask)
     assert torch.equal(mask, (picture == 0).all(1))

@@ -59,11 +59,11 @@ def test_another_seed_gives_other_batches(samples):
 def test_processes_share_a_batch_out_among_them(samples):
     crops = source(Folders((samples,)))
     whole = StepBatches(crops, LOOP, 1)[0]["crop"]
-    shares = [Processes(rank, 2, CPU).share(4) for rank in range(2)]
-    parts = [StepBatches(crops, LOOP, 1, rows=rows)[0]["crop"] for rows in shares]
+    rank_rows = [Processes(rank, 2, CPU).rows_of(4) for rank in range(2)]
+    parts = [StepBatches(crops, LOOP, 1, rows=rows)[0]["crop"] for rows in rank_rows]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     with pytest.raises(ConfigError, match="evenly"):
-        Processes(0, 2, CPU).share(3)
+        Processes(0, 2, CPU).rows_of(3)
 
 
 def test_crops_become_the_networks_input_without_losing_a_byte(samples):
@@ -79,9 +79,9 @@ def test_folders_are_mixed_by_weight(samples, rendered):
     folders = Folders((samples, rendered, samples), (1.0, 2.0, 1.0))
     train = folders.opened(validation=False)
     assert len(train) == 3 * 8
-    np.testing.assert_allclose(train.shares, [0.25, 0.5, 0.25])
+    np.testing.assert_allclose(train.probabilities, [0.25, 0.5, 0.25])
     # Nobody is held out among the rendered faces.
-    np.testing.assert_allclose(folders.opened(validation=True).shares, [0.5, 0.5])
+    np.testing.assert_allclose(folders.opened(validation=True).probabilities, [0.5, 0.5])
 
 
 @pytest.mark.parametrize("weights", [(1.0,), (1.0, 1.0, 1.0)])

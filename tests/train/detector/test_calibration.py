@@ -35,7 +35,7 @@ def test_after_calibration_every_scale_has_few_false_faces():
     for head in network.heads:
         head[1].bias.data[0] = 3.0  # sees faces everywhere
     assert false_faces(network, noise_batches(3)).sum() > 12
-    shifts = calibrate(network, noise_batches(3), false_share=1 / 6)
+    shifts = calibrate(network, noise_batches(3), false_rate=1 / 6)
     assert len(shifts) == 3
     assert max(shifts) < 0
     assert false_faces(network, noise_batches(3)).sum() <= 12

@@ -11,7 +11,7 @@ from lineament.data.photographs.face_packs import write_face_pack
 from lineament.data.photographs.face_sets import FaceSet
 from lineament.detect import OnnxDetector
 from lineament.errors import ConfigError
-from lineament.train.detector.live_mosaics import LiveCanvasConfig, LiveCanvases, held_out_batches
+from lineament.train.detector.live_mosaics import LiveMosaicConfig, LiveMosaics, held_out_batches
 from lineament.train.detector.method import DETECTOR
 from lineament.train.detector.training import LOOP, DetectorTrainConfig
 from lineament.train.engine.processes import Processes
@@ -34,7 +34,7 @@ def config(tmp_path_factory):
             faces, folder / f"{name}.npz", about=about, licence=f"{name} for anyone", budget=2**30
         )
     packs = {name: (str(folder / f"{name}.npz"),) for name in ("faces", "behind")}
-    return LiveCanvasConfig(**packs, scenes=2, fresh=0.2, composites=SMALL, held_out=5)
+    return LiveMosaicConfig(**packs, scenes=2, fresh=0.2, composites=SMALL, held_out=5)
 
 
 def rngs(count):
@@ -42,7 +42,7 @@ def rngs(count):
 
 
 def test_rows_are_a_function_of_their_generators(config):
-    one, other = (LiveCanvases(config, 0.5).rows(rngs(6)) for _ in range(2))
+    one, other = (LiveMosaics(config, 0.5).rows(rngs(6)) for _ in range(2))
     assert one["canvas"].shape == (6, 160, 160, 3)
     assert one["labels"].shape == (6, MAX_FACES, 8)
     np.testing.assert_array_equal(one["canvas"], other["canvas"])
@@ -50,21 +50,21 @@ def test_rows_are_a_function_of_their_generators(config):
 
 
 def test_takes_of_one_composition_show_the_same_faces(config):
-    labels = LiveCanvases(config, 0.0).rows(rngs(12))["labels"]
+    labels = LiveMosaics(config, 0.0).rows(rngs(12))["labels"]
     extent = labels[..., 2:4] - labels[..., :2]  # mirrored or not
     np.testing.assert_allclose(extent[::2], extent[1::2], atol=1e-3)
     assert not np.allclose(extent[0], extent[2])
 
 
 def test_photographs_in_colour_are_drawn_as_often_as_asked(config):
-    source = LiveCanvases(replace(config, colored=0.75), 0.0)
+    source = LiveMosaics(replace(config, colored=0.75), 0.0)
     (grey, grey_weight), (colored, colored_weight) = source._faces
     assert set(grey.names).isdisjoint(colored.names)
     assert colored_weight == pytest.approx(3 * grey_weight)
 
 
 def test_people_kept_from_training_are_other_people(config):
-    training, held_out = (LiveCanvases(config, 0.0, held_out=side) for side in (False, True))
+    training, held_out = (LiveMosaics(config, 0.0, held_out=side) for side in (False, True))
     names = [{name for faces, _ in source._faces for name in faces.names} for source in (training, held_out)]
     assert names[0]
     assert names[1]
@@ -73,13 +73,13 @@ def test_people_kept_from_training_are_other_people(config):
 
 def test_canvases_for_validation_are_always_the_same(config):
     one, other = (held_out_batches(config, workers=0) for _ in range(2))
-    assert sum(len(canvases) for canvases, _ in one) == 5
+    assert sum(len(mosaics) for mosaics, _ in one) == 5
     np.testing.assert_array_equal(one[0][0], other[0][0])
 
 
 def test_packs_and_weights_must_match(config):
     with pytest.raises(ConfigError, match="as many weights"):
-        LiveCanvases(replace(config, weights=(1.0, 2.0)), 0.0)
+        LiveMosaics(replace(config, weights=(1.0, 2.0)), 0.0)
 
 
 def test_a_detector_trained_in_a_given_time_says_what_it_was_trained_on(config, tmp_path):

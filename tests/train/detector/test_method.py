@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lineament.errors import DataError
-from lineament.train.detector.method import CanvasPictures
+from lineament.train.detector.method import MosaicPictures
 from lineament.train.detector.training import DetectorTrainConfig
 
 
@@ -19,9 +19,9 @@ def folders(tmp_path):
 
 def test_mosaics_for_the_check_are_not_those_of_the_calibration(folders):
     config = DetectorTrainConfig(str(folders / "train"), str(folders / "validation"))
-    of_the_run = CanvasPictures(config)
+    of_the_run = MosaicPictures(config)
     assert (of_the_run.calibration(3).max(), of_the_run.check(3).min()) == (0, 9)
-    given = CanvasPictures(DetectorTrainConfig(), (str(folders / "train"),))
+    given = MosaicPictures(DetectorTrainConfig(), (str(folders / "train"),))
     assert (given.calibration(3).shape, given.check(3).shape) == ((3, 8, 8, 3), (3, 8, 8, 3))
     assert (given.calibration(3).max(), given.check(3).min()) == (0, 2)
     with pytest.raises(DataError, match=r"holds 12 mosaics, 14 are needed.*lineament data mosaics"):

@@ -11,13 +11,13 @@ from lineament.data.mosaics.record import ABOUT, NOT_RECORDED, about_mosaics, re
 from lineament.detect import OnnxDetector
 from lineament.errors import DataError
 from lineament.train.detector.method import DETECTOR
-from lineament.train.detector.mosaics import CanvasSource, Shards, in_order, mirror, turn
+from lineament.train.detector.mosaics import MosaicSource, Shards, in_order, mirror, turn
 from lineament.train.detector.training import LOOP, DetectorTrainConfig
 from lineament.train.engine.run_folder import about_training
 from lineament.train.methods import export_run
 
 
-def write_canvases(folder):
+def write_mosaics(folder):
     """Four noisy canvases of 64 px with a bright square that is called a face."""
     folder.mkdir()
     pictures = np.random.default_rng(0).integers(0, 60, (4, 64, 64, 3), dtype=np.uint8)
@@ -30,21 +30,21 @@ def write_canvases(folder):
 
 
 @pytest.fixture
-def canvases(tmp_path):
-    return write_canvases(tmp_path / "canvases")
+def mosaics(tmp_path):
+    return write_mosaics(tmp_path / "canvases")
 
 
 @pytest.mark.parametrize("change", [mirror, turn])
-def test_labels_follow_the_canvas(canvases, change):
-    pictures, labels = Shards(canvases).batch(np.array([[0, 0]]))
+def test_labels_follow_the_canvas(mosaics, change):
+    pictures, labels = Shards(mosaics).batch(np.array([[0, 0]]))
     picture, moved = change(pictures[0], labels[0])
     left, top, right, bottom = moved[0, :4].astype(int)
     assert picture[top:bottom, left:right].min() == 250
     assert (picture == 250).sum() == (pictures[0] == 250).sum()
 
 
-def test_four_quarter_turns_and_two_mirrors_change_nothing(canvases):
-    pictures, labels = Shards(canvases).batch(np.array([[0, 1]]))
+def test_four_quarter_turns_and_two_mirrors_change_nothing(mosaics):
+    pictures, labels = Shards(mosaics).batch(np.array([[0, 1]]))
     picture, moved = pictures[0], labels[0]
     for change in (turn, turn, turn, turn, mirror, mirror):
         picture, moved = change(picture, moved)
@@ -52,16 +52,16 @@ def test_four_quarter_turns_and_two_mirrors_change_nothing(canvases):
     np.testing.assert_allclose(moved, labels[0])
 
 
-def test_a_turned_head_points_to_the_left(canvases):
-    _, labels = Shards(canvases).batch(np.array([[0, 0]]))
+def test_a_turned_head_points_to_the_left(mosaics):
+    _, labels = Shards(mosaics).batch(np.array([[0, 0]]))
     _, moved = turn(np.zeros((64, 64, 3), np.uint8), labels[0])
     np.testing.assert_allclose(moved[0, 4:6], [-1, 0])
 
 
-def test_canvases_are_read_as_they_were_written(canvases):
-    shards = Shards(canvases)
+def test_canvases_are_read_as_they_were_written(mosaics):
+    shards = Shards(mosaics)
     pictures, _ = shards.batch(shards.rows)
-    np.testing.assert_array_equal(pictures, np.load(canvases / "shard_0.npy"))
+    np.testing.assert_array_equal(pictures, np.load(mosaics / "shard_0.npy"))
 
 
 def test_an_empty_folder_says_what_to_do(tmp_path):
@@ -69,24 +69,24 @@ def test_an_empty_folder_says_what_to_do(tmp_path):
         Shards(tmp_path)
 
 
-def test_canvases_in_order_stop_at_a_limit(canvases):
-    assert [len(labels) for _, labels in in_order(Shards(canvases), size=3)] == [3, 1]
-    assert [len(labels) for _, labels in in_order(Shards(canvases), size=2, limit=3)] == [2, 1]
+def test_canvases_in_order_stop_at_a_limit(mosaics):
+    assert [len(labels) for _, labels in in_order(Shards(mosaics), size=3)] == [3, 1]
+    assert [len(labels) for _, labels in in_order(Shards(mosaics), size=2, limit=3)] == [2, 1]
 
 
-def test_a_row_is_a_function_of_its_generator(canvases):
-    source = CanvasSource(str(canvases), turned=0.5).open()
+def test_a_row_is_a_function_of_its_generator(mosaics):
+    source = MosaicSource(str(mosaics), turn_probability=0.5).open()
     both, second = (source.rows([np.random.default_rng(n) for n in rows]) for rows in ((1, 2), (2,)))
     np.testing.assert_array_equal(both["canvas"][1:], second["canvas"])
     np.testing.assert_array_equal(both["labels"][1:], second["labels"])
 
 
 @pytest.mark.parametrize("record", [None, {"trained_on": "drawn squares", "licence": "anybody's"}])
-def test_a_detector_says_of_its_data_what_its_canvases_say_and_nothing_else(canvases, tmp_path, record):
+def test_a_detector_says_of_its_data_what_its_canvases_say_and_nothing_else(mosaics, tmp_path, record):
     if record is not None:
-        (canvases / ABOUT).write_text(json.dumps(record))
+        (mosaics / ABOUT).write_text(json.dumps(record))
     loop = replace(LOOP, steps=1, batch=2, log_every=1)
-    config = DetectorTrainConfig(str(canvases), str(canvases), loop=loop, workers=0)
+    config = DetectorTrainConfig(str(mosaics), str(mosaics), loop=loop, workers=0)
     run = DETECTOR.train(config, tmp_path / "run")
     manifest = Bundle.open(export_run(run, tmp_path / "detector.lineament")).manifest
     expected = record or NOT_RECORDED
@@ -95,28 +95,28 @@ def test_a_detector_says_of_its_data_what_its_canvases_say_and_nothing_else(canv
     assert not re.search("YouTube|LFW|BSDS", f"{manifest.data} {manifest.licence}")
 
 
-def test_a_folder_of_canvases_says_all_that_was_ever_put_into_it(canvases):
-    record_about(canvases, {"trained_on": "discs", "licence": "mine"})
-    record_about(canvases, {"trained_on": "discs", "licence": "mine"})
-    assert about_mosaics(canvases) == {
+def test_a_folder_of_canvases_says_all_that_was_ever_put_into_it(mosaics):
+    record_about(mosaics, {"trained_on": "discs", "licence": "mine"})
+    record_about(mosaics, {"trained_on": "discs", "licence": "mine"})
+    assert about_mosaics(mosaics) == {
         key: f"{NOT_RECORDED[key]}; {text}"
         for key, text in {"trained_on": "discs", "licence": "mine"}.items()
     }
-    (canvases / "new").mkdir()
-    record_about(canvases / "new", {"trained_on": "discs", "licence": "mine"})
-    assert about_mosaics(canvases / "new") == {"trained_on": "discs", "licence": "mine"}
+    (mosaics / "new").mkdir()
+    record_about(mosaics / "new", {"trained_on": "discs", "licence": "mine"})
+    assert about_mosaics(mosaics / "new") == {"trained_on": "discs", "licence": "mine"}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"licence": "mine"}'])
-def test_a_record_of_canvases_that_says_nothing_is_refused(canvases, content):
-    (canvases / ABOUT).write_text(content)
+def test_a_record_of_canvases_that_says_nothing_is_refused(mosaics, content):
+    (mosaics / ABOUT).write_text(content)
     with pytest.raises(DataError, match="does not say what the mosaics were made of"):
-        about_mosaics(canvases)
+        about_mosaics(mosaics)
 
 
-def test_training_writes_a_detector_and_goes_on_where_it_stopped(canvases, tmp_path):
+def test_training_writes_a_detector_and_goes_on_where_it_stopped(mosaics, tmp_path):
     loop = replace(LOOP, steps=2, batch=2, log_every=1)
-    config = DetectorTrainConfig(str(canvases), str(canvases), loop=loop, workers=0)
+    config = DetectorTrainConfig(str(mosaics), str(mosaics), loop=loop, workers=0)
     out = tmp_path / "run"
     assert DETECTOR.train(config, out, seconds=0) == out  # time is up after a step
     with pytest.raises(DataError, match="not come to its end, where scores are calibrated"):

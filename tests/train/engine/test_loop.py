@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lineament.errors import ConfigError
-from lineament.train.engine.loop import MOST_SKIPPED_IN_A_ROW, LoopConfig, Run
+from lineament.train.engine.loop import MAX_SKIPPED_IN_A_ROW, LoopConfig, Run
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.schedules import ScheduleConfig
 
@@ -16,7 +16,7 @@ CONFIG = LoopConfig(
     batch=4,
     optimiser=OptimiserConfig(learning_rate=0.01),
     schedule=ScheduleConfig(warm_up=3),
-    average=0.9,
+    ema_decay=0.9,
     save_every=1,
     log_every=2,
 )
@@ -44,7 +44,7 @@ def run_of(folder, trained, config=CONFIG):
 
 
 def state_of(run):
-    return {"network": run.network.state_dict(), "average": run.average.state_dict(), "step": run.step}
+    return {"network": run.network.state_dict(), "average": run.ema.state_dict(), "step": run.step}
 
 
 def assert_same(one, other):
@@ -104,7 +104,7 @@ def test_a_step_that_is_not_finite_is_counted_and_changes_no_weight(tmp_path, wr
     run.train(batches(1, 2), lambda network, batch: {"loss": network(batch).sum()})
     assert (run.step, run.skipped) == (2, 1)
     assert not torch.equal(trained.weight, before["weight"])
-    assert torch.isfinite(run.average.weight).all()
+    assert torch.isfinite(run.ema.weight).all()
 
 
 def test_a_batch_that_is_not_finite_leaves_no_trace_in_the_statistics_of_normalisation(tmp_path):
@@ -139,11 +139,11 @@ def test_biases_and_norms_do_not_decay(tmp_path):
 def test_the_average_follows_the_weights_and_is_what_is_validated(tmp_path):
     run, terms_of = run_of(tmp_path, network())
     validated = []
-    run.train(batches(0), terms_of, lambda averaged: validated.append(averaged) or {"error": 1.0})
+    run.train(batches(0), terms_of, lambda ema_network: validated.append(ema_network) or {"error": 1.0})
     assert len(validated) == CONFIG.steps
-    assert all(averaged is run.average and not averaged.training for averaged in validated)
-    assert not any(parameter.requires_grad for parameter in run.average.parameters())
-    now, kept = run.network[0].weight, run.average[0].weight
+    assert all(ema_network is run.ema and not ema_network.training for ema_network in validated)
+    assert not any(parameter.requires_grad for parameter in run.ema.parameters())
+    now, kept = run.network[0].weight, run.ema[0].weight
     assert not torch.equal(now, kept)
     assert (now - kept).abs().max() < (now - network()[0].weight).abs().max()
 
@@ -172,7 +172,7 @@ def test_a_run_that_goes_nowhere_says_so(tmp_path):
     run = Run(tmp_path, nn.Linear(3, 2), replace(CONFIG, steps=1000, save_every=1000, log_every=1000))
     with pytest.raises(ConfigError, match="Lower the learning rate"):
         run.train(batches(0, 1000), lambda network, batch: {"loss": network(batch).sum() * float("nan")})
-    assert run.step == MOST_SKIPPED_IN_A_ROW
+    assert run.step == MAX_SKIPPED_IN_A_ROW
 
 
 def test_the_log_tells_pace_and_time_left(tmp_path):

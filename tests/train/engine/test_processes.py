@@ -16,7 +16,7 @@ LOOP = LoopConfig(
     batch=8,
     optimiser=OptimiserConfig(kind="sgd", learning_rate=0.05),
     schedule=ScheduleConfig(shape="constant", warm_up=1),
-    average=0.5,
+    ema_decay=0.5,
     save_every=4,
     log_every=1,
 )
@@ -33,7 +33,7 @@ def train(folder, processes):
     """Four steps on this process's rows of each batch; the end of the run."""
     run = Run(folder, network(), LOOP, processes=processes)
     generator = torch.Generator().manual_seed(1)
-    rows = processes.share(LOOP.batch)
+    rows = processes.rows_of(LOOP.batch)
     batches = [
         torch.randn(8, 2, 5, 5, generator=generator)[rows.start : rows.stop] for _ in range(LOOP.steps)
     ]
@@ -60,7 +60,7 @@ def test_two_processes_train_as_one_with_the_double_batch(tmp_path):
     together = torch.load(tmp_path / "two" / "checkpoint.pt", weights_only=True)
     for name, tensor in alone.network.state_dict().items():
         torch.testing.assert_close(together["network"][name], tensor, rtol=1e-5, atol=1e-6)
-    for name, tensor in alone.average.state_dict().items():
+    for name, tensor in alone.ema.state_dict().items():
         torch.testing.assert_close(together["average"][name], tensor, rtol=1e-5, atol=1e-6)
     logs = [(tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("one", "two")]
     assert len(logs[0]) == len(logs[1]) == 4
@@ -85,4 +85,4 @@ def test_without_torchrun_there_is_one_process(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with joined_processes() as processes:
         assert (processes.rank, processes.count, processes.is_first) == (0, 1, True)
-        assert list(processes.share(3)) == [0, 1, 2]
+        assert list(processes.rows_of(3)) == [0, 1, 2]

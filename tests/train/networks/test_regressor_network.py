@@ -70,7 +70,7 @@ def test_an_untrained_network_says_an_average_frontal_face_in_the_middle(network
 def test_coefficients_are_in_units_of_their_spread(network, crops):
     with torch.no_grad():
         before = network(crops).identity
-        network.identity_spread.fill_(3.0)
+        network.identity_std.fill_(3.0)
         torch.testing.assert_close(network(crops).identity, 3 * before)
 
 

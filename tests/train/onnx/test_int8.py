@@ -4,7 +4,7 @@ import pytest
 from onnx import TensorProto, numpy_helper
 
 from lineament.train.onnx.half import halve_weights
-from lineament.train.onnx.int8 import eight_bit_graph, outermost_layers, widen_weights
+from lineament.train.onnx.int8 import int8_graph, outermost_layers, widen_weights
 
 RNG = np.random.default_rng(3)
 
@@ -70,14 +70,14 @@ def test_halved_and_widened_again_the_graph_computes_the_same(graph):
 
 
 def test_eight_bits_compute_nearly_the_same(graph):
-    quantised = eight_bit_graph(graph, pictures(32))
+    quantised = int8_graph(graph, pictures(32))
     seen = pictures(8)
     for found, expected in zip(run(quantised, seen), run(graph, seen), strict=True):
         assert np.abs(found - expected).mean() < 0.02 * expected.std()
 
 
 def test_inner_weights_have_seven_of_eight_bits_and_outer_ones_stay_float(graph):
-    stored = {t.name: numpy_helper.to_array(t) for t in eight_bit_graph(graph, pictures(8)).graph.initializer}
+    stored = {t.name: numpy_helper.to_array(t) for t in int8_graph(graph, pictures(8)).graph.initializer}
     bytes_of = {name.removesuffix("_quantized"): v for name, v in stored.items() if v.dtype == np.int8}
     assert {"w1", "w2"} <= bytes_of.keys()
     assert all(np.abs(bytes_of[name].astype(int)).max() <= 64 for name in ("w1", "w2"))
@@ -86,7 +86,7 @@ def test_inner_weights_have_seven_of_eight_bits_and_outer_ones_stay_float(graph)
 
 
 def test_metadata_stay_and_the_precision_is_told(graph):
-    metadata = {entry.key: entry.value for entry in eight_bit_graph(graph, pictures(8)).metadata_props}
+    metadata = {entry.key: entry.value for entry in int8_graph(graph, pictures(8)).metadata_props}
     assert metadata == {"licence": "Apache-2.0", "precision": "int8, outermost layers float32"}
 
 

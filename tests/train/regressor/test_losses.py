@@ -18,8 +18,8 @@ SOFT = 1.1e-3  # the root of distances is softened by a thousandth, so that it h
 
 @pytest.fixture(scope="module")
 def loss(tiny_model):
-    spreads = np.full(4, 0.5, np.float32), np.full(3, 0.25, np.float32)
-    return FaceLoss(tiny_model, CROP, *spreads, FaceLossConfig(vertex_count=20))
+    stds = np.full(4, 0.5, np.float32), np.full(3, 0.25, np.float32)
+    return FaceLoss(tiny_model, CROP, *stds, FaceLossConfig(vertex_count=20))
 
 
 @pytest.fixture
@@ -81,8 +81,8 @@ def test_the_loss_is_the_sum_of_its_terms(loss, truth):
 
 @pytest.mark.parametrize("name", [field.name for field in fields(RegressorOutput)])
 def test_any_wrong_output_costs_and_has_a_gradient(loss, truth, name):
-    turned = torch.tensor(matrix_from_angles(0.1, 0, 0)).float() @ truth.rotation
-    wrong = turned if name == "rotation" else getattr(truth, name) + 0.3
+    rotated = torch.tensor(matrix_from_angles(0.1, 0, 0)).float() @ truth.rotation
+    wrong = rotated if name == "rotation" else getattr(truth, name) + 0.3
     wrong = wrong.clone().requires_grad_()
     terms = loss(replace(truth, **{name: wrong}), fully(truth))
     assert terms["loss"] > 0.05
@@ -107,8 +107,8 @@ def test_coefficients_are_measured_in_units_of_their_spread(loss, truth):
 
 
 def test_a_wrong_pose_costs_no_shape(loss, truth):
-    turned = torch.tensor(matrix_from_angles(0.3, 0.2, 0.1)).float() @ truth.rotation
-    terms = loss(replace(truth, rotation=turned, scale=truth.scale * 1.2), fully(truth))
+    rotated = torch.tensor(matrix_from_angles(0.3, 0.2, 0.1)).float() @ truth.rotation
+    terms = loss(replace(truth, rotation=rotated, scale=truth.scale * 1.2), fully(truth))
     assert terms["shape"] <= SOFT * loss.config.shape
     assert terms["landmarks"] > 1
 

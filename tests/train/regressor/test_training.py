@@ -132,7 +132,7 @@ def test_a_run_begins_with_another_one_and_lies_between_both(samples, tmp_path):
     second = REGRESSOR.train(replace(config, start=str(first), loop=still), tmp_path / "second")
     before, after = (REGRESSOR.trained(run).state_dict() for run in (first, second))
     torch.testing.assert_close(after["heads.weight"], before["heads.weight"])
-    torch.testing.assert_close(after["identity_spread"], before["identity_spread"])
+    torch.testing.assert_close(after["identity_std"], before["identity_std"])
     between = REGRESSOR.interpolated(second, 0.5).state_dict()
     torch.testing.assert_close(between["heads.weight"], before["heads.weight"])
 

@@ -10,7 +10,7 @@ from lineament.errors import ConfigError
 from lineament.methods.regressor import OUTPUTS
 from lineament.train.batches.crop_run import about_start
 from lineament.train.networks.regressor import Regressor, RegressorConfig
-from lineament.train.onnx.int8 import eight_bit_graph
+from lineament.train.onnx.int8 import int8_graph
 from lineament.train.regressor.export import EXPORTER
 from lineament.train.regressor.warm_start import ExportedRegressor, start_from
 from tests.train import exports
@@ -79,11 +79,11 @@ def test_normalisation_has_the_statistics_of_the_crops(exported):
 
 def test_weights_in_eight_bits_serve_as_well(exported, tmp_path):
     pictures = crops(64, seed=3).permute(0, 2, 3, 1).to(torch.uint8).numpy()
-    bundle, eight = Bundle.open(exported), tmp_path / "eight.lineament"
-    graph = eight_bit_graph(onnx.load_from_string(bundle.graph()), pictures)
-    Bundle.write(eight, bundle.manifest, graphs={"network": graph.SerializeToString()})
+    bundle, quantised = Bundle.open(exported), tmp_path / "eight.lineament"
+    graph = int8_graph(onnx.load_from_string(bundle.graph()), pictures)
+    Bundle.write(quantised, bundle.manifest, graphs={"network": graph.SerializeToString()})
     with torch.inference_mode():
-        expected, found = network()(crops()), started(eight)(crops())
+        expected, found = network()(crops()), started(quantised)(crops())
     assert (found.rotation - expected.rotation).abs().max() < 0.05
     assert (found.translation - expected.translation).abs().max() < 0.5
 

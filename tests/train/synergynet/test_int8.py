@@ -21,7 +21,7 @@ from lineament.errors import ExportError
 from lineament.image import read_image
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import arrays_of, crops_as_input
-from lineament.train.networks.synergynet import POSE, ReverseConfig, SynergyConfig
+from lineament.train.networks.synergynet import POSE, LandmarksTo3dmmConfig, SynergyConfig
 from lineament.train.onnx import agreement as module
 from lineament.train.onnx.agreement import landmark_shift
 from lineament.train.synergynet.export import EXPORTER
@@ -32,7 +32,12 @@ from tests.train.exports import Given, exported
 PHOTOS = sorted((Path(__file__).parents[3] / "demo" / "photos").glob("*.jpg"))
 SIZE = 48
 AUGMENT = AugmentConfig(
-    crop_size=SIZE, tight_share=1.0, tight_shift=0.05, tight_scale=0.1, tight_roll=0.5, occluder_share=0.0
+    crop_size=SIZE,
+    tight_probability=1.0,
+    tight_shift=0.05,
+    tight_scale=0.1,
+    tight_roll=0.5,
+    occluder_probability=0.0,
 )
 STEPS, BATCH = 200, 16  # after 100 the losses of eight bits differ by half from processor to processor
 
@@ -82,13 +87,17 @@ def network(draw, lfm, settled):
     """A small network after seconds of training on two faces."""
     torch.manual_seed(0)
     config = SynergyConfig(
-        width=0.35, crop_size=SIZE, dropout=0.0, expression=53, reverse=ReverseConfig(enabled=False)
+        width=0.35,
+        crop_size=SIZE,
+        dropout=0.0,
+        expression=53,
+        landmarks_to_3dmm=LandmarksTo3dmmConfig(enabled=False),
     )
     network = synergy_net(config, lfm).train()
     known = network.parameters_of(LabelBatch.of(draw(64, 0)).face)
     network.mean.copy_(known.mean(0))
-    network.spread.copy_(known.std(0).clamp(min=0.02))
-    network.spread[POSE - 1] = 0.0
+    network.std.copy_(known.std(0).clamp(min=0.02))
+    network.std[POSE - 1] = 0.0
     loss = SynergyLoss(network, SynergyLossConfig())
     optimiser = torch.optim.Adam(network.parameters(), lr=2e-3)
     for step in range(STEPS):
@@ -130,12 +139,12 @@ def test_networks_on_points_and_dense_layers_stay_float_and_pictures_do_not(quan
     ranks = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
     layers = [node for node in graph.node if node.op_type in ("Conv", "Gemm", "MatMul")]
     in_float = [node for node in layers if node.input[1] in ranks]
-    in_eight_bits = [node for node in layers if made_by.get(node.input[1]) == "DequantizeLinear"]
+    as_int8 = [node for node in layers if made_by.get(node.input[1]) == "DequantizeLinear"]
     points = [node for node in in_float if ranks[node.input[1]] == 3]
     assert len(points) == 9  # five for features, the mixing one, two after it, the last
     assert all(made_by.get(node.input[0]) != "DequantizeLinear" for node in points)
-    assert all(node.op_type == "Conv" for node in in_eight_bits)
-    assert len(in_eight_bits) == 51  # of MobileNet's 52 all but the first
+    assert all(node.op_type == "Conv" for node in as_int8)
+    assert len(as_int8) == 51  # of MobileNet's 52 all but the first
 
 
 def test_a_graph_that_loses_too_much_on_these_crops_is_not_written(network, crops, tmp_path, monkeypatch):

@@ -19,8 +19,8 @@ from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.schedules import ScheduleConfig
 from lineament.train.networks.synergynet import (
     AS_RELEASED,
+    LandmarksTo3dmmConfig,
     MafaConfig,
-    ReverseConfig,
     SynergyConfig,
     SynergyNet,
     nearest_rotation,
@@ -34,7 +34,7 @@ from lineament.train.synergynet.loss import AS_PRINTED as PRINTED_LOSS
 from lineament.train.synergynet.loss import AS_RELEASED as RELEASED_LOSS
 from lineament.train.synergynet.loss import SynergyLoss, SynergyLossConfig, wing
 from lineament.train.synergynet.method import SYNERGYNET, VARIANTS
-from lineament.train.synergynet.training import SynergyTrainConfig, synergy_net, whiten
+from lineament.train.synergynet.training import SynergyTrainConfig, standardise, synergy_net
 from tests.train.exports import Given
 from tests.train.exports import exported as export
 
@@ -54,8 +54,8 @@ def network(samples, lfm, batch, settled):
     """Random weights, whitening of the views, and refinements of some pixels."""
     torch.manual_seed(0)
     network = synergy_net(SMALL, lfm)
-    whiten(network, CropSource(Folders((samples,)), AugmentConfig(crop_size=32)), 32)
-    torch.nn.init.normal_(network.refiner.last[0].weight, std=0.1)
+    standardise(network, CropSource(Folders((samples,)), AugmentConfig(crop_size=32)), 32)
+    torch.nn.init.normal_(network.mafa.last[0].weight, std=0.1)
     for head in network.heads:
         torch.nn.init.normal_(head[1].weight, std=0.02)
     return settled(network, batch["crop"])
@@ -63,24 +63,24 @@ def network(samples, lfm, batch, settled):
 
 def test_true_parameters_give_the_models_own_landmarks(network, batch, lfm):
     truth = LabelBatch.of(batch)
-    found = network.landmarks_of(network.whitened(network.parameters_of(truth.face))).detach().numpy()
+    found = network.landmarks_of(network.standardised(network.parameters_of(truth.face))).detach().numpy()
     points = lfm.landmark_points("300w-lp")
     for row in range(6):
         model = points.vertices_model(batch["identity"][row].numpy(), batch["expression"][row].numpy())
-        turned = model @ batch["rotation"][row].numpy().T * [1, -1, -1]
-        expected = float(batch["scale"][row]) * turned + [*batch["translation"][row].numpy(), 0]
+        rotated = model @ batch["rotation"][row].numpy().T * [1, -1, -1]
+        expected = float(batch["scale"][row]) * rotated + [*batch["translation"][row].numpy(), 0]
         np.testing.assert_allclose(found[row], expected, atol=2e-3)
 
 
 def test_whitened_parameters_are_of_the_order_of_one(network, batch):
-    whitened = network.whitened(network.parameters_of(LabelBatch.of(batch).face))
-    assert 0.3 < float(whitened[:, :11].std()) < 2
-    assert (whitened[:, 11] == 0).all()  # labels say nothing about depth
+    standardised = network.standardised(network.parameters_of(LabelBatch.of(batch).face))
+    assert 0.3 < float(standardised[:, :11].std()) < 2
+    assert (standardised[:, 11] == 0).all()  # labels say nothing about depth
 
 
 def test_a_camera_goes_into_twelve_numbers_and_back(network, batch):
     truth = LabelBatch.of(batch)
-    face = network.face_of(network.whitened(network.parameters_of(truth.face)))
+    face = network.face_of(network.standardised(network.parameters_of(truth.face)))
     for name in ("rotation", "scale", "translation", "identity", "expression"):
         torch.testing.assert_close(getattr(face, name), getattr(truth, name), atol=2e-4, rtol=1e-4)
 
@@ -99,7 +99,7 @@ def test_the_nearest_rotation_is_proper_and_prefers_neither_row():
 def test_refinement_starts_at_the_coarse_landmarks(lfm):
     output = synergy_net(SMALL, lfm).eval()(torch.rand(2, 3, 32, 32) * 255)
     torch.testing.assert_close(output.refined, output.coarse)
-    assert output.reverse is None  # only in training
+    assert output.landmarks_to_3dmm is None  # only in training
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -108,7 +108,7 @@ def test_every_variant_of_the_table_learns_something_everywhere(name, lfm, batch
     config = whole.network
     torch.manual_seed(0)
     changed = synergy_net(config, lfm).train()
-    changed.spread[:9] = 0.3
+    changed.std[:9] = 0.3
     changed.mean[9:11] = 16
     terms = SynergyLoss(changed, whole.loss)(
         changed(batch["crop"].permute(0, 3, 1, 2).float()), LabelBatch.of(batch)
@@ -116,7 +116,7 @@ def test_every_variant_of_the_table_learns_something_everywhere(name, lfm, batch
     terms["loss"].backward()
     assert torch.isfinite(terms["loss"])
     assert ("refined" in terms) == config.mafa.enabled
-    assert ("reverse" in terms) == config.reverse.enabled
+    assert ("landmarks_to_3dmm" in terms) == config.landmarks_to_3dmm.enabled
     # A last layer of zeros passes nothing on at first, and a ReLU may be shut.
     missing = [key for key, p in changed.named_parameters() if p.grad is None]
     assert not missing
@@ -124,23 +124,23 @@ def test_every_variant_of_the_table_learns_something_everywhere(name, lfm, batch
 
 def test_perfect_answers_cost_nothing_but_what_keeps_the_root_smooth(network, batch):
     truth = LabelBatch.of(batch)
-    right = network.whitened(network.parameters_of(truth.face))
+    right = network.standardised(network.parameters_of(truth.face))
     landmarks = network.landmarks_of(right)
     output = replace(
         network(batch["crop"].permute(0, 3, 1, 2).float()),
         parameters=right,
         coarse=landmarks,
         refined=landmarks,
-        reverse=right,
+        landmarks_to_3dmm=right,
     )
     assert float(SynergyLoss(network, SynergyLossConfig())(output, truth)["loss"]) < 1e-4
     # The released code compares the way back's first values with the last of the truth.
-    assert float(SynergyLoss(network, RELEASED_LOSS)(output, truth)["reverse"].detach()) > 1e-3
+    assert float(SynergyLoss(network, RELEASED_LOSS)(output, truth)["landmarks_to_3dmm"].detach()) > 1e-3
 
 
 def test_the_loss_is_in_units_of_a_120_px_crop(network, batch):
     truth = LabelBatch.of(batch)
-    right = network.whitened(network.parameters_of(truth.face))
+    right = network.standardised(network.parameters_of(truth.face))
     landmarks = network.landmarks_of(right)
     output = network(batch["crop"].permute(0, 3, 1, 2).float())
     moved = replace(output, parameters=right, coarse=landmarks, refined=landmarks + 32 / 120)
@@ -161,8 +161,8 @@ def test_the_released_network_has_the_published_size(lfm):
     count = lambda module: sum(p.numel() for p in module.parameters()) / 1e6  # noqa: E731
     assert count(network) == pytest.approx(4.08, abs=0.01)
     assert count(network.backbone) == pytest.approx(2.224, abs=0.001)
-    assert count(network.refiner) == pytest.approx(1.557, abs=0.001)
-    assert count(network.reverser) == pytest.approx(0.215, abs=0.001)
+    assert count(network.mafa) == pytest.approx(1.557, abs=0.001)
+    assert count(network.landmarks_to_3dmm) == pytest.approx(0.215, abs=0.001)
 
 
 def test_a_resnet_and_a_model_of_other_sizes_will_do(tiny_model, lfm):
@@ -232,7 +232,7 @@ def config(samples, **changes):
         data=Folders((samples,)),
         face_swap=0.5,
         workers=0,
-        whitening_crops=8,
+        standardisation_crops=8,
         validation_crops=4,
     )
     return replace(base, **changes)
@@ -274,8 +274,8 @@ def test_rows_of_several_seeds_begin_with_one_pretraining_and_the_table_says_so(
     text = ablate(rows, tmp_path).read_text()
     assert text.startswith("Each row: 2 steps of 4 crops of 32 px, after 3 steps of 4 that all rows share")
     shared = SYNERGYNET.trained(tmp_path / "pretraining")
-    assert shared.refiner is None
-    assert shared.reverser is None
+    assert shared.mafa is None
+    assert shared.landmarks_to_3dmm is None
     started = json.loads((tmp_path / "both" / "2" / "config.json").read_text())
     assert (started["loop"]["seed"], started["start"]) == (2, str(tmp_path / "pretraining"))
     found = json.loads((tmp_path / "ablation.json").read_text())["rows"]
@@ -339,7 +339,7 @@ def test_a_table_without_rows_or_with_another_backbone_is_refused(samples):
 def test_variants_change_what_their_name_says(samples):
     rows = table_of(config(samples))
     assert rows.variant("baseline").network.mafa == MafaConfig(enabled=False)
-    assert rows.variant("MAFA").network.reverse == ReverseConfig(enabled=False)
+    assert rows.variant("MAFA").network.landmarks_to_3dmm == LandmarksTo3dmmConfig(enabled=False)
     assert rows.variant("reverse-pose").loss.targets == ("pose",)
     assert rows.variant("both") == rows.base
 
@@ -394,7 +394,7 @@ def test_a_run_of_another_face_model_is_not_gone_on_with(samples, tmp_path):
 def some_annotated(batch, network, rows):
     """The labels of a batch of which some rows are points alone, of right landmarks 10 to 39."""
     labels = LabelBatch.of(batch)
-    landmarks = network.landmarks_of(network.whitened(network.parameters_of(labels.face))).detach()
+    landmarks = network.landmarks_of(network.standardised(network.parameters_of(labels.face))).detach()
     known = torch.ones(6, dtype=torch.bool)
     known[rows] = False
     weights = torch.zeros(6, 68)
@@ -414,12 +414,12 @@ def some_annotated(batch, network, rows):
 )
 def test_rows_of_points_alone_count_by_their_landmarks(network, batch, config):
     labels = LabelBatch.of(batch)
-    right = network.whitened(network.parameters_of(labels.face)).detach()
+    right = network.standardised(network.parameters_of(labels.face)).detach()
     landmarks = network.landmarks_of(right).detach()
     output = network(batch["crop"].permute(0, 3, 1, 2).float())
     loss, mixed = SynergyLoss(network, config), some_annotated(batch, network, [1, 4])
     parameters, refined = right.clone().requires_grad_(), (landmarks + 2).requires_grad_()
-    answer = replace(output, parameters=parameters, coarse=landmarks, refined=refined, reverse=None)
+    answer = replace(output, parameters=parameters, coarse=landmarks, refined=refined, landmarks_to_3dmm=None)
     terms = loss(answer, mixed)
     terms["loss"].backward()
     assert torch.isfinite(parameters.grad).all()

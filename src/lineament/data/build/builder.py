@@ -30,7 +30,7 @@ from lineament.data.build.worker import (
     shard_keys,
 )
 from lineament.data.fitting.collection_fits import PartFits
-from lineament.data.photographs.collection import PhotoCollection, spread_limit
+from lineament.data.photographs.collection import PhotoCollection, evenly_limited
 from lineament.data.samples.recipe import BuildRecipe, recipe_text
 from lineament.data.samples.shards import Recipe, ShardFolder, alone_in
 from lineament.errors import DataError
@@ -115,7 +115,7 @@ class BuildProgress:
 
 def _others(collections: Sequence[PhotoCollection]) -> tuple[PhotoPart, ...]:
     """A few photographs of each collection."""
-    chosen = spread_limit(collections, OTHERS) if collections else []
+    chosen = evenly_limited(collections, OTHERS) if collections else []
     return tuple(PhotoPart(f"{c.name}_others", c.name, c.root, c.entries, False) for c in chosen)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.fitting.fitted import FittedPhoto, MadeView, Occluder, Renderer, ViewMaker
+from lineament.data.fitting.fitted import FittedPhoto, MadeView, Occluder, Renderer, ViewGenerator
 from lineament.data.occlusion.kinds import Donor
 from lineament.data.occlusion.occluders import FaceOccluder, donor
 from lineament.data.occlusion.textures import any_texture
@@ -19,7 +19,7 @@ from lineament.data.render.scene import RenderConfig
 from lineament.data.samples.recipe import BuildRecipe, RenderedOptions
 from lineament.data.samples.sample import Kind
 from lineament.data.samples.view import View
-from lineament.data.views.rotated import TurnedViewConfig, TurnedViewMaker
+from lineament.data.views.rotated import RotatedViewConfig, RotatedViewGenerator
 from lineament.geometry.morphable import MorphableModel
 from lineament.models.arrays import existing
 from lineament.models.texture import TEXTURE_PATH, load_texture_model
@@ -29,12 +29,12 @@ Image8 = NDArray[np.uint8]
 FRAMING_SCHEME = "lfm-68"
 HEAD_ROOM = 0.9
 """How far beside a face's box its head may still be, as a share of the box's longer side."""
-LEAST_PIECE = 40
-LEAST_TEXTURES, TEXTURE_PX = 20, 256
+MIN_PIECE = 40
+MIN_TEXTURES, TEXTURE_PX = 20, 256
 
 
 @dataclass(frozen=True, slots=True)
-class Makers:
+class Generators:
     """What makes pictures.
 
     Attributes:
@@ -43,14 +43,14 @@ class Makers:
         occluder: puts things in front of heads, or None.
     """
 
-    of_photos: dict[str, ViewMaker]
+    of_photos: dict[str, ViewGenerator]
     renderer: Renderer | None
     occluder: Occluder | None
 
 
-def makers_of(
+def generators_of(
     recipe: BuildRecipe, model: MorphableModel, backgrounds: Path | None, others: Sequence[FittedPhoto]
-) -> Makers:
+) -> Generators:
     """The makers that a recipe asks for.
 
     Args:
@@ -60,9 +60,11 @@ def makers_of(
         others: photographs of people for training, who come before other people's faces.
     """
     pictures = surroundings_of(others, model) if backgrounds is None else training_backgrounds(backgrounds)
-    makers: dict[str, ViewMaker] = {"turned": TurnedPictures(recipe, model, pictures)}
-    occluder = FaceOccluder(model, pictures, donors_of(others, model)) if recipe.occluded.share else None
-    return Makers(makers, _renderer(recipe, model, pictures), occluder)
+    generators: dict[str, ViewGenerator] = {"turned": RotatedPictures(recipe, model, pictures)}
+    occluder = (
+        FaceOccluder(model, pictures, donors_of(others, model)) if recipe.occluded.probability else None
+    )
+    return Generators(generators, _renderer(recipe, model, pictures), occluder)
 
 
 def _renderer(recipe: BuildRecipe, model: MorphableModel, pictures: Sequence[Image8]) -> FaceRenderer | None:
@@ -79,8 +81,8 @@ def texture_path(rendered: RenderedOptions) -> Path:
     return existing(path, kind="a texture model, .npz")
 
 
-class TurnedPictures:
-    """Each photograph as it is and turned: a `ViewMaker`.
+class RotatedPictures:
+    """Each photograph as it is and turned: a `ViewGenerator`.
 
     Args:
         recipe: of the set.
@@ -89,22 +91,22 @@ class TurnedPictures:
     """
 
     def __init__(self, recipe: BuildRecipe, model: MorphableModel, pictures: Sequence[Image8]) -> None:
-        turned = recipe.turned
-        self._photographed = turned.photographed
-        config = TurnedViewConfig(
-            views=turned.count + 1,
-            size=turned.size,
-            canvas=round(turned.size * 1.5),
-            face=turned.face,
-            most_yaw=np.radians(turned.most_yaw_deg),
-            edited_share=recipe.edited.share,
-            least_face=recipe.photos.least_face,
+        rotated = recipe.rotated
+        self._photographed = rotated.photographed
+        config = RotatedViewConfig(
+            views=rotated.count + 1,
+            size=rotated.size,
+            canvas=round(rotated.size * 1.5),
+            face=rotated.face,
+            max_yaw=np.radians(rotated.max_yaw_deg),
+            edited_probability=recipe.edited.probability,
+            min_face=recipe.photos.min_face,
         )
-        self._maker = TurnedViewMaker(model, pictures, config)
+        self._generator = RotatedViewGenerator(model, pictures, config)
 
     def __call__(self, photo: FittedPhoto, rng: np.random.Generator) -> list[MadeView]:
         """The pictures of one photograph; none if its face is too small."""
-        made = self._maker(photo, rng)
+        made = self._generator(photo, rng)
         return made if self._photographed else [one for one in made if one.kind != Kind.PHOTOGRAPHED]
 
 
@@ -122,7 +124,7 @@ def surroundings_of(photos: Sequence[FittedPhoto], model: MorphableModel) -> lis
     """
     pieces = [piece for photo in photos for piece in _beside_head(photo, model)]
     rng = np.random.default_rng(len(pieces))
-    return pieces + [any_texture(rng, pieces, TEXTURE_PX) for _ in range(max(len(pieces), LEAST_TEXTURES))]
+    return pieces + [any_texture(rng, pieces, TEXTURE_PX) for _ in range(max(len(pieces), MIN_TEXTURES))]
 
 
 def _beside_head(photo: FittedPhoto, model: MorphableModel) -> list[Image8]:
@@ -132,4 +134,4 @@ def _beside_head(photo: FittedPhoto, model: MorphableModel) -> list[Image8]:
     room = HEAD_ROOM * float(np.ptp(x))
     left, right = int(x.min() - room), int(x.max() + room)
     pieces = [photo.image[:, : max(left, 0)], photo.image[:, max(right, 0) :]]
-    return [np.ascontiguousarray(piece) for piece in pieces if min(piece.shape[:2]) >= LEAST_PIECE]
+    return [np.ascontiguousarray(piece) for piece in pieces if min(piece.shape[:2]) >= MIN_PIECE]

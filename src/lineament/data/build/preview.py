@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from lineament.data.drawing.zbuffer import draw_mesh, spread
+from lineament.data.drawing.zbuffer import draw_mesh, interpolate
 from lineament.data.labels.label_surface import LabelSurface
 from lineament.data.labels.targets import ImageMaps, PosedFace, Segment, image_maps, posed
 from lineament.data.samples.sample import Sample
@@ -24,7 +24,7 @@ Image8 = NDArray[np.uint8]
 LIGHT = np.array([-0.25, -0.35, -0.9])  # towards the viewer's left above, image frame
 SCHEME = "300w-lp"
 OCCLUDER_COLOR = np.array([230, 40, 40], np.uint8)
-SEEN_COLOR, HIDDEN_COLOR = (40, 255, 120), (255, 160, 40)
+VISIBLE_COLOR, HIDDEN_COLOR = (40, 255, 120), (255, 160, 40)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -34,20 +34,20 @@ class Layers:
     Attributes:
         picture: (H, W, 3) uint8 RGB.
         mesh: (H, W, 4) uint8 RGBA, the whole mesh shaded, clear elsewhere.
-        codes: (H, W, 4), PNCC.
+        ncc: (H, W, 4), PNCC.
         depth: (H, W, 4), nearer is lighter.
         segments: (H, W, 4), face green, occluder red.
         landmarks: (68, 2) px.
-        landmark_seen: (68,) bool, inside the picture and hidden neither by the head nor by an occluder.
+        landmark_visible: (68,) bool, inside the picture and hidden neither by the head nor by an occluder.
     """
 
     picture: Image8
     mesh: Image8
-    codes: Image8
+    ncc: Image8
     depth: Image8
     segments: Image8
     landmarks: Array
-    landmark_seen: NDArray[np.bool_]
+    landmark_visible: NDArray[np.bool_]
 
     def points(self, *, scale: int = 3) -> Image8:
         """(scale H, scale W, 3) the enlarged picture with the outlines of its landmarks; hidden: orange."""
@@ -59,14 +59,14 @@ class Layers:
         points = [tuple(point) for point in (scale * self.landmarks).tolist()]
         for group in GROUPS_68:
             pen.line([points[number] for number in group.strip], fill=(255, 255, 255), width=1)
-        for (x, y), seen in zip(points, self.landmark_seen):
-            pen.ellipse((x - 2, y - 2, x + 2, y + 2), fill=SEEN_COLOR if seen else HIDDEN_COLOR)
+        for (x, y), visible in zip(points, self.landmark_visible):
+            pen.ellipse((x - 2, y - 2, x + 2, y + 2), fill=VISIBLE_COLOR if visible else HIDDEN_COLOR)
         return np.asarray(large)
 
     def over_picture(self, layer: Image8, *, opacity: float) -> Image8:
         """(H, W, 3) the picture with an RGBA layer over it."""
-        share = layer[..., 3:].astype(np.float32) / 255 * opacity
-        return (self.picture * (1 - share) + layer[..., :3] * share).astype(np.uint8)
+        fraction = layer[..., 3:].astype(np.float32) / 255 * opacity
+        return (self.picture * (1 - fraction) + layer[..., :3] * fraction).astype(np.uint8)
 
 
 class LayerPainter:
@@ -85,15 +85,15 @@ class LayerPainter:
         face = posed(sample.labels, self._model, size_hw=sample.size_hw)
         maps = image_maps(face, self._surface)
         landmarks = face.landmarks_image(SCHEME)
-        seen = (face.landmark_visibility(SCHEME) > 0.5) & face.shown(landmarks)
+        visible = (face.landmark_visibility(SCHEME) > 0.5) & face.shown(landmarks)
         return Layers(
             picture=sample.image,
             mesh=self._shaded(face),
-            codes=_rgba(maps.codes * 255, maps.surface),
+            ncc=_rgba(maps.ncc * 255, maps.surface),
             depth=_depth_picture(maps),
             segments=_segment_picture(maps),
             landmarks=landmarks[:, :2].astype(float),
-            landmark_seen=seen,
+            landmark_visible=visible,
         )
 
     def _shaded(self, face: PosedFace) -> Image8:
@@ -103,7 +103,7 @@ class LayerPainter:
         normals = vertex_normals(face.vertices_image, triangles)
         # A mesh of the image frame is right-handed too, so its normals still point outside.
         light = np.clip(normals @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
-        shade = spread(raster, triangles, (70 + 185 * light)[:, None].astype(np.float32))
+        shade = interpolate(raster, triangles, (70 + 185 * light)[:, None].astype(np.float32))
         return _rgba(np.repeat(shade, 3, axis=2), raster.triangle_index >= 0)
 
 
@@ -145,8 +145,8 @@ def _depth_picture(maps: ImageMaps) -> Image8:
     if not len(known):
         return np.zeros((*maps.surface.shape, 4), np.uint8)
     near, far = float(known.min()), float(known.max())
-    share = np.where(maps.surface, (far - maps.depth) / max(far - near, 1e-6), 0)
-    return _rgba(np.repeat((40 + 215 * share)[..., None], 3, axis=2), maps.surface)
+    fraction = np.where(maps.surface, (far - maps.depth) / max(far - near, 1e-6), 0)
+    return _rgba(np.repeat((40 + 215 * fraction)[..., None], 3, axis=2), maps.surface)
 
 
 def _segment_picture(maps: ImageMaps) -> Image8:

@@ -23,7 +23,7 @@ Image8 = NDArray[np.uint8]
 
 TEMPLATE = "preview.html"
 PLACE = "__SAMPLES__"
-LEAST_WEIGHT = 0.15
+MIN_WEIGHT = 0.15
 """Blendshapes of smaller weight are not listed."""
 
 
@@ -55,11 +55,11 @@ def _entry(sample: Sample, layers: Layers, model: MorphableModel) -> dict[str, A
         "kind": str(sample.provenance.kind),
         "width": width,
         "height": height,
-        "points": [[x, y, int(seen)] for (x, y), seen in zip(points, layers.landmark_seen)],
+        "points": [[x, y, int(visible)] for (x, y), visible in zip(points, layers.landmark_visible)],
         "picture": _data_url(layers.picture, "JPEG", quality=90),
         "mesh": _data_url(layers.mesh, "WEBP", quality=80),
         "segments": _data_url(layers.segments, "PNG"),
-        "codes": _data_url(layers.codes, "WEBP", quality=80),
+        "ncc": _data_url(layers.ncc, "WEBP", quality=80),
         "depth": _data_url(layers.depth, "WEBP", quality=80),
         "about": _about(sample, model),
     }
@@ -70,7 +70,7 @@ def _about(sample: Sample, model: MorphableModel) -> list[tuple[str, str]]:
     angles, provenance = sample.camera.angles, sample.provenance
     yaw, pitch, roll = np.degrees([angles.yaw, angles.pitch, angles.roll])
     weights = sorted(zip(sample.expression.tolist(), model.expression_names), reverse=True)
-    shapes = ", ".join(f"{name} {weight:.2f}" for weight, name in weights if weight >= LEAST_WEIGHT)
+    shapes = ", ".join(f"{name} {weight:.2f}" for weight, name in weights if weight >= MIN_WEIGHT)
     occluded = "none" if sample.occlusion is None else f"{sample.occlusion.mean():.0%} of the picture"
     return [
         ("kind", str(provenance.kind)),

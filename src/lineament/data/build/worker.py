@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lineament.data.build.generators import Makers, makers_of, texture_path
+from lineament.data.build.generators import Generators, generators_of, texture_path
 from lineament.data.build.store import part_key, read_fits, write_fits
 from lineament.data.fitting.collection_fits import PartFits, PartFitter, PhotoFit
 from lineament.data.fitting.fitted import FittedPhoto, MadeView
@@ -162,28 +162,28 @@ def build_part(plan: BuildPlan, part: PhotoPart | RenderedPart) -> PartDone:
     Raises:
         DataError: the collection cannot be opened.
     """
-    workshop = _workshop(plan)
+    sample_generator = _sample_generator(plan)
     left_out: list[tuple[str, str]] = []
     if isinstance(part, RenderedPart):
-        samples = workshop.rendered(part)
+        samples = sample_generator.rendered(part)
     else:
-        samples = workshop.photographed(part, left_out)
+        samples = sample_generator.photographed(part, left_out)
     entry = write_shard(plan.out, part.shard, samples, plan.recipe.storage)
     return PartDone(entry, tuple(left_out))
 
 
 def fit_part(plan: BuildPlan, part: PhotoPart) -> PartFits:
     """The fits of one part, made now or before."""
-    return _workshop(plan).fits(part)
+    return _sample_generator(plan).fits(part)
 
 
 @lru_cache(maxsize=1)
-def _workshop(plan: BuildPlan) -> Workshop:
+def _sample_generator(plan: BuildPlan) -> SampleGenerator:
     """The tools of this process, made when its first part comes."""
-    return Workshop(plan)
+    return SampleGenerator(plan)
 
 
-class Workshop:
+class SampleGenerator:
     """The tools of one process.
 
     Args:
@@ -194,15 +194,15 @@ class Workshop:
         self._plan = plan
         self._model = load_builtin()
         self._fitter: PartFitter | None = None
-        self._makers: Makers | None = None
+        self._generators: Generators | None = None
 
     @property
-    def makers(self) -> Makers:
+    def generators(self) -> Generators:
         """Made when first needed: a process that only fits needs none."""
-        if self._makers is None:
+        if self._generators is None:
             others = [photo for part in self._plan.others for photo in self._photos(part)]
-            self._makers = makers_of(self._plan.recipe, self._model, self._plan.backgrounds, others)
-        return self._makers
+            self._generators = generators_of(self._plan.recipe, self._model, self._plan.backgrounds, others)
+        return self._generators
 
     def _photos(self, part: PhotoPart) -> list[FittedPhoto]:
         """The photographs of a part whose people are for training, as far as they can be read."""
@@ -244,27 +244,27 @@ class Workshop:
 
     def rendered(self, part: RenderedPart) -> Iterator[Sample]:
         """The samples of a part of rendered faces."""
-        assert self.makers.renderer is not None
+        assert self.generators.renderer is not None
         for number in range(part.first, part.first + part.count):
             name = f"{RENDERED}/{number:06d}"
-            made = self._occluded(self.makers.renderer(self._rng(name)), self._rng(f"{name}/occluder"))
+            made = self._occluded(self.generators.renderer(self._rng(name)), self._rng(f"{name}/occluder"))
             provenance = Provenance(RENDERED, name, name, made.kind, is_validation(name))
             yield Sample.of_view(made.view, made.occlusion, provenance)
 
     def _samples(self, part: PhotoPart, fit: PhotoFit, photo: FittedPhoto) -> list[Sample]:
         """All samples of one photograph, made before the first is written: all of them or none."""
         samples = []
-        for name, maker in self.makers.of_photos.items():
+        for name, generator in self.generators.of_photos.items():
             key = f"{part.collection}/{fit.photo}#{fit.face}/{name}"
-            for number, made in enumerate(maker(photo, self._rng(key))):
+            for number, made in enumerate(generator(photo, self._rng(key))):
                 made = self._occluded(made, self._rng(f"{key}/{number}"))
                 provenance = replace(photo.provenance, kind=made.kind)
                 samples.append(Sample.of_view(made.view, made.occlusion, provenance))
         return samples
 
     def _occluded(self, made: MadeView, rng: np.random.Generator) -> MadeView:
-        occluder = self.makers.occluder
-        if occluder is None or rng.uniform() >= self._plan.recipe.occluded.share:
+        occluder = self.generators.occluder
+        if occluder is None or rng.uniform() >= self._plan.recipe.occluded.probability:
             return made
         return occluder(made, rng)
 
@@ -281,8 +281,8 @@ def _opened(files: Files, part: PhotoPart, fit: PhotoFit) -> FittedPhoto:
     halvings = int(np.floor(max(np.log2(camera.scale * HEAD_MM / LARGEST_FACE_PX), 0.0)))
     if halvings:
         image = np.asarray(Image.fromarray(image).reduce(2**halvings))
-        share = 0.5**halvings
-        camera = WeakPerspective(camera.rotation, camera.scale * share, camera.translation * share)
+        shrink = 0.5**halvings
+        camera = WeakPerspective(camera.rotation, camera.scale * shrink, camera.translation * shrink)
     name = fit.photo if fit.face == 0 else f"{fit.photo}#{fit.face}"
     provenance = Provenance(part.collection, name, fit.person, Kind.PHOTOGRAPHED, fit.is_validation)
     return FittedPhoto(image, camera, fit.identity, fit.expression, provenance)

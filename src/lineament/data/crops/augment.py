@@ -54,14 +54,14 @@ class AugmentConfig:
     Attributes:
         crop_size: side of a crop, px.
         crop_margin: side of the undisturbed crop over the longer side of the landmarks' box.
-        tight_share: share of crops as a second pass cuts them; the others are as a detector cuts them.
+        tight_probability: share of crops as a second pass cuts them; the others are as a detector cuts them.
         tight_shift, tight_scale, tight_roll: standard deviations: of the side, of its logarithm, radians.
         loose_shift, loose_scale: greatest deviations: of the side, of its logarithm.
-        loose_roll: standard deviation, radians; a third of the loose crops is turned by up to `most_roll`.
-        most_roll: radians.
-        occluder_share: share of crops with something in front of the face.
-        grey_share, blur_share, noise_share, jpeg_share, border_share: shares of crops so treated.
-        part_share: share of crops of which only a quarter, a half or the middle is left
+        loose_roll: standard deviation, radians; a third of the loose crops is turned by up to `max_roll`.
+        max_roll: radians.
+        occluder_probability: share of crops with something in front of the face.
+        grey_probability, blur_probability, noise_probability, jpeg_probability, border_probability: shares of crops so treated.
+        part_probability: share of crops of which only a quarter, a half or the middle is left
             (SynergyNet: 0.01).
         black_frame: width of a black frame around every crop, those of the validation too, px (SynergyNet: 5
             of 120).
@@ -72,21 +72,21 @@ class AugmentConfig:
 
     crop_size: int = 112
     crop_margin: float = MARGIN
-    tight_share: float = 0.6
+    tight_probability: float = 0.6
     tight_shift: float = 0.02
     tight_scale: float = 0.035
     tight_roll: float = np.radians(5)
     loose_shift: float = 0.09
     loose_scale: float = 0.2
     loose_roll: float = np.radians(15)
-    most_roll: float = np.radians(75)
-    occluder_share: float = 0.4
-    grey_share: float = 0.2
-    blur_share: float = 0.35
-    noise_share: float = 0.3
-    jpeg_share: float = 0.2
-    border_share: float = 0.12
-    part_share: float = 0.0
+    max_roll: float = np.radians(75)
+    occluder_probability: float = 0.4
+    grey_probability: float = 0.2
+    blur_probability: float = 0.35
+    noise_probability: float = 0.3
+    jpeg_probability: float = 0.2
+    border_probability: float = 0.12
+    part_probability: float = 0.0
     black_frame: int = 0
 
     def __post_init__(self) -> None:
@@ -100,13 +100,13 @@ class AugmentConfig:
 
 def random_crop_box(landmarks_image: Array, config: AugmentConfig, rng: np.random.Generator) -> CropBox:
     """A square around landmarks as one of the two passes would cut it."""
-    if rng.uniform() < config.tight_share:
+    if rng.uniform() < config.tight_probability:
         roll = config.tight_roll * rng.standard_normal()
         shift = config.tight_shift * rng.standard_normal(2)
         scale = config.tight_scale * rng.standard_normal()
     else:
         far = rng.uniform() < 1 / 3
-        roll = rng.uniform(-1, 1) * config.most_roll if far else config.loose_roll * rng.standard_normal()
+        roll = rng.uniform(-1, 1) * config.max_roll if far else config.loose_roll * rng.standard_normal()
         shift = config.loose_shift * rng.uniform(-1, 1, 2)
         scale = config.loose_scale * rng.uniform(-1, 1)
     box = crop_around_points(landmarks_image, size=config.crop_size, roll=roll, margin=config.crop_margin)
@@ -141,19 +141,19 @@ def disturb(
         rng: source of all choices.
     """
     covered = None
-    if rng.uniform() < config.occluder_share:
+    if rng.uniform() < config.occluder_probability:
         image, covered = _occluded(image, other, rng)
     image = toned(
-        image, random_tone(rng, EffectConfig(tone=1.0, dark=0.08, light=0.3, grey=config.grey_share))
+        image, random_tone(rng, EffectConfig(tone=1.0, dark=0.08, light=0.3, grey=config.grey_probability))
     )
-    if rng.uniform() < config.blur_share:
+    if rng.uniform() < config.blur_probability:
         if rng.uniform() < 0.35:
             image = random_blur(rng, image, strength=0.7)
         else:
-            image = random_shrink(rng, image, least=0.22)
-    if rng.uniform() < config.noise_share:
-        image = random_noise(rng, image, most=14)
-    if rng.uniform() < config.jpeg_share:
+            image = random_shrink(rng, image, minimum=0.22)
+    if rng.uniform() < config.noise_probability:
+        image = random_noise(rng, image, maximum=14)
+    if rng.uniform() < config.jpeg_probability:
         image = jpeg(image, int(rng.integers(15, 70)))
     shown = _random_window(len(image), config, rng)
     if shown is None:
@@ -165,9 +165,9 @@ def disturb(
 def _random_window(size: int, config: AugmentConfig, rng: np.random.Generator) -> Mask | None:
     """(size, size) which pixels of a crop are left when borders, parts and frame are blacked out."""
     shown = np.ones((size, size), bool)
-    if rng.uniform() < config.border_share:
+    if rng.uniform() < config.border_probability:
         shown = _cut_off(shown, rng)
-    if config.part_share and rng.uniform() < config.part_share:
+    if config.part_probability and rng.uniform() < config.part_probability:
         shown = only_part(shown, PARTS[rng.integers(len(PARTS))])
     shown = framed(shown, config.black_frame)
     return None if shown.all() else shown
@@ -185,7 +185,7 @@ def framed(image: Array, width: int) -> Array:
 def only_part(image: Array, part: tuple[tuple[float, float], tuple[float, float]]) -> Array:
     """The picture black outside of some rows and columns, given as shares of its sides."""
     rows, columns = (
-        slice(*(round(share * size) for share in span)) for span, size in zip(part, image.shape[:2])
+        slice(*(round(fraction * size) for fraction in span)) for span, size in zip(part, image.shape[:2])
     )
     out = np.zeros_like(image)
     out[rows, columns] = image[rows, columns]

@@ -185,20 +185,20 @@ def random_blur(rng: np.random.Generator, picture: Picture, *, strength: float =
     return defocused(picture, strength * rng.uniform(1.0, 2.5))
 
 
-def random_shrink(rng: np.random.Generator, picture: Picture, *, least: float = 0.3) -> Picture:
-    """As from a small picture: between `least` and 0.8 of the pixels along a side."""
+def random_shrink(rng: np.random.Generator, picture: Picture, *, minimum: float = 0.3) -> Picture:
+    """As from a small picture: between `minimum` and 0.8 of the pixels along a side."""
     down = BLOCKS if rng.random() < 0.5 else SMOOTH
-    return shrunk(picture, rng.uniform(least, 0.8), down=down, up=SHARP if rng.random() < 0.5 else SMOOTH)
+    return shrunk(picture, rng.uniform(minimum, 0.8), down=down, up=SHARP if rng.random() < 0.5 else SMOOTH)
 
 
-def random_noise(rng: np.random.Generator, picture: Picture, *, most: float = 22.0) -> Picture:
-    """Grain of 2 to `most` grey levels, the same in all channels or not, fine or a little coarse."""
-    spread = np.float32(np.exp(rng.uniform(np.log(2), np.log(most))))
+def random_noise(rng: np.random.Generator, picture: Picture, *, maximum: float = 22.0) -> Picture:
+    """Grain of 2 to `maximum` grey levels, the same in all channels or not, fine or a little coarse."""
+    std = np.float32(np.exp(rng.uniform(np.log(2), np.log(maximum))))
     channels = 1 if rng.random() < 0.5 else 3
     grain = rng.standard_normal((*picture.shape[:2], channels), dtype=np.float32)
     if rng.random() < 0.3:
         grain = (grain + np.roll(grain, 1, axis=0) + np.roll(grain, 1, axis=1)) * np.float32(0.577)
-    return noisy(picture, grain * spread)
+    return noisy(picture, grain * std)
 
 
 def random_border(rng: np.random.Generator, picture: Picture) -> Picture:

@@ -17,7 +17,7 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from lineament.data.drawing.compiled import compiled
-from lineament.data.drawing.zbuffer import draw_mesh, spread, vertex_visibility
+from lineament.data.drawing.zbuffer import draw_mesh, interpolate, vertex_visibility
 from lineament.data.samples.view import View
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.topology import GAP_PAIRS_68
@@ -26,13 +26,13 @@ Array: TypeAlias = NDArray[Any]
 
 OUTER_FADE_MM = 22.0
 INNER_FADE_MM = 4.0
-MOST_CHANGE_MM = (4.0,) * 4 + (7.0,) * 3
+MAX_CHANGE_MM = (4.0,) * 4 + (7.0,) * 3
 """Lids or lips (`GAP_PAIRS_68`) whose opening differs by more would show what the labels deny."""
-MOST_YAW_BEYOND = np.radians(25)
+MAX_YAW_BEYOND = np.radians(25)
 """A donor turned away further than the face shows too little of what the face shows."""
-LEAST_RESOLUTION = 0.6
+MIN_RESOLUTION = 0.6
 """B's px a mm over A's; coarser skin is not worth having."""
-MOST_CONTRAST = 1.7
+MAX_CONTRAST = 1.7
 
 
 class FaceSwap:
@@ -46,9 +46,9 @@ class FaceSwap:
         self._model = model
         first, last = model.parts["face"]
         self._skin = np.ascontiguousarray(model.triangles[first:last], np.int32)
-        self._share = skin_share(model.neutral_model, self._skin)
+        self._fraction = skin_fraction(model.neutral_model, self._skin)
         self._landmarks = model.landmark_points("300w-lp")
-        self._other_side = np.arange(len(self._share)) if model.mirror is None else model.mirror.vertex
+        self._other_side = np.arange(len(self._fraction)) if model.mirror is None else model.mirror.vertex
 
     def __call__(self, view: View, donor: View, *, hidden: NDArray[np.bool_] | None = None) -> View:
         """The view with the donor's skin; unchanged where the two do not fit together.
@@ -64,14 +64,14 @@ class FaceSwap:
             one.camera.image_from_model(self._model.vertices_model(one.identity, one.expression))
             for one in (view, donor)
         )
-        seen_there = vertex_visibility(there, self._skin)
+        visible_there = vertex_visibility(there, self._skin)
         side = self._other_side
-        share = self._share * vertex_visibility(here, self._skin)
-        table = np.column_stack([there[:, :2], seen_there, there[side, :2], seen_there[side], share])
+        alpha = self._fraction * vertex_visibility(here, self._skin)
+        table = np.column_stack([there[:, :2], visible_there, there[side, :2], visible_there[side], alpha])
         raster = draw_mesh(here, self._model.triangles, size_hw=view.image.shape[:2])
         first, last = self._model.parts["face"]
         shown = (raster.triangle_index >= first) & (raster.triangle_index < last)
-        places = spread(raster, self._model.triangles, table)
+        places = interpolate(raster, self._model.triangles, table)
         if hidden is not None:
             shown &= ~hidden
         skin, weight = _gather(np.ascontiguousarray(donor.image), places, shown)
@@ -81,13 +81,13 @@ class FaceSwap:
 
     def _fits(self, view: View, donor: View) -> bool:
         """Whether the donor shows what the face shows, as finely, with lids and lips about as open."""
-        if donor.camera.scale < LEAST_RESOLUTION * view.camera.scale:
+        if donor.camera.scale < MIN_RESOLUTION * view.camera.scale:
             return False
         here, there = (abs(float(one.camera.angles.yaw)) for one in (view, donor))
-        if there > here + MOST_YAW_BEYOND:
+        if there > here + MAX_YAW_BEYOND:
             return False
         change = np.abs(self._openings(view) - self._openings(donor))
-        return bool((change <= MOST_CHANGE_MM).all())
+        return bool((change <= MAX_CHANGE_MM).all())
 
     def _openings(self, view: View) -> Array:
         """(7,) mm between upper and lower lids and lips."""
@@ -96,7 +96,7 @@ class FaceSwap:
         return np.linalg.norm(points[upper] - points[lower], axis=-1)
 
 
-def skin_share(vertices: Array, triangles: Array) -> NDArray[np.float32]:
+def skin_fraction(vertices: Array, triangles: Array) -> NDArray[np.float32]:
     """(N,) how much of a vertex is exchanged: 1 inside, falling to 0 at the skin's border and its holes."""
     distance = np.full(len(vertices), 0.0)
     used = np.unique(triangles)
@@ -128,16 +128,16 @@ def border_loops(triangles: Array) -> list[Array]:
 def _laid_over(image: Array, skin: Array, weight: Array) -> NDArray[np.uint8]:
     """Skin in the colours of the picture it is laid on."""
     below = image.astype(np.float32)
-    share = weight[..., None]
-    total = share.sum()
-    means, spreads = [], []
+    alpha = weight[..., None]
+    total = alpha.sum()
+    means, stds = [], []
     for picture in (skin, below):
-        mean = (picture * share).sum((0, 1)) / total
+        mean = (picture * alpha).sum((0, 1)) / total
         means.append(mean)
-        spreads.append(np.sqrt((((picture - mean) ** 2) * share).sum() / total) + 1)
-    contrast = np.clip(spreads[1] / spreads[0], 1 / MOST_CONTRAST, MOST_CONTRAST)
+        stds.append(np.sqrt((((picture - mean) ** 2) * alpha).sum() / total) + 1)
+    contrast = np.clip(stds[1] / stds[0], 1 / MAX_CONTRAST, MAX_CONTRAST)
     matched = (skin - means[0]) * contrast + means[1]
-    return np.clip(below + share * (matched - below) + 0.5, 0, 255).astype(np.uint8)
+    return np.clip(below + alpha * (matched - below) + 0.5, 0, 255).astype(np.uint8)
 
 
 @compiled(nogil=True)

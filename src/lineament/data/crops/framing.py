@@ -41,24 +41,24 @@ def framing_landmarks(landmarks_image: Array, weights: Array, mean_model: Array)
             f"Only {int(known.sum())} of the 68 landmarks are annotated: a crop needs {MIN_POINTS} to be cut "
             f"around the face. Leave the sample out."
         )
-    seen = np.asarray(landmarks_image, np.float64)[:, :2]
+    observed = np.asarray(landmarks_image, np.float64)[:, :2]
     if known.all():
-        return seen
+        return observed
     mean = np.asarray(mean_model, np.float64) * PICTURE_AXES
-    posed = mean @ _pose(mean[known], seen[known]).T
-    posed = posed[:, :2] + (seen[known] - posed[known, :2]).mean(axis=0)
-    return np.where(known[:, None], seen, posed)
+    posed = mean @ _pose(mean[known], observed[known]).T
+    posed = posed[:, :2] + (observed[known] - posed[known, :2]).mean(axis=0)
+    return np.where(known[:, None], observed, posed)
 
 
-def _pose(points: Array, seen: Array) -> NDArray[np.float64]:
+def _pose(points: Array, observed: Array) -> NDArray[np.float64]:
     """(3, 3) scaled rotation under which points (P, 3) come nearest to what is seen of them, (P, 2).
 
     What is not seen, the depth, is that of the pose before; with it a pose is a rotation that has a formula.
     """
-    about, wanted = points - points.mean(axis=0), seen - seen.mean(axis=0)
+    about, wanted = points - points.mean(axis=0), observed - observed.mean(axis=0)
     # It begins at the affine map, its two rows made a third.
-    spread = about.T @ about
-    rows = np.linalg.solve(spread + RIDGE * np.trace(spread) * np.eye(3), about.T @ wanted).T
+    scatter = about.T @ about
+    rows = np.linalg.solve(scatter + RIDGE * np.trace(scatter) * np.eye(3), about.T @ wanted).T
     depth_row = np.cross(*rows) / np.sqrt(np.linalg.norm(rows, axis=1).prod())
     for _ in range(ROUNDS):
         target = np.column_stack([wanted, about @ depth_row])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lineament.data.crops.augment import AugmentConfig, disturb, framed, random_crop_box
 from lineament.data.crops.face_swap import FaceSwap
 from lineament.data.crops.framing import framing_landmarks
-from lineament.data.labels.target_maker import TargetMaker
+from lineament.data.labels.target_generator import TargetGenerator
 from lineament.data.samples.face_labels import LANDMARK_SCHEME, LANDMARKS, FaceLabels, PointSource
 from lineament.data.samples.mixture import Mixture, Samples
 from lineament.data.samples.sample import Sample
@@ -67,7 +67,7 @@ class CropSampler:
         model: the face model their labels belong to.
         config: crops and disturbances.
         swap: puts another person's skin on faces; None leaves them as they are.
-        swap_share: share of the crops that are so changed.
+        swap_probability: share of the crops that are so changed.
         occlusion: whether batches have masks of what hides the face.
         targets: makes a method's own targets; None for none.
     """
@@ -79,14 +79,14 @@ class CropSampler:
         config: AugmentConfig,
         *,
         swap: FaceSwap | None = None,
-        swap_share: float = 0.0,
+        swap_probability: float = 0.0,
         occlusion: bool = False,
-        targets: TargetMaker | None = None,
+        targets: TargetGenerator | None = None,
     ) -> None:
         self.store = store if isinstance(store, Mixture) else Mixture([store])
         self.config = config
         self.model = model
-        self._swap, self._swap_share = swap, swap_share
+        self._swap, self._swap_probability = swap, swap_probability
         self._occlusion, self._targets = occlusion, targets
         self._with_mask = occlusion or targets is not None
         self._landmark_points = model.landmark_points(BOX_SCHEME)
@@ -104,7 +104,7 @@ class CropSampler:
         steady = AugmentConfig(
             crop_size=self.config.crop_size,
             crop_margin=self.config.crop_margin,
-            tight_share=1.0,
+            tight_probability=1.0,
             tight_shift=0.0,
             tight_scale=0.0,
             tight_roll=0.0,
@@ -120,7 +120,7 @@ class CropSampler:
 
     def _drawn(self, rng: np.random.Generator) -> Sample:
         sample = self._sample(self.store.draw(rng))
-        if self._swap is not None and rng.uniform() < self._swap_share:
+        if self._swap is not None and rng.uniform() < self._swap_probability:
             sample = self._swapped(self._swap, sample, self._sample(self.store.draw(rng)))
         if rng.uniform() < 0.5:
             sample = sample.mirrored(self.model)

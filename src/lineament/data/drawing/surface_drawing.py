@@ -87,7 +87,7 @@ def colored(
     size = len(background)
     finer = len(triangle_index) // size
     out = np.empty((size, size, 3), np.uint8)
-    share = 1.0 / (finer * finer)
+    fraction = 1.0 / (finer * finer)
     for row in range(size):
         for column in range(size):
             red = green = blue = 0.0
@@ -111,9 +111,9 @@ def colored(
                     sx, sy = a[0] * u + b[0] * v + c[0] * w, a[1] * u + b[1] * v + c[1] * w
                     r, g, s = sampled(image, sx, sy)
                     red, green, blue = red + r * trust, green + g * trust, blue + s * trust
-            out[row, column, 0] = int(min(max(red * share + 0.5, 0.0), 255.0))
-            out[row, column, 1] = int(min(max(green * share + 0.5, 0.0), 255.0))
-            out[row, column, 2] = int(min(max(blue * share + 0.5, 0.0), 255.0))
+            out[row, column, 0] = int(min(max(red * fraction + 0.5, 0.0), 255.0))
+            out[row, column, 1] = int(min(max(green * fraction + 0.5, 0.0), 255.0))
+            out[row, column, 2] = int(min(max(blue * fraction + 0.5, 0.0), 255.0))
     return out
 
 
@@ -133,12 +133,12 @@ def sampled(image: Image8, x: float, y: float) -> tuple[float, float, float]:
 
 
 @compiled(nogil=True)
-def kept_lattice(points_image: Array, most_px: float) -> Array:
+def kept_lattice(points_image: Array, max_px: float) -> Array:
     """(R, C) a cut-out for a lattice: 1 where it is not stretched, through a half at a given length, to 0.
 
     Args:
         points_image: (R, C, 3) px.
-        most_px: distance between neighbours at which the lattice is cut.
+        max_px: distance between neighbours at which the lattice is cut.
     """
     rows, columns, _ = points_image.shape
     out = np.ones((rows, columns), np.float32)
@@ -152,5 +152,5 @@ def kept_lattice(points_image: Array, most_px: float) -> Array:
                 dx = points_image[r, c, 0] - points_image[row, column, 0]
                 dy = points_image[r, c, 1] - points_image[row, column, 1]
                 longest = max(longest, np.hypot(dx, dy))
-            out[row, column] = min(max(1.5 - longest / most_px, 0.0), 1.0)
+            out[row, column] = min(max(1.5 - longest / max_px, 0.0), 1.0)
     return out

@@ -39,7 +39,7 @@ def draw_mesh(vertices_image: Array, triangles: Array, *, size_hw: tuple[int, in
     return Raster(triangle_index, weights, depth.astype(np.float32))
 
 
-def spread(raster: Raster, triangles: Array, attributes: Array) -> NDArray[np.float32]:
+def interpolate(raster: Raster, triangles: Array, attributes: Array) -> NDArray[np.float32]:
     """Attributes of the vertices at the pixels of a raster.
 
     Args:
@@ -52,7 +52,9 @@ def spread(raster: Raster, triangles: Array, attributes: Array) -> NDArray[np.fl
     """
     values = np.ascontiguousarray(attributes, np.float32)
     out = np.zeros((*raster.triangle_index.shape, values.shape[1]), np.float32)
-    _spread(raster.triangle_index, raster.weights, np.ascontiguousarray(triangles, np.int32), values, out)
+    _interpolate(
+        raster.triangle_index, raster.weights, np.ascontiguousarray(triangles, np.int32), values, out
+    )
     return out
 
 
@@ -87,9 +89,9 @@ def vertex_visibility(
     facing, front = np.zeros(len(vertices)), np.zeros(len(triangles), np.bool_)
     _toward_viewer(small, triangles, facing, front)
     depth = draw_mesh(small, triangles[front], size_hw=(height, width)).depth
-    seen = np.empty(len(vertices), np.float32)
-    _unoccluded(small, depth, resolution * max(tolerance, np.finfo(np.float64).tiny), facing, seen)
-    return seen
+    visible = np.empty(len(vertices), np.float32)
+    _unoccluded(small, depth, resolution * max(tolerance, np.finfo(np.float64).tiny), facing, visible)
+    return visible
 
 
 @compiled(nogil=True)
@@ -150,7 +152,9 @@ def _clipped(first: float, last: float, start: float, slope: float) -> tuple[flo
 
 
 @compiled(nogil=True)
-def _spread(triangle_index: Array, weights: Array, triangles: Array, attributes: Array, out: Array) -> None:
+def _interpolate(
+    triangle_index: Array, weights: Array, triangles: Array, attributes: Array, out: Array
+) -> None:
     height, width, channels = out.shape
     for row in range(height):
         for column in range(width):
@@ -197,7 +201,7 @@ def _toward_viewer(vertices: Array, triangles: Array, facing: Array, front: Arra
 
 
 @compiled(nogil=True)
-def _unoccluded(vertices: Array, depth: Array, tolerance: float, facing: Array, seen: Array) -> None:
+def _unoccluded(vertices: Array, depth: Array, tolerance: float, facing: Array, visible: Array) -> None:
     """What faces the viewer and lies no deeper than the farthest of the four centres around it."""
     height, width = depth.shape
     for n in range(len(vertices)):
@@ -208,4 +212,4 @@ def _unoccluded(vertices: Array, depth: Array, tolerance: float, facing: Array, 
                 y, x = min(max(row + down, 0), height - 1), min(max(column + right, 0), width - 1)
                 farthest = max(farthest, depth[y, x])
         behind = (vertices[n, 2] - farthest) / tolerance
-        seen[n] = min(max(2.0 - behind, 0.0), 1.0) * facing[n]
+        visible[n] = min(max(2.0 - behind, 0.0), 1.0) * facing[n]

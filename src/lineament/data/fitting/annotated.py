@@ -20,7 +20,7 @@ from lineament.data.fitting.fitter import Fitter
 from lineament.data.fitting.layout import PointLayout
 from lineament.data.fitting.layouts import mesh_layout
 from lineament.data.formats.item import JAW_2D, JAW_3D
-from lineament.data.labels.pseudo_labels import SCHEME, Proposal, face_size
+from lineament.data.labels.pseudo_labels import SCHEME, PseudoLabel, face_size
 from lineament.data.photographs.landmark_files import FaceLandmarks
 from lineament.data.samples.point_schemes import AFLW_21, POINT_SCHEMES
 from lineament.geometry.camera import WeakPerspective
@@ -85,38 +85,40 @@ class AnnotatedFitter:
             for scheme, used in USED.items()
         }
 
-    def fit(self, proposal: Proposal, landmarks: FaceLandmarks) -> AnnotatedFit:
+    def fit(self, pseudo_label: PseudoLabel, landmarks: FaceLandmarks) -> AnnotatedFit:
         """The face that meets the annotated points.
 
         Args:
-            proposal: of the aligner for the same face.
+            pseudo_label: of the aligner for the same face.
             landmarks: 68 or 21 annotated points.
         """
         annotated, numbers, there = _used_points(landmarks)
-        proposed, registered = (self._points(proposal, scheme)[numbers] for scheme in (SCHEME, REGISTERED))
+        proposed, registered = (
+            self._points(pseudo_label, scheme)[numbers] for scheme in (SCHEME, REGISTERED)
+        )
         wanted = registered.copy()
         # Where the convention of the annotation puts a point and where our mesh has it differ by as much as
         # on the proposed face.
         wanted[there, :2] += annotated[there] - proposed[there, :2]
-        points = np.concatenate([self._mesh_points(proposal), wanted])
+        points = np.concatenate([self._mesh_points(pseudo_label), wanted])
         fits = self._fitters[landmarks.scheme].fit(points[None])
         camera = WeakPerspective(fits.rotation[0], float(fits.scale[0]), fits.translation[0])
         fit = AnnotatedFit(camera, fits.identity[0], fits.expression[0], 0.0)
         return replace(fit, residual=self.distance(fit, landmarks))
 
-    def distance(self, face: Proposal | AnnotatedFit, landmarks: FaceLandmarks) -> float:
+    def distance(self, face: PseudoLabel | AnnotatedFit, landmarks: FaceLandmarks) -> float:
         """Mean distance of annotated points from a face, as a share of its size."""
         annotated, numbers, there = _used_points(landmarks)
         points = self._points(face, SCHEME)
         apart = np.linalg.norm(points[numbers, :2] - annotated, axis=1)
         return float(apart[there].mean() / face_size(points)) if there.any() else np.inf
 
-    def _points(self, face: Proposal | AnnotatedFit, scheme: str) -> Array:
+    def _points(self, face: PseudoLabel | AnnotatedFit, scheme: str) -> Array:
         """(68, 3) px."""
         model = self._model.landmarks_model(face.identity, face.expression, scheme=scheme)
         return face.camera.image_from_model(model.astype(float))
 
-    def _mesh_points(self, face: Proposal) -> Array:
+    def _mesh_points(self, face: PseudoLabel) -> Array:
         vertices = self._model.vertices_model(face.identity, face.expression)
         points = barycentric_points(vertices, self._mesh.vertex_index, self._mesh.weights)
         return face.camera.image_from_model(points.astype(float))

@@ -31,9 +31,9 @@ Array = NDArray[Any]
 Image8 = NDArray[np.uint8]
 
 MESH_COUNT = 478
-MOST_MOVED = 0.15
+MAX_MOVED = 0.15
 """Annotated points that are farther from every proposed face, in its sizes, are of something else."""
-MOST_ANNOTATED_RESIDUAL = 0.035
+MAX_ANNOTATED_RESIDUAL = 0.035
 """Points set by people scatter by 2 to 3 % of a face's size."""
 
 
@@ -141,7 +141,7 @@ class PartFitter:
             return []
         people = [entry.person for entry, _ in meshes] if share_people else None
         fits = self._fitter.fit(np.stack([points for _, points in meshes]), people=people)
-        reasons = judge(fits, QualityLimits(residual=self._options.most_residual)).reasons
+        reasons = judge(fits, QualityLimits(residual=self._options.max_residual)).reasons
         return [
             _row(fits, number, entry, "" if reason is Reason.KEPT else str(reason))
             for number, ((entry, _), reason) in enumerate(zip(meshes, reasons, strict=True))
@@ -179,11 +179,11 @@ class PartFitter:
         found = [*self._proposer.propose(photo), *self._proposer.propose(photo, boxes=[box])]
         nearest = min(found, key=lambda face: self._annotated.distance(face, landmarks))
         far = self._annotated.distance(nearest, landmarks)
-        if far > MOST_MOVED:
+        if far > MAX_MOVED:
             raise DataError(f"the aligner's face lies {far:.0%} of its size away from the annotated points")
         fit = self._annotated.fit(nearest, landmarks)
-        most = MOST_ANNOTATED_RESIDUAL
-        reason = "" if fit.residual < most else f"the fit misses its points by {fit.residual:.1%}"
+        maximum = MAX_ANNOTATED_RESIDUAL
+        reason = "" if fit.residual < maximum else f"the fit misses its points by {fit.residual:.1%}"
         return PhotoFit(
             entry.photo, entry.person, 0, fit.camera, fit.identity, fit.expression, fit.residual, reason
         )

@@ -52,7 +52,7 @@ class MadeView:
     occlusion: Mask | None = None
 
 
-ViewMaker: TypeAlias = Callable[[FittedPhoto, np.random.Generator], list[MadeView]]
+ViewGenerator: TypeAlias = Callable[[FittedPhoto, np.random.Generator], list[MadeView]]
 """Makes any number of pictures of one photograph."""
 Occluder: TypeAlias = Callable[[MadeView, np.random.Generator], MadeView]
 """Puts something in front of the head, or leaves the picture as it is."""

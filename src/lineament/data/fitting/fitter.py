@@ -47,7 +47,7 @@ class FitConfig:
         blink_reach: factor on the upper limit for blinks: large eyes need more than one to shut.
         gap_trust: least-squares weight of a pair of points on the rims of an eye or the mouth.
         robust_mm: residual at which a point loses three quarters of its weight, at least.
-        robust_spread: the same, in medians of the photograph's residuals.
+        robust_factor: the same, in medians of the photograph's residuals.
     """
 
     rounds: int = 5
@@ -60,7 +60,7 @@ class FitConfig:
     blink_reach: float = 1.25
     gap_trust: float = 20.0
     robust_mm: float = 12.0
-    robust_spread: float = 5.0
+    robust_factor: float = 5.0
 
 
 PLAIN = FitConfig(rounds=8, refinements=0, identity_ridge_mm=7.0, easy_ridge_mm=10.0, blink_reach=1.0)
@@ -131,8 +131,8 @@ class Fitter:
         groups = _groups(len(upright), people)
         for _ in range(self.config.refinements):
             faces = refiner.step(faces, upright, groups)
-        turned = np.einsum("fpi,fji->fpj", self._shaped(faces.coefficients), faces.rotation)
-        placed = faces.scale[:, None, None] * turned + faces.translation[:, None]
+        rotated = np.einsum("fpi,fji->fpj", self._shaped(faces.coefficients), faces.rotation)
+        placed = faces.scale[:, None, None] * rotated + faces.translation[:, None]
         distance = np.linalg.norm((placed - upright)[..., :2], axis=-1)
         size = np.sqrt(np.prod(np.ptp(points_image[..., :2], axis=1), axis=-1))
         return Fits(
@@ -171,7 +171,7 @@ class Fitter:
             shut_gap=tuple(self._shut_gap(opening) for opening in openings),
             gap_trust=self.config.gap_trust,
             robust_mm=self.config.robust_mm,
-            robust_spread=self.config.robust_spread,
+            robust_factor=self.config.robust_factor,
         )
 
     def _shut_gap(self, opening: Opening) -> Array:

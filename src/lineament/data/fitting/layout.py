@@ -25,7 +25,7 @@ class Opening:
         middle: positions in `upper` of the pairs whose mean gap is compared with the width.
         shut: greatest gap over width that means shut.
         open: least gap over width that is believed as it is.
-        upper_share: share of a correction that moves the upper rim.
+        upper_fraction: share of a correction that moves the upper rim.
         shut_shapes: blendshapes which, at one, shut it on the mean face; none if it is shut at rest.
         hidden_points: points that cannot be seen when it is shut (the iris).
         hidden_shapes: first part of the names of blendshapes that cannot be seen then (gaze).
@@ -37,7 +37,7 @@ class Opening:
     middle: slice
     shut: float
     open: float
-    upper_share: float
+    upper_fraction: float
     shut_shapes: tuple[str, ...] = ()
     hidden_points: tuple[int, ...] = ()
     hidden_shapes: tuple[str, ...] = ()
@@ -48,8 +48,8 @@ class Opening:
         first, last = (points[..., corner, :] for corner in self.corners)
         width = np.maximum(np.linalg.norm(first - last, axis=-1), 1e-9)
         ratio = gap[..., self.middle].mean(axis=-1) / width
-        seen = self.open * np.clip((ratio - self.shut) / (self.open - self.shut), 0, None)
-        return np.where(ratio >= self.open, 1.0, seen / np.maximum(ratio, 1e-9))
+        observed = self.open * np.clip((ratio - self.shut) / (self.open - self.shut), 0, None)
+        return np.where(ratio >= self.open, 1.0, observed / np.maximum(ratio, 1e-9))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ MIDDLE_OF_LIDS, MIDDLE_OF_LIPS = slice(2, 5), slice(3, 6)
 # How far MediaPipe's mesh stays open over shut eyes and lips, judged by eye on photographs: gap over width.
 LIDS_SHUT, LIDS_OPEN = 0.09, 0.16
 LIPS_SHUT, LIPS_OPEN = 0.015, 0.05
-UPPER_LID_SHARE, UPPER_LIP_SHARE = 0.7, 0.5
+UPPER_LID_FRACTION, UPPER_LIP_FRACTION = 0.7, 0.5
 
 RIGHT_EYE = Opening(
     upper=np.array([246, 161, 160, 159, 158, 157, 173]),
@@ -24,7 +24,7 @@ RIGHT_EYE = Opening(
     middle=MIDDLE_OF_LIDS,
     shut=LIDS_SHUT,
     open=LIDS_OPEN,
-    upper_share=UPPER_LID_SHARE,
+    upper_fraction=UPPER_LID_FRACTION,
     shut_shapes=("eyeBlinkRight",),
     hidden_points=(468,),
     hidden_shapes=tuple(f"eyeLook{way}Right" for way in ("Down", "In", "Out", "Up")),
@@ -36,7 +36,7 @@ LEFT_EYE = Opening(
     middle=MIDDLE_OF_LIDS,
     shut=LIDS_SHUT,
     open=LIDS_OPEN,
-    upper_share=UPPER_LID_SHARE,
+    upper_fraction=UPPER_LID_FRACTION,
     shut_shapes=("eyeBlinkLeft",),
     hidden_points=(469,),
     hidden_shapes=tuple(f"eyeLook{way}Left" for way in ("Down", "In", "Out", "Up")),
@@ -48,7 +48,7 @@ MOUTH = Opening(
     middle=MIDDLE_OF_LIPS,
     shut=LIPS_SHUT,
     open=LIPS_OPEN,
-    upper_share=UPPER_LIP_SHARE,
+    upper_fraction=UPPER_LIP_FRACTION,
 )
 
 

@@ -38,7 +38,7 @@ class QualityLimits:
         expression: sum of all blendshape weights.
         yaw: turn to the side, radians.
         pitch: nod, radians.
-        least_scale: px per mm; a head is about 200 mm high.
+        min_scale: px per mm; a head is about 200 mm high.
     """
 
     residual: float = 0.022
@@ -47,7 +47,7 @@ class QualityLimits:
     expression: float = 16.0
     yaw: float = float(np.radians(75))
     pitch: float = float(np.radians(55))
-    least_scale: float = 0.2
+    min_scale: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def judge(fits: Fits, limits: QualityLimits | None = None) -> FitQuality:
     finite = np.all([np.isfinite(value) for value in values], axis=0)
     faults = (
         (Reason.NOT_FINITE, ~finite),
-        (Reason.SIZE, fits.scale < limits.least_scale),
+        (Reason.SIZE, fits.scale < limits.min_scale),
         (Reason.POSE, (np.abs(angles.yaw) > limits.yaw) | (np.abs(angles.pitch) > limits.pitch)),
         (Reason.RESIDUAL, fits.residual > limits.residual),
         (Reason.OUTLIERS, outliers > limits.outliers),

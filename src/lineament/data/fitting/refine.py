@@ -58,7 +58,7 @@ class Problem:
         shut_gap: for each opening, (G, 3) mm between its rims' points when it is shut.
         gap_trust: weight of a pair of rim points.
         robust_mm: residual at which a point loses three quarters of its weight, at least.
-        robust_spread: the same, in medians of the photograph's residuals.
+        robust_factor: the same, in medians of the photograph's residuals.
     """
 
     layout: PointLayout
@@ -72,7 +72,7 @@ class Problem:
     shut_gap: tuple[Array, ...]
     gap_trust: float
     robust_mm: float
-    robust_spread: float
+    robust_factor: float
 
 
 class Refiner:
@@ -146,24 +146,28 @@ class Refiner:
         problem, rows = self.problem, self._rows
         rotation, scale = faces.rotation[f], faces.scale[f]
         shaped = (faces.coefficients[f] @ self._flat).reshape(-1, 3) + problem.neutral
-        turned = shaped @ rotation.T
-        seen = (points - faces.translation[f]) / scale
+        rotated = shaped @ rotation.T
+        observed = (points - faces.translation[f]) / scale
         openness = [opening.openness(points) for opening in problem.layout.openings]
         gaps = [
-            _wanted_gap(opening, seen, share, shut @ rotation.T)
-            for opening, share, shut in zip(problem.layout.openings, openness, problem.shut_gap, strict=True)
+            _wanted_gap(opening, observed, fraction, shut @ rotation.T)
+            for opening, fraction, shut in zip(
+                problem.layout.openings, openness, problem.shut_gap, strict=True
+            )
         ]
-        seen, trust = self._closed(seen, gaps, openness)
-        weights[f] = self._robust(seen - turned)
+        observed, trust = self._closed(observed, gaps, openness)
+        weights[f] = self._robust(observed - rotated)
         count = len(problem.basis)
-        cube = rows[: 3 * len(turned)].reshape(3, len(turned), POSE + count)
+        cube = rows[: 3 * len(rotated)].reshape(3, len(rotated), POSE + count)
         np.matmul(rotation.astype(np.float32), self._modes, out=(modes := np.empty_like(self._modes)))
-        cube[:, :, POSE:] = modes.reshape(3, len(turned), count)
-        cube[:, :, :POSE] = _pose_rows(turned)
-        aim = np.concatenate([(seen - problem.neutral @ rotation.T).T.ravel(), np.zeros(2 * _pairs(gaps))])
+        cube[:, :, POSE:] = modes.reshape(3, len(rotated), count)
+        cube[:, :, :POSE] = _pose_rows(rotated)
+        aim = np.concatenate(
+            [(observed - problem.neutral @ rotation.T).T.ravel(), np.zeros(2 * _pairs(gaps))]
+        )
         plane = trust * weights[f]
         strength = np.concatenate([plane, plane, plane * problem.layout.depth_trust])
-        at = 3 * len(turned)
+        at = 3 * len(rotated)
         rest = problem.neutral @ rotation.T
         for opening, gap in zip(problem.layout.openings, gaps, strict=True):
             for axis in range(2):
@@ -177,21 +181,21 @@ class Refiner:
         normal = (weighted.T @ weighted).astype(np.float64)
         right = (weighted.T @ (root * aim.astype(np.float32))).astype(np.float64)
         ridge = problem.ridge.copy()
-        for shapes, share in zip(problem.hidden, openness, strict=True):
-            ridge[problem.identity_count :][shapes] *= 1 + HIDDEN_RIDGE * (1 - share)
+        for shapes, fraction in zip(problem.hidden, openness, strict=True):
+            ridge[problem.identity_count :][shapes] *= 1 + HIDDEN_RIDGE * (1 - fraction)
         # A shift in depth shows nowhere if no depth is trusted: the smallest of ridges keeps it at rest.
         normal[np.diag_indices(len(normal))] += np.concatenate([np.full(POSE, 1e-3), ridge])
         return normal, right
 
-    def _closed(self, seen: Array, gaps: list[Array], openness: list[Array]) -> tuple[Array, Array]:
+    def _closed(self, observed: Array, gaps: list[Array], openness: list[Array]) -> tuple[Array, Array]:
         """The points with their rims as far apart as wanted, and the trust in each."""
-        trust, seen = self.problem.layout.trust.copy(), seen.copy()
-        for opening, gap, share in zip(self.problem.layout.openings, gaps, openness, strict=True):
-            change = gap - (seen[opening.upper] - seen[opening.lower])
-            seen[opening.upper] += opening.upper_share * change
-            seen[opening.lower] -= (1 - opening.upper_share) * change
-            trust[list(opening.hidden_points)] *= share
-        return seen, trust
+        trust, observed = self.problem.layout.trust.copy(), observed.copy()
+        for opening, gap, fraction in zip(self.problem.layout.openings, gaps, openness, strict=True):
+            change = gap - (observed[opening.upper] - observed[opening.lower])
+            observed[opening.upper] += opening.upper_fraction * change
+            observed[opening.lower] -= (1 - opening.upper_fraction) * change
+            trust[list(opening.hidden_points)] *= fraction
+        return observed, trust
 
     def _gap_strength(self, weight: Array) -> list[Array]:
         """Weights of the rows of gaps: of each opening, once for x and once for y."""
@@ -202,26 +206,28 @@ class Refiner:
     def _robust(self, rest: Array) -> Array:
         """(P,) Geman-McClure weights of (P, 3) residuals in mm."""
         squared = np.sum(rest[:, :2] ** 2, axis=1)
-        spread = max(self.problem.robust_mm, self.problem.robust_spread * float(np.sqrt(np.median(squared))))
-        return (1 + squared / spread**2) ** -2.0
+        robust_scale = max(
+            self.problem.robust_mm, self.problem.robust_factor * float(np.sqrt(np.median(squared)))
+        )
+        return (1 + squared / robust_scale**2) ** -2.0
 
 
 HIDDEN_RIDGE = 50.0
 """How much dearer a blendshape becomes that cannot be seen."""
 
 
-def _wanted_gap(opening: Opening, seen: Array, share: Array, shut_gap: Array) -> Array:
+def _wanted_gap(opening: Opening, observed: Array, fraction: Array, shut_gap: Array) -> Array:
     """(G, 3) mm between the rims: what is seen as far as it is open, the shut mesh's own gap otherwise."""
-    return share * (seen[opening.upper] - seen[opening.lower]) + (1 - share) * shut_gap
+    return fraction * (observed[opening.upper] - observed[opening.lower]) + (1 - fraction) * shut_gap
 
 
 def _pairs(gaps: list[Array]) -> int:
     return sum(len(gap) for gap in gaps)
 
 
-def _pose_rows(turned: Array) -> Array:
+def _pose_rows(rotated: Array) -> Array:
     """(3, P, 7) how (P, 3) points move with the pose's unknowns."""
-    x, y, z = turned.T
+    x, y, z = rotated.T
     none, one = np.zeros_like(x), np.ones_like(x)
     return np.stack(
         [

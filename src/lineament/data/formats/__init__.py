@@ -1,1 +1,1 @@
-"""Readers of published data sets, faces as :class:`~lineament.data.formats.item.EvaluationItem`."""
+"""Readers of published data sets, faces as :class:`~lineament.data.formats.item.AnnotatedFace`."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from lineament.data.formats.files import Files, PhotoFile, open_files
 from lineament.data.formats.item import (
     JAW_3D,
-    EvaluationItem,
+    AnnotatedFace,
     box_of_points,
     points_from_matlab,
     read_each,
@@ -78,7 +78,7 @@ class BaselCoefficients:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BaselItem(EvaluationItem):
+class BaselItem(AnnotatedFace):
     """A face to which the Basel model was fitted; `camera` is of that model in mm, to the photograph.
 
     Attributes:

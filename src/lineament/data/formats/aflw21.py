@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from lineament.data.formats.files import PhotoFile
 from lineament.data.formats.item import (
-    EvaluationItem,
+    AnnotatedFace,
     box_from_matlab,
     box_of_points,
     points_from_matlab,
@@ -53,7 +53,7 @@ GROUP BY Faces.face_id ORDER BY Faces.face_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AflwItem(EvaluationItem):
+class AflwItem(AnnotatedFace):
     """A face of AFLW.
 
     Attributes:

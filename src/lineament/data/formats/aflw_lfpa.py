@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lineament.data.formats.files import Files, open_files
 from lineament.data.formats.item import (
-    EvaluationItem,
+    AnnotatedFace,
     box_from_matlab,
     points_from_matlab,
     read_each,
@@ -36,7 +36,7 @@ PARTS = {"test": ("T", "TestImages"), "train": ("Tr", "TrainImages")}
 
 def iterate_aflw_lfpa(
     source: Path, *, part: Literal["test", "train"] = "test", errors: list[DataError] | None = None
-) -> Iterator[EvaluationItem]:
+) -> Iterator[AnnotatedFace]:
     """The faces of one part of AFLW-LFPA, in the order of their numbers; only visible points are scored.
 
     Args:
@@ -63,14 +63,14 @@ def _rows(files: Files, name: str, key: str, width: int) -> Array:
     return field(read_mat(files.read(name), name=full_name), key, (None, width), name=full_name)
 
 
-def _read(files: Files, stem: str, phi: Array, box_xywh: Array) -> EvaluationItem:
-    x, y, seen = phi.reshape(3, POINTS)
+def _read(files: Files, stem: str, phi: Array, box_xywh: Array) -> AnnotatedFace:
+    x, y, flags = phi.reshape(3, POINTS)
     landmarks = points_from_matlab(without_absent(np.column_stack([x, y])))
-    return EvaluationItem(
+    return AnnotatedFace(
         name=stem,
         photo=files.photo(stem),
         landmarks=landmarks,
         scheme=SCHEME,
         box_xyxy=box_from_matlab(box_xywh),
-        visible=(seen > 0) & np.isfinite(landmarks[:, 0]),
+        visible=(flags > 0) & np.isfinite(landmarks[:, 0]),
     )

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.formats.files import PhotoFile
-from lineament.data.formats.item import EvaluationItem, box_from_matlab, points_from_matlab, read_each
+from lineament.data.formats.item import AnnotatedFace, box_from_matlab, points_from_matlab, read_each
 from lineament.errors import DataError, LineamentError
 from lineament.foreign import reason_of
 
@@ -36,7 +36,7 @@ def iterate_celeba(
     *,
     part: Literal["train", "validation", "test"] | None = None,
     errors: list[DataError] | None = None,
-) -> Iterator[EvaluationItem]:
+) -> Iterator[AnnotatedFace]:
     """The faces of CelebA in the order of the list of landmarks.
 
     Args:
@@ -58,9 +58,9 @@ def iterate_celeba(
     yield from read_each((partial(_read, photos, *row) for row in rows), errors=errors)
 
 
-def _read(photos: Path, name: str, points: str, box: str, person: str) -> EvaluationItem:
+def _read(photos: Path, name: str, points: str, box: str, person: str) -> AnnotatedFace:
     landmarks = points_from_matlab(_numbers(points, 10, name, LANDMARKS).reshape(5, 2))
-    return EvaluationItem(
+    return AnnotatedFace(
         name=Path(name).stem,
         photo=PhotoFile(photos, name),
         landmarks=landmarks,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from lineament.data.formats.item import (
     JAW_2D,
-    EvaluationItem,
+    AnnotatedFace,
     box_from_matlab,
     points_from_matlab,
     read_each,
@@ -66,7 +66,7 @@ class CofwPhoto:
         return np.ascontiguousarray(np.repeat(picture[..., None], 3, axis=2) if grey else picture)
 
 
-def iterate_cofw(path: Path, *, errors: list[DataError] | None = None) -> Iterator[EvaluationItem]:
+def iterate_cofw(path: Path, *, errors: list[DataError] | None = None) -> Iterator[AnnotatedFace]:
     """The faces of one file of COFW with 29 points.
 
     Args:
@@ -89,11 +89,11 @@ def iterate_cofw(path: Path, *, errors: list[DataError] | None = None) -> Iterat
     yield from read_each((partial(_face, path, index, *row) for index, row in rows), errors=errors)
 
 
-def _face(path: Path, index: int, phi: Array, box_xywh: Array) -> EvaluationItem:
+def _face(path: Path, index: int, phi: Array, box_xywh: Array) -> AnnotatedFace:
     if not (np.isfinite(phi).all() and np.isfinite(box_xywh).all()):
         raise DataError(f"Face {index + 1} of {path} has points or a box that are not finite.")
     x, y, hidden = phi.reshape(3, POINTS)
-    return EvaluationItem(
+    return AnnotatedFace(
         name=f"{path.stem}/{index + 1}",
         photo=CofwPhoto(path, index),
         landmarks=points_from_matlab(np.column_stack([x, y])),
@@ -105,7 +105,7 @@ def _face(path: Path, index: int, phi: Array, box_xywh: Array) -> EvaluationItem
 
 def iterate_cofw68(
     path: Path, labels: Path, *, errors: list[DataError] | None = None
-) -> Iterator[EvaluationItem]:
+) -> Iterator[AnnotatedFace]:
     """The test faces of COFW with 68 points (scheme "68-outline").
 
     Args:
@@ -125,10 +125,10 @@ def iterate_cofw68(
     yield from read_each((partial(_face68, path, labels, *row) for row in enumerate(boxes)), errors=errors)
 
 
-def _face68(path: Path, labels: Path, index: int, box_xywh: Array) -> EvaluationItem:
+def _face68(path: Path, labels: Path, index: int, box_xywh: Array) -> AnnotatedFace:
     file = labels / FOLDER_68 / f"{index + 1}_points.mat"
     arrays = read_mat_file(file)
-    return EvaluationItem(
+    return AnnotatedFace(
         name=f"{path.stem}/{index + 1}",
         photo=CofwPhoto(path, index),
         landmarks=points_from_matlab(field(arrays, "Points", (68, 2), name=str(file))),

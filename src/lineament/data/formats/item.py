@@ -38,7 +38,7 @@ class Photo(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationItem:
+class AnnotatedFace:
     """One face of a data set, in the frames of lineament whatever the set's own are.
 
     Attributes:

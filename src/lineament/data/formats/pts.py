@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lineament.data.formats.files import Files, open_files
 from lineament.data.formats.item import (
     JAW_2D,
-    EvaluationItem,
+    AnnotatedFace,
     box_of_points,
     points_from_matlab,
     read_each,
@@ -52,7 +52,7 @@ def parse_pts(content: bytes, *, name: str) -> Array:
     return points_from_matlab(points)
 
 
-def iterate_pts(source: Path, *, errors: list[DataError] | None = None) -> Iterator[EvaluationItem]:
+def iterate_pts(source: Path, *, errors: list[DataError] | None = None) -> Iterator[AnnotatedFace]:
     """The faces of a folder or zip in which each photograph has a .pts file beside it, by name.
 
     With 68 points the scheme is "68-outline", as in 300W; with another number it is ``pts-<number>``.
@@ -73,10 +73,10 @@ def scheme_of(points: Array) -> str:
     return JAW_2D if len(points) == 68 else f"pts-{len(points)}"
 
 
-def _read(files: Files, name: str) -> EvaluationItem:
+def _read(files: Files, name: str) -> AnnotatedFace:
     landmarks = parse_pts(files.read(name), name=str(files.root / name))
     stem = name.removesuffix(".pts")
-    return EvaluationItem(
+    return AnnotatedFace(
         name=str(PurePosixPath(stem)),
         photo=files.photo(stem),
         landmarks=landmarks,

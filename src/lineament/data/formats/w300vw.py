@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.formats.files import PICTURE_SUFFIXES, PhotoFile
-from lineament.data.formats.item import EvaluationItem, Photo, box_of_points, read_each
+from lineament.data.formats.item import AnnotatedFace, Photo, box_of_points, read_each
 from lineament.data.formats.pts import parse_pts, scheme_of
 from lineament.errors import DataError
 
@@ -47,7 +47,7 @@ class VideoFrame:
         )
 
 
-def iterate_w300vw(root: Path, *, errors: list[DataError] | None = None) -> Iterator[EvaluationItem]:
+def iterate_w300vw(root: Path, *, errors: list[DataError] | None = None) -> Iterator[AnnotatedFace]:
     """All labelled frames, video by video and in order; `subject` is the video.
 
     Args:
@@ -65,14 +65,14 @@ def iterate_w300vw(root: Path, *, errors: list[DataError] | None = None) -> Iter
         yield from read_each((partial(_read, folder, path) for path in labels), errors=errors)
 
 
-def _read(folder: Path, path: Path) -> EvaluationItem:
+def _read(folder: Path, path: Path) -> AnnotatedFace:
     try:
         landmarks = parse_pts(path.read_bytes(), name=str(path))
     except OSError as error:
         raise DataError(f"{path} cannot be opened ({error}).") from error
     if not path.stem.isdecimal():
         raise DataError(f"{path} is not named by the number of its frame, such as 000001.pts.")
-    return EvaluationItem(
+    return AnnotatedFace(
         name=f"{folder.name}/{path.stem}",
         photo=_frame(folder, path.stem),
         landmarks=landmarks,

@@ -22,7 +22,7 @@ IRIS_RGB = {
     "grey": (0.45, 0.49, 0.52),
     "blue": (0.34, 0.47, 0.62),
 }
-IRIS_SHARES = (0.36, 0.22, 0.12, 0.07, 0.07, 0.16)
+IRIS_PROBABILITIES = (0.36, 0.22, 0.12, 0.07, 0.07, 0.16)
 LOOK_ASIDE, LOOK_UP, LOOK_DOWN = np.radians([32.0, 25.0, 30.0])
 """How far an eye turns at weight 1 of eyeLookIn and eyeLookOut, of eyeLookUp, of eyeLookDown."""
 
@@ -47,7 +47,7 @@ class EyeLook:
 def random_eyes(rng: np.random.Generator) -> EyeLook:
     """Eyes of a random colour."""
     colours = list(IRIS_RGB.values())
-    iris = np.array(colours[rng.choice(len(colours), p=IRIS_SHARES)]) * np.exp(rng.normal(0, 0.12, 3))
+    iris = np.array(colours[rng.choice(len(colours), p=IRIS_PROBABILITIES)]) * np.exp(rng.normal(0, 0.12, 3))
     sclera = (
         np.array(SCLERA_RGB)
         * np.exp(rng.normal(0, 0.05))

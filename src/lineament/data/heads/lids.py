@@ -18,7 +18,7 @@ MARGIN_RING = 2
 BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
 SHUT = 0.88
 """Blinks of this weight and more are meant to shut the eye."""
-MOST_BLINK = 1.3
+MAX_BLINK = 1.3
 """Fits of photographs go as far for large eyes."""
 
 
@@ -53,7 +53,7 @@ class Lids:
         return cls(*gaps, np.array([model.expression_names.index(name) for name in BLINKS]))
 
     def closing(self, identity: Array, expression: Array) -> Array:
-        """(2,) weights of the blinks that just shut the left and the right eye; at most :data:`MOST_BLINK`.
+        """(2,) weights of the blinks that just shut the left and the right eye; at most :data:`MAX_BLINK`.
 
         Args:
             identity: (K,).
@@ -63,7 +63,7 @@ class Lids:
         rest[self.blinks] = 0
         gap = self.neutral + np.tensordot(identity, self.identity, 1) + np.tensordot(rest, self.expression, 1)
         closed = -np.stack([self.expression[blink, side] for side, blink in enumerate(self.blinks)])
-        return np.clip((gap / closed).max(axis=1), 0, MOST_BLINK)
+        return np.clip((gap / closed).max(axis=1), 0, MAX_BLINK)
 
     def shut(self, identity: Array, expression: Array) -> NDArray[np.float32]:
         """(E,) the expression with blinks that are meant to shut an eye as strong as that takes."""
@@ -110,13 +110,13 @@ def _ball_range(model: MorphableModel) -> tuple[int, int]:
 def _ring(triangles: IntArray, hole: IntArray, steps: int) -> IntArray:
     """Vertices that lie `steps` edges from a hole's border."""
     edges = mesh_edges(triangles)
-    seen = np.zeros(triangles.max() + 1, bool)
-    seen[hole] = True
+    reached = np.zeros(triangles.max() + 1, bool)
+    reached[hole] = True
     ring = hole
     for _ in range(steps):
-        touched = np.unique(edges[np.any(seen[edges], axis=1)])
-        ring = touched[~seen[touched]]
-        seen[ring] = True
+        touched = np.unique(edges[np.any(reached[edges], axis=1)])
+        ring = touched[~reached[touched]]
+        reached[ring] = True
     return ring
 
 

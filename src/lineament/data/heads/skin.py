@@ -35,12 +35,12 @@ class Skin:
     """Colours of the mesh as a photograph shows them.
 
     Attributes:
-        seen: (N,) float32 from 0, the photograph does not show the vertex, to 1.
+        visible: (N,) float32 from 0, the photograph does not show the vertex, to 1.
         trust: (N,) float32, less where it shows it at a grazing angle or next to the outline.
         rgb: (N, 3) float32, colours to use instead.
     """
 
-    seen: Array
+    visible: Array
     trust: Array
     rgb: Array
 
@@ -80,9 +80,9 @@ class SkinReader:
         cosine = -normals[:, 2]
         column, row = np.clip(vertices_image[:, :2].astype(np.int64), 0, len(image) - 1).T
         inside = ((vertices_image[:, :2] >= 0) & (vertices_image[:, :2] < len(image))).all(axis=1)
-        seen = vertex_visibility(vertices_image, self._triangles)
-        seen *= (shown[row, column] > 0.99) & inside
-        trust = seen * np.clip((cosine - GRAZING) / (FACING - GRAZING), 0, 1)
+        visible = vertex_visibility(vertices_image, self._triangles)
+        visible *= (shown[row, column] > 0.99) & inside
+        trust = visible * np.clip((cosine - GRAZING) / (FACING - GRAZING), 0, 1)
         trust *= np.clip((within[row, column] - 1) / OUTLINE_PX, 0, 1)
         if distrust is not None:
             trust = trust * ~distrust
@@ -95,7 +95,7 @@ class SkinReader:
                 rgb[part] = (colors[part].T @ trust[part] + 4 * usual) / (weight + 4)
             else:
                 rgb[part] = self._continued(colors, trust, part)
-        return Skin(seen, trust.astype(np.float32), rgb)
+        return Skin(visible, trust.astype(np.float32), rgb)
 
     def _continued(self, colors: Array, trust: Array, part: Array) -> Array:
         """Trusted colours spread over the chart by pulling down and pushing up a pyramid."""
@@ -157,5 +157,5 @@ def _neighbour_average(triangles: Array, count: int) -> sparse.csr_array:
     row = np.repeat(triangles, 3, axis=1).ravel()
     column = np.tile(triangles, (1, 3)).ravel()
     total = sparse.csr_array((np.ones(len(row)), (row, column)), shape=(count, count))
-    share = 1 / np.maximum(total.sum(axis=1), 1)
-    return sparse.csr_array(sparse.diags_array(share) @ total)
+    fraction = 1 / np.maximum(total.sum(axis=1), 1)
+    return sparse.csr_array(sparse.diags_array(fraction) @ total)

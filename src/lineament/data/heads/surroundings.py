@@ -89,12 +89,12 @@ def lay_surroundings(
     middle = camera.image_from_model(frame.carried(SKULL.center_mm))[2]
     gentle = np.maximum(nearest, middle) + FALL * away * camera.scale
     steep = middle + (WALL_MM + 0.5 * FALL * away) * camera.scale
-    share = np.clip((wall - 0.3) / 0.4, 0, 1)
-    depth = np.where(nothing, gentle * (1 - share) + steep * share, on_solid)
+    fraction = np.clip((wall - 0.3) / 0.4, 0, 1)
+    depth = np.where(nothing, gentle * (1 - fraction) + steep * fraction, on_solid)
     near = np.clip(beside / EDGE_MM, 0, 1)
     near = near * (2 - near)
     depth = np.where(beside > 0, edge * (1 - near) + depth * near, edge)
-    return Surroundings(np.stack([x, y, depth], axis=-1), share, _cells(beside == 0))
+    return Surroundings(np.stack([x, y, depth], axis=-1), fraction, _cells(beside == 0))
 
 
 def _hairness(colors: Array, height_mm: Array, is_face: Array, away_mm: Array) -> Array:

@@ -29,18 +29,18 @@ from lineament.geometry.morphable import MorphableModel
 Array = NDArray[Any]
 
 ChartMap = Literal["position_map", "shape_map", "offset_map"]
-CropMap = Literal["surface", "correspondence_uv", "codes", "depth", "segmentation"]
+CropMap = Literal["surface", "correspondence_uv", "ncc", "depth", "segmentation"]
 CHART_MAPS = {"position_map": position_map, "shape_map": shape_map, "offset_map": offset_map}
 
 
 @dataclass(frozen=True, slots=True)
 class DenseTargets:
-    """Which maps a method learns: a :class:`lineament.data.labels.target_maker.TargetConfig`.
+    """Which maps a method learns: a :class:`lineament.data.labels.target_generator.TargetConfig`.
 
     Attributes:
         maps: names of the targets. Over the chart, (U, U, 3) float32: "position_map" in px of the crop,
             "shape_map" and "offset_map" in mm, model frame. Over the crop, (S, S, ...) as in
-            :class:`ImageMaps`: "surface" bool, "correspondence_uv" (2), "codes" (3), "depth", which is zero
+            :class:`ImageMaps`: "surface" bool, "correspondence_uv" (2), "ncc" (3), "depth", which is zero
             where no face is, and "segmentation" uint8, which knows of the occlusion mask.
         map_size: texels along a side of the chart.
 
@@ -57,12 +57,12 @@ class DenseTargets:
         if not self.maps or not set(self.maps) <= set(known):
             raise ConfigError(f"Dense targets are some of {', '.join(known)}; found {list(self.maps)}.")
 
-    def open(self, model: MorphableModel) -> DenseTargetMaker:
+    def open(self, model: MorphableModel) -> DenseTargetGenerator:
         """The maker, with its tables of a face model; ValueError if it has no chart."""
-        return DenseTargetMaker(self, LabelSurface.of(model, size=self.map_size))
+        return DenseTargetGenerator(self, LabelSurface.of(model, size=self.map_size))
 
 
-class DenseTargetMaker:
+class DenseTargetGenerator:
     """Makes the maps of one configuration.
 
     Args:
@@ -93,7 +93,7 @@ class DenseTargetMaker:
         shape, kind = {
             "surface": ((size, size), np.bool_),
             "correspondence_uv": ((size, size, 2), np.float32),
-            "codes": ((size, size, 3), np.float32),
+            "ncc": ((size, size, 3), np.float32),
             "depth": ((size, size), np.float32),
             "segmentation": ((size, size), np.uint8),
         }.get(name, ((surface, surface, 3), np.float32))

@@ -39,7 +39,7 @@ class LabelSurface:
             point within the back of the head. It stands for the skull, which hides the far ear of a head seen
             from behind its profile.
         uv: (N, 2) float32 in [0, 1], right and down from the map's corner.
-        codes: (N, 3) float32 in [0, 1], the normalised coordinates of the mean face (PNCC, Zhu et al. 2016):
+        ncc: (N, 3) float32 in [0, 1], the normalised coordinates of the mean face (PNCC, Zhu et al. 2016):
             per axis of the model frame (v - min) / (max - min) over the surface.
         chart: Raster of the map: which triangle each texel shows.
         gather: attributes of vertices as maps, by fixed places and weights.
@@ -52,7 +52,7 @@ class LabelSurface:
     border: IntArray
     solid: IntArray
     uv: Array
-    codes: Array
+    ncc: Array
     chart: Raster
     gather: ChartGather
     mean_map: Array
@@ -74,12 +74,12 @@ class LabelSurface:
         chart = make_uv_map(model.uv, triangles, size=size).raster
         neutral = model.neutral_model
         used = neutral[np.unique(triangles)]
-        codes = np.clip((neutral - used.min(axis=0)) / np.ptp(used, axis=0), 0, 1)
+        ncc = np.clip((neutral - used.min(axis=0)) / np.ptp(used, axis=0), 0, 1)
         gather = ChartGather.of(chart, triangles)
         mean_map = gather(neutral)
         solid = np.concatenate([triangles, cone]).astype(np.int32)
         uv = np.float32(model.uv)
-        return cls(model, triangles, len(skin), border, solid, uv, np.float32(codes), chart, gather, mean_map)
+        return cls(model, triangles, len(skin), border, solid, uv, np.float32(ncc), chart, gather, mean_map)
 
     @property
     def mask(self) -> NDArray[np.bool_]:

@@ -27,32 +27,32 @@ SCHEME = "300w-lp"
 
 
 @dataclass(frozen=True, slots=True)
-class ProposalChecks:
+class PseudoLabelChecks:
     """When a proposed face is kept.
 
     Attributes:
-        least_score: of the detection.
-        least_inside: share of the 68 landmarks that lie in the photograph.
-        most_apart: mean distance of the landmarks of both looks, as a share of the face's size.
-        most_turn: angle between the poses of both looks, radians.
-        most_identity: root mean square of the identity's coefficients; larger is nobody's face.
-        most_uncertain_mm: of what the aligner says of itself, where it does.
+        min_score: of the detection.
+        min_inside: share of the 68 landmarks that lie in the photograph.
+        max_apart: mean distance of the landmarks of both looks, as a share of the face's size.
+        max_turn: angle between the poses of both looks, radians.
+        max_identity: root mean square of the identity's coefficients; larger is nobody's face.
+        max_uncertainty_mm: of what the aligner says of itself, where it does.
         shift: how far the second look's box is moved down, as a share of its height.
         growth: how much larger the second look's box is.
     """
 
-    least_score: float = 0.5
-    least_inside: float = 0.9
-    most_apart: float = 0.025
-    most_turn: float = np.radians(8)
-    most_identity: float = 2.5
-    most_uncertain_mm: float = 3.5
+    min_score: float = 0.5
+    min_inside: float = 0.9
+    max_apart: float = 0.025
+    max_turn: float = np.radians(8)
+    max_identity: float = 2.5
+    max_uncertainty_mm: float = 3.5
     shift: float = 0.06
     growth: float = 1.08
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class PseudoLabel:
     """A proposed face.
 
     Attributes:
@@ -80,13 +80,13 @@ class Proposer:
     """
 
     def __init__(
-        self, aligner: FaceAligner, model: MorphableModel, checks: ProposalChecks | None = None
+        self, aligner: FaceAligner, model: MorphableModel, checks: PseudoLabelChecks | None = None
     ) -> None:
         self._aligner = aligner
         self._model = model
-        self._checks = checks or ProposalChecks()
+        self._checks = checks or PseudoLabelChecks()
 
-    def propose(self, photo: Image8, *, boxes: ArrayLike | None = None) -> list[Proposal]:
+    def propose(self, photo: Image8, *, boxes: ArrayLike | None = None) -> list[PseudoLabel]:
         """The faces of one photograph, largest first, those that fail a check with the reason.
 
         Args:
@@ -103,7 +103,7 @@ class Proposer:
         mirrored = self._aligner(np.ascontiguousarray(photo[:, ::-1]), boxes=mirrored_boxes)
         pairs = zip(first, [self._own(face) for face in mirrored], strict=True)
         found = [self._judged(one, two, photo) for one, two in pairs]
-        return sorted(found, key=lambda proposal: -proposal.camera.scale)
+        return sorted(found, key=lambda pseudo_label: -pseudo_label.camera.scale)
 
     def _own(self, face: object) -> MorphableResult:
         if not isinstance(face, MorphableResult) or face.model.name != self._model.name:
@@ -121,7 +121,7 @@ class Proposer:
         center = np.array([width - center[0], center[1] + self._checks.shift * (high - low)[1]])
         return np.concatenate([center - half, center + half])
 
-    def _judged(self, one: MorphableResult, mirrored: MorphableResult, photo: Image8) -> Proposal:
+    def _judged(self, one: MorphableResult, mirrored: MorphableResult, photo: Image8) -> PseudoLabel:
         """The mean of two looks, and whether they are close enough."""
         camera = mirrored_camera(mirrored.camera, width=photo.shape[1])
         identity, expression = self._model.mirrored(mirrored.identity, mirrored.expression)
@@ -133,7 +133,7 @@ class Proposer:
         apart = float(np.linalg.norm(points[0] - points[1], axis=-1).mean() / face_size(points[1]))
         turn = float(angle_between(camera.rotation, one.camera.rotation))
         mean = _mean_camera(one.camera, camera)
-        return Proposal(
+        return PseudoLabel(
             camera=mean,
             identity=(one.identity + identity) / 2,
             expression=(one.expression + expression) / 2,
@@ -147,20 +147,20 @@ class Proposer:
         """Why a face is not to be used; empty when nothing speaks against it."""
         checks, score = self._checks, float(face.detection.score)
         inside = float(((points >= 0) & (points < [size_hw[1], size_hw[0]])).all(axis=-1).mean())
-        spread = float(np.sqrt(np.mean(face.identity**2)))
-        if score < checks.least_score:
-            return f"the face was found with a score of {score:.2f}, less than {checks.least_score}"
-        if inside < checks.least_inside:
+        deviation = float(np.sqrt(np.mean(face.identity**2)))
+        if score < checks.min_score:
+            return f"the face was found with a score of {score:.2f}, less than {checks.min_score}"
+        if inside < checks.min_inside:
             return f"only {inside:.0%} of the face lie in the photograph"
-        if apart > checks.most_apart or turn > checks.most_turn:
+        if apart > checks.max_apart or turn > checks.max_turn:
             return (
                 f"two looks at the face differ by {apart:.1%} of its size and "
                 f"{np.degrees(turn):.0f} degrees: it is not seen well enough"
             )
-        if (face.uncertainty_mm or 0.0) > checks.most_uncertain_mm:
+        if (face.uncertainty_mm or 0.0) > checks.max_uncertainty_mm:
             return f"the aligner is uncertain of the face by {face.uncertainty_mm:.1f} mm"
-        if spread > checks.most_identity:
-            return f"the fitted face is {spread:.1f} standard deviations from the mean face"
+        if deviation > checks.max_identity:
+            return f"the fitted face is {deviation:.1f} standard deviations from the mean face"
         return ""
 
 

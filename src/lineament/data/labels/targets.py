@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.drawing.zbuffer import draw_mesh, facing_mask, spread, vertex_visibility
+from lineament.data.drawing.zbuffer import draw_mesh, facing_mask, interpolate, vertex_visibility
 from lineament.data.labels.label_surface import SKULL_MM, LabelSurface
 from lineament.data.samples.face_labels import FaceLabels
 from lineament.errors import DataError
@@ -76,7 +76,7 @@ class PosedFace:
         """(N,) from 0, behind the head itself, to 1; occluders and the picture's border play no part."""
         return vertex_visibility(self.vertices_image, self.model.triangles)
 
-    def seen_vertices(self) -> NDArray[np.float32]:
+    def visible_vertices(self) -> NDArray[np.float32]:
         """(N,) :meth:`visibility`, and 0 behind an occluder or outside the picture."""
         return self.visibility() * self.shown(self.vertices_image)
 
@@ -87,11 +87,11 @@ class PosedFace:
 
         Args:
             scheme: of the landmarks.
-            visibility: (N,) what :meth:`visibility` gave, where it is at hand, or :meth:`seen_vertices`.
+            visibility: (N,) what :meth:`visibility` gave, where it is at hand, or :meth:`visible_vertices`.
         """
-        seen = self.visibility() if visibility is None else visibility
+        visible = self.visibility() if visibility is None else visibility
         layout = self.model.schemes[scheme]
-        return np.einsum("pc,pc->p", seen[layout.vertex_index], layout.weights).astype(np.float32)
+        return np.einsum("pc,pc->p", visible[layout.vertex_index], layout.weights).astype(np.float32)
 
     def shown(self, points_image: Array) -> NDArray[np.bool_]:
         """(P,) which of (P, 2 or 3) points lie inside the picture and not behind an occluder."""
@@ -132,7 +132,7 @@ class ImageMaps:
         surface: (H, W) bool, where the outside of the face's surface is nearest.
         correspondence_uv: (H, W, 2) float32 in [0, 1], place on the chart, right and down; zero elsewhere.
             DSFNet's Cor (Li et al. 2023) before its scaling.
-        codes: (H, W, 3) float32 in [0, 1], PNCC (Zhu et al. 2016), CPRFA's DAFI; zero elsewhere.
+        ncc: (H, W, 3) float32 in [0, 1], PNCC (Zhu et al. 2016), CPRFA's DAFI; zero elsewhere.
         depth: (H, W) float32, px, away from the viewer, counted as the camera's translation counts it;
             infinite elsewhere.
         segmentation: (H, W) uint8 values of :class:`Segment`.
@@ -140,7 +140,7 @@ class ImageMaps:
 
     surface: NDArray[np.bool_]
     correspondence_uv: Array
-    codes: Array
+    ncc: Array
     depth: Array
     segmentation: NDArray[np.uint8]
 
@@ -159,7 +159,7 @@ def image_maps(face: PosedFace, surface: LabelSurface) -> ImageMaps:
     outside = facing_mask(raster, surface.solid, vertices)
     outside &= raster.triangle_index < len(surface.triangles)
     raster.triangle_index[~outside] = -1
-    values = spread(raster, surface.solid, np.concatenate([surface.uv, surface.codes], axis=1))
+    values = interpolate(raster, surface.solid, np.concatenate([surface.uv, surface.ncc], axis=1))
     segmentation = outside.astype(np.uint8) * np.uint8(Segment.FACE)
     if face.occlusion is not None:
         segmentation[face.occlusion] = Segment.OCCLUDER

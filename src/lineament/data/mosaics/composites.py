@@ -43,7 +43,7 @@ class CompositeConfig:
         crowd: share with faces pasted on a background; what is left has no face at all.
         occluded: share of the faces with something in front.
         smallest: faces of fewer px (longer side of the box) are ignored.
-        seen: faces of which fewer landmarks can be seen are ignored.
+        visible: faces of which fewer landmarks can be seen are ignored.
         hidden: faces of which fewer landmarks can be seen are no faces.
         effects: what the camera does.
     """
@@ -54,7 +54,7 @@ class CompositeConfig:
     crowd: float = 0.26
     occluded: float = 0.30
     smallest: float = 13.0
-    seen: float = 0.38
+    visible: float = 0.38
     hidden: float = 0.15
     effects: EffectConfig = field(default_factory=EffectConfig)
 
@@ -94,8 +94,8 @@ class Composer:
         """Keep the sources; `face_sets` come with the share of faces drawn from each."""
         self.config = CompositeConfig() if config is None else config
         self._face_sets = [faces for faces, _ in face_sets]
-        shares = np.array([share for _, share in face_sets])
-        self._shares = shares / shares.sum()
+        probabilities = np.array([fraction for _, fraction in face_sets])
+        self._probabilities = probabilities / probabilities.sum()
         self._backgrounds = backgrounds
 
     def compose(self, rng: np.random.Generator) -> Composite:
@@ -125,7 +125,7 @@ class Composer:
         return Composite(random_effects(rng, canvas, config.effects), labels)
 
     def _draw(self, rng: np.random.Generator) -> tuple[FaceSet, int]:
-        faces = self._face_sets[rng.choice(len(self._face_sets), p=self._shares)]
+        faces = self._face_sets[rng.choice(len(self._face_sets), p=self._probabilities)]
         return faces, int(rng.integers(len(faces)))
 
     def _single(self, rng: np.random.Generator, canvas: Picture, owner: Owner, faces: list[_Placed]) -> None:
@@ -133,8 +133,8 @@ class Composer:
         self._fill_empty(rng, canvas, owner)
         largest = 2.2 if rng.random() < 0.25 else 0.85
         size = self.config.size * np.exp(rng.uniform(np.log(0.10), np.log(largest)))
-        spread = 0.18 + 0.25 * max(0.0, 1 - size / self.config.size)
-        center = (0.5 + rng.uniform(-spread, spread, 2)) * self.config.size
+        max_offset = 0.18 + 0.25 * max(0.0, 1 - size / self.config.size)
+        center = (0.5 + rng.uniform(-max_offset, max_offset, 2)) * self.config.size
         reflect = rng.random() < 0.3
         self._place(rng, canvas, owner, faces, size=size, center_xy=center, whole=True, reflect=reflect)
         if rng.random() < 0.3:
@@ -266,12 +266,12 @@ def _split(
     for _ in range(cuts):
         boxes.sort(key=lambda b: (b[2] - b[0]) * (b[3] - b[1]))
         x0, y0, x1, y1 = boxes.pop()
-        share = rng.uniform(0.35, 0.65)
+        fraction = rng.uniform(0.35, 0.65)
         if x1 - x0 > y1 - y0:
-            cut = x0 + int(share * (x1 - x0))
+            cut = x0 + int(fraction * (x1 - x0))
             boxes += [(x0, y0, cut, y1), (cut, y0, x1, y1)]
         else:
-            cut = y0 + int(share * (y1 - y0))
+            cut = y0 + int(fraction * (y1 - y0))
             boxes += [(x0, y0, x1, cut), (x0, cut, x1, y1)]
     return boxes
 
@@ -290,16 +290,16 @@ def _label(faces: list[_Placed], owner: Owner, config: CompositeConfig) -> NDArr
     labels = np.zeros((MAX_FACES, len(LABEL_COLUMNS)), np.float32)
     for row, face in enumerate(faces):
         low, high = face.landmarks.min(axis=0), face.landmarks.max(axis=0)
-        visible = _visible_share(face, owner)
+        visible = _visible_fraction(face, owner)
         small = float((high - low).max()) < config.smallest
-        kind = 0.0 if visible < config.hidden else IGNORED if small or visible < config.seen else FACE
+        kind = 0.0 if visible < config.hidden else IGNORED if small or visible < config.visible else FACE
         labels[row] = [*low, *high, *face.up_xy, visible, kind]
     return labels
 
 
-def _visible_share(face: _Placed, owner: Owner) -> float:
+def _visible_fraction(face: _Placed, owner: Owner) -> float:
     """Share of the landmarks, jaw and inner ones weighing the same, on which this face is on top."""
     x, y = np.floor(face.landmarks).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < owner.shape[1]) & (y < owner.shape[0])
-    seen = inside & (owner[y.clip(0, owner.shape[0] - 1), x.clip(0, owner.shape[1] - 1)] == face.label)
-    return 0.5 * float(seen[:17].mean()) + 0.5 * float(seen[17:].mean())
+    visible = inside & (owner[y.clip(0, owner.shape[0] - 1), x.clip(0, owner.shape[1] - 1)] == face.label)
+    return 0.5 * float(visible[:17].mean()) + 0.5 * float(visible[17:].mean())

@@ -58,7 +58,7 @@ def palette(rng: np.random.Generator) -> Field:
     if kind < 0.15:
         ends = rng.uniform(0, 255, (int(rng.integers(2, 5)), 3))
     elif kind < 0.25:
-        ends = np.stack([skin_color(rng) * share for share in np.sort(rng.uniform(0.35, 1.15, 3))])
+        ends = np.stack([skin_color(rng) * fraction for fraction in np.sort(rng.uniform(0.35, 1.15, 3))])
     else:
         family = FAMILIES[rng.integers(len(FAMILIES))]
         ends = family[np.sort(rng.permutation(4)[: rng.integers(2, 5)])] + rng.normal(0, 14, 3)

@@ -35,8 +35,8 @@ LETTERS = "ABCDEFGHIKLMNOPRSTUVWXYZabcdefghiklmnoprstuvwxyz0123456789&%?!+=@#"
 
 def drawn_scene(rng: np.random.Generator, size: int = SCENE_PX) -> Picture:
     """(size, size, 3) uint8: a scene without a face."""
-    makers, shares = zip(*SCENES, strict=True)
-    scene = makers[rng.choice(len(makers), p=np.array(shares) / sum(shares))](rng, size)
+    generators, probabilities = zip(*SCENES, strict=True)
+    scene = generators[rng.choice(len(generators), p=np.array(probabilities) / sum(probabilities))](rng, size)
     if rng.random() < 0.35:
         things = THINGS[rng.integers(len(THINGS))]
         scene = things(rng, scene)
@@ -135,10 +135,10 @@ def walls(rng: np.random.Generator, size: int) -> Picture:
             for pane in range(1, panes + 1):
                 x = corner[0] + (far[0] - corner[0]) * pane / (panes + 1)
                 draw.line([x, corner[1], x, far[1]], fill=_ink(usual * 0.5 + 90), width=max(1, size // 160))
-    return np.asarray(_seen_askew(rng, big))
+    return np.asarray(_in_perspective(rng, big))
 
 
-def _seen_askew(rng: np.random.Generator, image: Image.Image) -> Image.Image:
+def _in_perspective(rng: np.random.Generator, image: Image.Image) -> Image.Image:
     """Part of a picture as a plane in space shows it."""
     size = image.width
     corners = np.array([[0, 0], [0, 1], [1, 1], [1, 0]]) + rng.uniform(-0.25, 0.25, (4, 2))
@@ -149,8 +149,8 @@ def _seen_askew(rng: np.random.Generator, image: Image.Image) -> Image.Image:
 def coats(rng: np.random.Generator, size: int) -> Picture:
     """Stripes, spots and rings over noise."""
     one, other = (painted(fractal(rng, size, roughness=0.8, first=4), palette(rng)) for _ in range(2))
-    share = coat(rng, size)[..., None]
-    return to_picture(one * share + other * (1 - share))
+    fraction = coat(rng, size)[..., None]
+    return to_picture(one * fraction + other * (1 - fraction))
 
 
 def clouds(rng: np.random.Generator, size: int) -> Picture:
@@ -164,7 +164,7 @@ def page(rng: np.random.Generator, size: int) -> Picture:
     plain = np.broadcast_to(random_color(rng), (size, size, 3)).copy()
     ground = Image.fromarray(plain if rng.random() < 0.6 else clouds(rng, size))
     write(rng, ground, lines=int(rng.integers(2, 14)))
-    return np.asarray(_seen_askew(rng, ground) if rng.random() < 0.5 else ground)
+    return np.asarray(_in_perspective(rng, ground) if rng.random() < 0.5 else ground)
 
 
 def write(rng: np.random.Generator, image: Image.Image, *, lines: int) -> None:
@@ -307,8 +307,8 @@ def _ink(color: Array) -> Color:
     return red, green, blue
 
 
-SceneMaker: TypeAlias = Callable[[np.random.Generator, int], Picture]
-SCENES: tuple[tuple[SceneMaker, float], ...] = (
+SceneGenerator: TypeAlias = Callable[[np.random.Generator, int], Picture]
+SCENES: tuple[tuple[SceneGenerator, float], ...] = (
     (dead_leaves, 0.34),
     (landscape, 0.18),
     (walls, 0.12),

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from lineament.data.mosaics.composites import LABEL_COLUMNS, MAX_FACES, Composer, CompositeConfig
 from lineament.data.photographs.backgrounds import training_backgrounds
 from lineament.data.photographs.face_sets import FaceSet, read_photo_sets
-from lineament.data.views.rotated_views import read_turned_views
+from lineament.data.views.rotated_views import read_rotated_views
 
 Row = tuple[NDArray[np.uint8], NDArray[np.float32]]
 FACE_RGB, IGNORED_RGB = (0, 255, 0), (255, 0, 0)
@@ -42,7 +42,7 @@ def shared_composer(
     backgrounds = training_backgrounds(shared / "backgrounds" / "bsds500_no_faces.zip")
     face_sets: list[tuple[FaceSet, float]] = [(read_photo_sets(shared).part(held_out=held_out), 1.0)]
     if views is not None:
-        rotated = read_turned_views(views).part(held_out=held_out)
+        rotated = read_rotated_views(views).part(held_out=held_out)
         face_sets = [(face_sets[0][0], 1 - view_fraction), (rotated, view_fraction)]
     usual = CompositeConfig()
     rest = (1 - empty) / (usual.single + usual.mosaic + usual.crowd)

@@ -25,9 +25,9 @@ def about_shared(*, views: bool) -> dict[str, str]:
     Args:
         views: whether views of the same people turned by synthesis are among them.
     """
-    turned = ", views of the same turned by synthesis" if views else ""
+    rotated = ", views of the same turned by synthesis" if views else ""
     return {
-        "trained_on": f"composites of {SHARED_SETS}{turned}, backgrounds of BSDS500",
+        "trained_on": f"composites of {SHARED_SETS}{rotated}, backgrounds of BSDS500",
         "licence": SHARED_LICENCE,
     }
 

@@ -1,6 +1,6 @@
 """What heads wear: glasses, hats, masks, scarves, headbands, hair; built in the head's frame, turned with it.
 
-Each maker gives a :class:`Worn`: sheets and tubes in mm of the model frame. :func:`draw_worn` shows it
+Each maker gives a :class:`Accessory`: sheets and tubes in mm of the model frame. :func:`draw_accessory` shows it
 through the head's camera, less what the head hides: the far temple of glasses, the back of a band.
 """
 
@@ -48,7 +48,7 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class Worn:
+class Accessory:
     """A thing on a head.
 
     Attributes:
@@ -66,33 +66,35 @@ class Worn:
     touch_mm: float = 4.0
 
 
-def draw_worn(
-    worn: Worn, camera: WeakPerspective, size_hw: tuple[int, int], front: Array, light: Light
+def draw_accessory(
+    accessory: Accessory, camera: WeakPerspective, size_hw: tuple[int, int], front: Array, light: Light
 ) -> Layer:
     """A worn thing as the camera sees it.
 
     Args:
-        worn: the thing.
+        accessory: the thing.
         camera: of the head in the picture.
         size_hw: of the picture.
         front: (H, W) depth of the head, px, infinite where it is not.
         light: what shades it.
     """
-    bias = worn.touch_mm * camera.scale
+    bias = accessory.touch_mm * camera.scale
     layers = []
-    for sheet in worn.sheets:
+    for sheet in accessory.sheets:
         vertices = camera.image_from_model(sheet.vertices_model)
         drawn = draw_sheet(
             size_hw, vertices, sheet.triangles, sheet.uv, sheet.texture, light, front=front, bias=bias
         )
         layers.append(drawn if sheet.opacity == 1 else drawn.faded(sheet.opacity))
-    if worn.tubes is not None and worn.tube_parts is not None and worn.tube_colors is not None:
-        ends = worn.tubes.copy()
+    if accessory.tubes is not None and accessory.tube_parts is not None and accessory.tube_colors is not None:
+        ends = accessory.tubes.copy()
         for first in (0, 4):
-            ends[:, first : first + 3] = camera.image_from_model(worn.tubes[:, first : first + 3])
+            ends[:, first : first + 3] = camera.image_from_model(accessory.tubes[:, first : first + 3])
             ends[:, first + 3] *= camera.scale
         layers.append(
-            draw_tubes(size_hw, ends, worn.tube_parts, worn.tube_colors, light, front=front, bias=bias)
+            draw_tubes(
+                size_hw, ends, accessory.tube_parts, accessory.tube_colors, light, front=front, bias=bias
+            )
         )
     layer = layers[0]
     for above in layers[1:]:
@@ -123,7 +125,7 @@ class GlassesStyle:
     drop: float = 2.0
 
 
-def glasses(shell: HeadShell, landmarks_model: Array, style: GlassesStyle) -> Worn:
+def glasses(shell: HeadShell, landmarks_model: Array, style: GlassesStyle) -> Accessory:
     """A pair of glasses before the eyes, on the nose and on both ears.
 
     Args:
@@ -146,7 +148,7 @@ def glasses(shell: HeadShell, landmarks_model: Array, style: GlassesStyle) -> Wo
             tubes.append(chain(np.concatenate([rim, rim[:1]]), np.full(len(rim) + 1, style.frame)))
     tubes += _holders(shell, rims, max(style.frame, 0.9))
     table = np.concatenate(tubes)
-    return Worn(tuple(sheets), table, np.zeros(len(table), int), np.asarray(style.color)[None])
+    return Accessory(tuple(sheets), table, np.zeros(len(table), int), np.asarray(style.color)[None])
 
 
 def _holders(shell: HeadShell, rims: list[Array], radius: float) -> list[Array]:
@@ -164,7 +166,9 @@ def _holders(shell: HeadShell, rims: list[Array], radius: float) -> list[Array]:
     return tubes
 
 
-def band(shell: HeadShell, low: Array, high: Array, *, reach: float, offset: float, texture: Image8) -> Worn:
+def band(
+    shell: HeadShell, low: Array, high: Array, *, reach: float, offset: float, texture: Image8
+) -> Accessory:
     """A sheet over the face between two heights: headbands, bandages, masks, scarves.
 
     Args:
@@ -177,18 +181,18 @@ def band(shell: HeadShell, low: Array, high: Array, *, reach: float, offset: flo
     """
     columns, rows = len(low), 12
     azimuth = np.broadcast_to(np.linspace(-reach, reach, columns), (rows, columns))
-    share = np.linspace(0, 1, rows)[:, None]
-    points = shell.points(azimuth, high + (low - high) * share, offset=offset)
+    fraction = np.linspace(0, 1, rows)[:, None]
+    points = shell.points(azimuth, high + (low - high) * fraction, offset=offset)
     uv = np.stack(np.meshgrid(np.linspace(0, 1, columns), np.linspace(0, 1, rows)), axis=-1)
-    return Worn(
+    return Accessory(
         (Sheet(points.reshape(-1, 3), grid_triangles(rows, columns), uv.reshape(-1, 2), texture),),
         touch_mm=12.0,
     )
 
 
 def with_loops(
-    mask: Worn, shell: HeadShell, *, color: Array, heights: tuple[float, float], reach: float
-) -> Worn:
+    mask: Accessory, shell: HeadShell, *, color: Array, heights: tuple[float, float], reach: float
+) -> Accessory:
     """A mask with its rubber bands to the ears."""
     tubes = []
     for side in (-1.0, 1.0):
@@ -212,7 +216,7 @@ def cap(
     texture: Image8,
     visor_texture: Image8,
     brim: bool = False,
-) -> Worn:
+) -> Accessory:
     """A cap, a beanie (no visor) or a hat (a brim all round).
 
     Args:
@@ -228,15 +232,15 @@ def cap(
     columns, rows = 36, 9
     azimuth = np.linspace(-np.pi, np.pi, columns, endpoint=False)
     border = brow - tilt * (1 - np.cos(azimuth)) / 2
-    share = np.linspace(0, 1, rows)[:, None]
-    elevation = border + (np.pi / 2 - border) * share
-    offset = 8.0 + height * np.sin(np.pi / 2 * share) ** 0.7
+    fraction = np.linspace(0, 1, rows)[:, None]
+    elevation = border + (np.pi / 2 - border) * fraction
+    offset = 8.0 + height * np.sin(np.pi / 2 * fraction) ** 0.7
     crown = shell.skull(np.broadcast_to(azimuth, elevation.shape), elevation, offset=offset)
-    uv = np.stack(np.meshgrid(np.abs(np.linspace(-1, 1, columns)), 1 - share[:, 0]), axis=-1)
+    uv = np.stack(np.meshgrid(np.abs(np.linspace(-1, 1, columns)), 1 - fraction[:, 0]), axis=-1)
     top = Sheet(crown.reshape(-1, 3), grid_triangles(rows, columns, closed=True), uv.reshape(-1, 2), texture)
     if visor <= 0:
-        return Worn((top,))
-    return Worn((top, _visor(shell, brow, tilt, visor, visor_texture, round_the_head=brim)))
+        return Accessory((top,))
+    return Accessory((top, _visor(shell, brow, tilt, visor, visor_texture, round_the_head=brim)))
 
 
 def _visor(
@@ -251,19 +255,19 @@ def _visor(
         if round_the_head
         else np.sqrt(np.clip(np.cos(azimuth / reach * np.pi / 2), 0, 1))
     )
-    shares = np.linspace(0, 1, 4)[:, None]
+    fractions = np.linspace(0, 1, 4)[:, None]
     away = np.stack([np.sin(azimuth), np.zeros_like(azimuth), np.cos(azimuth)], axis=-1)
     if not round_the_head:  # a visor runs forward, not away from the middle
         away = away * [0.35, 1.0, 1.0]
-    points = root + shares[..., None] * (length * out)[:, None] * away
-    points[..., 1] -= (shares * length * 0.22) * (1 - 0.5 * np.cos(azimuth)) + shares**2 * 4
-    uv = np.stack(np.meshgrid(np.linspace(0, 1, len(azimuth)), shares[:, 0]), axis=-1)
+    points = root + fractions[..., None] * (length * out)[:, None] * away
+    points[..., 1] -= (fractions * length * 0.22) * (1 - 0.5 * np.cos(azimuth)) + fractions**2 * 4
+    uv = np.stack(np.meshgrid(np.linspace(0, 1, len(azimuth)), fractions[:, 0]), axis=-1)
     return Sheet(points.reshape(-1, 3), grid_triangles(4, len(azimuth)), uv.reshape(-1, 2), texture)
 
 
 def strands(
     shell: HeadShell, azimuth: Array, top: Array, length: Array, lean: Array, radius: Array, colors: Array
-) -> Worn:
+) -> Accessory:
     """Locks of hair that hang over the face from the hairline.
 
     Args:
@@ -275,16 +279,16 @@ def strands(
         radius: (S,) mm, at the root.
         colors: (S, 3).
     """
-    share = np.linspace(0, 1, 6)
-    at = azimuth[:, None] + lean[:, None] * share**1.5
-    height = top[:, None] - length[:, None] * share
-    off = 3.0 + 7.0 * np.sin(np.pi * np.minimum(share * 1.3, 1.0))
+    fraction = np.linspace(0, 1, 6)
+    at = azimuth[:, None] + lean[:, None] * fraction**1.5
+    height = top[:, None] - length[:, None] * fraction
+    off = 3.0 + 7.0 * np.sin(np.pi * np.minimum(fraction * 1.3, 1.0))
     points = shell.points(at, height, offset=np.broadcast_to(off, at.shape))
     below = np.minimum(height - (-88.0), 0.0)  # long hair falls past the chin
     points[..., 1] += below
-    thick = radius[:, None] * (1.0 - 0.75 * share**2)
+    thick = radius[:, None] * (1.0 - 0.75 * fraction**2)
     tubes = np.concatenate([chain(p, r) for p, r in zip(points, thick)])
-    return Worn((), tubes, np.repeat(np.arange(len(azimuth)), len(share) - 1), colors)
+    return Accessory((), tubes, np.repeat(np.arange(len(azimuth)), len(fraction) - 1), colors)
 
 
 def _superellipse(count: int, power: float) -> Array:

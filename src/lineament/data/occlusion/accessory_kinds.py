@@ -8,7 +8,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.occlusion.accessories import GlassesStyle, Worn, band, cap, glasses, strands, with_loops
+from lineament.data.occlusion.accessories import (
+    Accessory,
+    GlassesStyle,
+    band,
+    cap,
+    glasses,
+    strands,
+    with_loops,
+)
 from lineament.data.occlusion.drawing import Layer
 from lineament.data.occlusion.scene import Scene
 from lineament.data.occlusion.textures import cloth_texture, hair_color, photo_texture, random_color
@@ -36,7 +44,7 @@ def draw_glasses(scene: Scene, rng: np.random.Generator) -> Layer:
         color=random_color(rng, high=90 if rng.random() < 0.7 else 256),
         drop=rng.uniform(0, 5),
     )
-    return scene.worn(glasses(scene.shell, scene.landmarks_model, style))
+    return scene.accessory(glasses(scene.shell, scene.landmarks_model, style))
 
 
 def draw_hat(scene: Scene, rng: np.random.Generator) -> Layer:
@@ -55,7 +63,7 @@ def draw_hat(scene: Scene, rng: np.random.Generator) -> Layer:
         visor_texture=other,
         brim=kind == "hat",
     )
-    return scene.worn(made)
+    return scene.accessory(made)
 
 
 def draw_headband(scene: Scene, rng: np.random.Generator) -> Layer:
@@ -64,7 +72,7 @@ def draw_headband(scene: Scene, rng: np.random.Generator) -> Layer:
     columns = np.linspace(-1, 1, 25)
     low = rng.uniform(50, 88) + askew * columns
     high = low + rng.uniform(15, 45)
-    return scene.worn(
+    return scene.accessory(
         band(scene.shell, low, high, reach=np.radians(94), offset=3.0, texture=_cloth(scene, rng))
     )
 
@@ -85,7 +93,7 @@ def draw_mask(scene: Scene, rng: np.random.Generator) -> Layer:
             heights=(high[-1] - 3, low[-1] + 6),
             reach=reach,
         )
-    return scene.worn(mask)
+    return scene.accessory(mask)
 
 
 def draw_scarf(scene: Scene, rng: np.random.Generator) -> Layer:
@@ -103,7 +111,7 @@ def draw_scarf(scene: Scene, rng: np.random.Generator) -> Layer:
     points[..., 2] += 3 * np.sin(np.linspace(0, rng.uniform(8, 20), 12))[:, None] + hang * rng.uniform(
         -10, 15
     )
-    return scene.worn(Worn((replace(sheet, vertices_model=points.reshape(-1, 3)),)))
+    return scene.accessory(Accessory((replace(sheet, vertices_model=points.reshape(-1, 3)),)))
 
 
 def draw_hair(scene: Scene, rng: np.random.Generator) -> Layer:
@@ -122,7 +130,7 @@ def draw_hair(scene: Scene, rng: np.random.Generator) -> Layer:
     lean = rng.normal(rng.normal(0, 0.2), 0.05, count)
     radius = np.exp(rng.uniform(np.log(0.7), np.log(5.0 if kind == "locks" else 2.6), count))
     colors = np.clip(color * rng.uniform(0.7, 1.3, (count, 1)), 0, 255)
-    return scene.worn(strands(scene.shell, azimuth, top, length, lean, radius, colors))
+    return scene.accessory(strands(scene.shell, azimuth, top, length, lean, radius, colors))
 
 
 def _own_hair(scene: Scene) -> Array:
@@ -134,7 +142,7 @@ def _own_hair(scene: Scene) -> Array:
 
 def _cloth(scene: Scene, rng: np.random.Generator) -> Image8:
     if rng.random() < 0.2 and len(scene.pictures):
-        return photo_texture(rng, scene.pictures, 64, share=(0.1, 0.5))
+        return photo_texture(rng, scene.pictures, 64, fraction=(0.1, 0.5))
     return cloth_texture(rng, 64)
 
 

@@ -68,9 +68,9 @@ class Layer:
         """The colours multiplied, by a number or by anything that spreads over (H, W, 3)."""
         return replace(self, colors=self.colors * np.asarray(factor, np.float32))
 
-    def faded(self, share: float) -> Layer:
+    def faded(self, fraction: float) -> Layer:
         """As much less opaque."""
-        return replace(self, alpha=self.alpha * np.float32(share))
+        return replace(self, alpha=self.alpha * np.float32(fraction))
 
     def as_grey_as(self, picture: Image8) -> Layer:
         """Without colour before pixels (H, W, 3) that have none, a few of them apart."""

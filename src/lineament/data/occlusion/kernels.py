@@ -159,11 +159,11 @@ def soften(colors: Array, alpha: Array, out_colors: Array, out_alpha: Array) -> 
             for down in range(-1, 2):
                 for right in range(-1, 2):
                     y, x = min(max(row + down, 0), height - 1), min(max(column + right, 0), width - 1)
-                    share = alpha[y, x] * ((2 - abs(down)) * (2 - abs(right)) / 16)
-                    total += share
-                    r += share * colors[y, x, 0]
-                    g += share * colors[y, x, 1]
-                    b += share * colors[y, x, 2]
+                    weight = alpha[y, x] * ((2 - abs(down)) * (2 - abs(right)) / 16)
+                    total += weight
+                    r += weight * colors[y, x, 0]
+                    g += weight * colors[y, x, 1]
+                    b += weight * colors[y, x, 2]
             out_alpha[row, column] = total
             inverse = 1 / max(total, 1e-6)
             out_colors[row, column, 0] = r * inverse

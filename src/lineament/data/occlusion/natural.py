@@ -19,7 +19,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 WINDOW = 72  # px: faces are looked at in this size
 FEATURES = (slice(36, 42), slice(42, 48), slice(48, 60))
 """Eyes and mouth: not of the colour of skin even when nothing hides them."""
-COLOR_SPREAD, LIGHT_SPREAD = 0.08, 0.45
+MIN_COLOR_STD, MIN_LIGHT_STD = 0.08, 0.45
 """Least spreads of the logarithms of colour and brightness within a skin."""
 UNLIKE = 3.2
 
@@ -35,9 +35,9 @@ def unlike_skin(image: Image8, landmarks_xy: Array) -> float:
     skin = _skin_region(points)
     values = _log_colors(window)
     middle = np.median(values[skin], axis=0)
-    spread = 1.48 * np.median(np.abs(values[skin] - middle), axis=0)
-    spread = np.maximum(spread, [LIGHT_SPREAD, COLOR_SPREAD, COLOR_SPREAD])
-    distance = np.sqrt((((values - middle) / spread) ** 2).sum(axis=-1))
+    std = 1.48 * np.median(np.abs(values[skin] - middle), axis=0)
+    std = np.maximum(std, [MIN_LIGHT_STD, MIN_COLOR_STD, MIN_COLOR_STD])
+    distance = np.sqrt((((values - middle) / std) ** 2).sum(axis=-1))
     # Highlights lose their colour and are still skin.
     distance[values[..., 0] > middle[0] + 0.2] /= 2
     unlike = ndimage.median_filter((distance > UNLIKE).astype(np.uint8), 5).astype(bool)

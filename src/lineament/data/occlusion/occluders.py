@@ -35,16 +35,16 @@ class OccluderConfig:
     """How often, and what.
 
     Attributes:
-        share: of the views that get something at all.
+        probability: of the views that get something at all.
         second: share of those that get two things.
         kinds: name of each kind and its weight.
-        most_covered: no more of the head's silhouette than this is covered; things too large are drawn again.
+        max_covered: no more of the head's silhouette than this is covered; things too large are drawn again.
         shadow: share of things that throw a shadow on the face.
         soft: share of things blurred a little, as photographs are.
         tries: how often something is drawn that covers nothing or too much, before the view stays as it is.
     """
 
-    share: float = 1.0
+    probability: float = 1.0
     second: float = 0.15
     kinds: tuple[tuple[str, float], ...] = (
         ("hand", 3.0),
@@ -61,7 +61,7 @@ class OccluderConfig:
         ("scarf", 0.7),
         ("hair", 2.0),
     )
-    most_covered: float = 0.65
+    max_covered: float = 0.65
     shadow: float = 0.4
     soft: float = 0.6
     tries: int = 3
@@ -98,7 +98,7 @@ class FaceOccluder:
 
     def __call__(self, made: MadeView, rng: np.random.Generator) -> MadeView:
         """The view with something in front of the head, or, by chance, as it is."""
-        if rng.random() >= self.config.share:
+        if rng.random() >= self.config.probability:
             return made
         scene = self.scene(made.view, rng)
         count = 2 if rng.random() < self.config.second else 1
@@ -126,7 +126,7 @@ class FaceOccluder:
 
     def _occluded(self, made: MadeView, scene: Scene, rng: np.random.Generator) -> MadeView:
         head = np.isfinite(scene.front)
-        room = self.config.most_covered * max(int(head.sum()), 1)
+        room = self.config.max_covered * max(int(head.sum()), 1)
         before = np.zeros(head.shape, bool) if made.occlusion is None else made.occlusion
         for _ in range(self.config.tries):
             name = self.config.kinds[int(rng.choice(len(self._weights), p=self._weights))][0]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.heads.shell import HeadShell
-from lineament.data.occlusion.accessories import Worn, draw_worn
+from lineament.data.occlusion.accessories import Accessory, draw_accessory
 from lineament.data.occlusion.drawing import Layer, Light
 from lineament.geometry.camera import WeakPerspective
 
@@ -81,9 +81,9 @@ class Scene:
         y = np.clip(points_xy[:, 1].astype(int), 0, height - 1)
         return np.median(self.image[y, x].astype(np.float32), axis=0)
 
-    def worn(self, thing: Worn) -> Layer:
+    def accessory(self, thing: Accessory) -> Layer:
         """A worn thing, drawn."""
-        return draw_worn(thing, self.camera, self.size_hw, self.front, self.light)
+        return draw_accessory(thing, self.camera, self.size_hw, self.front, self.light)
 
 
 Kind: TypeAlias = Callable[[Scene, np.random.Generator], Layer]

@@ -45,7 +45,7 @@ def photo_texture(
     pictures: Sequence[Image8],
     size: int,
     *,
-    share: tuple[float, float] = (0.2, 1.0),
+    fraction: tuple[float, float] = (0.2, 1.0),
 ) -> Image8:
     """(size, size, 3) a turned square piece of one of the pictures.
 
@@ -53,10 +53,10 @@ def photo_texture(
         rng: source of all choices.
         pictures: (H, W, 3) uint8 each.
         size: side of the piece, px.
-        share: least and greatest side of the piece, as a part of the picture's shorter side.
+        fraction: least and greatest side of the piece, as a part of the picture's shorter side.
     """
     picture = pictures[int(rng.integers(len(pictures)))]
-    step = min(picture.shape[:2]) * rng.uniform(*share) / size
+    step = min(picture.shape[:2]) * rng.uniform(*fraction) / size
     angle = rng.uniform(-np.pi, np.pi)
     linear = step * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     linear[0] *= rng.choice([-1.0, 1.0])
@@ -94,14 +94,14 @@ def cloth_texture(rng: np.random.Generator, size: int) -> Image8:
     waves = int(rng.integers(2, 12))
     bars = np.clip(3 * np.sin(2 * np.pi * waves * x / size) * rng.uniform(0.3, 1.0) + 0.5, 0, 1)
     if kind == 0:
-        share = np.zeros((size, size), np.float32)
+        fraction = np.zeros((size, size), np.float32)
     elif kind == 1:
-        share = np.broadcast_to(bars if rng.random() < 0.5 else bars[:, None], (size, size))
+        fraction = np.broadcast_to(bars if rng.random() < 0.5 else bars[:, None], (size, size))
     elif kind == 2:
-        share = (bars[:, None] + bars) / 2
+        fraction = (bars[:, None] + bars) / 2
     else:
-        share = (bars[:, None] * bars > 0.6).astype(np.float32)
-    cloth = one + share[..., None] * (other - one)
+        fraction = (bars[:, None] * bars > 0.6).astype(np.float32)
+    cloth = one + fraction[..., None] * (other - one)
     grain = rng.normal(0, rng.uniform(0, 6), (size, size, 1)).astype(np.float32)
     return np.clip(cloth + grain, 0, 255).astype(np.uint8)
 

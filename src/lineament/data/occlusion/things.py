@@ -49,8 +49,8 @@ class Placing:
         """(P, 3) px of points in mm whose `origin` (2,) arrives at the target."""
         xy = (points[:, :2] - origin) * ([-1.0, 1.0] if self.mirrored else [1.0, 1.0])
         cosine, sine = np.cos(self.angle), np.sin(self.angle)
-        turned = xy @ np.array([[cosine, sine], [-sine, cosine]]) * self.px_per_mm + self.target_xy
-        return np.column_stack([turned, points[:, 2] * self.px_per_mm])
+        rotated = xy @ np.array([[cosine, sine], [-sine, cosine]]) * self.px_per_mm + self.target_xy
+        return np.column_stack([rotated, points[:, 2] * self.px_per_mm])
 
 
 def hand(
@@ -144,8 +144,8 @@ def _add_nail(
     points: list[list[float]], radii: list[float], links: list[tuple[int, int, int]], joint: int, tip: int
 ) -> None:
     start, end = np.array(points[joint]), np.array(points[tip])
-    for share in (0.72, 1.0):
-        at = start + share * (end - start)
+    for fraction in (0.72, 1.0):
+        at = start + fraction * (end - start)
         points.append([at[0], at[1], at[2] - 0.55 * radii[tip]])
         radii.append(0.58 * radii[tip])
     links.append((len(points) - 2, len(points) - 1, NAIL))
@@ -186,11 +186,13 @@ def microphone(rng: np.random.Generator, size_hw: SizeHW, placing: Placing, ligh
 def stick(rng: np.random.Generator, size_hw: SizeHW, placing: Placing, light: Light) -> Layer:
     """A pen, spoon, cable, straw or bar: one to three long thin tubes, straight or bent."""
     tubes, colors = [], []
-    share = np.linspace(0, 1, 9)[:, None]
+    fraction = np.linspace(0, 1, 9)[:, None]
     for number in range(int(rng.choice([1, 1, 2, 3]))):
         start, end = rng.uniform(50, 350, 2)
         bent = rng.normal(0, 0.2) * (start + end)
-        points = np.concatenate([bent * 4 * share * (1 - share), share * (start + end) - start, 0 * share], 1)
+        points = np.concatenate(
+            [bent * 4 * fraction * (1 - fraction), fraction * (start + end) - start, 0 * fraction], 1
+        )
         radius = np.exp(rng.uniform(np.log(1.0), np.log(14))) * placing.px_per_mm
         tubes.append(
             chain(
@@ -207,12 +209,12 @@ def locks(
     rng: np.random.Generator, size_hw: SizeHW, placing: Placing, color: Array, light: Light, *, count: int
 ) -> Layer:
     """Hair that hangs from the target to below, over about a face's width."""
-    share = np.linspace(0, 1, 5)[:, None]
+    fraction = np.linspace(0, 1, 5)[:, None]
     tubes = []
     lean = rng.normal(0, 0.2)
     for x, length in zip(rng.uniform(-60, 60, count), rng.uniform(50, 170, count)):
-        points = np.concatenate([x + lean * length * share**2, length * share, 0 * share], axis=1)
-        radius = rng.uniform(0.8, 4.0) * (1 - 0.8 * share[:, 0] ** 2) * placing.px_per_mm
+        points = np.concatenate([x + lean * length * fraction**2, length * fraction, 0 * fraction], axis=1)
+        radius = rng.uniform(0.8, 4.0) * (1 - 0.8 * fraction[:, 0] ** 2) * placing.px_per_mm
         tubes.append(chain(placing.image_from_mm(points, np.zeros(2)), radius))
     colors = np.clip(color * rng.uniform(0.7, 1.3, (count, 1)), 0, 255)
     return draw_tubes(size_hw, np.concatenate(tubes), np.repeat(np.arange(count), 4), colors, light)

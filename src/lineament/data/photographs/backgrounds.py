@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lineament.data.photographs.face_sets import hash_share
+from lineament.data.photographs.face_sets import hash_fraction
 
 Picture = NDArray[np.uint8]
 
@@ -43,7 +43,7 @@ def read_backgrounds(archive: Path) -> dict[str, Picture]:
 
 def is_held_out(stem: str) -> bool:
     """Whether a background belongs to the half that is never trained on."""
-    return hash_share(stem) < 0.5
+    return hash_fraction(stem) < 0.5
 
 
 def training_backgrounds(archive: Path) -> list[Picture]:

@@ -136,11 +136,11 @@ def collection_name(root: Path) -> str:
     return plain[:60] or "photos"
 
 
-def spread_limit(collections: Sequence[PhotoCollection], count: int) -> list[PhotoCollection]:
+def evenly_limited(collections: Sequence[PhotoCollection], count: int) -> list[PhotoCollection]:
     """At most `count` photographs of several collections together, each in proportion, none left empty."""
     total = sum(len(collection.entries) for collection in collections)
-    shares = [max(round(count * len(c.entries) / total), 1) for c in collections]
-    return [collection.limited(share) for collection, share in zip(collections, shares, strict=True)]
+    fractions = [max(round(count * len(c.entries) / total), 1) for c in collections]
+    return [collection.limited(fraction) for collection, fraction in zip(collections, fractions, strict=True)]
 
 
 def _photo_names(files: Files) -> list[str]:

@@ -22,7 +22,7 @@ COLLECTIONS = ("ytf", "lfw_expressions", "congress")
 UNITS_PER_PX = 32
 MESH_POINTS = (*range(468), 468, 473)
 """Of the 478 points: the 468 of the mesh and the centres of both irises."""
-VALIDATION_SHARE = 0.02
+VALIDATION_FRACTION = 0.02
 
 
 def shared_folder() -> Path:
@@ -101,9 +101,9 @@ def is_validation(person: str) -> bool:
     Collections share people, so that only the name counts.
     """
     collection, _, name = person.partition("/")
-    return _share(name) < VALIDATION_SHARE or is_held_out(collection, name)
+    return _fraction(name) < VALIDATION_FRACTION or is_held_out(collection, name)
 
 
-def _share(text: str) -> float:
+def _fraction(text: str) -> float:
     """A fixed pseudo-random number in [0, 1) that belongs to a text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64

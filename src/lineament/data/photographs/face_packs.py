@@ -43,13 +43,13 @@ def write_face_pack(
     landmarks: list[NDArray[np.floating]] = []
     spent = 0
     for number in np.random.default_rng(0).permutation(len(faces)):
-        file, share_xy = _reduced(faces.picture(int(number), scale=1.0)[0], side, quality)
+        file, fraction_xy = _reduced(faces.picture(int(number), scale=1.0)[0], side, quality)
         spent += len(file) + 2 * 2 * 68 + 80
         if spent > budget:
             break
         chosen.append(int(number))
         files.append(file)
-        landmarks.append(faces.landmarks_image[number] * share_xy)
+        landmarks.append(faces.landmarks_image[number] * fraction_xy)
     temporary = path.with_suffix(".part")
     with temporary.open("wb") as stream:
         np.savez(
@@ -106,10 +106,10 @@ def about_face_pack(path: Path) -> dict[str, str]:
 def _reduced(picture: NDArray[np.uint8], side: int, quality: int) -> tuple[bytes, NDArray[np.float64]]:
     """JPEG file of a picture, and its px a px of the picture, for x and y."""
     height, width = picture.shape[:2]
-    share = min(1.0, side / max(height, width))
-    size_wh = max(round(width * share), 1), max(round(height * share), 1)
+    fraction = min(1.0, side / max(height, width))
+    size_wh = max(round(width * fraction), 1), max(round(height * fraction), 1)
     image = Image.fromarray(picture)
-    if share < 1:
+    if fraction < 1:
         image = image.resize(size_wh, Image.Resampling.LANCZOS)
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality)

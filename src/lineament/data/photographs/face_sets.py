@@ -66,10 +66,12 @@ class FaceSet:
             image = image.reduce(1 << halvings)
         return np.asarray(image.convert("RGB")), image.width / width
 
-    def part(self, *, held_out: bool, share: float = 0.04) -> FaceSet:
+    def part(self, *, held_out: bool, fraction: float = 0.04) -> FaceSet:
         """The photographs of the people kept for validation, or those of everybody else, by a fixed hash."""
         people = map(person_of, self.names)  # without folders: collections share people
-        return self.rows(np.flatnonzero([(hash_share(person) < share) == held_out for person in people]))
+        return self.rows(
+            np.flatnonzero([(hash_fraction(person) < fraction) == held_out for person in people])
+        )
 
     def rows(self, keep: NDArray[np.intp]) -> FaceSet:
         """Some of the photographs, by number."""
@@ -147,7 +149,7 @@ def up_in_image(rotation: Array) -> Array:
     return (up / np.linalg.norm(up, axis=-1, keepdims=True)).astype(np.float32)
 
 
-def hash_share(name: str) -> float:
+def hash_fraction(name: str) -> float:
     """A fixed number in [0, 1) for a name: splits that never change between runs."""
     return int(sha256(name.encode()).hexdigest()[:8], 16) / 2**32
 

@@ -135,8 +135,8 @@ class BodyMesh:
         return with_head + (with_body - with_head) * self.bend[:, None]
 
 
-def _smooth(share: Array) -> Array:
-    return share * share * (3 - 2 * share)
+def _smooth(fraction: Array) -> Array:
+    return fraction * fraction * (3 - 2 * fraction)
 
 
 def _between_heights(y: Array, heights: tuple[float, float]) -> Array:
@@ -155,8 +155,8 @@ def _rings(border: Array) -> Array:
     first = np.arctan2(-offset[:, 2], offset[:, 1])
     tilt = first + (np.pi / 2 - first) * np.linspace(0, 1, FAN_RINGS)[:, None]
     up = np.stack([0 * tilt, np.cos(tilt), -np.sin(tilt)], axis=-1)
-    share = np.clip(tilt / (np.pi / 2), 0, 1)[..., None]
-    centre = HINGE + (ARM_MM[0] + (ARM_MM[1] - ARM_MM[0]) * share) * up
+    fraction = np.clip(tilt / (np.pi / 2), 0, 1)[..., None]
+    centre = HINGE + (ARM_MM[0] + (ARM_MM[1] - ARM_MM[0]) * fraction) * up
     outward = border - centre[0]
     around = _angles(np.stack([outward[:, 0], (outward * up[0]).sum(axis=1)], axis=1))
     aside = np.array([1.0, 0, 0])

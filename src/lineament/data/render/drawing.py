@@ -140,8 +140,8 @@ def without_specks(hidden: Mask, face: Mask) -> Mask:
         face: (h, w) bool, the pixels of the face.
     """
     reach = SPECK * len(hidden)
-    share = ndimage.gaussian_filter(hidden.astype(np.float32), reach)
-    return face & (share > 0.5 * ndimage.gaussian_filter(face.astype(np.float32), reach))
+    fraction = ndimage.gaussian_filter(hidden.astype(np.float32), reach)
+    return face & (fraction > 0.5 * ndimage.gaussian_filter(face.astype(np.float32), reach))
 
 
 class Drawing:
@@ -166,14 +166,14 @@ class Drawing:
         turn = scene.camera.rotation.astype(np.float32)
         bent = tables.body.bent(tube, scene.camera.rotation, scene.shoulders)
         self.head = np.concatenate([shape, tube])  # mm, model frame, before the neck bends
-        self.turned = np.concatenate([shape @ turn.T, bent, row @ turn.T])  # mm, axes of the model frame
-        self.normals = np.zeros_like(self.turned)
-        normals_of(self.turned, tables.triangles, self.normals)
+        self.rotated = np.concatenate([shape @ turn.T, bent, row @ turn.T])  # mm, axes of the model frame
+        self.normals = np.zeros_like(self.rotated)
+        normals_of(self.rotated, tables.triangles, self.normals)
         self.to_light, self.shadow = self._shadow()
 
-    def in_picture(self, turned: Array) -> Array:
+    def in_picture(self, rotated: Array) -> Array:
         """(V, 3) float32 px of the fine picture of turned places in mm."""
-        return turned * (self.scale * PICTURE_AXES.astype(np.float32)) + self.offset
+        return rotated * (self.scale * PICTURE_AXES.astype(np.float32)) + self.offset
 
     def rendered(self) -> Rendered:
         """Draw everything."""
@@ -181,7 +181,7 @@ class Drawing:
         index = np.full((fine, fine), -1, np.int32)
         weights = np.zeros((fine, fine, 2), np.float32)
         depth = np.full((fine, fine), np.inf, np.float32)
-        placed, count = self.in_picture(self.turned), tables.face_count
+        placed, count = self.in_picture(self.rotated), tables.face_count
         draw_onto(placed, tables.triangles[:count], 0, False, index, weights, depth)
         skin = index.copy()
         draw_onto(placed, tables.triangles[count:], count, True, index, weights, depth)
@@ -214,16 +214,16 @@ class Drawing:
             light, cover,
         )  # fmt: skip
         hair = np.ascontiguousarray(attributes[:, HAIR])
-        occlusion, seen = hidden_skin(
+        occlusion, visible = hidden_skin(
             skin, index, strand, tables.triangles, tables.material, attributes, hair, config.factor
         )
-        return Rendered(light, cover, without_specks(occlusion, seen), seen)
+        return Rendered(light, cover, without_specks(occlusion, visible), visible)
 
     def _attributes(self, field: Array) -> NDArray[np.float32]:
         """(V, WIDTH) what is spread over the triangles."""
         scene, tables, count = self.scene, self.tables, len(self.model.neutral_model)
         head = len(tables.rest)
-        out = np.zeros((len(self.turned), WIDTH), np.float32)
+        out = np.zeros((len(self.rotated), WIDTH), np.float32)
         out[:, LIGHT : LIGHT + 3] = scene.light.irradiance(self.normals)
         out[:, NORMAL : NORMAL + 3] = self.normals
         out[count:head, ALBEDO : ALBEDO + 3] = self._neck()
@@ -244,8 +244,8 @@ class Drawing:
         body = self.tables.body
         cheeks = self.scene.skin_rgb
         border = np.square(sampled(self.scene.albedo, self.tables.uv[body.column]))
-        share = body.near_border[:, None]
-        return border * share + cheeks * NECK_TONE * (1 - share)
+        fraction = body.near_border[:, None]
+        return border * fraction + cheeks * NECK_TONE * (1 - fraction)
 
     def _paint_gaze(self, attributes: Array) -> None:
         """Give the eyeballs their places about the gaze: z along it."""
@@ -277,8 +277,8 @@ class Drawing:
         """From the fine picture to the shadow map (3, 4), and the map: depth in mm along the light."""
         to_map = shadow_frame(self.scene.light.key_direction, SHADOW_SIZE, SHADOW_MM)
         shadow = np.full((SHADOW_SIZE, SHADOW_SIZE), np.inf, np.float32)
-        seen = (self.turned @ to_map[:, :3].T + to_map[:, 3]).astype(np.float32)
-        draw_depth(seen, self.tables.casting, shadow)
+        visible = (self.rotated @ to_map[:, :3].T + to_map[:, 3]).astype(np.float32)
+        draw_depth(visible, self.tables.casting, shadow)
         back = PICTURE_AXES / float(self.scale)
         linear = to_map[:, :3] * back
         shift = to_map[:, 3] - linear @ self.offset.astype(float)

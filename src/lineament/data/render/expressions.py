@@ -21,7 +21,7 @@ def random_expression(names: tuple[str, ...], rng: np.random.Generator) -> NDArr
 
 def _at_rest(names: tuple[str, ...], rng: np.random.Generator) -> dict[str, float]:
     """No face is without expression: fits of photographs have a little of nearly everything."""
-    amounts = {name.removesuffix("Left").removesuffix("Right"): rng.exponential(LEAST) for name in names}
+    amounts = {name.removesuffix("Left").removesuffix("Right"): rng.exponential(REST_SCALE) for name in names}
     weights: dict[str, float] = {}
     for name in names:
         if not name.startswith("eye"):
@@ -30,7 +30,7 @@ def _at_rest(names: tuple[str, ...], rng: np.random.Generator) -> dict[str, floa
     return weights
 
 
-LEAST = 0.05
+REST_SCALE = 0.05
 """Mean weight of shapes that nothing was chosen for."""
 CLOSED_OF_OPEN = 0.6
 """Lips cannot close more than the jaw opens them."""

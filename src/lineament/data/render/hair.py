@@ -21,7 +21,7 @@ HAIR_RGB = {
     "grey": (0.25, 0.24, 0.235),
     "white": (0.60, 0.59, 0.57),
 }
-HAIR_SHARES = (0.26, 0.22, 0.16, 0.09, 0.09, 0.04, 0.09, 0.05)
+HAIR_PROBABILITIES = (0.26, 0.22, 0.16, 0.09, 0.09, 0.04, 0.09, 0.05)
 # Height of the hairline at rest places along the head from back to front, mm.
 LINE_Z = (-120, -62, -50, -42, -18, -12, 2, 14, 30, 46, 62, 110)
 LINE_Y = (-78, -72, -48, 36, 38, 16, 18, 42, 64, 82, 91, 94)
@@ -83,16 +83,16 @@ def random_style(rng: np.random.Generator) -> HairStyle:
     """A random cut and colour."""
     names = list(STYLES)
     name = names[rng.choice(len(names), p=[STYLES[n][-1] for n in names])]
-    (least, most), lift, weight, curl, cling, volume, taper, _ = STYLES[name]
+    (minimum, maximum), lift, weight, curl, cling, volume, taper, _ = STYLES[name]
     colours = list(HAIR_RGB.values())
-    rgb = np.array(colours[rng.choice(len(colours), p=HAIR_SHARES)]) * np.exp(
+    rgb = np.array(colours[rng.choice(len(colours), p=HAIR_PROBABILITIES)]) * np.exp(
         rng.normal(0, 0.15, 3) * (1, 0.4, 0.4)
     )
     wavy = rng.uniform(0.3, 1.6) + (rng.uniform() < 0.15) * rng.uniform(1, 4)
     short = name in ("buzz", "short back", "side part")
     return HairStyle(
         name=name,
-        length_mm=float(rng.uniform(least, most)),
+        length_mm=float(rng.uniform(minimum, maximum)),
         rgb=np.clip(rgb, 0.004, 0.7),
         recede_mm=float(rng.exponential(5.0) if short else rng.exponential(1.5)),
         bald_top=bool(short and rng.uniform() < 0.14),

@@ -20,7 +20,7 @@ Array = NDArray[np.floating]
 
 IDENTITIES_PATH = Path(__file__).parents[2] / "assets" / "lfm_identities.npz"
 """The distribution inside the package, measured by ``tools/measure_identities.py``."""
-MOST_DEVIATION = 2.4
+MAX_DEVIATION = 2.4
 """Draws stay within so many standard deviations along each axis."""
 
 
@@ -37,16 +37,16 @@ class Identities:
     mean: Array
     factor: Array
 
-    def sample(self, rng: np.random.Generator, count: int, *, spread: float = 1.0) -> NDArray[np.float32]:
-        """(count,) leading coefficients of a random face, deviations from the mean times `spread`.
+    def sample(self, rng: np.random.Generator, count: int, *, std: float = 1.0) -> NDArray[np.float32]:
+        """(count,) leading coefficients of a random face, deviations from the mean times `std`.
 
         Raises:
             ValueError: there are fewer modes than that.
         """
         if count > len(self.mean):
             raise ValueError(f"These identities have {len(self.mean)} modes, the face model {count}.")
-        deviation = np.clip(rng.normal(0, 1, count), -MOST_DEVIATION, MOST_DEVIATION)
-        return (self.mean[:count] + spread * (self.factor[:count, :count] @ deviation)).astype(np.float32)
+        deviation = np.clip(rng.normal(0, 1, count), -MAX_DEVIATION, MAX_DEVIATION)
+        return (self.mean[:count] + std * (self.factor[:count, :count] @ deviation)).astype(np.float32)
 
 
 def prior_identities(count: int) -> Identities:

@@ -123,7 +123,7 @@ def draw_depth(vertices: Array, triangles: Array, depth: Array) -> None:
 
 
 @compiled(nogil=True, error_model="numpy")
-def lit_share(x: float, y: float, z: float, to_light: Array, shadow: Array, bias: float) -> float:
+def lit_fraction(x: float, y: float, z: float, to_light: Array, shadow: Array, bias: float) -> float:
     """How much of the key light reaches a place: 0 in shadow, 1 in light, between at a shadow's edge.
 
     Args:

@@ -76,38 +76,38 @@ class LightConfig:
     """Range of random light.
 
     Attributes:
-        key_share: the key light's part of all light on a surface that faces it, least and greatest.
-        colour_spread: standard deviation of the logarithm of a light's channels.
-        exposure_spread: standard deviation of the logarithm of all light.
+        key_fraction: the key light's part of all light on a surface that faces it, least and greatest.
+        colour_std: standard deviation of the logarithm of a light's channels.
+        exposure_std: standard deviation of the logarithm of all light.
         uneven: strength of the first and second band against the zeroth.
-        most_uneven: greatest length of their coefficients; with more, some side would get less than no light.
+        max_uneven: greatest length of their coefficients; with more, some side would get less than no light.
     """
 
-    key_share: tuple[float, float] = (0.05, 0.75)
-    colour_spread: float = 0.09
-    exposure_spread: float = 0.22
+    key_fraction: tuple[float, float] = (0.05, 0.75)
+    colour_std: float = 0.09
+    exposure_std: float = 0.22
     uneven: tuple[float, float] = (0.25, 0.06)
-    most_uneven: tuple[float, float] = (0.36, 0.12)
+    max_uneven: tuple[float, float] = (0.36, 0.12)
 
 
 def random_light(rng: np.random.Generator, config: LightConfig) -> Light:
     """Light as photographs have it: mostly from above and the viewer's side, a little coloured."""
-    exposure = np.exp(rng.normal(0.05, config.exposure_spread))
-    share = rng.uniform(*config.key_share)
+    exposure = np.exp(rng.normal(0.05, config.exposure_std))
+    fraction = rng.uniform(*config.key_fraction)
     strength = np.concatenate([[1.0], np.full(3, config.uneven[0]), np.full(5, config.uneven[1])])
     ambient = rng.standard_normal(9) * strength
     ambient[0] = 1.0
     ambient[1] = abs(ambient[1]) * 0.9 - 0.05  # from above
-    for band, most in zip((slice(1, 4), slice(4, 9)), config.most_uneven, strict=True):
-        ambient[band] *= min(1.0, most / max(float(np.linalg.norm(ambient[band])), 1e-6))
-    tint = rng.normal(0, config.colour_spread * 0.4, (9, 3)) * strength[:, None]
+    for band, maximum in zip((slice(1, 4), slice(4, 9)), config.max_uneven, strict=True):
+        ambient[band] *= min(1.0, maximum / max(float(np.linalg.norm(ambient[band])), 1e-6))
+    tint = rng.normal(0, config.colour_std * 0.4, (9, 3)) * strength[:, None]
     scale = BAND_FACTORS[0] * BASIS_FACTORS[0]
-    coefficients = (ambient[:, None] + tint) / scale * (1 - share) * exposure * _colour(rng, config)
+    coefficients = (ambient[:, None] + tint) / scale * (1 - fraction) * exposure * _colour(rng, config)
     azimuth = rng.normal(0, np.radians(50))
     height = np.clip(rng.normal(np.radians(32), np.radians(22)), np.radians(-35), np.radians(80))
     flat = np.cos(height)
     direction = np.array([flat * np.sin(azimuth), np.sin(height), flat * np.cos(azimuth)])
-    key = share * exposure * 1.25 * _colour(rng, config)
+    key = fraction * exposure * 1.25 * _colour(rng, config)
     return _exposed(Light(coefficients, direction, key), exposure)
 
 
@@ -121,8 +121,8 @@ def _exposed(light: Light, exposure: float) -> Light:
 
 def _colour(rng: np.random.Generator, config: LightConfig) -> Array:
     """(3,) a tint between cold and warm, with a little green or magenta."""
-    warm = rng.normal(0, config.colour_spread)
-    return np.exp(np.array([warm, rng.normal(0, config.colour_spread / 5), -warm]))
+    warm = rng.normal(0, config.colour_std)
+    return np.exp(np.array([warm, rng.normal(0, config.colour_std / 5), -warm]))
 
 
 def shadow_frame(key_direction: Array, size: int, half_mm: float) -> Array:

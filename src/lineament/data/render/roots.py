@@ -81,8 +81,8 @@ def _scattered(
     rest: Array, normals: Array, triangles: IntArray, field: Array, count: int, rng: np.random.Generator
 ) -> Roots:
     """Random points, as dense as the field of the vertices says."""
-    share = triangle_areas(rest, triangles) * field[triangles].mean(axis=1)
-    chosen = rng.choice(len(triangles), count, p=share / share.sum())
+    probability = triangle_areas(rest, triangles) * field[triangles].mean(axis=1)
+    chosen = rng.choice(len(triangles), count, p=probability / probability.sum())
     weights = rng.dirichlet(np.ones(3), count).astype(np.float32)
     corners = triangles[chosen]
     places = np.einsum("sc,sck->sk", weights, rest[corners])
@@ -126,5 +126,5 @@ def _lashes(model: MorphableModel, skin: IntArray, rest: Array, normals: Array) 
 def normals_of_rim(rim: Array) -> Array:
     """(R,) +1 on the upper lid, -1 on the lower one, of a closed rim (R, 3)."""
     left, right = rim[np.argmin(rim[:, 0])], rim[np.argmax(rim[:, 0])]
-    share = (rim[:, 0] - left[0]) / max(float(right[0] - left[0]), 1e-6)
-    return np.where(rim[:, 1] >= left[1] + share * (right[1] - left[1]), 1.0, -1.0)
+    probability = (rim[:, 0] - left[0]) / max(float(right[0] - left[0]), 1e-6)
+    return np.where(rim[:, 1] >= left[1] + probability * (right[1] - left[1]), 1.0, -1.0)

@@ -35,17 +35,17 @@ class RenderConfig:
         factor: fine pixels along the side of one: edges are averages of its square.
         face: least and greatest longer side of the box of the 68 landmarks, as a part of the picture's side.
         off_centre: standard deviation of that box's centre from the picture's, as a part of its side.
-        most_yaw: radians; yaw is spread evenly.
-        pitch_spread: standard deviation, radians.
-        most_pitch: radians.
-        roll_spread: standard deviation, radians.
+        max_yaw: radians; yaw is spread evenly.
+        pitch_std: standard deviation, radians.
+        max_pitch: radians.
+        roll_std: standard deviation, radians.
         identities: who is drawn; :func:`~lineament.data.render.identities.prior_identities` draws from all
             faces that the model can make, with a spread of about 0.9.
-        identity_spread: factor on deviations of identities from their mean. Vertices then spread by 2.3 mm,
+        identity_std: factor on deviations of identities from their mean. Vertices then spread by 2.3 mm,
             as in collections less formal than portraits (``python -m tools.measure_identities``).
         neck: least and greatest width of necks, 1 as wide as the jaw.
-        texture_spread: of texture coefficients.
-        beard_share: of all faces.
+        texture_std: of texture coefficients.
+        beard_probability: of all faces.
         light: range of light.
     """
 
@@ -53,15 +53,15 @@ class RenderConfig:
     factor: int = 2
     face: tuple[float, float] = (0.40, 0.62)
     off_centre: float = 0.03
-    most_yaw: float = np.radians(105)
-    pitch_spread: float = np.radians(19)
-    most_pitch: float = np.radians(60)
-    roll_spread: float = np.radians(13)
+    max_yaw: float = np.radians(105)
+    pitch_std: float = np.radians(19)
+    max_pitch: float = np.radians(60)
+    roll_std: float = np.radians(13)
     identities: Identities = field(default_factory=photographed_identities)
-    identity_spread: float = 1.3
+    identity_std: float = 1.3
     neck: tuple[float, float] = (0.78, 1.0)
-    texture_spread: float = 0.8
-    beard_share: float = 0.22
+    texture_std: float = 0.8
+    beard_probability: float = 0.22
     light: LightConfig = field(default_factory=LightConfig)
 
 
@@ -117,7 +117,7 @@ def random_scene(
     rng: np.random.Generator,
 ) -> Scene:
     """A scene that nobody has seen."""
-    identity = config.identities.sample(rng, len(model.identity_basis), spread=config.identity_spread)
+    identity = config.identities.sample(rng, len(model.identity_basis), std=config.identity_std)
     expression = random_expression(model.expression_names, rng)
     rotation, shoulders = random_pose(config, rng)
     camera = framed(model, identity, expression, rotation, config, rng)
@@ -130,7 +130,7 @@ def random_scene(
         albedo=random_albedo(texture, config, rng),
         light=random_light(rng, config.light),
         hair=random_style(rng),
-        beard=str(rng.choice(BEARDS)) if rng.uniform() < config.beard_share else "",
+        beard=str(rng.choice(BEARDS)) if rng.uniform() < config.beard_probability else "",
         eyes=random_eyes(rng),
         clothes=random_clothes(rng),
         skin=np.array(
@@ -144,10 +144,10 @@ def random_scene(
 
 def random_pose(config: RenderConfig, rng: np.random.Generator) -> tuple[Array, Array]:
     """Rotations of head and shoulders; the latter turn along, but less."""
-    yaw = rng.uniform(-config.most_yaw, config.most_yaw)
-    spread = config.pitch_spread * (1.6 if rng.uniform() < 0.2 else 0.75)
-    pitch = np.clip(rng.normal(0.03, spread), -config.most_pitch, config.most_pitch)
-    roll = rng.normal(0, config.roll_spread)
+    yaw = rng.uniform(-config.max_yaw, config.max_yaw)
+    std = config.pitch_std * (1.6 if rng.uniform() < 0.2 else 0.75)
+    pitch = np.clip(rng.normal(0.03, std), -config.max_pitch, config.max_pitch)
+    roll = rng.normal(0, config.roll_std)
     lag = np.clip(rng.normal(0, np.radians(22)), -np.radians(50), np.radians(50))
     body_yaw = yaw - lag * (1 if abs(yaw) > 0.3 else 0.6)
     head = matrix_from_angles(yaw, pitch, roll)
@@ -175,7 +175,7 @@ def framed(
 
 def random_albedo(texture: TextureModel, config: RenderConfig, rng: np.random.Generator) -> Array:
     """(S, S, 3) encoded colours of a random face; dark and fair skin more often than the model has them."""
-    colors = texture.uv_map(texture.sample(rng, spread=config.texture_spread, most=2.2))
+    colors = texture.uv_map(texture.sample(rng, std=config.texture_std, maximum=2.2))
     tone = rng.normal(0.06, 0.13) - (rng.uniform() < 0.22) * rng.uniform(0.15, 0.5)
     warm = rng.normal(0, 0.03) - 0.12 * min(tone, 0.0)
     gain = np.exp(np.array([tone * 0.8 + warm, tone, tone * 1.05 - warm]))

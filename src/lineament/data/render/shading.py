@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.drawing.compiled import compiled
-from lineament.data.render.kernels import BODY, EYE, MOUTH, NO_STRAND, SCALP_HAIR, SKIN, TEETH, lit_share
+from lineament.data.render.kernels import BODY, EYE, MOUTH, NO_STRAND, SCALP_HAIR, SKIN, TEETH, lit_fraction
 
 Array = NDArray[Any]
 
@@ -58,9 +58,9 @@ def shade(
         texture: (S, S, 3) float32 linear albedo.
         noise: (K, K) float32 of mean 0 and deviation 1, tiling.
         key: (9,) direction to the key light in the axes of the normals, its colour, and the half-way vector.
-        to_light: as `lit_share`.
-        shadow: as `lit_share`.
-        bias: as `lit_share`.
+        to_light: as `lit_fraction`.
+        shadow: as `lit_fraction`.
+        bias: as `lit_fraction`.
         skin: (4,) strength of noise, its frequency, gloss, exponent of gloss.
         hair_rgb: (3,) linear colour beneath hair.
         eyes: (11,) iris, sclera, pupil, and of the fibres phase and strength; see `_eye`.
@@ -71,7 +71,7 @@ def shade(
     """
     value = np.zeros(WIDTH, np.float32)
     albedo = np.zeros(3, np.float32)
-    share = np.float32(1.0 / (factor * factor))
+    fraction = np.float32(1.0 / (factor * factor))
     texels = len(texture)
     last = factor * factor - 1
     for row in range(out.shape[0]):
@@ -140,8 +140,8 @@ def shade(
                         albedo[k] *= dark
                     gloss, power = 0.35, 60.0
                 else:
-                    worn = _cloth(value, cloth, noise, albedo)
-                    if not worn:
+                    clothed = _cloth(value, cloth, noise, albedo)
+                    if not clothed:
                         across, along = value[REST] + value[REST + 2] + 400, value[REST + 1] + 400
                         grain = (
                             1 + skin[0] * noise[int(along * 2.2) % len(noise), int(across * 2.2) % len(noise)]
@@ -149,11 +149,11 @@ def shade(
                         for k in range(3):
                             bare = value[ALBEDO + k] * grain * (1 - value[HAIR])
                             albedo[k] = bare + hair_rgb[k] * value[HAIR]
-                    gloss *= 0.15 if worn else 1 - 0.8 * value[HAIR]
+                    gloss *= 0.15 if clothed else 1 - 0.8 * value[HAIR]
                 toward = nx * key[0] + ny * key[1] + nz * key[2]
                 lit = 0.0
                 if toward > -0.15:
-                    lit = lit_share(x + 0.5, y + 0.5, depth[y, x], to_light, shadow, bias)
+                    lit = lit_fraction(x + 0.5, y + 0.5, depth[y, x], to_light, shadow, bias)
                 # Light bleeds a little round the edge of what it reaches, red farthest.
                 shine = 0.0
                 if toward > 0 and lit > 0:
@@ -167,7 +167,7 @@ def shade(
                 red += inner * (albedo[0] * (value[LIGHT] + key[3] * far * lit) + shine * key[3])
                 green += inner * (albedo[1] * (value[LIGHT + 1] + key[4] * near * lit) + shine * key[4])
                 blue += inner * (albedo[2] * (value[LIGHT + 2] + key[5] * near * lit) + shine * key[5])
-            part = np.float32(0.5) if step > 1 else share
+            part = np.float32(0.5) if step > 1 else fraction
             out[row, column, 0], out[row, column, 1] = red * part, green * part
             out[row, column, 2], cover[row, column] = blue * part, seen * part
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.drawing.compiled import compiled
-from lineament.data.render.kernels import lit_share
+from lineament.data.render.kernels import lit_fraction
 
 Array = NDArray[Any]
 
@@ -77,11 +77,11 @@ def grow(
             px, py, pz = nx, ny, nz
             out[s, k + 1, 0], out[s, k + 1, 1], out[s, k + 1, 2] = px, py, pz
             if curl > 0:
-                share = (k + 1) / STEPS
-                swing = curl * share
-                out[s, k + 1, 0] += swing * np.sin(phases[s, 0] + 9 * share)
-                out[s, k + 1, 1] += swing * np.sin(phases[s, 1] + 8 * share)
-                out[s, k + 1, 2] += swing * np.cos(phases[s, 0] + 9 * share)
+                fraction = (k + 1) / STEPS
+                swing = curl * fraction
+                out[s, k + 1, 0] += swing * np.sin(phases[s, 0] + 9 * fraction)
+                out[s, k + 1, 1] += swing * np.sin(phases[s, 1] + 8 * fraction)
+                out[s, k + 1, 2] += swing * np.cos(phases[s, 0] + 9 * fraction)
 
 
 @compiled(nogil=True, error_model="numpy")
@@ -116,9 +116,9 @@ def draw_strands(
         key_rgb: (3,).
         shine: strength of the highlight.
         root_shade: light that reaches roots as a part of what reaches tips.
-        to_light: as `lit_share`.
-        shadow: as `lit_share`.
-        bias: as `lit_share`.
+        to_light: as `lit_fraction`.
+        shadow: as `lit_fraction`.
+        bias: as `lit_fraction`.
         kind: written where a strand is seen.
         lift: px by which strands count as nearer than they are: hair that lies on skin does not vanish in it.
         depth: (H, W) float32, read and written.
@@ -146,11 +146,11 @@ def draw_strands(
             toward = -dz / length
             half = along + toward
             gloss = shine * max(1 - half * half * 0.5, 0.0) ** 24
-            share = (k + 0.5) / last
-            shade = root_shade + (1 - root_shade) * min(share * 2.5, 1.0)
-            lit = lit_share(ax + dx / 2, ay + dy / 2, az + dz / 2, to_light, shadow, bias) * shade
+            fraction = (k + 0.5) / last
+            shade = root_shade + (1 - root_shade) * min(fraction * 2.5, 1.0)
+            lit = lit_fraction(ax + dx / 2, ay + dy / 2, az + dz / 2, to_light, shadow, bias) * shade
             count = int(np.ceil(max(abs(dx), abs(dy)) * 1.05)) + 1
-            half_width = width * (1 - (1 - taper) * share) / 2
+            half_width = width * (1 - (1 - taper) * fraction) / 2
             steep = abs(dy) > abs(dx)
             for i in range(count):
                 t = i / count

@@ -17,7 +17,7 @@ from lineament.data.render.strands import STEPS, grow
 
 Array = NDArray[np.floating]
 
-HAIR_MM, MOST_STRANDS, LEAST_STRANDS = 130_000.0, 6500, 900
+HAIR_MM, MAX_STRANDS, MIN_STRANDS = 130_000.0, 6500, 900
 """Length of all strands of a head together: long hair has fewer of them."""
 BEARD_MM = {"stubble": (1.0, 2.5), "moustache": (4.0, 9.0), "goatee": (4.0, 12.0), "full": (5.0, 22.0)}
 
@@ -86,13 +86,13 @@ def _grown(
     return out
 
 
-def _shades(rgb: Array, count: int, rng: np.random.Generator, spread: float = 0.22) -> NDArray[np.float32]:
-    return (rgb * np.exp(rng.normal(0, spread, (count, 1)))).astype(np.float32)
+def _shades(rgb: Array, count: int, rng: np.random.Generator, std: float = 0.22) -> NDArray[np.float32]:
+    return (rgb * np.exp(rng.normal(0, std, (count, 1)))).astype(np.float32)
 
 
 def _scalp(scene: Scene, roots: Roots, head: Array, down: Array, rng: np.random.Generator) -> Strands:
     style = scene.hair
-    count = int(np.clip(HAIR_MM / style.length_mm, LEAST_STRANDS, MOST_STRANDS))
+    count = int(np.clip(HAIR_MM / style.length_mm, MIN_STRANDS, MAX_STRANDS))
     used = roots.chosen(slice(0, int(count * 1.3)))
     used = used.chosen(hair_field(used.rest, style) > rng.uniform(0.2, 0.8, len(used.rest)))
     directions = combed(used.rest, used.normals, style, rng)

@@ -43,17 +43,17 @@ class Mixture:
             raise DataError("There is nothing to train on: name at least one folder of samples.")
         self._stores = list(stores)
         self._ends = np.cumsum([len(store) for store in stores])
-        shares = np.asarray([len(store) for store in stores] if weights is None else weights, float)
+        probabilities = np.asarray([len(store) for store in stores] if weights is None else weights, float)
         if (
-            len(shares) != len(stores)
-            or not np.isfinite(shares).all()
-            or shares.min() < 0
-            or not shares.sum()
+            len(probabilities) != len(stores)
+            or not np.isfinite(probabilities).all()
+            or probabilities.min() < 0
+            or not probabilities.sum()
         ):
             raise DataError(
                 f"{len(stores)} folders need as many weights, none negative, not all zero; found {weights}."
             )
-        self.shares = shares / shares.sum()
+        self.probabilities = probabilities / probabilities.sum()
 
     def __len__(self) -> int:
         """Number of samples of all stores."""
@@ -77,7 +77,7 @@ class Mixture:
 
     def draw(self, rng: np.random.Generator) -> int:
         """The number of a sample: a store by its share, then any of its samples."""
-        which = int(np.searchsorted(np.cumsum(self.shares)[:-1], rng.uniform(), side="right"))
+        which = int(np.searchsorted(np.cumsum(self.probabilities)[:-1], rng.uniform(), side="right"))
         count = len(self._stores[which])
         return int(self._ends[which] - count + rng.integers(count))
 
@@ -88,23 +88,23 @@ class Mixture:
             DataError: there is no fitted face.
         """
         known = np.array([store.has_coefficients().mean() for store in self._stores])
-        if not (self.shares * known).any():
+        if not (self.probabilities * known).any():
             raise DataError(
                 "No sample has coefficients, so their statistics are unknown: name a folder of fitted faces."
             )
         parts = [store.coefficient_statistics() for store, any_ in zip(self._stores, known) if any_]
-        shares = self.shares
+        probabilities = self.probabilities
         if (known < 1).any():
-            shares = (shares * known)[known > 0]
-            shares = shares / shares.sum()
+            probabilities = (probabilities * known)[known > 0]
+            probabilities = probabilities / probabilities.sum()
         identity_mean, identity_std, expression_mean, expression_std = map(np.stack, zip(*parts))
         return (
-            *_pooled(shares, identity_mean, identity_std),
-            *_pooled(shares, expression_mean, expression_std),
+            *_pooled(probabilities, identity_mean, identity_std),
+            *_pooled(probabilities, expression_mean, expression_std),
         )
 
 
-def _pooled(shares: Array, means: Array, stds: Array) -> tuple[Array, Array]:
+def _pooled(probabilities: Array, means: Array, stds: Array) -> tuple[Array, Array]:
     """(K,) mean and standard deviation of a mixture of parts with means and deviations (parts, K)."""
-    mean = shares @ means
-    return mean, np.sqrt(np.maximum(shares @ (stds**2 + means**2) - mean**2, 0.0))
+    mean = probabilities @ means
+    return mean, np.sqrt(np.maximum(probabilities @ (stds**2 + means**2) - mean**2, 0.0))

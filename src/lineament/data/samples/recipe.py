@@ -5,7 +5,7 @@ A recipe is a file in TOML; what it leaves out stays as in :data:`DEFAULT`::
     name = "mine"
     licence = "my own photographs, not to be passed on"
     seed = 3
-    [turned]
+    [rotated]
     count = 12
     [rendered]
     count = 0
@@ -39,17 +39,17 @@ class PhotoOptions:
     """Which photographs are taken.
 
     Attributes:
-        most_residual: photographs whose fit misses its points by more, as a share of the face's size, are
+        max_residual: photographs whose fit misses its points by more, as a share of the face's size, are
             left out.
-        least_face: photographs whose face is smaller, px, are left out.
+        min_face: photographs whose face is smaller, px, are left out.
     """
 
-    most_residual: float = 0.022
-    least_face: float = 40.0
+    max_residual: float = 0.022
+    min_face: float = 40.0
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedOptions:
+class RotatedOptions:
     """Pictures made of each photograph by turning its face.
 
     Attributes:
@@ -57,14 +57,14 @@ class TurnedOptions:
         count: of turned pictures, with even coverage of yaw.
         size: side of a picture, px.
         face: longer side of the 68 landmarks' box, px.
-        most_yaw_deg: greatest yaw.
+        max_yaw_deg: greatest yaw.
     """
 
     photographed: bool = True
     count: int = 9
     size: int = 160
     face: float = 96.0
-    most_yaw_deg: float = 105.0
+    max_yaw_deg: float = 105.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,10 @@ class EditedOptions:
     """Expressions that photographs lack: eyes shut, mouths opened, brows moved.
 
     Attributes:
-        share: of the turned pictures whose expression is changed, 0 to 1.
+        probability: of the turned pictures whose expression is changed, 0 to 1.
     """
 
-    share: float = 0.3
+    probability: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,10 @@ class OccludedOptions:
     """Things put in front of the head.
 
     Attributes:
-        share: of all pictures that get one, 0 to 1.
+        probability: of all pictures that get one, 0 to 1.
     """
 
-    share: float = 0.2
+    probability: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class BuildRecipe:
         seed: of all random choices.
         photos_a_shard: about how many photographs make one shard.
         photos: which photographs are taken.
-        turned: pictures made by turning.
+        rotated: pictures made by turning.
         edited: expressions that photographs lack.
         rendered: faces that nobody has.
         occluded: things in front of the head.
@@ -132,7 +132,7 @@ class BuildRecipe:
     seed: int = 1
     photos_a_shard: int = 64
     photos: PhotoOptions = field(default_factory=PhotoOptions)
-    turned: TurnedOptions = field(default_factory=TurnedOptions)
+    rotated: RotatedOptions = field(default_factory=RotatedOptions)
     edited: EditedOptions = field(default_factory=EditedOptions)
     rendered: RenderedOptions = field(default_factory=RenderedOptions)
     occluded: OccludedOptions = field(default_factory=OccludedOptions)
@@ -141,14 +141,17 @@ class BuildRecipe:
     def __post_init__(self) -> None:
         """Refuse what cannot be made."""
         counts = {
-            "turned.count": self.turned.count,
+            "rotated.count": self.rotated.count,
             "rendered.count": self.rendered.count,
         }
         for name, count in counts.items():
             _check(count >= 0, name, count, "0 or more")
-        shares = {"edited.share": self.edited.share, "occluded.share": self.occluded.share}
-        for name, share in shares.items():
-            _check(0 <= share <= 1, name, share, "between 0 and 1")
+        probabilities = {
+            "edited.probability": self.edited.probability,
+            "occluded.probability": self.occluded.probability,
+        }
+        for name, probability in probabilities.items():
+            _check(0 <= probability <= 1, name, probability, "between 0 and 1")
         _check(self.photos_a_shard > 0, "photos_a_shard", self.photos_a_shard, "1 or more")
         for key, value in asdict(self).items():
             options = value.items() if isinstance(value, dict) else ((key, value),)
@@ -165,7 +168,7 @@ DEFAULT = BuildRecipe(
     name="default",
     licence="research: two of the three collections are for research and training only",
     collections=("ytf", "lfw_expressions", "congress"),
-    turned=TurnedOptions(count=11),
+    rotated=RotatedOptions(count=11),
     rendered=RenderedOptions(count=20_000),
 )
 """All collections of ``../shared/photos``."""
@@ -175,7 +178,7 @@ OPEN = BuildRecipe(
     licence="photographs in the public domain in the main; weights trained on these may be used by anyone",
     collections=("congress",),
     backgrounds="photos",
-    turned=TurnedOptions(count=24),
+    rotated=RotatedOptions(count=24),
     rendered=RenderedOptions(count=40_000),
 )
 """Only photographs in the public domain, and faces rendered with their textures."""

@@ -30,7 +30,7 @@ class Kind(StrEnum):
     """How the picture came to be."""
 
     PHOTOGRAPHED = "photographed"
-    TURNED = "turned"  # a photograph whose pose or expression was changed through its fitted mesh
+    ROTATED = "turned"  # a photograph whose pose or expression was changed through its fitted mesh
     RENDERED = "rendered"
 
 

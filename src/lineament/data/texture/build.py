@@ -49,7 +49,7 @@ def albedos_of(
     albedos = np.empty((len(candidates), size, size, 3), np.float32)
     weights = np.empty((len(candidates), size, size), np.float32)
     for number, candidate in enumerate(candidates):
-        lit = delit(candidate.seen, chart, reference)
+        lit = delit(candidate.unwrapped, chart, reference)
         albedos[number], weights[number] = lit.albedo_rgb, lit.weight
     return albedos, weights
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 Array = NDArray[np.floating]
 
-SPREAD_TEXELS = 0.08
+FILL_TEXELS = 0.08
 """How far a seen deviation from the mean reaches into the unseen, of the chart's side."""
 SOFT_TEXELS = 0.012
 """Width of the transition between seen and completed, of the chart's side."""
@@ -31,9 +31,11 @@ def completed(albedo: Array, weight: Array, mean: Array) -> Array:
     known, soft = _softened(albedo - mean, weight)
     other, other_soft = known[:, ::-1], soft[:, ::-1]
     from_other = other_soft * (1 - soft)
-    share = np.clip(soft + from_other, 1e-6, 1)[..., None]
-    both = (known * soft[..., None] + other * from_other[..., None]) / share
-    return (mean + both * share + _spread(both, soft + from_other) * (1 - share)).astype(np.float32)
+    fraction = np.clip(soft + from_other, 1e-6, 1)[..., None]
+    both = (known * soft[..., None] + other * from_other[..., None]) / fraction
+    return (mean + both * fraction + _fill_smoothly(both, soft + from_other) * (1 - fraction)).astype(
+        np.float32
+    )
 
 
 def _softened(deviation: Array, weight: Array) -> tuple[Array, Array]:
@@ -44,9 +46,9 @@ def _softened(deviation: Array, weight: Array) -> tuple[Array, Array]:
     return deviation, np.minimum(inner, sure).astype(np.float32)
 
 
-def _spread(deviation: Array, weight: Array) -> Array:
+def _fill_smoothly(deviation: Array, weight: Array) -> Array:
     """(S, S, 3) weighted local mean of the deviation; far from all that is seen its overall mean."""
-    near = SPREAD_TEXELS * len(weight)
+    near = FILL_TEXELS * len(weight)
     overall = (deviation * weight[..., None]).sum(axis=(0, 1)) / max(float(weight.sum()), 1e-6)
     amount = ndimage.gaussian_filter(weight, near)
     sums = ndimage.gaussian_filter(deviation * weight[..., None], (near, near, 0))
@@ -70,10 +72,10 @@ def mean_texture(albedos: Array, weights: Array, mask: NDArray[np.bool_]) -> Arr
     total, amount = total + total[:, ::-1], amount + amount[:, ::-1]
     known = amount > 0.02 * len(albedos)
     mean = np.where(known[..., None], total / np.maximum(amount, 1e-6)[..., None], 0)
-    return spread_outward(mean, known & mask)
+    return fill_outward(mean, known & mask)
 
 
-def spread_outward(texture: Array, known: NDArray[np.bool_]) -> NDArray[np.float32]:
+def fill_outward(texture: Array, known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """(S, S, 3) the texture, and where it is not known a smooth continuation of its nearest texels."""
     rows, columns = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     nearest = texture[rows, columns]

@@ -29,13 +29,13 @@ class PhotoChoice:
     Attributes:
         photos_a_person: best ones kept of each person.
         tried_a_person: looked at, of each person, those with the best fit first.
-        most: photographs of a collection in all, the best; None for all good ones.
+        max_count: photographs of a collection in all, the best; None for all good ones.
         quality: what a photograph must be.
     """
 
     photos_a_person: int = 2
     tried_a_person: int = 6
-    most: int | None = 1000
+    max_count: int | None = 1000
     quality: QualityConfig = field(default_factory=QualityConfig)
 
 
@@ -45,12 +45,12 @@ class Candidate:
 
     Attributes:
         provenance: where it comes from.
-        seen: on the chart.
+        unwrapped: on the chart.
         quality: in (0, 1].
     """
 
     provenance: Provenance
-    seen: Unwrapped
+    unwrapped: Unwrapped
     quality: float
 
 
@@ -71,16 +71,18 @@ def good_photographs(
     tried = _tried(collection, fits, choice, validation)
     by_person: dict[str, list[Candidate]] = {}
     for photo in fitted_photos(collection, fits, tried):
-        seen = unwrap(photo, chart)
-        score = quality(seen, chart, choice.quality)
+        unwrapped = unwrap(photo, chart)
+        score = quality(unwrapped, chart, choice.quality)
         if score > 0:
-            by_person.setdefault(photo.provenance.person, []).append(Candidate(photo.provenance, seen, score))
+            by_person.setdefault(photo.provenance.person, []).append(
+                Candidate(photo.provenance, unwrapped, score)
+            )
     kept = [
         candidate
         for person in by_person.values()
         for candidate in sorted(person, key=lambda c: -c.quality)[: choice.photos_a_person]
     ]
-    return sorted(kept, key=lambda c: -c.quality)[: choice.most]
+    return sorted(kept, key=lambda c: -c.quality)[: choice.max_count]
 
 
 def _tried(collection: Collection, fits: Fits, choice: PhotoChoice, validation: bool) -> IndexArray:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lineament.data.drawing.zbuffer import draw_mesh, spread, vertex_visibility
+from lineament.data.drawing.zbuffer import draw_mesh, interpolate, vertex_visibility
 from lineament.data.fitting.fitted import FittedPhoto
 from lineament.data.render.lighting import harmonics
 from lineament.geometry.camera import PICTURE_AXES
@@ -31,7 +31,7 @@ GRAZING, FACING = 0.25, 0.7
 BORDER_PX = 3.0
 HAIR_LUMINANCE, HAIR_CHROMA = 0.32, 0.06
 """Outside the core: how far from the person's skin a texel may be (log luminance, chroma) to be skin."""
-LEAST_SHADE, MOST_SHADE = 0.5, 1.6
+MIN_SHADE, MAX_SHADE = 0.5, 1.6
 LUMINANCE = np.array([0.30, 0.59, 0.11], np.float32)
 
 
@@ -104,9 +104,9 @@ def unwrap(photo: FittedPhoto, chart: TextureChart) -> Unwrapped:
     shape = np.asarray(model.vertices_model(photo.identity, photo.expression), np.float32)
     placed = photo.camera.image_from_model(shape)
     normals = vertex_normals(placed, model.triangles) * PICTURE_AXES.astype(np.float32)
-    seen = vertex_visibility(placed, model.triangles)
-    attributes = np.concatenate([placed[:, :2], normals, seen[:, None]], axis=1)
-    maps = spread(chart.raster, chart.triangles, attributes)
+    unwrapped = vertex_visibility(placed, model.triangles)
+    attributes = np.concatenate([placed[:, :2], normals, unwrapped[:, None]], axis=1)
+    maps = interpolate(chart.raster, chart.triangles, attributes)
     xy, seen_map = maps[..., :2], maps[..., 5]
     normals = maps[..., 2:5] / np.maximum(np.linalg.norm(maps[..., 2:5], axis=-1, keepdims=True), 1e-6)
     height, width = photo.image.shape[:2]
@@ -114,10 +114,10 @@ def unwrap(photo: FittedPhoto, chart: TextureChart) -> Unwrapped:
     facing = np.clip((normals[..., 2] - GRAZING) / (FACING - GRAZING), 0, 1)
     weight = np.maximum(inside, 0) * facing * facing * (3 - 2 * facing) * np.maximum(2 * seen_map - 1, 0)
     weight = (weight * chart.mask).astype(np.float32)
-    return Unwrapped(_looked_up(photo.image, xy) * (weight > 0)[..., None], normals, weight)
+    return Unwrapped(_interpolated(photo.image, xy) * (weight > 0)[..., None], normals, weight)
 
 
-def _looked_up(image: NDArray[np.uint8], xy: Array) -> Array:
+def _interpolated(image: NDArray[np.uint8], xy: Array) -> Array:
     """(S, S, 3) float32 in [0, 1], bilinear."""
     at = np.stack([xy[..., 1], xy[..., 0]]) - 0.5
     channels = [
@@ -141,39 +141,39 @@ class Delit:
     shade: Array
 
 
-def delit(seen: Unwrapped, chart: TextureChart, reference: Array | None = None) -> Delit:
+def delit(unwrapped: Unwrapped, chart: TextureChart, reference: Array | None = None) -> Delit:
     """Divide the gross light out of an unwrapped photograph.
 
     Args:
-        seen: the photograph on the chart.
+        unwrapped: the photograph on the chart.
         chart: its chart.
         reference: (S, S) mean linear luminance of faces in even light; constant skin without it.
     """
-    linear = seen.colors_rgb**2
+    linear = unwrapped.colors_rgb**2
     luminance = linear @ LUMINANCE
-    shade = _shade(luminance, seen, chart, np.ones_like(luminance) if reference is None else reference)
-    albedo = np.sqrt(np.clip(linear / shade[..., None], 0, 1)) * (seen.weight > 0)[..., None]
-    return Delit(albedo, seen.weight * _skin_like(albedo, seen.weight, chart), shade)
+    shade = _shade(luminance, unwrapped, chart, np.ones_like(luminance) if reference is None else reference)
+    albedo = np.sqrt(np.clip(linear / shade[..., None], 0, 1)) * (unwrapped.weight > 0)[..., None]
+    return Delit(albedo, unwrapped.weight * _skin_like(albedo, unwrapped.weight, chart), shade)
 
 
-def _shade(luminance: Array, seen: Unwrapped, chart: TextureChart, reference: Array) -> Array:
+def _shade(luminance: Array, unwrapped: Unwrapped, chart: TextureChart, reference: Array) -> Array:
     """Robust harmonics of the luminance over the core, relative to the reference."""
-    core = chart.core & (seen.weight > 0.3)
+    core = chart.core & (unwrapped.weight > 0.3)
     if core.sum() < 100:
         return np.ones_like(luminance)
-    functions = harmonics(seen.normals[core].astype(np.float64)) * reference[core, None]
+    functions = harmonics(unwrapped.normals[core].astype(np.float64)) * reference[core, None]
     wanted = luminance[core] / max(float(np.median(luminance[core])), 1e-4)
-    trust = seen.weight[core].astype(np.float64)
+    trust = unwrapped.weight[core].astype(np.float64)
     ridge = np.diag([1e-4, *[1e-3] * 3, *[2e-2] * 5]) * trust.sum()
     solved = np.zeros(9)
     for _ in range(6):
         normal = functions.T @ (functions * trust[:, None]) + ridge
         solved = np.linalg.solve(normal, functions.T @ (trust * wanted))
         # Brows, lips, beard and glints are not skin in even light: they lose their say.
-        trust = seen.weight[core] / (1 + ((functions @ solved - wanted) / 0.15) ** 2) ** 2
-    shade = (harmonics(seen.normals.astype(np.float64)) @ solved).astype(np.float32)
-    shade /= max(float((shade[core] * seen.weight[core]).sum() / seen.weight[core].sum()), 1e-3)
-    return np.clip(shade, LEAST_SHADE, MOST_SHADE)
+        trust = unwrapped.weight[core] / (1 + ((functions @ solved - wanted) / 0.15) ** 2) ** 2
+    shade = (harmonics(unwrapped.normals.astype(np.float64)) @ solved).astype(np.float32)
+    shade /= max(float((shade[core] * unwrapped.weight[core]).sum() / unwrapped.weight[core].sum()), 1e-3)
+    return np.clip(shade, MIN_SHADE, MAX_SHADE)
 
 
 def _skin_like(albedo: Array, weight: Array, chart: TextureChart) -> Array:

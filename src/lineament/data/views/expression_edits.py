@@ -16,7 +16,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from lineament.data.drawing.surface_drawing import colored, draw_cut_out
-from lineament.data.drawing.zbuffer import draw_mesh, spread
+from lineament.data.drawing.zbuffer import draw_mesh, interpolate
 from lineament.data.heads.lash_line import FACING, Lashes, random_lashes, with_lashes
 from lineament.data.heads.lids import Lids, lid_margins
 from lineament.data.heads.mouth_inside import MouthInside
@@ -94,7 +94,7 @@ class ExpressionEditor:
         assert model.mirror is not None
         upper = lid_margins(model)[0]
         self._margins = (model.mirror.vertex[upper], upper)
-        self._lid_share = np.clip((moved - 0.4) / 2.0, 0, 1) * self._is_lid
+        self._lid_fraction = np.clip((moved - 0.4) / 2.0, 0, 1) * self._is_lid
         neutral = model.neutral_model
         cheek = (np.abs(neutral[:, 1] + 12) < 14) & (neutral[:, 2] > 20)
         self._cheeks = [np.flatnonzero(cheek & (np.abs(neutral[:, 0] * side - 36) < 14)) for side in (-1, 1)]
@@ -118,23 +118,26 @@ class ExpressionEditor:
             np.asarray(self._model.vertices_model(face.identity, e), np.float64)
             for e in (face.expression, expression)
         )
-        seen_before, seen_after = face.camera.image_from_model(before), face.camera.image_from_model(after)
+        projected_before, projected_after = (
+            face.camera.image_from_model(before),
+            face.camera.image_from_model(after),
+        )
         size = len(face.image)
-        raster = draw_mesh(seen_before, self._model.triangles, size_hw=(size, size))
+        raster = draw_mesh(projected_before, self._model.triangles, size_hw=(size, size))
         within = ndimage.distance_transform_edt(raster.mask)
         closed = self._closing(face.expression, expression)
-        lid = self._lid_share * closed[self._side]
+        lid = self._lid_fraction * closed[self._side]
         hidden = closed * np.clip((expression[self._blinks] - HALF_SHUT) / (1 - HALF_SHUT), 0, 1)
-        skin = self._reader.read(face.image, face.shown, within, seen_before, distrust=lid > 0)
-        moved = seen_after[:, :2] - seen_before[:, :2]
+        skin = self._reader.read(face.image, face.shown, within, projected_before, distrust=lid > 0)
+        moved = projected_after[:, :2] - projected_before[:, :2]
         moves = np.maximum(np.linalg.norm(moved, axis=1) / CHANGE_PX, 4 * lid)
-        column, row = np.clip(seen_before[:, :2].astype(np.int64), 0, size - 1).T
+        column, row = np.clip(projected_before[:, :2].astype(np.int64), 0, size - 1).T
         moves *= face.shown[row, column] > 0.99  # what is not the photograph's stays as it is
         inside = self._mouth.painted(before, after, face.image, skin, rng)
         parts = [
             _Part(
-                seen_after,
-                self._values(seen_before, seen_after, skin, lid, hidden),
+                projected_after,
+                self._values(projected_before, projected_after, skin, lid, hidden),
                 self._outer_triangles,
                 moves,
             ),
@@ -149,7 +152,7 @@ class ExpressionEditor:
         image = _painted(face.image, parts)
         if closed.any():
             blink = np.clip(expression[self._blinks], 0, 1) * closed
-            image = self._lashed(image, seen_after, skin, face.camera.scale, blink, random_lashes(rng))
+            image = self._lashed(image, projected_after, skin, face.camera.scale, blink, random_lashes(rng))
         return replace(face, image=image, expression=np.asarray(expression, face.expression.dtype))
 
     def _shut(self, face: UprightFace, expression: Array) -> Array:
@@ -164,7 +167,13 @@ class ExpressionEditor:
         return np.clip((after[self._blinks] - before[self._blinks]) / CLOSING, 0, 1)
 
     def _lashed(
-        self, image: Image8, seen_after: Array, skin: Skin, px_per_mm: float, blink: Array, lashes: Lashes
+        self,
+        image: Image8,
+        projected_after: Array,
+        skin: Skin,
+        px_per_mm: float,
+        blink: Array,
+        lashes: Lashes,
     ) -> Image8:
         """The picture with lashes along the upper lids; those of an open eye point at the viewer."""
         for side, margin in enumerate(self._margins):
@@ -173,17 +182,19 @@ class ExpressionEditor:
                 weight = skin.trust[cheek] + 1e-3
                 like = (weight @ skin.rgb[cheek]) / weight.sum()
                 hanging = replace(lashes, length_mm=lashes.length_mm * blink[side] ** 2)
-                outward = seen_after[margin] - seen_after[self._eyeballs[side]].mean(axis=0)
+                outward = projected_after[margin] - projected_after[self._eyeballs[side]].mean(axis=0)
                 facing = -outward[:, 2] / np.linalg.norm(outward, axis=1)
-                seen = np.clip(facing / FACING, 0, 1) * blink[side]
-                image = with_lashes(image, seen_after[margin, :2], seen, hanging, px_per_mm, like)
+                visible = np.clip(facing / FACING, 0, 1) * blink[side]
+                image = with_lashes(image, projected_after[margin, :2], visible, hanging, px_per_mm, like)
         return image
 
-    def _values(self, seen_before: Array, seen_after: Array, skin: Skin, lid: Array, hidden: Array) -> Array:
+    def _values(
+        self, projected_before: Array, projected_after: Array, skin: Skin, lid: Array, hidden: Array
+    ) -> Array:
         # Only lids and lips fold over each other; elsewhere what is not seen lies just behind the outline.
-        trust = np.where(self._folds, np.clip(4 * skin.seen, 0, 1), 1.0) * (1 - LID_SKIN * lid)
+        trust = np.where(self._folds, np.clip(4 * skin.visible, 0, 1), 1.0) * (1 - LID_SKIN * lid)
         rgb = skin.rgb.copy()
-        up = -vertex_normals(seen_after, self._model.triangles)[:, 1, None]
+        up = -vertex_normals(projected_after, self._model.triangles)[:, 1, None]
         for side, cheek in enumerate(self._cheeks):
             weight = skin.trust[cheek]
             if weight.sum() > 1:
@@ -195,7 +206,7 @@ class ExpressionEditor:
                 trust[self._eyeballs[side]] *= 1 - hidden[side]
         rgb[self._rims] *= 1 - (1 - LASH) * lid[self._rims, None]
         trust[self._rims] *= 1 - lid[self._rims]
-        return np.column_stack([seen_before[:, :2], trust, rgb])
+        return np.column_stack([projected_before[:, :2], trust, rgb])
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +229,8 @@ def _painted(image: Image8, parts: list[_Part]) -> Image8:
     change = np.concatenate([part.change for part in parts])
     index, weights = draw_cut_out(points, np.ones(len(points), np.float32), triangles, FINER * len(image))
     drawn = colored(index, weights, triangles, values, image, image)
-    share = _change(index[::FINER, ::FINER], weights[::FINER, ::FINER], triangles, change)[..., None]
-    return (image * (1 - share) + drawn * share + 0.5).astype(np.uint8)
+    fraction = _change(index[::FINER, ::FINER], weights[::FINER, ::FINER], triangles, change)[..., None]
+    return (image * (1 - fraction) + drawn * fraction + 0.5).astype(np.uint8)
 
 
 def _lattice(raster: Raster, moved: Array, triangles: Array, reach_px: float) -> _Part:
@@ -232,7 +243,7 @@ def _lattice(raster: Raster, moved: Array, triangles: Array, reach_px: float) ->
         reach_px: distance at which nothing moves any more.
     """
     size = len(raster.depth)
-    field = spread(raster, triangles, moved)
+    field = interpolate(raster, triangles, moved)
     distance, (row, column) = ndimage.distance_transform_edt(~raster.mask, return_indices=True)
     far = np.clip(distance / reach_px, 0, 1)
     field = field[row, column] * ((1 - far) ** 2 * (1 + 2 * far))[..., None]
@@ -253,5 +264,5 @@ def _change(index: Array, weights: Array, triangles: Array, change: Array) -> Ar
     """(S, S) from 0, the picture stays, to 1, it is drawn anew."""
     u, v = weights[..., 0], weights[..., 1]
     a, b, c = (change[triangles[np.maximum(index, 0), corner]] for corner in range(3))
-    share = np.where(index >= 0, a * u + b * v + c * (1 - u - v), 0)
-    return ndimage.uniform_filter(np.clip(share, 0, 1), 3)
+    fraction = np.where(index >= 0, a * u + b * v + c * (1 - u - v), 0)
+    return ndimage.uniform_filter(np.clip(fraction, 0, 1), 3)

@@ -29,7 +29,7 @@ Image8 = NDArray[np.uint8]
 
 FINER = 2
 """How many times finer than the picture it is drawn before it is averaged."""
-MOST_STRETCH = 5.0
+MAX_STRETCH = 5.0
 """Where neighbours of the surroundings are pulled so many times apart, they are cut."""
 NECK_BASE_MM = np.array([0.0, -120.0, -40.0])
 STIFF_MM = (-160.0, -85.0)
@@ -47,7 +47,7 @@ HAIR_SHADE = 0.5
 """How dark hair is, if the photograph does not reach up to it, beside the top of the face."""
 
 
-class SurfaceMaker:
+class SurfaceGenerator:
     """Makes the surfaces of photographs, for one face model; keeps the tables they share.
 
     Args:
@@ -90,7 +90,7 @@ class SurfaceMaker:
             self._curtain(vertices_model, skin),
             self._shell_part(shown, camera, frame, skin),
         )
-        return PhotoSurface(image, camera, parts, around, skin.seen)
+        return PhotoSurface(image, camera, parts, around, skin.visible)
 
     def _membranes(self, vertices_model: Array, face: _Part) -> _Part:
         """What closes eyes and mouth from behind, so that no slit lets the background through."""
@@ -139,7 +139,7 @@ def _values(source_xy: Array, trust: Array, rgb: Array) -> Array:
 
 
 class PhotoSurface:
-    """A square picture with one fitted face, as a surface in space; made by :class:`SurfaceMaker`."""
+    """A square picture with one fitted face, as a surface in space; made by :class:`SurfaceGenerator`."""
 
     def __init__(
         self,
@@ -147,10 +147,10 @@ class PhotoSurface:
         camera: WeakPerspective,
         parts: tuple[_Part, ...],
         around: Surroundings,
-        seen: Array,
+        visible: Array,
     ) -> None:
         self._image = image
-        self._seen = seen
+        self._visible = visible
         self._camera = camera
         self._around = around
         points = around.points_image.reshape(-1, 3)
@@ -167,7 +167,7 @@ class PhotoSurface:
         self._with_head = np.clip(height, 0, 1)[:, None]
         self._with_head[: len(parts[0].vertices_model)] = 1.0
 
-    def turned(
+    def rotated(
         self,
         camera: WeakPerspective,
         background: Image8,
@@ -189,7 +189,7 @@ class PhotoSurface:
             vertices = vertices * self._with_head + body * (1 - self._with_head)
         lattice = vertices[self._lattice_start :].reshape(self._around.points_image.shape)
         alpha = np.ones(len(vertices), np.float32)
-        kept = kept_lattice(lattice, MOST_STRETCH * CELL * camera.scale / self._camera.scale)
+        kept = kept_lattice(lattice, MAX_STRETCH * CELL * camera.scale / self._camera.scale)
         kept = ndimage.uniform_filter(kept, 3, mode="nearest")  # a smooth cut
         if not keep_wall:
             kept = np.minimum(kept, 1 - self._around.wall)
@@ -203,24 +203,24 @@ class PhotoSurface:
         if near <= 0:
             return self._values
         values = self._values.copy()
-        trust = values[: len(self._seen), 2]
-        trust += near * np.maximum(self._seen - trust, 0)
+        trust = values[: len(self._visible), 2]
+        trust += near * np.maximum(self._visible - trust, 0)
         return values
 
 
-def _body_camera(before: WeakPerspective, after: WeakPerspective, share: float) -> WeakPerspective:
+def _body_camera(before: WeakPerspective, after: WeakPerspective, fraction: float) -> WeakPerspective:
     """The camera of a body that turns by a share of the head's turn about the base of the neck."""
-    rotation = _partial_turn(after.rotation @ before.rotation.T, share) @ before.rotation
+    rotation = _partial_turn(after.rotation @ before.rotation.T, fraction) @ before.rotation
     body = WeakPerspective(rotation, after.scale, np.zeros(3))
     here, there = (c.image_from_model(NECK_BASE_MM) for c in (body, after))
     return WeakPerspective(rotation, after.scale, there - here)
 
 
-def _partial_turn(turn: Array, share: float) -> Array:
+def _partial_turn(turn: Array, fraction: float) -> Array:
     """A rotation by a share of another's angle, about its axis."""
     axis = np.array([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]])
     sine = np.linalg.norm(axis) / 2
-    angle = np.arctan2(sine, (np.trace(turn) - 1) / 2) * share
+    angle = np.arctan2(sine, (np.trace(turn) - 1) / 2) * fraction
     if sine < 1e-9:
         return np.eye(3)
     x, y, z = axis / (2 * sine)

@@ -16,7 +16,7 @@ LIDS = ("eyeSquint", "eyeWide", "eyeLookUp", "eyeLookDown", "eyeLookIn", "eyeLoo
 
 
 @dataclass(frozen=True, slots=True)
-class EditShares:
+class EditProbabilities:
     """How often each edit is chosen, relative to the others.
 
     Attributes:
@@ -41,27 +41,32 @@ class EditShares:
 
 
 def random_expression(
-    expression: Array, names: tuple[str, ...], shares: EditShares, rng: np.random.Generator
+    expression: Array, names: tuple[str, ...], probabilities: EditProbabilities, rng: np.random.Generator
 ) -> Array:
     """Another expression for a face.
 
     Args:
         expression: (E,) as photographed.
         names: (E,) of the blendshapes, ARKit's.
-        shares: how often what.
+        probabilities: how often what.
         rng: of the choice.
 
     Returns:
         (E,) with weights in [0, 1] wherever they were changed.
     """
-    weights = {"shut": shares.shut, "wink": shares.wink, "half": shares.half, "mouth": shares.mouth}
-    weights |= {"brows": shares.brows, "smile": shares.smile, "jaw": shares.jaw}
+    weights = {
+        "shut": probabilities.shut,
+        "wink": probabilities.wink,
+        "half": probabilities.half,
+        "mouth": probabilities.mouth,
+    }
+    weights |= {"brows": probabilities.brows, "smile": probabilities.smile, "jaw": probabilities.jaw}
     odds = np.array(list(weights.values()))
     kind = list(weights)[rng.choice(len(odds), p=odds / odds.sum())]
     edit = _Edit(expression.copy(), names)
     if kind in ("shut", "wink", "half"):
         _close_eyes(edit, kind, rng)
-        if rng.uniform() < shares.with_mouth:
+        if rng.uniform() < probabilities.with_mouth:
             _move_mouth(edit, str(rng.choice(["mouth", "smile"])), rng)
     elif kind == "brows":
         _move_brows(edit, rng)

@@ -16,8 +16,8 @@ from lineament.data.fitting.fitted import FittedPhoto, MadeView
 from lineament.data.samples.sample import Kind
 from lineament.data.samples.view import View
 from lineament.data.views.expression_edits import ExpressionEditor, UprightFace
-from lineament.data.views.photo_surface import PhotoSurface, SurfaceMaker
-from lineament.data.views.random_expressions import EditShares, random_expression
+from lineament.data.views.photo_surface import PhotoSurface, SurfaceGenerator
+from lineament.data.views.random_expressions import EditProbabilities, random_expression
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.rotation import angles_from_matrix, matrix_from_angles
@@ -30,7 +30,7 @@ BORDER_PX = 12.0
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedViewConfig:
+class RotatedViewConfig:
     """How many views, and which.
 
     Attributes:
@@ -38,46 +38,46 @@ class TurnedViewConfig:
         size: side of a view, px.
         canvas: side of the picture that is turned, px: larger, for what comes into sight.
         face: longer side of the 68 landmarks' box in the canvas, px.
-        most_yaw: greatest yaw of a turned view, radians.
+        max_yaw: greatest yaw of a turned view, radians.
         turn_back: how far a face may be turned back towards the front, radians.
         either_side: below this yaw a face may be turned to either side, radians.
-        pitch_spread: standard deviation of pitch added to a turned view, radians.
-        wide_share: share of turned views with any pitch to `most_pitch` instead.
-        most_pitch: greatest pitch of a turned view, radians.
-        roll_spread: standard deviation of roll, radians; crops add their own.
-        framed_share: photographs that go over into another picture at their border; the others continue as
+        pitch_std: standard deviation of pitch added to a turned view, radians.
+        wide_probability: share of turned views with any pitch to `max_pitch` instead.
+        max_pitch: greatest pitch of a turned view, radians.
+        roll_std: standard deviation of roll, radians; crops add their own.
+        framed_probability: photographs that go over into another picture at their border; the others continue as
             their own mirror image.
-        least_body_turn: how far a body turns with its head at least, as a share of the head's turn.
-        own_wall_share: turned views that keep what the photograph shows behind the person; the others show
+        min_body_turn: how far a body turns with its head at least, as a share of the head's turn.
+        own_wall_probability: turned views that keep what the photograph shows behind the person; the others show
             another picture there.
-        edited_share: turned views of which the expression was changed before.
+        edited_probability: turned views of which the expression was changed before.
         edits: how often each change of expression.
-        straight_share: of the photographs with another expression, those of which one view is not turned.
-        least_face: photographs whose face is smaller than this, px, give no views.
+        straight_probability: of the photographs with another expression, those of which one view is not turned.
+        min_face: photographs whose face is smaller than this, px, give no views.
     """
 
     views: int = 8
     size: int = 160
     canvas: int = 240
     face: float = 96.0
-    most_yaw: float = np.radians(105)
+    max_yaw: float = np.radians(105)
     turn_back: float = np.radians(6)
     either_side: float = np.radians(11)
-    pitch_spread: float = np.radians(10)
-    wide_share: float = 0.2
-    most_pitch: float = np.radians(60)
-    roll_spread: float = 0.0
-    framed_share: float = 0.7
-    least_body_turn: float = 0.4
-    own_wall_share: float = 0.5
-    edited_share: float = 0.3
-    edits: EditShares = field(default_factory=EditShares)
-    straight_share: float = 0.3
-    least_face: float = 40.0
+    pitch_std: float = np.radians(10)
+    wide_probability: float = 0.2
+    max_pitch: float = np.radians(60)
+    roll_std: float = 0.0
+    framed_probability: float = 0.7
+    min_body_turn: float = 0.4
+    own_wall_probability: float = 0.5
+    edited_probability: float = 0.3
+    edits: EditProbabilities = field(default_factory=EditProbabilities)
+    straight_probability: float = 0.3
+    min_face: float = 40.0
 
 
-class TurnedViewMaker:
-    """Makes a photograph's views: first as it is, then turned (a `ViewMaker`).
+class RotatedViewGenerator:
+    """Makes a photograph's views: first as it is, then turned (a `ViewGenerator`).
 
     Args:
         model: the face model that the photographs were fitted with.
@@ -89,12 +89,12 @@ class TurnedViewMaker:
         self,
         model: MorphableModel,
         backgrounds: Sequence[Image8],
-        config: TurnedViewConfig | None = None,
+        config: RotatedViewConfig | None = None,
     ) -> None:
-        self.config = config or TurnedViewConfig()
+        self.config = config or RotatedViewConfig()
         self._model = model
         self._backgrounds = backgrounds
-        self._surfaces = SurfaceMaker(model)
+        self._surfaces = SurfaceGenerator(model)
         self._editor = ExpressionEditor(model)
 
     def __call__(self, photo: FittedPhoto, rng: np.random.Generator) -> list[MadeView]:
@@ -107,30 +107,30 @@ class TurnedViewMaker:
             roll=upright_roll(photo.camera.rotation),
             margin=1.0,
         )
-        if tight.side < config.least_face:
+        if tight.side < config.min_face:
             return []
         box = CropBox(tight.center_xy, tight.side * config.canvas / config.face, config.canvas, tight.roll)
-        behind = self._background(rng, config.canvas) if rng.uniform() < config.framed_share else None
+        behind = self._background(rng, config.canvas) if rng.uniform() < config.framed_probability else None
         canvas, shown = cut_upright(photo.image, box, behind)
         camera = box.camera_in_crop(photo.camera)
         face = UprightFace(canvas, shown, camera, photo.identity, photo.expression)
         views = [self._straight(face, Kind.PHOTOGRAPHED)]
         rotations = target_rotations(camera.rotation, config, rng)
-        is_edited = rng.uniform(size=len(rotations)) < config.edited_share
+        is_edited = rng.uniform(size=len(rotations)) < config.edited_probability
         for edited in (False, True):
             chosen = [r for r, is_so in zip(rotations, is_edited, strict=True) if is_so == edited]
             if chosen:
-                views += self._edited(face, chosen, rng) if edited else self._all_turned(face, chosen, rng)
+                views += self._edited(face, chosen, rng) if edited else self._all_rotated(face, chosen, rng)
         return views
 
     def _edited(self, face: UprightFace, rotations: list[Array], rng: np.random.Generator) -> list[MadeView]:
         """The face with an expression that photographs lack, turned; the first now and then as it stands."""
         wanted = random_expression(face.expression, self._model.expression_names, self.config.edits, rng)
         face = self._editor.edited(face, wanted, rng)
-        if rng.uniform() >= self.config.straight_share:
-            return self._all_turned(face, rotations, rng)
-        turned = self._all_turned(face, rotations[1:], rng) if len(rotations) > 1 else []
-        return [self._straight(face, Kind.TURNED), *turned]
+        if rng.uniform() >= self.config.straight_probability:
+            return self._all_rotated(face, rotations, rng)
+        rotated = self._all_rotated(face, rotations[1:], rng) if len(rotations) > 1 else []
+        return [self._straight(face, Kind.ROTATED), *rotated]
 
     def _straight(self, face: UprightFace, kind: Kind) -> MadeView:
         size = self.config.size
@@ -140,16 +140,16 @@ class TurnedViewMaker:
         moved = WeakPerspective(camera.rotation, camera.scale, camera.translation - [edge, edge, 0.0])
         return MadeView(View(face.image[inner, inner], moved, face.identity, face.expression), kind)
 
-    def _all_turned(
+    def _all_rotated(
         self, face: UprightFace, rotations: list[Array], rng: np.random.Generator
     ) -> list[MadeView]:
         """The face at each of some poses."""
         vertices = np.asarray(self._model.vertices_model(face.identity, face.expression), np.float64)
         landmarks = self._model.landmarks_model(face.identity, face.expression, scheme=FRAMING_SCHEME)
         surface = self._surfaces.surface(face.image, face.shown, face.camera, vertices)
-        return [self._turned(face, surface, rotation, landmarks, rng) for rotation in rotations]
+        return [self._rotated(face, surface, rotation, landmarks, rng) for rotation in rotations]
 
-    def _turned(
+    def _rotated(
         self,
         face: UprightFace,
         surface: PhotoSurface,
@@ -162,10 +162,10 @@ class TurnedViewMaker:
         background = self._background(rng, size)
         if rng.uniform() < 0.4:
             background = _recolored(background, face.image)
-        share = rng.uniform(self.config.least_body_turn, 1.0)
-        keep = rng.uniform() < self.config.own_wall_share
-        image = surface.turned(target, background, body_turn=share, keep_wall=keep)
-        return MadeView(View(image, target, face.identity, face.expression), Kind.TURNED)
+        fraction = rng.uniform(self.config.min_body_turn, 1.0)
+        keep = rng.uniform() < self.config.own_wall_probability
+        image = surface.rotated(target, background, body_turn=fraction, keep_wall=keep)
+        return MadeView(View(image, target, face.identity, face.expression), Kind.ROTATED)
 
     def _background(self, rng: np.random.Generator, size: int) -> Image8:
         """A random piece of a background, sometimes blurred as behind a portrait."""
@@ -181,7 +181,7 @@ class TurnedViewMaker:
         return array[:, ::-1] if rng.uniform() < 0.5 else array
 
 
-def target_rotations(rotation: Array, config: TurnedViewConfig, rng: np.random.Generator) -> list[Array]:
+def target_rotations(rotation: Array, config: RotatedViewConfig, rng: np.random.Generator) -> list[Array]:
     """Poses to turn an upright face to: yaw spread evenly from the present one on to the side it shows.
 
     Args:
@@ -192,18 +192,18 @@ def target_rotations(rotation: Array, config: TurnedViewConfig, rng: np.random.G
     angles = angles_from_matrix(rotation)
     yaw, pitch = float(angles.yaw), float(angles.pitch)
     count = config.views - 1
-    least = max(abs(yaw) - config.turn_back, 0.0)
+    minimum = max(abs(yaw) - config.turn_back, 0.0)
     steps = (np.arange(count) + rng.uniform(0, 1, count)) / max(count, 1)
     rotations = []
     for step in steps:
         side = np.sign(yaw) if abs(yaw) > config.either_side else rng.choice([-1.0, 1.0])
-        new_yaw = side * (least + step * (config.most_yaw - least))
-        if rng.uniform() < config.wide_share:
-            new_pitch = rng.uniform(-config.most_pitch, config.most_pitch)
+        new_yaw = side * (minimum + step * (config.max_yaw - minimum))
+        if rng.uniform() < config.wide_probability:
+            new_pitch = rng.uniform(-config.max_pitch, config.max_pitch)
         else:
-            new_pitch = pitch + config.pitch_spread * rng.standard_normal()
-        new_pitch = np.clip(new_pitch, -config.most_pitch, config.most_pitch)
-        new_roll = config.roll_spread * rng.standard_normal()
+            new_pitch = pitch + config.pitch_std * rng.standard_normal()
+        new_pitch = np.clip(new_pitch, -config.max_pitch, config.max_pitch)
+        new_roll = config.roll_std * rng.standard_normal()
         turn = matrix_from_angles(0.0, 0.0, new_roll)
         rotations.append(turn @ matrix_from_angles(new_yaw, new_pitch, 0.0))
     return rotations
@@ -212,8 +212,8 @@ def target_rotations(rotation: Array, config: TurnedViewConfig, rng: np.random.G
 def framing_camera(rotation: Array, scale: float, points_model: Array, size: int) -> WeakPerspective:
     """The camera that has the box of some points in the middle of a picture of `size` px."""
     camera = WeakPerspective(rotation, scale, np.zeros(3))
-    seen = camera.image_from_model(points_model.astype(np.float64))[:, :2]
-    shift = size / 2 - 0.5 * (seen.min(axis=0) + seen.max(axis=0))
+    visible = camera.image_from_model(points_model.astype(np.float64))[:, :2]
+    shift = size / 2 - 0.5 * (visible.min(axis=0) + visible.max(axis=0))
     return WeakPerspective(rotation, scale, np.append(shift, 0.0))
 
 
@@ -235,13 +235,13 @@ def cut_upright(photo: Image8, box: CropBox, behind: Image8 | None = None) -> tu
     shift = box.image_from_crop(np.zeros(2))
     matrix = ratio * np.concatenate([box.image_from_crop_matrix[:2, :2], shift[:, None]], axis=1)
     crop = warp_reflecting(np.ascontiguousarray(small), matrix, box.size)
-    share = _share_of_photo(matrix, small.shape[:2], box.size)
+    fraction = _photo_fraction(matrix, small.shape[:2], box.size)
     if behind is not None:
-        crop = (crop * share[..., None] + behind * (1 - share[..., None])).astype(np.uint8)
-    return crop, share
+        crop = (crop * fraction[..., None] + behind * (1 - fraction[..., None])).astype(np.uint8)
+    return crop, fraction
 
 
-def _share_of_photo(matrix: Array, size_hw: tuple[int, ...], size: int) -> Array:
+def _photo_fraction(matrix: Array, size_hw: tuple[int, ...], size: int) -> Array:
     """(size, size) one inside the photo, falling to zero within `BORDER_PX` source px outside it."""
     at = np.arange(size) + 0.5
     columns, rows = np.meshgrid(at, at)
@@ -254,6 +254,6 @@ def _recolored(picture: Image8, like: Image8) -> Image8:
     """A picture with the mean and spread of another's upper border, as a wall of the same room has."""
     border = like[: len(like) // 8].reshape(-1, 3).astype(np.float32)
     flat = picture.astype(np.float32)
-    mean, spread = flat.mean(axis=(0, 1)), flat.std() + 1.0
-    factor = min(float(border.std()) / spread, 1.0)
+    mean, std = flat.mean(axis=(0, 1)), flat.std() + 1.0
+    factor = min(float(border.std()) / std, 1.0)
     return np.clip((flat - mean) * factor + border.mean(axis=0), 0, 255).astype(np.uint8)

@@ -14,32 +14,32 @@ from lineament.models.builtin import load_builtin
 from lineament.result import DEFAULT_SCHEME
 
 
-def read_turned_views(
-    folder: Path, *, least_yaw: float = np.radians(28), limit: int = 20_000, seed: int = 0
+def read_rotated_views(
+    folder: Path, *, min_yaw: float = np.radians(28), limit: int = 20_000, seed: int = 0
 ) -> FaceSet:
-    """At most `limit` turned samples with a yaw of at least `least_yaw`, drawn at random.
+    """At most `limit` turned samples with a yaw of at least `min_yaw`, drawn at random.
 
     People kept for validation are left out, and faces with something in front: what of a face can be seen is
     counted by what canvases put over it.
 
     Args:
         folder: of samples, as ``lineament data build`` makes it.
-        least_yaw: radians; photographs themselves cover smaller angles.
+        min_yaw: radians; photographs themselves cover smaller angles.
         limit: samples kept; their files are held in memory, about 12 kB each.
         seed: of the choice.
 
     Raises:
         DataError: no samples, or none turned so far.
     """
-    store = SampleStore(folder, validation=False, kinds=[Kind.TURNED])
+    store = SampleStore(folder, validation=False, kinds=[Kind.ROTATED])
     rotation = store.rotation()
-    turned = np.abs(rotation[:, 0, 2]) >= np.sin(least_yaw)
-    chosen = np.flatnonzero(turned & ~store.is_occluded())
+    rotated = np.abs(rotation[:, 0, 2]) >= np.sin(min_yaw)
+    chosen = np.flatnonzero(rotated & ~store.is_occluded())
     chosen = np.sort(np.random.default_rng(seed).permutation(chosen)[:limit])
     if not len(chosen):
         raise DataError(
-            f"{folder} holds no samples turned by {np.degrees(least_yaw):.0f} degrees: build it by a recipe "
-            f"whose [turned] count is not 0."
+            f"{folder} holds no samples turned by {np.degrees(min_yaw):.0f} degrees: build it by a recipe "
+            f"whose [rotated] count is not 0."
         )
     landmarks_model = load_builtin().landmarks_model(
         store.identity()[chosen], store.expression()[chosen], scheme=DEFAULT_SCHEME

@@ -27,7 +27,7 @@ class HandSetScheme:
     """Which points of a set are compared with which of the 68 landmarks.
 
     Attributes:
-        name: of the scheme; `Case.scheme` of the photographs.
+        name: of the scheme; `EvaluationItem.scheme` of the photographs.
         pairs: for each of P compared points the set's own numbers and the numbers of the 68, from zero; of
             several the mean is taken.
         is_mirrored: the faces look the other way than most: offsets are mirrored for them.

@@ -23,28 +23,28 @@ class Frame:
     """Where values fall on the page.
 
     Attributes:
-        most_x: at the right end; the left end is zero.
-        most_y: at the top; the bottom is zero.
+        max_x: at the right end; the left end is zero.
+        max_y: at the top; the bottom is zero.
     """
 
-    most_x: float
-    most_y: float
+    max_x: float
+    max_y: float
 
     def x(self, value: float) -> float:
         """Page units of a value along the horizontal axis."""
-        return LEFT + (WIDTH - LEFT - RIGHT) * value / self.most_x
+        return LEFT + (WIDTH - LEFT - RIGHT) * value / self.max_x
 
     def y(self, value: float) -> float:
         """Page units of a value along the vertical axis."""
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / self.most_y
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / self.max_y
 
 
 def line_chart(
-    lines: Mapping[str, tuple[Array, Array]], *, x_label: str, y_label: str, most_x: float, most_y: float
+    lines: Mapping[str, tuple[Array, Array]], *, x_label: str, y_label: str, max_x: float, max_y: float
 ) -> str:
     """Lines of (x, y) values by name, from zero to the given ends."""
-    frame = Frame(most_x, most_y)
-    parts = [_axes(frame, _ticks(most_x), _ticks(most_y), x_label, y_label)]
+    frame = Frame(max_x, max_y)
+    parts = [_axes(frame, _ticks(max_x), _ticks(max_y), x_label, y_label)]
     for number, (x, y) in enumerate(lines.values()):
         points = " ".join(f"{frame.x(a):.1f},{frame.y(b):.1f}" for a, b in zip(x, y, strict=True))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{_color(number)}" stroke-width="2"/>')
@@ -61,9 +61,9 @@ def bar_chart(
 ) -> str:
     """Bars by group and name; NaN leaves a gap. `counts` stand under the groups."""
     heights = np.array(list(bars.values()), dtype=np.float64)
-    most = _round_up(float(np.nanmax(heights))) if np.isfinite(heights).any() else 1.0
-    frame = Frame(float(len(groups)), most)
-    parts = [_axes(frame, (), _ticks(most), x_label, y_label)]
+    maximum = _round_up(float(np.nanmax(heights))) if np.isfinite(heights).any() else 1.0
+    frame = Frame(float(len(groups)), maximum)
+    parts = [_axes(frame, (), _ticks(maximum), x_label, y_label)]
     width = 0.76 / max(len(bars), 1)
     for number, values in enumerate(bars.values()):
         for place, value in enumerate(values):
@@ -93,10 +93,10 @@ def _color(number: int) -> str:
     return COLORS[number % len(COLORS)]
 
 
-def _ticks(most: float) -> tuple[float, ...]:
+def _ticks(maximum: float) -> tuple[float, ...]:
     """Round values from zero to the end."""
-    step = _round_up(most / 5)
-    return tuple(np.arange(0, most + step * 1e-6, step).tolist())
+    step = _round_up(maximum / 5)
+    return tuple(np.arange(0, maximum + step * 1e-6, step).tolist())
 
 
 def _round_up(value: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.evaluate.items import Case
+from lineament.evaluate.items import EvaluationItem
 from lineament.evaluate.protocols.protocol import Points
 from lineament.evaluate.scores.metrics import box_size
 from lineament.evaluate.scores.parts import average_precision, jitter, restlessness, visibility_accuracy
@@ -17,22 +17,22 @@ from lineament.evaluate.scores.records import Record
 Array = NDArray[Any]
 
 
-def extras(cases: Sequence[Case], records: Sequence[Record]) -> dict[str, float]:
+def extras(items: Sequence[EvaluationItem], records: Sequence[Record]) -> dict[str, float]:
     """Named numbers of one tool; those that the set or the tool does not know are left out."""
     found = np.array([record.found for record in records], dtype=bool)
     numbers = {"detection rate, %": 100 * float(found.mean())} if len(found) else {}
-    return numbers | _hidden_points(cases, records) | _trembling(cases, records)
+    return numbers | _hidden_points(items, records) | _jitter(items, records)
 
 
-def _hidden_points(cases: Sequence[Case], records: Sequence[Record]) -> dict[str, float]:
+def _hidden_points(items: Sequence[EvaluationItem], records: Sequence[Record]) -> dict[str, float]:
     """Average precision of hidden points, and the share that is told rightly."""
     scores, hidden = [], []
-    for case, record in zip(cases, records, strict=True):
-        seen = case.visible
-        given = _at_points(record.visibility, len(seen)) if seen is not None else None
-        if seen is not None and given is not None and np.isfinite(given).all():
+    for item, record in zip(items, records, strict=True):
+        visible = item.visible
+        given = _at_points(record.visibility, len(visible)) if visible is not None else None
+        if visible is not None and given is not None and np.isfinite(given).all():
             scores.append(1 - given)
-            hidden.append(~seen)
+            hidden.append(~visible)
     if not scores:
         return {}
     score, truth = np.concatenate(scores), np.concatenate(hidden)
@@ -50,21 +50,21 @@ def _at_points(visibility: Array, count: int) -> Array | None:
     return Points.AFLW_21.of(visibility[:, None])[:, 0] if count == 21 else None
 
 
-def _trembling(cases: Sequence[Case], records: Sequence[Record]) -> dict[str, float]:
+def _jitter(items: Sequence[EvaluationItem], records: Sequence[Record]) -> dict[str, float]:
     """Means over videos of :func:`jitter` and :func:`restlessness`, in percent of the face's size."""
     videos: dict[str, list[int]] = {}
-    for number, case in enumerate(cases):
-        if case.sequence:
-            videos.setdefault(case.sequence, []).append(number)
-    rows = [_of_video([cases[i] for i in v], [records[i] for i in v]) for v in videos.values() if len(v) > 2]
+    for number, item in enumerate(items):
+        if item.sequence:
+            videos.setdefault(item.sequence, []).append(number)
+    rows = [_of_video([items[i] for i in v], [records[i] for i in v]) for v in videos.values() if len(v) > 2]
     if not rows:
         return {}
     change, second = np.nanmean(np.array(rows), axis=0)
     return {"jitter, %": 100 * float(change), "restlessness, %": 100 * float(second)}
 
 
-def _of_video(cases: Sequence[Case], records: Sequence[Record]) -> tuple[float, float]:
-    truth = np.array([next(iter(case.landmarks.values()))[:, :2] for case in cases])
+def _of_video(items: Sequence[EvaluationItem], records: Sequence[Record]) -> tuple[float, float]:
+    truth = np.array([next(iter(item.landmarks.values()))[:, :2] for item in items])
     found = np.array([record.landmarks[:, :2] for record in records])
     size = box_size(truth)
     return jitter(found, truth, size), restlessness(found, size)

@@ -9,7 +9,7 @@ from string import Template
 import numpy as np
 
 from lineament.errors import LineamentError
-from lineament.evaluate.items import Case, Prediction
+from lineament.evaluate.items import EvaluationItem, Prediction
 from lineament.evaluate.protocols.protocol import Protocol, Quantity
 from lineament.evaluate.reports.charts import bar_chart, line_chart
 from lineament.evaluate.reports.extras import extras
@@ -17,11 +17,11 @@ from lineament.evaluate.reports.pictures import as_data_url, panels
 from lineament.evaluate.reports.report import CAUTION, Row, Table, choices, scores_of, table
 from lineament.evaluate.run import Evaluation
 from lineament.evaluate.scores.breakdown import UNITS, breakdowns
-from lineament.evaluate.scores.curves import counted_errors, share_within
+from lineament.evaluate.scores.curves import counted_errors, fraction_within
 from lineament.evaluate.scores.scoring import FAILURE_LIMIT, Score
 from lineament.version import __version__
 
-Predictor = Callable[[Case], Prediction | None]
+Predict = Callable[[EvaluationItem], Prediction | None]
 
 WORST, MEDIAN = 6, 3
 
@@ -61,12 +61,12 @@ $body
 """)
 
 
-def to_html(evaluation: Evaluation, predictors: dict[str, Predictor]) -> str:
+def to_html(evaluation: Evaluation, predict_by_name: dict[str, Predict]) -> str:
     """The page.
 
     Args:
         evaluation: what was measured.
-        predictors: tool -> gives its prediction for a case once more, for the pictures; a tool without one
+        predict_by_name: tool -> gives its prediction for a case once more, for the pictures; a tool without one
             has no pictures.
     """
     notes = "".join(f"<li>{escape(note)}</li>" for note in evaluation.data.notes)
@@ -75,7 +75,7 @@ def to_html(evaluation: Evaluation, predictors: dict[str, Predictor]) -> str:
     for protocol in evaluation.protocols:
         first = protocol.quantity not in drawn
         drawn.add(protocol.quantity)
-        body.append(_section(evaluation, protocol, predictors, whole=first))
+        body.append(_section(evaluation, protocol, predict_by_name, whole=first))
     failed = "".join(f"<li>{escape(' - '.join(row))}</li>" for row in evaluation.failed)
     if failed:
         body.append(f"<h2>Not read</h2><ul>{failed}</ul>")
@@ -90,7 +90,7 @@ def to_html(evaluation: Evaluation, predictors: dict[str, Predictor]) -> str:
 
 
 def _section(
-    evaluation: Evaluation, protocol: Protocol, predictors: dict[str, Predictor], *, whole: bool
+    evaluation: Evaluation, protocol: Protocol, predict_by_name: dict[str, Predict], *, whole: bool
 ) -> str:
     """One protocol: table and choices; curves, causes and pictures only for the first of its kind."""
     scores = scores_of(evaluation, protocol)
@@ -109,7 +109,7 @@ def _section(
     if whole:
         parts.append(f'<div class="charts">{"".join(_charts(evaluation, scores))}</div>')
         if protocol.quantity in (Quantity.LANDMARKS, Quantity.SURFACE):
-            parts += [_cases(evaluation, score, predictors.get(score.tool)) for score in scores]
+            parts += [_items(evaluation, score, predict_by_name.get(score.predictor)) for score in scores]
     return "\n".join(parts)
 
 
@@ -126,13 +126,16 @@ def _row(row: Row) -> str:
 
 
 def _beside(evaluation: Evaluation) -> str:
-    numbers = {tool: extras(evaluation.data.cases, evaluation.records[tool]) for tool in evaluation.tools}
+    numbers = {
+        predictor: extras(evaluation.data.items, evaluation.records[predictor])
+        for predictor in evaluation.predictors
+    }
     names = tuple(dict.fromkeys(name for row in numbers.values() for name in row))
     if not names:
         return ""
     rows = tuple(
-        Row(tool, tuple(f"{row[name]:.2f}" if name in row else "" for name in names), True)
-        for tool, row in numbers.items()
+        Row(predictor, tuple(f"{row[name]:.2f}" if name in row else "" for name in names), True)
+        for predictor, row in numbers.items()
     )
     return _table(Table(names, rows, ""))
 
@@ -143,12 +146,12 @@ def _charts(evaluation: Evaluation, scores: Sequence[Score]) -> Iterator[str]:
     limit = FAILURE_LIMIT[unit]
     x = np.linspace(0, limit, 101)
     curves = {
-        score.tool: (x, 100 * share_within(counted_errors(score.errors, score.expected), x))
+        score.predictor: (x, 100 * fraction_within(counted_errors(score.errors, score.expected), x))
         for score in scores
     }
-    chart = line_chart(curves, x_label=f"error, {unit}", y_label="faces within, %", most_x=limit, most_y=100)
+    chart = line_chart(curves, x_label=f"error, {unit}", y_label="faces within, %", max_x=limit, max_y=100)
     yield _figure(chart, "Cumulative error; faces that were not found stay below the line")
-    for cause in breakdowns(evaluation.data.cases, scores):
+    for cause in breakdowns(evaluation.data.items, scores):
         chart = bar_chart(
             cause.groups,
             cause.means,
@@ -163,28 +166,28 @@ def _figure(content: str, caption: str) -> str:
     return f"<figure>{content}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _cases(evaluation: Evaluation, score: Score, predictor: Predictor | None) -> str:
+def _items(evaluation: Evaluation, score: Score, predict: Predict | None) -> str:
     """The worst and the median faces of one tool, as pictures."""
-    if predictor is None:
+    if predict is None:
         return ""
     order = np.argsort(score.errors, kind="stable")
     order = order[np.isfinite(score.errors[order])]
     middle = max(0, len(order) // 2 - MEDIAN // 2)
     parts = []
     for name, chosen in (("Worst", order[::-1][:WORST]), ("Median", order[middle : middle + MEDIAN])):
-        figures = "".join(_case(evaluation, score, int(number), predictor) for number in chosen)
-        parts.append(f"<h3>{name} faces of {escape(score.tool)}</h3><div class='cases'>{figures}</div>")
+        figures = "".join(_item(evaluation, score, int(number), predict) for number in chosen)
+        parts.append(f"<h3>{name} faces of {escape(score.predictor)}</h3><div class='cases'>{figures}</div>")
     return "".join(parts)
 
 
-def _case(evaluation: Evaluation, score: Score, number: int, predictor: Predictor) -> str:
-    case = evaluation.data.cases[number]
+def _item(evaluation: Evaluation, score: Score, number: int, predict: Predict) -> str:
+    item = evaluation.data.items[number]
     try:
-        picture = panels(case, predictor(case), score.protocol.labels)
+        picture = panels(item, predict(item), score.protocol.labels)
     except LineamentError as error:
-        return f"<p>{escape(case.name)}: {escape(str(error))}</p>"
-    text = f"{case.name}: {score.errors[number]:.2f} {score.protocol.unit}"
-    pitch, yaw, roll = case.angles_deg
-    if np.isfinite(case.angles_deg).all():
+        return f"<p>{escape(item.name)}: {escape(str(error))}</p>"
+    text = f"{item.name}: {score.errors[number]:.2f} {score.protocol.unit}"
+    pitch, yaw, roll = item.angles_deg
+    if np.isfinite(item.angles_deg).all():
         text += f"; yaw {yaw:.0f}, pitch {pitch:.0f}, roll {roll:.0f} degrees"
-    return _figure(f'<img src="{as_data_url(picture)}" alt="{escape(case.name, quote=True)}">', text)
+    return _figure(f'<img src="{as_data_url(picture)}" alt="{escape(item.name, quote=True)}">', text)

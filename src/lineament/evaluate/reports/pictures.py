@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from lineament.crop import CropBox, crop_around_box
 from lineament.errors import BoxError
-from lineament.evaluate.items import Case, Prediction
+from lineament.evaluate.items import EvaluationItem, Prediction
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.raster import rasterize
 from lineament.geometry.topology import GROUPS_68
@@ -29,19 +29,19 @@ LIGHT = np.array([-0.35, -0.5, -0.79])
 QUALITY = 82
 
 
-def panels(case: Case, prediction: Prediction | None, labels: str) -> Picture:
+def panels(item: EvaluationItem, prediction: Prediction | None, labels: str) -> Picture:
     """A strip: the photograph with the true points (green) and the found ones (red), then the meshes.
 
     Args:
-        case: with its photograph.
+        item: with its photograph.
         prediction: None where nothing was found.
         labels: label set of the points.
     """
-    photo = case.photo.read()
-    box = _square(case, prediction)
+    photo = item.photo.read()
+    box = _crop_box(item, prediction)
     crop = resample_crop(photo, box)
     first = Image.fromarray(crop).convert("RGB")
-    truth = case.landmarks.get(labels)
+    truth = item.landmarks.get(labels)
     if truth is not None:
         _paint_points(first, box.crop_from_image(truth[:, :2]), TRUTH_RGB)
     if prediction is not None:
@@ -49,7 +49,7 @@ def panels(case: Case, prediction: Prediction | None, labels: str) -> Picture:
     strip = [np.asarray(first)]
     if prediction is not None and prediction.vertices_image is not None and prediction.triangles is not None:
         strip.append(_shaded(crop, box.crop_from_image(prediction.vertices_image), prediction.triangles))
-    surface = case.surface() if case.surface is not None else None
+    surface = item.surface() if item.surface is not None else None
     if surface is not None and len(surface.triangles):
         strip.append(_shaded(crop, box.crop_from_image(surface.vertices_image), surface.triangles))
     return np.concatenate(strip, axis=1)
@@ -62,13 +62,13 @@ def as_data_url(picture: Picture) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 
-def _square(case: Case, prediction: Prediction | None) -> CropBox:
+def _crop_box(item: EvaluationItem, prediction: Prediction | None) -> CropBox:
     """Around the true face; around the found one where the truth has no box."""
     try:
-        return crop_around_box(case.box_xyxy, size=SIZE, margin=MARGIN)
+        return crop_around_box(item.box_xyxy, size=SIZE, margin=MARGIN)
     except BoxError:
         if prediction is None:
-            height, width = case.photo.read().shape[:2]
+            height, width = item.photo.read().shape[:2]
             return CropBox((width / 2, height / 2), max(width, height), SIZE)
         xy = prediction.landmarks_image[:, :2]
         return crop_around_box([*xy.min(axis=0), *xy.max(axis=0)], size=SIZE, margin=MARGIN)
@@ -89,11 +89,11 @@ def _shaded(crop: Picture, vertices: Array, triangles: Sequence[Array] | Array) 
     """A lit mesh over the faint photograph."""
     triangles = np.asarray(triangles)
     raster = rasterize(vertices, triangles, size_hw=(SIZE, SIZE))
-    seen = raster.mask
-    corners = triangles[raster.triangle_index[seen]]
-    normals = np.einsum("pck,pc->pk", vertex_normals(vertices, triangles)[corners], raster.weights[seen])
+    visible = raster.mask
+    corners = triangles[raster.triangle_index[visible]]
+    normals = np.einsum("pck,pc->pk", vertex_normals(vertices, triangles)[corners], raster.weights[visible])
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
     light = np.abs(normals @ (LIGHT / np.linalg.norm(LIGHT)))[:, None]  # meshes of others may be inside out
     picture = (0.35 * crop).astype(np.float64)
-    picture[seen] = np.array(MESH_RGB) * (0.3 + 0.7 * light)
+    picture[visible] = np.array(MESH_RGB) * (0.3 + 0.7 * light)
     return picture.round().astype(np.uint8)

@@ -71,14 +71,16 @@ def table(evaluation: Evaluation, protocol: Protocol) -> Table:
 
 def scores_of(evaluation: Evaluation, protocol: Protocol) -> list[Score]:
     """The scores of a protocol in the order of the tools."""
-    found = (evaluation.score(protocol, tool) for tool in evaluation.tools)
+    found = (evaluation.score(protocol, predictor) for predictor in evaluation.predictors)
     return [score for score in found if score is not None]
 
 
 def _measured(score: Score, names: Sequence[str]) -> Row:
     numbers = [_number(score.columns[name]) for name in names]
     counts = f"{score.found} of {int(score.expected.sum())}"
-    return Row(score.tool, (*numbers, counts, f"{100 * score.failures:.1f}", f"{100 * score.area:.1f}"), True)
+    return Row(
+        score.predictor, (*numbers, counts, f"{100 * score.failures:.1f}", f"{100 * score.area:.1f}"), True
+    )
 
 
 def _printed(method: str, printed: Published, names: Sequence[str]) -> Row:
@@ -98,7 +100,9 @@ def to_json(evaluation: Evaluation) -> str:
         "title": evaluation.data.title,
         "notes": list(evaluation.data.notes),
         "protocols": [_protocol_json(evaluation, protocol) for protocol in evaluation.protocols],
-        "beside": {tool: _clean(_extras_of(evaluation, tool)) for tool in evaluation.tools},
+        "beside": {
+            predictor: _clean(_extras_of(evaluation, predictor)) for predictor in evaluation.predictors
+        },
         "failed": [list(row) for row in evaluation.failed],
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -112,7 +116,7 @@ def _protocol_json(evaluation: Evaluation, protocol: Protocol) -> dict[str, Any]
         "unit": protocol.unit,
         "choices": dict(choices(evaluation, protocol)),
         "note": protocol.note,
-        "measured": {score.tool: _score_json(score) for score in scores_of(evaluation, protocol)},
+        "measured": {score.predictor: _score_json(score) for score in scores_of(evaluation, protocol)},
         "published": {}
         if printed is None
         else {name: dict(zip(printed.columns, row)) for name, row in printed.rows.items()},
@@ -128,16 +132,16 @@ def _clean(numbers: Any) -> dict[str, Any]:  # noqa: ANN401 - a mapping of numbe
     return {key: None if np.isnan(value) else round(float(value), 6) for key, value in numbers.items()}
 
 
-def _extras_of(evaluation: Evaluation, tool: str) -> dict[str, float]:
-    return extras(evaluation.data.cases, evaluation.records[tool])
+def _extras_of(evaluation: Evaluation, predictor: str) -> dict[str, float]:
+    return extras(evaluation.data.items, evaluation.records[predictor])
 
 
 def choices(evaluation: Evaluation, protocol: Protocol) -> tuple[tuple[str, str], ...]:
     """The eight choices as this run made them; tools that looked elsewhere are named."""
-    crops = {tool: evaluation.crops[tool] for tool in evaluation.tools}
+    crops = {predictor: evaluation.crops[predictor] for predictor in evaluation.predictors}
     if len(set(crops.values())) == 1:
         return protocol.choices(next(iter(crops.values())))  # type: ignore[arg-type]
-    told = "; ".join(f"{tool}: {where}" for tool, where in crops.items())
+    told = "; ".join(f"{predictor}: {where}" for predictor, where in crops.items())
     return tuple((name, told if name == "crop" else text) for name, text in protocol.choices())
 
 
@@ -154,17 +158,18 @@ def to_markdown(evaluation: Evaluation) -> str:
             lines += [f"- {protocol.note}"]
     if evaluation.failed:
         lines += ["", "## Not read", ""]
-        lines += [f"- {tool}, {case}: {why}" for tool, case, why in evaluation.failed]
+        lines += [f"- {predictor}, {item}: {why}" for predictor, item, why in evaluation.failed]
     return "\n".join(lines) + "\n"
 
 
 def _extras_markdown(evaluation: Evaluation) -> list[str]:
-    numbers = {tool: _extras_of(evaluation, tool) for tool in evaluation.tools}
+    numbers = {predictor: _extras_of(evaluation, predictor) for predictor in evaluation.predictors}
     names = list(dict.fromkeys(name for row in numbers.values() for name in row))
     if not names:
         return []
     rows = tuple(
-        Row(tool, tuple(_number(row.get(name)) for name in names), True) for tool, row in numbers.items()
+        Row(predictor, tuple(_number(row.get(name)) for name in names), True)
+        for predictor, row in numbers.items()
     )
     return ["", *_table_markdown(Table(tuple(names), rows, ""))]
 

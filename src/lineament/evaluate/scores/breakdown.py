@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.evaluate.items import Case
+from lineament.evaluate.items import EvaluationItem
 from lineament.evaluate.scores.scoring import Score
 
 Array = NDArray[Any]
@@ -46,20 +46,20 @@ class Breakdown:
     means: Mapping[str, tuple[float, ...]]
 
 
-def breakdowns(cases: Sequence[Case], scores: Sequence[Score]) -> list[Breakdown]:
+def breakdowns(items: Sequence[EvaluationItem], scores: Sequence[Score]) -> list[Breakdown]:
     """One a cause that the set knows and that differs between its faces."""
-    found = (_breakdown(cause, _values(cause, cases), scores) for cause in EDGES)
+    found = (_breakdown(cause, _values(cause, items), scores) for cause in EDGES)
     return [breakdown for breakdown in found if breakdown is not None]
 
 
-def _values(cause: str, cases: Sequence[Case]) -> Array:
+def _values(cause: str, items: Sequence[EvaluationItem]) -> Array:
     """(F,) in the unit of :data:`UNITS`; NaN where unknown."""
     if cause == "occlusion":
-        return 100 * np.array([case.occlusion for case in cases])
+        return 100 * np.array([item.occlusion for item in items])
     column = ("pitch", "yaw", "roll").index(cause)
-    angle = np.array([case.angles_deg[column] for case in cases])
+    angle = np.array([item.angles_deg[column] for item in items])
     if cause == "yaw":
-        known = [next(iter(case.yaw_deg.values()), np.nan) for case in cases]
+        known = [next(iter(item.yaw_deg.values()), np.nan) for item in items]
         angle = np.where(np.isfinite(angle), angle, known)
     wrapped = (angle + 180.0) % 360.0 - 180.0
     return np.abs(wrapped) if cause == "yaw" else wrapped
@@ -73,7 +73,9 @@ def _breakdown(cause: str, values: Array, scores: Sequence[Score]) -> Breakdown 
     if sum(count > 0 for count in counts) < 2:
         return None
     kept = [number for number, count in enumerate(counts) if count]
-    means = {score.tool: tuple(_mean(score.errors[inside[number]]) for number in kept) for score in scores}
+    means = {
+        score.predictor: tuple(_mean(score.errors[inside[number]]) for number in kept) for score in scores
+    }
     groups = tuple(f"{edges[number]:g}..{edges[number + 1]:g}" for number in kept)
     return Breakdown(cause, groups, tuple(counts[number] for number in kept), means)
 

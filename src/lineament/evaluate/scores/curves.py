@@ -24,7 +24,7 @@ def counted_errors(error: Array, expected: NDArray[np.bool_]) -> Array:
     return np.where(np.isnan(chosen), np.inf, chosen)
 
 
-def share_within(error: Array, limits: Array) -> Array:
+def fraction_within(error: Array, limits: Array) -> Array:
     """(L,) share of (F,) errors that are at most each of (L,) limits: the CED's heights."""
     ordered = np.sort(np.asarray(error, dtype=np.float64))
     if not len(ordered):
@@ -34,7 +34,7 @@ def share_within(error: Array, limits: Array) -> Array:
 
 def failure_rate(error: Array, *, limit: float) -> float:
     """Share of (F,) errors above the limit (CPRFA: NME above 10 %)."""
-    return float(1 - share_within(error, np.array([limit]))[0])
+    return float(1 - fraction_within(error, np.array([limit]))[0])
 
 
 def area_under_curve(error: Array, *, limit: float) -> float:

@@ -113,5 +113,5 @@ def by_yaw(error: Array, yaw_deg: Array) -> BinnedError:
 
 def yaw_bins(yaw_deg: Array) -> list[NDArray[np.bool_]]:
     """Three (F,) masks. The upper end belongs to its bin, and nothing falls out at the top."""
-    turned = np.abs((np.asarray(yaw_deg) + 180.0) % 360.0 - 180.0)
-    return [(turned > low) & (turned <= high) if low else turned <= high for low, high in YAW_BINS_DEG]
+    rotated = np.abs((np.asarray(yaw_deg) + 180.0) % 360.0 - 180.0)
+    return [(rotated > low) & (rotated <= high) if low else rotated <= high for low, high in YAW_BINS_DEG]

@@ -13,27 +13,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.evaluate.items import Case
+from lineament.evaluate.items import EvaluationItem
 from lineament.evaluate.protocols.handset_points import SCHEMES, HandSetScheme
 from lineament.evaluate.protocols.protocol import Normaliser, Points, Protocol
 from lineament.evaluate.scores.metrics import box_size
 from lineament.evaluate.scores.records import Record
 
 Array = NDArray[Any]
-Pairs = Sequence[tuple[Case, Record]]
+Pairs = Sequence[tuple[EvaluationItem, Record]]
 
 MIN_CALIBRATION_FACES = 3
 """Without so many found faces offsets would be taken from chance."""
 
 
 def offset_errors(
-    protocol: Protocol, cases: Sequence[Case], records: Sequence[Record], calibration: Pairs
+    protocol: Protocol, items: Sequence[EvaluationItem], records: Sequence[Record], calibration: Pairs
 ) -> tuple[Array, Callable[[Array], dict[str, float]]]:
     """Errors after offsets, and a function from errors to the columns of a table.
 
     Args:
         protocol: names labels, points and normaliser.
-        cases: the faces that are scored; those without the protocol's labels give NaN.
+        items: the faces that are scored; those without the protocol's labels give NaN.
         records: matched.
         calibration: faces of other people and the same tool's records of them.
 
@@ -41,11 +41,11 @@ def offset_errors(
         (F,) % of the normaliser, NaN where not found or where offsets could not be measured; and the columns:
         "raw" (nothing taken off), one a part of the face, "mean".
     """
-    apart = [_residuals(protocol, case, record) for case, record in zip(cases, records, strict=True)]
+    apart = [_residuals(protocol, item, record) for item, record in zip(items, records, strict=True)]
     offsets = measured_offsets(protocol, calibration)
-    parts = np.array(_parts(protocol, cases))
-    raw, after = np.full((2, len(cases)), np.nan)
-    by_part = {str(part): np.full(len(cases), np.nan) for part in dict.fromkeys(parts)}
+    parts = np.array(_parts(protocol, items))
+    raw, after = np.full((2, len(items)), np.nan)
+    by_part = {str(part): np.full(len(items), np.nan) for part in dict.fromkeys(parts)}
     for number, residual in enumerate(apart):
         if residual is None or offsets is None:
             continue
@@ -65,16 +65,16 @@ def offset_errors(
 
 def measured_offsets(protocol: Protocol, calibration: Pairs) -> Array | None:
     """(P, 2) mean of the residuals of faces with the protocol's labels; None where too few were found."""
-    found = [r for case, record in calibration if (r := _residuals(protocol, case, record)) is not None]
+    found = [r for item, record in calibration if (r := _residuals(protocol, item, record)) is not None]
     return np.mean(found, axis=0) if len(found) >= MIN_CALIBRATION_FACES else None
 
 
-def _residuals(protocol: Protocol, case: Case, record: Record) -> Array | None:
+def _residuals(protocol: Protocol, item: EvaluationItem, record: Record) -> Array | None:
     """(P, 2) estimate minus truth as fractions of the normaliser, as on a face that looks the usual way."""
-    if protocol.labels not in case.landmarks or not record.found:
+    if protocol.labels not in item.landmarks or not record.found:
         return None
-    scheme = SCHEMES[case.scheme]
-    truth = case.landmarks[protocol.labels]
+    scheme = SCHEMES[item.scheme]
+    truth = item.landmarks[protocol.labels]
     kept = _counted(protocol, scheme)
     apart = (scheme.of_68(record.landmarks[:, :2]) - truth)[kept] / _size(protocol, scheme, truth)
     return apart * (-1, 1) if scheme.is_mirrored else apart
@@ -94,9 +94,9 @@ def _counted(protocol: Protocol, scheme: HandSetScheme) -> NDArray[np.bool_]:
     return scheme.inner if protocol.points is Points.HAND_SET_INNER else np.ones(len(scheme.pairs), bool)
 
 
-def _parts(protocol: Protocol, cases: Sequence[Case]) -> tuple[str, ...]:
+def _parts(protocol: Protocol, items: Sequence[EvaluationItem]) -> tuple[str, ...]:
     """Part of the face of each counted point, the same for all faces with the protocol's labels."""
-    scheme = next((SCHEMES[case.scheme] for case in cases if protocol.labels in case.landmarks), None)
+    scheme = next((SCHEMES[item.scheme] for item in items if protocol.labels in item.landmarks), None)
     if scheme is None:
         return ()
     return tuple(part for part, kept in zip(scheme.parts, _counted(protocol, scheme), strict=True) if kept)

@@ -42,9 +42,9 @@ def average_precision(score: Array, hidden: Array) -> float:
     return float(np.sum(np.diff(caught, prepend=0) * precision) / hidden.sum())
 
 
-def visibility_accuracy(visibility: Array, seen: Array, *, threshold: float = 0.5) -> float:
+def visibility_accuracy(visibility: Array, visible: Array, *, threshold: float = 0.5) -> float:
     """Share of (n,) points whose visibility, 0 to 1, falls on the side of the threshold that is true."""
-    return float(np.mean((np.ravel(visibility) > threshold) == np.ravel(seen).astype(bool)))
+    return float(np.mean((np.ravel(visibility) > threshold) == np.ravel(visible).astype(bool)))
 
 
 def jitter(landmarks: Array, truth: Array, size: Array) -> float:

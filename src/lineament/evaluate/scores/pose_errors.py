@@ -15,7 +15,7 @@ from lineament.geometry.rotation import angles_from_matrix
 
 Array = NDArray[Any]
 
-MOST_ANGLE_DEG = 99.0
+MAX_ANGLE_DEG = 99.0
 GIMBAL_ERROR_DEG, GIMBAL_YAW_ERROR_DEG = 20.0, 5.0
 
 
@@ -30,7 +30,7 @@ def within_99_degrees(truth_deg: Array) -> NDArray[np.bool_]:
 
     Of the 2,000 images of AFLW2000-3D 1,969 are left. Papers write "yaw outside +-99", which only six are.
     """
-    return np.all(np.abs(truth_deg) <= MOST_ANGLE_DEG, axis=-1)
+    return np.all(np.abs(truth_deg) <= MAX_ANGLE_DEG, axis=-1)
 
 
 def not_gimbal_locked(error_deg: Array) -> NDArray[np.bool_]:

@@ -29,7 +29,7 @@ class Record:
 
     Attributes:
         name: of the case.
-        case: its checksum; empty where nobody asks.
+        item: its checksum; empty where nobody asks.
         landmarks: (68, 3) px, image frame; NaN where not found, z NaN where the tool gives none.
         rotation: (3, 3), NaN where not given.
         visibility: (68,) 0 to 1, NaN where not given.
@@ -41,7 +41,7 @@ class Record:
     rotation: Array = field(default_factory=lambda: np.full((3, 3), np.nan))
     visibility: Array = field(default_factory=lambda: np.full(68, np.nan))
     measures: Mapping[str, float] = field(default_factory=dict)
-    case: str = ""
+    item: str = ""
 
     @property
     def found(self) -> bool:
@@ -55,7 +55,7 @@ class Record:
 
     def line(self) -> str:
         """One line of JSON; rounded to 0.001 px, so that it reads the same everywhere."""
-        content: dict[str, Any] = {"name": self.name, "case": self.case}
+        content: dict[str, Any] = {"name": self.name, "case": self.item}
         for key, array, digits in (
             ("landmarks", self.landmarks, PX_DIGITS),
             ("rotation", self.rotation, ROTATION_DIGITS),
@@ -82,7 +82,7 @@ class Record:
             raise ValueError("no record")
         return cls(
             name=content["name"],
-            case=str(content.get("case", "")),
+            item=str(content.get("case", "")),
             landmarks=_array(content.get("landmarks"), (68, 3)),
             rotation=_array(content.get("rotation"), (3, 3)),
             visibility=_array(content.get("visibility"), (68,)),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.evaluate.items import Case
+from lineament.evaluate.items import EvaluationItem
 from lineament.evaluate.protocols.protocol import (
     Average,
     Exclusion,
@@ -54,7 +54,7 @@ class Score:
 
     Attributes:
         protocol: which.
-        tool: its name.
+        predictor: its name.
         columns: name -> value in the protocol's unit; "mean" is the headline.
         errors: (F,) of each case in that unit; NaN where it does not count or was not found.
         expected: (F,) cases that count.
@@ -64,7 +64,7 @@ class Score:
     """
 
     protocol: Protocol
-    tool: str
+    predictor: str
     columns: Mapping[str, float]
     errors: Array
     expected: NDArray[np.bool_]
@@ -75,29 +75,29 @@ class Score:
 
 def score(
     protocol: Protocol,
-    cases: Sequence[Case],
+    items: Sequence[EvaluationItem],
     records: Sequence[Record],
     *,
-    tool: str,
-    calibration: Sequence[tuple[Case, Record]] = (),
+    predictor: str,
+    calibration: Sequence[tuple[EvaluationItem, Record]] = (),
 ) -> Score | None:
     """The score of matched cases and records; None where the set or the tool lacks what it needs.
 
     Args:
         protocol: which.
-        cases: of the set.
+        items: of the set.
         records: of the tool, one a case.
-        tool: its name.
+        predictor: its name.
         calibration: faces of other people and the tool's records of them, for points that people set.
     """
-    expected = _expected(protocol, cases)
+    expected = _expected(protocol, items)
     if not expected.any():
         return None
     if protocol.quantity is Quantity.HAND_SET:
-        errors, columns = offset_errors(protocol, cases, records, calibration)
+        errors, columns = offset_errors(protocol, items, records, calibration)
     else:
-        errors, columns = _ERRORS_OF[protocol.quantity](protocol, cases, records)
-    expected = expected & _kept_by_result(protocol, cases, records)
+        errors, columns = _ERRORS_OF[protocol.quantity](protocol, items, records)
+    expected = expected & _kept_by_result(protocol, items, records)
     errors = np.where(expected, errors, np.nan)
     measured = int(np.isfinite(errors).sum())
     if not measured:
@@ -106,7 +106,7 @@ def score(
     counted = counted_errors(errors, expected)
     return Score(
         protocol=protocol,
-        tool=tool,
+        predictor=predictor,
         columns=columns(errors),
         errors=errors,
         expected=expected,
@@ -116,54 +116,54 @@ def score(
     )
 
 
-def yaws(protocol: Protocol, cases: Sequence[Case]) -> Array:
+def yaws(protocol: Protocol, items: Sequence[EvaluationItem]) -> Array:
     """(F,) degrees by the protocol's list; NaN where a case is not in it."""
     if protocol.yaw_list is YawList.NONE:
-        return np.zeros(len(cases))
-    return np.array([case.yaw_deg.get(protocol.yaw_list.name, np.nan) for case in cases])
+        return np.zeros(len(items))
+    return np.array([item.yaw_deg.get(protocol.yaw_list.name, np.nan) for item in items])
 
 
-def _expected(protocol: Protocol, cases: Sequence[Case]) -> NDArray[np.bool_]:
+def _expected(protocol: Protocol, items: Sequence[EvaluationItem]) -> NDArray[np.bool_]:
     """(F,) cases that have the truth this protocol needs and that it does not leave out."""
-    expected = np.array([_has_truth(protocol, case) for case in cases], dtype=bool)
-    expected &= np.isfinite(yaws(protocol, cases))
+    expected = np.array([_has_truth(protocol, item) for item in items], dtype=bool)
+    expected &= np.isfinite(yaws(protocol, items))
     if protocol.exclusion is not Exclusion.NOTHING:
-        expected &= within_99_degrees(np.array([case.angles_deg for case in cases]))
+        expected &= within_99_degrees(np.array([item.angles_deg for item in items]))
     if protocol.balanced and expected.any():
-        bins = [inside & expected for inside in yaw_bins(yaws(protocol, cases))]
+        bins = [inside & expected for inside in yaw_bins(yaws(protocol, items))]
         expected &= balanced_subset(bins, protocol.balanced)
     return expected
 
 
-def _has_truth(protocol: Protocol, case: Case) -> bool:
+def _has_truth(protocol: Protocol, item: EvaluationItem) -> bool:
     if protocol.quantity is Quantity.POSE:
-        return case.rotation is not None
+        return item.rotation is not None
     if protocol.quantity is Quantity.SURFACE:
-        return case.surface is not None
-    truth = case.landmarks.get(protocol.labels)
+        return item.surface is not None
+    truth = item.landmarks.get(protocol.labels)
     return truth is not None and truth.shape[-1] >= protocol.dimensions
 
 
 def _kept_by_result(
-    protocol: Protocol, cases: Sequence[Case], records: Sequence[Record]
+    protocol: Protocol, items: Sequence[EvaluationItem], records: Sequence[Record]
 ) -> NDArray[np.bool_]:
     if protocol.exclusion is not Exclusion.BEYOND_99_AND_GIMBAL:
-        return np.ones(len(cases), dtype=bool)
-    return ~np.isfinite(_pose_errors(cases, records)).all(axis=1) | not_gimbal_locked(
-        _pose_errors(cases, records)
+        return np.ones(len(items), dtype=bool)
+    return ~np.isfinite(_pose_errors(items, records)).all(axis=1) | not_gimbal_locked(
+        _pose_errors(items, records)
     )
 
 
-def _landmark_errors(protocol: Protocol, cases: Sequence[Case], records: Sequence[Record]) -> Any:  # noqa: ANN401
-    errors = np.array([_landmark_error(protocol, *pair) for pair in zip(cases, records, strict=True)])
-    return 100 * errors, _by_yaw(protocol, cases)
+def _landmark_errors(protocol: Protocol, items: Sequence[EvaluationItem], records: Sequence[Record]) -> Any:  # noqa: ANN401
+    errors = np.array([_landmark_error(protocol, *pair) for pair in zip(items, records, strict=True)])
+    return 100 * errors, _by_yaw(protocol, items)
 
 
-def _landmark_error(protocol: Protocol, case: Case, record: Record) -> float:
-    truth = case.landmarks.get(protocol.labels)
+def _landmark_error(protocol: Protocol, item: EvaluationItem, record: Record) -> float:
+    truth = item.landmarks.get(protocol.labels)
     if truth is None or not record.found:
         return np.nan
-    size = _size(protocol.normaliser, case, protocol)
+    size = _size(protocol.normaliser, item, protocol)
     points = protocol.points.of(record.landmarks)[:, : protocol.dimensions]
     truth = protocol.points.of(truth)[:, : protocol.dimensions]
     if protocol.dimensions == 3:
@@ -171,29 +171,29 @@ def _landmark_error(protocol: Protocol, case: Case, record: Record) -> float:
     return float(normalised_mean_error(points, truth, size=size))
 
 
-def _size(normaliser: Normaliser, case: Case, protocol: Protocol) -> float:
-    truth = case.landmarks[protocol.labels]
+def _size(normaliser: Normaliser, item: EvaluationItem, protocol: Protocol) -> float:
+    truth = item.landmarks[protocol.labels]
     if normaliser is Normaliser.BOX_OF_68:
         # Of the labels that are scored where these are 68 points: re-annotated ones have a box of their own.
-        return float(box_size(truth)) if len(truth) == 68 else case.size
+        return float(box_size(truth)) if len(truth) == 68 else item.size
     if normaliser is Normaliser.BOX_OF_POINTS:
         return float(box_size(protocol.points.of(truth)))
     if normaliser is Normaliser.FACE_BOX:
-        return float(box_xyxy_size(case.box_xyxy if case.face_box_xyxy is None else case.face_box_xyxy))
+        return float(box_xyxy_size(item.box_xyxy if item.face_box_xyxy is None else item.face_box_xyxy))
     dimensions = 2 if normaliser is Normaliser.INTEROCULAR else 3
     return float(interocular(truth[:, :dimensions]))
 
 
-def _surface_errors(protocol: Protocol, cases: Sequence[Case], records: Sequence[Record]) -> Any:  # noqa: ANN401
+def _surface_errors(protocol: Protocol, items: Sequence[EvaluationItem], records: Sequence[Record]) -> Any:  # noqa: ANN401
     errors = np.array([record.measures.get(protocol.measure, np.nan) for record in records])
-    return errors, _by_yaw(protocol, cases)
+    return errors, _by_yaw(protocol, items)
 
 
-def _by_yaw(protocol: Protocol, cases: Sequence[Case]) -> Any:  # noqa: ANN401
+def _by_yaw(protocol: Protocol, items: Sequence[EvaluationItem]) -> Any:  # noqa: ANN401
     """A function from errors to columns."""
 
     def columns(errors: Array) -> dict[str, float]:
-        split = by_yaw(errors, yaws(protocol, cases))
+        split = by_yaw(errors, yaws(protocol, items))
         if protocol.yaw_list is YawList.NONE:
             return {"mean": split.mean_of_images}
         named = dict(zip(BIN_NAMES, split.bins, strict=True))
@@ -204,32 +204,32 @@ def _by_yaw(protocol: Protocol, cases: Sequence[Case]) -> Any:  # noqa: ANN401
     return columns
 
 
-def _pose_errors(cases: Sequence[Case], records: Sequence[Record]) -> Array:
+def _pose_errors(items: Sequence[EvaluationItem], records: Sequence[Record]) -> Array:
     """(F, 3) absolute errors of pitch, yaw, roll in degrees."""
-    truth = np.array([case.angles_deg for case in cases])
+    truth = np.array([item.angles_deg for item in items])
     found = angles_deg(np.array([record.rotation for record in records]))
     return angle_errors_deg(found, truth)
 
 
-def _pose_scores(protocol: Protocol, cases: Sequence[Case], records: Sequence[Record]) -> Any:  # noqa: ANN401
-    apart = _pose_errors(cases, records)
+def _pose_scores(protocol: Protocol, items: Sequence[EvaluationItem], records: Sequence[Record]) -> Any:  # noqa: ANN401
+    apart = _pose_errors(items, records)
     rotations = np.array([record.rotation for record in records])
-    truth = np.array([np.full((3, 3), np.nan) if c.rotation is None else c.rotation for c in cases])
-    turned = geodesic_deg(rotations, truth)
+    truth = np.array([np.full((3, 3), np.nan) if c.rotation is None else c.rotation for c in items])
+    rotated = geodesic_deg(rotations, truth)
 
     def columns(errors: Array) -> dict[str, float]:
         kept = np.isfinite(errors)
         pitch, yaw, roll = apart[kept].mean(axis=0)
         mean = float(np.mean([pitch, yaw, roll]))
-        single = float(turned[kept].mean())
+        single = float(rotated[kept].mean())
         return {"yaw": float(yaw), "pitch": float(pitch), "roll": float(roll), "mean": mean, "turn": single}
 
     return apart.mean(axis=1), columns
 
 
-def _opening_scores(protocol: Protocol, cases: Sequence[Case], records: Sequence[Record]) -> Any:  # noqa: ANN401
+def _opening_scores(protocol: Protocol, items: Sequence[EvaluationItem], records: Sequence[Record]) -> Any:  # noqa: ANN401
     nothing = np.full((68, 3), np.nan)
-    truth = np.array([case.landmarks.get(protocol.labels, nothing)[:, :3] for case in cases])
+    truth = np.array([item.landmarks.get(protocol.labels, nothing)[:, :3] for item in items])
     found = np.array([record.landmarks for record in records])
     lids, lips = (
         (100 * opening(found, pairs), 100 * opening(truth, pairs)) for pairs in (LID_PAIRS_68, LIP_PAIRS_68)
@@ -238,9 +238,9 @@ def _opening_scores(protocol: Protocol, cases: Sequence[Case], records: Sequence
     def columns(errors: Array) -> dict[str, float]:
         kept = np.isfinite(errors)
         result = {}
-        for name, (seen, true) in (("lids", lids), ("lips", lips)):
-            result[name] = float(np.abs(seen - true)[kept].mean())
-            result[f"{name} r"] = _correlation(seen[kept], true[kept])
+        for name, (predicted, true) in (("lids", lids), ("lips", lips)):
+            result[name] = float(np.abs(predicted - true)[kept].mean())
+            result[f"{name} r"] = _correlation(predicted[kept], true[kept])
         return result | {"mean": (result["lids"] + result["lips"]) / 2}
 
     return (np.abs(lids[0] - lids[1]) + np.abs(lips[0] - lips[1])) / 2, columns

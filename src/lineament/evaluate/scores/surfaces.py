@@ -22,7 +22,7 @@ FIVE_POINTS = (36, 45, 30, 48, 54)  # outer eye corners, tip of the nose, corner
 MEAN_INTEROCULAR_MM = 85.4  # of scans without landmarks: the mean face's outer eye corners
 CROP_MM = 95.0  # around the tip of the nose (SynergyNet's Florence protocol)
 EVERY_2DASL = 50  # vertices skipped by 2DASL's public script
-MOST_POINTS = 2500  # that ICP moves: more change its result in the fourth digit and take their time
+MAX_POINTS = 2500  # that ICP moves: more change its result in the fourth digit and take their time
 FACE_VERTICES = 8683  # of LFM: the skin; eyeballs and mouth follow
 
 
@@ -129,7 +129,7 @@ def _skin(prediction: Prediction) -> Array | None:
 
 
 def _thinned(points: Array) -> Array:
-    return points[:: max(1, len(points) // MOST_POINTS)]
+    return points[:: max(1, len(points) // MAX_POINTS)]
 
 
 def _start(prediction: Prediction, surface: TrueSurface) -> Similarity:

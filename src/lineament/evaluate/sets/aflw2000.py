@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lineament.data.formats.aflw2000 import BaselCoefficients, BaselItem, iterate_aflw2000
 from lineament.data.formats.files import open_files
 from lineament.errors import DataError, LineamentError
-from lineament.evaluate.items import BASEL_NO_NECK, Case, EvaluationSet, TrueSurface
+from lineament.evaluate.items import BASEL_NO_NECK, EvaluationItem, EvaluationSet, TrueSurface
 from lineament.evaluate.scores.metrics import box_size
 from lineament.foreign import reason_of
 from lineament.geometry.camera import WeakPerspective
@@ -126,24 +126,24 @@ def load_aflw2000(
         DataError: there is no such set, or labels do not fit it.
     """
     archive = _find_archive(source)
-    items = list(iterate_aflw2000(archive))
-    if not items:
+    faces = list(iterate_aflw2000(archive))
+    if not faces:
         raise DataError(f"{source} holds no .mat files of AFLW2000-3D. Give the unpacked folder or its zip.")
-    names = [item.name for item in items]
+    names = [face.name for face in faces]
     folder = labels or (source if source.is_dir() else source.parent)
     reannotated, manual_yaw = _extra_labels(folder, names)
-    cases = tuple(_case(item, reannotated, manual_yaw, basel) for item in items)
+    items = tuple(_item(face, reannotated, manual_yaw, basel) for face in faces)
     notes = (
         () if reannotated else (f"No re-annotation: {KIT_REANNOTATED} of 3DDFA's kit is not in {folder}.",)
     )
-    if len(cases) != WHOLE:
+    if len(items) != WHOLE:
         notes += (PART,)
     if basel is None:
         notes += ("No dense protocols: they need your own Basel model (--basel).",)
     return EvaluationSet(
         name=NAME,
-        title=f"AFLW2000-3D, {len(cases)} of 2,000 images",
-        cases=cases,
+        title=f"AFLW2000-3D, {len(items)} of 2,000 images",
+        items=items,
         protocols=PROTOCOLS + (DENSE_PROTOCOLS if basel is not None else ()),
         notes=notes,
     )
@@ -162,30 +162,30 @@ def _find_archive(source: Path) -> Path:
     raise DataError(f"{source} has neither .mat files nor a zip of them: expected image00002.mat and so on.")
 
 
-def _case(
-    item: BaselItem,
+def _item(
+    face: BaselItem,
     reannotated: Mapping[str, Array],
     manual_yaw: Mapping[str, float],
     basel: BaselTruth | None,
-) -> Case:
-    angles = item.coefficients.angles
+) -> EvaluationItem:
+    angles = face.coefficients.angles
     given_deg = np.degrees([angles.pitch, angles.yaw, angles.roll]).astype(np.float64)
-    truth = {ORIGINAL: item.landmarks}
-    if item.name in reannotated:
-        truth[REANNOTATED] = reannotated[item.name]
+    truth = {ORIGINAL: face.landmarks}
+    if face.name in reannotated:
+        truth[REANNOTATED] = reannotated[face.name]
     yaw_deg = {"FITTED": float(given_deg[1])}
-    if item.name in manual_yaw:
-        yaw_deg["MANUAL"] = manual_yaw[item.name]
+    if face.name in manual_yaw:
+        yaw_deg["MANUAL"] = manual_yaw[face.name]
     surface = None
-    if basel is not None and item.camera is not None:
-        surface = partial(basel.surface, item.coefficients, item.camera, item.landmarks)
-    return Case(
-        name=item.name,
-        photo=item.photo,
+    if basel is not None and face.camera is not None:
+        surface = partial(basel.surface, face.coefficients, face.camera, face.landmarks)
+    return EvaluationItem(
+        name=face.name,
+        photo=face.photo,
         landmarks=truth,
-        scheme=item.scheme,
-        box_xyxy=item.box_xyxy,
-        size=float(box_size(item.landmarks)),
+        scheme=face.scheme,
+        box_xyxy=face.box_xyxy,
+        size=float(box_size(face.landmarks)),
         yaw_deg=yaw_deg,
         rotation=matrix_from_angles(angles.yaw, angles.pitch, angles.roll),
         angles_deg=given_deg,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.formats.florence import Scan, iterate_florence
-from lineament.evaluate.items import UNKNOWN, Case, EvaluationSet, TrueSurface
+from lineament.evaluate.items import UNKNOWN, EvaluationItem, EvaluationSet, TrueSurface
 from lineament.evaluate.scores.metrics import box_size
 from lineament.evaluate.sets.scan_pictures import (
     CLAY_RGB,
@@ -49,28 +49,28 @@ def load_florence(root: Path) -> EvaluationSet:
     """
     scans = list(iterate_florence(root))
     chosen = [scan for scan in scans if FRONTAL in scan.name] or scans
-    cases = tuple(case for number, scan in enumerate(chosen) for case in _cases_of(scan, number))
+    items = tuple(item for number, scan in enumerate(chosen) for item in _items_of(scan, number))
     return EvaluationSet(
         name=NAME,
         title=f"Florence, {len(chosen)} scans in 20 poses",
-        cases=cases,
+        items=items,
         protocols=PROTOCOLS,
         notes=NOTES,
     )
 
 
-def _cases_of(scan: Scan, number: int) -> list[Case]:
+def _items_of(scan: Scan, number: int) -> list[EvaluationItem]:
     rng = np.random.default_rng([SEED, number])
     poses = [(yaw, pitch) for pitch in PITCHES_DEG for yaw in YAWS_DEG]
-    return [_case(scan, pose, rng) for pose in poses]
+    return [_item(scan, pose, rng) for pose in poses]
 
 
-def _case(scan: Scan, pose_deg: tuple[float, float], rng: np.random.Generator) -> Case:
+def _item(scan: Scan, pose_deg: tuple[float, float], rng: np.random.Generator) -> EvaluationItem:
     yaw, pitch = pose_deg
     camera = camera_at(yaw, pitch)
     marks = camera.image_from_model(load_builtin().landmark_points(SCHEME).neutral_model.astype(np.float64))
     xy = marks[:, :2]
-    return Case(
+    return EvaluationItem(
         name=f"{scan.name}_yaw{yaw:+03.0f}_pitch{pitch:+03.0f}",
         photo=ScanPhoto(partial(_head, scan), camera, random_light(rng), int(rng.integers(40, 216))),
         landmarks={},

@@ -20,7 +20,7 @@ from lineament.data.formats.files import PhotoFile, open_files
 from lineament.data.formats.item import box_of_points
 from lineament.data.samples.held_out import is_for_hand_set_validation
 from lineament.errors import DataError
-from lineament.evaluate.items import Case, EvaluationSet
+from lineament.evaluate.items import EvaluationItem, EvaluationSet
 from lineament.evaluate.protocols.handset_points import (
     CFP_30,
     CFP_30_MIRRORED,
@@ -77,18 +77,18 @@ def load_handset(source: Path) -> EvaluationSet:
         DataError: none of them is there, or photographs and points do not fit together.
     """
     faces = [(kind, *_faces(source, kind)) for kind in _KINDS if _table(source, kind).is_file()]
-    scored = tuple(case for _, cases, _ in faces for case in cases)
+    scored = tuple(item for _, items, _ in faces for item in items)
     if not scored:
         raise DataError(
             f"{source} has no points that people set on faces that are scored: expected cfp.zip and "
             f"cfp_points.npz, or the same of fgnet or london."
         )
-    counts = ", ".join(f"{len(cases)} {kind.labels}" for kind, cases, _ in faces)
+    counts = ", ".join(f"{len(items)} {kind.labels}" for kind, items, _ in faces)
     calibrated = ", ".join(f"{len(others)} {kind.labels}" for kind, _, others in faces)
     return EvaluationSet(
         name=NAME,
         title=f"Points that people set, {len(scored)} faces ({counts})",
-        cases=scored,
+        items=scored,
         protocols=PROTOCOLS,
         notes=(
             f"Offsets of each tool were measured on faces of other people: {calibrated}.",
@@ -97,7 +97,7 @@ def load_handset(source: Path) -> EvaluationSet:
             "Weights that were trained on points of these sets have seen the photographs of those other "
             "people, never those that are scored.",
         ),
-        calibration=tuple(case for _, _, others in faces for case in others),
+        calibration=tuple(item for _, _, others in faces for item in others),
     )
 
 
@@ -105,7 +105,7 @@ def _table(source: Path, kind: _Kind) -> Path:
     return source / f"{kind.archive}_points.npz"
 
 
-def _faces(source: Path, kind: _Kind) -> tuple[list[Case], list[Case]]:
+def _faces(source: Path, kind: _Kind) -> tuple[list[EvaluationItem], list[EvaluationItem]]:
     """Scored faces, and those for calibration, spread evenly over the other people."""
     places = (source / f"{kind.archive}.zip", source / kind.archive)
     root = next((path for path in places if path.exists()), None)
@@ -116,13 +116,13 @@ def _faces(source: Path, kind: _Kind) -> tuple[list[Case], list[Case]]:
         missing = [name for name in points if name not in files]
     if missing:
         raise DataError(f"{root} lacks {len(missing)} photographs that have points, such as {missing[0]!r}.")
-    cases = {
-        name: _case(kind, root, name, own)
+    items = {
+        name: _item(kind, root, name, own)
         for name, own in points.items()
         if re.fullmatch(kind.names, PurePosixPath(name).stem)
     }
-    scored = [case for name, case in cases.items() if _is_scored(kind, name)]
-    others = [case for name, case in cases.items() if not _is_scored(kind, name)]
+    scored = [item for name, item in items.items() if _is_scored(kind, name)]
+    others = [item for name, item in items.items() if not _is_scored(kind, name)]
     chosen = np.unique(np.linspace(0, len(others) - 1, min(CALIBRATION_FACES, len(others))).astype(int))
     return scored, [others[number] for number in chosen]
 
@@ -143,10 +143,10 @@ def _read_points(table: Path) -> dict[str, Array]:
     return dict(zip(names, points, strict=True))
 
 
-def _case(kind: _Kind, root: Path, name: str, own: Array) -> Case:
+def _item(kind: _Kind, root: Path, name: str, own: Array) -> EvaluationItem:
     box = kind.box_of(own)
     scheme = kind.scheme_of(own)
-    return Case(
+    return EvaluationItem(
         name=f"{kind.archive}/{name}",
         photo=PhotoFile(root, name),
         landmarks={kind.labels: scheme.of_set(own)},

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from lineament.data.formats.aflw21 import CROP_SIZE, AflwItem, iterate_aflw, iterate_aflw_kit
 from lineament.data.formats.aflw_lfpa import iterate_aflw_lfpa
 from lineament.data.formats.cofw import iterate_cofw68
-from lineament.data.formats.item import EvaluationItem, box_of_points
+from lineament.data.formats.item import AnnotatedFace, box_of_points
 from lineament.data.formats.pts import iterate_pts
 from lineament.data.formats.w300vw import iterate_w300vw
 from lineament.errors import DataError
-from lineament.evaluate.items import LFM_POINTS, Case, EvaluationSet, Prediction, TrueSurface
+from lineament.evaluate.items import LFM_POINTS, EvaluationItem, EvaluationSet, Prediction, TrueSurface
 from lineament.evaluate.scores.metrics import box_size, box_xyxy_size
 from lineament.evaluate.sets.lfpa_points import nearest_vertices
 
@@ -46,14 +46,14 @@ def load_aflw(source: Path) -> EvaluationSet:
     """
     database = next(source.rglob("aflw.sqlite"), None)
     if database is not None:
-        items = [_aflw_case(item, None) for item in iterate_aflw(database, _photos_of(database))]
+        faces = [_aflw_item(face, None) for face in iterate_aflw(database, _photos_of(database))]
         notes = ("No fitted 68 points: the box is that of the annotated points, and smaller.",)
     else:
-        items, notes = _aflw_kit(source)
+        faces, notes = _aflw_kit(source)
     return EvaluationSet(
         name="aflw",
-        title=f"AFLW, 21 points, {len(items)} faces",
-        cases=tuple(items),
+        title=f"AFLW, 21 points, {len(faces)} faces",
+        items=tuple(faces),
         protocols=("synergynet-aflw", "cprfa-table2-aflw"),
         notes=notes,
     )
@@ -64,26 +64,26 @@ def _photos_of(database: Path) -> Path:
     return flickr or database.parent
 
 
-def _aflw_kit(source: Path) -> tuple[list[Case], tuple[str, ...]]:
+def _aflw_kit(source: Path) -> tuple[list[EvaluationItem], tuple[str, ...]]:
     arrays = next(iter(sorted(source.glob("*.npz"))), source)
     crops = next(
         (path for path in (*sorted(source.glob("*.zip")), source / "AFLW_GT_crop") if path.exists()), source
     )
-    items = list(iterate_aflw_kit(arrays, crops))
+    faces = list(iterate_aflw_kit(arrays, crops))
     fitted = source / KIT_68
     notes = ("Published rows are of 21,080 faces.",)
     if fitted.is_file():
         points = np.load(fitted)
-        if len(points) != len(items):
-            raise DataError(f"{fitted} has {len(points)} rows for {len(items)} faces of the kit.")
+        if len(points) != len(faces):
+            raise DataError(f"{fitted} has {len(points)} rows for {len(faces)} faces of the kit.")
         sizes = box_size(np.swapaxes(points, 1, 2)[..., :2])
         stretch = _kit_stretch(source, arrays)
-        return [_aflw_case(i, float(s * k)) for i, s, k in zip(items, sizes, stretch)], notes
+        return [_aflw_item(i, float(s * k)) for i, s, k in zip(faces, sizes, stretch)], notes
     notes += (
         f"No {KIT_68}: errors are divided by the crop's side over the square root of two, which is the box's "
         "longer side and so a little too large.",
     )
-    return [_aflw_case(item, CROP_SIZE / CROP_MARGIN) for item in items], notes
+    return [_aflw_item(face, CROP_SIZE / CROP_MARGIN) for face in faces], notes
 
 
 def _kit_stretch(source: Path, arrays: Path) -> Array:
@@ -96,22 +96,22 @@ def _kit_stretch(source: Path, arrays: Path) -> Array:
     return CROP_SIZE / (boxes[:, 2] - boxes[:, 0])
 
 
-def _aflw_case(item: AflwItem, size: float | None) -> Case:
+def _aflw_item(face: AflwItem, size: float | None) -> EvaluationItem:
     """A face; with a size it is a crop of the kit, whose face fills the crop over the square root of two."""
     if size is None:
-        box, size = item.box_xyxy, float(box_size(item.landmarks))
+        box, size = face.box_xyxy, float(box_size(face.landmarks))
     else:
         half = CROP_SIZE / CROP_MARGIN / 2
         box = CROP_SIZE / 2 + np.array([-half, -half, half, half])
-    return Case(
-        name=item.name,
-        photo=item.photo,
-        landmarks={LABELS: item.landmarks},
-        scheme=item.scheme,
+    return EvaluationItem(
+        name=face.name,
+        photo=face.photo,
+        landmarks={LABELS: face.landmarks},
+        scheme=face.scheme,
         box_xyxy=box,
         size=size,
-        visible=item.visible,
-        yaw_deg={"SET": float(np.degrees(item.absolute_yaw))},
+        visible=face.visible,
+        yaw_deg={"SET": float(np.degrees(face.absolute_yaw))},
     )
 
 
@@ -142,7 +142,7 @@ def load_300vw(source: Path) -> EvaluationSet:
     return _outline_set("300vw", "300VW, 68 points", iterate_w300vw(source), (), videos=True)
 
 
-def load_aflw_lfpa(source: Path, align: Callable[[Case], Prediction | None]) -> EvaluationSet:
+def load_aflw_lfpa(source: Path, align: Callable[[EvaluationItem], Prediction | None]) -> EvaluationSet:
     """AFLW-LFPA's test photographs; see :mod:`.lfpa_points` for the 34 points.
 
     Args:
@@ -152,38 +152,38 @@ def load_aflw_lfpa(source: Path, align: Callable[[Case], Prediction | None]) -> 
     Raises:
         DataError: the set cannot be read.
     """
-    training = (_lfpa_case(item, None) for item in iterate_aflw_lfpa(source, part="train"))
-    pairs = ((case, found) for case in training if (found := align(case)) is not None)
+    training = (_lfpa_item(face, None) for face in iterate_aflw_lfpa(source, part="train"))
+    pairs = ((item, found) for item in training if (found := align(item)) is not None)
     index = nearest_vertices(pairs, LABELS)
-    cases = tuple(_lfpa_case(item, index) for item in iterate_aflw_lfpa(source, part="test"))
+    items = tuple(_lfpa_item(face, index) for face in iterate_aflw_lfpa(source, part="test"))
     return EvaluationSet(
         name="aflw-lfpa",
-        title=f"AFLW-LFPA, 34 points, {len(cases)} faces",
-        cases=cases,
+        title=f"AFLW-LFPA, 34 points, {len(items)} faces",
+        items=items,
         protocols=("zhou-aflw-lfpa",),
     )
 
 
-def _lfpa_case(item: EvaluationItem, vertex_index: NDArray[np.int64] | None) -> Case:
-    surface = None if vertex_index is None else partial(_lfpa_surface, item, vertex_index)
-    return Case(
-        name=item.name,
-        photo=item.photo,
-        landmarks={LABELS: item.landmarks},
-        scheme=item.scheme,
-        box_xyxy=item.box_xyxy,
-        size=float(box_xyxy_size(item.box_xyxy)),
-        face_box_xyxy=item.box_xyxy,
-        visible=item.visible,
+def _lfpa_item(face: AnnotatedFace, vertex_index: NDArray[np.int64] | None) -> EvaluationItem:
+    surface = None if vertex_index is None else partial(_lfpa_surface, face, vertex_index)
+    return EvaluationItem(
+        name=face.name,
+        photo=face.photo,
+        landmarks={LABELS: face.landmarks},
+        scheme=face.scheme,
+        box_xyxy=face.box_xyxy,
+        size=float(box_xyxy_size(face.box_xyxy)),
+        face_box_xyxy=face.box_xyxy,
+        visible=face.visible,
         surface=surface,
     )
 
 
-def _lfpa_surface(item: EvaluationItem, vertex_index: NDArray[np.int64]) -> TrueSurface:
+def _lfpa_surface(face: AnnotatedFace, vertex_index: NDArray[np.int64]) -> TrueSurface:
     """The visible points as vertices of ours; hidden ones are NaN and do not count."""
-    points = np.column_stack([item.landmarks[:, :2], np.zeros(len(item.landmarks))])
-    if item.visible is not None:
-        points[~item.visible] = np.nan
+    points = np.column_stack([face.landmarks[:, :2], np.zeros(len(face.landmarks))])
+    if face.visible is not None:
+        points[~face.visible] = np.nan
     return TrueSurface(
         vertices_image=points,
         triangles=np.empty((0, 3), np.int32),
@@ -191,41 +191,41 @@ def _lfpa_surface(item: EvaluationItem, vertex_index: NDArray[np.int64]) -> True
         landmarks_image=None,
         nose_image=np.full(3, np.nan),
         vertex_index=vertex_index,
-        size=float(box_xyxy_size(item.box_xyxy)),
+        size=float(box_xyxy_size(face.box_xyxy)),
     )
 
 
 def _outline_set(
     name: str,
     title: str,
-    items: Iterable[EvaluationItem],
+    faces: Iterable[AnnotatedFace],
     protocols: tuple[str, ...],
     *,
     videos: bool = False,
 ) -> EvaluationSet:
     """A set of 68 points whose jaw is on the outline; faces with other numbers of points are left out."""
-    cases = tuple(_outline_case(item, videos) for item in items if len(item.landmarks) == 68)
-    if not cases:
+    items = tuple(_outline_item(face, videos) for face in faces if len(face.landmarks) == 68)
+    if not items:
         raise DataError(f"{title}: no face with 68 points was found.")
     return EvaluationSet(
         name=name,
-        title=f"{title}, {len(cases)} faces",
-        cases=cases,
+        title=f"{title}, {len(items)} faces",
+        items=items,
         protocols=(*protocols, *PROTOCOLS_68),
         notes=(OUTLINE_NOTE,),
     )
 
 
-def _outline_case(item: EvaluationItem, videos: bool) -> Case:
-    return Case(
-        name=item.name,
-        photo=item.photo,
-        landmarks={LABELS: item.landmarks},
-        scheme=item.scheme,
-        box_xyxy=box_of_points(item.landmarks),
-        size=float(box_size(item.landmarks)),
-        face_box_xyxy=item.box_xyxy,
-        visible=item.visible,
-        occlusion=float("nan") if item.visible is None else float(1 - item.visible.mean()),
-        sequence=item.subject if videos else "",
+def _outline_item(face: AnnotatedFace, videos: bool) -> EvaluationItem:
+    return EvaluationItem(
+        name=face.name,
+        photo=face.photo,
+        landmarks={LABELS: face.landmarks},
+        scheme=face.scheme,
+        box_xyxy=box_of_points(face.landmarks),
+        size=float(box_size(face.landmarks)),
+        face_box_xyxy=face.box_xyxy,
+        visible=face.visible,
+        occlusion=float("nan") if face.visible is None else float(1 - face.visible.mean()),
+        sequence=face.subject if videos else "",
     )

@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.errors import DataError
-from lineament.evaluate.items import Case, Prediction
+from lineament.evaluate.items import EvaluationItem, Prediction
 from lineament.evaluate.scores.pose_errors import angles_deg
 from lineament.evaluate.scores.surfaces import FACE_VERTICES
 
 FRONTAL_DEG = 15.0
 ENOUGH = 150  # frontal photographs
-LEAST_SEEN = 10  # of a point
+MIN_VISIBLE = 10  # of a point
 
 
 def nearest_vertices(
-    pairs: Iterable[tuple[Case, Prediction]], labels: str, *, enough: int = ENOUGH
+    pairs: Iterable[tuple[EvaluationItem, Prediction]], labels: str, *, enough: int = ENOUGH
 ) -> NDArray[np.int64]:
     """(P,) of LFM's face vertices, one a point.
 
@@ -34,23 +34,23 @@ def nearest_vertices(
     Raises:
         DataError: there are too few frontal faces on which some point is seen.
     """
-    total, seen, used = None, None, 0
-    for case, prediction in pairs:
+    total, counts, used = None, None, 0
+    for item, prediction in pairs:
         if prediction.vertices_image is None or not _is_frontal(prediction):
             continue
-        points = case.landmarks[labels]
+        points = item.landmarks[labels]
         there = np.isfinite(points).all(axis=1)
-        if case.visible is not None:
-            there &= case.visible
+        if item.visible is not None:
+            there &= item.visible
         vertices = prediction.vertices_image[:FACE_VERTICES, :2]
-        distance = np.linalg.norm(np.nan_to_num(points)[:, None] - vertices, axis=-1) / case.size
+        distance = np.linalg.norm(np.nan_to_num(points)[:, None] - vertices, axis=-1) / item.size
         distance[~there] = 0
         total = distance if total is None else total + distance
-        seen = there.astype(int) if seen is None else seen + there
+        counts = there.astype(int) if counts is None else counts + there
         used += 1
         if used == enough:
             break
-    if total is None or seen is None or seen.min() < LEAST_SEEN:
+    if total is None or counts is None or counts.min() < MIN_VISIBLE:
         raise DataError(
             f"Only {used} frontal training photographs of AFLW-LFPA: its points cannot be found on the mesh."
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lineament.data.occlusion.natural import hull_mask
 from lineament.errors import DataError, ImageError
-from lineament.evaluate.items import Case, EvaluationSet
+from lineament.evaluate.items import EvaluationItem, EvaluationSet
 from lineament.evaluate.sets.aflw2000 import ORIGINAL
 from lineament.evaluate.sets.occlusion_pictures import (
     OccludedFace,
@@ -48,28 +48,34 @@ def load_occlusion(name: str, base: EvaluationSet, *, pictures: Path | None) -> 
     Raises:
         DataError: NSOD without pictures.
     """
-    by_name = {case.name: case for case in base.cases}
-    faces = [TestFace(case.name, case.photo, case.landmarks[ORIGINAL]) for case in base.cases]
-    cases = _MAKERS[name](faces, by_name, pictures)
-    dense = ("dsfnet-occlusion",) if any(case.surface is not None for case in cases) else ()
+    by_name = {item.name: item for item in base.items}
+    faces = [TestFace(item.name, item.photo, item.landmarks[ORIGINAL]) for item in base.items]
+    items = _GENERATORS[name](faces, by_name, pictures)
+    dense = ("dsfnet-occlusion",) if any(item.surface is not None for item in items) else ()
     return EvaluationSet(
         name=name,
-        title=f"{name.upper()}: AFLW2000-3D, {TITLES[name]}, {len(cases)} images",
-        cases=tuple(cases),
+        title=f"{name.upper()}: AFLW2000-3D, {TITLES[name]}, {len(items)} images",
+        items=tuple(items),
         protocols=(*dense, *SPARSE_PROTOCOLS),
         notes=(*base.notes, NOTE),
     )
 
 
-def _natural(faces: Iterable[TestFace], by_name: Mapping[str, Case], pictures: Path | None) -> list[Case]:
+def _natural(
+    faces: Iterable[TestFace], by_name: Mapping[str, EvaluationItem], pictures: Path | None
+) -> list[EvaluationItem]:
     return [by_name[face.name] for face in natural_occlusions(faces)]
 
 
-def _colors(faces: Iterable[TestFace], by_name: Mapping[str, Case], pictures: Path | None) -> list[Case]:
+def _colors(
+    faces: Iterable[TestFace], by_name: Mapping[str, EvaluationItem], pictures: Path | None
+) -> list[EvaluationItem]:
     return [_occluded(face, by_name) for face in color_occlusions(faces)]
 
 
-def _things(faces: Iterable[TestFace], by_name: Mapping[str, Case], pictures: Path | None) -> list[Case]:
+def _things(
+    faces: Iterable[TestFace], by_name: Mapping[str, EvaluationItem], pictures: Path | None
+) -> list[EvaluationItem]:
     if pictures is None:
         raise DataError(
             "NSOD needs pictures for the texture of its objects: --pictures with a zip of backgrounds, such "
@@ -80,27 +86,29 @@ def _things(faces: Iterable[TestFace], by_name: Mapping[str, Case], pictures: Pa
     ]
 
 
-_MAKERS: dict[str, Callable[[list[TestFace], Mapping[str, Case], Path | None], list[Case]]] = {
+_GENERATORS: dict[
+    str, Callable[[list[TestFace], Mapping[str, EvaluationItem], Path | None], list[EvaluationItem]]
+] = {
     "nod": _natural,
     "csod": _colors,
     "nsod": _things,
 }
 
 
-def _occluded(face: OccludedFace, by_name: Mapping[str, Case]) -> Case:
+def _occluded(face: OccludedFace, by_name: Mapping[str, EvaluationItem]) -> EvaluationItem:
     """The case with its new picture, how much of the face is hidden, and which landmarks are.
 
     These stay unknown where the photograph cannot be read, of which the evaluation tells.
     """
-    case = replace(by_name[face.source.name], name=face.name, photo=face.photo)
+    item = replace(by_name[face.source.name], name=face.name, photo=face.photo)
     try:
         mask = face.photo.read_with_mask()[1]
     except (DataError, ImageError):
-        return case
+        return item
     landmarks = face.source.landmarks_image[:, :2]
     hull = hull_mask(mask.shape, landmarks)
     return replace(
-        case,
+        item,
         visible=~_at(mask, landmarks),
         occlusion=float(mask[hull].mean()) if hull.any() else float("nan"),
     )

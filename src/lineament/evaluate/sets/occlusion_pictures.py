@@ -11,7 +11,7 @@ beside its Table 5 without saying so. Where the paper is silent:
   to 30 % of the crop and 0.3 to 3.33 times as wide as high, with wavy edges.
 - **NSOD**: how much of a face is hidden. NatOcc pastes hands, tinted like the face's skin, and objects. We
   have neither of its collections of photographs: hands are drawn, objects are shapes filled with photographs
-  that no training sees. Of the 68 landmarks' hull :data:`LEAST_HIDDEN` to :data:`MOST_HIDDEN` are hidden.
+  that no training sees. Of the 68 landmarks' hull :data:`MIN_HIDDEN` to :data:`MAX_HIDDEN` are hidden.
 - **NOD**: how faces were chosen. Where a set tells which points are hidden (COFW), that decides. Elsewhere
   the share of the face whose colour is not its own skin's does. It finds hair, dark glasses, paint and
   things, takes hard shadows for them and sees no hands: pass a better measure where one is at hand. The same
@@ -31,7 +31,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.formats.item import EvaluationItem, Photo
+from lineament.data.formats.item import AnnotatedFace, Photo
 from lineament.data.occlusion.drawing import Layer, Light
 from lineament.data.occlusion.natural import hull_mask, unlike_skin
 from lineament.data.occlusion.textures import photo_texture
@@ -51,9 +51,9 @@ CROP_MARGIN = 1.5
 """Side of the square that takes patches over the mean side of the landmarks' box: DSFNet's crop."""
 PATCH_AREA = (0.02, 0.30)
 PATCH_ASPECT = (0.3, 3.33)
-MOST_WAVE = 0.08
-LEAST_HIDDEN, MOST_HIDDEN = 0.10, 0.60
-NATURAL_SHARE = 127 / 2000
+MAX_WAVE = 0.08
+MIN_HIDDEN, MAX_HIDDEN = 0.10, 0.60
+NATURAL_FRACTION = 127 / 2000
 FACE_MM = 165.0
 COLOR_TYPES = ("grey", "color", "tint")
 
@@ -77,7 +77,7 @@ class TestFace:
     visible: NDArray[np.bool_] | None = None
 
     @classmethod
-    def of(cls, item: EvaluationItem) -> TestFace:
+    def of(cls, item: AnnotatedFace) -> TestFace:
         """The face of an item with 68 landmarks."""
         return cls(item.name, item.photo, item.landmarks, item.visible)
 
@@ -130,14 +130,14 @@ class OccludedFace:
 def natural_occlusions(
     faces: Iterable[TestFace],
     *,
-    share: float = NATURAL_SHARE,
+    fraction: float = NATURAL_FRACTION,
     measure: Callable[[Image8, Array], float] = unlike_skin,
 ) -> list[TestFace]:
     """NOD: the most hidden faces of a set, in the order of the set.
 
     Args:
         faces: of the set; photographs are read unless a face says which points are visible.
-        share: of the set that is taken.
+        fraction: of the set that is taken.
         measure: hidden share of a face from the picture and (68, 2) landmarks.
     """
     listed = list(faces)
@@ -148,7 +148,7 @@ def natural_occlusions(
         for f in listed
     ]
     # Stable order: of faces equally hidden the earlier one is taken.
-    chosen = np.argsort(-np.array(hidden), kind="stable")[: round(share * len(listed))]
+    chosen = np.argsort(-np.array(hidden), kind="stable")[: round(fraction * len(listed))]
     return [listed[index] for index in sorted(chosen.tolist())]
 
 
@@ -220,8 +220,8 @@ class HandsAndObjects:
         best, best_excess = None, np.inf
         for _ in range(24):
             layer = self._layer(image, landmarks_xy, rng)
-            hidden = float(layer.mask[face].mean()) if face.any() else LEAST_HIDDEN
-            excess = max(LEAST_HIDDEN - hidden, hidden - MOST_HIDDEN)
+            hidden = float(layer.mask[face].mean()) if face.any() else MIN_HIDDEN
+            excess = max(MIN_HIDDEN - hidden, hidden - MAX_HIDDEN)
             if excess < best_excess:
                 best, best_excess = layer, excess
             if excess <= 0:
@@ -246,7 +246,7 @@ class HandsAndObjects:
             polygon(rng, placing, 1.2 * half),
             rounded(placing, half, power=4),
         )
-        texture = photo_texture(rng, self.pictures, max(size_hw), share=(0.3, 1.0))
+        texture = photo_texture(rng, self.pictures, max(size_hw), fraction=(0.3, 1.0))
         return textured(rng, size_hw, shapes[rng.integers(3)], texture).softened(1)
 
 
@@ -262,7 +262,7 @@ def _wavy_rectangle(size_hw: tuple[int, ...], corner: Array, side: float, rng: n
     half = side * np.minimum(np.sqrt(area * np.array([aspect, 1 / aspect])), 1.0) / 2
     center = corner + half + rng.uniform(0, 1, 2) * (side - 2 * half)
     waves, phases = rng.uniform(0.5, 3.0, (2, 2)), rng.uniform(0, 2 * np.pi, (2, 2))
-    amplitude = rng.uniform(0, 2 * MOST_WAVE, 2)
+    amplitude = rng.uniform(0, 2 * MAX_WAVE, 2)
     height, width = size_hw
     u = (np.arange(width) + 0.5 - center[0])[None, :] / half[0]
     v = (np.arange(height) + 0.5 - center[1])[:, None] / half[1]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.drawing.zbuffer import draw_mesh, spread
+from lineament.data.drawing.zbuffer import draw_mesh, interpolate
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.rotation import matrix_from_angles
@@ -64,7 +64,7 @@ class ScanPhoto:
         vertices = self.camera.image_from_model(head.vertices) * FINER
         raster = draw_mesh(vertices, head.triangles, size_hw=(SIZE * FINER, SIZE * FINER))
         shade = _shade(vertices, head.triangles, np.array(self.light_model))
-        pixels = spread(raster, head.triangles, head.colors_rgb * shade[:, None])
+        pixels = interpolate(raster, head.triangles, head.colors_rgb * shade[:, None])
         pixels[raster.triangle_index < 0] = self.background
         small = pixels.reshape(SIZE, FINER, SIZE, FINER, 3).mean(axis=(1, 3))
         return np.clip(small.round(), 0, 255).astype(np.uint8)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from lineament.errors import DataError
-from lineament.evaluate.items import LFM_FACE, Case, EvaluationSet, TrueSurface
+from lineament.evaluate.items import LFM_FACE, EvaluationItem, EvaluationSet, TrueSurface
 from lineament.evaluate.scores.metrics import box_size
 from lineament.evaluate.scores.surfaces import FACE_VERTICES
 from lineament.evaluate.sets.scan_pictures import PX_PER_MM, Head, ScanPhoto, camera_at, random_light
@@ -132,17 +132,17 @@ def load_scans(ict: Path, *, identities: int = IDENTITIES, seed: int = SEED) -> 
     """
     inside = ict / "ict_facekit.npz"
     heads = IctHeads.read(inside if inside.is_file() else ict)
-    cases = tuple(case for number in range(identities) for case in _cases_of(heads, number, seed))
+    items = tuple(item for number in range(identities) for item in _items_of(heads, number, seed))
     return EvaluationSet(
         name=NAME,
         title=f"Rendered scans, {identities} random heads in 20 poses",
-        cases=cases,
+        items=items,
         protocols=PROTOCOLS,
         notes=NOTES,
     )
 
 
-def _cases_of(heads: IctHeads, number: int, seed: int) -> list[Case]:
+def _items_of(heads: IctHeads, number: int, seed: int) -> list[EvaluationItem]:
     rng = np.random.default_rng([seed, number])
     person = Person(
         identity=tuple(rng.standard_normal(len(heads.model.identity_basis)).tolist()),
@@ -153,22 +153,22 @@ def _cases_of(heads: IctHeads, number: int, seed: int) -> list[Case]:
     landmarks = heads.landmarks(vertices)
     head = partial(_head, heads, person)
     poses = [(yaw, pitch) for pitch in PITCHES_DEG for yaw in YAWS_DEG]
-    return [_case(heads, f"head{number:03}", head, landmarks, pose, rng) for pose in poses]
+    return [_item(heads, f"head{number:03}", head, landmarks, pose, rng) for pose in poses]
 
 
-def _case(
+def _item(
     heads: IctHeads,
     name: str,
     head: partial[Head],
     landmarks: Array,
     pose_deg: tuple[float, float],
     rng: np.random.Generator,
-) -> Case:
+) -> EvaluationItem:
     yaw, pitch = pose_deg
     camera = camera_at(yaw, pitch)
     points = camera.image_from_model(landmarks)
     xy = points[:, :2]
-    return Case(
+    return EvaluationItem(
         name=f"{name}_yaw{yaw:+03.0f}_pitch{pitch:+03.0f}",
         photo=ScanPhoto(head, camera, random_light(rng), int(rng.integers(40, 216))),
         landmarks={SCHEME: points},
@@ -238,8 +238,8 @@ def _regions(ict: MorphableModel, lfm: MorphableModel, from_ict: Array) -> NDArr
 
 def _near(places: Array, marks: Array, reach: float) -> NDArray[np.bool_]:
     """Which points lie within a distance (mm) of a line through landmarks, five at a time."""
-    shares = np.linspace(0, 1, 9)[:, None]
-    segments = [marks[a] * (1 - shares) + marks[a + 1] * shares for a in (0, 1, 2, 3, 5, 6, 7, 8)]
+    fractions = np.linspace(0, 1, 9)[:, None]
+    segments = [marks[a] * (1 - fractions) + marks[a + 1] * fractions for a in (0, 1, 2, 3, 5, 6, 7, 8)]
     return cKDTree(np.concatenate(segments)).query(places)[0] < reach
 
 

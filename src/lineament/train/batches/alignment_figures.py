@@ -72,9 +72,9 @@ class CropLandmarks(nn.Module):
         moved = identity @ self.identity_basis[: identity.shape[1]]
         moved = moved + expression @ self.expression_basis[: expression.shape[1]]
         points = self.rest + moved.view(len(moved), -1, 3)
-        turned = points @ face.rotation.transpose(1, 2) * self.axes
+        rotated = points @ face.rotation.transpose(1, 2) * self.axes
         origin = torch.cat([face.translation, torch.zeros_like(face.translation[:, :1])], dim=1)
-        return face.scale[:, None, None] * turned + origin[:, None]
+        return face.scale[:, None, None] * rotated + origin[:, None]
 
 
 def landmark_errors(found: Tensor, expected: Tensor) -> Tensor:

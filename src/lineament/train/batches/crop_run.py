@@ -20,7 +20,7 @@ from lineament.train.engine.loop import LoopConfig, Run, Terms
 from lineament.train.engine.processes import Processes
 from lineament.train.engine.run_folder import DATA, about_training
 
-CropMaker: TypeAlias = Literal["workers", "device"]
+CropGenerator: TypeAlias = Literal["workers", "device"]
 """Worker processes decode, cut and disturb crop by crop; the device does it in batches out of its memory."""
 
 
@@ -57,7 +57,7 @@ class CropTrainConfig:
     face_model: str = "lfm"
     face_swap: float = 0.0
     workers: int = 1
-    crops_by: CropMaker = "workers"
+    crops_by: CropGenerator = "workers"
     validation_crops: int = 512
     start: str = ""
 

@@ -37,7 +37,7 @@ class DeviceCrops:
 
     Args:
         views: in the memory of the device.
-        shares: how often each part of the views is drawn from; together 1.
+        probabilities: how often each part of the views is drawn from; together 1.
         counts: of views of each part, in order.
         model: the face model of their labels; it must be symmetric.
         config: crops and disturbances.
@@ -46,14 +46,16 @@ class DeviceCrops:
     def __init__(
         self,
         views: DeviceViews,
-        shares: np.ndarray,
+        probabilities: np.ndarray,
         counts: np.ndarray,
         model: MorphableModel,
         config: AugmentConfig,
     ) -> None:
         self.views, self.config = views, config
         device = views.device
-        self._share_ends = torch.tensor(np.cumsum(shares)[:-1], dtype=torch.float32, device=device)
+        self._cumulative_probabilities = torch.tensor(
+            np.cumsum(probabilities)[:-1], dtype=torch.float32, device=device
+        )
         self._counts = torch.tensor(counts, device=device)
         self._firsts = torch.tensor(np.cumsum([0, *counts])[:-1], device=device)
         # Mirrored, an identity of ones gives the signs, and counted expressions give the order.
@@ -79,24 +81,24 @@ class DeviceCrops:
         def textures(count: int) -> Tensor:
             return self._pieces(count, draws)
 
-        picture = occluded(picture, self.config.occluder_share, textures, draws, hidden=hidden)
+        picture = occluded(picture, self.config.occluder_probability, textures, draws, hidden=hidden)
         picture = random_effects(picture, self.config, draws, hidden=hidden)
         return {"crop": picture.permute(0, 2, 3, 1).to(torch.uint8), **labels}
 
     def _drawn(self, size: int, draws: Draws) -> Tensor:
         """(size,) numbers of views: a part by its share, then any of its views."""
-        part = (draws.uniform((size, 1)) >= self._share_ends).sum(1)
+        part = (draws.uniform((size, 1)) >= self._cumulative_probabilities).sum(1)
         count = self._counts[part]
         return self._firsts[part] + (draws.uniform((size,)) * count).long().minimum(count - 1)
 
     def cut(self, numbers: Tensor, mirrored: Tensor, draws: Draws) -> tuple[Tensor, dict[str, Tensor]]:
         """Crops as one of the two passes would cut them, with their labels."""
         config, count = self.config, len(numbers)
-        tight = draws.happens(count, config.tight_share)
+        tight = draws.happens(count, config.tight_probability)
         far = draws.happens(count, 1 / 3)
         loose = torch.where(
             far,
-            draws.uniform((count,), -config.most_roll, config.most_roll),
+            draws.uniform((count,), -config.max_roll, config.max_roll),
             draws.normal((count,), config.loose_roll),
         )
         roll = torch.where(tight, draws.normal((count,), config.tight_roll), loose)
@@ -119,8 +121,8 @@ class DeviceCrops:
         points = self._landmarks[numbers]
         points = torch.where(mirrored[:, None, None], self._mirror_xy(points, numbers), points)
         turn = _turns(roll)
-        turned = _product(points, turn)
-        low, high = turned.amin(1), turned.amax(1)
+        rotated = _product(points, turn)
+        low, high = rotated.amin(1), rotated.amax(1)
         center = _product(turn, ((low + high) / 2)[..., None])[..., 0]
         return center, self.config.crop_margin * (high - low).amax(1)
 
@@ -212,8 +214,8 @@ def _landmarks_of(views: DeviceViews, model: MorphableModel) -> Tensor:
     for first in range(0, len(views), AT_ONCE):
         rows = slice(first, first + AT_ONCE)
         flat = rest + views.identity[rows] @ identity + views.expression[rows] @ expression
-        turned = (flat.view(len(flat), -1, 3) @ views.rotation[rows].transpose(1, 2))[..., :2] * axes
-        found.append(views.scale[rows, None, None] * turned + views.translation[rows, None])
+        rotated = (flat.view(len(flat), -1, 3) @ views.rotation[rows].transpose(1, 2))[..., :2] * axes
+        found.append(views.scale[rows, None, None] * rotated + views.translation[rows, None])
     landmarks = torch.cat(found)
     for row in torch.nonzero(views.point_weights.any(1) & ~views.has_coefficients)[:, 0].tolist():
         marks, weights = views.points[row].cpu().numpy(), views.point_weights[row].cpu().numpy()
@@ -238,7 +240,7 @@ def device_batches(
         ConfigError: the source swaps faces or makes targets, which only worker processes can.
         DataError: the samples cannot be read.
     """
-    if source.swap_share:
+    if source.swap_probability:
         raise ConfigError(
             "Faces are swapped by worker processes only: set face_swap = 0, or crops_by = 'workers'."
         )
@@ -246,7 +248,7 @@ def device_batches(
         raise ConfigError("Dense targets are made by worker processes only: set crops_by = 'workers'.")
     store, model = source.folders.opened(validation=False), load_model(source.face_model)
     views = read_views(source.folders, processes.device, model, workers=workers, occlusion=source.occlusion)
-    crops = DeviceCrops(views, store.shares, store.counts, model, source.augment)
-    rows = len(processes.share(loop.batch))
+    crops = DeviceCrops(views, store.probabilities, store.counts, model, source.augment)
+    rows = len(processes.fraction(loop.batch))
     for step in range(first, loop.steps):
         yield crops.batch(rows, Draws(processes.device, [loop.seed, step, processes.rank]))

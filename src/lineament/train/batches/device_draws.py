@@ -30,25 +30,25 @@ class Draws:
         """Evenly between two numbers."""
         return low + (high - low) * torch.rand(tuple(shape), generator=self._generator, device=self.device)
 
-    def normal(self, shape: Sequence[int], spread: float = 1.0) -> Tensor:
+    def normal(self, shape: Sequence[int], std: float = 1.0) -> Tensor:
         """Normally around 0."""
-        return spread * torch.randn(tuple(shape), generator=self._generator, device=self.device)
+        return std * torch.randn(tuple(shape), generator=self._generator, device=self.device)
 
     def whole(self, count: int, low: int, high: int) -> Tensor:
         """(count,) int64 in [low, high)."""
         return torch.randint(low, high, (count,), generator=self._generator, device=self.device)
 
-    def happens(self, count: int, share: float) -> Tensor:
+    def happens(self, count: int, probability: float) -> Tensor:
         """(count,) bool, true for a share of the rows."""
-        return self.uniform((count,)) < share
+        return self.uniform((count,)) < probability
 
-    def rows(self, count: int, *shares: float) -> list[Tensor]:
+    def rows(self, count: int, *probabilities: float) -> list[Tensor]:
         """Numbers of different rows for each of some things that exclude each other.
 
         Args:
             count: of all rows.
-            shares: of the rows that each thing happens to, together at most 1.
+            probabilities: of the rows that each thing happens to, together at most 1.
         """
         order = torch.randperm(count, generator=self._generator, device=self.device)
-        ends = np.floor(np.cumsum([0.0, *shares]) * count + self._host.uniform()).astype(int)
+        ends = np.floor(np.cumsum([0.0, *probabilities]) * count + self._host.uniform()).astype(int)
         return [order[first:last] for first, last in pairwise(ends)]

@@ -23,7 +23,7 @@ REACH = 4
 """Of blurs, px."""
 BLOCK = 8
 """Side of JPEG's blocks, px."""
-LEAST_SHRINK, MOST_SHRINK = 0.22, 0.8
+MIN_SHRINK, MAX_SHRINK = 0.22, 0.8
 # Annex K of the JPEG standard (ITU-T T.81), tables K.1 and K.2.
 LUMA_STEPS = """
 16 11 10 16  24  40  51  61   12 12 14 19  26  58  60  55   14 13 16 24  40  57  69  56
@@ -48,18 +48,18 @@ def random_effects(
         hidden: (B, S, S) bool, set where the pictures are blacked out; None where nobody asks.
     """
     count = len(picture)
-    picture = toned(picture, random_tones(count, config.grey_share, draws))
-    blur, shrink = draws.rows(count, 0.35 * config.blur_share, 0.65 * config.blur_share)
+    picture = toned(picture, random_tones(count, config.grey_probability, draws))
+    blur, shrink = draws.rows(count, 0.35 * config.blur_probability, 0.65 * config.blur_probability)
     picture[blur] = convolved(picture[blur], random_kernels(len(blur), draws))
     picture[shrink] = _shrunk_at_random(picture[shrink], draws)
-    (noise,) = draws.rows(count, config.noise_share)
+    (noise,) = draws.rows(count, config.noise_probability)
     picture[noise] = _noisy_at_random(picture[noise], draws)
-    (compress,) = draws.rows(count, config.jpeg_share)
+    (compress,) = draws.rows(count, config.jpeg_probability)
     picture[compress] = jpeg(picture[compress], draws.whole(len(compress), 15, 70))
     picture = picture.round_().clamp_(0, 255)
-    (border,) = draws.rows(count, config.border_share)
+    (border,) = draws.rows(count, config.border_probability)
     _keep_only(picture, border, _inside_borders(len(border), picture.shape[-1], draws), hidden)
-    (part,) = draws.rows(count, config.part_share)
+    (part,) = draws.rows(count, config.part_probability)
     _keep_only(picture, part, _random_parts(len(part), picture.shape[-1], draws), hidden)
     if hidden is not None and config.black_frame:
         hidden |= ~framed(torch.ones_like(hidden), config.black_frame)
@@ -93,14 +93,14 @@ class Tones:
     vignette: Tensor
 
 
-def random_tones(count: int, grey_share: float, draws: Draws) -> Tones:
+def random_tones(count: int, grey_probability: float, draws: Draws) -> Tones:
     """As `random_tone` of the workers' camera effects, for crops: all in another light, some dark."""
     gains = torch.exp(draws.normal((count, 3), 0.12) + draws.normal((count, 1), 0.2))
     gamma = torch.exp(draws.normal((count,), 0.25))
     dark = draws.happens(count, 0.08)
     gains = torch.where(dark[:, None], gains * draws.uniform((count, 1), 0.2, 0.6), gains)
     gamma = torch.where(dark, gamma * draws.uniform((count,), 0.9, 1.6), gamma)
-    grey = draws.happens(count, grey_share)
+    grey = draws.happens(count, grey_probability)
     gains = torch.where(grey[:, None], gains.mean(1, keepdim=True), gains)
     saturation = torch.where(grey, torch.zeros_like(gamma), draws.uniform((count,), 0.4, 1.5))
     lit = draws.happens(count, 0.3)
@@ -135,8 +135,8 @@ def random_kernels(count: int, draws: Draws) -> Tensor:
     """(count, 9, 9) soft, moving and unsharp lenses, as :func:`random_blur` of strength 0.7 draws them."""
     offset = torch.arange(-REACH, REACH + 1, device=draws.device).float()
     x, y = offset[None, None, :], offset[None, :, None]
-    spread = 0.7 * draws.uniform((count, 1, 1), 0.4, 2.0)
-    soft = torch.exp(-(x**2 + y**2) / (2 * spread**2))
+    std = 0.7 * draws.uniform((count, 1, 1), 0.4, 2.0)
+    soft = torch.exp(-(x**2 + y**2) / (2 * std**2))
     half, angle = 0.35 * draws.uniform((count, 1, 1), 1.5, 7.0), draws.uniform((count, 1, 1), 0, math.pi)
     along, beside = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
     moving = (half + 0.5 - along.abs()).clamp(0, 1) * (1 - beside.abs()).clamp(min=0)
@@ -171,9 +171,9 @@ def shrinking_maps(size: int, device: torch.device) -> Tensor:
     By 0.22 to 0.8 of the pixels, with blocks or smoothly down and smoothly or sharply up: each is linear, so
     that a picture is shrunk by two products of matrices.
     """
-    least = max(BLOCK, int(LEAST_SHRINK * size))
+    minimum = max(BLOCK, int(MIN_SHRINK * size))
     whole, maps = torch.eye(size)[None, None], []
-    for small in range(least, max(int(MOST_SHRINK * size), least) + 1):
+    for small in range(minimum, max(int(MAX_SHRINK * size), minimum) + 1):
         for down in ("area", "bilinear"):
             smooth = {"antialias": True} if down == "bilinear" else {}
             reduce = functional.interpolate(whole, (small, size), mode=down, **smooth)
@@ -188,12 +188,12 @@ def shrinking_maps(size: int, device: torch.device) -> Tensor:
 def _noisy_at_random(picture: Tensor, draws: Draws) -> Tensor:
     """With grain of 2 to 14 grey levels, the same in all channels or not, fine or a little coarse."""
     count = len(picture)
-    spread = torch.exp(draws.uniform((count,), math.log(2), math.log(14)))
+    std = torch.exp(draws.uniform((count,), math.log(2), math.log(14)))
     grain = draws.normal(picture.shape)
     grain = torch.where(_wide(draws.happens(count, 0.5)), grain[:, :1], grain)
     coarse = (grain + grain.roll(1, dims=2) + grain.roll(1, dims=3)) * 0.577
     grain = torch.where(_wide(draws.happens(count, 0.3)), coarse, grain)
-    return (picture + grain * _wide(spread)).clamp(0, 255)
+    return (picture + grain * _wide(std)).clamp(0, 255)
 
 
 def jpeg(picture: Tensor, quality: Tensor) -> Tensor:

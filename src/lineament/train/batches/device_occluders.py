@@ -21,7 +21,7 @@ Textures: TypeAlias = Callable[[int], Tensor]
 
 HAND, STICK, MICROPHONE = 0.2, 0.1, 0.05
 """Shares of the things; the others are shapes."""
-MOST_THINGS = 3
+MAX_THINGS = 3
 FINGERS = 5
 PALM_AND_ARM = (((0.0, -8.0), (0.0, 28.0)), ((0.0, 28.0), (0.0, 260.0)))
 PALM_AND_ARM_RADIUS = (34.0, 24.0)
@@ -29,22 +29,22 @@ PALM_AND_ARM_RADIUS = (34.0, 24.0)
 
 
 def occluded(
-    picture: Tensor, share: float, textures: Textures, draws: Draws, *, hidden: Tensor | None = None
+    picture: Tensor, probability: float, textures: Textures, draws: Draws, *, hidden: Tensor | None = None
 ) -> Tensor:
     """Up to three things in front of a share of the pictures.
 
     Args:
         picture: (B, 3, S, S).
-        share: of the pictures.
+        probability: of the pictures.
         textures: for shapes.
         draws: source of all choices.
         hidden: (B, S, S) bool, set where a thing hides more than half of what is behind it; None where nobody
             asks.
     """
-    (rows,) = draws.rows(len(picture), share)
-    for number in range(MOST_THINGS):
+    (rows,) = draws.rows(len(picture), probability)
+    for number in range(MAX_THINGS):
         # A third has one thing, a third two.
-        some = rows[: round(len(rows) * (MOST_THINGS - number) / MOST_THINGS)]
+        some = rows[: round(len(rows) * (MAX_THINGS - number) / MAX_THINGS)]
         picture = _one_more(picture, some, textures, draws, hidden)
     return picture
 
@@ -83,9 +83,9 @@ def _shapes(grid: Tensor, textures: Textures, draws: Draws) -> tuple[Tensor, Ten
     """Rectangles, ellipses and blobs; (n, 3, S, S) what they show and (n, 1, S, S) where they are."""
     count = len(grid)
     half = draws.uniform((count, 1, 1, 2), 0.04, 0.25) * CROP_MM
-    share = grid / half
-    box, round_ = share.abs().amax(-1), share.norm(dim=-1)
-    angle = torch.atan2(share[..., 1], share[..., 0])[..., None]
+    probability = grid / half
+    box, round_ = probability.abs().amax(-1), probability.norm(dim=-1)
+    angle = torch.atan2(probability[..., 1], probability[..., 0])[..., None]
     wave = torch.arange(1, 6, device=grid.device).float()
     swing = draws.normal((count, 1, 1, 5), 0.22) / wave
     outline = 1.1 + (swing * torch.cos(wave * angle + draws.uniform((count, 1, 1, 5), 0, 2 * math.pi))).sum(
@@ -155,13 +155,13 @@ def _drawn(
     """
     along = (ends - starts)[:, None, None]
     away = grid[..., None, :] - starts[:, None, None]
-    share = ((away * along).sum(-1) / (along**2).sum(-1).clamp(min=1e-6)).clamp(0, 1)
-    across = away - share[..., None] * along
+    probability = ((away * along).sum(-1) / (along**2).sum(-1).clamp(min=1e-6)).clamp(0, 1)
+    across = away - probability[..., None] * along
     distance = across.norm(dim=-1) / radius[:, None, None]
     nearest = distance.argmin(-1, keepdim=True)
     distance = distance.gather(-1, nearest)[..., 0]
     side = (across[..., 0] / radius[:, None, None]).gather(-1, nearest)[..., 0]
-    depth = (radius[:, None, None].expand_as(share)).gather(-1, nearest)[..., 0]
+    depth = (radius[:, None, None].expand_as(probability)).gather(-1, nearest)[..., 0]
     shade = 0.55 + 0.45 * (1 - distance.clamp(max=1) ** 2).sqrt() + 0.25 * side.clamp(-1, 1)
     cover = _edge((distance - 1) * depth, grid.shape[1])
     return (color * shade[:, None]).clamp(0, 255), cover

@@ -30,7 +30,7 @@ class LabelBatch:
         point_weights: (B, 68) 0 where a landmark is not annotated.
         point_source: (B,) int64, places in :data:`lineament.data.crops.sampler.SOURCES`.
         occlusion: (B, S, S) bool, True where something hides the face; None where nobody asked for it.
-        targets: what the method's own :class:`TargetMaker` made of each row, by name.
+        targets: what the method's own :class:`TargetGenerator` made of each row, by name.
     """
 
     rotation: Tensor

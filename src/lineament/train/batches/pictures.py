@@ -17,7 +17,12 @@ from lineament.train.batches.samples import Folders
 Pictures: TypeAlias = NDArray[np.uint8]
 
 MILD = AugmentConfig(
-    occluder_share=0.1, grey_share=0.1, blur_share=0.2, noise_share=0.1, jpeg_share=0.1, border_share=0.05
+    occluder_probability=0.1,
+    grey_probability=0.1,
+    blur_probability=0.2,
+    noise_probability=0.1,
+    jpeg_probability=0.1,
+    border_probability=0.05,
 )
 
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.face_swap import FaceSwap
 from lineament.data.crops.sampler import CropBatch, CropSampler
-from lineament.data.labels.target_maker import TargetConfig
+from lineament.data.labels.target_generator import TargetConfig
 from lineament.data.samples.mixture import Mixture
 from lineament.data.samples.shards import read_manifest
 from lineament.data.samples.store import SampleStore
@@ -104,7 +104,7 @@ class CropSource:
         folders: of samples.
         augment: crops and disturbances.
         face_model: the model their coefficients belong to.
-        swap_share: share of training crops that show somebody else's skin
+        swap_probability: share of training crops that show somebody else's skin
             (:mod:`lineament.data.crops.face_swap`).
         occlusion: whether batches have `occlusion`, (B, S, S) bool masks of what hides the face.
         targets: makes a method's own targets of each crop, which batches have under their names; None for
@@ -114,7 +114,7 @@ class CropSource:
     folders: Folders
     augment: AugmentConfig
     face_model: str = "lfm"
-    swap_share: float = 0.0
+    swap_probability: float = 0.0
     occlusion: bool = False
     targets: TargetConfig | None = None
 
@@ -125,13 +125,13 @@ class CropSource:
     def sampler(self, *, validation: bool) -> CropSampler:
         """Crops of one side of the split."""
         store, model = self.folders.opened(validation=validation), load_model(self.face_model)
-        swap = FaceSwap(model) if self.swap_share and not validation else None
+        swap = FaceSwap(model) if self.swap_probability and not validation else None
         return CropSampler(
             store,
             model,
             self.augment,
             swap=swap,
-            swap_share=self.swap_share,
+            swap_probability=self.swap_probability,
             occlusion=self.occlusion,
             targets=None if self.targets is None else self.targets.open(model),
         )
@@ -182,7 +182,7 @@ def batches_of(
 ) -> DataLoader[Arrays]:
     """The batches of the remaining steps as tensors, made ahead by worker processes."""
     return DataLoader(
-        StepBatches(source, loop, first, rows=processes.share(loop.batch)),
+        StepBatches(source, loop, first, rows=processes.fraction(loop.batch)),
         batch_size=None,
         num_workers=workers,
         prefetch_factor=4 if workers else None,

@@ -19,16 +19,16 @@ SAME_FACE = 0.4  # overlap from which a detection belongs to a face, whether ask
 
 def calibrate(
     network: FaceDetectorNetwork,
-    canvases: Iterable[tuple[NDArray[np.uint8], NDArray[np.float32]]],
+    mosaics: Iterable[tuple[NDArray[np.uint8], NDArray[np.float32]]],
     *,
-    false_share: float = 0.01,
+    false_rate: float = 0.01,
 ) -> tuple[float, ...]:
-    """Shift the logits of each scale, in place, so that `false_share` false faces a canvas score above 0.5.
+    """Shift the logits of each scale, in place, so that `false_rate` false faces a canvas score above 0.5.
 
     Args:
         network: trained; its three last biases change.
-        canvases: batches of canvases (n, size, size, 3) and labels (n, faces, 8), of people never trained on.
-        false_share: false faces a canvas and scale.
+        mosaics: batches of canvases (n, size, size, 3) and labels (n, faces, 8), of people never trained on.
+        false_rate: false faces a canvas and scale.
 
     Returns:
         What was added to the logits at strides 8, 16 and 32.
@@ -37,7 +37,7 @@ def calibrate(
     device = next(network.parameters()).device
     false_scores: list[list[float]] = [[] for _ in STRIDES]
     count = 0
-    for pictures, labels in canvases:
+    for pictures, labels in mosaics:
         with torch.inference_mode():
             tensor = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 255
             maps = [level.float().cpu().numpy() for level in network(tensor)]
@@ -45,7 +45,7 @@ def calibrate(
             for level, score in _false_faces([level[row] for level in maps], labels[row]):
                 false_scores[level].append(score)
         count += len(pictures)
-    shifts = tuple(-_logit(_nth_largest(scores, false_share * count)) for scores in false_scores)
+    shifts = tuple(-_logit(_nth_largest(scores, false_rate * count)) for scores in false_scores)
     for head, shift in zip(network.heads, shifts):
         head[1].bias.data[0] += shift
     return shifts

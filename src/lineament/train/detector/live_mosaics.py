@@ -30,7 +30,7 @@ DRAWN = "backgrounds and clutter that are drawn"
 
 
 @dataclass(frozen=True, slots=True)
-class LiveCanvasConfig:
+class LiveMosaicConfig:
     """What canvases are made of.
 
     Attributes:
@@ -70,12 +70,12 @@ class LiveCanvasConfig:
         }
 
 
-class LiveCanvases:
+class LiveMosaics:
     """Canvases drawn at random: a source of rows, and its own configuration for worker processes.
 
     Args:
         config: what they are made of.
-        turned: share turned by quarters.
+        turn_probability: share turned by quarters.
         held_out: whether faces are those of people kept from training.
 
     Raises:
@@ -83,21 +83,21 @@ class LiveCanvases:
         DataError: a pack cannot be read.
     """
 
-    def __init__(self, config: LiveCanvasConfig, turned: float, *, held_out: bool = False) -> None:
+    def __init__(self, config: LiveMosaicConfig, turn_probability: float, *, held_out: bool = False) -> None:
         if not config.faces or len(config.weights) not in (0, len(config.faces)):
             raise ConfigError(
                 f"{len(config.faces)} packs of faces need as many weights, found {len(config.weights)}."
             )
         weights = config.weights or (1.0,) * len(config.faces)
         packs = [read_face_pack(Path(path)).part(held_out=held_out) for path in config.faces]
-        self.config, self._turned, self._held_out = config, turned, held_out
+        self.config, self._turn_probability, self._held_out = config, turn_probability, held_out
         split = [_by_color(pack, weight, config.colored) for pack, weight in zip(packs, weights, strict=True)]
         self._photographs, self._faces = split[0], [part for parts in split for part in parts]
         behind = [_pictures(read_face_pack(Path(path)).part(held_out=held_out)) for path in config.behind]
         self._scenes = [picture for pictures in behind for picture in pictures]
         self._drawn = False
 
-    def open(self) -> LiveCanvases:
+    def open(self) -> LiveMosaics:
         """Itself: worker processes begin as copies of this one."""
         return self
 
@@ -111,7 +111,7 @@ class LiveCanvases:
         for first in range(0, len(rngs), self.config.takes):
             composed = self._compose(rngs[first])
             for rng in rngs[first : first + self.config.takes]:
-                picture, label = vary(rng, *composed, self._turned)
+                picture, label = vary(rng, *composed, self._turn_probability)
                 picture = random_effects(rng, np.ascontiguousarray(picture), self.config.composites.effects)
                 pictures.append(picture)
                 labels.append(label)
@@ -124,7 +124,7 @@ class LiveCanvases:
             scenes = [drawn_scene(rng), *(scenes[number] for number in some)]
         first = self._photographs[rng.integers(len(self._photographs))]  # what is beside its faces is cut too
         faces = [first, *(part for part in self._faces if part is not first)]
-        made = Composer(faces, scenes, _shares(self.config)).compose(rng)
+        made = Composer(faces, scenes, _probabilities(self.config)).compose(rng)
         return made.canvas, made.labels
 
     def _draw_scenes(self) -> None:
@@ -135,10 +135,10 @@ class LiveCanvases:
             self._drawn = True
 
 
-class HeldOutCanvases(Dataset[dict[str, NDArray[np.generic]]]):
+class HeldOutMosaics(Dataset[dict[str, NDArray[np.generic]]]):
     """Batches of canvases of people never trained on; batch `n` is always the same."""
 
-    def __init__(self, source: LiveCanvases, count: int) -> None:
+    def __init__(self, source: LiveMosaics, count: int) -> None:
         self._source, self._count = source, count
 
     def __len__(self) -> int:
@@ -152,15 +152,15 @@ class HeldOutCanvases(Dataset[dict[str, NDArray[np.generic]]]):
         return self._source.rows([np.random.default_rng([7, row]) for row in rows])
 
 
-def held_out_batches(config: LiveCanvasConfig, *, workers: int) -> list[Batch]:
+def held_out_batches(config: LiveMosaicConfig, *, workers: int) -> list[Batch]:
     """Batches of canvases of people never trained on, without turns by quarters; always the same."""
-    source = LiveCanvases(replace(config, takes=1), 0.0, held_out=True)
-    loader = DataLoader(HeldOutCanvases(source, config.held_out), batch_size=None, num_workers=workers)
+    source = LiveMosaics(replace(config, takes=1), 0.0, held_out=True)
+    loader = DataLoader(HeldOutMosaics(source, config.held_out), batch_size=None, num_workers=workers)
     # Copies: what comes from a process lies in memory shared with it, of which there may be little.
     return [(batch["canvas"].numpy().copy(), batch["labels"].numpy().copy()) for batch in loader]
 
 
-def _shares(config: LiveCanvasConfig) -> CompositeConfig:
+def _probabilities(config: LiveMosaicConfig) -> CompositeConfig:
     """How canvases are composed, without a camera, and with the share of empty ones that is asked for."""
     usual = config.composites
     rest = (1 - config.empty) / (usual.single + usual.mosaic + usual.crowd)
@@ -175,11 +175,14 @@ def _shares(config: LiveCanvasConfig) -> CompositeConfig:
 
 def _by_color(faces: FaceSet, weight: float, colored: float) -> list[tuple[FaceSet, float]]:
     """A pack in two, photographs in grey and in colour, with their weights; whole if it has only one kind."""
-    spread = np.array([_colorfulness(faces, number) for number in range(len(faces))])
-    parts = [(np.flatnonzero(spread <= GREY), 1 - colored), (np.flatnonzero(spread > GREY), colored)]
+    colorfulness = np.array([_colorfulness(faces, number) for number in range(len(faces))])
+    parts = [
+        (np.flatnonzero(colorfulness <= GREY), 1 - colored),
+        (np.flatnonzero(colorfulness > GREY), colored),
+    ]
     if not all(len(rows) for rows, _ in parts):
         return [(faces, weight)]
-    return [(faces.rows(rows), weight * share) for rows, share in parts]
+    return [(faces.rows(rows), weight * fraction) for rows, fraction in parts]
 
 
 def _colorfulness(faces: FaceSet, number: int) -> float:

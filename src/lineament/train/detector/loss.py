@@ -46,18 +46,20 @@ def detector_loss(
     heat = _focal(answer[..., 0], values[..., 0], values[..., 1])
     chosen = values[..., 2] > 0
     weight = values[..., 2][chosen]
-    share = weight / weight.sum().clamp(min=1e-6)
+    fraction = weight / weight.sum().clamp(min=1e-6)
     centers = torch.from_numpy(targets.centers_xy).to(device).expand(len(values), -1, -1)[chosen]
     bases = torch.from_numpy(targets.bases).to(device).expand(len(values), -1, -1)[chosen]
     log_found, log_true = answer[..., 1:5][chosen], values[..., 3:7][chosen]
     found, true = (decode_boxes(logs, centers, bases) for logs in (log_found, log_true))
     parts = {
         "heat": heat,
-        "overlap": (share * (1 - generalised_iou(found, true))).sum(),
+        "overlap": (fraction * (1 - generalised_iou(found, true))).sum(),
         "distance": (
-            share * functional.smooth_l1_loss(log_found, log_true, reduction="none", beta=0.1).mean(-1)
+            fraction * functional.smooth_l1_loss(log_found, log_true, reduction="none", beta=0.1).mean(-1)
         ).sum(),
-        "direction": (share * (answer[..., 5:7][chosen] - values[..., 7:9][chosen]).square().sum(-1)).sum(),
+        "direction": (
+            fraction * (answer[..., 5:7][chosen] - values[..., 7:9][chosen]).square().sum(-1)
+        ).sum(),
     }
     total = sum(getattr(weights, name) * part for name, part in parts.items())
     return {"total": torch.as_tensor(total), **parts}

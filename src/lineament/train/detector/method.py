@@ -12,7 +12,7 @@ from lineament.errors import DataError
 from lineament.files import is_plain_name
 from lineament.train.batches.pictures import Pictures, PictureSource
 from lineament.train.detector.export import ABOUT, EXPORTER
-from lineament.train.detector.live_mosaics import LiveCanvases
+from lineament.train.detector.live_mosaics import LiveMosaics
 from lineament.train.detector.mosaics import Shards
 from lineament.train.detector.training import (
     CALIBRATION,
@@ -24,11 +24,11 @@ from lineament.train.engine.loop import ALONE
 from lineament.train.engine.processes import Processes
 from lineament.train.engine.run_folder import FIGURES, about_training, read_json, read_table
 from lineament.train.networks.detector import FaceDetectorNetwork
-from lineament.train.runs.method import TrainableMethod, averaged_state
+from lineament.train.runs.method import TrainableMethod, ema_state
 
 
 @dataclass(frozen=True, slots=True)
-class CanvasPictures:
+class MosaicPictures:
     """Canvases as a run has them.
 
     Attributes:
@@ -44,7 +44,7 @@ class CanvasPictures:
         """See :class:`PictureSource`."""
         if self.config.live.faces and not self.folders:
             return self._live(count, held_out=False)
-        shards = Shards(Path(self.folders[0] if self.folders else self.config.canvases))
+        shards = Shards(Path(self.folders[0] if self.folders else self.config.mosaics))
         wanted = 2 * count if len(set(self.folders)) == 1 else count  # the check takes others
         if len(shards.rows) < wanted:
             raise DataError(
@@ -61,7 +61,7 @@ class CanvasPictures:
         return shards.batch(shards.rows[-count:])[0]
 
     def _live(self, count: int, *, held_out: bool) -> Pictures:
-        source = LiveCanvases(self.config.live, 0.0, held_out=held_out)
+        source = LiveMosaics(self.config.live, 0.0, held_out=held_out)
         return np.asarray(source.rows([np.random.default_rng([13, row]) for row in range(count)])["canvas"])
 
 
@@ -87,7 +87,7 @@ class DetectorMethod(TrainableMethod[DetectorTrainConfig]):
             DataError: the run has not come to its end, where scores are calibrated.
         """
         network = FaceDetectorNetwork(self.config_of(run).network)
-        network.load_state_dict(averaged_state(run))
+        network.load_state_dict(ema_state(run))
         if not (run / CALIBRATION).exists():
             raise DataError(f"{run} has not come to its end, where scores are calibrated: go on training it.")
         return calibrated(network, read_json(run, CALIBRATION)).eval()
@@ -106,7 +106,7 @@ class DetectorMethod(TrainableMethod[DetectorTrainConfig]):
 
     def pictures(self, run: Path, *, samples: tuple[str, ...] = ()) -> PictureSource:
         """See :class:`TrainableMethod`."""
-        return CanvasPictures(self.config_of(run), samples)
+        return MosaicPictures(self.config_of(run), samples)
 
 
 DETECTOR = DetectorMethod(name="detector", config=DetectorTrainConfig, exporter=EXPORTER)

@@ -17,35 +17,35 @@ Batch: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class CanvasSource:
+class MosaicSource:
     """What a worker process needs to know.
 
     Attributes:
         folder: of shards.
-        turned: share of the canvases turned by quarters.
+        turn_probability: share of the canvases turned by quarters.
     """
 
     folder: str
-    turned: float
+    turn_probability: float
 
-    def open(self) -> OpenCanvases:
+    def open(self) -> OpenMosaics:
         """The source itself."""
-        return OpenCanvases(Shards(Path(self.folder)), self.turned)
+        return OpenMosaics(Shards(Path(self.folder)), self.turn_probability)
 
 
-class OpenCanvases:
+class OpenMosaics:
     """Canvases drawn at random, mirrored and turned."""
 
-    def __init__(self, shards: Shards, turned: float) -> None:
-        self._shards, self._turned = shards, turned
+    def __init__(self, shards: Shards, turn_probability: float) -> None:
+        self._shards, self._turn_probability = shards, turn_probability
 
     def rows(self, rngs: Sequence[np.random.Generator]) -> dict[str, NDArray[np.generic]]:
         """A batch of a row a generator: "canvas" (n, size, size, 3) and "labels" (n, faces, 8)."""
         places = np.array([rng.integers(len(self._shards.rows)) for rng in rngs])
-        canvases, labels = self._shards.batch(self._shards.rows[places])
+        mosaics, labels = self._shards.batch(self._shards.rows[places])
         for row, rng in enumerate(rngs):
-            canvases[row], labels[row] = vary(rng, canvases[row].copy(), labels[row], self._turned)
-        return {"canvas": canvases, "labels": labels}
+            mosaics[row], labels[row] = vary(rng, mosaics[row].copy(), labels[row], self._turn_probability)
+        return {"canvas": mosaics, "labels": labels}
 
 
 class Shards:
@@ -60,18 +60,18 @@ class Shards:
         self.paths = sorted(path for path in folder.glob("*.npy") if not path.name.endswith(".labels.npy"))
         if not self.paths:
             raise DataError(f"There are no canvases in {folder}: make some with `lineament data mosaics`.")
-        self.canvases = [np.load(path, mmap_mode="r") for path in self.paths]
+        self.mosaics = [np.load(path, mmap_mode="r") for path in self.paths]
         self.labels = [np.load(path.with_suffix(".labels.npy")) for path in self.paths]
         self.rows = np.array([(s, row) for s, part in enumerate(self.labels) for row in range(len(part))])
 
     def batch(self, rows: NDArray[np.int_]) -> Batch:
         """Canvases (n, size, size, 3) and labels (n, faces, 8)."""
-        canvases = np.stack([self._read(shard, row) for shard, row in rows])
-        return canvases, np.stack([self.labels[shard][row] for shard, row in rows])
+        mosaics = np.stack([self._read(shard, row) for shard, row in rows])
+        return mosaics, np.stack([self.labels[shard][row] for shard, row in rows])
 
     def _read(self, shard: int, row: int) -> NDArray[np.uint8]:
         """One canvas in one read: a memory map fetches it page by page, a hundred times slower from disk."""
-        stored = self.canvases[shard]
+        stored = self.mosaics[shard]
         size = int(np.prod(stored.shape[1:]))
         flat = np.fromfile(self.paths[shard], np.uint8, size, offset=stored.offset + int(row) * size)
         return flat.reshape(stored.shape[1:])
@@ -84,34 +84,34 @@ def in_order(shards: Shards, *, size: int = 32, limit: int | None = None) -> Ite
         yield shards.batch(shards.rows[start : min(start + size, count)])
 
 
-def mirror(canvas: NDArray[np.uint8], labels: NDArray[np.float32]) -> Batch:
+def mirror(mosaic: NDArray[np.uint8], labels: NDArray[np.float32]) -> Batch:
     """A canvas and its labels with left and right exchanged."""
     labels = labels.copy()
     used = labels[:, 7] != 0
-    width = canvas.shape[1]
+    width = mosaic.shape[1]
     labels[used, 0], labels[used, 2] = width - labels[used, 2], width - labels[used, 0]
     labels[used, 4] *= -1
-    return canvas[:, ::-1], labels
+    return mosaic[:, ::-1], labels
 
 
-def turn(canvas: NDArray[np.uint8], labels: NDArray[np.float32]) -> Batch:
+def turn(mosaic: NDArray[np.uint8], labels: NDArray[np.float32]) -> Batch:
     """A canvas and its labels turned counter-clockwise by a quarter."""
-    turned = labels.copy()
+    rotated = labels.copy()
     used = labels[:, 7] != 0
-    width = canvas.shape[1]
-    turned[used, 0], turned[used, 1] = labels[used, 1], width - labels[used, 2]
-    turned[used, 2], turned[used, 3] = labels[used, 3], width - labels[used, 0]
-    turned[used, 4], turned[used, 5] = labels[used, 5], -labels[used, 4]
-    return np.rot90(canvas), turned
+    width = mosaic.shape[1]
+    rotated[used, 0], rotated[used, 1] = labels[used, 1], width - labels[used, 2]
+    rotated[used, 2], rotated[used, 3] = labels[used, 3], width - labels[used, 0]
+    rotated[used, 4], rotated[used, 5] = labels[used, 5], -labels[used, 4]
+    return np.rot90(mosaic), rotated
 
 
 def vary(
-    rng: np.random.Generator, canvas: NDArray[np.uint8], labels: NDArray[np.float32], turned: float
+    rng: np.random.Generator, mosaic: NDArray[np.uint8], labels: NDArray[np.float32], turn_probability: float
 ) -> Batch:
-    """A canvas and its labels, mirrored every second time, and turned by quarters in a share of `turned`."""
+    """A canvas and its labels, mirrored every second time, and turned by quarters in a share of `turn_probability`."""
     if rng.random() < 0.5:
-        canvas, labels = mirror(canvas, labels)
-    if rng.random() < turned:
+        mosaic, labels = mirror(mosaic, labels)
+    if rng.random() < turn_probability:
         for _ in range(int(rng.integers(1, 4))):
-            canvas, labels = turn(canvas, labels)
-    return canvas, labels
+            mosaic, labels = turn(mosaic, labels)
+    return mosaic, labels

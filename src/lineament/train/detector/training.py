@@ -35,9 +35,9 @@ from lineament.errors import ConfigError
 from lineament.files import sha256_of
 from lineament.train.batches.samples import SourceConfig, batches_of
 from lineament.train.detector.calibration import calibrate
-from lineament.train.detector.live_mosaics import LiveCanvasConfig, LiveCanvases, held_out_batches
+from lineament.train.detector.live_mosaics import LiveMosaicConfig, LiveMosaics, held_out_batches
 from lineament.train.detector.loss import LossWeights, detector_loss
-from lineament.train.detector.mosaics import Batch, CanvasSource, Shards, in_order
+from lineament.train.detector.mosaics import Batch, MosaicSource, Shards, in_order
 from lineament.train.engine.loop import ALONE, LoopConfig, Run, TermsOf, Validate
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.processes import Processes
@@ -46,7 +46,7 @@ from lineament.train.networks.detector import DetectorConfig, FaceDetectorNetwor
 
 log = logging.getLogger(__name__)
 
-VALIDATION_CANVASES, TRAIN_CANVASES = 320, 32
+VALIDATION_MOSAICS, TRAIN_MOSAICS = 320, 32
 CALIBRATION = "calibration.json"
 PLANS = 6
 ENDLESS = 2**31
@@ -57,7 +57,7 @@ LOOP = LoopConfig(
     batch=32,
     optimiser=OptimiserConfig(learning_rate=2.5e-3, weight_decay=0.02),
     schedule=ScheduleConfig(warm_up=200, floor=0.01),
-    average=0.998,
+    ema_decay=0.998,
     save_every=500,
 )
 
@@ -67,9 +67,9 @@ class DetectorTrainConfig:
     """All of a training run.
 
     Attributes:
-        canvases: folder of shards to train on.
+        mosaics: folder of shards to train on.
         validation: folder of shards of people never trained on.
-        turned: share of the canvases turned by quarters, besides the turns that faces have in them.
+        turn_probability: share of the canvases turned by quarters, besides the turns that faces have in them.
         loop: steps, batch, optimiser, schedule.
         network: widths and depths.
         loss: weights of the parts of the loss.
@@ -80,14 +80,14 @@ class DetectorTrainConfig:
         reserve: seconds of the time given that are kept for calibration and export.
     """
 
-    canvases: str = "canvases"
+    mosaics: str = "canvases"
     validation: str = "validation"
-    turned: float = 0.25
+    turn_probability: float = 0.25
     loop: LoopConfig = LOOP
     network: DetectorConfig = field(default_factory=DetectorConfig)
     loss: LossWeights = field(default_factory=LossWeights)
     workers: int = 1
-    live: LiveCanvasConfig = field(default_factory=LiveCanvasConfig)
+    live: LiveMosaicConfig = field(default_factory=LiveMosaicConfig)
     pace_steps: int = 0
     reserve: float = 30.0
 
@@ -110,7 +110,7 @@ def train(
         raise ConfigError(
             "pace_steps is for one process: set it to 0, and loop.steps to what the time allows."
         )
-    data = CanvasData.opened(config)
+    data = MosaicData.opened(config)
     torch.manual_seed(config.loop.seed)
     network = FaceDetectorNetwork(config.network).to(device, memory_format=torch.channels_last)
     run = Run(out, network, config.loop, processes=processes)
@@ -126,7 +126,7 @@ def train(
 
     loop = replace(config.loop, steps=ENDLESS) if timed else config.loop
     batches = batches_of(data.source, loop, run.step, processes=processes, workers=config.workers)
-    known = data.some(min(TRAIN_CANVASES, config.live.held_out))
+    known = data.some(min(TRAIN_MOSAICS, config.live.held_out))
     figures_of = partial(figures, data=data, known=known, weights=config.loss)
     if seconds is not None and timed:
         ends = started + seconds - config.reserve
@@ -134,7 +134,7 @@ def train(
     else:
         run.train(batches, terms_of, figures_of, seconds=seconds)
     if processes.is_first and (run.step >= run.config.steps or timed):
-        run.folder.write(CALIBRATION, calibrate(run.average, in_order_of(data.held_out)))
+        run.folder.write(CALIBRATION, calibrate(run.ema, in_order_of(data.held_out)))
     return out
 
 
@@ -146,7 +146,7 @@ def calibrated(network: FaceDetectorNetwork, shifts: Sequence[float]) -> FaceDet
 
 
 @dataclass(frozen=True, slots=True)
-class CanvasData:
+class MosaicData:
     """What a run reads.
 
     Attributes:
@@ -160,17 +160,19 @@ class CanvasData:
     about: dict[str, Any]
 
     @classmethod
-    def opened(cls, config: DetectorTrainConfig) -> CanvasData:
+    def opened(cls, config: DetectorTrainConfig) -> MosaicData:
         """Live canvases, or folders of them."""
         live = config.live
         if live.faces:
             held_out = held_out_batches(live, workers=config.workers)
             files = {path: sha256_of(Path(path)) for path in (*live.faces, *live.behind)}
-            return cls(LiveCanvases(live, config.turned), held_out, {**live.about, "sha256": files})
-        shards = Shards(Path(config.canvases))
+            return cls(LiveMosaics(live, config.turn_probability), held_out, {**live.about, "sha256": files})
+        shards = Shards(Path(config.mosaics))
         sizes = {path.name: path.stat().st_size for path in shards.paths}
-        about = {**about_mosaics(Path(config.canvases)), "folder": config.canvases, "bytes": sizes}
-        return cls(CanvasSource(config.canvases, config.turned), Shards(Path(config.validation)), about)
+        about = {**about_mosaics(Path(config.mosaics)), "folder": config.mosaics, "bytes": sizes}
+        return cls(
+            MosaicSource(config.mosaics, config.turn_probability), Shards(Path(config.validation)), about
+        )
 
     def some(self, count: int) -> list[Batch]:
         """As many training canvases, always the same."""
@@ -222,7 +224,7 @@ def _train_for_a_time(
 
 
 def figures(
-    network: FaceDetectorNetwork, data: CanvasData, known: Sequence[Batch], weights: LossWeights
+    network: FaceDetectorNetwork, data: MosaicData, known: Sequence[Batch], weights: LossWeights
 ) -> dict[str, float]:
     """Mean parts of the loss on people never trained on, "validation_...", and on the others, "train_...".
 
@@ -232,7 +234,7 @@ def figures(
         known: some of its training canvases.
         weights: of the parts.
     """
-    sides = {"validation": in_order_of(data.held_out, limit=VALIDATION_CANVASES), "train": known}
+    sides = {"validation": in_order_of(data.held_out, limit=VALIDATION_MOSAICS), "train": known}
     return {
         f"{side}_{name}": value
         for side, batches in sides.items()
@@ -246,13 +248,13 @@ def _mean_parts(
 ) -> dict[str, float]:
     device = next(network.parameters()).device
     sums: dict[str, list[float]] = {}
-    for canvases, labels in batches:
-        maps = network(_tensor(torch.from_numpy(canvases), device))
-        for name, value in detector_loss(maps, make_targets(labels, size=canvases.shape[1]), weights).items():
+    for mosaics, labels in batches:
+        maps = network(_tensor(torch.from_numpy(mosaics), device))
+        for name, value in detector_loss(maps, make_targets(labels, size=mosaics.shape[1]), weights).items():
             sums.setdefault(name, []).append(float(value))
     return {name: float(np.mean(values)) for name, values in sums.items()}
 
 
-def _tensor(canvases: Tensor | NDArray[np.uint8], device: torch.device) -> Tensor:
+def _tensor(mosaics: Tensor | NDArray[np.uint8], device: torch.device) -> Tensor:
     """(n, 3, H, W) in 0..1, channels last in memory."""
-    return canvases.to(device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
+    return mosaics.to(device, non_blocking=True).permute(0, 3, 1, 2).float() / 255

@@ -18,7 +18,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from lineament.errors import ConfigError
 from lineament.files import replace_durably
 from lineament.train.engine.optimisers import OptimiserConfig, make_optimiser
-from lineament.train.engine.processes import Processes, share_normalisation
+from lineament.train.engine.processes import Processes, synchronise_normalisation
 from lineament.train.engine.progress import Pace, ProgressLine
 from lineament.train.engine.run_folder import FIGURES, RunFolder
 from lineament.train.engine.schedules import ScheduleConfig
@@ -31,7 +31,7 @@ TermsOf: TypeAlias = Callable[[nn.Module, Any], Terms]
 Validate: TypeAlias = Callable[[nn.Module], dict[str, float]]
 
 ALONE = Processes(0, 1, torch.device("cpu"))
-MOST_SKIPPED_IN_A_ROW = 100
+MAX_SKIPPED_IN_A_ROW = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class LoopConfig:
         batch: samples a step, of all processes together.
         optimiser: and its highest learning rate.
         schedule: of the learning rate.
-        clip: greatest norm of the gradient.
-        average: decay of the exponential moving average of the weights; it is what is used afterwards.
+        max_grad_norm: greatest norm of the gradient.
+        ema_decay: decay of the exponential moving average of the weights; it is what is used afterwards.
         precision: of the network's multiplications; losses and weights are always float32.
         save_every: steps between checkpoints.
         log_every: steps between lines of the log.
@@ -56,8 +56,8 @@ class LoopConfig:
     batch: int = 80
     optimiser: OptimiserConfig = OptimiserConfig()
     schedule: ScheduleConfig = ScheduleConfig()
-    clip: float = 5.0
-    average: float = 0.9995
+    max_grad_norm: float = 5.0
+    ema_decay: float = 0.9995
     precision: Literal["bf16", "float32"] = "bf16"
     save_every: int = 1000
     log_every: int = 50
@@ -91,8 +91,8 @@ class Run:
     ) -> None:
         self.folder = RunFolder(folder, tensorboard=config.tensorboard and processes.is_first)
         self.config, self.processes = config, processes
-        self.network = share_normalisation(network, processes)
-        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.network = synchronise_normalisation(network, processes)
+        self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimiser = make_optimiser(self.network, config.optimiser)
         self.step = 0
         self.skipped = 0
@@ -112,7 +112,7 @@ class Run:
             return
         state = {
             "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
+            "average": self.ema.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "skipped": self.skipped,
@@ -124,7 +124,7 @@ class Run:
     def _resume(self) -> None:
         state = torch.load(self.checkpoint, weights_only=True, map_location="cpu")
         self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
+        self.ema.load_state_dict(state["average"])
         if state["optimiser"] is not None:  # a checkpoint that was compressed may lack it
             # It brings its options along: those of the configuration, which may have changed, hold.
             options = [{k: v for k, v in g.items() if k != "params"} for g in self.optimiser.param_groups]
@@ -175,7 +175,7 @@ class Run:
     def _keep(self, validate: Validate | None) -> None:
         self.save()
         if validate is not None and self.processes.is_first:
-            self.folder.figures(self.step, validate(self.average))
+            self.folder.figures(self.step, validate(self.ema))
 
     def _log(self, terms: Terms, pace: Pace) -> dict[str, float]:
         """Write the means over all processes into the log."""
@@ -200,23 +200,23 @@ class Run:
         terms = terms_of(self._joined, batch)
         self.optimiser.zero_grad(set_to_none=True)
         terms["loss"].backward()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.max_grad_norm)
         self._finish_step(bool(torch.isfinite(norm)), buffers)
         return {name: term.detach() for name, term in terms.items()}
 
     def _finish_step(self, finite: bool, buffers: list[Tensor]) -> None:
         if finite:
             self.optimiser.step()
-            self._update_average()
+            self._update_ema()
             self._skipped_in_a_row = 0
         else:
             self.skipped += 1
             self._skipped_in_a_row += 1
             self._restore(buffers)
         self.step += 1
-        if self._skipped_in_a_row >= MOST_SKIPPED_IN_A_ROW:
+        if self._skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
             raise ConfigError(
-                f"The gradient has not been finite for {MOST_SKIPPED_IN_A_ROW} steps, the last one "
+                f"The gradient has not been finite for {MAX_SKIPPED_IN_A_ROW} steps, the last one "
                 f"{self.step}. Lower the learning rate, or train with precision float32."
             )
 
@@ -227,10 +227,10 @@ class Run:
             buffer.copy_(before)
 
     @torch.no_grad()
-    def _update_average(self) -> None:
+    def _update_ema(self) -> None:
         # Early on the average follows quickly, or it would remember the first random weights for long.
-        decay = min(self.config.average, (1 + self.step) / (10 + self.step))
-        pairs = list(zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True))
+        decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
+        pairs = list(zip(self.ema.state_dict().values(), self.network.state_dict().values(), strict=True))
         floats = [(kept, new) for kept, new in pairs if kept.dtype.is_floating_point]
         get_ema_multi_avg_fn(decay)(*map(list, zip(*floats)), None)
         for kept, new in pairs:

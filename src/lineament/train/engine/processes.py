@@ -34,7 +34,7 @@ class Processes:
         """Whether this process writes files."""
         return self.rank == 0
 
-    def share(self, batch: int) -> range:
+    def rows_of(self, batch: int) -> range:
         """The rows of a batch that are this process's.
 
         Raises:
@@ -126,7 +126,7 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         self.running_var.lerp_(variance, self.momentum)
 
 
-def share_normalisation(network: nn.Module, processes: Processes) -> nn.Module:
+def synchronise_normalisation(network: nn.Module, processes: Processes) -> nn.Module:
     """The network with its batch normalisation over all processes; names of weights stay."""
     if processes.count == 1:
         return network

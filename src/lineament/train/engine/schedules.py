@@ -56,22 +56,22 @@ class ScheduleConfig:
         if step < self.warm_up:
             return self.start + (1 - self.start) * (step + 1) / self.warm_up
         if self.shape == "cosine":
-            share = min((step - self.warm_up) / max(steps - self.warm_up, 1), 1.0)
-            return _along_cosine(1.0, self.floor, share)
+            fraction = min((step - self.warm_up) / max(steps - self.warm_up, 1), 1.0)
+            return _along_cosine(1.0, self.floor, fraction)
         if self.shape == "pieces":
             return self.factors[sum(step >= border * steps for border in self.borders)]
         if self.shape == "exponential":
             return float(self.decay ** (step * self.periods // max(steps, 1)))
         return 1.0
 
-    def _one_cycle(self, share: float) -> float:
-        if share < self.rise:
-            return _along_cosine(self.start, 1.0, share / self.rise)
-        return _along_cosine(1.0, self.floor, (share - self.rise) / (1 - self.rise))
+    def _one_cycle(self, fraction: float) -> float:
+        if fraction < self.rise:
+            return _along_cosine(self.start, 1.0, fraction / self.rise)
+        return _along_cosine(1.0, self.floor, (fraction - self.rise) / (1 - self.rise))
 
 
-def _along_cosine(first: float, last: float, share: float) -> float:
-    return last + 0.5 * (first - last) * (1 + math.cos(math.pi * share))
+def _along_cosine(first: float, last: float, fraction: float) -> float:
+    return last + 0.5 * (first - last) * (1 + math.cos(math.pi * fraction))
 
 
 SYNERGYNET = ScheduleConfig(

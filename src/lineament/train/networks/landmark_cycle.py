@@ -26,7 +26,7 @@ class PointFeatures(nn.Module):
         return local, self.whole(local).amax(2)
 
 
-class Refiner(nn.Module):
+class MultiAttributeFeatureAggregation(nn.Module):
     """Multi-attribute feature aggregation (section 3.2 of the paper): a correction of each landmark.
 
     Args:
@@ -60,7 +60,7 @@ class Refiner(nn.Module):
         return self.last(self.rest(functional.relu(self.mix_norm(mixed))))
 
 
-class Reverse(nn.Module):
+class LandmarksTo3dmm(nn.Module):
     """Landmarks to whitened parameters (section 3.3).
 
     Args:

@@ -128,8 +128,8 @@ class Regressor(nn.Module):
             rotation=rotation_from_six(six),
             scale=torch.exp(SCALE_UNIT * rest[:, 0] + self.log_scale_mean),
             translation=self.translation_mean + 0.1 * self.config.crop_size * rest[:, 1:3],
-            identity=self.identity_mean + self.identity_spread * identity,
-            expression=self.expression_mean + self.expression_spread * expression,
+            identity=self.identity_mean + self.identity_std * identity,
+            expression=self.expression_mean + self.expression_std * expression,
         )
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lineament.geometry.morphable import MorphableModel
-from lineament.train.networks.landmark_cycle import Refiner, Reverse
+from lineament.train.networks.landmark_cycle import LandmarksTo3dmm, MultiAttributeFeatureAggregation
 from lineament.train.networks.mobilenet import MobileNetV2
 from lineament.train.networks.regressor import RegressorOutput
 from lineament.train.networks.resnet import ResNet
@@ -42,7 +42,7 @@ class MafaConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class ReverseConfig:
+class LandmarksTo3dmmConfig:
     """The way back from landmarks to parameters, in training only.
 
     Attributes:
@@ -70,7 +70,7 @@ class SynergyConfig:
         expression: number of expression coefficients.
         dropout: before the heads.
         mafa: the refinement.
-        reverse: the way back.
+        landmarks_to_3dmm: the way back.
         points: what the point networks read: "centred" from -1 to 1, or "pixels" as released.
         landmarks: which landmarks are the result, `lmk` in the ablations.
     """
@@ -82,7 +82,7 @@ class SynergyConfig:
     expression: int = 53
     dropout: float = 0.2
     mafa: MafaConfig = MafaConfig()
-    reverse: ReverseConfig = ReverseConfig()
+    landmarks_to_3dmm: LandmarksTo3dmmConfig = LandmarksTo3dmmConfig()
     points: Literal["centred", "pixels"] = "centred"
     landmarks: Literal["refined", "coarse"] = "refined"
 
@@ -91,7 +91,7 @@ AS_RELEASED = SynergyConfig(
     identity=40,
     expression=10,
     mafa=MafaConfig(last="code", step=0.05),
-    reverse=ReverseConfig(last="code"),
+    landmarks_to_3dmm=LandmarksTo3dmmConfig(last="code"),
     points="pixels",
     landmarks="coarse",
 )
@@ -106,13 +106,13 @@ class SynergyOutput:
         parameters: (B, 12 + K + E) whitened pose, identity, expression.
         coarse: (B, 68, 3) landmarks of the parameters, crop px.
         refined: (B, 68, 3), or None without refinement.
-        reverse: (B, 12 + K + E) whitened parameters seen in the landmarks, or None.
+        landmarks_to_3dmm: (B, 12 + K + E) whitened parameters seen in the landmarks, or None.
     """
 
     parameters: Tensor
     coarse: Tensor
     refined: Tensor | None
-    reverse: Tensor | None
+    landmarks_to_3dmm: Tensor | None
 
 
 class SynergyNet(nn.Module):
@@ -140,13 +140,15 @@ class SynergyNet(nn.Module):
             "shape": config.identity,
             "expression": config.expression,
         }
-        self.refiner, self.reverser = None, None
+        self.mafa, self.landmarks_to_3dmm = None, None
         if config.mafa.enabled:
             chosen = [widths[name] for name in widths if name in config.mafa.attributes]
-            self.refiner = Refiner(chosen, released=config.mafa.last == "code")
-        if config.reverse.enabled:
-            known = list(widths.values()) if config.reverse.attributes else []
-            self.reverser = Reverse(self.sizes, known, released=config.reverse.last == "code")
+            self.mafa = MultiAttributeFeatureAggregation(chosen, released=config.mafa.last == "code")
+        if config.landmarks_to_3dmm.enabled:
+            known = list(widths.values()) if config.landmarks_to_3dmm.attributes else []
+            self.landmarks_to_3dmm = LandmarksTo3dmm(
+                self.sizes, known, released=config.landmarks_to_3dmm.last == "code"
+            )
         self._remember(landmark_points)
 
     def _initialise(self) -> None:
@@ -181,9 +183,9 @@ class SynergyNet(nn.Module):
             state.pop(prefix + name, None)
         super()._load_from_state_dict(state, prefix, *rest)
 
-    def whitened(self, parameters: Tensor) -> Tensor:
+    def standardised(self, parameters: Tensor) -> Tensor:
         """(B, 12 + K + E) in units of the training set's spread; constant ones become zero."""
-        return (parameters - self.mean) / self.spread.where(self.spread != 0, torch.inf)
+        return (parameters - self.mean) / self.std.where(self.std != 0, torch.inf)
 
     def parameters_of(self, face: RegressorOutput) -> Tensor:
         """(B, 12 + K + E) raw parameters of labelled faces."""
@@ -195,13 +197,13 @@ class SynergyNet(nn.Module):
         )
         return torch.cat([matrix, translation, identity, expression], dim=1)
 
-    def landmarks_of(self, whitened: Tensor) -> Tensor:
+    def landmarks_of(self, standardised: Tensor) -> Tensor:
         """(B, 68, 3) landmarks in the crop, px, of whitened parameters."""
-        pose, identity, expression = (whitened * self.spread + self.mean).split(self.sizes, dim=1)
+        pose, identity, expression = (standardised * self.std + self.mean).split(self.sizes, dim=1)
         flat = identity @ self.identity_basis + expression @ self.expression_basis
         points = self.rest + flat.view(-1, self.rest.shape[0], 3)
-        turned = points @ pose[:, :9].view(-1, 3, 3).transpose(1, 2) * self.axes
-        return turned + pose[:, None, 9:]
+        rotated = points @ pose[:, :9].view(-1, 3, 3).transpose(1, 2) * self.axes
+        return rotated + pose[:, None, 9:]
 
     def forward(self, crop: Tensor) -> SynergyOutput:
         """(B, 3, S, S) float crops with values in 0..255, RGB."""
@@ -215,25 +217,29 @@ class SynergyNet(nn.Module):
         coarse = self.landmarks_of(parameters)
         _, shape, expression = parameters.split(self.sizes, dim=1)
         attributes = {"image": features, "shape": shape, "expression": expression}
-        refined = reverse = None
-        if self.refiner is not None:
+        refined = landmarks_to_3dmm = None
+        if self.mafa is not None:
             chosen = [attributes[name] for name in attributes if name in self.config.mafa.attributes]
-            moved = self.refiner(self._point_input(coarse), chosen).transpose(1, 2)
+            moved = self.mafa(self._point_input(coarse), chosen).transpose(1, 2)
             refined = coarse + self.config.mafa.step * moved * torch.sign(self.point_scale)
-        if self.reverser is not None and self.training:
-            read = refined if refined is not None and self.config.reverse.input == "refined" else coarse
-            known = list(attributes.values()) if self.config.reverse.attributes else []
-            reverse = self.reverser(self._point_input(read), known)
-        return SynergyOutput(parameters, coarse, refined, reverse)
+        if self.landmarks_to_3dmm is not None and self.training:
+            read = (
+                refined
+                if refined is not None and self.config.landmarks_to_3dmm.input == "refined"
+                else coarse
+            )
+            known = list(attributes.values()) if self.config.landmarks_to_3dmm.attributes else []
+            landmarks_to_3dmm = self.landmarks_to_3dmm(self._point_input(read), known)
+        return SynergyOutput(parameters, coarse, refined, landmarks_to_3dmm)
 
     def result_landmarks(self, output: SynergyOutput) -> Tensor:
         """(B, 68, 3) the landmarks that the configuration calls the result."""
         wanted = self.config.landmarks == "refined" and output.refined is not None
         return output.refined if wanted else output.coarse
 
-    def face_of(self, whitened: Tensor) -> RegressorOutput:
+    def face_of(self, standardised: Tensor) -> RegressorOutput:
         """Proper cameras and coefficients of whitened parameters."""
-        pose, identity, expression = (whitened * self.spread + self.mean).split(self.sizes, dim=1)
+        pose, identity, expression = (standardised * self.std + self.mean).split(self.sizes, dim=1)
         rotation, scale = nearest_rotation(pose[:, :9].view(-1, 3, 3))
         return RegressorOutput(rotation, scale, pose[:, 9:11], identity, expression)
 

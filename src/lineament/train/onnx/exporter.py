@@ -19,7 +19,7 @@ from lineament.errors import DataError, ExportError
 from lineament.train.batches.pictures import Pictures, PictureSource
 from lineament.train.onnx.agreement import check_faces
 from lineament.train.onnx.graph import Graph, checked_graph
-from lineament.train.onnx.int8 import eight_bit_graph
+from lineament.train.onnx.int8 import int8_graph
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def export(
     manifest = replace(manifest, method=exporter.method)
     if options.int8:
         takes = [name for name, graph in made.items() if graph.takes_int8]
-        graphs, manifest = _in_eight_bits(exporter, graphs, takes, arrays, manifest, pictures, options.count)
+        graphs, manifest = _as_int8(exporter, graphs, takes, arrays, manifest, pictures, options.count)
     if options.flip and exporter.flip is not None:
         graphs["network"] = exporter.flip(graphs["network"], manifest)
         detector = None if manifest.detector is None else DetectorSpec(manifest.detector.weights, EAGER)
@@ -140,7 +140,7 @@ def _real(pictures: PictureSource | None) -> Pictures | None:
         return None
 
 
-def _in_eight_bits(
+def _as_int8(
     exporter: Exporter,
     graphs: dict[str, onnx.ModelProto],
     takes: list[str],
@@ -155,7 +155,7 @@ def _in_eight_bits(
             "Eight bits are calibrated on pictures, and there are none: name folders with --samples."
         )
     calibration = pictures.calibration(count)
-    small = graphs | {name: eight_bit_graph(graphs[name], calibration) for name in takes}
+    small = graphs | {name: int8_graph(graphs[name], calibration) for name in takes}
     stated = replace(manifest, trained={**manifest.trained, PRECISION: INT8})
     with tempfile.TemporaryDirectory() as folder:
         files = [(f"float{SUFFIX}", graphs, manifest), (f"int8{SUFFIX}", small, stated)]

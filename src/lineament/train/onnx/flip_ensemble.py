@@ -60,7 +60,7 @@ class _MeanFace(nn.Module):
         self, rotation: Tensor, scale: Tensor, translation: Tensor, identity: Tensor, expression: Tensor
     ) -> tuple[Tensor, ...]:
         turn, turn_there = rotation.reshape(2, -1, 3, 3)
-        turn_there = self.turned * turn_there
+        turn_there = self.rotated * turn_there
         where, where_there = translation.reshape(2, -1, 2)
         where_there = torch.stack([self.crop_size - where_there[:, 0], where_there[:, 1]], dim=1)
         size, size_there = scale.reshape(2, -1)
@@ -85,8 +85,8 @@ class _MeanFace(nn.Module):
     ) -> Tensor:
         """(n, 68, 2) px."""
         moved = (torch.cat([identity, expression], dim=1) @ self.bases).reshape(-1, len(self.neutral), 3)
-        turned = (self.neutral + moved) @ rotation.transpose(1, 2)
-        flat = torch.stack([turned[..., 0], -turned[..., 1]], dim=2)
+        rotated = (self.neutral + moved) @ rotation.transpose(1, 2)
+        flat = torch.stack([rotated[..., 0], -rotated[..., 1]], dim=2)
         return scale[:, None, None] * flat + translation[:, None]
 
 

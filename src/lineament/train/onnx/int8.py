@@ -33,7 +33,7 @@ QUANTISED = (*LAYERS, "Relu", "Clip")
 BATCH = 16
 
 
-def eight_bit_graph(graph: onnx.ModelProto, calibration: Pictures) -> onnx.ModelProto:
+def int8_graph(graph: onnx.ModelProto, calibration: Pictures) -> onnx.ModelProto:
     """The same graph with quantised layers but the outermost, its metadata, and "precision" among them.
 
     Args:

@@ -55,8 +55,8 @@ class FaceLoss(nn.Module):
     Args:
         model: the face model of the coefficients.
         crop_size: px.
-        identity_spread: (K,) standard deviations that the coefficient term divides by.
-        expression_spread: (E,).
+        identity_std: (K,) standard deviations that the coefficient term divides by.
+        expression_std: (E,).
         config: weights.
     """
 
@@ -64,8 +64,8 @@ class FaceLoss(nn.Module):
         self,
         model: MorphableModel,
         crop_size: int,
-        identity_spread: np.ndarray,
-        expression_spread: np.ndarray,
+        identity_std: np.ndarray,
+        expression_std: np.ndarray,
         config: FaceLossConfig,
     ) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class FaceLoss(nn.Module):
         labelled, registered = (model.landmark_points(name) for name in ("300w-lp", "lfm-68"))
         first, last = model.parts["face"]
         skin = np.unique(model.triangles[first:last])
-        spread = skin[np.linspace(0, len(skin) - 1, config.vertex_count).astype(int)]
+        std = skin[np.linspace(0, len(skin) - 1, config.vertex_count).astype(int)]
         upper, lower = np.array(GAP_PAIRS_68).T
         groups = [
             (labelled.neutral_model, labelled.identity_basis, labelled.expression_basis),
@@ -86,15 +86,15 @@ class FaceLoss(nn.Module):
                     registered.expression_basis,
                 )
             ),
-            (model.neutral_model[spread], model.identity_basis[:, spread], model.expression_basis[:, spread]),
+            (model.neutral_model[std], model.identity_basis[:, std], model.expression_basis[:, std]),
         ]
         rest, identity, expression = (np.concatenate(parts, axis=-2) for parts in zip(*groups, strict=True))
         self.landmark_count, self.gap_count = 68, len(upper)
         self.register_buffer("rest", torch.as_tensor(rest))
         self.register_buffer("identity_basis", torch.as_tensor(identity).flatten(1))
         self.register_buffer("expression_basis", torch.as_tensor(expression).flatten(1))
-        self.register_buffer("identity_spread", torch.as_tensor(identity_spread))
-        self.register_buffer("expression_spread", torch.as_tensor(expression_spread))
+        self.register_buffer("identity_std", torch.as_tensor(identity_std))
+        self.register_buffer("expression_std", torch.as_tensor(expression_std))
         self.register_buffer("axes", torch.tensor([1.0, -1.0, -1.0]))
 
     def points_model(self, face: RegressorOutput) -> Tensor:
@@ -105,9 +105,9 @@ class FaceLoss(nn.Module):
     def points_crop(self, face: RegressorOutput) -> Tensor:
         """The same points in the crop, px, depth from the model's origin."""
         points = self.points_model(face)
-        turned = points @ face.rotation.transpose(1, 2) * self.axes
+        rotated = points @ face.rotation.transpose(1, 2) * self.axes
         moved = torch.cat([face.translation, torch.zeros_like(face.translation[:, :1])], dim=1)
-        return face.scale[:, None, None] * turned + moved[:, None]
+        return face.scale[:, None, None] * rotated + moved[:, None]
 
     def forward(self, predicted: RegressorOutput, truth: LabelBatch) -> dict[str, Tensor]:
         """Each term, weighted, and their sum under "loss".
@@ -144,8 +144,8 @@ class FaceLoss(nn.Module):
     def _coefficient_error(self, predicted: RegressorOutput, face: RegressorOutput) -> Tensor:
         """(B, K + E) squared errors in units of the coefficients' spread."""
         errors = [
-            (predicted.identity - face.identity) / self.identity_spread,
-            (predicted.expression - face.expression) / self.expression_spread,
+            (predicted.identity - face.identity) / self.identity_std,
+            (predicted.expression - face.expression) / self.expression_std,
         ]
         return torch.cat(errors, dim=1) ** 2
 

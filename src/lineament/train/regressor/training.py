@@ -16,7 +16,7 @@ from lineament.train.regressor.losses import FaceLoss, FaceLossConfig
 from lineament.train.regressor.warm_start import ExportedRegressor, start_from
 from lineament.train.runs.crop_method import begin_with_run
 
-LEAST_SPREAD = 0.1
+MIN_STD = 0.1
 """Of coefficients: one that hardly differs between people would otherwise count as much as the first."""
 START_BATCHES, START_ROWS = 8, 64
 """Batches of training crops, and their rows, on which the normalisation of given weights is measured."""
@@ -43,9 +43,9 @@ def new_network(config: TrainConfig, model: MorphableModel) -> Regressor:
 def prepare(network: Regressor, config: TrainConfig, source: CropSource) -> None:
     """Tell a new network the spread of what it is to learn, and give it `config.start`'s weights."""
     statistics = source.folders.opened(validation=False).coefficient_statistics()
-    names = ("identity_mean", "identity_spread", "expression_mean", "expression_spread")
+    names = ("identity_mean", "identity_std", "expression_mean", "expression_std")
     for name, values in zip(names, map(torch.as_tensor, statistics), strict=True):
-        getattr(network, name).copy_(values.clamp(min=LEAST_SPREAD) if "spread" in name else values)
+        getattr(network, name).copy_(values.clamp(min=MIN_STD) if "spread" in name else values)
     plain = plain_batches(source.sampler(validation=False), 64, torch.device("cpu"))
     scales = torch.cat([batch["scale"] for batch in plain])
     network.log_scale_mean.copy_(torch.log(scales).mean())
@@ -61,8 +61,8 @@ def prepare(network: Regressor, config: TrainConfig, source: CropSource) -> None
 
 def loss_of(config: TrainConfig, network: Regressor, model: MorphableModel) -> FaceLoss:
     """The loss, in the network's units."""
-    spreads = (values.cpu().numpy() for values in (network.identity_spread, network.expression_spread))
-    return FaceLoss(model, config.network.crop_size, *spreads, config.loss)
+    stds = (values.cpu().numpy() for values in (network.identity_std, network.expression_std))
+    return FaceLoss(model, config.network.crop_size, *stds, config.loss)
 
 
 def estimate(network: Regressor, face: RegressorOutput, landmarks: CropLandmarks) -> CropEstimate:

@@ -138,9 +138,9 @@ def _unfold(network: Regressor, biases: dict[str, Tensor], crops: Iterable[Tenso
     for hook in hooks:
         hook.remove()
     for name, (_, norm) in pairs.items():
-        total, squares, count = torch.stack(moments[name][1:]).sum(0)
+        total, squared, count = torch.stack(moments[name][1:]).sum(0)
         mean = total / count
-        variance = (squares / count - mean**2).clamp(min=1e-6)
+        variance = (squared / count - mean**2).clamp(min=1e-6)
         norm.running_mean.copy_(mean)
         norm.running_var.copy_(variance)
         norm.weight.copy_(torch.sqrt(variance + norm.eps))
@@ -163,11 +163,11 @@ def _use_units(network: Regressor, exported: ExportedRegressor) -> None:
     heads.bias[LOG_SCALE] += (old["log_scale_mean"] + growth - network.log_scale_mean) / SCALE_UNIT
     first = POSE_NUMBERS
     for kind in ("identity", "expression"):
-        mean, spread = getattr(network, f"{kind}_mean"), getattr(network, f"{kind}_spread")
+        mean, std = getattr(network, f"{kind}_mean"), getattr(network, f"{kind}_spread")
         part = slice(first, first + len(mean))
-        factor = old[f"{kind}_spread"] / spread
+        factor = old[f"{kind}_spread"] / std
         heads.weight[part] *= factor[:, None]
-        heads.bias[part] = (old[f"{kind}_mean"] - mean) / spread + factor * heads.bias[part]
+        heads.bias[part] = (old[f"{kind}_mean"] - mean) / std + factor * heads.bias[part]
         first = part.stop
 
 

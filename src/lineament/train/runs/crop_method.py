@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lineament.bundle import CropSpec, DetectorSpec, FaceModelSpec, Manifest
 from lineament.bundle.plain_graph import DETECTOR
 from lineament.data.crops.sampler import CropSampler
-from lineament.data.labels.target_maker import TargetConfig
+from lineament.data.labels.target_generator import TargetConfig
 from lineament.errors import ConfigError
 from lineament.files import is_plain_name
 from lineament.geometry.morphable import MorphableModel
@@ -34,7 +34,7 @@ from lineament.train.engine.loop import ALONE, CHECKPOINT
 from lineament.train.engine.processes import Processes
 from lineament.train.engine.run_folder import ABOUT, CONFIG, FIGURES, about_training, read_table
 from lineament.train.networks.regressor import RegressorOutput
-from lineament.train.runs.method import TrainableMethod, averaged_state
+from lineament.train.runs.method import TrainableMethod, ema_state
 
 C = TypeVar("C", bound=CropTrainConfig)
 
@@ -87,9 +87,9 @@ class CropMethod(TrainableMethod[C]):
         else:
             self.prepare(network, config, source)
 
-        def validate(averaged: nn.Module) -> dict[str, float]:
-            figures = self.figures(averaged, held_out, config.validation_crops, processes.device)
-            own = self.figures(averaged, known, config.validation_crops, processes.device)
+        def validate(ema_network: nn.Module) -> dict[str, float]:
+            figures = self.figures(ema_network, held_out, config.validation_crops, processes.device)
+            own = self.figures(ema_network, known, config.validation_crops, processes.device)
             return figures | {TRAIN_NME: own[NME]}
 
         return train_on_crops(
@@ -110,7 +110,7 @@ class CropMethod(TrainableMethod[C]):
             config.data,
             config.augment,
             config.face_model,
-            swap_share=config.face_swap,
+            swap_probability=config.face_swap,
             occlusion=self.occlusion,
             targets=self.targets(config),
         )
@@ -143,7 +143,7 @@ class CropMethod(TrainableMethod[C]):
         model = load_model(config.face_model)
         check_record(_record(run), model, where=run, schemes=False)
         network = self.network(config, model)
-        network.load_state_dict(averaged_state(run))
+        network.load_state_dict(ema_state(run))
         return network.eval()
 
     def about(self, run: Path) -> Manifest:
@@ -180,7 +180,7 @@ def begin_with_run(network: nn.Module, run: Path, config: CropTrainConfig) -> No
             trained on another face model.
     """
     check_record(_record(run), load_model(config.face_model), where=run, schemes=False)
-    before, own = averaged_state(run), network.state_dict()
+    before, own = ema_state(run), network.state_dict()
     size = read_table(run, CONFIG)["network"]["crop_size"]
     if size != config.network.crop_size:
         raise ConfigError(

@@ -146,7 +146,7 @@ class TrainableMethod(ABC, Generic[C]):
         return from_table(self.config, read_table(run, CONFIG), where=str(run / CONFIG))
 
 
-def averaged_state(run: Path) -> dict[str, torch.Tensor]:
+def ema_state(run: Path) -> dict[str, torch.Tensor]:
     """The averaged weights of a run folder's checkpoint.
 
     Raises:

@@ -106,7 +106,9 @@ def released_network(
     deviations = torch.as_tensor(
         np.concatenate([identity_deviation[: network.sizes[1]], expression_deviation[: network.sizes[2]]])
     )
-    _take_whitening(network, *(given[name].flatten().double() for name in STATISTICS), deviations.double())
+    _take_standardisation(
+        network, *(given[name].flatten().double() for name in STATISTICS), deviations.double()
+    )
     return network.eval()
 
 
@@ -121,12 +123,16 @@ def _check_names(given: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
 
 
 @torch.no_grad()
-def _take_whitening(network: SynergyNet, mean: Tensor, spread: Tensor, deviations: Tensor) -> None:
+def _take_standardisation(network: SynergyNet, mean: Tensor, std: Tensor, deviations: Tensor) -> None:
     """Carry the whitening into our frame: raw = spread * value + mean is linear, and so is the change."""
     count = len(network.mean)
     rows = torch.arange(POSE).view(3, 4)  # their pose is rows of [sR | t]
     order = torch.cat([rows[:, :3].flatten(), rows[:, 3], torch.arange(POSE, count)])
-    for head in (network.heads[0][1], network.reverser.heads[0][0], network.reverser.heads[0][1]):
+    for head in (
+        network.heads[0][1],
+        network.landmarks_to_3dmm.heads[0][0],
+        network.landmarks_to_3dmm.heads[0][1],
+    ):
         _reorder(head, order[:POSE])
     scale = torch.ones(count, dtype=torch.float64)
     shift = torch.zeros(count, dtype=torch.float64)
@@ -135,7 +141,7 @@ def _take_whitening(network: SynergyNet, mean: Tensor, spread: Tensor, deviation
     shift[9:POSE] = torch.tensor([-0.5, CROP + 0.5, 0.0])  # x - 1/2, (121 - y) - 1/2, -z
     scale[POSE:] = 1 / deviations
     network.mean.copy_(mean[:count][order] * scale + shift)
-    network.spread.copy_(spread[:count][order] * scale)
+    network.std.copy_(std[:count][order] * scale)
     # What the point networks were trained on: pixels from one, depth towards the viewer.
     network.point_origin.copy_(torch.tensor([-0.5, -0.5, 0.0]))
     network.point_scale.copy_(torch.tensor([1.0, 1.0, -1.0]))

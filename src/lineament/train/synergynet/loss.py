@@ -25,7 +25,7 @@ class SynergyLossConfig:
         parameters: of the parameters seen in the image.
         refined: of the refined landmarks.
         coarse: of the landmarks of the parameters; 0 as in the paper.
-        reverse: of the parameters seen in the landmarks.
+        landmarks_to_3dmm: of the parameters seen in the landmarks.
         consistency: between the two kinds of parameters, both of which follow.
         targets: groups of parameters that the way back is asked for.
         landmarks: "wing" (Feng et al. 2018) or "smooth-l1", on all 204 coordinates.
@@ -38,7 +38,7 @@ class SynergyLossConfig:
     parameters: float = 0.02
     refined: float = 0.05
     coarse: float = 0.05
-    reverse: float = 0.02
+    landmarks_to_3dmm: float = 0.02
     consistency: float = 0.001
     targets: tuple[Literal["pose", "shape", "expression"], ...] = ("pose", "shape", "expression")
     landmarks: Literal["wing", "smooth-l1"] = "wing"
@@ -80,18 +80,20 @@ class SynergyLoss(nn.Module):
         landmarks are compared with the annotated ones, in the plane.
         """
         network, config, fitted = self._network[0], self.config, truth.fitted_weights
-        expected = network.whitened(network.parameters_of(truth.face))
+        expected = network.standardised(network.parameters_of(truth.face))
         landmarks, weights = self._expected_landmarks(network.landmarks_of(expected), truth)
         terms = {"parameters": config.parameters * self._distance(found.parameters, expected, rows=fitted)}
         if config.coarse:
             terms["coarse"] = config.coarse * self._landmark_loss(found.coarse, landmarks, weights)
         if found.refined is not None:
             terms["refined"] = config.refined * self._landmark_loss(found.refined, landmarks, weights)
-        if found.reverse is not None:
-            terms["reverse"] = config.reverse * self._way_back(found.reverse, expected, fitted)
+        if found.landmarks_to_3dmm is not None:
+            terms["landmarks_to_3dmm"] = config.landmarks_to_3dmm * self._cycle_distance(
+                found.landmarks_to_3dmm, expected, fitted
+            )
             everywhere = torch.ones_like(fitted)
-            terms["consistency"] = config.consistency * self._way_back(
-                found.reverse, found.parameters, everywhere
+            terms["consistency"] = config.consistency * self._cycle_distance(
+                found.landmarks_to_3dmm, found.parameters, everywhere
             )
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
@@ -104,16 +106,16 @@ class SynergyLoss(nn.Module):
         known = truth.has_coefficients[:, None, None]
         alone = truth.point_weights_alone
         plane = torch.tensor([1.0, 1.0, 0.0], device=fitted.device)
-        shares = alone / (2 * alone.sum(1, keepdim=True)).clamp(min=1) * fitted[0].numel()
-        weights = torch.where(known, torch.ones_like(fitted), shares[..., None] * plane)
+        fractions = alone / (2 * alone.sum(1, keepdim=True)).clamp(min=1) * fitted[0].numel()
+        weights = torch.where(known, torch.ones_like(fitted), fractions[..., None] * plane)
         return torch.where(known, fitted, truth.points), weights
 
-    def _way_back(self, seen: Tensor, expected: Tensor, rows: Tensor) -> Tensor:
+    def _cycle_distance(self, visible: Tensor, expected: Tensor, rows: Tensor) -> Tensor:
         if self.config.index == "right":
-            return self._distance(seen, expected, self.asked_for, rows=rows)
+            return self._distance(visible, expected, self.asked_for, rows=rows)
         # Released: the first outputs of the way back stand for shape and expression, the last for nothing.
         count = expected.shape[1] - POSE
-        return self._rooted((seen[:, :count] - expected[:, POSE:]).square().mean(1), rows)
+        return self._rooted((visible[:, :count] - expected[:, POSE:]).square().mean(1), rows)
 
     def _distance(
         self, found: Tensor, expected: Tensor, weights: Tensor | None = None, *, rows: Tensor

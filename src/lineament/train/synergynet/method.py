@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lineament.train.engine.loop import LoopConfig
-from lineament.train.networks.synergynet import MafaConfig, ReverseConfig
+from lineament.train.networks.synergynet import LandmarksTo3dmmConfig, MafaConfig
 from lineament.train.runs.crop_method import CropMethod
 from lineament.train.runs.method import Ablation, Variant
 from lineament.train.synergynet.checkpoint_conversion import CONVERSION
@@ -19,8 +19,8 @@ from lineament.train.synergynet.training import (
     prepare,
 )
 
-NO_MAFA, NO_REVERSE = MafaConfig(enabled=False), ReverseConfig(enabled=False)
-BASELINE = {"mafa": NO_MAFA, "reverse": NO_REVERSE}
+NO_MAFA, NO_LANDMARKS_TO_3DMM = MafaConfig(enabled=False), LandmarksTo3dmmConfig(enabled=False)
+BASELINE = {"mafa": NO_MAFA, "landmarks_to_3dmm": NO_LANDMARKS_TO_3DMM}
 
 
 def _network(published: float | None, **changes: object) -> Variant:
@@ -33,22 +33,24 @@ def _loss(published: float | None, **changes: object) -> Variant:
 
 VARIANTS = {
     "baseline": _network(3.88, **BASELINE),
-    "MAFA": _network(3.49, reverse=NO_REVERSE),
+    "MAFA": _network(3.49, landmarks_to_3dmm=NO_LANDMARKS_TO_3DMM),
     "reverse": _network(3.65, mafa=NO_MAFA),
     "both": Variant({}, 3.41),
-    "points": _network(3.58, mafa=MafaConfig(attributes=()), reverse=NO_REVERSE),
-    "points-image": _network(3.56, mafa=MafaConfig(attributes=("image",)), reverse=NO_REVERSE),
+    "points": _network(3.58, mafa=MafaConfig(attributes=()), landmarks_to_3dmm=NO_LANDMARKS_TO_3DMM),
+    "points-image": _network(
+        3.56, mafa=MafaConfig(attributes=("image",)), landmarks_to_3dmm=NO_LANDMARKS_TO_3DMM
+    ),
     "reverse-pose": _loss(3.51, targets=("pose",)),
     "reverse-shape": _loss(3.48, targets=("shape", "expression")),
-    "reverse-coarse": _network(3.49, reverse=ReverseConfig(input="coarse")),
-    "reverse-attributes": _network(3.41, reverse=ReverseConfig(attributes=True)),
+    "reverse-coarse": _network(3.49, landmarks_to_3dmm=LandmarksTo3dmmConfig(input="coarse")),
+    "reverse-attributes": _network(3.41, landmarks_to_3dmm=LandmarksTo3dmmConfig(attributes=True)),
     "wide-baseline": Variant({"network": {**BASELINE, "width": 1.3}}, 3.86, fits_pretraining=False),
     "no-consistency": _loss(None, consistency=0.0),
     "smooth-l1": _loss(None, landmarks="smooth-l1"),
     "no-coarse-loss": _loss(None, coarse=0.0),
     "coarse-result": _network(None, landmarks="coarse"),
     "code-endings": _network(
-        None, mafa=MafaConfig(last="code", step=0.05), reverse=ReverseConfig(last="code")
+        None, mafa=MafaConfig(last="code", step=0.05), landmarks_to_3dmm=LandmarksTo3dmmConfig(last="code")
     ),
     "code-index": _loss(None, index="code", targets=("shape", "expression")),
 }

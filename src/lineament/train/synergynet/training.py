@@ -25,7 +25,7 @@ from lineament.train.networks.synergynet import (
     SynergyNet,
     SynergyOutput,
 )
-from lineament.train.regressor.training import LEAST_SPREAD
+from lineament.train.regressor.training import MIN_STD
 from lineament.train.runs.crop_method import begin_with_run
 from lineament.train.synergynet.loss import SynergyLoss, SynergyLossConfig
 
@@ -44,7 +44,7 @@ class SynergyTrainConfig(CropTrainConfig):
     Attributes:
         network: sizes and switches.
         loss: weights and forms of the terms.
-        whitening_crops: drawn to find the spread of poses in crops.
+        standardisation_crops: drawn to find the spread of poses in crops.
     """
 
     loop: LoopConfig = PUBLISHED
@@ -52,7 +52,7 @@ class SynergyTrainConfig(CropTrainConfig):
     loss: SynergyLossConfig = SynergyLossConfig()
     augment: AugmentConfig = AugmentConfig(crop_size=120)
     face_swap: float = 0.25
-    whitening_crops: int = 1024
+    standardisation_crops: int = 1024
 
 
 def synergy_net(config: SynergyConfig, model: MorphableModel) -> SynergyNet:
@@ -82,13 +82,13 @@ def prepare(network: SynergyNet, config: SynergyTrainConfig, source: CropSource)
         ConfigError: the start does not fit, or is no run folder.
     """
     if not config.start:
-        whiten(network, source, config.whitening_crops, seed=config.loop.seed)
+        standardise(network, source, config.standardisation_crops, seed=config.loop.seed)
     else:
         begin_with_run(network, Path(config.start), config)
 
 
 @torch.no_grad()
-def whiten(network: SynergyNet, source: CropSource, count: int, *, seed: int = 0) -> None:
+def standardise(network: SynergyNet, source: CropSource, count: int, *, seed: int = 0) -> None:
     """Set the network's whitening: poses as crops show them, coefficients as samples have them.
 
     Raises:
@@ -105,19 +105,19 @@ def whiten(network: SynergyNet, source: CropSource, count: int, *, seed: int = 0
             f"coefficients, the network is to give {identity_count} and {expression_count}."
         )
     pose = network.parameters_of(truth)[:, :POSE]
-    identity_mean, identity_spread, expression_mean, expression_spread = (
+    identity_mean, identity_std, expression_mean, expression_std = (
         torch.as_tensor(values, dtype=torch.float32)
         for values in source.folders.opened(validation=False).coefficient_statistics()
     )
     means = (pose.mean(0), identity_mean[:identity_count], expression_mean[:expression_count])
-    spreads = (
+    stds = (
         pose.std(0),
-        identity_spread[:identity_count].clamp(min=LEAST_SPREAD),
-        expression_spread[:expression_count].clamp(min=LEAST_SPREAD),
+        identity_std[:identity_count].clamp(min=MIN_STD),
+        expression_std[:expression_count].clamp(min=MIN_STD),
     )
     network.mean.copy_(torch.cat(means))
-    network.spread.copy_(torch.cat(spreads))
-    network.spread[DEPTH_TRANSLATION] = 0.0  # labels have none: it is constant
+    network.std.copy_(torch.cat(stds))
+    network.std[DEPTH_TRANSLATION] = 0.0  # labels have none: it is constant
 
 
 def loss_of(config: SynergyTrainConfig, network: SynergyNet, model: MorphableModel) -> SynergyLoss:

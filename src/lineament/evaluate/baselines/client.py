@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.errors import ConfigError
-from lineament.evaluate.items import BASEL_NO_NECK, UNKNOWN, Case, Prediction
-from lineament.evaluate.peers.mesh478 import Mesh478Map
+from lineament.evaluate.baselines.mesh478 import Mesh478Map
+from lineament.evaluate.items import BASEL_NO_NECK, UNKNOWN, EvaluationItem, Prediction
 from lineament.evaluate.predictors import best_box
 from lineament.evaluate.protocols.protocol import Crops
 
@@ -28,12 +28,12 @@ LAST_WORDS = 1500
 
 
 @dataclass(slots=True)
-class PeerTool:
-    """A tool in another process, started when first asked; see `lineament.evaluate.predictors.Tool`.
+class BaselinePredictor:
+    """A tool in another process, started when first asked; see `lineament.evaluate.predictors.Predictor`.
 
     Attributes:
         name: of the row.
-        kind: key of :data:`lineament.evaluate.peers.PEERS`.
+        kind: key of :data:`lineament.evaluate.baselines.BASELINES`.
         crops: true boxes, or the tool's own detector.
         python: interpreter that has the tool.
         folder: of a checkout, or empty.
@@ -56,11 +56,11 @@ class PeerTool:
         self._start()
         return {"peer": self.kind, "version": self._version, "crops": self.crops.name}
 
-    def predict(self, cases: Sequence[Case]) -> list[Prediction | None]:
+    def predict(self, items: Sequence[EvaluationItem]) -> list[Prediction | None]:
         """See Tool; one photograph at a time, whatever the number of workers."""
         with self._lock:
             self._start()
-            return [self._predict(case) for case in cases]
+            return [self._predict(item) for item in items]
 
     def close(self) -> None:
         """End the process."""
@@ -118,16 +118,16 @@ class PeerTool:
         self._broken = f"{self.name} ended in {self.python}. Is it installed there? Its last words:\n{words}"
         raise ConfigError(self._broken)
 
-    def _predict(self, case: Case) -> Prediction | None:
+    def _predict(self, item: EvaluationItem) -> Prediction | None:
         assert self._place is not None
         photo, answer = Path(self._place.name) / "photo.npy", Path(self._place.name) / "answer.npz"
-        np.save(photo, case.photo.read())
-        box = None if self.crops is Crops.DETECTOR else [float(value) for value in case.box_xyxy]
+        np.save(photo, item.photo.read())
+        box = None if self.crops is Crops.DETECTOR else [float(value) for value in item.box_xyxy]
         self._ask({"photo": str(photo), "box": box, "answer": str(answer)})
         with np.load(answer) as data:
             arrays = {name: data[name] for name in data.files}
         found = [_prediction(self.kind, arrays, face) for face in range(len(arrays["points"]))]
-        return _at_place(found, case.box_xyxy)
+        return _at_place(found, item.box_xyxy)
 
 
 def _prediction(kind: str, arrays: Mapping[str, Array], face: int) -> Prediction:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 MARGIN = 2.0  # of MediaPipe's picture over the face's box: it has its own detector, which wants surroundings
-MOST_FACES = 10
+MAX_FACES = 10
 
 
 class MediaPipe:
@@ -32,7 +32,7 @@ class MediaPipe:
         face_mesh = importlib.import_module("mediapipe.python.solutions.face_mesh").FaceMesh
         options = {"static_image_mode": True, "refine_landmarks": True}
         self._one = face_mesh(max_num_faces=1, **options)
-        self._all = face_mesh(max_num_faces=MOST_FACES, **options)
+        self._all = face_mesh(max_num_faces=MAX_FACES, **options)
 
     def find(self, photo: np.ndarray, box: list[float] | None) -> dict[str, np.ndarray]:
         """See the module."""
@@ -165,7 +165,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     kind = KINDS[sys.argv[1]]
-    tool = kind(sys.argv[2] if len(sys.argv) > 2 else "")
+    predictor = kind(sys.argv[2] if len(sys.argv) > 2 else "")
     try:
         version = importlib.metadata.version(kind.package)
     except importlib.metadata.PackageNotFoundError:
@@ -173,7 +173,7 @@ def main() -> None:
     answers.write(json.dumps({"version": version}) + "\n")
     for line in sys.stdin:
         request = json.loads(line)
-        found = tool.find(np.load(request["photo"]), request["box"])
+        found = predictor.find(np.load(request["photo"]), request["box"])
         np.savez(request["answer"], **found)
         answers.write(json.dumps({"faces": len(found["points"])}) + "\n")
 

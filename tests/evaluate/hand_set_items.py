@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from evaluate.cases import PlainPhoto
-from lineament.evaluate.items import Case
+from evaluate.items import PlainPhoto
+from lineament.evaluate.items import EvaluationItem
 from lineament.evaluate.protocols.handset_points import CFP_30
 from lineament.evaluate.scores.records import Record
 
 FACE_68 = np.random.default_rng(3).uniform(20, 100, (68, 2)).round(2)
 
 
-def cfp_case(name, scheme=CFP_30):
+def cfp_item(name, scheme=CFP_30):
     landmarks = {"cfp-profile": scheme.of_68(FACE_68)}
     box = np.array([20.0, 20, 100, 100])
-    return Case(
+    return EvaluationItem(
         name=name, photo=PlainPhoto(), landmarks=landmarks, scheme=scheme.name, box_xyxy=box, size=80.0
     )
 

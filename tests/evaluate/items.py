@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lineament.errors import DataError
-from lineament.evaluate.items import Case, EvaluationSet, Prediction
+from lineament.evaluate.items import EvaluationItem, EvaluationSet, Prediction
 from lineament.evaluate.protocols.protocol import Crops
 from lineament.geometry.rotation import matrix_from_angles
 
@@ -27,7 +27,7 @@ class PlainPhoto:
         return np.full((120, 120, 3), 90, np.uint8)
 
 
-def case(number, *, turn_deg=0.0, broken=False, **changes):
+def item(number, *, turn_deg=0.0, broken=False, **changes):
     """A face of 60 px in the middle of its picture; its truth does not depend on its yaw."""
     points = FACE + np.array([60, 60, 0])
     fields = {
@@ -41,19 +41,19 @@ def case(number, *, turn_deg=0.0, broken=False, **changes):
         "rotation": matrix_from_angles(np.radians(turn_deg), 0.0, 0.0),
         "angles_deg": np.array([0.0, turn_deg, 0.0]),
     }
-    return Case(**(fields | changes))
+    return EvaluationItem(**(fields | changes))
 
 
 def small_set(yaws=(0.0, 10.0, 45.0, 70.0), **changes):
     """A face a yaw."""
-    cases = tuple(case(number, turn_deg=yaw) for number, yaw in enumerate(yaws))
+    items = tuple(item(number, turn_deg=yaw) for number, yaw in enumerate(yaws))
     protocols = ("dsfnet-table1", "synergynet-reannotated", "dsfnet-pose")
-    fields = {"name": "aflw2000-3d", "title": "Four faces", "cases": cases, "protocols": protocols}
+    fields = {"name": "aflw2000-3d", "title": "Four faces", "cases": items, "protocols": protocols}
     return EvaluationSet(**(fields | changes))
 
 
 @dataclass
-class ShiftingTool:
+class ShiftingPredictor:
     """Says the truth, moved by so many px for each face; None finds nothing."""
 
     shifts: dict
@@ -69,16 +69,16 @@ class ShiftingTool:
             }
         }
 
-    def predict(self, cases):
-        self.asked += [case.name for case in cases]
-        return [self._one(case) for case in cases]
+    def predict(self, items):
+        self.asked += [item.name for item in items]
+        return [self._one(item) for item in items]
 
-    def _one(self, case):
-        case.photo.read()
-        shift = self.shifts.get(case.name, 0.0)
+    def _one(self, item):
+        item.photo.read()
+        shift = self.shifts.get(item.name, 0.0)
         if shift is None:
             return None
-        return Prediction(landmarks_image=case.landmarks["original"] + (shift, 0, 0), rotation=case.rotation)
+        return Prediction(landmarks_image=item.landmarks["original"] + (shift, 0, 0), rotation=item.rotation)
 
     def close(self):
         pass

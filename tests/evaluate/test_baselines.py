@@ -4,10 +4,10 @@ import textwrap
 import numpy as np
 import pytest
 
-from evaluate.cases import case
+from evaluate.items import item
 from lineament.errors import ConfigError
-from lineament.evaluate.peers import peer_tool
-from lineament.evaluate.peers.mesh478 import MESH_POINTS, Mesh478Map
+from lineament.evaluate.baselines import baseline_predictor
+from lineament.evaluate.baselines.mesh478 import MESH_POINTS, Mesh478Map
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
 
@@ -38,20 +38,20 @@ def test_a_face_at_rest_in_any_pose_gets_its_68_landmarks_and_its_pose_exactly(l
 @pytest.mark.parametrize("text", ["nonsense", "3ddfa-v2", "3ddfa-v2=python:/nowhere/at/all"])
 def test_peers_that_cannot_be_are_refused(text):
     with pytest.raises(ConfigError, match="3ddfa-v2"):
-        peer_tool(text)
+        baseline_predictor(text)
 
 
 def test_a_peer_that_is_not_installed_says_so_once_and_is_not_started_again():
-    tool = peer_tool(f"face-alignment={sys.executable}")
+    predictor = baseline_predictor(f"face-alignment={sys.executable}")
     for _ in range(2):
         with pytest.raises(ConfigError, match=r"Is it installed there(.|\n)*face_alignment"):
-            tool.predict([case(0)])
-    tool.close()
+            predictor.predict([item(0)])
+    predictor.close()
 
 
 def test_an_interpreter_that_is_not_there_is_named():
     with pytest.raises(ConfigError, match="/nowhere/python"):
-        peer_tool("mediapipe=/nowhere/python").predict([case(0)])
+        baseline_predictor("mediapipe=/nowhere/python").predict([item(0)])
 
 
 CHECKOUT = """
@@ -79,10 +79,10 @@ def test_a_checkout_of_3ddfa_is_asked_in_its_own_process_and_frame(tmp_path):
     (tmp_path / "yaml.py").write_text("def safe_load(stream):\n    return {'arch': stream.read().strip()}\n")
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "mb05_120x120.yml").write_text("small")
-    tool = peer_tool(f"3ddfa-v2={sys.executable}:{tmp_path}")
-    found = tool.predict([case(0)])[0]
-    recipe = tool.recipe
-    tool.close()
+    predictor = baseline_predictor(f"3ddfa-v2={sys.executable}:{tmp_path}")
+    found = predictor.predict([item(0)])[0]
+    recipe = predictor.recipe
+    predictor.close()
     np.testing.assert_allclose(found.landmarks_image[[0, -1]], [[30.5, 30.5, -4], [90.5, 90.5, -4]])
     np.testing.assert_allclose(found.rotation, [[0, -1, 0], [1, 0, 0], [0, 0, 1]])
     assert found.vertices_image.shape == (100, 3)

@@ -19,7 +19,7 @@ from lineament.geometry.morphable import MorphableModel
 Array = NDArray[Any]
 
 
-class TargetMaker(Protocol):
+class TargetGenerator(Protocol):
     """Makes the targets of one crop."""
 
     def make(self, labels: FaceLabels, crop_size: int) -> dict[str, Array]:
@@ -35,5 +35,5 @@ class TargetMaker(Protocol):
 class TargetConfig(Protocol):
     """What a worker process needs to know in order to make targets; small and picklable."""
 
-    def open(self, model: MorphableModel) -> TargetMaker:
+    def open(self, model: MorphableModel) -> TargetGenerator:
         """The maker itself, with its tables of a face model."""
