@@ -30,5 +30,5 @@ def test_what_is_in_range_or_no_number_passes():
 
 
 def test_a_recipe_of_pictures_without_a_pixel_is_refused():
-    with pytest.raises(ConfigError, match=r"turned\.size must be a number from 32 to 4096, found 0"):
+    with pytest.raises(ConfigError, match=r"rotated\.size must be a number from 32 to 4096, found 0"):
         BuildRecipe(rotated=RotatedOptions(size=0))

@@ -138,12 +138,10 @@ def write_pack(
 
 def _reduced(sample: Sample, side: int, quality: int) -> tuple[bytes, FittedPhoto]:
     height, width = sample.size_hw
-    probability = min(1.0, side / max(height, width))
+    shrink = min(1.0, side / max(height, width))
     picture = Image.fromarray(np.ascontiguousarray(sample.image))
-    if probability < 1:
-        picture = picture.resize(
-            (round(width * probability), round(height * probability)), Image.Resampling.LANCZOS
-        )
+    if shrink < 1:
+        picture = picture.resize((round(width * shrink), round(height * shrink)), Image.Resampling.LANCZOS)
     fraction_x, fraction_y = picture.width / width, picture.height / height
     camera = sample.camera
     moved = camera.translation * np.array([fraction_x, fraction_y, fraction_x])

@@ -17,6 +17,26 @@ from lineament.ranges import check_number
 
 T = TypeVar("T")
 
+RENAMED: Mapping[str, Mapping[str, str]] = {
+    "AugmentConfig": {
+        **{f"{name}_share": f"{name}_probability" for name in ("tight", "occluder", "grey", "blur", "noise")},
+        **{f"{name}_share": f"{name}_probability" for name in ("jpeg", "border", "part")},
+        "most_roll": "max_roll",
+    },
+    "BuildRecipe": {"turned": "rotated"},
+    "CompositeConfig": {"seen": "visible"},
+    "DetectorTrainConfig": {"canvases": "mosaics", "turned": "turn_probability"},
+    "EditedOptions": {"share": "probability"},
+    "LoopConfig": {"average": "ema_decay", "clip": "max_grad_norm"},
+    "OccludedOptions": {"share": "probability"},
+    "PhotoOptions": {"most_residual": "max_residual", "least_face": "min_face"},
+    "RotatedOptions": {"most_yaw_deg": "max_yaw_deg"},
+    "SynergyConfig": {"reverse": "landmarks_to_3dmm"},
+    "SynergyLossConfig": {"reverse": "landmarks_to_3dmm"},
+    "SynergyTrainConfig": {"whitening_crops": "standardisation_crops"},
+}
+"""By dataclass, the keys of before December 2026 and what they are called now."""
+
 
 def read_config(path: Path, kind: type[T], *, changes: Iterable[str] = ()) -> T:
     """The configuration of a file.
@@ -56,7 +76,12 @@ def read_table(path: Path, *, changes: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def from_table(
-    kind: type[T], table: Mapping[str, Any], *, where: str = "the configuration", base: T | None = None
+    kind: type[T],
+    table: Mapping[str, Any],
+    *,
+    where: str = "the configuration",
+    base: T | None = None,
+    former: bool = False,
 ) -> T:
     """A dataclass from a table of its fields, nested ones from nested tables.
 
@@ -65,13 +90,18 @@ def from_table(
         table: what is left out keeps the value of `base`, or the field's default.
         where: what errors call the table.
         base: to change; so a part of a preset may be given alone.
+        former: take keys by their former names too (:data:`RENAMED`), as run folders have them.
 
     Raises:
         ConfigError: a key that the dataclass does not have, or a value of another type than the field's.
     """
+    if former:
+        table = with_present_keys(kind, table)
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in table:
         if key not in fields:
+            if new := RENAMED.get(kind.__name__, {}).get(key):
+                raise ConfigError(f"{where} has a key {key!r}, which is called {new!r} now: rename it.")
             near = difflib.get_close_matches(key, fields, n=1)
             advice = f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(sorted(fields))}."
             raise ConfigError(f"{where} has a key {key!r} that {kind.__name__} does not know. {advice}")
@@ -82,6 +112,19 @@ def from_table(
         values[key] = _value(hints[key], value, f"{where}: {key}", present)
         check_number(key, values[key], where=f"{where}: {key}")
     return kind(**values) if base is None else dataclasses.replace(base, **values)  # type: ignore[type-var]
+
+
+def with_present_keys(kind: type[Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of a dataclass with the present names of its keys, nested tables included."""
+    hints = typing.get_type_hints(kind)
+    names = RENAMED.get(kind.__name__, {})
+    present = {}
+    for key, value in table.items():
+        name = key if key in hints else names.get(key, key)
+        hint = hints.get(name)
+        nested = isinstance(value, Mapping) and dataclasses.is_dataclass(hint)
+        present[name] = with_present_keys(typing.cast(type, hint), value) if nested else value
+    return present
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401 - the field's

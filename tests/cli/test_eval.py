@@ -52,6 +52,14 @@ def test_what_can_be_evaluated_is_listed():
         assert name in output
 
 
+@pytest.mark.parametrize("option", ["--baseline", "--peer"])  # the second is what it was called before
+def test_another_method_is_named_by_either_option(photos, option):
+    arguments = ["eval", "pts", "--data", str(photos[0] / "photos"), "--out", str(photos[0] / "report")]
+    done = runner.invoke(app, [*arguments, option, "nonsense"])
+    assert done.exit_code == 1
+    assert "There is no baseline 'nonsense'" in done.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -28,18 +28,21 @@ def evaluate(
         list[str] | None, typer.Option(help="Name or file of weights; may be given several times.")
     ] = None,
     predictions: Annotated[
-        list[Path] | None, typer.Option(help=".npz of predictions of any tool; may be given several times.")
+        list[Path] | None, typer.Option(help=".npz of predictions of any method; may be given several times.")
     ] = None,
     baseline: Annotated[
         list[str] | None,
-        typer.Option(help="Another tool, NAME or NAME=PYTHON with the interpreter that has it."),
+        typer.Option(help="Another method, NAME or NAME=PYTHON with the interpreter that has it."),
+    ] = None,
+    peer: Annotated[
+        list[str] | None, typer.Option(hidden=True, help="The former name of --baseline.")
     ] = None,
     protocol: Annotated[
         list[str] | None, typer.Option(help="Only these protocols; those of the set when left out.")
     ] = None,
-    crops: Annotated[str, typer.Option(help="Where to look: truth, detector or both.")] = "truth",
+    crops: Annotated[str, typer.Option(help="Whose boxes: truth, detector or both.")] = "truth",
     scheme: Annotated[str, typer.Option(help="Landmark scheme of our results.")] = "300w-lp",
-    passes: Annotated[int, typer.Option(min=1, max=5, help="Times each face is looked at.")] = 2,
+    passes: Annotated[int, typer.Option(min=1, max=5, help="Passes of the network over each face.")] = 2,
     labels: Annotated[Path | None, typer.Option(help="Folder of label files that came apart.")] = None,
     basel: Annotated[Path | None, typer.Option(help="Your own Basel model, for dense truth.")] = None,
     basel_vertices: Annotated[
@@ -55,7 +58,7 @@ def evaluate(
         str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")
     ] = "cpu",
 ) -> None:
-    """Measure weights, other tools or files of predictions on a data set.
+    """Measure weights, other methods or files of predictions on a data set.
 
     Writes report.html, report.md and report.json; what is known of each face is kept in the folder `records`,
     and a run that was stopped goes on from there. Each table says in words what its numbers mean.
@@ -80,7 +83,8 @@ def evaluate(
     try:
         loaded = load_set(data_set, options)
         _say(f"{loaded.title}: {len(loaded.items)} faces")
-        predictors = _predictors(weights, predictions, baseline, crops, scheme, passes, threads, device)
+        baselines = [*(baseline or []), *(peer or [])]
+        predictors = _predictors(weights, predictions, baselines, crops, scheme, passes, threads, device)
         evaluation = _evaluate(loaded, predictors, out, protocol, workers)
         _finish(evaluation, predictors, out)
     except LineamentError as error:
@@ -112,7 +116,7 @@ def _predictors(
     threads: int,
     device: str,
 ) -> list[Predictor]:
-    """Ours in the order given (the default when nothing else is named), then files, then peers."""
+    """Ours in the order given (the default when nothing else is named), then files, then baselines."""
     from lineament.errors import ConfigError
     from lineament.evaluate.baselines import baseline_predictor
     from lineament.evaluate.predictors import FilePredictor, LineamentPredictor
@@ -146,13 +150,13 @@ def _predictors(
 
 
 def _shown_names(given: Sequence[str]) -> dict[str, str | None]:
-    """Names for rows: None, a tool's own, unless files in two folders are called the same."""
+    """Names for rows: None, a predictor's own, unless files in two folders are called the same."""
     stems = [Path(name).stem for name in given]
     return {name: name if stems.count(Path(name).stem) > 1 else None for name in given}
 
 
 def _told_apart(predictor: Predictor, where: Crops, both: bool) -> Predictor:
-    """The tool, its name telling where it looks when both ways are in one report."""
+    """The predictor, its name telling whose boxes it gets when both ways are in one report."""
     from lineament.evaluate.protocols.protocol import Crops
 
     if both:
@@ -183,14 +187,14 @@ def _predict_one(predictor: Predictor) -> Callable[[EvaluationItem], Prediction 
 
 
 def _print_known() -> None:
-    """Data sets, peers and protocols with their titles."""
+    """Data sets, baselines and protocols with their titles."""
     from lineament.evaluate.baselines import BASELINES
     from lineament.evaluate.protocols.presets import PROTOCOLS
     from lineament.evaluate.registry import SETS
 
     for title, names in (
         ("data sets", {name: entry.needs for name, entry in SETS.items()}),
-        ("peers", {name: entry.needs for name, entry in BASELINES.items()}),
+        ("baselines", {name: entry.needs for name, entry in BASELINES.items()}),
         ("protocols", {name: entry.title for name, entry in PROTOCOLS.items()}),
     ):
         _say(title)

@@ -1,4 +1,4 @@
-"""What is evaluated: our own weights, or a file of anybody's predictions. Peers are in :mod:`.baselines`."""
+"""What is evaluated: our weights, or a file of anybody's predictions. Baselines are in :mod:`.baselines`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Predictor(Protocol):
 
     Attributes:
         name: a row's name.
-        crops: where it looks.
+        crops: where the faces are taken from.
     """
 
     name: str
@@ -96,7 +96,7 @@ class LineamentPredictor:
 
     @property
     def recipe(self) -> Mapping[str, object]:
-        """See Tool."""
+        """See Predictor."""
         bundles = [Bundle.open(self.weights)]
         detector = bundles[0].manifest.detector
         if self.crops is Crops.DETECTOR and detector is not None:
@@ -110,11 +110,11 @@ class LineamentPredictor:
         }
 
     def predict(self, items: Sequence[EvaluationItem]) -> list[Prediction | None]:
-        """See Tool."""
+        """See Predictor."""
         return [self._predict(item) for item in items]
 
     def close(self) -> None:
-        """See Tool."""
+        """See Predictor."""
 
     def _predict(self, item: EvaluationItem) -> Prediction | None:
         photo = item.photo.read()
@@ -202,15 +202,15 @@ class FilePredictor:
 
     @property
     def recipe(self) -> Mapping[str, object]:
-        """See Tool."""
+        """See Predictor."""
         return {"predictions": self.digest}
 
     def predict(self, items: Sequence[EvaluationItem]) -> list[Prediction | None]:
-        """See Tool; a case without a row, or whose row is NaN, was not found."""
+        """See Predictor; a case without a row, or whose row is NaN, was not found."""
         return [self._prediction(item) for item in items]
 
     def close(self) -> None:
-        """See Tool."""
+        """See Predictor."""
 
     def _prediction(self, item: EvaluationItem) -> Prediction | None:
         number = self.row.get(_without_ending(item.name), self.row.get(Path(item.name).stem))

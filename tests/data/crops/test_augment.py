@@ -127,7 +127,7 @@ def test_a_part_of_the_crop_is_left_of_some_and_a_frame_is_black_in_all(view):
         assert not visible[:, -5:].any()
         shown.append(visible.mean())
     whole = (102 / 112) ** 2
-    assert sum(probability == pytest.approx(whole) for probability in shown) in range(12, 29)
+    assert sum(part == pytest.approx(whole) for part in shown) in range(12, 29)
     assert min(shown) < 0.3
 
 

@@ -35,12 +35,12 @@ def test_what_a_file_leaves_out_stays_as_it_is_and_its_name_is_the_files(tmp_pat
     ("text", "message"),
     [
         ("sed = 1", r"mine\.toml has a key 'sed'.*'seed'"),
-        ("[rotated]\nviews = 3", "'views' that TurnedOptions does not know"),
-        ("turned = 3", "turned must be a table, found 3"),
+        ("[rotated]\nviews = 3", "'views' that RotatedOptions does not know"),
+        ("rotated = 3", "rotated must be a table, found 3"),
         ("seed = 'one'", "seed must be int, found 'one'"),
         ("[rotated]\nphotographed = 1", "photographed must be bool, found 1"),
         ("[storage]\npicture = 'gif'", "picture must be one of 'jpg', 'png', found 'gif'"),
-        ("[occluded]\nprobability = 1.5", "occluded: share must be a number from 0 to 1, found 1.5"),
+        ("[occluded]\nprobability = 1.5", "occluded: probability must be a number from 0 to 1, found 1.5"),
         ("seed = ", "is no TOML file"),
     ],
 )

@@ -33,7 +33,7 @@ def network(config=TINY, seed=0):
     made = Regressor(config)
     with torch.no_grad():
         for name, values in made.named_buffers():
-            if name.endswith(("spread", "running_var")):
+            if name.endswith(("std", "running_var")):
                 values.uniform_(0.5, 2)
             elif name.endswith("running_mean"):
                 values.normal_(0, 0.3)

@@ -303,12 +303,12 @@ def test_a_run_begins_with_the_averaged_weights_and_the_whitening_of_another(sam
     network = synergy_net(SMALL, lfm)
     begin_with_run(network, first, config(samples))
     for name, tensor in network.state_dict().items():
-        assert name.startswith("refiner") or torch.equal(tensor, before[name]), name
+        assert name.startswith("mafa") or torch.equal(tensor, before[name]), name
     # Without a step's change: a rate of nothing leaves the weights, and whitening is not measured again.
     still = replace(config(samples).loop, optimiser=OptimiserConfig(kind="sgd", learning_rate=0.0))
     second = SYNERGYNET.train(config(samples, loop=still, start=str(first)), tmp_path / "second")
     after = SYNERGYNET.trained(second).state_dict()
-    for name in ("mean", "spread", "backbone.features.0.0.weight", "heads.1.1.weight"):
+    for name in ("mean", "std", "backbone.features.0.0.weight", "heads.1.1.weight"):
         assert torch.equal(after[name], before[name]), name
     # To go on, the first run is not needed any more.
     SYNERGYNET.train(config(samples, loop=replace(still, steps=3), start="nowhere"), second)
@@ -319,7 +319,7 @@ def test_a_run_cannot_begin_with_a_network_that_does_not_fit(samples, tmp_path, 
     first = SYNERGYNET.train(config(samples), tmp_path / "first")
     for other, message in [
         (replace(SMALL, width=0.5), "do not fit"),
-        (replace(SMALL, mafa=MafaConfig(enabled=False)), r"do not fit \(refiner"),
+        (replace(SMALL, mafa=MafaConfig(enabled=False)), r"do not fit \(mafa"),
         (replace(SMALL, crop_size=64), "trained on crops of 32 px, not 64"),
     ]:
         new = SynergyTrainConfig(network=other, augment=AugmentConfig(crop_size=other.crop_size))
@@ -346,7 +346,12 @@ def test_variants_change_what_their_name_says(samples):
 
 def stale(state):
     """A state dict as checkpoints of before December 2026 have it, of another face model."""
-    return state | {
+    former = {"std": "spread"} | {
+        name: name.replace("landmarks_to_3dmm.", "reverser.").replace("mafa.", "refiner.")
+        for name in state
+        if name.startswith(("landmarks_to_3dmm.", "mafa."))
+    }
+    return {former.get(name, name): tensor for name, tensor in state.items()} | {
         "rest": torch.full((68, 3), 7.0),
         "identity_basis": torch.zeros(100, 204),
         "expression_basis": torch.zeros(53, 204),
@@ -369,6 +374,10 @@ def test_a_run_that_goes_on_or_begins_with_an_old_one_has_the_landmarks_of_today
     state |= {name: stale(state[name]) for name in ("network", "average")}
     torch.save(state, first / "checkpoint.pt")
     (first / "run.json").unlink()  # old runs have none
+    settings = json.loads((first / "config.json").read_text())
+    settings["network"]["reverse"] = settings["network"].pop("landmarks_to_3dmm")
+    settings["loop"]["average"] = settings["loop"].pop("ema_decay")
+    (first / "config.json").write_text(json.dumps(settings))
     today = synergy_net(SMALL, lfm).rest
     fresh = synergy_net(SMALL, lfm)
     begin_with_run(fresh, first, config(samples))

@@ -54,14 +54,15 @@ class AugmentConfig:
     Attributes:
         crop_size: side of a crop, px.
         crop_margin: side of the undisturbed crop over the longer side of the landmarks' box.
-        tight_probability: share of crops as a second pass cuts them; the others are as a detector cuts them.
+        tight_probability: of crops as a second pass cuts them; the others are as a detector cuts them.
         tight_shift, tight_scale, tight_roll: standard deviations: of the side, of its logarithm, radians.
         loose_shift, loose_scale: greatest deviations: of the side, of its logarithm.
-        loose_roll: standard deviation, radians; a third of the loose crops is turned by up to `max_roll`.
+        loose_roll: standard deviation, radians; a third of the loose crops is rotated by up to `max_roll`.
         max_roll: radians.
-        occluder_probability: share of crops with something in front of the face.
-        grey_probability, blur_probability, noise_probability, jpeg_probability, border_probability: shares of crops so treated.
-        part_probability: share of crops of which only a quarter, a half or the middle is left
+        occluder_probability: of crops with something in front of the face.
+        grey_probability, blur_probability, noise_probability, jpeg_probability: of crops so treated.
+        border_probability: of crops with a dark border.
+        part_probability: of crops of which only a quarter, a half or the middle is left
             (SynergyNet: 0.01).
         black_frame: width of a black frame around every crop, those of the validation too, px (SynergyNet: 5
             of 120).

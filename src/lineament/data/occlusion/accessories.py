@@ -1,7 +1,7 @@
 """What heads wear: glasses, hats, masks, scarves, headbands, hair; built in the head's frame, turned with it.
 
-Each maker gives a :class:`Accessory`: sheets and tubes in mm of the model frame. :func:`draw_accessory` shows it
-through the head's camera, less what the head hides: the far temple of glasses, the back of a band.
+Each function gives an :class:`Accessory`: sheets and tubes in mm of the model frame. :func:`draw_accessory`
+shows it through the head's camera, less what the head hides: the far temple of glasses, the back of a band.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Accessory:
 def draw_accessory(
     accessory: Accessory, camera: WeakPerspective, size_hw: tuple[int, int], front: Array, light: Light
 ) -> Layer:
-    """A worn thing as the camera sees it.
+    """An accessory as the camera sees it.
 
     Args:
         accessory: the thing.

@@ -126,5 +126,5 @@ def _lashes(model: MorphableModel, skin: IntArray, rest: Array, normals: Array) 
 def normals_of_rim(rim: Array) -> Array:
     """(R,) +1 on the upper lid, -1 on the lower one, of a closed rim (R, 3)."""
     left, right = rim[np.argmin(rim[:, 0])], rim[np.argmax(rim[:, 0])]
-    probability = (rim[:, 0] - left[0]) / max(float(right[0] - left[0]), 1e-6)
-    return np.where(rim[:, 1] >= left[1] + probability * (right[1] - left[1]), 1.0, -1.0)
+    fraction = (rim[:, 0] - left[0]) / max(float(right[0] - left[0]), 1e-6)
+    return np.where(rim[:, 1] >= left[1] + fraction * (right[1] - left[1]), 1.0, -1.0)

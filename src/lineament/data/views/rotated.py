@@ -38,21 +38,21 @@ class RotatedViewConfig:
         size: side of a view, px.
         canvas: side of the picture that is turned, px: larger, for what comes into sight.
         face: longer side of the 68 landmarks' box in the canvas, px.
-        max_yaw: greatest yaw of a turned view, radians.
+        max_yaw: greatest yaw of a rotated view, radians.
         turn_back: how far a face may be turned back towards the front, radians.
         either_side: below this yaw a face may be turned to either side, radians.
-        pitch_std: standard deviation of pitch added to a turned view, radians.
-        wide_probability: share of turned views with any pitch to `max_pitch` instead.
-        max_pitch: greatest pitch of a turned view, radians.
+        pitch_std: standard deviation of pitch added to a rotated view, radians.
+        wide_probability: of rotated views with any pitch to `max_pitch` instead.
+        max_pitch: greatest pitch of a rotated view, radians.
         roll_std: standard deviation of roll, radians; crops add their own.
-        framed_probability: photographs that go over into another picture at their border; the others continue as
-            their own mirror image.
-        min_body_turn: how far a body turns with its head at least, as a share of the head's turn.
-        own_wall_probability: turned views that keep what the photograph shows behind the person; the others show
-            another picture there.
-        edited_probability: turned views of which the expression was changed before.
+        framed_probability: of photographs that go over into another picture at their border; the others
+            continue as their own mirror image.
+        min_body_turn: how far a body turns with its head at least, as a fraction of the head's turn.
+        own_wall_probability: of rotated views that keep what the photograph shows behind the person; others
+            show another picture there.
+        edited_probability: of rotated views of which the expression was changed before.
         edits: how often each change of expression.
-        straight_probability: of the photographs with another expression, those of which one view is not turned.
+        straight_probability: that of a photograph with another expression one view is not rotated.
         min_face: photographs whose face is smaller than this, px, give no views.
     """
 
@@ -251,7 +251,7 @@ def _photo_fraction(matrix: Array, size_hw: tuple[int, ...], size: int) -> Array
 
 
 def _recolored(picture: Image8, like: Image8) -> Image8:
-    """A picture with the mean and spread of another's upper border, as a wall of the same room has."""
+    """A picture with the mean and deviation of another's upper border, as a wall of the same room has."""
     border = like[: len(like) // 8].reshape(-1, 3).astype(np.float32)
     flat = picture.astype(np.float32)
     mean, std = flat.mean(axis=(0, 1)), flat.std() + 1.0

@@ -1,8 +1,8 @@
-"""Other tools as rows of the same report, when a user has them installed; never imported here.
+"""Other methods as rows of the same report, when a user has them installed; never imported here.
 
-Each runs in a process of its own (:mod:`.worker`), by the interpreter that has it: `--baseline mediapipe` takes
-the present one, `--baseline mediapipe=/path/to/python` another. A tool that needs a folder takes it after a
-colon: `--baseline 3ddfa-v2=/path/to/python:/path/to/checkout`.
+Each runs in a process of its own (:mod:`.worker`), by the interpreter that has it: `--baseline mediapipe`
+takes the present one, `--baseline mediapipe=/path/to/python` another. One that needs a folder takes it
+after a colon: `--baseline 3ddfa-v2=/path/to/python:/path/to/checkout`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from lineament.errors import ConfigError
 from lineament.evaluate.baselines.client import BaselinePredictor
 from lineament.evaluate.protocols.protocol import Crops
 
-__all__ = ["PEERS", "PeerEntry", "PeerTool", "baseline_predictor"]
+__all__ = ["BASELINES", "BaselineEntry", "BaselinePredictor", "baseline_predictor"]
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineEntry:
-    """A tool that can be run.
+    """A method that can be run.
 
     Attributes:
         title: a row's name.
@@ -46,15 +46,15 @@ BASELINES: dict[str, BaselineEntry] = {
 
 
 def baseline_predictor(text: str, *, crops: Crops = Crops.TRUTH) -> BaselinePredictor:
-    """The tool that the command line names: NAME, NAME=PYTHON or NAME=PYTHON:FOLDER.
+    """The method that the command line names: NAME, NAME=PYTHON or NAME=PYTHON:FOLDER.
 
     Raises:
         ConfigError: it is not known, or lacks its folder.
     """
     name, _, place = text.partition("=")
     if name not in BASELINES:
-        raise ConfigError(f"There is no peer {name!r}. Choose from {', '.join(BASELINES)}.")
+        raise ConfigError(f"There is no baseline {name!r}. Choose from {', '.join(BASELINES)}.")
     python, _, folder = place.partition(":")
     if BASELINES[name].folder and not (folder and Path(folder).is_dir()):
-        raise ConfigError(f"{name} needs its folder: --peer {name}=PYTHON:FOLDER (found {text!r}).")
+        raise ConfigError(f"{name} needs its folder: --baseline {name}=PYTHON:FOLDER (found {text!r}).")
     return BaselinePredictor(BASELINES[name].title, name, crops, python or sys.executable, folder)

@@ -66,7 +66,7 @@ def to_html(evaluation: Evaluation, predict_by_name: dict[str, Predict]) -> str:
 
     Args:
         evaluation: what was measured.
-        predict_by_name: tool -> gives its prediction for a case once more, for the pictures; a tool without one
+        predict_by_name: name -> predicts an item once more, for the pictures; a predictor that is left out
             has no pictures.
     """
     notes = "".join(f"<li>{escape(note)}</li>" for note in evaluation.data.notes)

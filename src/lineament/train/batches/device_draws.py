@@ -42,13 +42,13 @@ class Draws:
         """(count,) bool, true for a share of the rows."""
         return self.uniform((count,)) < probability
 
-    def rows(self, count: int, *probabilities: float) -> list[Tensor]:
+    def rows(self, count: int, *fractions: float) -> list[Tensor]:
         """Numbers of different rows for each of some things that exclude each other.
 
         Args:
             count: of all rows.
-            probabilities: of the rows that each thing happens to, together at most 1.
+            fractions: of the rows that each thing happens to, together at most 1.
         """
         order = torch.randperm(count, generator=self._generator, device=self.device)
-        ends = np.floor(np.cumsum([0.0, *probabilities]) * count + self._host.uniform()).astype(int)
+        ends = np.floor(np.cumsum([0.0, *fractions]) * count + self._host.uniform()).astype(int)
         return [order[first:last] for first, last in pairwise(ends)]

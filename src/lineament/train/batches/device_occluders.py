@@ -83,9 +83,9 @@ def _shapes(grid: Tensor, textures: Textures, draws: Draws) -> tuple[Tensor, Ten
     """Rectangles, ellipses and blobs; (n, 3, S, S) what they show and (n, 1, S, S) where they are."""
     count = len(grid)
     half = draws.uniform((count, 1, 1, 2), 0.04, 0.25) * CROP_MM
-    probability = grid / half
-    box, round_ = probability.abs().amax(-1), probability.norm(dim=-1)
-    angle = torch.atan2(probability[..., 1], probability[..., 0])[..., None]
+    place = grid / half
+    box, round_ = place.abs().amax(-1), place.norm(dim=-1)
+    angle = torch.atan2(place[..., 1], place[..., 0])[..., None]
     wave = torch.arange(1, 6, device=grid.device).float()
     swing = draws.normal((count, 1, 1, 5), 0.22) / wave
     outline = 1.1 + (swing * torch.cos(wave * angle + draws.uniform((count, 1, 1, 5), 0, 2 * math.pi))).sum(
@@ -155,13 +155,13 @@ def _drawn(
     """
     along = (ends - starts)[:, None, None]
     away = grid[..., None, :] - starts[:, None, None]
-    probability = ((away * along).sum(-1) / (along**2).sum(-1).clamp(min=1e-6)).clamp(0, 1)
-    across = away - probability[..., None] * along
+    along_fraction = ((away * along).sum(-1) / (along**2).sum(-1).clamp(min=1e-6)).clamp(0, 1)
+    across = away - along_fraction[..., None] * along
     distance = across.norm(dim=-1) / radius[:, None, None]
     nearest = distance.argmin(-1, keepdim=True)
     distance = distance.gather(-1, nearest)[..., 0]
     side = (across[..., 0] / radius[:, None, None]).gather(-1, nearest)[..., 0]
-    depth = (radius[:, None, None].expand_as(probability)).gather(-1, nearest)[..., 0]
+    depth = (radius[:, None, None].expand_as(along_fraction)).gather(-1, nearest)[..., 0]
     shade = 0.55 + 0.45 * (1 - distance.clamp(max=1) ** 2).sqrt() + 0.25 * side.clamp(-1, 1)
     cover = _edge((distance - 1) * depth, grid.shape[1])
     return (color * shade[:, None]).clamp(0, 255), cover

@@ -108,7 +108,7 @@ def turn(mosaic: NDArray[np.uint8], labels: NDArray[np.float32]) -> Batch:
 def vary(
     rng: np.random.Generator, mosaic: NDArray[np.uint8], labels: NDArray[np.float32], turn_probability: float
 ) -> Batch:
-    """A canvas and its labels, mirrored every second time, and turned by quarters in a share of `turn_probability`."""
+    """A mosaic and its labels, mirrored every second time, and rotated by quarters with a probability."""
     if rng.random() < 0.5:
         mosaic, labels = mirror(mosaic, labels)
     if rng.random() < turn_probability:

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from lineament.config_file import with_present_keys
 from lineament.errors import DataError, LineamentError
 from lineament.files import replace_durably
 from lineament.foreign import reason_of
@@ -68,7 +69,7 @@ class RunFolder:
         """
         table = json.loads(json.dumps(asdict(config)))
         if step:
-            before = self.read(CONFIG) or {}
+            before = with_present_keys(type(config), self.read(CONFIG) or {})
             for key, (old, new) in _differences(before, table).items():
                 log.warning("%s was %s until step %d and is %s now", key, old, step, new)
         self.write(CONFIG, table)

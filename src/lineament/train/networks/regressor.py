@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 SCALE_UNIT = 0.2
 """What a one of the head's number means in the logarithm of the scale."""
+FORMER_NAMES = {"identity_spread": "identity_std", "expression_spread": "expression_std"}
+"""Names that buffers had in checkpoints and graphs of before December 2026, and what they are called now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +83,11 @@ class ResidualBlock(nn.Module):
 class Regressor(nn.Module):
     """Crop to pose, identity and expression.
 
-    The heads' numbers are in units of the training set's spread, so that all of them are about one: rotation
-    as six numbers (Zhou et al. 2019), the logarithm of scale, translation, coefficients.
+    The numbers of the heads are in units of the training set's standard deviations, all of them about one:
+    rotation as six numbers (Zhou et al. 2019), the logarithm of scale, translation, coefficients.
     """
+
+    former_names = FORMER_NAMES
 
     def __init__(self, config: RegressorConfig) -> None:
         super().__init__()
@@ -109,7 +115,7 @@ class Regressor(nn.Module):
         self.heads = nn.Linear(config.hidden, 9 + config.identity + config.expression)
         for name, size in (("identity", config.identity), ("expression", config.expression)):
             self.register_buffer(f"{name}_mean", torch.zeros(size))
-            self.register_buffer(f"{name}_spread", torch.ones(size))
+            self.register_buffer(f"{name}_std", torch.ones(size))
         self.register_buffer("log_scale_mean", torch.zeros(()))
         self.register_buffer("translation_mean", torch.full((2,), config.crop_size / 2))
         nn.init.normal_(self.heads.weight, std=0.01)
@@ -117,6 +123,10 @@ class Regressor(nn.Module):
             self.heads.bias.copy_(
                 torch.tensor([1.0, 0, 0, 0, 1.0, 0] + [0.0] * (self.heads.out_features - 6))
             )
+
+    def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:  # noqa: ANN401
+        rename_keys(state, {prefix + old: prefix + new for old, new in FORMER_NAMES.items()})
+        super()._load_from_state_dict(state, prefix, *rest)
 
     def forward(self, crop: Tensor) -> RegressorOutput:
         """(B, 3, S, S) float crops with values in 0..255, RGB."""
@@ -131,6 +141,19 @@ class Regressor(nn.Module):
             identity=self.identity_mean + self.identity_std * identity,
             expression=self.expression_mean + self.expression_std * expression,
         )
+
+
+def rename_keys(state: dict[str, Any], names: Mapping[str, str]) -> None:
+    """Give entries of a checkpoint, in place, other first parts of their names; a longer word stays as it is.
+
+    Args:
+        state: by name.
+        names: former to present; those with a dot at the end stand for all below a module.
+    """
+    for key in list(state):
+        for old, new in names.items():
+            if key == old or (old.endswith(".") and key.startswith(old)):
+                state[new + key.removeprefix(old)] = state.pop(key)
 
 
 def rotation_from_six(six: Tensor) -> Tensor:

@@ -15,13 +15,15 @@ from torch import Tensor, nn
 from lineament.geometry.morphable import MorphableModel
 from lineament.train.networks.landmark_cycle import LandmarksTo3dmm, MultiAttributeFeatureAggregation
 from lineament.train.networks.mobilenet import MobileNetV2
-from lineament.train.networks.regressor import RegressorOutput
+from lineament.train.networks.regressor import RegressorOutput, rename_keys
 from lineament.train.networks.resnet import ResNet
 
 POSE = 12
 DEPTH_TRANSLATION = 11
 """Number of the parameter that a picture says nothing about."""
 OF_THE_FACE_MODEL = ("rest", "identity_basis", "expression_basis", "axes")
+FORMER_NAMES = {"spread": "std", "refiner.": "mafa.", "reverser.": "landmarks_to_3dmm."}
+"""First parts of the names that tensors had in checkpoints of before December 2026, and what they are now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ class SynergyNet(nn.Module):
             as many modes as the network has.
     """
 
+    former_names = FORMER_NAMES
+
     def __init__(self, config: SynergyConfig, landmark_points: MorphableModel) -> None:
         super().__init__()
         self.config = config
@@ -171,20 +175,21 @@ class SynergyNet(nn.Module):
             self.register_buffer(f"{name}_basis", basis.flatten(1).contiguous(), persistent=False)
         self.register_buffer("axes", torch.tensor([1.0, -1.0, -1.0]), persistent=False)
         self.register_buffer("mean", torch.zeros(sum(self.sizes)))
-        self.register_buffer("spread", torch.ones(sum(self.sizes)))
+        self.register_buffer("std", torch.ones(sum(self.sizes)))
         half = config.crop_size / 2
         centred = config.points == "centred"
         self.register_buffer("point_origin", torch.tensor([half, half, 0.0] if centred else [0.0] * 3))
         self.register_buffer("point_scale", torch.full((3,), 1 / half if centred else 1.0))
 
     def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:  # noqa: ANN401
-        """Checkpoints of before December 2026 hold what their face model said: it is left out."""
+        """Checkpoints of before December 2026 hold what their face model said, which is left out."""
         for name in OF_THE_FACE_MODEL:
             state.pop(prefix + name, None)
+        rename_keys(state, {prefix + old: prefix + new for old, new in FORMER_NAMES.items()})
         super()._load_from_state_dict(state, prefix, *rest)
 
     def standardised(self, parameters: Tensor) -> Tensor:
-        """(B, 12 + K + E) in units of the training set's spread; constant ones become zero."""
+        """(B, 12 + K + E) in units of the training set's standard deviations; constant ones become zero."""
         return (parameters - self.mean) / self.std.where(self.std != 0, torch.inf)
 
     def parameters_of(self, face: RegressorOutput) -> Tensor:

@@ -45,7 +45,7 @@ def prepare(network: Regressor, config: TrainConfig, source: CropSource) -> None
     statistics = source.folders.opened(validation=False).coefficient_statistics()
     names = ("identity_mean", "identity_std", "expression_mean", "expression_std")
     for name, values in zip(names, map(torch.as_tensor, statistics), strict=True):
-        getattr(network, name).copy_(values.clamp(min=MIN_STD) if "spread" in name else values)
+        getattr(network, name).copy_(values.clamp(min=MIN_STD) if "std" in name else values)
     plain = plain_batches(source.sampler(validation=False), 64, torch.device("cpu"))
     scales = torch.cat([batch["scale"] for batch in plain])
     network.log_scale_mean.copy_(torch.log(scales).mean())

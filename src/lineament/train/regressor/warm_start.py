@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from lineament.bundle import Bundle
 from lineament.errors import ConfigError
-from lineament.train.networks.regressor import SCALE_UNIT, Regressor
+from lineament.train.networks.regressor import FORMER_NAMES, SCALE_UNIT, Regressor, rename_keys
 from lineament.train.onnx.int8 import LAYERS, widen_weights
 
 Array = NDArray[np.float32]
@@ -38,7 +38,7 @@ class ExportedRegressor:
 
     Attributes:
         layers: weight and bias of each convolution and dense layer, by the module's name.
-        statistics: means and spreads that the network's numbers are in.
+        statistics: means and standard deviations that the network's numbers are in.
         crop_size: px.
     """
 
@@ -71,8 +71,9 @@ class ExportedRegressor:
         statistics = {
             name.removeprefix(prefix): values
             for name, values in stored.items()
-            if name.endswith(("_mean", "_spread"))
+            if name.endswith(("_mean", "_std", "_spread"))
         }
+        rename_keys(statistics, FORMER_NAMES)
         if "heads" not in layers or not statistics:
             raise ConfigError(
                 f"{bundle.path} is not the graph of a regressor: there is nothing to start from."
@@ -156,16 +157,16 @@ def _normalisations(network: nn.Module) -> Iterator[tuple[str, tuple[nn.Conv2d, 
 
 
 def _use_units(network: Regressor, exported: ExportedRegressor) -> None:
-    """Turn the last layer's numbers from the graph's means and spreads into the network's own."""
+    """Turn the last layer's numbers from the graph's means and standard deviations into the network's own."""
     old = {name: torch.tensor(values) for name, values in exported.statistics.items()}
     growth = math.log(network.config.crop_size / exported.crop_size)
     heads = network.heads
     heads.bias[LOG_SCALE] += (old["log_scale_mean"] + growth - network.log_scale_mean) / SCALE_UNIT
     first = POSE_NUMBERS
     for kind in ("identity", "expression"):
-        mean, std = getattr(network, f"{kind}_mean"), getattr(network, f"{kind}_spread")
+        mean, std = getattr(network, f"{kind}_mean"), getattr(network, f"{kind}_std")
         part = slice(first, first + len(mean))
-        factor = old[f"{kind}_spread"] / std
+        factor = old[f"{kind}_std"] / std
         heads.weight[part] *= factor[:, None]
         heads.bias[part] = (old[f"{kind}_mean"] - mean) / std + factor * heads.bias[part]
         first = part.stop

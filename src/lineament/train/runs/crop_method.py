@@ -33,7 +33,7 @@ from lineament.train.engine.face_model_record import check_record, record_of
 from lineament.train.engine.loop import ALONE, CHECKPOINT
 from lineament.train.engine.processes import Processes
 from lineament.train.engine.run_folder import ABOUT, CONFIG, FIGURES, about_training, read_table
-from lineament.train.networks.regressor import RegressorOutput
+from lineament.train.networks.regressor import RegressorOutput, rename_keys
 from lineament.train.runs.method import TrainableMethod, ema_state
 
 C = TypeVar("C", bound=CropTrainConfig)
@@ -181,6 +181,7 @@ def begin_with_run(network: nn.Module, run: Path, config: CropTrainConfig) -> No
     """
     check_record(_record(run), load_model(config.face_model), where=run, schemes=False)
     before, own = ema_state(run), network.state_dict()
+    rename_keys(before, getattr(network, "former_names", {}))
     size = read_table(run, CONFIG)["network"]["crop_size"]
     if size != config.network.crop_size:
         raise ConfigError(

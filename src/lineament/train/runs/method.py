@@ -143,7 +143,7 @@ class TrainableMethod(ABC, Generic[C]):
         Raises:
             DataError: the folder holds no run.
         """
-        return from_table(self.config, read_table(run, CONFIG), where=str(run / CONFIG))
+        return from_table(self.config, read_table(run, CONFIG), where=str(run / CONFIG), former=True)
 
 
 def ema_state(run: Path) -> dict[str, torch.Tensor]:
