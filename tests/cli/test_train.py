@@ -43,7 +43,7 @@ def test_a_file_and_changes_become_a_run(tmp_path):
 
     folder = write_mosaics(tmp_path / "canvases")
     config = tmp_path / "c.toml"
-    config.write_text(f"canvases = '{folder}'\nvalidation = '{folder}'\nworkers = 0\n[loop]\nbatch = 2\n")
+    config.write_text(f"mosaics = '{folder}'\nvalidation = '{folder}'\nworkers = 0\n[loop]\nbatch = 2\n")
     done = run("detector", "-c", config, "-o", tmp_path / "run", "--set", "loop.steps=1", "--threads", 1)
     assert done.exit_code == 0, done.output
     assert json.loads((tmp_path / "run" / "config.json").read_text())["loop"]["steps"] == 1

@@ -48,7 +48,7 @@ def small_set(yaws=(0.0, 10.0, 45.0, 70.0), **changes):
     """A face a yaw."""
     items = tuple(item(number, turn_deg=yaw) for number, yaw in enumerate(yaws))
     protocols = ("dsfnet-table1", "synergynet-reannotated", "dsfnet-pose")
-    fields = {"name": "aflw2000-3d", "title": "Four faces", "cases": items, "protocols": protocols}
+    fields = {"name": "aflw2000-3d", "title": "Four faces", "items": items, "protocols": protocols}
     return EvaluationSet(**(fields | changes))
 
 
