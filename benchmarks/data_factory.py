@@ -1,9 +1,9 @@
 """How many pictures a second the data factory makes: ``python benchmarks/data_factory.py [--processes N]``.
 
-Every process turns the photographs of the demo (or of ``--photos``) and renders faces, the makers alone and
-then with occluders and with samples encoded and written to shards. Rates are of all processes together; they
-start at the same time, when everything is compiled. The last column is of one thread and its own time, so it
-means something on a busy machine too.
+Every process turns the photographs of the demo (or of ``--photos``) and renders faces, the generators alone
+and then with occluders and with samples encoded and written to shards. Rates are of all processes together;
+they start at the same time, when everything is compiled. The last column is of one thread and its own time,
+so it means something on a busy machine too.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Workload:
 
 
 def recipe(work: Workload, *, occluded: float) -> BuildRecipe:
-    """Turned pictures of 160 px and rendered faces of 256 px."""
+    """Rotated pictures of 160 px and rendered faces of 256 px."""
     rendered = RenderedOptions(count=1, size=256, textures=work.textures)
     return replace(BuildRecipe(), rendered=rendered, occluded=OccludedOptions(probability=occluded))
 
@@ -82,7 +82,7 @@ def fitted_photos(work: Workload) -> list[FittedPhoto]:
 def rotated(
     generators: Generators, photos: Sequence[FittedPhoto], rng: np.random.Generator
 ) -> Iterator[MadeView]:
-    """Turned views without end."""
+    """Rotated views without end."""
     for photo in itertools.cycle(photos):
         yield from generators.of_photos["turned"](photo, rng)
 

@@ -6,7 +6,7 @@
 A face is found when a detection overlaps the box of its 68 landmarks by 0.5 (intersection over union).
 Reference: MediaPipe 0.10.21 finds 1,853 of the 2,000 AFLW2000-3D faces.
 
-Figures of the first network (82 minutes on a shared core, 325,000 canvases seen): 391 of 400 found, by yaw
+Figures of the first network (82 minutes on a shared core, 325,000 mosaics seen): 391 of 400 found, by yaw
 200 of 200, 96 and 95 of 100; turned by 90, 180, 270 degrees 382, 380, 380; cut to the box 392, to its middle
 75 % 368; 40 px in 640 x 480 387, 27 px 328. False faces: 1 on 133 backgrounds never used, 1 on 117 used.
 """

@@ -43,7 +43,7 @@ SCHEMES = ("lfm-68", "300w-lp")
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Distances between the landmarks of fits and given ones, in shares of the given ones' box.
+    """Distances between the landmarks of fits and given ones, in fractions of the given ones' box.
 
     Attributes:
         whole: (F, 68) as they are.
@@ -132,7 +132,7 @@ def head_shift(difference_mm: Array, rotation: Array) -> Array:
 
 
 def rounding_floor(marks: Array, rng: np.random.Generator | None = None) -> float:
-    """Mean distance that rounding to whole pixels makes, in shares of the landmarks' box."""
+    """Mean distance that rounding to whole pixels makes, in fractions of the landmarks' box."""
     rng = rng or np.random.default_rng(0)
     size = box_size(marks)
     error = np.linalg.norm(rng.uniform(-0.5, 0.5, marks.shape), axis=-1)

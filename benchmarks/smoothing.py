@@ -1,8 +1,8 @@
-"""Trembling and lag of a followed face on a real film: ``python -m benchmarks.smoothing [FILM]``.
+"""Jitter and lag of a followed face on a real film: ``python -m benchmarks.smoothing [FILM]``.
 
 Left out, FILM is the speech of ../shared/clips, where a man holds his head still for a second and then
 turns it. The first person is followed with the built-in weights; the turn of the head is taken as it is, as
-the mean of the last five frames, and as `FaceSmoother` gives it. A film has no truth: trembling is what
+the mean of the last five frames, and as `FaceSmoother` gives it. A film has no truth: jitter is what
 remains of the angles after their own parabola through nine frames, where the head turns slowly; lag is how
 much later than in the unsmoothed track the head passes the middle of its fastest turn.
 """

@@ -1,8 +1,8 @@
 """Measures the identities of photographs: ``python -m tools.measure_identities --fits FOLDER``.
 
-FOLDER is what ``lineament data fit --recipe default`` wrote. Of each collection the spread of identities is
-printed, and how far its mean lies from that of `congress`. With ``--out`` the distribution of `congress`,
-whose portraits are in the public domain, is written: rendered faces are drawn from it.
+FOLDER is what ``lineament data fit --recipe default`` wrote. Of each collection the standard deviation of
+identities is printed, and how far its mean lies from that of `congress`. With ``--out`` the distribution of
+`congress`, whose portraits are in the public domain, is written: rendered faces are drawn from it.
 
     python -m tools.measure_identities --fits ../runs/fits --out src/lineament/assets/lfm_identities.npz
 """
@@ -27,7 +27,7 @@ COLLECTIONS = ("congress", "lfw_expressions", "ytf")
 PUBLIC_DOMAIN = "congress"
 SOURCE = "fits of portraits of members of the United States Congress, in the public domain"
 MAX_RESIDUAL = 0.015
-"""Of photographs that are measured, as a share of the face's size: about nine in ten of those kept."""
+"""Of photographs that are measured, as a fraction of the face's size: about nine in ten of those kept."""
 MAX_YAW = np.radians(25)
 """Beyond, the far half of a face is a detector's guess."""
 

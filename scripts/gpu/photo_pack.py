@@ -234,7 +234,7 @@ def _sample_generator(pack: Path, recipe: BuildRecipe) -> tuple[PhotoPack, Gener
 
 
 def _samples(photo: FittedPhoto, recipe: BuildRecipe, generators: Generators) -> Iterable[Sample]:
-    """All samples of one photograph; none where a maker cannot use it."""
+    """All samples of one photograph; none where a generator cannot use it."""
     provenance, made = photo.provenance, []
     for name, generator in generators.of_photos.items():
         rng = _rng(recipe.seed, f"{provenance.collection}/{provenance.photo}/{name}")

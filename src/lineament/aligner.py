@@ -45,13 +45,13 @@ class FaceAligner:
     One aligner may serve several threads; it remembers nothing of a photo.
 
     Attributes:
-        method: from squares of the photo to faces.
+        method: from crops of the photo to faces.
         detector: finds faces; None when boxes are always given.
-        passes: how often the network looks at a face, at most. From the second pass on the square is cut
+        passes: passes of the network over a face, at most. From the second pass on the crop box is cut
             around the face as aligned before, which makes the result independent of the detector's habits. A
             face that was well framed at once is not looked at again.
         max_uncertainty_mm: what its detector found and whose `uncertainty_mm` is greater is no face, unless
-            another look (:meth:`align_found`) says so. Weights state their own limit.
+            another prediction (:meth:`align_found`) says so. Weights state their own limit.
 
     An aligner made by :meth:`from_pretrained` pickles and copies as its recipe: the name or path of its
     weights, their checksum and the options; networks are opened where it arrives.
@@ -107,13 +107,13 @@ class FaceAligner:
         Detector, threads and the limit of uncertainty are those that the weights state, by name or by path.
 
         Args:
-            name_or_path: "default"; "fast", a smaller network behind a detector that looks less closely;
+            name_or_path: "default"; "fast", a smaller network behind a detector of fewer pixels;
                 "open", one trained on public-domain photographs and rendered faces alone, as is the detector
                 before it: less exact, and for anyone;
                 another name of `lineament info`, or the path of a .lineament or .onnx file.
             detector: replaces the detector that the weights name.
             threads: CPU threads a network may use; None takes what the weights say, or else all cores.
-            passes: how often the network looks at a face, at most.
+            passes: passes of the network over a face, at most.
             device: "cpu"; "cuda", with the package onnxruntime-gpu; "auto", CUDA if it is there. Results
                 differ by rounding alone.
             min_face: longer side of the smallest faces to find, px of the photo; None chooses by its size.
@@ -224,7 +224,7 @@ class FaceAligner:
         Args:
             photo: (H, W, 3) uint8 RGB, or Pillow's picture of it.
             detections: where faces are.
-            passes: how often a face is looked at, at most; None as often as the aligner's own.
+            passes: passes over a face, at most; None as often as the aligner's own.
         """
         if not detections:
             return []

@@ -1,4 +1,4 @@
-"""Squares of the photo: where the network looks, and how points and cameras pass between photo and crop."""
+"""Crop boxes: the part of the photo that the network gets; points and cameras between photo and crop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MARGIN = math.sqrt(2)
 
 @dataclass(frozen=True, slots=True)
 class CropBox:
-    """A square of the photo, possibly turned, and the size it is resampled to.
+    """A square of the photo, possibly rotated, and the size it is resampled to.
 
     Both frames put x right and y down, and pixel i covers [i, i + 1). The crop of a box with roll r shows a
     face whose roll is r upright: the crop's axes are the photo's, turned counter-clockwise by r.
@@ -42,7 +42,7 @@ class CropBox:
     roll: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse squares that cannot be cut."""
+        """Refuse crop boxes that cannot be cut."""
         finite = all(map(math.isfinite, (*self.center_xy, self.side, self.roll)))
         if not finite or self.side <= 0 or self.size < 1:
             raise BoxError(
@@ -95,12 +95,12 @@ class CropBox:
         )
 
     def is_close_to(self, other: CropBox, *, shift: float, scale: float, roll: float) -> bool:
-        """Whether both squares show nearly the same; crop px do not matter.
+        """Whether both crop boxes show nearly the same; crop px do not matter.
 
         Args:
-            other: another square of the same photo.
-            shift: greatest distance of the centers, as a share of this square's side.
-            scale: greatest difference of the sides, as a share of this square's side.
+            other: another crop box of the same photo.
+            shift: greatest distance of the centers, as a fraction of this box's side.
+            scale: greatest difference of the sides, as a fraction of this box's side.
             roll: greatest angle between them, radians.
         """
         turn = (other.roll - self.roll + math.pi) % (2 * math.pi) - math.pi
@@ -111,11 +111,11 @@ class CropBox:
         )
 
     def resized(self, size: int) -> CropBox:
-        """The same square of the photo at another number of crop pixels."""
+        """The same part of the photo at another number of crop pixels."""
         return self if size == self.size else replace(self, size=size)
 
     def _centers(self) -> tuple[Array, Array]:
-        """(3,) the middle of the square in the photo, and in the crop."""
+        """(3,) the middle of the crop box in the photo, and in the crop."""
         return np.array([*self.center_xy, 0.0]), np.array([self.size / 2, self.size / 2, 0.0])
 
 
@@ -125,29 +125,29 @@ class CropRule:
 
     Attributes:
         size: crop px.
-        margin: side of the square over the longer side of the landmarks' box.
+        margin: side of the crop box over the longer side of the landmarks' box.
     """
 
     size: int
     margin: float = MARGIN
 
     def around_box(self, box_xyxy: ArrayLike, *, roll: float = 0.0) -> CropBox:
-        """The square around an upright box; see :func:`crop_around_box`."""
+        """The crop box around an upright box; see :func:`crop_around_box`."""
         return crop_around_box(box_xyxy, size=self.size, roll=roll, margin=self.margin)
 
     def around_points(self, points_image: Array, *, roll: float = 0.0) -> CropBox:
-        """The square around points; see :func:`crop_around_points`."""
+        """The crop box around points; see :func:`crop_around_points`."""
         return crop_around_points(points_image, size=self.size, roll=roll, margin=self.margin)
 
 
 def crop_around_box(box_xyxy: ArrayLike, *, size: int, roll: float = 0.0, margin: float = MARGIN) -> CropBox:
-    """The square around an upright box, `margin` times as wide as the longer side.
+    """The crop box around an upright box, `margin` times as wide as the longer side.
 
     Args:
         box_xyxy: (4,) left, top, right, bottom in px of the photo.
         size: crop px.
         roll: of the face, radians; the crop shows it upright.
-        margin: side of the square over the longer side of the box.
+        margin: side of the crop box over the longer side of the box.
 
     Raises:
         BoxError: the box is not four finite numbers, or has no area.
@@ -162,13 +162,13 @@ def crop_around_box(box_xyxy: ArrayLike, *, size: int, roll: float = 0.0, margin
 def crop_around_points(
     points_image: Array, *, size: int, roll: float = 0.0, margin: float = MARGIN
 ) -> CropBox:
-    """The square around points, turned by `roll`: their box is taken along the crop's axes, not the photo's.
+    """The crop box around points, rotated by `roll`: their box is along the crop's axes, not the photo's.
 
     Args:
         points_image: (N, 2) or (N, 3) px of the photo.
         size: crop px.
         roll: of the face, radians; the crop shows it upright.
-        margin: side of the square over the longer side of the box.
+        margin: side of the crop box over the longer side of the box.
 
     Raises:
         BoxError: no points, points that are not finite, or all in one place.

@@ -1,4 +1,4 @@
-"""Photos at the size a network looks at them: a square of one, or all of it.
+"""Photos at the size of a network's input: a crop of one, or all of it.
 
 Whole pixels are averaged first wherever that does most of the shrinking: a filter takes much longer.
 """
@@ -23,7 +23,7 @@ TURN_FILTER = Image.Resampling.BILINEAR  # bicubic takes twice as long, and crop
 
 
 def resample_crop(image: Picture, crop_box: CropBox) -> Array:
-    """The square `crop_box` of the photo as (S, S, 3) uint8, S = crop_box.size.
+    """The part `crop_box` of the photo as (S, S, 3) uint8, S = crop_box.size.
 
     Antialiased when it shrinks, exact below a pixel (pixel i covers [i, i + 1)), black outside the photo.
     A box with roll r shows a face of roll r upright.
@@ -33,7 +33,7 @@ def resample_crop(image: Picture, crop_box: CropBox) -> Array:
         crop_box: where to cut, in the frame of the photo.
     """
     shrink = int(crop_box.side / crop_box.size)
-    if shrink > 1 and crop_box.side > 2 * max(size_wh(image)):  # a square far larger than the photo
+    if shrink > 1 and crop_box.side > 2 * max(size_wh(image)):  # a crop box far larger than the photo
         image = as_picture(image).reduce(shrink)
     else:
         shrink = 1
@@ -81,9 +81,9 @@ def letterbox(
 
 
 def _upright_crop(image: Picture, center_xy: Array, side: float, size: int) -> Image.Image:
-    """The upright square resampled to size x size."""
+    """The upright crop box resampled to size x size."""
     left, top = center_xy - side / 2
-    reach = int(np.ceil(2 * max(1.0, side / size))) + 1  # how far the bicubic filter looks over the edge
+    reach = int(np.ceil(2 * max(1.0, side / size))) + 1  # how far the bicubic filter reaches over the edge
     x, y = int(np.floor(left)) - reach, int(np.floor(top)) - reach
     # Of a window even where the photo is Pillow's: its boxes are 32-bit floats, coarse far from the corner.
     window = _window(image, x, y, int(np.ceil(side)) + 1 + 2 * reach)
@@ -92,7 +92,7 @@ def _upright_crop(image: Picture, center_xy: Array, side: float, size: int) -> I
 
 
 def _rotated_crop(image: Picture, center_xy: Array, side: float, size: int, roll: float) -> Image.Image:
-    """The square turned by `roll`: whole pixels are averaged to about crop scale, then turned at once."""
+    """The crop box rotated by `roll`: whole pixels are averaged to about crop scale, then turned at once."""
     cos, sin = math.cos(roll), math.sin(roll)
     factor = max(1, round(side / size))  # what is left to shrink, 1.5 at most, needs no filter of its own
     half_xy = side * (abs(cos) + abs(sin)) / 2 + 2 * factor  # two more for the bilinear filter

@@ -170,7 +170,7 @@ class FaceResult:
         """(N,) float32 in 0..1: 0 where the head itself hides a vertex, between at the silhouette.
 
         It follows from the mesh alone. Hands, hair, glasses or people in front of the face are not noticed: a
-        vertex behind them counts as seen. Found once, when first asked for.
+        vertex behind them counts as visible. Found once, when first asked for.
         """
         if self._visibility is None:
             visibility = visible_vertices(self.vertices_image, self.triangles).astype(np.float32)

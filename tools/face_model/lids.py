@@ -24,7 +24,7 @@ IntArray = NDArray[np.integer]
 SKIN_MM = 9.0
 """How far from the margin the skin follows."""
 LOWER_FRACTION = 0.35
-"""Share of the slit that the lower lid closes: the upper one is the one that moves in a blink."""
+"""Fraction of the slit that the lower lid closes: the upper one is the one that moves in a blink."""
 
 
 def with_closing_lids(model: MorphableModel) -> MorphableModel:

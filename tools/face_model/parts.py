@@ -25,7 +25,7 @@ class Part:
     Attributes:
         points: (P, 3) mm at rest.
         source_index: (P, C) vertices of `source` that carry each point.
-        weights: (P, C) their shares of the movement.
+        weights: (P, C) their fractions of the movement.
         of_surface: True if `source_index` counts LFM's own vertices, False if ICT's.
         triangles: (T, 3) int, numbering the part's own points.
         mirror: (P,) int, numbering the part's own points.

@@ -30,7 +30,7 @@ class IdentityModes:
         carrier_basis: (K, C, 3) how the carriers of the parts (eyeballs) go with them.
         sign: (K,) +1 for symmetric modes, -1 for antisymmetric ones.
         deviation: (K,) standard deviation along each mode, mm, over all coordinates together.
-        variance_kept: share of the samples' variance that K modes hold.
+        variance_kept: fraction of the samples' variance that K modes hold.
         held_out_rms_mm: distance of vertices of ICT faces not used from their best reconstruction.
         held_out_worst_mm: the greatest such distance.
     """

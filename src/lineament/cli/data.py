@@ -51,7 +51,7 @@ def build(
         str | None, typer.Option(help="Of the photographs, in words; goes into the manifest.")
     ] = None,
     backgrounds: Annotated[
-        Path | None, typer.Option(help="Zip of pictures without people, shown behind turned heads.")
+        Path | None, typer.Option(help="Zip of pictures without people, shown behind rotated heads.")
     ] = None,
     fits: Annotated[
         Path | None, typer.Option(help="Folder that keeps the fits; OUT/fits when left out.")

@@ -1,11 +1,11 @@
 """Finding faces: what a detector is, and the one we ship.
 
-The shipped network looks at the whole photo at 320 px first, which finds every face above about a twentieth
-of it and leaves faint traces of smaller ones; at these places it looks again, at the scale that the smallest
-face asked for needs (:mod:`lineament.detect.finer`). Where that scale is far from the first one, the whole
-photo is looked at once in between. What is looked at does not depend on which faces are found elsewhere.
+The shipped network gets the whole photo at 320 px first, which finds every face above about a twentieth
+of it and leaves faint traces of smaller ones; at these places it is applied again, at the scale that the
+smallest face asked for needs (:mod:`lineament.detect.finer`). Where that scale is far from the first one, the
+whole photo is examined once in between. What is examined does not depend on which faces are found elsewhere.
 
-Faces scored neither high nor low, and faces that seem to lean far, are looked at once more, each alone:
+Faces scored neither high nor low, and faces that seem to lean far, are examined once more, each alone:
 upright, mirrored and 96 px large (:mod:`lineament.detect.closeup`).
 """
 

@@ -70,7 +70,7 @@ def centers(found: Array) -> Array:
 def distinct(found: Array) -> Array:
     """Those candidates (n, 6), best first, each another face: of two that hold each other's center one stays.
 
-    Boxes of one face from looks at different scales may overlap by less than :func:`keep_best` asks for.
+    Boxes of one face from passes at different scales may overlap by less than :func:`keep_best` asks for.
     """
     middle, kept = centers(found), np.zeros(len(found), bool)
     for number in np.argsort(-found[:, 4], kind="stable"):

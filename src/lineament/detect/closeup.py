@@ -1,6 +1,6 @@
-"""A closer look at candidates, each alone: upright, mirrored and 96 px large.
+"""A closer pass over candidates, each alone: upright, mirrored and 96 px large.
 
-A doubtful score becomes the mean of both looks, in logits, which halves the false faces on held-out canvases
+A doubtful score becomes the mean of both passes, in logits, which halves the false faces on held-out mosaics
 at the same fraction of faces found; a far lean has to be confirmed.
 """
 
@@ -25,18 +25,18 @@ CLOSEUP_PX, CLOSEUP_FACE_PX = 192, 96
 SAME_FACE = 0.4  # overlap with where a closeup should have its face
 MAX_CLOSEUPS = 512  # candidates; more than that are no faces
 BATCH = 32
-UPRIGHT_ODDS = 2.0  # faces of photographs stand upright more often than their first look says
+UPRIGHT_ODDS = 2.0  # faces of photographs stand upright more often than their first pass says
 LEANING = np.radians(50)
-"""Rolls beyond this are rare, and wrong as often as right: they are confirmed by a closer look."""
+"""Rolls beyond this are rare, and wrong as often as right: they are confirmed by a closer pass."""
 LOWEST_SCORE = 0.01
 
 
 def settle_doubts(
     infer: Infer, picture: Image.Image, found: Array, *, doubtful_range: tuple[float, float]
 ) -> Array:
-    """The same candidates (n, 6), best first, after a closer look at the doubtful and the leaning ones.
+    """The same candidates (n, 6), best first, after a closer pass over the doubtful and the leaning ones.
 
-    A doubtful candidate gets the score of two looks. One that seems to lean far is looked at as it seems
+    A doubtful candidate gets the score of two passes. One that seems to lean far is examined as it seems
     to stand and upright; it takes the roll that the better of the two closeups confirms.
     """
     low, high = doubtful_range

@@ -35,7 +35,7 @@ from lineament.result import Detection
 
 Array: TypeAlias = NDArray[Any]
 
-MIN_FRACTION = 0.8  # of the first look's side: a picture of that many px may stand in for it
+MIN_FRACTION = 0.8  # of the first pass's side: a picture of that many px may stand in for it
 BATCH_PX = 2_000_000  # of windows that the network sees at once
 
 
@@ -64,8 +64,8 @@ class OnnxDetector:
         Args:
             name_or_path: "face-detector", another name of `lineament info`, or a bundle or .onnx file with
                 the input "image" (n, H, W, 3) uint8 and one output a stride.
-            threads: CPU threads a look may use; None takes all cores.
-            options: how hard to look.
+            threads: CPU threads a pass may use; None takes all cores.
+            options: how thoroughly to search.
             device: "cpu"; "cuda", with the package onnxruntime-gpu; "auto", CUDA if it is there.
 
         Raises:
@@ -103,7 +103,7 @@ class OnnxDetector:
         return [Detection(row[:4].astype(np.float32), float(row[4]), float(row[5])) for row in best_first]
 
     def _candidates(self, picture: Image.Image) -> Array:
-        """Candidates (n, 6) of all looks at the whole photo and at parts of it: box px, score, roll."""
+        """Candidates (n, 6) of all passes over the whole photo and over parts of it: box px, score, roll."""
         min_face = self.options.min_face_in(picture.size)
         factor, scale = reduction(min_face), self.options.first_side / max(picture.size)
         if 1 / factor < MIN_REFINEMENT * scale:
@@ -126,7 +126,7 @@ class OnnxDetector:
         return np.concatenate([*passes, found])
 
     def _whole(self, picture: Image.Image) -> Array:
-        """Candidates (n, 6) of a look at the whole photo."""
+        """Candidates (n, 6) of a pass over the whole photo."""
         side = self.options.first_side
         canvas, scale_xy = letterbox(picture, side, min_side=round(MIN_FRACTION * side), cell=CELL)
         found = decode(self._infer(canvas[None]), 0, min_score=TRACE_SCORE)

@@ -1,7 +1,7 @@
 """Which parts of a photo the network sees at a finer scale: windows around traces of small faces.
 
 A face of 16 px of what the network sees is found nearly as surely as a large one. One of 6 to 16 px leaves a
-trace: some cell has a score of a few percent. So a look at half the scale tells where to look finely, and the
+trace: some cell has a score of a few percent. So a pass at half the scale tells where to look finely, and the
 rest of a photo need not be enlarged.
 """
 
@@ -26,25 +26,25 @@ TRACE_PX = 5.5  # and smaller ones than that leave no trace
 TRACE_SCORE = 0.08
 """Of the smallest traces. At 8 px 195 of 200 faces leave one, at 6 px two in three."""
 LARGER_TRACES = ((17.0, 0.2), (22.0, 0.35))
-"""From which size on, px of the look, a trace needs which score: larger faces leave stronger ones."""
+"""From which size on, px of the pass, a trace needs which score: larger faces leave stronger ones."""
 CLEAR_SCORE = 0.33
-"""What scores lower in a finer look is not believed: most of it is hands, ears and leaves."""
-MIN_REFINEMENT = 2.0  # a finer look sees at least so many times the pixels of the one before along a side
+"""What scores lower in a finer pass is not believed: most of it is hands, ears and leaves."""
+MIN_REFINEMENT = 2.0  # a finer pass has at least so many times the pixels of the one before along a side
 WELL_RESOLVED_PX = 48.0  # a face of that size that is certain needs no finer look
 WINDOW_PX, WINDOW_PX_A_STEP = 64, 24
-"""Side of a window, and what it takes more for each px of the finer look a px of the look before, for traces
+"""Side of a window, and what it takes more for each px of the finer pass a px of the pass before, for traces
 tell their places by some pixels."""
 WINDOW_SIZES = 2.5  # of the trace, that a window is wide at least
 MARGIN_PX = 24
 """A window answers for faces whose center is not in its margin."""
-MAX_FACE_PX = 112  # in a window: larger faces are seen by the look before
+MAX_FACE_PX = 112  # in a window: larger faces are found by the pass before
 WIDE_PX = 1280
 MOSTLY = 0.8  # of the px of the level: small windows of more cost more than wide ones
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A square part of the photo as the network sees it at some scale.
+    """A square part of the photo as the network gets it at some scale.
 
     Attributes:
         corner: (x, y) of its upper left corner, px of that scale.
@@ -74,21 +74,21 @@ class Window:
 
 
 def reduction(min_face: float) -> int:
-    """How many px of the photo along a side are averaged to one at the finest look."""
+    """How many px of the photo along a side are averaged to one at the finest pass."""
     return max(1, round(min_face / FOUND_PX))
 
 
 def coarse_reduction(min_face: float) -> int:
-    """The same for a look at the whole photo in which the smallest faces leave traces for sure."""
+    """The same for a pass over the whole photo in which the smallest faces leave traces for sure."""
     return max(1, int(min_face / TRACE_FOR_SURE_PX))
 
 
 def traces(found: Array, *, scale: float, min_score: float) -> NDArray[np.bool_]:
-    """Which candidates (n, 6) deserve a finer look.
+    """Which candidates (n, 6) deserve a finer pass.
 
     Args:
-        found: candidates of a look at the whole photo, px of the photo.
-        scale: px of that look a px of the photo.
+        found: candidates of a pass over the whole photo, px of the photo.
+        scale: px of that pass a px of the photo.
         min_score: candidates that score higher are faces.
     """
     sides, middle = longer_sides(found) * scale, centers(found)
@@ -101,7 +101,7 @@ def traces(found: Array, *, scale: float, min_score: float) -> NDArray[np.bool_]
 
 
 def replaced(coarse: Array, fine: Array) -> NDArray[np.bool_]:
-    """Which candidates (n, 6) of a look are told better by those (m, 6) of a finer one."""
+    """Which candidates (n, 6) of a pass are told better by those (m, 6) of a finer one."""
     middle = centers(fine)[None]
     inside = (middle > coarse[:, None, :2]) & (middle < coarse[:, None, 2:4])
     same: NDArray[np.bool_] = np.any(np.all(inside, axis=2), axis=1)
@@ -115,7 +115,7 @@ def windows_around(faint: Array, photo_wh: tuple[int, int], *, factor: int, scal
         faint: traces (n, 6), px of the photo.
         photo_wh: width and height of the photo, px.
         factor: px of the photo a px of the level.
-        scale: px of the look that left them a px of the photo.
+        scale: px of the pass that left them a px of the photo.
     """
     level_wh, step = _level_wh(photo_wh, factor), 1 / (factor * scale)
     budget = MOSTLY * level_wh.prod()

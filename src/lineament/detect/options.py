@@ -1,4 +1,4 @@
-"""How hard a detector looks."""
+"""How thoroughly a detector searches."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ MIN_FACE_RANGE = (8.0, 4096.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorOptions:
-    """How hard to look.
+    """How thoroughly to search.
 
     Attributes:
         min_score: faces scored lower are not reported.
-        doubtful: faces scored between these two are looked at more closely.
-        first_side: longer side of the photo at the first look, px.
-        min_face: longer side of the smallest faces to look for, px of the photo; None chooses by the photo's
+        doubtful: faces scored between these two are examined more closely.
+        first_side: longer side of the photo at the first pass, px.
+        min_face: longer side of the smallest faces to search for, px of the photo; None chooses by the
+            photo's
             size: a fortieth of it (of the root of its area), at least 16 and at most 60 px. Smaller faces
             than asked for may be found too.
         max_overlap: of two boxes that overlap more (intersection over union) the better one stays.
@@ -84,7 +85,7 @@ class DetectorOptions:
         )
 
     def min_face_in(self, size_wh: tuple[int, int]) -> float:
-        """Longer side of the smallest faces to look for in a photo of that size, px."""
+        """Longer side of the smallest faces to search for in a photo of that size, px."""
         if self.min_face is not None:
             return self.min_face
         return min(60.0, max(16.0, math.sqrt(size_wh[0] * size_wh[1]) / 40))

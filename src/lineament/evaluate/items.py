@@ -61,7 +61,7 @@ class EvaluationItem:
         yaw_deg: by name of the yaw list (`YawList`); of any sign.
         rotation: (3, 3) of the head, or None.
         angles_deg: (3,) pitch, yaw, roll as the set has them, signs of lineament; NaN where unknown.
-        occlusion: share of the face that something hides; NaN where unknown.
+        occlusion: fraction of the face that something hides; NaN where unknown.
         sequence: the video it is a frame of, or empty; its frames follow each other.
         surface: opens the true surface, or None.
     """
@@ -93,7 +93,7 @@ class EvaluationItem:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Prediction:
-    """What a tool says of a face.
+    """What a predictor gives for a face.
 
     Attributes:
         landmarks_image: (68, 2 or 3) px; NaN where it gives none.
@@ -122,7 +122,7 @@ class EvaluationSet:
         items: in a fixed order.
         protocols: names of those that make sense here, the main one first.
         notes: what a reader of the numbers must know.
-        calibration: faces of other people, on which tools' constant offsets are measured; never scored.
+        calibration: faces of other people, on which predictors' constant offsets are measured; never scored.
     """
 
     name: str

@@ -46,7 +46,7 @@ class Predictor(Protocol):
         ...
 
     def predict(self, items: Sequence[EvaluationItem]) -> list[Prediction | None]:
-        """One a case, in order; None where it finds no face at the true place."""
+        """One per item, in order; None where it finds no face at the true place."""
         ...
 
     def close(self) -> None:
@@ -168,7 +168,7 @@ def _topology(face: FaceResult) -> str:
 
 
 def _landmark_visibility(face: FaceResult, scheme: str) -> Array:
-    """(68,) of the corners of the triangle each landmark lies in, the best seen one."""
+    """(68,) of the corners of the triangle each landmark lies in, the most visible one."""
     return face.visibility[face.mesh.schemes[scheme].vertex_index].max(axis=1)
 
 
@@ -206,7 +206,7 @@ class FilePredictor:
         return {"predictions": self.digest}
 
     def predict(self, items: Sequence[EvaluationItem]) -> list[Prediction | None]:
-        """See Predictor; a case without a row, or whose row is NaN, was not found."""
+        """See Predictor; an item without a row, or whose row is NaN, was not found."""
         return [self._prediction(item) for item in items]
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ class SetOptions:
         basel: the user's own Basel model.
         basel_vertices: list of its vertices without neck.
         pictures: zip of backgrounds, for occluders' textures.
-        limit: only that many cases, the first ones.
+        limit: only that many items, the first ones.
     """
 
     data: Path

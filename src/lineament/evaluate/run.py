@@ -1,4 +1,4 @@
-"""Runs tools over a set: in batches, resumed where a run was stopped, deterministic."""
+"""Runs predictors over a set: in batches, resumed where a run was stopped, deterministic."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ BATCH = 16
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Evaluation:
-    """A set, what tools said of it, and how well.
+    """A set, what predictors said of it, and how well.
 
     Attributes:
         data: the set.
         protocols: in the order of the report.
         predictors: row names, in order.
-        crops: tool -> where it looked.
-        records: tool -> one a case, in the set's order.
-        scores: (protocol name, tool) -> score, where there is one.
-        failed: (tool, case, why) of photographs that could not be read.
+        crops: predictor -> whose boxes it got.
+        records: predictor -> one per item, in the set's order.
+        scores: (protocol name, predictor) -> score, where there is one.
+        failed: (predictor, item, why) of photographs that could not be read.
     """
 
     data: EvaluationSet
@@ -47,7 +47,7 @@ class Evaluation:
     failed: tuple[tuple[str, str, str], ...]
 
     def score(self, protocol: Protocol, predictor: str) -> Score | None:
-        """Of one tool under one protocol, or None."""
+        """Of one predictor under one protocol, or None."""
         return self.scores.get((protocol.name, predictor))
 
 
@@ -68,15 +68,15 @@ def evaluate(
         out: folder; records go to its folder ``records`` as each batch is done.
         protocols: names; those of the set when empty.
         workers: threads that share a batch; the numbers do not depend on them.
-        progress: told of (tool, cases done, cases in all).
+        progress: told of (predictor, items done, items in all).
 
     Raises:
-        ConfigError: a protocol is unknown, or two tools have the same name.
+        ConfigError: a protocol is unknown, or two predictors have the same name.
     """
     names = [predictor.name for predictor in predictors]
     if len(set(names)) < len(names):
         raise ConfigError(
-            f"Two tools have the same name among {', '.join(names)}: their rows could not be told apart."
+            f"Two predictors have the same name among {', '.join(names)}: their rows could not be told apart."
         )
     chosen = tuple(_protocol(name) for name in (protocols or data.protocols))
     measures = tuple(dict.fromkeys(p.measure for p in chosen if p.quantity is Quantity.SURFACE))
@@ -136,7 +136,7 @@ def _run(
     workers: int,
     progress: Callable[[str, int, int], None] | None,
 ) -> tuple[list[Record], list[tuple[str, str]]]:
-    """Records of all cases in order, and which could not be read."""
+    """Records of all items in order, and which could not be read."""
     file = RecordFile.of(
         folder, predictor.name, {"set": data.name, "measures": measures, "tool": predictor.recipe}
     )
@@ -170,7 +170,7 @@ def records_of(
     """Records of a batch, and (name, why) of photographs that could not be read: these are tried again.
 
     Args:
-        predictor: what looks at them.
+        predictor: what predicts them.
         items: the batch.
         measures: names of :data:`MEASURES` that are taken of meshes.
         workers: threads that share the batch.

@@ -33,7 +33,7 @@ class HeadMotion:
 
     model: MorphableModel | None = None
     times_s: list[float] = field(default_factory=list)
-    poses: list[Pose | None] = field(default_factory=list)  # None where the person is not seen
+    poses: list[Pose | None] = field(default_factory=list)  # None where the person is not visible
     sizes_hw: list[tuple[int, int] | None] = field(default_factory=list)  # of frames, where given
     expressions: list[Array] = field(default_factory=list)  # of the frames that show the person
     _identity_sum: Array | float = 0.0
@@ -91,11 +91,11 @@ def export_glb_animation(
     """Write one person through a video as an animated GLB: weights, turns and path of the head.
 
     The identity is the mean of all frames'. The camera stands at the origin and looks along -z, its angle of
-    view assumed (:data:`lineament.export.frames.VIEW_ANGLE_FACTOR`). Where the person is not seen the head is
-    shrunk to nothing, at once and not by and by.
+    view assumed (:data:`lineament.export.frames.VIEW_ANGLE_FACTOR`). Where the person is not visible the head
+    is shrunk to nothing, at once and not by and by.
 
     Args:
-        faces: the person's result in each frame, None where not seen.
+        faces: the person's result in each frame, None where not visible.
         times_s: time of each frame, s, ascending.
         path: where to; a file that is there is replaced.
         size_hw: of the frames, px.

@@ -29,7 +29,7 @@ MIN_TEXELS = 50  # of skin that is seen, or nothing is judged
 DARK = 0.7, 0.9  # of the skin's darker parts: darker than the first is none, brighter than the second may be
 BRIGHT = 1.25, 1.1  # the same of its brighter parts
 OTHER_HUE = 1.8, 1.2  # distances in hue, in units of what the skin has itself
-MIN_HUE = 0.02  # of shares of red, green and blue: noise of a grey photo is no hue
+MIN_HUE = 0.02  # of fractions of red, green and blue: noise of a grey photo is no hue
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class SkinJudge:
 
         Args:
             colors: (S, S, 3) RGB, 0 to 255.
-            trust: (S, S) in 0..1, how well each is seen.
+            trust: (S, S) in 0..1, how visible each is.
             aslant: (S, S) in 0..1, how far each is seen aslant, so that its colour is judged too.
 
         Returns:
@@ -111,7 +111,7 @@ def _landmarks(mesh: FaceMesh) -> Array:
 
 
 def _hue(colors: Array) -> Array:
-    """(..., 3) shares of red, green and blue; those of near black are not meant seriously."""
+    """(..., 3) fractions of red, green and blue; those of near black are not meant seriously."""
     return np.asarray(colors / np.maximum(colors.sum(axis=-1, keepdims=True), 30))
 
 

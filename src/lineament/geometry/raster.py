@@ -85,7 +85,7 @@ def rasterize_values(
     size_hw: tuple[int, int],
     both_sides: bool = True,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Numbers of the vertices spread over the pixels that see the mesh; quicker than by way of a Raster.
+    """Numbers of the vertices interpolated over the pixels of the mesh; quicker than by way of a Raster.
 
     Args:
         vertices_image: (N, 3) float, px.
@@ -122,11 +122,11 @@ def visible_vertices(
         vertices_image: (N, 3) float, image frame, px.
         triangles: (M, 3) int, counter-clockwise seen from outside.
         resolution: px along the mesh's longer side in the small depth picture that decides.
-        tolerance: depth behind the surface seen, as a part of the mesh's longer side, up to which a vertex
+        tolerance: depth behind the visible surface, as a part of the mesh's longer side, up to which a vertex
             is fully visible; at twice that it is hidden, between it fades.
 
     Returns:
-        (N,) float32 from 0, hidden, to 1, seen; zero for vertices that are not finite or in no triangle.
+        (N,) float32 from 0, hidden, to 1, visible; zero for vertices that are not finite or in no triangle.
     """
     vertices = np.asarray(vertices_image, dtype=np.float64)
     finite = np.asarray(np.isfinite(vertices).all(axis=-1))
@@ -173,7 +173,7 @@ def toward_viewer(vertices_image: Array, triangles: IndexArray) -> Array:
 def _farthest_around(depth: Array, points_xy: Array) -> Array:
     """(N,) the farthest depth of the four pixel centres around each point (N, 2).
 
-    On a slope the nearest centre may lie in front of a vertex that is seen; one of the four never does.
+    On a slope the nearest centre may lie in front of a visible vertex; one of the four never does.
     """
     height, width = depth.shape
     column, row = np.floor(points_xy - 0.5).astype(np.int64).T

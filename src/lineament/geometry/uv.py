@@ -140,7 +140,8 @@ def sample_texture(
         photo: (H, W, 3) uint8 RGB.
         vertices_image: (N, 2 or 3) float, px, image frame.
         uv_map: of the mesh.
-        visibility: (N,) from 0 to 1, such as `visible_vertices` gives; without it everything counts as seen.
+        visibility: (N,) from 0 to 1, such as `visible_vertices` gives; without it everything counts as
+            visible.
 
     Returns:
         Texture; hidden texels carry the colour of what hides them, with their low visibility.

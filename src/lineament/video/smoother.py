@@ -1,4 +1,4 @@
-"""One person's face through time without trembling, by any method whose results have a mesh.
+"""One person's face through time without jitter, by any method whose results have a mesh.
 
 The camera is filtered in the model's unit, rotations on the rotation group, in the tangent at the last one. A
 face of coefficients is smoothed in its coefficients. What a method found beyond them, vertices or landmarks
@@ -114,7 +114,7 @@ class FaceSmoother:
             step = vector_from_matrix(self._rotation.T @ rotation)
             self._rotation = self._rotation @ matrix_from_vector(self._turn.followed(step, elapsed))
         scale = float(np.exp(self._size.step(np.array([math.log(camera.scale)]), elapsed))[0])
-        # The place is filtered in mm, by the smooth size: a trembling size must not move it.
+        # The place is filtered in mm, by the smooth size: a jittering size must not move it.
         place = self._place.step(np.asarray(camera.translation, np.float64)[:2] / scale, elapsed) * scale
         depth = float(camera.translation[2])
         return WeakPerspective(self._rotation, scale, np.array([*place, depth]))

@@ -63,7 +63,7 @@ def test_turned_faces_have_roll_only_when_asked():
 
 
 def ramp(width, height):
-    """Red tells x, green tells y, as a share of the side."""
+    """Red tells x, green tells y, as a fraction of the side."""
     x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
     return np.round(255 * np.stack([x, y, 0 * x], axis=-1)).astype(np.uint8)
 

@@ -34,7 +34,7 @@ def sample(lfm, number, kind=Kind.PHOTOGRAPHED):
 
 @pytest.fixture
 def folder(tmp_path, lfm):
-    """Three photographs, one of a person held out, and a turned view that is not to be packed."""
+    """Three photographs, one of a person held out, and a rotated view that is not to be packed."""
     shards = ShardFolder(tmp_path / "set", Recipe("three photographs", "none", 0, "test", "lfm"))
     samples = [sample(lfm, number) for number in range(3)] + [sample(lfm, 3, Kind.ROTATED)]
     shards.add(write_shard(shards.folder, "all", samples, shards.recipe.storage))

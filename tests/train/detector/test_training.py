@@ -18,7 +18,7 @@ from lineament.train.methods import export_run
 
 
 def write_mosaics(folder):
-    """Four noisy canvases of 64 px with a bright square that is called a face."""
+    """Four noisy mosaics of 64 px with a bright square that is called a face."""
     folder.mkdir()
     pictures = np.random.default_rng(0).integers(0, 60, (4, 64, 64, 3), dtype=np.uint8)
     pictures[:, 20:44, 16:40] = 250

@@ -1,7 +1,7 @@
-"""A SynergyNet's graph in eight bits, on crops of real photographs.
+"""A SynergyNet's graph in int8, on crops of real photographs.
 
-What eight bits lose can only be told of a network that has learned something: untrained, MobileNet hands on
-differences between pictures that are smaller than the steps of eight bits.
+What int8 loses can only be told of a network that has learned something: untrained, MobileNet hands on
+differences between pictures that are smaller than the steps of int8.
 """
 
 from pathlib import Path
@@ -39,7 +39,7 @@ AUGMENT = AugmentConfig(
     tight_roll=0.5,
     occluder_probability=0.0,
 )
-STEPS, BATCH = 200, 16  # after 100 the losses of eight bits differ by half from processor to processor
+STEPS, BATCH = 200, 16  # after 100 the losses of int8 differ by half from processor to processor
 
 ABOUT = Provenance("demo", "demo", "demo", Kind.PHOTOGRAPHED)
 

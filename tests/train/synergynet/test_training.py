@@ -51,7 +51,7 @@ def batch(samples):
 
 @pytest.fixture(scope="module")
 def network(samples, lfm, batch, settled):
-    """Random weights, whitening of the views, and refinements of some pixels."""
+    """Random weights, standardisation of the views, and refinements of some pixels."""
     torch.manual_seed(0)
     network = synergy_net(SMALL, lfm)
     standardise(network, CropSource(Folders((samples,)), AugmentConfig(crop_size=32)), 32)
@@ -134,7 +134,7 @@ def test_perfect_answers_cost_nothing_but_what_keeps_the_root_smooth(network, ba
         landmarks_to_3dmm=right,
     )
     assert float(SynergyLoss(network, SynergyLossConfig())(output, truth)["loss"]) < 1e-4
-    # The released code compares the way back's first values with the last of the truth.
+    # The released code compares the first values of the landmark-to-3DMM network with the last of the truth.
     assert float(SynergyLoss(network, RELEASED_LOSS)(output, truth)["landmarks_to_3dmm"].detach()) > 1e-3
 
 
@@ -304,7 +304,8 @@ def test_a_run_begins_with_the_averaged_weights_and_the_whitening_of_another(sam
     begin_with_run(network, first, config(samples))
     for name, tensor in network.state_dict().items():
         assert name.startswith("mafa") or torch.equal(tensor, before[name]), name
-    # Without a step's change: a rate of nothing leaves the weights, and whitening is not measured again.
+    # Without a step's change: a rate of nothing leaves the weights, and standardisation is not measured
+    # again.
     still = replace(config(samples).loop, optimiser=OptimiserConfig(kind="sgd", learning_rate=0.0))
     second = SYNERGYNET.train(config(samples, loop=still, start=str(first)), tmp_path / "second")
     after = SYNERGYNET.trained(second).state_dict()

@@ -59,7 +59,7 @@ class BuildConfig:
         recipe: of the set.
         collections: the photographs.
         out: folder of the shards, made when missing.
-        backgrounds: zip of pictures without people, shown behind turned heads; None for plain colours.
+        backgrounds: zip of pictures without people, shown behind rotated heads; None for plain colours.
         fits: folder in which fits are kept; inside `out` when None.
         command: makes the same set again; kept in the manifest.
     """

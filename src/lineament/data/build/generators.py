@@ -1,4 +1,4 @@
-"""The makers of pictures that a recipe asks for, as one process of a build holds them."""
+"""The generators of pictures that a recipe asks for, as one process of a build holds them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Image8 = NDArray[np.uint8]
 
 FRAMING_SCHEME = "lfm-68"
 HEAD_ROOM = 0.9
-"""How far beside a face's box its head may still be, as a share of the box's longer side."""
+"""How far beside a face's box its head may still be, as a fraction of the box's longer side."""
 MIN_PIECE = 40
 MIN_TEXTURES, TEXTURE_PX = 20, 256
 
@@ -38,7 +38,7 @@ class Generators:
     """What makes pictures.
 
     Attributes:
-        of_photos: makers of pictures of a photograph, by name; each has random numbers of its own.
+        of_photos: generators of pictures of a photograph, by name; each has random numbers of its own.
         renderer: draws faces that nobody has, or None.
         occluder: puts things in front of heads, or None.
     """
@@ -51,7 +51,7 @@ class Generators:
 def generators_of(
     recipe: BuildRecipe, model: MorphableModel, backgrounds: Path | None, others: Sequence[FittedPhoto]
 ) -> Generators:
-    """The makers that a recipe asks for.
+    """The generators that a recipe asks for.
 
     Args:
         recipe: of the set.

@@ -40,7 +40,7 @@ from lineament.version import __version__
 Array = NDArray[Any]
 
 PHOTO_ERRORS = (LineamentError, ArithmeticError, LookupError, MemoryError, OSError, ValueError)
-"""What one photograph may do to a maker without stopping the others."""
+"""What one photograph may do to a generator without stopping the others."""
 LARGEST_FACE_PX = 512.0
 """Photographs with a larger face are halved, and more, before anything is made of them."""
 HEAD_MM = 200.0
@@ -179,12 +179,12 @@ def fit_part(plan: BuildPlan, part: PhotoPart) -> PartFits:
 
 @lru_cache(maxsize=1)
 def _sample_generator(plan: BuildPlan) -> SampleGenerator:
-    """The tools of this process, made when its first part comes."""
+    """The generators of this process, made when its first part comes."""
     return SampleGenerator(plan)
 
 
 class SampleGenerator:
-    """The tools of one process.
+    """The generators of one process.
 
     Args:
         plan: of the build.
@@ -275,7 +275,7 @@ class SampleGenerator:
 
 
 def _opened(files: Files, part: PhotoPart, fit: PhotoFit) -> FittedPhoto:
-    """The photograph of a fit, not larger than makers can use."""
+    """The photograph of a fit, not larger than generators can use."""
     image = files.image(fit.photo)
     camera = fit.camera
     halvings = int(np.floor(max(np.log2(camera.scale * HEAD_MM / LARGEST_FACE_PX), 0.0)))

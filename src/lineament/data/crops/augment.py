@@ -44,7 +44,7 @@ CROP_MM = 240.0
 WHOLE, LOW, HIGH, MIDDLE = (0.0, 1.0), (0.0, 0.5), (0.5, 1.0), (0.25, 0.75)
 _BOTH_WAYS = [(rows, columns) for rows in (WHOLE, LOW, HIGH) for columns in (WHOLE, LOW, HIGH)]
 PARTS = (*_BOTH_WAYS[1:], (MIDDLE, MIDDLE))
-"""Rows and columns, as shares of the side, of four halves, four quarters and the middle of a crop."""
+"""Rows and columns, as fractions of the side, of four halves, four quarters and the middle of a crop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class AugmentConfig:
 
 
 def random_crop_box(landmarks_image: Array, config: AugmentConfig, rng: np.random.Generator) -> CropBox:
-    """A square around landmarks as one of the two passes would cut it."""
+    """A crop box around landmarks as one of the two passes would cut it."""
     if rng.uniform() < config.tight_probability:
         roll = config.tight_roll * rng.standard_normal()
         shift = config.tight_shift * rng.standard_normal(2)
@@ -132,13 +132,13 @@ class Disturbed:
 def disturb(
     image: Image8, other: Callable[[], Image8], config: AugmentConfig, rng: np.random.Generator
 ) -> Disturbed:
-    """Occluders, colours, blur, noise, compression, dark borders, each with its own share.
+    """Occluders, colours, blur, noise, compression, dark borders, each with its own probability.
 
     Args:
         image: (S, S, 3) crop.
         other: gives another picture, (S', S', 3) of at least that size, for the texture of occluders; called
             only where one is needed, because most crops need none and decoding takes time.
-        config: shares.
+        config: probabilities.
         rng: source of all choices.
     """
     covered = None
@@ -184,7 +184,7 @@ def framed(image: Array, width: int) -> Array:
 
 
 def only_part(image: Array, part: tuple[tuple[float, float], tuple[float, float]]) -> Array:
-    """The picture black outside of some rows and columns, given as shares of its sides."""
+    """The picture black outside of some rows and columns, given as fractions of its sides."""
     rows, columns = (
         slice(*(round(fraction * size) for fraction in span)) for span, size in zip(part, image.shape[:2])
     )

@@ -2,7 +2,7 @@
 
 Pictures are (H, W, 3) uint8 RGB; every function returns a new one. Effects are pure and say what they do with
 numbers; :func:`random_effects` draws the numbers, by :class:`EffectConfig`. Both the regressor's crops
-(:mod:`lineament.data.crops.augment`) and the detector's canvases (:mod:`lineament.data.mosaics.composites`)
+(:mod:`lineament.data.crops.augment`) and the detector's mosaics (:mod:`lineament.data.mosaics.composites`)
 use them.
 """
 
@@ -35,7 +35,7 @@ class Tone:
         contrast: factor on the distance from the middle grey 128.
         lift: added at last, grey levels.
         light_xy: change of brightness from the middle to the right and lower border, as a share.
-        vignette: share of light lost in the corners.
+        vignette: fraction of light lost in the corners.
     """
 
     gains: tuple[float, float, float] = (1.0, 1.0, 1.0)

@@ -16,7 +16,7 @@ MIN_POINTS = 4
 """With fewer a pose is not determined."""
 ROUNDS = 12
 RIDGE = 0.003
-"""Share of the points' own extent that keeps the first map from following every point."""
+"""Fraction of the points' own extent that keeps the first map from following every point."""
 
 
 def framing_landmarks(landmarks_image: Array, weights: Array, mean_model: Array) -> NDArray[np.float64]:

@@ -67,7 +67,7 @@ class CropSampler:
         model: the face model their labels belong to.
         config: crops and disturbances.
         swap: puts another person's skin on faces; None leaves them as they are.
-        swap_probability: share of the crops that are so changed.
+        swap_probability: fraction of the crops that are so changed.
         occlusion: whether batches have masks of what hides the face.
         targets: makes a method's own targets; None for none.
     """

@@ -22,7 +22,7 @@ class Mask:
         center_xy: px of the pasted picture.
         half_xy: half axes, px of the pasted picture.
         power: exponent of the superellipse.
-        feather: share of the radius over which the mask fades to nothing.
+        feather: fraction of the radius over which the mask fades to nothing.
     """
 
     center_xy: tuple[float, float]

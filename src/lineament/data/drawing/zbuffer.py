@@ -1,4 +1,4 @@
-"""The compiled twin of :mod:`lineament.geometry.raster`: a z-buffer, and attributes spread over its pixels.
+"""The compiled twin of :mod:`lineament.geometry.raster`: z-buffer, attributes interpolated over its pixels.
 
 Same rules (image frame; a pixel is sampled at its centre; smaller z is nearer; of equals the lower index),
 tested against the readable one.
@@ -78,7 +78,8 @@ def vertex_visibility(
         vertices_image: (N, 3) float, px; finite.
         triangles: (M, 3) int, counter-clockwise seen from outside.
         resolution: px along the mesh's longer side in the depth picture that decides.
-        tolerance: depth behind the surface seen, as a part of the mesh's longer side, that counts as seen.
+        tolerance: depth behind the visible surface, as a part of the mesh's longer side, that counts as
+            visible.
     """
     vertices = np.asarray(vertices_image, np.float64)
     low, high = vertices.min(axis=0), vertices.max(axis=0)

@@ -1,7 +1,7 @@
-"""Fits to few annotated points (68 or 21): the aligner's proposal, bent until it meets them.
+"""Fits to few annotated points (68 or 21): the aligner's pseudo label, bent until it meets them.
 
-Few points in the plane leave depth and most of the shape open. The mesh of the proposal fills in what they do
-not say, with little weight; both together are one least-squares problem.
+Few points in the plane leave depth and most of the shape open. The mesh of the pseudo label fills in what
+they do not say, with little weight; both together are one least-squares problem.
 
 Fits to the points alone were tried. On 50 photographs of people kept from training, against fits to the
 478-point mesh, their poses were 3.1 to 4.2 degrees off, their vertices 2.5 to 3.0 % of the face's size; those
@@ -32,7 +32,7 @@ Array = NDArray[Any]
 REGISTERED = "lfm-68"
 """The scheme whose points lie on the mesh, so that they can be fitted."""
 MESH_TRUST = 0.15
-"""Weight of the proposal's mesh, against one of a mesh that was detected."""
+"""Weight of the pseudo label's mesh, against one of a mesh that was detected."""
 ANNOTATED_TRUST = 500.0
 """Weight of all annotated points together; few are not worth less than many."""
 USED = {
@@ -50,7 +50,7 @@ class AnnotatedFit:
         camera: of the head in the photograph.
         identity: (K,).
         expression: (E,).
-        residual: mean distance of the annotated points from the fit, as a share of the face's size.
+        residual: mean distance of the annotated points from the fit, as a fraction of the face's size.
     """
 
     camera: WeakPerspective
@@ -60,7 +60,7 @@ class AnnotatedFit:
 
 
 class AnnotatedFitter:
-    """Bends proposals to annotated points.
+    """Bends pseudo labels to annotated points.
 
     Args:
         model: the face model.
@@ -107,7 +107,7 @@ class AnnotatedFitter:
         return replace(fit, residual=self.distance(fit, landmarks))
 
     def distance(self, face: PseudoLabel | AnnotatedFit, landmarks: FaceLandmarks) -> float:
-        """Mean distance of annotated points from a face, as a share of its size."""
+        """Mean distance of annotated points from a face, as a fraction of its size."""
         annotated, numbers, there = _used_points(landmarks)
         points = self._points(face, SCHEME)
         apart = np.linalg.norm(points[numbers, :2] - annotated, axis=1)

@@ -50,7 +50,7 @@ class PhotoFit:
         expression: (E,).
         residual: mean distance from the landmarks over the face's size.
         reason: why it is left out; empty where it is kept.
-        outliers: share of the mesh's points that were put aside.
+        outliers: fraction of the mesh's points that were put aside.
     """
 
     photo: str

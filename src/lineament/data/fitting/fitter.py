@@ -78,7 +78,7 @@ class Fits:
         identity: (F, K).
         expression: (F, E).
         residual: (F,) mean distance of points in the picture over the square root of their box's area.
-        outliers: (F,) share of points that the robust fit put aside; empty if nobody counted them.
+        outliers: (F,) fraction of points that the robust fit put aside; empty if nobody counted them.
     """
 
     rotation: Array

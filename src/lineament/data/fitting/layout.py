@@ -25,9 +25,9 @@ class Opening:
         middle: positions in `upper` of the pairs whose mean gap is compared with the width.
         shut: greatest gap over width that means shut.
         open: least gap over width that is believed as it is.
-        upper_fraction: share of a correction that moves the upper rim.
+        upper_fraction: fraction of a correction that moves the upper rim.
         shut_shapes: blendshapes which, at one, shut it on the mean face; none if it is shut at rest.
-        hidden_points: points that cannot be seen when it is shut (the iris).
+        hidden_points: points that are not visible when it is shut (the iris).
         hidden_shapes: first part of the names of blendshapes that cannot be seen then (gaze).
     """
 

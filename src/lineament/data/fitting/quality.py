@@ -33,7 +33,7 @@ class QualityLimits:
 
     Attributes:
         residual: mean distance of the points over the size of their box.
-        outliers: share of points put aside.
+        outliers: fraction of points put aside.
         identity: root mean square of the identity coefficients, standard deviations.
         expression: sum of all blendshape weights.
         yaw: turn to the side, radians.
@@ -56,7 +56,7 @@ class FitQuality:
 
     Attributes:
         residual: (F,) see :class:`Fits`.
-        outliers: (F,) share of points put aside.
+        outliers: (F,) fraction of points put aside.
         identity: (F,) root mean square of the identity coefficients (Mahalanobis distance over root K).
         expression: (F,) sum of blendshape weights.
         yaw: (F,) radians.

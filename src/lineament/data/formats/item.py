@@ -22,7 +22,7 @@ Value = TypeVar("Value")
 JAW_3D = "300w-lp"
 """68 points, jaw fixed on the head: what `landmarks_image` of a result holds."""
 JAW_2D = "68-outline"
-"""68 points, jaw on the outline that is seen (300W, 300VW, COFW); not that of turned heads in 3D."""
+"""68 points, jaw on the outline that is seen (300W, 300VW, COFW); not that of rotated heads in 3D."""
 
 
 class Photo(Protocol):

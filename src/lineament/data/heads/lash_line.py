@@ -54,7 +54,7 @@ def with_lashes(
     Args:
         image: (H, W, 3) uint8 of an upright face.
         margin_xy: (P, 2) px along the upper lid, from temple to nose.
-        visibility: (P,) how far each place is seen, 0 to 1.
+        visibility: (P,) how visible each place is, 0 to 1.
         lashes: of the person.
         px_per_mm: scale of the face.
         skin_rgb: (3,) of the skin around.

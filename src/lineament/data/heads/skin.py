@@ -71,7 +71,7 @@ class SkinReader:
 
         Args:
             image: (S, S, 3) uint8 RGB.
-            shown: (S, S) share of the photograph at each pixel; elsewhere is something else.
+            shown: (S, S) fraction of the photograph at each pixel; elsewhere is something else.
             within: (S, S) px, how far each pixel lies within the mesh's outline.
             vertices_image: (N, 3) px.
             distrust: (N,) True for vertices whose own colours shall not be used.

@@ -1,7 +1,7 @@
 """What a face model lacks of a head, as ellipsoids in the head's frame: skull, neck and torso.
 
-The one place of their sizes, measured on the whole head of ICT-FaceKit's neutral face. Turned views
-(:mod:`lineament.data.heads.skull_and_neck`, :mod:`lineament.data.heads.surroundings`), things worn
+The one place of their sizes, measured on the whole head of ICT-FaceKit's neutral face. Rotated views
+(:mod:`lineament.data.heads.skull_and_neck`, :mod:`lineament.data.heads.surroundings`), accessories
 (:mod:`lineament.data.heads.shell`) and rendered bodies (:mod:`lineament.data.render.body`) stand on them,
 each
 with a surface that suits it: a lattice that takes colours from the photograph, a grid that follows the face's

@@ -62,7 +62,7 @@ def lay_surroundings(
 
     Args:
         image: (S, S, 3) uint8 RGB.
-        shown: (S, S) share of the photograph at each pixel.
+        shown: (S, S) fraction of the photograph at each pixel.
         face_depth: (S, S) px, the face's depth at each pixel's centre, infinite beside it.
         camera: of the head.
         frame: its shape.
@@ -116,7 +116,7 @@ def _hairness(colors: Array, height_mm: Array, is_face: Array, away_mm: Array) -
 
 
 def _difference(colors: Array, samples: Array) -> Array:
-    """(...,) squared difference of (..., 3) colours from (P, 3) samples, in units of their spread."""
+    """(...,) squared difference of (..., 3) colours from (P, 3) samples, over their variance."""
     return (((colors - np.median(samples, axis=0)) ** 2) / (samples.var(axis=0) + _NOISE**2)).sum(axis=-1)
 
 

@@ -58,7 +58,7 @@ class DenseTargets:
             raise ConfigError(f"Dense targets are some of {', '.join(known)}; found {list(self.maps)}.")
 
     def open(self, model: MorphableModel) -> DenseTargetGenerator:
-        """The maker, with its tables of a face model; ValueError if it has no chart."""
+        """The generator, with its tables of a face model; ValueError if it has no chart."""
         return DenseTargetGenerator(self, LabelSurface.of(model, size=self.map_size))
 
 

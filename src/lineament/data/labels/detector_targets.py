@@ -1,7 +1,7 @@
-"""What the detector should answer at every cell of its three maps for a labelled canvas.
+"""What the detector should answer at every cell of its three maps for a labelled mosaic.
 
 A face belongs to the scale whose range holds the longer side of its box, or to both where ranges overlap.
-Its cell is the one under the middle of what the canvas shows of the box: a face cut by the border has one.
+Its cell is the one under the middle of what the mosaic shows of the box: a face cut by the border has one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lineament.detect import BASES_PX, STRIDES
 
 Array = NDArray[np.float32]
 
-# Longer side of the box, px of the canvas, that each scale answers for.
+# Longer side of the box, px of the mosaic, that each scale answers for.
 SIZE_RANGES = np.array([[0.0, 46.0], [36.0, 128.0], [100.0, 1e6]])
 TARGET_CHANNELS = 9  # heat, weight of the heat, weight of the rest, l, t, r, b in log units, up x, up y
 

@@ -51,7 +51,7 @@ def sadrnet_offset_map(offset_map_mm: Array) -> NDArray[np.float32]:
 
 
 def sadrnet_attention(maps: ImageMaps) -> NDArray[np.float32]:
-    """(32, 32) share of the face seen in each cell: its silhouette less occluders, SADRNet's A*.
+    """(32, 32) fraction of the face visible in each cell: its silhouette less occluders, SADRNet's A*.
 
     The published masks are dilated by two px of 256 and sampled; this is the exact area.
 

@@ -1,8 +1,8 @@
 """Faces that our own aligner proposes for photographs without landmarks, and how they are checked.
 
-A proposal is kept only if the aligner, shown the face again, mirrored and in another square, says the same:
-what it merely guesses (a blurred or hidden face, a thing that is no face) comes out differently. The mean of
-both looks is the fit; it is better than either.
+A pseudo label is kept only if the aligner, shown the face again, mirrored and in another crop box, says the
+same: what it merely guesses (a blurred or hidden face, a thing that is no face) comes out differently. The
+mean of both predictions is the fit; it is better than either.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class PseudoLabelChecks:
 
     Attributes:
         min_score: of the detection.
-        min_inside: share of the 68 landmarks that lie in the photograph.
-        max_apart: mean distance of the landmarks of both looks, as a share of the face's size.
-        max_turn: angle between the poses of both looks, radians.
+        min_inside: fraction of the 68 landmarks that lie in the photograph.
+        max_apart: mean distance of the landmarks of both predictions, as a fraction of the face's size.
+        max_turn: angle between the poses of both predictions, radians.
         max_identity: root mean square of the identity's coefficients; larger is nobody's face.
         max_uncertainty_mm: of what the aligner says of itself, where it does.
-        shift: how far the second look's box is moved down, as a share of its height.
-        growth: how much larger the second look's box is.
+        shift: how far the second pass's box is moved down, as a fraction of its height.
+        growth: how much larger the second pass's box is.
     """
 
     min_score: float = 0.5
@@ -59,7 +59,7 @@ class PseudoLabel:
         camera: of the head in the photograph.
         identity: (K,).
         expression: (E,).
-        apart: distance of both looks' landmarks, as a share of the face's size.
+        apart: distance of both predictions' landmarks, as a fraction of the face's size.
         reason: why it is not to be used; empty where it passes all checks.
     """
 
@@ -122,7 +122,7 @@ class Proposer:
         return np.concatenate([center - half, center + half])
 
     def _judged(self, one: MorphableResult, mirrored: MorphableResult, photo: Image8) -> PseudoLabel:
-        """The mean of two looks, and whether they are close enough."""
+        """The mean of two predictions, and whether they are close enough."""
         camera = mirrored_camera(mirrored.camera, width=photo.shape[1])
         identity, expression = self._model.mirrored(mirrored.identity, mirrored.expression)
         both = [
@@ -154,7 +154,7 @@ class Proposer:
             return f"only {inside:.0%} of the face lie in the photograph"
         if apart > checks.max_apart or turn > checks.max_turn:
             return (
-                f"two looks at the face differ by {apart:.1%} of its size and "
+                f"two predictions of the face differ by {apart:.1%} of its size and "
                 f"{np.degrees(turn):.0f} degrees: it is not seen well enough"
             )
         if (face.uncertainty_mm or 0.0) > checks.max_uncertainty_mm:

@@ -36,4 +36,4 @@ class TargetConfig(Protocol):
     """What a worker process needs to know in order to make targets; small and picklable."""
 
     def open(self, model: MorphableModel) -> TargetGenerator:
-        """The maker itself, with its tables of a face model."""
+        """The generator itself, with its tables of a face model."""

@@ -1,8 +1,8 @@
-"""Training canvases for the face detector: many faces of any size and roll, and much that is no face.
+"""Training mosaics for the face detector: many faces of any size and roll, and much that is no face.
 
 A canvas begins as one photograph with its own surroundings, as a mosaic of photographs, or as a background.
 Faces and pieces without faces are then pasted with the same kinds of edges, so that an edge gives nothing
-away; things come in front of faces; the camera spoils the whole. Which faces can still be seen is read from a
+away; things come in front of faces; the camera spoils the whole. Which faces are still visible is read from a
 map of who is on top.
 """
 
@@ -34,17 +34,17 @@ LABEL_COLUMNS = ("x0", "y0", "x1", "y1", "up_x", "up_y", "visible", "kind")
 
 @dataclass(frozen=True, slots=True)
 class CompositeConfig:
-    """How canvases are made.
+    """How mosaics are made.
 
     Attributes:
         size: side of the square canvas, px.
-        single: share of canvases that show one photograph with its surroundings.
-        mosaic: share that are a mosaic of photographs.
-        crowd: share with faces pasted on a background; what is left has no face at all.
-        occluded: share of the faces with something in front.
+        single: fraction of mosaics that show one photograph with its surroundings.
+        mosaic: fraction that are a grid of photographs.
+        crowd: fraction with faces pasted on a background; what is left has no face at all.
+        occluded: fraction of the faces with something in front.
         smallest: faces of fewer px (longer side of the box) are ignored.
-        visible: faces of which fewer landmarks can be seen are ignored.
-        hidden: faces of which fewer landmarks can be seen are no faces.
+        visible: faces of which fewer landmarks are visible are ignored.
+        hidden: faces of which fewer landmarks are visible are no faces.
         effects: what the camera does.
     """
 
@@ -61,12 +61,12 @@ class CompositeConfig:
 
 @dataclass(frozen=True, slots=True)
 class Composite:
-    """A training canvas.
+    """A training mosaic.
 
     Attributes:
         canvas: (size, size, 3) uint8 RGB.
         labels: (MAX_FACES, 8) float32, columns as in LABEL_COLUMNS: box of the 68 landmarks, also beyond the
-            canvas, px; unit vector to the top of the head, y down; share of landmarks seen; kind.
+            canvas, px; unit vector to the top of the head, y down; fraction of visible landmarks; kind.
     """
 
     canvas: Picture
@@ -83,7 +83,7 @@ class _Placed:
 
 
 class Composer:
-    """Makes canvases from face sets and backgrounds."""
+    """Makes mosaics from face sets and backgrounds."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Composer:
         backgrounds: list[Picture],
         config: CompositeConfig | None = None,
     ) -> None:
-        """Keep the sources; `face_sets` come with the share of faces drawn from each."""
+        """Keep the sources; `face_sets` come with the fraction of faces drawn from each."""
         self.config = CompositeConfig() if config is None else config
         self._face_sets = [faces for faces, _ in face_sets]
         probabilities = np.array([fraction for _, fraction in face_sets])
@@ -181,7 +181,7 @@ class Composer:
     def _distract(self, rng: np.random.Generator, canvas: Picture, owner: Owner, count: int) -> None:
         for _ in range(count):
             size = float(np.exp(rng.uniform(np.log(14), np.log(0.7 * min(canvas.shape[:2])))))
-            faces = self._face_sets[0]  # photographs; turned views have made-up surroundings
+            faces = self._face_sets[0]  # photographs; rotated views have made-up surroundings
             cutting = cut_nothing(rng, faces, self._backgrounds, size=size)
             paste_cutting(rng, canvas, owner, cutting, size=size)
 
@@ -298,7 +298,7 @@ def _label(faces: list[_Placed], owner: Owner, config: CompositeConfig) -> NDArr
 
 
 def _visible_fraction(face: _Placed, owner: Owner) -> float:
-    """Share of the landmarks, jaw and inner ones weighing the same, on which this face is on top."""
+    """Fraction of the landmarks, jaw and inner ones weighing the same, on which this face is on top."""
     x, y = np.floor(face.landmarks).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < owner.shape[1]) & (y < owner.shape[0])
     visible = inside & (owner[y.clip(0, owner.shape[0] - 1), x.clip(0, owner.shape[1] - 1)] == face.label)

@@ -1,4 +1,4 @@
-"""Rendered faces before drawn scenes, and heads from behind, for the detector's canvases."""
+"""Rendered faces before drawn scenes, and heads from behind, for the detector's mosaics."""
 
 from __future__ import annotations
 

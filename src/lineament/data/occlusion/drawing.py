@@ -34,7 +34,7 @@ class Light:
 
     Attributes:
         toward: (3,) unit vector to the light, image frame.
-        ambient: share of light that comes from everywhere.
+        ambient: fraction of light that comes from everywhere.
     """
 
     toward: Array
@@ -134,7 +134,7 @@ def draw_tubes(
         light: what shades them.
         front: (H, W) depth of the head, px, infinite where it is not; what lies behind is not drawn.
         bias: px by which things may lie deeper than `front` and still be seen (they rest on the skin).
-        roundness: share of a cylinder's own change of shade across it.
+        roundness: fraction of a cylinder's own change of shade across it.
     """
     head = np.full(size_hw, np.inf, np.float32) if front is None else front
     alpha, colors = np.zeros(size_hw, np.float32), np.zeros((*size_hw, 3), np.float32)

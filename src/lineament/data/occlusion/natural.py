@@ -20,12 +20,12 @@ WINDOW = 72  # px: faces are looked at in this size
 FEATURES = (slice(36, 42), slice(42, 48), slice(48, 60))
 """Eyes and mouth: not of the colour of skin even when nothing hides them."""
 MIN_COLOR_STD, MIN_LIGHT_STD = 0.08, 0.45
-"""Least spreads of the logarithms of colour and brightness within a skin."""
+"""Smallest standard deviations of the logarithms of colour and brightness within a skin."""
 UNLIKE = 3.2
 
 
 def unlike_skin(image: Image8, landmarks_xy: Array) -> float:
-    """Share of a face's skin that looks unlike the rest of it: hair, glasses, things, hard shadows.
+    """Fraction of a face's skin that looks unlike the rest of it: hair, glasses, things, hard shadows.
 
     Args:
         image: (H, W, 3) uint8.

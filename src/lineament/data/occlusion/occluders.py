@@ -36,11 +36,11 @@ class OccluderConfig:
 
     Attributes:
         probability: of the views that get something at all.
-        second: share of those that get two things.
+        second: fraction of those that get two things.
         kinds: name of each kind and its weight.
         max_covered: no more of the head's silhouette than this is covered; things too large are drawn again.
-        shadow: share of things that throw a shadow on the face.
-        soft: share of things blurred a little, as photographs are.
+        shadow: fraction of things that throw a shadow on the face.
+        soft: fraction of things blurred a little, as photographs are.
         tries: how often something is drawn that covers nothing or too much, before the view stays as it is.
     """
 

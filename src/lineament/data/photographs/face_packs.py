@@ -1,4 +1,4 @@
-"""Labelled faces of the detector's canvases in one small file, for machines that have no photographs.
+"""Labelled faces of the detector's mosaics in one small file, for machines that have no photographs.
 
 A photograph takes about three kilobytes: a JPEG, its 68 landmarks and where its head's top is.
 """

@@ -1,4 +1,4 @@
-"""Photographs with one labelled face each, as the detector's training canvases use them.
+"""Photographs with one labelled face each, as the detector's training mosaics use them.
 
 The photographs carry MediaPipe's mesh of 478 points; a detection is the box of the 68 landmarks of 300W-LP.
 The bridge between the two is measured: a vertex a landmark and a constant offset in the head's frame.

@@ -220,7 +220,7 @@ class Drawing:
         return Rendered(light, cover, without_specks(occlusion, visible), visible)
 
     def _attributes(self, field: Array) -> NDArray[np.float32]:
-        """(V, WIDTH) what is spread over the triangles."""
+        """(V, WIDTH) what is interpolated over the triangles."""
         scene, tables, count = self.scene, self.tables, len(self.model.neutral_model)
         head = len(tables.rest)
         out = np.zeros((len(self.rotated), WIDTH), np.float32)

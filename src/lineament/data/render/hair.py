@@ -65,7 +65,7 @@ class HairStyle:
         return self.length_mm <= 0
 
 
-# Length (least, most), lift, weight, curl, cling, volume, cut short at the sides, share of all heads.
+# Length (least, most), lift, weight, curl, cling, volume, cut short at the sides, fraction of all heads.
 STYLES = {
     "bald": ((0, 0), 0, 0, 0, 0, 0, False, 0.06),
     "buzz": ((3, 7), 0.5, 0.02, 0.2, 0.0, 2, True, 0.12),

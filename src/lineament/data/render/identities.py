@@ -69,7 +69,7 @@ def measured_identities(identity: Array, yaw: Array, sign: Array) -> Identities:
 
     Turned left as often as right and mirrored as likely as not, people have a symmetric mean, and their
     symmetric and antisymmetric modes are not correlated. Nor does a face depend on where it looks; but fits
-    do, as detectors bend turned heads, so what yaw explains is taken out.
+    do, as detectors bend rotated heads, so what yaw explains is taken out.
 
     Args:
         identity: (F, K) fits.

@@ -40,7 +40,7 @@ class RenderConfig:
         max_pitch: radians.
         roll_std: standard deviation, radians.
         identities: who is drawn; :func:`~lineament.data.render.identities.prior_identities` draws from all
-            faces that the model can make, with a spread of about 0.9.
+            faces that the model can make, with a standard deviation of about 0.9.
         identity_std: factor on deviations of identities from their mean. Vertices then spread by 2.3 mm,
             as in collections less formal than portraits (``python -m tools.measure_identities``).
         neck: least and greatest width of necks, 1 as wide as the jaw.

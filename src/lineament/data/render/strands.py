@@ -40,9 +40,9 @@ def grow(
         lengths: (S,) mm.
         down: (3,) unit vector of gravity, model frame.
         weight: how fast a strand turns down, a piece.
-        stiffness: share of the style's flow in each piece's direction.
+        stiffness: fraction of the style's flow in each piece's direction.
         curl: mm of radius of a curl.
-        cling: share of the way back to their layer that strands take each piece, as combed hair does.
+        cling: fraction of the way back to their layer that strands take each piece, as combed hair does.
         layers: (S,) mm that each strand keeps from the skull.
         centre: (3,) of the skull's ellipsoid.
         radii: (3,) mm.

@@ -35,7 +35,7 @@ class Mixture:
         weights: how often each is drawn from, relative to the others; None draws all samples alike.
 
     Raises:
-        DataError: no store, a weight for none of them, or weights that are no shares.
+        DataError: no store, a weight for none of them, or weights that are no probabilities.
     """
 
     def __init__(self, stores: Sequence[Any], weights: Sequence[float] | None = None) -> None:
@@ -76,7 +76,7 @@ class Mixture:
         return np.concatenate([store.has_coefficients() for store in self._stores])
 
     def draw(self, rng: np.random.Generator) -> int:
-        """The number of a sample: a store by its share, then any of its samples."""
+        """The number of a sample: a store by its probability, then any of its samples."""
         which = int(np.searchsorted(np.cumsum(self.probabilities)[:-1], rng.uniform(), side="right"))
         count = len(self._stores[which])
         return int(self._ends[which] - count + rng.integers(count))

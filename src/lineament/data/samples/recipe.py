@@ -39,7 +39,7 @@ class PhotoOptions:
     """Which photographs are taken.
 
     Attributes:
-        max_residual: photographs whose fit misses its points by more, as a share of the face's size, are
+        max_residual: photographs whose fit misses its points by more, as a fraction of the face's size, are
             left out.
         min_face: photographs whose face is smaller, px, are left out.
     """
@@ -54,7 +54,7 @@ class RotatedOptions:
 
     Attributes:
         photographed: whether the photograph itself is a sample too.
-        count: of turned pictures, with even coverage of yaw.
+        count: of rotated pictures, with even coverage of yaw.
         size: side of a picture, px.
         face: longer side of the 68 landmarks' box, px.
         max_yaw_deg: greatest yaw.
@@ -72,7 +72,7 @@ class EditedOptions:
     """Expressions that photographs lack: eyes shut, mouths opened, brows moved.
 
     Attributes:
-        probability: of the turned pictures whose expression is changed, 0 to 1.
+        probability: of the rotated pictures whose expression is changed, 0 to 1.
     """
 
     probability: float = 0.3

@@ -22,7 +22,7 @@ Array = NDArray[np.floating]
 MARGIN_TEXELS = 2
 """How far colours go on beyond the skin's border, so that looking up between texels never meets the void."""
 CAST_REDUCED = 0.6
-"""Share of a photograph's cast against the median photograph (log of red and blue over green) taken out."""
+"""Fraction of a photo's cast against the median photograph (log of red and blue over green) taken out."""
 MOUTH_RGB = (0.36, 0.14, 0.13)
 
 
@@ -33,7 +33,7 @@ class BuiltTexture:
     Attributes:
         model: the texture model.
         photos: names of the photographs it was computed from.
-        variance_kept: share of their variance in the modes.
+        variance_kept: fraction of their variance in the modes.
     """
 
     model: TextureModel

@@ -25,7 +25,7 @@ class TextureModes:
         mean_rgb: (T, 3).
         modes: (K, T, 3) per standard deviation, by falling variance.
         sign: (K,) +1 symmetric, -1 antisymmetric.
-        variance_kept: share of all variance of the completed textures in the modes.
+        variance_kept: fraction of all variance of the completed textures in the modes.
     """
 
     texel: NDArray[np.int64]

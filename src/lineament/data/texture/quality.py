@@ -27,9 +27,9 @@ class QualityConfig:
         min_face_px: width of the face.
         max_residual: of the fit, as `Fits.residual`.
         min_colour: mean chroma over the face; less is a grey or toned picture.
-        max_clipped: share of the face that is black or burnt out.
+        max_clipped: fraction of the face that is black or burnt out.
         min_sharpness: of the luminance over the face, see `sharpness`.
-        min_visible: share of the core of the chart that is seen.
+        min_visible: fraction of the core of the chart that is visible.
         red_to_green: least and greatest ratio of the face's median channels; beyond, the picture has a cast.
         blue_to_green: the same.
     """

@@ -56,7 +56,7 @@ class UprightFace:
 
     Attributes:
         image: (S, S, 3) uint8 RGB.
-        shown: (S, S) share of the photograph at each pixel, below 1 where something else continues it.
+        shown: (S, S) fraction of the photograph at each pixel, below 1 where something else continues it.
         camera: of the head.
         identity: (K,).
         expression: (E,).

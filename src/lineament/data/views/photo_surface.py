@@ -73,7 +73,7 @@ class SurfaceGenerator:
 
         Args:
             image: (S, S, 3) uint8 RGB.
-            shown: (S, S) share of the photograph at each pixel, below 1 where something else continues it.
+            shown: (S, S) fraction of the photograph at each pixel, below 1 where something else continues it.
             camera: of the head.
             vertices_model: (N, 3) its mesh, mm.
         """
@@ -209,7 +209,7 @@ class PhotoSurface:
 
 
 def _body_camera(before: WeakPerspective, after: WeakPerspective, fraction: float) -> WeakPerspective:
-    """The camera of a body that turns by a share of the head's turn about the base of the neck."""
+    """The camera of a body that turns by a fraction of the head's turn about the base of the neck."""
     rotation = _partial_turn(after.rotation @ before.rotation.T, fraction) @ before.rotation
     body = WeakPerspective(rotation, after.scale, np.zeros(3))
     here, there = (c.image_from_model(NECK_BASE_MM) for c in (body, after))
@@ -217,7 +217,7 @@ def _body_camera(before: WeakPerspective, after: WeakPerspective, fraction: floa
 
 
 def _partial_turn(turn: Array, fraction: float) -> Array:
-    """A rotation by a share of another's angle, about its axis."""
+    """A rotation by a fraction of another's angle, about its axis."""
     axis = np.array([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]])
     sine = np.linalg.norm(axis) / 2
     angle = np.arctan2(sine, (np.trace(turn) - 1) / 2) * fraction

@@ -27,7 +27,7 @@ class EditProbabilities:
         brows: brows raised or lowered.
         smile: a smile.
         jaw: the jaw moved aside.
-        with_mouth: share of edits of the eyes with an edit of the mouth besides.
+        with_mouth: fraction of edits of the eyes with an edit of the mouth besides.
     """
 
     shut: float = 0.36

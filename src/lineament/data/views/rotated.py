@@ -223,7 +223,7 @@ def cut_upright(photo: Image8, box: CropBox, behind: Image8 | None = None) -> tu
     Where `behind` (of the crop's size) is given, the continuation goes over into it within a few px.
 
     Returns:
-        (size, size, 3) uint8 and (size, size) float, the share of the photo in each pixel.
+        (size, size, 3) uint8 and (size, size) float, the fraction of the photo in each pixel.
     """
     shrink = max(box.side / box.size, 1.0)
     height, width = photo.shape[:2]

@@ -1,4 +1,4 @@
-"""Samples of faces turned to large yaw: a source of faces to paste into the detector's canvases."""
+"""Samples of faces turned to large yaw: a source of faces to paste into the detector's mosaics."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from lineament.result import DEFAULT_SCHEME
 def read_rotated_views(
     folder: Path, *, min_yaw: float = np.radians(28), limit: int = 20_000, seed: int = 0
 ) -> FaceSet:
-    """At most `limit` turned samples with a yaw of at least `min_yaw`, drawn at random.
+    """At most `limit` rotated samples with a yaw of at least `min_yaw`, drawn at random.
 
     People kept for validation are left out, and faces with something in front: what of a face can be seen is
-    counted by what canvases put over it.
+    counted by what mosaics put over it.
 
     Args:
         folder: of samples, as ``lineament data build`` makes it.

@@ -1,4 +1,4 @@
-"""Our side of a peer: photographs to its process, its points to predictions."""
+"""Our side of a baseline: photographs to its process, its points to predictions."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ LAST_WORDS = 1500
 
 @dataclass(slots=True)
 class BaselinePredictor:
-    """A tool in another process, started when first asked; see `lineament.evaluate.predictors.Predictor`.
+    """A `Predictor` in another process, started when first asked (:mod:`lineament.evaluate.predictors`).
 
     Attributes:
         name: of the row.
         kind: key of :data:`lineament.evaluate.baselines.BASELINES`.
-        crops: true boxes, or the tool's own detector.
-        python: interpreter that has the tool.
+        crops: true boxes, or the predictor's own detector.
+        python: interpreter that has the predictor.
         folder: of a checkout, or empty.
     """
 

@@ -1,10 +1,11 @@
-"""Another tool in a process of its own. Needs that tool and numpy, nothing of lineament.
+"""Another method in a process of its own. Needs it and numpy, nothing of lineament.
 
 Started as ``python worker.py NAME FOLDER``. It first answers {"version"}; then each line of JSON
 {"photo": .npy of (H, W, 3) uint8 RGB, "box": left, top, right, bottom px of the 68 true landmarks or null for
-the tool's own detector, "answer": .npz to write} is answered by {"faces": how many}. The answer has `points`
-(n, P, 3) px, x right, y down, z away from the viewer, the first pixel's centre at 0.5, with NaN for what the
-tool does not say; and, where the tool has them, `vertices` (n, N, 3) and `rotation` (n, 3, 3).
+the predictor's own detector, "answer": .npz to write} is answered by {"faces": how many}. The answer has
+`points` (n, P, 3) px, x right, y down, z away from the viewer, the first pixel's centre at 0.5, with NaN for
+what the predictor does not say; and, where the predictor has them, `vertices` (n, N, 3) and `rotation` (n, 3,
+3).
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ KINDS = {
 
 
 def main() -> None:
-    """Load the tool, then answer until the input ends."""
+    """Load the predictor, then answer until the input ends."""
     # Libraries write to standard output as they like: the answers keep it to themselves.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -6,7 +6,7 @@ from lineament.evaluate.protocols.protocol import Average, Normaliser, Points, P
 
 _NOTE = (
     "Column raw: nothing is taken off. The columns of parts and the mean are after offsets. Points that "
-    "people set scatter, so that no tool reaches zero."
+    "people set scatter, so that no predictor reaches zero."
 )
 
 

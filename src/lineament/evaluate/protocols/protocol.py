@@ -38,11 +38,11 @@ class Points(StrEnum):
     AFLW_34 = "34 landmarks of AFLW-LFPA that are visible, at vertices found once on frontal photographs"
     DENSE = "every vertex that both meshes have"
     HAND_SET = (
-        "points that people set and the 68 have too; each tool's mean error of a point on other people's "
+        "points that people set and the 68 have too; each method's mean error of a point on other people's "
         "faces is taken off"
     )
     HAND_SET_INNER = (
-        "points that people set and the 68 have too, without the jaw; each tool's mean error of a point on "
+        "points that people set and the 68 have too, without the jaw; each method's mean error of a point on "
         "other people's faces is taken off"
     )
     SURFACE = "nearest points of both surfaces"
@@ -95,10 +95,10 @@ class YawList(StrEnum):
 
 
 class Crops(StrEnum):
-    """Where the network was told to look."""
+    """Whose boxes the network gets."""
 
     TRUTH = "box of the 68 true landmarks, each method's own crop around it"
-    DETECTOR = "the tool's own detector; its face that overlaps the true box best, by half at least"
+    DETECTOR = "the method's own detector; its face that overlaps the true box best, by half at least"
     FILE = "unknown: predictions came from a file"
 
 

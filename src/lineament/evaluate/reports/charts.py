@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 COLORS = ("#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#be185d", "#4d7c0f")
-"""A colour a tool, in order; they differ in lightness too."""
+"""A colour a predictor, in order; they differ in lightness too."""
 WIDTH, HEIGHT = 560.0, 320.0
 LEFT, RIGHT, TOP, BOTTOM = 54.0, 14.0, 16.0, 46.0
 

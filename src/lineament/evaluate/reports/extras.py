@@ -1,4 +1,4 @@
-"""What is told beside the tables: how many faces were found, hidden points, trembling in video."""
+"""What is told beside the tables: how many faces were found, hidden points, jitter in video."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Array = NDArray[Any]
 
 
 def extras(items: Sequence[EvaluationItem], records: Sequence[Record]) -> dict[str, float]:
-    """Named numbers of one tool; those that the set or the tool does not know are left out."""
+    """Named numbers of one predictor; those that the set or the predictor does not know are left out."""
     found = np.array([record.found for record in records], dtype=bool)
     numbers = {"detection rate, %": 100 * float(found.mean())} if len(found) else {}
     return numbers | _hidden_points(items, records) | _jitter(items, records)
 
 
 def _hidden_points(items: Sequence[EvaluationItem], records: Sequence[Record]) -> dict[str, float]:
-    """Average precision of hidden points, and the share that is told rightly."""
+    """Average precision of hidden points, and the fraction that is told rightly."""
     scores, hidden = [], []
     for item, record in zip(items, records, strict=True):
         visible = item.visible

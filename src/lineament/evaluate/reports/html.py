@@ -167,7 +167,7 @@ def _figure(content: str, caption: str) -> str:
 
 
 def _items(evaluation: Evaluation, score: Score, predict: Predict | None) -> str:
-    """The worst and the median faces of one tool, as pictures."""
+    """The worst and the median faces of one predictor, as pictures."""
     if predict is None:
         return ""
     order = np.argsort(score.errors, kind="stable")

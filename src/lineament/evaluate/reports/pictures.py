@@ -1,4 +1,4 @@
-"""Pictures of single cases: truth and prediction on the photograph, and both meshes."""
+"""Pictures of single items: truth and prediction on the photograph, and both meshes."""
 
 from __future__ import annotations
 

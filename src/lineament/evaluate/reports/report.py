@@ -28,7 +28,7 @@ class Row:
     """One line of a table.
 
     Attributes:
-        name: of the tool or method.
+        name: of the predictor or method.
         cells: texts, one a column.
         ours: measured in this run, not printed in a paper.
     """
@@ -70,7 +70,7 @@ def table(evaluation: Evaluation, protocol: Protocol) -> Table:
 
 
 def scores_of(evaluation: Evaluation, protocol: Protocol) -> list[Score]:
-    """The scores of a protocol in the order of the tools."""
+    """The scores of a protocol in the order of the predictors."""
     found = (evaluation.score(protocol, predictor) for predictor in evaluation.predictors)
     return [score for score in found if score is not None]
 
@@ -93,7 +93,7 @@ def _number(value: float | None) -> str:
 
 
 def to_json(evaluation: Evaluation) -> str:
-    """Everything as one JSON object; numbers of single cases are in the records."""
+    """Everything as one JSON object; numbers of single items are in the records."""
     content = {
         "lineament": __version__,
         "set": evaluation.data.name,
@@ -137,7 +137,7 @@ def _extras_of(evaluation: Evaluation, predictor: str) -> dict[str, float]:
 
 
 def choices(evaluation: Evaluation, protocol: Protocol) -> tuple[tuple[str, str], ...]:
-    """The eight choices as this run made them; tools that looked elsewhere are named."""
+    """The eight choices as this run made them; predictors with other boxes are named."""
     crops = {predictor: evaluation.crops[predictor] for predictor in evaluation.predictors}
     if len(set(crops.values())) == 1:
         return protocol.choices(next(iter(crops.values())))  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ class Breakdown:
         cause: key of :data:`EDGES`.
         groups: names of the bins that hold an image.
         counts: images in each.
-        means: tool -> mean error of each bin; NaN where nothing was found.
+        means: predictor -> mean error of each bin; NaN where nothing was found.
     """
 
     cause: str

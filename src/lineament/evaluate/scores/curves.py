@@ -25,7 +25,7 @@ def counted_errors(error: Array, expected: NDArray[np.bool_]) -> Array:
 
 
 def fraction_within(error: Array, limits: Array) -> Array:
-    """(L,) share of (F,) errors that are at most each of (L,) limits: the CED's heights."""
+    """(L,) fraction of (F,) errors that are at most each of (L,) limits: the CED's heights."""
     ordered = np.sort(np.asarray(error, dtype=np.float64))
     if not len(ordered):
         return np.full(np.shape(limits), np.nan)
@@ -33,7 +33,7 @@ def fraction_within(error: Array, limits: Array) -> Array:
 
 
 def failure_rate(error: Array, *, limit: float) -> float:
-    """Share of (F,) errors above the limit (CPRFA: NME above 10 %)."""
+    """Fraction of (F,) errors above the limit (CPRFA: NME above 10 %)."""
     return float(1 - fraction_within(error, np.array([limit]))[0])
 
 

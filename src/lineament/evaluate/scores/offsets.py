@@ -1,8 +1,8 @@
-"""Errors of points after a tool's constant offsets, which are measured on other people's faces.
+"""Errors of points after a predictor's constant offsets, which are measured on other people's faces.
 
-Where a convention puts a point is a matter of taste, and no tool is worse for having another. So each point's
-mean error over the calibration faces of the same kind is taken off. Errors are fractions of the normaliser,
-along the picture's axes, mirrored for faces that look the other way.
+Where a convention puts a point is a matter of taste, and no predictor is worse for having another. So each
+point's mean error over the calibration faces of the same kind is taken off. Errors are fractions of the
+normaliser, along the picture's axes, mirrored for faces that look the other way.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def offset_errors(
         protocol: names labels, points and normaliser.
         items: the faces that are scored; those without the protocol's labels give NaN.
         records: matched.
-        calibration: faces of other people and the same tool's records of them.
+        calibration: faces of other people and the same predictor's records of them.
 
     Returns:
         (F,) % of the normaliser, NaN where not found or where offsets could not be measured; and the columns:

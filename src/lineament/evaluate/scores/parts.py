@@ -1,4 +1,4 @@
-"""What a mean over all points hides: eyelids, lips, hidden points, and trembling in video."""
+"""What a mean over all points hides: eyelids, lips, hidden points, and jitter in video."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def average_precision(score: Array, hidden: Array) -> float:
 
 
 def visibility_accuracy(visibility: Array, visible: Array, *, threshold: float = 0.5) -> float:
-    """Share of (n,) points whose visibility, 0 to 1, falls on the side of the threshold that is true."""
+    """Fraction of (n,) points whose visibility, 0 to 1, falls on the side of the threshold that is true."""
     return float(np.mean((np.ravel(visibility) > threshold) == np.ravel(visible).astype(bool)))
 
 
 def jitter(landmarks: Array, truth: Array, size: Array) -> float:
-    """Trembling that is not in the face: mean change of the error from frame to frame, over the face's size.
+    """Jitter that is not in the face: mean change of the error from frame to frame, over the face's size.
 
     A constant error has none. Frames must follow each other.
 
@@ -63,7 +63,7 @@ def jitter(landmarks: Array, truth: Array, size: Array) -> float:
 
 
 def restlessness(landmarks: Array, size: Array) -> float:
-    """Trembling without a truth: mean length of the second difference over the face's size.
+    """Jitter without a truth: mean length of the second difference over the face's size.
 
     Zero for a head that moves evenly; what is left is acceleration and noise. (T, P, C) px, (T,) px.
     """

@@ -28,9 +28,9 @@ class Record:
     """The outcome for one face.
 
     Attributes:
-        name: of the case.
+        name: of the item.
         item: its checksum; empty where nobody asks.
-        landmarks: (68, 3) px, image frame; NaN where not found, z NaN where the tool gives none.
+        landmarks: (68, 3) px, image frame; NaN where not found, z NaN where the predictor gives none.
         rotation: (3, 3), NaN where not given.
         visibility: (68,) 0 to 1, NaN where not given.
         measures: errors of the mesh by name, in their units.
@@ -45,7 +45,7 @@ class Record:
 
     @property
     def found(self) -> bool:
-        """Whether the tool found a face at the true place."""
+        """Whether the predictor found a face at the true place."""
         return bool(np.isfinite(self.landmarks[:, :2]).any())
 
     @classmethod
@@ -108,7 +108,7 @@ def _array(values: Any, shape: tuple[int, ...]) -> Array:  # noqa: ANN401
 
 @dataclass(frozen=True, slots=True)
 class RecordFile:
-    """The lines of one tool on one set.
+    """The lines of one predictor on one set.
 
     Attributes:
         path: of the file; its folder is made when something is written.
@@ -122,7 +122,7 @@ class RecordFile:
 
         Args:
             folder: of a run.
-            name: of the tool, for people.
+            name: of the predictor, for people.
             recipe: JSON values.
         """
         text = json.dumps(recipe, sort_keys=True)

@@ -50,14 +50,14 @@ FAILURE_LIMIT = {"%": 10.0, "deg": 15.0, "mm": 5.0}
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Score:
-    """One tool under one protocol.
+    """One predictor under one protocol.
 
     Attributes:
         protocol: which.
         predictor: its name.
         columns: name -> value in the protocol's unit; "mean" is the headline.
-        errors: (F,) of each case in that unit; NaN where it does not count or was not found.
-        expected: (F,) cases that count.
+        errors: (F,) of each item in that unit; NaN where it does not count or was not found.
+        expected: (F,) items that count.
         found: how many of these were found and measured.
         failures: share above :data:`FAILURE_LIMIT` or not found.
         area: under the cumulative curve up to that limit, 0 to 1.
@@ -81,14 +81,14 @@ def score(
     predictor: str,
     calibration: Sequence[tuple[EvaluationItem, Record]] = (),
 ) -> Score | None:
-    """The score of matched cases and records; None where the set or the tool lacks what it needs.
+    """The score of matched items and records; None where the set or the predictor lacks what it needs.
 
     Args:
         protocol: which.
         items: of the set.
-        records: of the tool, one a case.
+        records: of the predictor, one per item.
         predictor: its name.
-        calibration: faces of other people and the tool's records of them, for points that people set.
+        calibration: faces of other people and the predictor's records of them, for points that people set.
     """
     expected = _expected(protocol, items)
     if not expected.any():
@@ -117,14 +117,14 @@ def score(
 
 
 def yaws(protocol: Protocol, items: Sequence[EvaluationItem]) -> Array:
-    """(F,) degrees by the protocol's list; NaN where a case is not in it."""
+    """(F,) degrees by the protocol's list; NaN where an item is not in it."""
     if protocol.yaw_list is YawList.NONE:
         return np.zeros(len(items))
     return np.array([item.yaw_deg.get(protocol.yaw_list.name, np.nan) for item in items])
 
 
 def _expected(protocol: Protocol, items: Sequence[EvaluationItem]) -> NDArray[np.bool_]:
-    """(F,) cases that have the truth this protocol needs and that it does not leave out."""
+    """(F,) items that have the truth this protocol needs and that it does not leave out."""
     expected = np.array([_has_truth(protocol, item) for item in items], dtype=bool)
     expected &= np.isfinite(yaws(protocol, items))
     if protocol.exclusion is not Exclusion.NOTHING:

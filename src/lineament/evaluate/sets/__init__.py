@@ -1,1 +1,1 @@
-"""Data sets as cases: each module reads one family of published sets through `lineament.data.formats`."""
+"""Data sets as evaluation items: a module a family of published sets, by way of `lineament.data.formats`."""

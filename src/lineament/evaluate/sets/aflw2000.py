@@ -26,7 +26,7 @@ Array = NDArray[Any]
 NAME = "aflw2000-3d"
 WHOLE = 2000
 PART = (
-    "Published rows are of all 2,000 images. A part of them has other shares of the bins: compare within a "
+    "Published rows are of all 2,000 images. A part of them has other parts of the bins: compare within a "
     "bin, and only when there are many images in it; means over images least of all."
 )
 ORIGINAL, REANNOTATED = "original", "re-annotated"

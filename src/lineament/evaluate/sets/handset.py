@@ -1,8 +1,8 @@
 """Photographs on which people set the points: CFP's profiles and frontals, FG-NET, London's portraits.
 
 The faces that are scored are of people that nobody may train on (see `lineament.data.samples.held_out`).
-Some faces of the other people are for calibration: each tool's constant offset of a point is measured there,
-so that it does not count where exactly a convention puts the corner of a mouth.
+Some faces of the other people are for calibration: each predictor's constant offset of a point is measured
+there, so that it does not count where exactly a convention puts the corner of a mouth.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Kind:
     """Photographs that are scored together.
 
     Attributes:
-        labels: label set of their cases.
+        labels: label set of their items.
         archive: name of the zip or folder, and of the table of points.
         names: pattern of the photographs' names without ending.
         scheme_of: which points these are, from a face's own points.
@@ -91,7 +91,7 @@ def load_handset(source: Path) -> EvaluationSet:
         items=scored,
         protocols=PROTOCOLS,
         notes=(
-            f"Offsets of each tool were measured on faces of other people: {calibrated}.",
+            f"Offsets of each predictor were measured on faces of other people: {calibrated}.",
             "True boxes are those of the points; where these are on half of a frontal face, of the points "
             "and their mirror image.",
             "Weights that were trained on points of these sets have seen the photographs of those other "

@@ -28,7 +28,7 @@ LABELS = "annotated"
 KIT_68 = "AFLW_GT_pts68.npy"
 CROP_MARGIN = math.sqrt(2)  # of the kit's crops over the longer side of the box of the 68 fitted points
 OUTLINE_NOTE = (
-    "The truth's jaw is on the outline that is seen, ours is fixed on the head: on turned faces the 17 "
+    "The truth's jaw is on the outline that is seen, ours is fixed on the head: on rotated faces the 17 "
     "points of the jaw differ by definition. The 51 inner points do not."
 )
 PROTOCOLS_68 = ("interocular-51", "interocular-68")
@@ -138,7 +138,7 @@ def load_pts(source: Path) -> EvaluationSet:
 
 
 def load_300vw(source: Path) -> EvaluationSet:
-    """300VW, its frames written beside the videos; errors, and trembling from frame to frame."""
+    """300VW, its frames written beside the videos; errors, and jitter from frame to frame."""
     return _outline_set("300vw", "300VW, 68 points", iterate_w300vw(source), (), videos=True)
 
 

@@ -96,7 +96,7 @@ _GENERATORS: dict[
 
 
 def _occluded(face: OccludedFace, by_name: Mapping[str, EvaluationItem]) -> EvaluationItem:
-    """The case with its new picture, how much of the face is hidden, and which landmarks are.
+    """The item with its new picture, how much of the face is hidden, and which landmarks are.
 
     These stay unknown where the photograph cannot be read, of which the evaluation tells.
     """

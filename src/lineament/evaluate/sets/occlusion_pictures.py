@@ -13,7 +13,7 @@ beside its Table 5 without saying so. Where the paper is silent:
   have neither of its collections of photographs: hands are drawn, objects are shapes filled with photographs
   that no training sees. Of the 68 landmarks' hull :data:`MIN_HIDDEN` to :data:`MAX_HIDDEN` are hidden.
 - **NOD**: how faces were chosen. Where a set tells which points are hidden (COFW), that decides. Elsewhere
-  the share of the face whose colour is not its own skin's does. It finds hair, dark glasses, paint and
+  the fraction of the face whose colour is not its own skin's does. It finds hair, dark glasses, paint and
   things, takes hard shadows for them and sees no hands: pass a better measure where one is at hand. The same
   share of the set is taken, 127 of 2,000.
 
@@ -138,7 +138,7 @@ def natural_occlusions(
     Args:
         faces: of the set; photographs are read unless a face says which points are visible.
         fraction: of the set that is taken.
-        measure: hidden share of a face from the picture and (68, 2) landmarks.
+        measure: hidden fraction of a face from the picture and (68, 2) landmarks.
     """
     listed = list(faces)
     hidden = [

@@ -86,7 +86,7 @@ class DeviceCrops:
         return {"crop": picture.permute(0, 2, 3, 1).to(torch.uint8), **labels}
 
     def _drawn(self, size: int, draws: Draws) -> Tensor:
-        """(size,) numbers of views: a part by its share, then any of its views."""
+        """(size,) numbers of views: a part by its probability, then any of its views."""
         part = (draws.uniform((size, 1)) >= self._cumulative_probabilities).sum(1)
         count = self._counts[part]
         return self._firsts[part] + (draws.uniform((size,)) * count).long().minimum(count - 1)
@@ -117,7 +117,7 @@ class DeviceCrops:
         return self._crops(numbers, mirrored, center, side * scale.exp(), roll)
 
     def _boxes(self, numbers: Tensor, mirrored: Tensor, roll: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 2) centers and (B,) sides, px, of squares around the landmarks, turned by `roll` radians."""
+        """(B, 2) centers and (B,) sides, px, of crop boxes around landmarks, rotated by `roll` radians."""
         points = self._landmarks[numbers]
         points = torch.where(mirrored[:, None, None], self._mirror_xy(points, numbers), points)
         turn = _turns(roll)
@@ -129,7 +129,7 @@ class DeviceCrops:
     def _crops(
         self, numbers: Tensor, mirrored: Tensor, center: Tensor, side: Tensor, roll: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """What squares of views, or of their mirror images, show, and the labels there."""
+        """What crops of views, or of their mirror images, show, and the labels there."""
         size, views = self.config.crop_size, self.views
         turn, growth = _turns(roll), size / side
         place = torch.arange(size, device=views.device) + 0.5 - size / 2
@@ -174,7 +174,7 @@ class DeviceCrops:
         return torch.cat([self._mirror_xy(points[..., :2], numbers), points[..., 2:]], dim=2)
 
     def _pieces(self, count: int, draws: Draws) -> Tensor:
-        """(count, 3, S, S) squares of any views, from a third to all of their pixels' size."""
+        """(count, 3, S, S) crops of any views, from a third to all of their pixels' size."""
         numbers, size = self._drawn(count, draws), self.config.crop_size
         place = torch.arange(size, device=self.views.device) + 0.5
         at = torch.stack(torch.meshgrid(place, place, indexing="xy"), dim=-1)

@@ -39,7 +39,7 @@ class Draws:
         return torch.randint(low, high, (count,), generator=self._generator, device=self.device)
 
     def happens(self, count: int, probability: float) -> Tensor:
-        """(count,) bool, true for a share of the rows."""
+        """(count,) bool, true for a fraction of the rows."""
         return self.uniform((count,)) < probability
 
     def rows(self, count: int, *fractions: float) -> list[Tensor]:

@@ -39,11 +39,11 @@ CHROMA_STEPS = """
 def random_effects(
     picture: Tensor, config: AugmentConfig, draws: Draws, *, hidden: Tensor | None = None
 ) -> Tensor:
-    """Colours, blur, noise, compression, dark borders, each with its own share of the rows.
+    """Colours, blur, noise, compression, dark borders, each with its own fraction of the rows.
 
     Args:
         picture: (B, 3, S, S).
-        config: shares.
+        config: probabilities.
         draws: source of all choices.
         hidden: (B, S, S) bool, set where the pictures are blacked out; None where nobody asks.
     """

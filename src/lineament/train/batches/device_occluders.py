@@ -31,7 +31,7 @@ PALM_AND_ARM_RADIUS = (34.0, 24.0)
 def occluded(
     picture: Tensor, probability: float, textures: Textures, draws: Draws, *, hidden: Tensor | None = None
 ) -> Tensor:
-    """Up to three things in front of a share of the pictures.
+    """Up to three things in front of a fraction of the pictures.
 
     Args:
         picture: (B, 3, S, S).

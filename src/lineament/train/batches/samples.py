@@ -104,7 +104,7 @@ class CropSource:
         folders: of samples.
         augment: crops and disturbances.
         face_model: the model their coefficients belong to.
-        swap_probability: share of training crops that show somebody else's skin
+        swap_probability: fraction of training crops that show somebody else's skin
             (:mod:`lineament.data.crops.face_swap`).
         occlusion: whether batches have `occlusion`, (B, S, S) bool masks of what hides the face.
         targets: makes a method's own targets of each crop, which batches have under their names; None for

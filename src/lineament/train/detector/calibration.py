@@ -23,12 +23,12 @@ def calibrate(
     *,
     false_rate: float = 0.01,
 ) -> tuple[float, ...]:
-    """Shift the logits of each scale, in place, so that `false_rate` false faces a canvas score above 0.5.
+    """Shift the logits of each scale, in place, so that `false_rate` false faces a mosaic score above 0.5.
 
     Args:
         network: trained; its three last biases change.
-        mosaics: batches of canvases (n, size, size, 3) and labels (n, faces, 8), of people never trained on.
-        false_rate: false faces a canvas and scale.
+        mosaics: batches of mosaics (n, size, size, 3) and labels (n, faces, 8), of people never trained on.
+        false_rate: false faces a mosaic and scale.
 
     Returns:
         What was added to the logits at strides 8, 16 and 32.

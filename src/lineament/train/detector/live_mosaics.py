@@ -31,20 +31,20 @@ DRAWN = "backgrounds and clutter that are drawn"
 
 @dataclass(frozen=True, slots=True)
 class LiveMosaicConfig:
-    """What canvases are made of.
+    """What mosaics are made of.
 
     Attributes:
         faces: packs of faces (:mod:`lineament.data.photographs.face_packs`); pieces without faces are cut
             from the first.
         weights: how often faces are drawn from each pack.
-        colored: share of the faces of a pack that are drawn from its photographs in colour.
+        colored: fraction of the faces of a pack that are drawn from its photographs in colour.
         behind: packs of heads from behind, which stand among the backgrounds.
         scenes: drawn scenes that a process keeps.
-        fresh: share of canvases with a scene drawn for them alone.
-        empty: share of canvases without a face.
+        fresh: fraction of mosaics with a scene drawn for them alone.
+        empty: fraction of mosaics without a face.
         takes: how often each composition is shown.
-        held_out: canvases of people never trained on, for figures and for what scores mean.
-        composites: sizes, shares and camera.
+        held_out: mosaics of people never trained on, for figures and for what scores mean.
+        composites: sizes, probabilities and camera.
     """
 
     faces: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class LiveMosaics:
 
     Args:
         config: what they are made of.
-        turn_probability: share turned by quarters.
+        turn_probability: fraction rotated by quarters.
         held_out: whether faces are those of people kept from training.
 
     Raises:
@@ -136,7 +136,7 @@ class LiveMosaics:
 
 
 class HeldOutMosaics(Dataset[dict[str, NDArray[np.generic]]]):
-    """Batches of canvases of people never trained on; batch `n` is always the same."""
+    """Batches of mosaics of people never trained on; batch `n` is always the same."""
 
     def __init__(self, source: LiveMosaics, count: int) -> None:
         self._source, self._count = source, count
@@ -153,7 +153,7 @@ class HeldOutMosaics(Dataset[dict[str, NDArray[np.generic]]]):
 
 
 def held_out_batches(config: LiveMosaicConfig, *, workers: int) -> list[Batch]:
-    """Batches of canvases of people never trained on, without turns by quarters; always the same."""
+    """Batches of mosaics of people never trained on, without turns by quarters; always the same."""
     source = LiveMosaics(replace(config, takes=1), 0.0, held_out=True)
     loader = DataLoader(HeldOutMosaics(source, config.held_out), batch_size=None, num_workers=workers)
     # Copies: what comes from a process lies in memory shared with it, of which there may be little.
@@ -161,7 +161,7 @@ def held_out_batches(config: LiveMosaicConfig, *, workers: int) -> list[Batch]:
 
 
 def _probabilities(config: LiveMosaicConfig) -> CompositeConfig:
-    """How canvases are composed, without a camera, and with the share of empty ones that is asked for."""
+    """How mosaics are composed, without a camera, and with the fraction of empty ones that is asked for."""
     usual = config.composites
     rest = (1 - config.empty) / (usual.single + usual.mosaic + usual.crowd)
     return replace(

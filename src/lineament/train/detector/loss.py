@@ -36,7 +36,7 @@ def detector_loss(
 
     Args:
         maps: three (n, 7, h, w), the finest first, as the network gives them.
-        targets: of the same canvases.
+        targets: of the same mosaics.
         weights: of the parts.
     """
     answer = torch.cat([m.float().flatten(2).transpose(1, 2) for m in maps], dim=1)

@@ -1,4 +1,4 @@
-"""The row of the face detector: its data are canvases, and it has no face model."""
+"""The row of the face detector: its data are mosaics, and it has no face model."""
 
 from __future__ import annotations
 

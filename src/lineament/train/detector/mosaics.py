@@ -1,4 +1,4 @@
-"""The detector's canvases: shards on disk, and exact changes of a canvas and its labels. No torch here."""
+"""The detector's mosaics: shards on disk, and exact changes of a mosaic and its labels. No torch here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class MosaicSource:
 
     Attributes:
         folder: of shards.
-        turn_probability: share of the canvases turned by quarters.
+        turn_probability: fraction of the mosaics rotated by quarters.
     """
 
     folder: str
@@ -59,7 +59,7 @@ class Shards:
         """
         self.paths = sorted(path for path in folder.glob("*.npy") if not path.name.endswith(".labels.npy"))
         if not self.paths:
-            raise DataError(f"There are no canvases in {folder}: make some with `lineament data mosaics`.")
+            raise DataError(f"There are no mosaics in {folder}: make some with `lineament data mosaics`.")
         self.mosaics = [np.load(path, mmap_mode="r") for path in self.paths]
         self.labels = [np.load(path.with_suffix(".labels.npy")) for path in self.paths]
         self.rows = np.array([(s, row) for s, part in enumerate(self.labels) for row in range(len(part))])
@@ -78,14 +78,14 @@ class Shards:
 
 
 def in_order(shards: Shards, *, size: int = 32, limit: int | None = None) -> Iterator[Batch]:
-    """All canvases, or the first `limit`, in batches."""
+    """All mosaics, or the first `limit`, in batches."""
     count = len(shards.rows) if limit is None else min(limit, len(shards.rows))
     for start in range(0, count, size):
         yield shards.batch(shards.rows[start : min(start + size, count)])
 
 
 def mirror(mosaic: NDArray[np.uint8], labels: NDArray[np.float32]) -> Batch:
-    """A canvas and its labels with left and right exchanged."""
+    """A mosaic and its labels with left and right exchanged."""
     labels = labels.copy()
     used = labels[:, 7] != 0
     width = mosaic.shape[1]
@@ -95,7 +95,7 @@ def mirror(mosaic: NDArray[np.uint8], labels: NDArray[np.float32]) -> Batch:
 
 
 def turn(mosaic: NDArray[np.uint8], labels: NDArray[np.float32]) -> Batch:
-    """A canvas and its labels turned counter-clockwise by a quarter."""
+    """A mosaic and its labels turned counter-clockwise by a quarter."""
     rotated = labels.copy()
     used = labels[:, 7] != 0
     width = mosaic.shape[1]

@@ -8,7 +8,7 @@ When the last step is taken the run folder gets ``calibration.json``: what makes
 the same. The shipped weights come from the loop that this one replaced, whose budget was a time: 10,152 steps
 in 82 minutes of one core.
 
-With ``live.faces`` canvases are made meanwhile (:mod:`lineament.train.detector.live_mosaics`), no folders
+With ``live.faces`` mosaics are made meanwhile (:mod:`lineament.train.detector.live_mosaics`), no folders
 are read.
 With ``pace_steps`` the number of steps is what the time allows, so that the schedule ends with the time.
 """
@@ -69,12 +69,13 @@ class DetectorTrainConfig:
     Attributes:
         mosaics: folder of shards to train on.
         validation: folder of shards of people never trained on.
-        turn_probability: share of the canvases turned by quarters, besides the turns that faces have in them.
+        turn_probability: fraction of the mosaics rotated by quarters, besides the turns that faces have in
+            them.
         loop: steps, batch, optimiser, schedule.
         network: widths and depths.
         loss: weights of the parts of the loss.
         workers: processes that make batches.
-        live: canvases made while training, from packs of faces; without packs the folders are read.
+        live: mosaics made while training, from packs of faces; without packs the folders are read.
         pace_steps: steps after which the pace is measured and the number of steps is set to what the time
             given allows; 0 leaves it as it is.
         reserve: seconds of the time given that are kept for calibration and export.
@@ -102,7 +103,7 @@ def train(
 
     Raises:
         ConfigError: the number of steps is to be planned, which several processes cannot agree on.
-        DataError: canvases or packs cannot be read.
+        DataError: mosaics or packs cannot be read.
     """
     started, device = time.monotonic(), processes.device
     timed = seconds is not None and config.pace_steps > 0
@@ -150,7 +151,7 @@ class MosaicData:
     """What a run reads.
 
     Attributes:
-        source: of training canvases.
+        source: of training mosaics.
         held_out: batches of people never trained on, for figures and calibration.
         about: for the run folder: files, and what weights trained on them say, "trained_on" and "licence".
     """
@@ -161,7 +162,7 @@ class MosaicData:
 
     @classmethod
     def opened(cls, config: DetectorTrainConfig) -> MosaicData:
-        """Live canvases, or folders of them."""
+        """Live mosaics, or folders of them."""
         live = config.live
         if live.faces:
             held_out = held_out_batches(live, workers=config.workers)
@@ -175,13 +176,13 @@ class MosaicData:
         )
 
     def some(self, count: int) -> list[Batch]:
-        """As many training canvases, always the same."""
+        """As many training mosaics, always the same."""
         rows = self.source.open().rows([np.random.default_rng([11, row]) for row in range(count)])
         return [(rows["canvas"], rows["labels"])]
 
 
 def in_order_of(batches: Sequence[Batch] | Shards, *, limit: int | None = None) -> Iterable[Batch]:
-    """All canvases in batches, or about the first `limit`."""
+    """All mosaics in batches, or about the first `limit`."""
     if isinstance(batches, Shards):
         return in_order(batches, limit=limit)
     count = len(batches) if limit is None else -(-limit // len(batches[0][0]))
@@ -231,7 +232,7 @@ def figures(
     Args:
         network: in evaluation mode.
         data: of the run.
-        known: some of its training canvases.
+        known: some of its training mosaics.
         weights: of the parts.
     """
     sides = {"validation": in_order_of(data.held_out, limit=VALIDATION_MOSAICS), "train": known}

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Pace:
-    """Samples a second since the last reading, and the share of the time spent waiting for data.
+    """Samples a second since the last reading, and the fraction of the time spent waiting for data.
 
     Args:
         batch: samples a step, of all processes.

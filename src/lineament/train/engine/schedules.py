@@ -20,11 +20,11 @@ class ScheduleConfig:
         warm_up: steps of linear rise from `start`.
         start: factor of the first step; 0 starts at one step's share of the rise.
         floor: last factor of "cosine" and "one-cycle".
-        borders: ends of the first pieces, as shares of the run; one fewer than `factors`.
+        borders: ends of the first pieces, as fractions of the run; one fewer than `factors`.
         factors: of "pieces".
         decay: of "exponential".
         periods: how many equal parts, usually epochs, the run is cut into for "exponential".
-        rise: share of the run in which "one-cycle" rises.
+        rise: fraction of the run in which "one-cycle" rises.
 
     Raises:
         ConfigError: borders and factors do not fit together.

@@ -61,7 +61,7 @@ class MultiAttributeFeatureAggregation(nn.Module):
 
 
 class LandmarksTo3dmm(nn.Module):
-    """Landmarks to whitened parameters (section 3.3).
+    """Landmarks to standardised parameters (section 3.3).
 
     Args:
         outputs: widths of pose, identity and expression.

@@ -1,4 +1,4 @@
-"""SynergyNet (Wu et al., 3DV 2021): a crop to whitened pose and coefficients, landmarks, and back.
+"""SynergyNet (Wu et al., 3DV 2021): a crop to standardised pose and coefficients, landmarks, and back.
 
 Pose is twelve numbers as in 3DDFA, in our frames: nine of scale times rotation, three of translation. A point
 of the model lies in the crop at ``axes * (M @ point) + t``, px, with ``axes`` (1, -1, -1).
@@ -72,7 +72,7 @@ class SynergyConfig:
         expression: number of expression coefficients.
         dropout: before the heads.
         mafa: the refinement.
-        landmarks_to_3dmm: the way back.
+        landmarks_to_3dmm: from landmarks back to parameters.
         points: what the point networks read: "centred" from -1 to 1, or "pixels" as released.
         landmarks: which landmarks are the result, `lmk` in the ablations.
     """
@@ -102,13 +102,13 @@ AS_RELEASED = SynergyConfig(
 
 @dataclass(frozen=True, slots=True)
 class SynergyOutput:
-    """What the network says of B crops.
+    """What the network predicts for B crops.
 
     Attributes:
-        parameters: (B, 12 + K + E) whitened pose, identity, expression.
+        parameters: (B, 12 + K + E) standardised pose, identity, expression.
         coarse: (B, 68, 3) landmarks of the parameters, crop px.
         refined: (B, 68, 3), or None without refinement.
-        landmarks_to_3dmm: (B, 12 + K + E) whitened parameters seen in the landmarks, or None.
+        landmarks_to_3dmm: (B, 12 + K + E) standardised parameters predicted from the landmarks, or None.
     """
 
     parameters: Tensor
@@ -164,7 +164,7 @@ class SynergyNet(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def _remember(self, points: MorphableModel) -> None:
-        """Constants: landmarks of the face model, whitening, and the frame of the point networks.
+        """Constants: landmarks of the face model, standardisation, and the frame of the point networks.
 
         What the face model says is no part of a checkpoint, which would bring an old model back.
         """
@@ -203,7 +203,7 @@ class SynergyNet(nn.Module):
         return torch.cat([matrix, translation, identity, expression], dim=1)
 
     def landmarks_of(self, standardised: Tensor) -> Tensor:
-        """(B, 68, 3) landmarks in the crop, px, of whitened parameters."""
+        """(B, 68, 3) landmarks in the crop, px, of standardised parameters."""
         pose, identity, expression = (standardised * self.std + self.mean).split(self.sizes, dim=1)
         flat = identity @ self.identity_basis + expression @ self.expression_basis
         points = self.rest + flat.view(-1, self.rest.shape[0], 3)
@@ -243,7 +243,7 @@ class SynergyNet(nn.Module):
         return output.refined if wanted else output.coarse
 
     def face_of(self, standardised: Tensor) -> RegressorOutput:
-        """Proper cameras and coefficients of whitened parameters."""
+        """Proper cameras and coefficients of standardised parameters."""
         pose, identity, expression = (standardised * self.std + self.mean).split(self.sizes, dim=1)
         rotation, scale = nearest_rotation(pose[:, :9].view(-1, 3, 3))
         return RegressorOutput(rotation, scale, pose[:, 9:11], identity, expression)

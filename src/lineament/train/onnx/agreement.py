@@ -1,4 +1,4 @@
-"""How much weights in eight bits may differ from those they were made of, as users have both."""
+"""How much weights in int8 may differ from those they were made of, as users have both."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check_faces(expected: Bundle, found: Bundle, crops: Pictures) -> None:
 
     Args:
         expected: in float.
-        found: the same in eight bits.
+        found: the same in int8.
         crops: (n, S, S, 3).
 
     Raises:
@@ -58,7 +58,7 @@ def check_detections(expected: Bundle, found: Bundle, pictures: Pictures) -> Non
 
     Args:
         expected: in float.
-        found: the same in eight bits.
+        found: the same in int8.
         pictures: (n, H, W, 3) with faces.
 
     Raises:

@@ -49,7 +49,7 @@ class Exporter:
         arrays: constants beside them.
         half: whether weights are stored in half precision unless something else is asked for.
         flip: makes a graph that predicts from a crop and its mirror image; None where the method has none.
-        check_int8: compares weights in eight bits with the others on pictures; raises ExportError.
+        check_int8: compares weights in int8 with the others on pictures; raises ExportError.
     """
 
     method: str

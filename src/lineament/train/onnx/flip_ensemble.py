@@ -91,7 +91,7 @@ class _MeanFace(nn.Module):
 
 
 def flip_ensemble(graph: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:
-    """The graph of a regressor, float or in eight bits, that predicts from each face both ways.
+    """The graph of a regressor, float or in int8, that predicts from each face both ways.
 
     Args:
         graph: of the regressor.

@@ -1,4 +1,4 @@
-"""Quantisation of a trained graph: most of its layers in eight bits, the outermost in float.
+"""Quantisation of a trained graph: most of its layers in int8, the outermost in float.
 
 The recipe, each part of it measured:
 
@@ -9,8 +9,8 @@ The recipe, each part of it measured:
 - Convolutions, dense layers and the activations after them are quantised, sums are not: a range of their own,
   negative numbers included, makes them four times coarser, and ONNX Runtime fuses them either way.
 - The layers nearest to the input and to the outputs stay float: they cost little time and are the most
-  sensitive (dense heads in eight bits triple the error).
-- Networks on points stay float, and so do all dense layers of a graph that has one: coordinates in eight bits
+  sensitive (dense heads in int8 triple the error).
+- Networks on points stay float, and so do all dense layers of a graph that has one: coordinates in int8
   would be half a pixel.
 - Ranges are the extremes seen. Percentiles and entropy do not do better here.
 """

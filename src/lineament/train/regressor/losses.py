@@ -26,7 +26,7 @@ class FaceLossConfig:
         lips: error of the opening of the mouth, in the model frame.
         shape: mean distance of landmarks and vertices in the model frame. As long as the pose is wrong by
             more than an expression moves a lip, distances in the crop say nothing about the lip; these do.
-        coefficients: mean squared error of coefficients in units of their spread.
+        coefficients: mean squared error of coefficients in units of their standard deviation.
         points: mean distance of annotated landmarks from the face's, in rows without coefficients.
         rotation: mean squared difference of the rotation matrices' entries.
         depth: weight of the depth in distances.
@@ -142,7 +142,7 @@ class FaceLoss(nn.Module):
         return {"loss": torch.stack(list(terms.values())).sum() + annotated, **terms, "points": annotated}
 
     def _coefficient_error(self, predicted: RegressorOutput, face: RegressorOutput) -> Tensor:
-        """(B, K + E) squared errors in units of the coefficients' spread."""
+        """(B, K + E) squared errors in standard deviations of the coefficients."""
         errors = [
             (predicted.identity - face.identity) / self.identity_std,
             (predicted.expression - face.expression) / self.expression_std,

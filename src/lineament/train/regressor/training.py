@@ -41,7 +41,7 @@ def new_network(config: TrainConfig, model: MorphableModel) -> Regressor:
 
 
 def prepare(network: Regressor, config: TrainConfig, source: CropSource) -> None:
-    """Tell a new network the spread of what it is to learn, and give it `config.start`'s weights."""
+    """Set a new network's means and standard deviations, and give it `config.start`'s weights."""
     statistics = source.folders.opened(validation=False).coefficient_statistics()
     names = ("identity_mean", "identity_std", "expression_mean", "expression_std")
     for name, values in zip(names, map(torch.as_tensor, statistics), strict=True):

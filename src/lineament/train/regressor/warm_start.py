@@ -1,7 +1,7 @@
 """Starts a regressor from exported weights, so that a run can go on from the ones in the package.
 
-An exported graph has its normalisations folded into the convolutions, and most weights in eight bits. Weights
-come back as they are stored; each normalisation gets the mean and the spread that its convolution has on
+An exported graph has its normalisations folded into the convolutions, and most weights in int8. Weights
+come back as they are stored; each normalisation gets the mean and the variance that its convolution has on
 training crops, and undoes them. So the network computes at first what the graph computes, also at another
 crop size, and trains like one that was never folded.
 """
@@ -175,7 +175,7 @@ def _use_units(network: Regressor, exported: ExportedRegressor) -> None:
 def _dequantised(
     nodes: Iterable[onnx.NodeProto], stored: dict[str, NDArray[np.generic]]
 ) -> Iterator[tuple[str, Array]]:
-    """Weights in eight bits as numbers, by the name that layers know them by."""
+    """Weights in int8 as numbers, by the name that layers know them by."""
     for node in nodes:
         if node.op_type == "DequantizeLinear" and node.input[0] in stored:
             steps, unit, zero = (stored[name] for name in node.input)

@@ -87,7 +87,7 @@ def interpolation_of_run(
     last = method.trained(run)
     assert isinstance(last, Regressor)
     first = Regressor(last.config)
-    first.load_state_dict(last.state_dict())  # for its units: the means and spreads that numbers are in
+    first.load_state_dict(last.state_dict())  # for its means and deviations
     if Path(config.start).is_dir():
         start = method.trained(Path(config.start))
         first.load_state_dict(start.state_dict())

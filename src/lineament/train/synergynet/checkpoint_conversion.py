@@ -2,8 +2,8 @@
 
 For people who have the file; nothing of it comes with lineament. The names of its layers are mapped one by
 one; a name that is missing or left over is an error. Its numbers are in 3DDFA's frame (crop of 120 px, y up,
-pixels counted from one) and in raw units of the Basel model: whitening carries them into ours, so that the
-network that comes out is like any other. The colour channels of its first layer are turned to RGB.
+pixels counted from one) and in raw units of the Basel model: standardisation carries them into ours, so that
+the network that comes out is like any other. The colour channels of its first layer are turned to RGB.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _check_names(given: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
 
 @torch.no_grad()
 def _take_standardisation(network: SynergyNet, mean: Tensor, std: Tensor, deviations: Tensor) -> None:
-    """Carry the whitening into our frame: raw = spread * value + mean is linear, and so is the change."""
+    """Carry the standardisation into our frame: raw = std * value + mean is linear, and so is the change."""
     count = len(network.mean)
     rows = torch.arange(POSE).view(3, 4)  # their pose is rows of [sR | t]
     order = torch.cat([rows[:, :3].flatten(), rows[:, 3], torch.arange(POSE, count)])

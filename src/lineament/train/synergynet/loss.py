@@ -22,17 +22,18 @@ class SynergyLossConfig:
     """Weights and forms of the terms; landmarks are compared in units of a 120 px crop.
 
     Attributes:
-        parameters: of the parameters seen in the image.
+        parameters: of the parameters predicted from the image.
         refined: of the refined landmarks.
         coarse: of the landmarks of the parameters; 0 as in the paper.
-        landmarks_to_3dmm: of the parameters seen in the landmarks.
+        landmarks_to_3dmm: of the parameters predicted from the landmarks.
         consistency: between the two kinds of parameters, both of which follow.
-        targets: groups of parameters that the way back is asked for.
+        targets: groups of parameters that the landmark-to-3DMM network is asked for.
         landmarks: "wing" (Feng et al. 2018) or "smooth-l1", on all 204 coordinates.
         distance: of parameters, "root" of the mean squares of pose and of coefficients as released, or
             "squares" summed as in the paper.
         depth_translation: "masked", or "code" where it is a target like the others.
-        index: "right", or "code" where the way back's first values are compared with the last of the others.
+        index: "right", or "code" where the first values of the landmark-to-3DMM network are compared with the
+            last of the others.
     """
 
     parameters: float = 0.02
@@ -55,7 +56,7 @@ class SynergyLoss(nn.Module):
     """The terms of a batch.
 
     Args:
-        network: whose whitening and landmarks are used; not kept as a child.
+        network: whose standardisation and landmarks are used; not kept as a child.
         config: weights and forms.
     """
 
@@ -113,7 +114,8 @@ class SynergyLoss(nn.Module):
     def _cycle_distance(self, visible: Tensor, expected: Tensor, rows: Tensor) -> Tensor:
         if self.config.index == "right":
             return self._distance(visible, expected, self.asked_for, rows=rows)
-        # Released: the first outputs of the way back stand for shape and expression, the last for nothing.
+        # Released: the first outputs of the landmark-to-3DMM network stand for shape and expression, the last
+        # for nothing.
         count = expected.shape[1] - POSE
         return self._rooted((visible[:, :count] - expected[:, POSE:]).square().mean(1), rows)
 

@@ -44,7 +44,7 @@ class SynergyTrainConfig(CropTrainConfig):
     Attributes:
         network: sizes and switches.
         loss: weights and forms of the terms.
-        standardisation_crops: drawn to find the spread of poses in crops.
+        standardisation_crops: drawn to find the mean and standard deviation of poses in crops.
     """
 
     loop: LoopConfig = PUBLISHED
@@ -76,7 +76,7 @@ def new_network(config: SynergyTrainConfig, model: MorphableModel) -> SynergyNet
 
 
 def prepare(network: SynergyNet, config: SynergyTrainConfig, source: CropSource) -> None:
-    """Give a new network the weights and the whitening of `config.start`, or whitening of its own.
+    """Give a new network the weights and the standardisation of `config.start`, or one of its own.
 
     Raises:
         ConfigError: the start does not fit, or is no run folder.
@@ -89,7 +89,7 @@ def prepare(network: SynergyNet, config: SynergyTrainConfig, source: CropSource)
 
 @torch.no_grad()
 def standardise(network: SynergyNet, source: CropSource, count: int, *, seed: int = 0) -> None:
-    """Set the network's whitening: poses as crops show them, coefficients as samples have them.
+    """Set the network's standardisation: poses as crops show them, coefficients as samples have them.
 
     Raises:
         DataError: the samples have fewer coefficients than the network gives.
@@ -121,7 +121,7 @@ def standardise(network: SynergyNet, source: CropSource, count: int, *, seed: in
 
 
 def loss_of(config: SynergyTrainConfig, network: SynergyNet, model: MorphableModel) -> SynergyLoss:
-    """The loss, in the network's whitening."""
+    """The loss, in the network's standardisation."""
     return SynergyLoss(network, config.loss)
 
 
