@@ -190,7 +190,7 @@ def test_what_is_found_but_uncertain_is_no_face_and_what_is_given_stays():
 
 
 @pytest.mark.parametrize(("true_roll", "said"), [(0.0, 2.5), (0.4, 0.4 - np.pi), (-2.0, -2.0)])
-def test_a_face_that_the_detector_turned_wrongly_is_looked_at_again(true_roll, said):
+def test_a_face_that_the_detector_turned_wrongly_is_predicted_again(true_roll, said):
     aligner = disc_aligner()
     aligner.method.rolls = {COLORS["red"]: said}
     aligner.method.uncertainty_mm = {
@@ -202,7 +202,7 @@ def test_a_face_that_the_detector_turned_wrongly_is_looked_at_again(true_roll, s
 
 
 @pytest.mark.parametrize(("true_roll", "said"), [(0.0, 3.0), (0.1, 2.2), (np.pi, np.pi), (1.0, 1.0)])
-def test_a_face_said_to_stand_on_its_head_is_looked_at_upright_too(true_roll, said):
+def test_a_face_said_to_stand_on_its_head_is_predicted_upright_too(true_roll, said):
     aligner = disc_aligner()
     aligner.method.rolls = {COLORS["red"]: said}
     aligner.method.uncertainty_mm = {
@@ -220,7 +220,7 @@ def test_a_method_that_does_not_tell_how_certain_it_is_believes_the_detector():
 
 
 @pytest.mark.parametrize(("again", "faces"), [(2.9, 1), (3.1, 0)])
-def test_a_face_that_only_another_look_sees_has_to_be_twice_as_certain(again, faces):
+def test_a_face_that_only_another_pass_finds_has_to_be_twice_as_certain(again, faces):
     aligner = disc_aligner()
     aligner.method.rolls = {COLORS["red"]: 1.0}
     aligner.method.uncertainty_mm = {COLORS["red"]: lambda roll: again if roll == 0 else 9.0}
@@ -327,7 +327,7 @@ def test_a_path_to_weights_behaves_as_their_name_does(name, tmp_path):
         np.testing.assert_array_equal(face.vertices_image, same.vertices_image)
 
 
-def test_the_weights_state_how_hard_to_look_and_whom_to_believe():
+def test_the_weights_state_how_thoroughly_to_search_and_whom_to_believe():
     assert options_of("default") == DetectorOptions(min_score=0.35)
     assert options_of("fast") == DetectorOptions(first_side=224, min_score=0.5)
     assert options_of("open") == DetectorOptions(min_score=0.42)
@@ -366,7 +366,7 @@ def test_behind_the_open_weights_is_a_detector_that_saw_no_research_photographs_
     assert face.uncertainty_mm < 3
 
 
-def test_the_fast_aligner_is_a_smaller_network_behind_a_quicker_look():
+def test_the_fast_aligner_is_a_smaller_network_behind_a_quicker_pass():
     fast, default = (Bundle.open(name) for name in ("fast", "default"))
     assert len(fast.graph()) < 0.5 * len(default.graph())
     assert options_of("fast").first_side < options_of("default").first_side

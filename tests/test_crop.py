@@ -20,7 +20,7 @@ def points():
     return np.random.default_rng(5).normal(50, 40, (2, 6, 3))
 
 
-def test_the_corners_of_the_square_become_the_corners_of_the_crop():
+def test_the_corners_of_the_crop_box_become_the_corners_of_the_crop():
     box = CropBox(center_xy=(40.0, 30.0), side=20.0, size=100)
     corners_image = np.array([[30.0, 20.0, 1.0], [50.0, 40.0, -2.0]])
     np.testing.assert_allclose(box.crop_from_image(corners_image), [[0, 0, 5], [100, 100, -10]])
@@ -83,13 +83,13 @@ def test_a_crop_at_the_upright_roll_shows_the_head_upright(yaw, pitch):
     assert crown[1] < neck[1]
 
 
-def test_the_square_around_a_box_shares_its_center():
+def test_the_crop_box_around_a_box_shares_its_center():
     box = crop_around_box([10, 20, 30, 60], size=112, margin=1.5)
     assert (box.center_xy, box.side, box.size, box.roll) == ((20, 40), 60, 112, 0)
 
 
 @pytest.mark.parametrize("roll", [0.0, 0.4, -2.0])
-def test_the_square_around_points_holds_them_as_tightly_as_the_margin_says(roll, points):
+def test_the_crop_box_around_points_holds_them_as_tightly_as_the_margin_says(roll, points):
     box = crop_around_points(points[0], size=100, roll=roll, margin=2.0)
     points_crop = box.crop_from_image(points[0])[:, :2]
     low, high = points_crop.min(axis=0), points_crop.max(axis=0)
@@ -97,7 +97,7 @@ def test_the_square_around_points_holds_them_as_tightly_as_the_margin_says(roll,
     assert (high - low).max() == pytest.approx(50)
 
 
-def test_turning_points_turns_their_square(points):
+def test_turning_points_turns_their_crop_box(points):
     turn = CropBox(center_xy=(0.0, 0.0), side=1.0, size=1, roll=0.6).image_from_crop_matrix[:2, :2]
     straight = crop_around_points(points[0], size=64)
     rotated = crop_around_points(points[0, :, :2] @ turn.T, size=64, roll=0.6)
@@ -128,12 +128,12 @@ def test_points_without_extent_make_no_crop(points):
 
 
 @pytest.mark.parametrize("change", [{"side": 0.0}, {"side": np.inf}, {"size": 0}, {"roll": np.nan}])
-def test_a_square_that_cannot_be_cut_cannot_be_made(change):
+def test_a_crop_box_that_cannot_be_cut_cannot_be_made(change):
     with pytest.raises(BoxError):
         CropBox(**{"center_xy": (0.0, 0.0), "side": 1.0, "size": 1, **change})
 
 
-def test_a_resized_crop_is_the_same_square():
+def test_a_resized_crop_is_the_same_crop_box():
     resized = BOXES[1].resized(56)
     np.testing.assert_allclose(
         resized.image_from_crop(np.array([56.0, 56])), BOXES[1].image_from_crop(np.array([112.0, 112]))
@@ -153,6 +153,6 @@ def test_a_resized_crop_is_the_same_square():
         ({"roll": 0.0}, False),
     ],
 )
-def test_squares_are_close_when_center_side_and_roll_are(changes, close):
+def test_crop_boxes_are_close_when_center_side_and_roll_are(changes, close):
     box = CropBox(center_xy=(50.0, 60.0), side=100.0, size=112, roll=3.13)
     assert box.is_close_to(replace(box, **changes), shift=0.03, scale=0.05, roll=0.1) is close

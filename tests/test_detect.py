@@ -175,7 +175,7 @@ def test_the_file_in_the_package_finds_no_face_in_noise():
     assert locate("face-detector").stat().st_size < 2_000_000
 
 
-def test_doubtful_faces_are_looked_at_once_more_and_keep_only_what_both_looks_say(square_detector_path):
+def test_doubtful_faces_are_predicted_once_more_and_keep_only_what_both_passes_say(square_detector_path):
     photo = np.zeros((384, 384, 3), np.uint8)
     photo[96:128, 160:192] = 200  # logit 0 at the cells inside
     once, doubting = (
@@ -188,13 +188,13 @@ def test_doubtful_faces_are_looked_at_once_more_and_keep_only_what_both_looks_sa
     assert [d.score for d in second] == sorted((d.score for d in second), reverse=True)
 
 
-def test_a_face_that_seems_to_lean_far_takes_the_roll_that_a_closer_look_confirms():
+def test_a_face_that_seems_to_lean_far_takes_the_roll_that_a_closer_pass_confirms():
     upright, fallen = (0.0, 0.6, 0.1), (2.3, 0.7, 0.2)  # roll, score, remaining roll
     assert max([upright, fallen], key=_plausibility) == upright
     assert max([(0.0, 0.7, 3.1), fallen], key=_plausibility) == fallen  # the upright closeup shows it fallen
 
 
-def test_the_quick_look_sees_fewer_pixels_and_finds_a_large_face_all_the_same(square_detector_path):
+def test_the_quick_pass_gets_fewer_pixels_and_finds_a_large_face_all_the_same(square_detector_path):
     photo = np.zeros((480, 640, 3), np.uint8)
     photo[240:264, 336:360] = 255  # a cell of stride 8 at a third of the size
     quick = DetectorOptions(first_side=224, min_score=0.5)

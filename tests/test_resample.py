@@ -87,7 +87,7 @@ def test_outside_of_the_photo_is_black(roll):
 
 @pytest.mark.parametrize("roll", [0.0, 0.5])
 @pytest.mark.parametrize("side", [1e-3, 1.0, 1e5, 1e9])
-def test_absurd_squares_cost_neither_memory_nor_an_exception(side, roll):
+def test_absurd_crop_boxes_cost_neither_memory_nor_an_exception(side, roll):
     crop = resample_crop(
         np.full((48, 64, 3), 200, np.uint8), CropBox(center_xy=(31.5, 20.5), side=side, size=16, roll=roll)
     )
@@ -125,7 +125,7 @@ def test_a_quick_letterbox_averages_whole_blocks_where_that_comes_near_enough():
 @pytest.mark.parametrize("roll", [0.0, 0.3, -2.0])
 @pytest.mark.parametrize("side", [9.5, 40.0, 77.7, 130.0, 900.0])
 @pytest.mark.parametrize("center_xy", [(80.0, 60.0), (3.2, 110.7), (-30.0, 50.0), (1e12, -1e12)])
-def test_a_square_of_a_picture_is_that_of_its_array(roll, side, center_xy):
+def test_a_crop_box_of_a_picture_is_that_of_its_array(roll, side, center_xy):
     photo = np.random.default_rng(2).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     box = CropBox(center_xy=center_xy, side=side, size=32, roll=roll)
     np.testing.assert_array_equal(resample_crop(Image.fromarray(photo), box), resample_crop(photo, box))
@@ -147,7 +147,7 @@ def test_the_sides_of_a_letterbox_are_whole_cells():
 
 
 @pytest.mark.parametrize("roll", [0.0, 0.4])
-def test_squares_far_from_the_corner_of_a_picture_are_its_arrays_to_the_bit(roll):
+def test_crop_boxes_far_from_the_corner_of_a_picture_are_its_arrays_to_the_bit(roll):
     numbers = np.random.default_rng(4)
     photo = numbers.integers(0, 256, (700, 900, 3), dtype=np.uint8)
     picture = Image.fromarray(photo)

@@ -36,12 +36,12 @@ def test_a_face_at_rest_in_any_pose_gets_its_68_landmarks_and_its_pose_exactly(l
 
 
 @pytest.mark.parametrize("text", ["nonsense", "3ddfa-v2", "3ddfa-v2=python:/nowhere/at/all"])
-def test_peers_that_cannot_be_are_refused(text):
+def test_baselines_that_cannot_be_are_refused(text):
     with pytest.raises(ConfigError, match="3ddfa-v2"):
         baseline_predictor(text)
 
 
-def test_a_peer_that_is_not_installed_says_so_once_and_is_not_started_again():
+def test_a_baseline_that_is_not_installed_says_so_once_and_is_not_started_again():
     predictor = baseline_predictor(f"face-alignment={sys.executable}")
     for _ in range(2):
         with pytest.raises(ConfigError, match=r"Is it installed there(.|\n)*face_alignment"):

@@ -97,6 +97,6 @@ def test_what_is_known_of_other_faces_of_the_same_names_is_not_taken(tmp_path):
     assert predictor.asked == ["face1"]
 
 
-def test_two_tools_of_one_name_are_refused(tmp_path):
+def test_two_predictors_of_one_name_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="the same name among shifter, shifter"):
         evaluate(small_set(), [ShiftingPredictor({}), ShiftingPredictor(SHIFTS)], out=tmp_path)

@@ -72,7 +72,7 @@ def test_a_mirrored_camera_sees_a_mirrored_head_in_a_mirrored_picture(camera, po
 
 
 @given(crop_boxes(), clouds(radius=3000))
-def test_into_a_square_and_back_points_are_where_they_were(box, points):
+def test_into_a_crop_box_and_back_points_are_where_they_were(box, points):
     assert_same(box.image_from_crop(box.crop_from_image(points)), points, size=1e6)
     assert_same(box.crop_from_image(box.image_from_crop(points)), points, size=1e6)
 
@@ -87,7 +87,7 @@ def test_a_camera_of_the_crop_and_of_the_photo_show_the_same_points(box, camera,
 
 
 @given(crop_boxes(), st.integers(8, 512), clouds(radius=3000))
-def test_another_size_of_the_crop_is_the_same_square_of_the_photo(box, size, points):
+def test_another_size_of_the_crop_is_the_same_crop_box_of_the_photo(box, size, points):
     scaled = box.crop_from_image(points) * (size / box.size)
     assert_same(box.resized(size).crop_from_image(points), scaled, size=1e6)
 

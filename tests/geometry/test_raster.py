@@ -52,7 +52,7 @@ def test_it_draws_what_the_slow_one_draws(seed):
 
 
 @pytest.mark.parametrize("size_hw", [(120, 120), (40, 70)])
-def test_values_of_vertices_are_spread_as_a_raster_spreads_them(size_hw):
+def test_values_of_vertices_are_interpolated_as_a_raster_interpolates_them(size_hw):
     vertices, triangles = grid_sphere()
     mask, pictures = rasterize_values(vertices, triangles, vertices, size_hw=size_hw)
     raster = rasterize(vertices, triangles, size_hw=size_hw)

@@ -17,7 +17,7 @@ def predictor(disc_network, tiny_model):
 
 
 @pytest.mark.parametrize("roll", [0.0, 0.5, -2.0])
-def test_a_face_is_found_where_it_is_in_the_photo_whatever_the_square(predictor, disc_photo, roll):
+def test_a_face_is_found_where_it_is_in_the_photo_whatever_the_crop_box(predictor, disc_photo, roll):
     photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
     crop_boxes = [
         CropBox(center_xy=center_xy, side=side, size=64, roll=roll)
@@ -47,7 +47,7 @@ def test_all_crops_pass_at_once_and_stay_in_order(predictor, disc_photo):
         np.testing.assert_allclose(face.vertices_image, same.vertices_image, atol=1e-3)
 
 
-def test_refined_squares_are_cut_around_the_landmarks(predictor, disc_photo):
+def test_refined_crop_boxes_are_cut_around_the_landmarks(predictor, disc_photo):
     photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
     crop_box = CropBox(center_xy=(160.0, 115.0), side=150.0, size=64)
     (refined,) = predictor.refine_crops(photo, [crop_box])
@@ -76,7 +76,7 @@ def counted_runs(predictor):
     return predictor.method.network.runs
 
 
-def test_only_faces_in_badly_cut_squares_are_looked_at_again(predictor, disc_photo):
+def test_only_faces_in_badly_cut_crop_boxes_are_predicted_again(predictor, disc_photo):
     discs = [(50.0, 60.0, 20.0), (180.0, 90.0, 30.0), (280.0, 170.0, 15.0)]
     photo = disc_photo((240, 320), discs)
     good = predictor.refine_crops(
@@ -103,7 +103,7 @@ def test_passes_are_as_many_as_needed_and_no_more_than_asked_for(predictor, disc
         assert len(runs) == calls
 
 
-def test_a_second_look_gives_what_the_refined_square_gives(predictor, disc_photo):
+def test_a_second_pass_gives_what_the_refined_crop_box_gives(predictor, disc_photo):
     photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
     crop_boxes = [CropBox(center_xy=(165.0, 120.0), side=170.0, size=64, roll=0.2)]
     (twice,) = predictor.predict(photo, crop_boxes, passes=2)
@@ -112,7 +112,7 @@ def test_a_second_look_gives_what_the_refined_square_gives(predictor, disc_photo
     np.testing.assert_array_equal(twice.vertices_image, expected.vertices_image)
 
 
-def test_a_square_with_nothing_in_it_is_kept(predictor):
+def test_a_crop_box_with_nothing_in_it_is_kept(predictor):
     crop_box = CropBox(center_xy=(60.0, 50.0), side=80.0, size=64)
     assert predictor.refine_crops(np.zeros((100, 120, 3), np.uint8), [crop_box]) == [crop_box]
 
@@ -128,7 +128,7 @@ def test_without_detections_the_result_carries_the_landmarks_box(predictor, disc
     assert predictor.predict(photo, [crop_box], detections=[given])[0].detection is given
 
 
-def test_a_square_of_another_size_shows_the_network_the_size_it_knows(predictor, disc_photo):
+def test_a_crop_box_of_another_size_shows_the_network_the_size_it_knows(predictor, disc_photo):
     photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
     crop_box = CropBox(center_xy=(150.0, 110.0), side=140.0, size=64)
     same, other = predictor.predict(photo, [crop_box, replace(crop_box, size=200)])
@@ -136,7 +136,7 @@ def test_a_square_of_another_size_shows_the_network_the_size_it_knows(predictor,
     assert resample_crop(photo, crop_box).shape == (64, 64, 3)
 
 
-def test_no_squares_give_no_faces(predictor):
+def test_no_crop_boxes_give_no_faces(predictor):
     assert predictor.predict(np.zeros((9, 9, 3), np.uint8), []) == []
 
 

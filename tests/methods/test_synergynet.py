@@ -40,7 +40,7 @@ def photo(disc_photo):
 
 
 @pytest.mark.parametrize("size", [64, 200])
-def test_the_networks_own_landmarks_lie_in_the_photo_whatever_the_square(method, photo, size):
+def test_the_networks_own_landmarks_lie_in_the_photo_whatever_the_crop_box(method, photo, size):
     crop_box = CropBox(center_xy=(160.0, 105.0), side=160.0, size=size, roll=0.4)
     (face,) = Predictor(method).predict(photo, [crop_box])
     expected = crop_box.resized(64).image_from_crop(ROW)
@@ -50,7 +50,7 @@ def test_the_networks_own_landmarks_lie_in_the_photo_whatever_the_square(method,
     assert face.landmarks_image.dtype == np.float32
 
 
-def test_mesh_pose_and_square_are_those_of_the_regressor(method, network, tiny_model, photo):
+def test_mesh_pose_and_crop_box_are_those_of_the_regressor(method, network, tiny_model, photo):
     crop_box = CropBox(center_xy=(160.0, 105.0), side=160.0, size=64, roll=0.4)
     plain = MorphableRegressor(network, tiny_model, crop_rule=CropRule(64, 1.75))
     (found,), (expected,) = (Predictor(one).predict(photo, [crop_box]) for one in (method, plain))
@@ -63,7 +63,7 @@ def test_mesh_pose_and_square_are_those_of_the_regressor(method, network, tiny_m
     assert not np.allclose(found.landmarks_image, expected.landmarks_image, atol=1)
 
 
-def test_a_second_look_brings_the_landmarks_of_the_better_square(method, photo):
+def test_a_second_pass_brings_the_landmarks_of_the_better_crop_box(method, photo):
     crop_box = CropBox(center_xy=(170.0, 125.0), side=180.0, size=64)
     (refined,) = Predictor(method).refine_crops(photo, [crop_box])
     (face,) = Predictor(method).predict(photo, [crop_box], passes=2)

@@ -28,7 +28,7 @@ def moving_average(values, count=5):
     return np.array([values[max(0, k - count + 1) : k + 1].mean() for k in range(len(values))])
 
 
-def test_a_still_face_trembles_a_quarter_as_much_and_no_more_than_a_moving_average_leaves():
+def test_a_still_face_jitters_a_quarter_as_much_and_no_more_than_a_moving_average_leaves():
     yaws = 0.3 + np.random.default_rng(0).normal(0, 0.006, 150)
     jitter = np.diff(smoothed_yaws(film(yaws))[25:]).std()
     assert jitter < 0.25 * np.diff(yaws[25:]).std()
@@ -135,7 +135,7 @@ def test_landmarks_that_a_method_found_by_itself_stay_its_own():
     np.testing.assert_allclose(smooth.landmarks_image - from_mesh, np.tile(moved, (68, 1)), atol=0.02)
 
 
-def test_a_methods_own_landmarks_tremble_less_on_a_still_face():
+def test_a_methods_own_landmarks_jitter_less_on_a_still_face():
     smoother = FaceSmoother()
     noise = np.random.default_rng(3).normal(0, 0.5, (100, 3)).astype(np.float32)
     faces = [with_own_landmarks(egg_face(), noise_mm) for noise_mm in noise]

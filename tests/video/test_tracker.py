@@ -31,7 +31,7 @@ def test_a_moving_face_keeps_its_number_and_its_place_is_found_in_every_frame():
         assert len(found) == 1
 
 
-def test_between_looks_the_detector_rests():
+def test_between_passes_the_detector_rests():
     aligner = disc_aligner()
     tracker = FaceTracker(aligner)
     for number in range(50):
@@ -60,7 +60,7 @@ def test_somebody_else_is_a_new_person():
     assert frames[-1].keys() == {2}
 
 
-def test_a_face_that_vanishes_is_gone_after_the_detectors_next_look():
+def test_a_face_that_vanishes_is_gone_after_the_detectors_next_pass():
     frames = people([picture_of(red=(100, 100))] * 11 + [picture_of()] * 10)
     assert not any(frames[16:])
 

@@ -152,7 +152,7 @@ def test_small_faces_of_a_large_photo_are_found_as_in_python(node, raw):
 
 
 @pytest.mark.parametrize(("max_uncertainty_mm", "count"), [(0.1, 0), (2.2, 1)])
-def test_uncertain_faces_are_looked_at_again_and_left_out_as_in_python(node, raw, max_uncertainty_mm, count):
+def test_uncertain_faces_are_predicted_again_and_left_out_as_in_python(node, raw, max_uncertainty_mm, count):
     aligner = la.FaceAligner.from_pretrained(threads=1)
     aligner.max_uncertainty_mm = max_uncertainty_mm
     photo = la.read_image(PHOTOS / "astronaut.jpg")

@@ -90,7 +90,7 @@ def folder(photos, tmp_path_factory):
     return out
 
 
-def test_each_photograph_becomes_itself_and_its_turned_pictures(folder, photos):
+def test_each_photograph_becomes_itself_and_its_rotated_pictures(folder, photos):
     verify(folder)
     store = SampleStore(folder)
     assert len(store) == 6

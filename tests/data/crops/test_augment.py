@@ -35,7 +35,7 @@ def vertices_image(model, view):
     return view.camera.image_from_model(model.vertices_model(view.identity, view.expression))
 
 
-def test_an_undisturbed_crop_is_the_square_around_the_landmarks(tiny_model, view):
+def test_an_undisturbed_crop_is_the_crop_box_around_the_landmarks(tiny_model, view):
     points = vertices_image(tiny_model, view)[:68]
     box = random_crop_box(points, STILL, np.random.default_rng(0))
     expected = crop_around_points(points, size=112, margin=STILL.crop_margin)

@@ -69,7 +69,7 @@ def test_an_unsharp_point_becomes_a_disc():
     assert len(row) == 29
 
 
-def test_noise_has_the_spread_asked_for():
+def test_noise_has_the_deviation_asked_for():
     plain = np.full((100, 100, 3), 128, np.uint8)
     grain = 10 * np.random.default_rng(0).standard_normal((100, 100, 1))
     noisy = effects.noisy(plain, grain)

@@ -7,7 +7,7 @@ VERTICES = np.array([[1.0, 1.0, 0.0], [7.0, 1.0, 0.0], [1.0, 7.0, 0.0], [7.0, 7.
 TRIANGLES = np.array([[0, 1, 2], [1, 3, 2]])
 
 
-def test_a_fixed_gather_is_what_spreading_over_the_chart_gives():
+def test_a_fixed_gather_is_what_interpolating_over_the_chart_gives():
     chart = draw_mesh(VERTICES, TRIANGLES, size_hw=(8, 8))
     attributes = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
     found = ChartGather.of(chart, TRIANGLES)(attributes)

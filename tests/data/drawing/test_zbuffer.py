@@ -40,7 +40,7 @@ def test_visibility_is_that_of_the_readable_function(lfm, pose):
     )
 
 
-def test_positions_spread_over_the_pixels_are_the_pixels_centres(lfm):
+def test_positions_interpolated_over_the_pixels_are_the_pixels_centres(lfm):
     vertices = head(lfm, POSES[1])
     raster = draw_mesh(vertices, lfm.triangles, size_hw=(140, 120))
     row, column = np.nonzero(raster.mask)

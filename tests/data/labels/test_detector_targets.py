@@ -52,7 +52,7 @@ def test_ignored_faces_weigh_nothing_and_the_rest_weighs_one():
     assert targets.values[..., 0].max() == 0
 
 
-def test_an_empty_canvas_asks_for_nothing():
+def test_an_empty_mosaic_asks_for_nothing():
     targets = make_targets(np.zeros((2, 24, 8), np.float32), size=SIZE)
     assert targets.values[..., 0].max() == 0
     assert targets.values[..., 1].min() == 1

@@ -52,7 +52,7 @@ def test_a_micrometre_is_1_5e_minus_5_of_sadrnets_offsets():
     assert sadrnet_offset_map(np.ones((1, 1, 3)))[0, 0, 0] == pytest.approx(1000 * 1.5e-5)
 
 
-def test_attention_is_the_share_of_the_face_in_each_cell(face, surface):
+def test_attention_is_the_fraction_of_the_face_in_each_cell(face, surface):
     maps = image_maps(face, surface)
     attention = sadrnet_attention(maps)
     assert attention.shape == (32, 32)

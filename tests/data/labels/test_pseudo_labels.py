@@ -38,7 +38,7 @@ def landmarks_of(lfm, face):
     return face.camera.image_from_model(points.astype(float))
 
 
-def test_a_clear_face_passes_and_both_looks_nearly_agree(pseudo_label):
+def test_a_clear_face_passes_and_both_passes_nearly_agree(pseudo_label):
     assert pseudo_label.reason == ""
     assert pseudo_label.apart < PseudoLabelChecks().max_apart
 

@@ -20,7 +20,7 @@ def faces():
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_background_covers_the_whole_canvas(backgrounds, seed):
+def test_a_background_covers_the_whole_mosaic(backgrounds, seed):
     canvas, owner = np.full((64, 64, 3), 255, np.uint8), np.ones((64, 64), np.int16)
     before = canvas.copy()
     fill_background(np.random.default_rng(seed), canvas, owner, backgrounds)

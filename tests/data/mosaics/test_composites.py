@@ -63,7 +63,7 @@ def test_directions_to_the_top_of_the_head_are_unit_vectors_all_around(red_faces
     assert (rows[:, 5] < -0.9).sum() > len(rows) / 3
 
 
-def test_faces_come_from_tiny_to_larger_than_the_canvas(red_faces, backgrounds):
+def test_faces_come_from_tiny_to_larger_than_the_mosaic(red_faces, backgrounds):
     large = {"single": 1.0, "mosaic": 0.0, "crowd": 0.0, "occluded": 0.0}
     small = {"single": 0.0, "mosaic": 0.0, "crowd": 1.0, "occluded": 0.0}
     made = mosaics(red_faces, backgrounds, 60, **large) + mosaics(red_faces, backgrounds, 15, **small)
@@ -81,12 +81,12 @@ def test_faces_hidden_behind_others_are_not_asked_for(red_faces, backgrounds):
     assert rows[rows[:, 7] == IGNORED, 6].min() >= CompositeConfig().hidden
 
 
-def test_canvases_without_faces_show_none(red_faces, backgrounds):
+def test_mosaics_without_faces_show_none(red_faces, backgrounds):
     config = {"single": 0.0, "mosaic": 0.0, "crowd": 0.0}
     assert not any(c.labels.any() for c in mosaics(red_faces, backgrounds, 10, **config))
 
 
-def test_the_same_seed_gives_the_same_canvas(red_faces, backgrounds):
+def test_the_same_seed_gives_the_same_mosaic(red_faces, backgrounds):
     first, second = (mosaics(red_faces, backgrounds, 3) for _ in range(2))
     for one, other in zip(first, second):
         np.testing.assert_array_equal(one.canvas, other.canvas)

@@ -23,7 +23,7 @@ def make_occluder(lfm, pictures):
     donors = [donor(make_sample(seed=3, yaw=0.3).view, lfm)]
 
     def make(**settings):
-        config = OccluderConfig(**{"share": 1.0, "second": 0.0, **settings})
+        config = OccluderConfig(**{"probability": 1.0, "second": 0.0, **settings})
         return FaceOccluder(lfm, pictures, donors, config)
 
     return make
@@ -86,7 +86,7 @@ def test_things_never_cover_more_of_the_head_than_allowed(make_occluder):
             assert occluded.occlusion[head].sum() <= 0.3 * head.sum() + 1
 
 
-def test_nothing_happens_at_a_share_of_zero_and_to_grey_photographs_no_colour_comes(make_occluder):
+def test_nothing_happens_at_a_probability_of_zero_and_to_grey_photographs_no_colour_comes(make_occluder):
     made = made_view()
     assert make_occluder(probability=0.0)(made, np.random.default_rng(0)) is made
     grey = np.repeat(made.view.image[..., :1], 3, axis=-1)

@@ -90,7 +90,7 @@ def test_the_folder_of_reference_material_can_be_set(tmp_path, monkeypatch):
         shared_folder()
 
 
-def test_the_real_collections_are_whole_and_have_a_share_for_validation():
+def test_the_real_collections_are_whole_and_have_a_fraction_for_validation():
     photos = shared_path("photos")
     name = "congress"
     assert name in COLLECTIONS

@@ -74,7 +74,7 @@ def test_a_person_is_on_one_side_of_the_split():
     assert 0.2 < len(held) / 600 < 0.4
 
 
-def test_a_hash_share_never_changes():
+def test_a_hash_fraction_never_changes():
     assert hash_fraction("astronaut") == hash_fraction("astronaut")
     assert 0 <= hash_fraction("astronaut") < 1
 

@@ -51,7 +51,7 @@ def test_weights_say_how_often_a_store_is_drawn_from():
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0], [1.0, float("nan")]])
-def test_weights_that_are_no_shares_are_refused(weights):
+def test_weights_that_are_no_probabilities_are_refused(weights):
     with pytest.raises(DataError, match="2 folders"):
         Mixture([Numbers(1), Numbers(2)], weights)
 
@@ -61,7 +61,7 @@ def test_nothing_to_train_on_is_said():
         Mixture([])
 
 
-def test_what_never_differs_has_no_spread():
+def test_what_never_differs_has_no_deviation():
     # In single precision the square of the mean and the mean of squares differ in their last digits.
     class Alike(Numbers):
         def coefficient_statistics(self):

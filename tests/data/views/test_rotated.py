@@ -56,7 +56,7 @@ def test_pitch_is_mostly_moderate_and_sometimes_anything_to_sixty_degrees():
     assert 0.05 < (np.abs(pitch) > 35).mean() < 0.2
 
 
-def test_turned_faces_have_roll_only_when_asked():
+def test_rotated_faces_have_roll_only_when_asked():
     assert np.abs(rotations_from(0.4, times=5)[:, 0, 1]).max() < 1e-12
     rolled = RotatedViewConfig(views=9, roll_std=0.3)
     assert np.std(rotations_from(0.4, times=20, config=rolled)[:, 0, 1]) > 0.1
@@ -135,7 +135,7 @@ def test_views_are_a_function_of_the_random_numbers(generator):
     assert (one[1].view.image != other[1].view.image).any()
 
 
-def test_a_share_of_the_views_has_another_expression(lfm):
+def test_a_fraction_of_the_views_has_another_expression(lfm):
     background = np.full((200, 220, 3), [0, 0, 9], np.uint8)
     config = RotatedViewConfig(views=5, edited_probability=1.0, straight_probability=1.0)
     views = RotatedViewGenerator(lfm, [background], config)(

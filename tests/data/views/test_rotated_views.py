@@ -45,5 +45,5 @@ def test_the_front_is_taken_when_asked_for_and_a_limit_holds(folder):
 
 
 def test_a_set_without_such_faces_says_what_recipe_makes_them(folder):
-    with pytest.raises(DataError, match=r"turned by 80 degrees.*\[turned\] count"):
+    with pytest.raises(DataError, match=r"turned by 80 degrees.*\[rotated\] count"):
         read_rotated_views(folder, min_yaw=np.radians(80))

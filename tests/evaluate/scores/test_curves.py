@@ -31,7 +31,7 @@ def test_faces_that_were_not_found_lower_everything():
     assert area_under_curve(counted, limit=10.0) == pytest.approx(2 / 3)
 
 
-def test_perfect_and_hopeless_tools_have_areas_one_and_zero():
+def test_perfect_and_hopeless_predictors_have_areas_one_and_zero():
     assert area_under_curve(np.zeros(5), limit=10.0) == 1
     assert area_under_curve(np.full(5, 11.0), limit=10.0) == 0
     assert np.isnan(area_under_curve(np.empty(0), limit=10.0))

@@ -39,7 +39,7 @@ def test_average_precision_is_that_of_a_loop_over_ranks():
     assert average_precision(score, hidden) == pytest.approx(total / hidden.sum())
 
 
-def test_a_perfect_order_has_precision_one_and_a_constant_one_the_share_of_hidden_points():
+def test_a_perfect_order_has_precision_one_and_a_constant_one_the_fraction_of_hidden_points():
     hidden = np.arange(50) % 5 == 0
     assert average_precision(hidden.astype(float), hidden) == 1
     assert average_precision(np.ones(50), hidden) == pytest.approx(0.2)
@@ -50,7 +50,7 @@ def test_visibility_is_right_on_the_right_side_of_the_threshold():
     assert visibility_accuracy(np.array([0.9, 0.4, 0.6, 0.1]), np.array([True, True, False, False])) == 0.5
 
 
-def test_a_constant_error_does_not_tremble_and_alternating_ones_do():
+def test_a_constant_error_does_not_jitter_and_alternating_ones_do():
     truth = np.cumsum(RNG.normal(0, 2, (20, 68, 2)), axis=0)
     size = np.full(20, 100.0)
     assert jitter(truth + np.array([3, 4]), truth, size) == pytest.approx(0, abs=1e-12)

@@ -33,7 +33,7 @@ def test_a_folder_of_pts_files_is_scored_over_the_distance_of_the_eyes(tmp_path)
     assert result.columns["mean"] == pytest.approx(100 * 5 / np.linalg.norm(POINTS[36] - POINTS[45]))
 
 
-def test_frames_of_videos_are_scored_for_trembling(tmp_path):
+def test_frames_of_videos_are_scored_for_jitter(tmp_path):
     annotations = tmp_path / "001" / "annot"
     annotations.mkdir(parents=True)
     for number in range(1, 7):

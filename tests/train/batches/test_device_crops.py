@@ -117,7 +117,7 @@ def test_a_batch_is_a_function_of_seed_step_and_process(mixed):
     assert half["crop"].dtype == torch.uint8
 
 
-def test_parts_are_drawn_from_by_their_shares(mixed, samples, lfm):
+def test_parts_are_drawn_from_by_their_probabilities(mixed, samples, lfm):
     folders = Folders((*mixed.samples, samples), (3.0, 1.0))
     drawn = crops_of(folders, lfm)._drawn(4000, Draws(CPU, [1]))
     counts = torch.bincount(drawn, minlength=13).numpy()

@@ -34,7 +34,7 @@ def picture_of(batch, row=0):
     return batch[row].permute(1, 2, 0).numpy()
 
 
-def test_rows_of_things_that_exclude_each_other_are_different_ones_in_their_shares():
+def test_rows_of_things_that_exclude_each_other_are_different_ones_in_their_fractions():
     drawn = [Draws(CPU, [seed]).rows(10, 0.25, 0.5) for seed in range(400)]
     assert all(len(set(torch.cat(both).tolist())) == sum(map(len, both)) for both in drawn)
     assert np.mean([[len(rows) for rows in both] for both in drawn], axis=0) == pytest.approx(
@@ -97,7 +97,7 @@ def test_lenses_keep_the_light_and_soften_the_edges(photo):
         ("grey_probability", lambda _before, after: np.ptp(after, axis=-1).max() < 1),
     ],
 )
-def test_an_effect_comes_to_its_share_of_the_rows(photo, probability, is_changed):
+def test_an_effect_comes_to_its_fraction_of_the_rows(photo, probability, is_changed):
     config = AugmentConfig(crop_size=64, **NOTHING)
     one, other = (
         device_effects.random_effects(batch_of(*[photo] * 40), c, Draws(CPU, [5]))
@@ -113,7 +113,7 @@ def _sides(picture):
     return picture[0], picture[-1], picture[:, 0], picture[:, -1]
 
 
-def test_things_stand_before_their_share_of_the_pictures(photo):
+def test_things_stand_before_their_fraction_of_the_pictures(photo):
     def textures(count):
         return torch.full((count, 3, 64, 64), 17.0)
 

@@ -43,9 +43,9 @@ def rngs(count):
 
 def test_rows_are_a_function_of_their_generators(config):
     one, other = (LiveMosaics(config, 0.5).rows(rngs(6)) for _ in range(2))
-    assert one["canvas"].shape == (6, 160, 160, 3)
+    assert one["mosaic"].shape == (6, 160, 160, 3)
     assert one["labels"].shape == (6, MAX_FACES, 8)
-    np.testing.assert_array_equal(one["canvas"], other["canvas"])
+    np.testing.assert_array_equal(one["mosaic"], other["mosaic"])
     np.testing.assert_array_equal(one["labels"], other["labels"])
 
 
@@ -71,7 +71,7 @@ def test_people_kept_from_training_are_other_people(config):
     assert names[0].isdisjoint(names[1])
 
 
-def test_canvases_for_validation_are_always_the_same(config):
+def test_mosaics_for_validation_are_always_the_same(config):
     one, other = (held_out_batches(config, workers=0) for _ in range(2))
     assert sum(len(mosaics) for mosaics, _ in one) == 5
     np.testing.assert_array_equal(one[0][0], other[0][0])

@@ -60,7 +60,7 @@ def test_the_torch_twin_decodes_boxes_as_numpy_does():
     np.testing.assert_allclose(found[:, :4], twin.numpy(), rtol=1e-4, atol=1e-3)
 
 
-def test_a_canvas_without_faces_asks_for_silence_only():
+def test_a_mosaic_without_faces_asks_for_silence_only():
     targets = make_targets(np.zeros((1, 24, 8), np.float32), size=64)
     maps = tuple(torch.zeros(1, 7, 64 // s, 64 // s, requires_grad=True) for s in STRIDES)
     parts = detector_loss(maps, targets, LossWeights())

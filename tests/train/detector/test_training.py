@@ -35,7 +35,7 @@ def mosaics(tmp_path):
 
 
 @pytest.mark.parametrize("change", [mirror, turn])
-def test_labels_follow_the_canvas(mosaics, change):
+def test_labels_follow_the_mosaic(mosaics, change):
     pictures, labels = Shards(mosaics).batch(np.array([[0, 0]]))
     picture, moved = change(pictures[0], labels[0])
     left, top, right, bottom = moved[0, :4].astype(int)
@@ -58,7 +58,7 @@ def test_a_turned_head_points_to_the_left(mosaics):
     np.testing.assert_allclose(moved[0, 4:6], [-1, 0])
 
 
-def test_canvases_are_read_as_they_were_written(mosaics):
+def test_mosaics_are_read_as_they_were_written(mosaics):
     shards = Shards(mosaics)
     pictures, _ = shards.batch(shards.rows)
     np.testing.assert_array_equal(pictures, np.load(mosaics / "shard_0.npy"))
@@ -69,7 +69,7 @@ def test_an_empty_folder_says_what_to_do(tmp_path):
         Shards(tmp_path)
 
 
-def test_canvases_in_order_stop_at_a_limit(mosaics):
+def test_mosaics_in_order_stop_at_a_limit(mosaics):
     assert [len(labels) for _, labels in in_order(Shards(mosaics), size=3)] == [3, 1]
     assert [len(labels) for _, labels in in_order(Shards(mosaics), size=2, limit=3)] == [2, 1]
 
@@ -77,12 +77,12 @@ def test_canvases_in_order_stop_at_a_limit(mosaics):
 def test_a_row_is_a_function_of_its_generator(mosaics):
     source = MosaicSource(str(mosaics), turn_probability=0.5).open()
     both, second = (source.rows([np.random.default_rng(n) for n in rows]) for rows in ((1, 2), (2,)))
-    np.testing.assert_array_equal(both["canvas"][1:], second["canvas"])
+    np.testing.assert_array_equal(both["mosaic"][1:], second["mosaic"])
     np.testing.assert_array_equal(both["labels"][1:], second["labels"])
 
 
 @pytest.mark.parametrize("record", [None, {"trained_on": "drawn squares", "licence": "anybody's"}])
-def test_a_detector_says_of_its_data_what_its_canvases_say_and_nothing_else(mosaics, tmp_path, record):
+def test_a_detector_says_of_its_data_what_its_mosaics_say_and_nothing_else(mosaics, tmp_path, record):
     if record is not None:
         (mosaics / ABOUT).write_text(json.dumps(record))
     loop = replace(LOOP, steps=1, batch=2, log_every=1)
@@ -95,7 +95,7 @@ def test_a_detector_says_of_its_data_what_its_canvases_say_and_nothing_else(mosa
     assert not re.search("YouTube|LFW|BSDS", f"{manifest.data} {manifest.licence}")
 
 
-def test_a_folder_of_canvases_says_all_that_was_ever_put_into_it(mosaics):
+def test_a_folder_of_mosaics_says_all_that_was_ever_put_into_it(mosaics):
     record_about(mosaics, {"trained_on": "discs", "licence": "mine"})
     record_about(mosaics, {"trained_on": "discs", "licence": "mine"})
     assert about_mosaics(mosaics) == {
@@ -108,7 +108,7 @@ def test_a_folder_of_canvases_says_all_that_was_ever_put_into_it(mosaics):
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"licence": "mine"}'])
-def test_a_record_of_canvases_that_says_nothing_is_refused(mosaics, content):
+def test_a_record_of_mosaics_that_says_nothing_is_refused(mosaics, content):
     (mosaics / ABOUT).write_text(content)
     with pytest.raises(DataError, match="does not say what the mosaics were made of"):
         about_mosaics(mosaics)

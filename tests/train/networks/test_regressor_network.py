@@ -67,7 +67,7 @@ def test_an_untrained_network_says_an_average_frontal_face_in_the_middle(network
     assert (face.expression - 0.25).abs().max() < 0.2
 
 
-def test_coefficients_are_in_units_of_their_spread(network, crops):
+def test_coefficients_are_in_units_of_their_standard_deviation(network, crops):
     with torch.no_grad():
         before = network(crops).identity
         network.identity_std.fill_(3.0)

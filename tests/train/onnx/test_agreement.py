@@ -71,7 +71,7 @@ def test_a_regressor_that_loses_too_much_leaves_the_older_file(regressor, tmp_pa
     assert older.read_bytes() == b"an older good file"
 
 
-def test_eight_bits_need_pictures(regressor, tmp_path):
+def test_int8_graphs_need_pictures(regressor, tmp_path):
     with pytest.raises(DataError, match="--samples"):
         exported(REGRESSOR, regressor, tmp_path / "small.lineament", int8=True)
 

@@ -88,7 +88,7 @@ def test_it_says_the_mean_of_what_the_network_says_both_ways(source, both_ways, 
     np.testing.assert_allclose(np.linalg.det(found["rotation"]), 1, atol=1e-5)
 
 
-def test_the_uncertainty_is_how_far_the_landmarks_of_both_looks_are_apart_on_the_head(
+def test_the_uncertainty_is_how_far_the_landmarks_of_both_passes_are_apart_on_the_head(
     source, both_ways, crops, lfm
 ):
     here, there = answers(source, crops), mirrored(answers(source, crops[:, :, ::-1]), lfm)

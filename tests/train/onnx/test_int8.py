@@ -69,7 +69,7 @@ def test_halved_and_widened_again_the_graph_computes_the_same(graph):
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_eight_bits_compute_nearly_the_same(graph):
+def test_int8_graphs_compute_nearly_the_same(graph):
     quantised = int8_graph(graph, pictures(32))
     seen = pictures(8)
     for found, expected in zip(run(quantised, seen), run(graph, seen), strict=True):

@@ -101,7 +101,7 @@ def test_a_shift_costs_as_many_hundredths_of_the_crop_as_it_is_long(loss, truth)
     assert terms["coefficients"] == terms["rotation"] == 0
 
 
-def test_coefficients_are_measured_in_units_of_their_spread(loss, truth):
+def test_coefficients_are_measured_in_units_of_their_standard_deviation(loss, truth):
     wrong = replace(truth, identity=truth.identity + 0.5, expression=truth.expression - 0.25)
     assert loss(wrong, fully(truth))["coefficients"] == pytest.approx(loss.config.coefficients, rel=1e-4)
 

@@ -77,7 +77,7 @@ def test_normalisation_has_the_statistics_of_the_crops(exported):
         torch.testing.assert_close(getattr(moving, name), getattr(still, name), atol=0.02, rtol=0.02)
 
 
-def test_weights_in_eight_bits_serve_as_well(exported, tmp_path):
+def test_weights_in_int8_serve_as_well(exported, tmp_path):
     pictures = crops(64, seed=3).permute(0, 2, 3, 1).to(torch.uint8).numpy()
     bundle, quantised = Bundle.open(exported), tmp_path / "eight.lineament"
     graph = int8_graph(onnx.load_from_string(bundle.graph()), pictures)

@@ -72,7 +72,7 @@ def test_true_parameters_give_the_models_own_landmarks(network, batch, lfm):
         np.testing.assert_allclose(found[row], expected, atol=2e-3)
 
 
-def test_whitened_parameters_are_of_the_order_of_one(network, batch):
+def test_standardised_parameters_are_of_the_order_of_one(network, batch):
     standardised = network.standardised(network.parameters_of(LabelBatch.of(batch).face))
     assert 0.3 < float(standardised[:, :11].std()) < 2
     assert (standardised[:, 11] == 0).all()  # labels say nothing about depth
@@ -295,7 +295,7 @@ def test_a_table_whose_time_is_up_begins_no_row_that_needs_an_unfinished_pretrai
     assert not (tmp_path / "both").exists()
 
 
-def test_a_run_begins_with_the_averaged_weights_and_the_whitening_of_another(samples, tmp_path, lfm):
+def test_a_run_begins_with_the_averaged_weights_and_the_standardisation_of_another(samples, tmp_path, lfm):
     first = SYNERGYNET.train(
         config(samples, network=replace(SMALL, mafa=MafaConfig(enabled=False))), tmp_path / "first"
     )

@@ -102,7 +102,7 @@ class LiveMosaics:
         return self
 
     def rows(self, rngs: Sequence[np.random.Generator]) -> dict[str, NDArray[np.generic]]:
-        """A batch of a row a generator: "canvas" (n, size, size, 3) and "labels" (n, faces, 8).
+        """A batch of a row a generator: "mosaic" (n, size, size, 3) and "labels" (n, faces, 8).
 
         Each `takes` rows that follow each other show one composition.
         """
@@ -115,7 +115,7 @@ class LiveMosaics:
                 picture = random_effects(rng, np.ascontiguousarray(picture), self.config.composites.effects)
                 pictures.append(picture)
                 labels.append(label)
-        return {"canvas": np.stack(pictures), "labels": np.stack(labels)}
+        return {"mosaic": np.stack(pictures), "labels": np.stack(labels)}
 
     def _compose(self, rng: np.random.Generator) -> tuple[Picture, NDArray[np.float32]]:
         scenes = self._scenes
@@ -157,7 +157,7 @@ def held_out_batches(config: LiveMosaicConfig, *, workers: int) -> list[Batch]:
     source = LiveMosaics(replace(config, takes=1), 0.0, held_out=True)
     loader = DataLoader(HeldOutMosaics(source, config.held_out), batch_size=None, num_workers=workers)
     # Copies: what comes from a process lies in memory shared with it, of which there may be little.
-    return [(batch["canvas"].numpy().copy(), batch["labels"].numpy().copy()) for batch in loader]
+    return [(batch["mosaic"].numpy().copy(), batch["labels"].numpy().copy()) for batch in loader]
 
 
 def _probabilities(config: LiveMosaicConfig) -> CompositeConfig:

@@ -26,4 +26,4 @@ def live_mosaics(config: Path, *, changes: Sequence[str] = (), held_out: bool = 
 def live_rows(source: LiveMosaics, *, count: int, seed: tuple[int, int]) -> Iterator[Row]:
     """So many mosaics, composed as for the training; the same of the same seed."""
     batch = source.rows([np.random.default_rng([*seed, number]) for number in range(count)])
-    return zip(batch["canvas"], batch["labels"], strict=True)
+    return zip(batch["mosaic"], batch["labels"], strict=True)

@@ -62,7 +62,7 @@ class MosaicPictures:
 
     def _live(self, count: int, *, held_out: bool) -> Pictures:
         source = LiveMosaics(self.config.live, 0.0, held_out=held_out)
-        return np.asarray(source.rows([np.random.default_rng([13, row]) for row in range(count)])["canvas"])
+        return np.asarray(source.rows([np.random.default_rng([13, row]) for row in range(count)])["mosaic"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

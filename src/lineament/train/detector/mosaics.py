@@ -40,12 +40,12 @@ class OpenMosaics:
         self._shards, self._turn_probability = shards, turn_probability
 
     def rows(self, rngs: Sequence[np.random.Generator]) -> dict[str, NDArray[np.generic]]:
-        """A batch of a row a generator: "canvas" (n, size, size, 3) and "labels" (n, faces, 8)."""
+        """A batch of a row a generator: "mosaic" (n, size, size, 3) and "labels" (n, faces, 8)."""
         places = np.array([rng.integers(len(self._shards.rows)) for rng in rngs])
         mosaics, labels = self._shards.batch(self._shards.rows[places])
         for row, rng in enumerate(rngs):
             mosaics[row], labels[row] = vary(rng, mosaics[row].copy(), labels[row], self._turn_probability)
-        return {"canvas": mosaics, "labels": labels}
+        return {"mosaic": mosaics, "labels": labels}
 
 
 class Shards:

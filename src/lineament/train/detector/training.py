@@ -119,9 +119,9 @@ def train(
         run.folder.begin(config, data.about, step=run.step, about={"method": "detector"})
 
     def terms_of(network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        labels, size = batch["labels"].numpy(), batch["canvas"].shape[1]
+        labels, size = batch["labels"].numpy(), batch["mosaic"].shape[1]
         with config.loop.autocast(device):
-            maps = network(_tensor(batch["canvas"], device))
+            maps = network(_tensor(batch["mosaic"], device))
         parts = detector_loss(maps, make_targets(labels, size=size), config.loss)
         return {"loss": parts.pop("total"), **parts}
 
@@ -178,7 +178,7 @@ class MosaicData:
     def some(self, count: int) -> list[Batch]:
         """As many training mosaics, always the same."""
         rows = self.source.open().rows([np.random.default_rng([11, row]) for row in range(count)])
-        return [(rows["canvas"], rows["labels"])]
+        return [(rows["mosaic"], rows["labels"])]
 
 
 def in_order_of(batches: Sequence[Batch] | Shards, *, limit: int | None = None) -> Iterable[Batch]:

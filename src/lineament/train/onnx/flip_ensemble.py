@@ -48,7 +48,7 @@ class _MeanFace(nn.Module):
         assert model.mirror is not None
         self.crop_size = float(crop_size)
         flip = torch.tensor([-1.0, 1.0, 1.0])
-        self.register_buffer("turned", flip[:, None] * flip)  # of the rotation on both sides
+        self.register_buffer("rotation_signs", flip[:, None] * flip)  # of the rotation on both sides
         self.register_buffer("identity_sign", torch.tensor(model.mirror.identity_sign[:identity]).float())
         self.register_buffer("partner", torch.tensor(model.mirror.expression).long())
         points = model.landmark_points(DEFAULT_SCHEME)
@@ -60,7 +60,7 @@ class _MeanFace(nn.Module):
         self, rotation: Tensor, scale: Tensor, translation: Tensor, identity: Tensor, expression: Tensor
     ) -> tuple[Tensor, ...]:
         turn, turn_there = rotation.reshape(2, -1, 3, 3)
-        turn_there = self.rotated * turn_there
+        turn_there = self.rotation_signs * turn_there
         where, where_there = translation.reshape(2, -1, 2)
         where_there = torch.stack([self.crop_size - where_there[:, 0], where_there[:, 1]], dim=1)
         size, size_there = scale.reshape(2, -1)
