@@ -32,7 +32,7 @@ def test_what_is_seen_is_the_photo_and_what_is_hidden_is_marked(lfm, texturer):
     face, photo = painted(lfm, 1.2)
     texture = texturer(photo, face)
     visible = texture.visibility > 0.9
-    assert (texture.visible_rgb[visible] == (120, 90, 80)).all()
+    assert (texture.seen_rgb[visible] == (120, 90, 80)).all()
     # Turned to the viewer's right: of the face's two halves the viewer's left one is seen.
     assert visible[30:90, :64].mean() > 0.4 > 0.05 > visible[30:90, 70:].mean()
     np.testing.assert_array_equal(texture.marked_rgba[..., 3] > 0, np.rint(texture.visibility * 255) > 0)
@@ -77,9 +77,9 @@ def test_hair_beside_the_face_is_not_taken_for_skin_and_a_fringe_stays(lfm, text
 def test_a_skin_that_is_not_seen_judges_nothing(lfm, texturer):
     face, photo = painted(lfm, 0.0)
     away = replace(face, vertices_image=face.vertices_image + np.float32([120, 0, 0]))
-    visible_rgb, trust = texturer.visible(photo, away)
+    seen_rgb, trust = texturer.visible(photo, away)
     assert trust.max() > 0.9
-    assert (visible_rgb[trust > 0.9] == (120, 90, 80)).all()
+    assert (seen_rgb[trust > 0.9] == (120, 90, 80)).all()
 
 
 def test_a_face_beyond_the_photo_has_nothing_seen(lfm, texturer):

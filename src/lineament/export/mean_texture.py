@@ -33,13 +33,13 @@ class MeanTexture:
         Raises:
             ExportError: the face is of another mesh than the texturer.
         """
-        visible_rgb, trust = self._texturer.visible(photo, face)
+        seen_rgb, trust = self._texturer.visible(photo, face)
         # A face twice as large shows four times as many pixels.
         weight = trust**SHARPNESS * np.float32(face.pose.scale) ** 2
         if self._sum is None:
-            self._sum = np.zeros(visible_rgb.shape, np.float32)
+            self._sum = np.zeros(seen_rgb.shape, np.float32)
             self._weight, self._trust = np.zeros_like(weight), np.zeros_like(trust)
-        self._sum += visible_rgb * weight[..., None]
+        self._sum += seen_rgb * weight[..., None]
         self._weight += weight
         np.maximum(self._trust, trust, out=self._trust)
 

@@ -40,19 +40,19 @@ class FaceTexture:
 
     Attributes:
         colors_rgb: (S, S, 3) uint8, completed everywhere, beyond the chart's border too.
-        visible_rgb: (S, S, 3) uint8, what the photo shows, black where it shows nothing.
-        visibility: (S, S) float32 in 0..1, how far `visible_rgb` can be trusted; 0 where the chart is empty.
+        seen_rgb: (S, S, 3) uint8, what the photo shows, black where it shows nothing.
+        visibility: (S, S) float32 in 0..1, how far `seen_rgb` can be trusted; 0 where the chart is empty.
     """
 
     colors_rgb: Picture
-    visible_rgb: Picture
+    seen_rgb: Picture
     visibility: NDArray[np.float32]
 
     @property
     def marked_rgba(self) -> Picture:
         """(S, S, 4) uint8: what the photo shows, transparent where it is hidden."""
         alpha = np.rint(self.visibility * 255).astype(np.uint8)
-        return np.dstack([self.visible_rgb, alpha])
+        return np.dstack([self.seen_rgb, alpha])
 
 
 class FaceTexturer:
@@ -106,10 +106,10 @@ class FaceTexturer:
             trust = trust * self._judge.likeness(texture.colors_rgb.astype(np.float32), trust, aslant)
         return texture.colors_rgb, trust.astype(np.float32)
 
-    def completed(self, visible_rgb: Picture, trust: NDArray[np.float32]) -> FaceTexture:
+    def completed(self, seen_rgb: Picture, trust: NDArray[np.float32]) -> FaceTexture:
         """The texture of what was seen, by one photo or several."""
-        colors = _completed(visible_rgb.astype(np.float32), trust, mirrored=self._mirrored)
-        return FaceTexture(np.rint(np.clip(colors, 0, 255)).astype(np.uint8), visible_rgb, trust)
+        colors = _completed(seen_rgb.astype(np.float32), trust, mirrored=self._mirrored)
+        return FaceTexture(np.rint(np.clip(colors, 0, 255)).astype(np.uint8), seen_rgb, trust)
 
 
 def export_texture(texture: FaceTexture, path: str | os.PathLike[str], *, hidden: str = "completed") -> None:

@@ -249,6 +249,6 @@ def device_batches(
     store, model = source.folders.opened(validation=False), load_model(source.face_model)
     views = read_views(source.folders, processes.device, model, workers=workers, occlusion=source.occlusion)
     crops = DeviceCrops(views, store.probabilities, store.counts, model, source.augment)
-    rows = len(processes.fraction(loop.batch))
+    rows = len(processes.rows_of(loop.batch))
     for step in range(first, loop.steps):
         yield crops.batch(rows, Draws(processes.device, [loop.seed, step, processes.rank]))

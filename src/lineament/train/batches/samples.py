@@ -182,7 +182,7 @@ def batches_of(
 ) -> DataLoader[Arrays]:
     """The batches of the remaining steps as tensors, made ahead by worker processes."""
     return DataLoader(
-        StepBatches(source, loop, first, rows=processes.fraction(loop.batch)),
+        StepBatches(source, loop, first, rows=processes.rows_of(loop.batch)),
         batch_size=None,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
