@@ -11,7 +11,7 @@ import { Regressor } from "./regressor.js";
  * @property {Float32Array} identity
  * @property {Float32Array} expression
  * @property {number | null} uncertainty  mm
- * @property {import("./crop.js").Square} square
+ * @property {import("./crop.js").CropBox} cropBox
  * @property {import("./detect.js").Candidate} detection
  */
 
@@ -37,7 +37,7 @@ export class Aligner {
     this.follower = null;
   }
 
-  /** Opens the networks a look needs, once. @param {string} method  a name in settings.regressors */
+  /** Opens the networks a pass needs, once. @param {string} method  a name in settings.regressors */
   async open(method) {
     if (this.regressors[method]) return;
     const { detector, regressors } = this.settings;
@@ -62,7 +62,7 @@ export class Aligner {
   }
 
   /**
-   * The faces of a camera's next picture: followed, so that the detector need not look at each.
+   * The faces of a camera's next picture: followed, so that the detector need not run on each.
    * @param {import("./pixels.js").Picture} picture
    * @param {{method?: string, time: number, isFirst: boolean}} options  time in s
    * @returns {Promise<Aligned[]>}

@@ -1,7 +1,7 @@
-// Colours of values: depth as in `lineament align --overlay depth`, visibility from hidden to seen.
+// Colours of values: depth as in `lineament align --overlay depth`, visibility from hidden to visible.
 
 const DEPTH = ["#fff7d6", "#ffb054", "#e25460", "#783482", "#221c4a"]; // near to far
-const SEEN = ["#d0443c", "#e8c35a", "#4fae6a"]; // hidden, at the edge, seen
+const VISIBILITY = ["#d0443c", "#e8c35a", "#4fae6a"]; // hidden, at the edge, visible
 
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255);
 
@@ -46,7 +46,7 @@ export function depthColours(vertices, triangles) {
 /** @param {Float32Array} visibility  N values, 0 to 1 */
 export function visibilityColours(visibility) {
   const colours = new Float32Array(visibility.length * 3);
-  visibility.forEach((seen, vertex) => colours.set(ramp(SEEN, seen), vertex * 3));
+  visibility.forEach((seen, vertex) => colours.set(ramp(VISIBILITY, seen), vertex * 3));
   return colours;
 }
 

@@ -1,10 +1,10 @@
-// Squares of the photo: where the regressor looks, and how cameras pass from crop to photo (crop.py, image.py).
+// Crop boxes: the parts of the photo that the regressor gets, and how cameras pass from crop to photo (crop.py, image.py).
 
 import { affine, cutOut, reduce, resize } from "./pixels.js";
 import { multiply, rollMatrix } from "./geometry.js";
 
 /**
- * @typedef {object} Square  a square of the photo, perhaps turned; a face of roll r is upright in its crop.
+ * @typedef {object} CropBox  a square of the photo, perhaps turned; a face of roll r is upright in its crop.
  * @property {number} x     of the centre, px
  * @property {number} y     of the centre, px
  * @property {number} side  px of the photo
@@ -14,13 +14,13 @@ import { multiply, rollMatrix } from "./geometry.js";
 
 const REDUCING_GAP = 1.3;
 
-/** The square around an upright box. @returns {Square} */
+/** The crop box around an upright box. @returns {CropBox} */
 export function squareAroundBox([left, top, right, bottom], { size, roll, margin }) {
   const side = margin * Math.max(right - left, bottom - top);
   return { x: (left + right) / 2, y: (top + bottom) / 2, side, size, roll };
 }
 
-/** The square around points, their box taken along the square's own axes. @param {ArrayLike<number>} points n * 3 */
+/** The crop box around points, their box taken along the box's own axes. @param {ArrayLike<number>} points n * 3 */
 export function squareAroundPoints(points, { size, roll, margin }) {
   const [cos, sin] = [Math.cos(roll), Math.sin(roll)];
   const low = [Infinity, Infinity];
@@ -37,40 +37,40 @@ export function squareAroundPoints(points, { size, roll, margin }) {
   return { x: cos * u + sin * v, y: -sin * u + cos * v, side, size, roll };
 }
 
-/** Whether two squares show nearly the same. @param {{shift: number, scale: number, roll: number}} limits */
-export function isClose(square, other, limits) {
+/** Whether two cropBoxes show nearly the same. @param {{shift: number, scale: number, roll: number}} limits */
+export function isClose(cropBox, other, limits) {
   const full = 2 * Math.PI;
-  const turn = ((((other.roll - square.roll + Math.PI) % full) + full) % full) - Math.PI;
+  const turn = ((((other.roll - cropBox.roll + Math.PI) % full) + full) % full) - Math.PI;
   return (
-    Math.hypot(square.x - other.x, square.y - other.y) <= limits.shift * square.side &&
-    Math.abs(other.side - square.side) <= limits.scale * square.side &&
+    Math.hypot(cropBox.x - other.x, cropBox.y - other.y) <= limits.shift * cropBox.side &&
+    Math.abs(other.side - cropBox.side) <= limits.scale * cropBox.side &&
     Math.abs(turn) <= limits.roll
   );
 }
 
 /** The camera of a crop as a camera of the photo. @returns {import("./geometry.js").Camera} */
-export function cameraInImage(square, { rotation, scale, translation }) {
-  const [cos, sin] = [Math.cos(square.roll), Math.sin(square.roll)];
-  const unit = square.side / square.size;
-  const [dx, dy] = [translation[0] - square.size / 2, translation[1] - square.size / 2];
-  const moved = [square.x + unit * (cos * dx + sin * dy), square.y + unit * (cos * dy - sin * dx), unit * translation[2]];
-  return { rotation: multiply(rollMatrix(square.roll), rotation), scale: scale * unit, translation: moved };
+export function cameraInImage(cropBox, { rotation, scale, translation }) {
+  const [cos, sin] = [Math.cos(cropBox.roll), Math.sin(cropBox.roll)];
+  const unit = cropBox.side / cropBox.size;
+  const [dx, dy] = [translation[0] - cropBox.size / 2, translation[1] - cropBox.size / 2];
+  const moved = [cropBox.x + unit * (cos * dx + sin * dy), cropBox.y + unit * (cos * dy - sin * dx), unit * translation[2]];
+  return { rotation: multiply(rollMatrix(cropBox.roll), rotation), scale: scale * unit, translation: moved };
 }
 
 /**
- * The square resampled to its size: antialiased, exact below a pixel, black outside the photo.
+ * The crop box resampled to its size: antialiased, exact below a pixel, black outside the photo.
  * @param {import("./pixels.js").Picture} picture
- * @param {Square} square
+ * @param {CropBox} cropBox
  */
-export function resampleCrop(picture, square) {
-  let { x, y, side } = square;
-  const shrink = Math.trunc(side / square.size);
+export function resampleCrop(picture, cropBox) {
+  let { x, y, side } = cropBox;
+  const shrink = Math.trunc(side / cropBox.size);
   if (shrink > 1 && side > 2 * Math.max(picture.width, picture.height)) {
     picture = reduce(picture, shrink);
     [x, y, side] = [x / shrink, y / shrink, side / shrink];
   }
-  const upright = Math.abs(square.roll) < 5e-4;
-  return upright ? straight(picture, x, y, side, square.size) : turned(picture, x, y, side, square.size, square.roll);
+  const upright = Math.abs(cropBox.roll) < 5e-4;
+  return upright ? straight(picture, x, y, side, cropBox.size) : turned(picture, x, y, side, cropBox.size, cropBox.roll);
 }
 
 function straight(picture, x, y, side, size) {

@@ -1,4 +1,4 @@
-// Finding faces, as detect.py does: the whole photo, finer looks at traces, closer looks at the doubtful ones.
+// Finding faces, as detect.py does: the whole photo, finer passes over traces, closer passes over the doubtful ones.
 
 import { blank, reduce, resize } from "./pixels.js";
 import { resampleCrop, roundHalfEven } from "./crop.js";
@@ -39,7 +39,7 @@ export class Detector {
     return distinct(settled.filter((face) => face.score >= s.min_score));
   }
 
-  /** Candidates of all looks at the whole photo and at parts of it. @returns {Promise<Candidate[]>} */
+  /** Candidates of all passes over the whole photo and over parts of it. @returns {Promise<Candidate[]>} */
   async candidates(picture) {
     const s = this.settings;
     const minFace = minFaceIn(picture, s);
@@ -90,21 +90,21 @@ export class Detector {
     return found;
   }
 
-  /** The same candidates after a closer look at the doubtful and the leaning ones. */
+  /** The same candidates after a closer pass over the doubtful and the leaning ones. */
   async settleDoubts(picture, found) {
     const s = this.settings;
     const [low, high] = s.doubtful;
     const isDoubtful = (face) => face.score > low && face.score < high;
     const isLeaning = (face) => face.score > low && Math.abs(face.roll) > s.leaning;
     const chosen = found.filter((face) => isDoubtful(face) || isLeaning(face)).slice(0, s.max_closeups);
-    const looks = chosen.flatMap((face) =>
+    const passes = chosen.flatMap((face) =>
       (isLeaning(face) ? [face.roll, 0] : [face.roll]).map((roll) => ({ face, roll })),
     );
-    if (looks.length === 0) return found;
-    const maps = await this.run(looks.map(({ face, roll }) => closeup(picture, face, roll, s)));
-    const seen = looks.map((look, row) => ({ ...look, ...closeupFace(maps[row], s) }));
+    if (passes.length === 0) return found;
+    const maps = await this.run(passes.map(({ face, roll }) => closeup(picture, face, roll, s)));
+    const examined = passes.map((pass, row) => ({ ...pass, ...closeupFace(maps[row], s) }));
     return found.map((face) => {
-      const mine = seen.filter((look) => look.face === face);
+      const mine = examined.filter((pass) => pass.face === face);
       if (mine.length === 0) return face;
       const best = mine.reduce((a, b) => (plausibility(b, s) > plausibility(a, s) ? b : a));
       const score = isDoubtful(face) ? sigmoid((logit(face.score) + logit(best.score)) / 2) : face.score;

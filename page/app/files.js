@@ -25,13 +25,13 @@ export function jsonText(faces, model, settings, photo) {
   return JSON.stringify(content, null, 1) + "\n";
 }
 
-function faceValues({ camera, square, detection, identity, expression, uncertainty }, landmarks, model, settings) {
+function faceValues({ camera, cropBox, detection, identity, expression, uncertainty }, landmarks, model, settings) {
   const { yaw, pitch, roll } = anglesOf(camera.rotation);
   return {
     box_xyxy: roundedAll(detection.box, 2),
     score: rounded(detection.score, 4),
     uncertainty_mm: uncertainty === null ? null : rounded(uncertainty, 2),
-    crop_box: { center_xy: roundedAll([square.x, square.y], 2), side: rounded(square.side, 2), roll: rounded(square.roll, 5) },
+    crop_box: { center_xy: roundedAll([cropBox.x, cropBox.y], 2), side: rounded(cropBox.side, 2), roll: rounded(cropBox.roll, 5) },
     pose: {
       yaw: rounded(yaw, 5),
       pitch: rounded(pitch, 5),

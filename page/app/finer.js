@@ -9,7 +9,7 @@ import { roundHalfEven } from "./crop.js";
 export const longerSide = ([left, top, right, bottom]) => Math.max(right - left, bottom - top);
 export const center = ([left, top, right, bottom]) => [(left + right) / 2, (top + bottom) / 2];
 
-/** Longer side of the smallest faces to look for, px of the photo. */
+/** Longer side of the smallest faces to search for, px of the photo. */
 export function minFaceIn({ width, height }, s) {
   return s.min_face ?? Math.min(60, Math.max(16, Math.sqrt(width * height) / 40));
 }
@@ -17,7 +17,7 @@ export function minFaceIn({ width, height }, s) {
 export const reduction = (minFace, s) => Math.max(1, roundHalfEven(minFace / s.finer.found_px));
 export const coarseReduction = (minFace, s) => Math.max(1, Math.trunc(minFace / s.finer.trace_for_sure_px));
 
-/** Those candidates of a look at `scale` that deserve a finer one. @param {Candidate[]} found */
+/** Those candidates of a pass at `scale` that deserve a finer one. @param {Candidate[]} found */
 export function traces(found, scale, s) {
   const sizeOf = (face) => longerSide(face.box) * scale;
   const isSmall = (face) => sizeOf(face) < s.finer.well_resolved_px;
@@ -35,7 +35,7 @@ export const isReplaced = (coarse, fine) => fine.some((face) => holds(coarse.box
 /** Whether a point lies in a box. */
 export const holds = ([left, top, right, bottom], [x, y]) => x > left && x < right && y > top && y < bottom;
 
-/** Windows that show every trace of a look at `scale`; wide ones where that costs less. @returns {Window[]} */
+/** Windows that show every trace of a pass at `scale`; wide ones where that costs less. @returns {Window[]} */
 export function windowsAround(faint, picture, factor, scale, s) {
   const level = levelSize(picture, factor);
   const step = 1 / (factor * scale);

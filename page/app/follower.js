@@ -27,21 +27,21 @@ export class Follower {
     this.settings = settings;
     /** @type {Track[]} */
     this.tracks = [];
-    this.looked = -Infinity;
+    this.detectedAt = -Infinity;
   }
 
   /**
    * The faces of the next picture, in the order in which they appeared.
    * @param {import("./pixels.js").Picture} picture
    * @param {number} time  s, after the one before
-   * @param {number} passes  looks at a newcomer
+   * @param {number} passes  passes over a newcomer
    * @returns {Promise<import("./aligner.js").Aligned[]>}
    */
   async step(picture, time, passes = 2) {
     await this.follow(picture, time);
-    if (time - this.looked >= this.settings.detect_every_s - 1e-6) {
-      await this.look(picture, time, passes);
-      this.looked = time;
+    if (time - this.detectedAt >= this.settings.detect_every_s - 1e-6) {
+      await this.detect(picture, time, passes);
+      this.detectedAt = time;
     }
     return this.tracks.map((track) => track.face);
   }
@@ -90,9 +90,9 @@ export class Follower {
   }
 
   /** The detector's word: faces it sees stay, others end, new ones begin. */
-  async look(picture, time, passes) {
-    const seen = await this.detector.detect(picture);
-    const pairs = this.tracks.flatMap((track, t) => seen.map((face, d) => ({ shared: overlap(track.box, face.box), t, d })));
+  async detect(picture, time, passes) {
+    const found = await this.detector.detect(picture);
+    const pairs = this.tracks.flatMap((track, t) => found.map((face, d) => ({ shared: overlap(track.box, face.box), t, d })));
     const [stay, known] = [new Set(), new Set()];
     for (const { shared, t, d } of pairs.sort((a, b) => b.shared - a.shared)) {
       if (shared < this.settings.overlap || stay.has(t) || known.has(d)) continue;
@@ -100,7 +100,7 @@ export class Follower {
       known.add(d);
     }
     this.tracks = this.tracks.filter((_, t) => stay.has(t));
-    const fresh = await this.regressor.alignFound(picture, seen.filter((_, d) => !known.has(d)), passes);
+    const fresh = await this.regressor.alignFound(picture, found.filter((_, d) => !known.has(d)), passes);
     for (const face of fresh) {
       const box = this.landmarkBox(face);
       if (!this.isTaken(box, this.tracks)) this.tracks.push({ face, box, time, velocity: [0, 0] });

@@ -66,8 +66,8 @@ function dropSmall(values, smallest) {
 }
 
 function material(glb, jpeg) {
-  const look = { metallicFactor: 0, roughnessFactor: 0.85 };
-  if (jpeg) look.baseColorTexture = { index: glb.addPicture(jpeg, "image/jpeg") };
-  else look.baseColorFactor = [0.72, 0.66, 0.62, 1];
-  return { name: "skin", pbrMetallicRoughness: look, doubleSided: true };
+  const material = { metallicFactor: 0, roughnessFactor: 0.85 };
+  if (jpeg) material.baseColorTexture = { index: glb.addPicture(jpeg, "image/jpeg") };
+  else material.baseColorFactor = [0.72, 0.66, 0.62, 1];
+  return { name: "skin", pbrMetallicRoughness: material, doubleSided: true };
 }

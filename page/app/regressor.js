@@ -1,5 +1,5 @@
-// From squares of the photo to pose, identity and expression (methods/regressor.py): a look, and a second one
-// in a better square at those faces whose square was not cut as it should have been.
+// From cropBoxes of the photo to pose, identity and expression (methods/regressor.py): a look, and a second one
+// in a better crop box at those faces whose crop box was not cut as it should have been.
 
 import { cameraInImage, isClose, resampleCrop, squareAroundBox, squareAroundPoints } from "./crop.js";
 import { imageFromModel, uprightRoll } from "./geometry.js";
@@ -29,19 +29,19 @@ export class Regressor {
 
   /** @param {import("./detect.js").Candidate[]} faces */
   async align(picture, faces, passes = 2) {
-    const squares = faces.map((face) => squareAroundBox(face.box, this.cut(face.roll)));
-    const found = await this.predict(picture, squares);
+    const cropBoxes = faces.map((face) => squareAroundBox(face.box, this.cut(face.roll)));
+    const found = await this.predict(picture, cropBoxes);
     for (let pass = 1; pass < passes; pass++) {
-      const refined = squares.map((square, k) => this.refined(square, found[k]));
-      const again = [...squares.keys()].filter((k) => !isClose(squares[k], refined[k], this.settings.well_framed));
+      const refined = cropBoxes.map((cropBox, k) => this.refined(cropBox, found[k]));
+      const again = [...cropBoxes.keys()].filter((k) => !isClose(cropBoxes[k], refined[k], this.settings.well_framed));
       if (again.length === 0) break;
       const better = await this.predict(picture, again.map((k) => refined[k]));
       again.forEach((k, row) => {
-        squares[k] = refined[k];
+        cropBoxes[k] = refined[k];
         found[k] = better[row];
       });
     }
-    return found.map((seen, k) => ({ ...seen, square: squares[k], detection: faces[k] }));
+    return found.map((seen, k) => ({ ...seen, cropBox: cropBoxes[k], detection: faces[k] }));
   }
 
   /**
@@ -50,12 +50,12 @@ export class Regressor {
    * @param {import("./detect.js").Candidate[]} found
    */
   async alignFound(picture, found, passes = 2) {
-    const most = this.settings.max_uncertainty_mm ?? Infinity;
+    const maxMm = this.settings.max_uncertainty_mm ?? Infinity;
     const faces = await this.align(picture, found, passes);
-    const seenAtOnce = faces.map(({ uncertainty }) => !(uncertainty > most)); // null is not
+    const certainAtOnce = faces.map(({ uncertainty }) => !(uncertainty > maxMm)); // null is not
     const onItsHead = ({ uncertainty, detection }) =>
       uncertainty !== null && Math.cos(detection.roll) < this.settings.on_its_head;
-    const doubtful = [...faces.keys()].filter((k) => !seenAtOnce[k] || onItsHead(faces[k]));
+    const doubtful = [...faces.keys()].filter((k) => !certainAtOnce[k] || onItsHead(faces[k]));
     const turned = doubtful.flatMap((k) => {
       const { detection } = faces[k];
       return [0, detection.roll + Math.PI].map((roll) => ({ ...detection, roll }));
@@ -65,7 +65,7 @@ export class Regressor {
       const looks = [faces[k], ...again.slice(2 * row, 2 * row + 2)];
       faces[k] = looks.reduce((best, look) => (look.uncertainty < best.uncertainty ? look : best));
     });
-    return faces.filter(({ uncertainty }, k) => seenAtOnce[k] || uncertainty <= most / 2);
+    return faces.filter(({ uncertainty }, k) => certainAtOnce[k] || uncertainty <= maxMm / 2);
   }
 
   cut(roll) {
@@ -73,16 +73,16 @@ export class Regressor {
   }
 
   /** @returns {Promise<Seen[]>} */
-  async predict(picture, squares) {
-    if (squares.length === 0) return [];
-    const out = await this.run(squares.map((square) => resampleCrop(picture, square)));
-    return squares.map((square, row) => {
+  async predict(picture, cropBoxes) {
+    if (cropBoxes.length === 0) return [];
+    const out = await this.run(cropBoxes.map((cropBox) => resampleCrop(picture, cropBox)));
+    return cropBoxes.map((cropBox, row) => {
       const part = (values, width) => values.slice(row * width, (row + 1) * width);
       const rotation = Array.from(part(out.rotation, 9));
       const translation = [...part(out.translation, 2), 0];
-      const camera = cameraInImage(square, { rotation, scale: out.scale[row], translation });
-      const identity = part(out.identity, out.identity.length / squares.length);
-      const expression = part(out.expression, out.expression.length / squares.length);
+      const camera = cameraInImage(cropBox, { rotation, scale: out.scale[row], translation });
+      const identity = part(out.identity, out.identity.length / cropBoxes.length);
+      const expression = part(out.expression, out.expression.length / cropBoxes.length);
       return { camera, identity, expression, uncertainty: out.uncertainty ? out.uncertainty[row] : null };
     });
   }
@@ -93,12 +93,12 @@ export class Regressor {
     return this.model.landmarks(vertices, identity, expression, this.settings.scheme);
   }
 
-  /** The square around the landmarks, or the old one where the network clearly failed. */
-  refined(square, { camera, identity, expression }) {
+  /** The crop box around the landmarks, or the old one where the network clearly failed. */
+  refined(cropBox, { camera, identity, expression }) {
     const points = imageFromModel(camera, this.landmarks(identity, expression));
     const better = squareAroundPoints(points, this.cut(uprightRoll(camera.rotation)));
-    const step = better.side / square.side;
+    const step = better.side / cropBox.side;
     const largest = this.settings.largest_step;
-    return step > 1 / largest && step < largest ? better : square; // NaN keeps the old one
+    return step > 1 / largest && step < largest ? better : cropBox; // NaN keeps the old one
   }
 }

@@ -7,11 +7,11 @@ import { imageFromModel, rollMatrix } from "../app/geometry.js";
 
 const WHOLE = { size: 64, roll: 0, margin: 1 };
 
-test("the square around a box has its centre and its longer side", () => {
+test("the crop box around a box has its centre and its longer side", () => {
   assert.deepEqual(squareAroundBox([10, 20, 30, 80], WHOLE), { x: 20, y: 50, side: 60, size: 64, roll: 0 });
 });
 
-test("the square around points is that of their box, and turns with them", () => {
+test("the crop box around points is that of their box, and turns with them", () => {
   const points = [0, 0, 0, 40, 0, 0, 40, 20, 0];
   assert.deepEqual(squareAroundPoints(points, WHOLE), { x: 20, y: 10, side: 40, size: 64, roll: 0 });
   const turned = squareAroundPoints([0, 0, 0, 0, -40, 0, 20, -40, 0], { ...WHOLE, roll: Math.PI / 2 });
@@ -21,21 +21,21 @@ test("the square around points is that of their box, and turns with them", () =>
 });
 
 test("a camera of a crop is the same camera in the photo", () => {
-  const square = { x: 30, y: 40, side: 128, size: 64, roll: 0.3 };
+  const cropBox = { x: 30, y: 40, side: 128, size: 64, roll: 0.3 };
   const camera = { rotation: rollMatrix(0), scale: 0.2, translation: [32, 32, 0] };
-  const there = imageFromModel(cameraInImage(square, camera), [0, 0, 0, 100, 0, 0]);
-  // The crop's middle is the square's; 100 mm are 20 px of the crop, 40 of the photo, along the square's own axis.
+  const there = imageFromModel(cameraInImage(cropBox, camera), [0, 0, 0, 100, 0, 0]);
+  // The crop's middle is the crop box's; 100 mm are 20 px of the crop, 40 of the photo, along the box's own axis.
   const expected = [30, 40, 0, 30 + 40 * Math.cos(0.3), 40 - 40 * Math.sin(0.3), 0];
   there.forEach((value, k) => assert.ok(Math.abs(value - expected[k]) < 1e-4, `${there}`));
 });
 
-test("squares are close whatever way round their angles are written", () => {
-  const square = { x: 0, y: 0, side: 100, size: 64, roll: 3.1 };
+test("cropBoxes are close whatever way round their angles are written", () => {
+  const cropBox = { x: 0, y: 0, side: 100, size: 64, roll: 3.1 };
   const limits = { shift: 0.1, scale: 0.1, roll: 0.2 };
-  assert.ok(isClose(square, { ...square, roll: -3.1 }, limits));
-  assert.ok(!isClose(square, { ...square, roll: 2.8 }, limits));
-  assert.ok(!isClose(square, { ...square, x: 11 }, limits));
-  assert.ok(!isClose(square, { ...square, side: 111 }, limits));
+  assert.ok(isClose(cropBox, { ...cropBox, roll: -3.1 }, limits));
+  assert.ok(!isClose(cropBox, { ...cropBox, roll: 2.8 }, limits));
+  assert.ok(!isClose(cropBox, { ...cropBox, x: 11 }, limits));
+  assert.ok(!isClose(cropBox, { ...cropBox, side: 111 }, limits));
 });
 
 test("a crop of the photo's own pixels is those pixels, black beyond its edge", () => {

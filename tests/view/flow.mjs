@@ -18,7 +18,7 @@ const answers = {
     const { letterbox } = await load("app/detect.js");
     const source = picture(photo);
     return {
-      crops: crops.map((square) => Array.from(resampleCrop(source, square).data)),
+      crops: crops.map((cropBox) => Array.from(resampleCrop(source, cropBox).data)),
       letterboxes: letterboxes.map(([side, least]) => {
         const { canvas, scaleX, scaleY } = letterbox(source, side, least, 32);
         return { width: canvas.width, height: canvas.height, data: Array.from(canvas.data), scale: [scaleX, scaleY] };
@@ -68,7 +68,7 @@ const answers = {
         faces.map((face) => ({
           score: face.detection.score,
           uncertainty: face.uncertainty,
-          square: face.square,
+          cropBox: face.cropBox,
           ...shapeOf(model, face),
         })),
       );
@@ -86,7 +86,7 @@ const answers = {
     const frames = [];
     for (const [k, photo] of photos.entries()) {
       const faces = await aligner.follow(picture(photo), { method, time: times[k], isFirst: k === 0 });
-      frames.push(faces.map((face) => ({ square: face.square, landmarks: shapeOf(model, face).landmarks })));
+      frames.push(faces.map((face) => ({ cropBox: face.cropBox, landmarks: shapeOf(model, face).landmarks })));
     }
     return { frames, looks };
   },

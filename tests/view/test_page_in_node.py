@@ -64,7 +64,7 @@ def raw(tmp_path):
     return write
 
 
-def square(box):
+def crop_box_values(box):
     return {
         "x": box.center_xy[0],
         "y": box.center_xy[1],
@@ -85,7 +85,7 @@ def test_crops_and_letterboxes_are_pythons_to_the_bit(node, raw):
         CropBox((10.3, 390.7), 350.2, 112, -1.0),
     ]
     sizes = [(320, 256), (320, None), (215, 172), (450, None)]
-    answer = node("pixels", photo=raw(photo), crops=[square(box) for box in boxes], letterboxes=sizes)
+    answer = node("pixels", photo=raw(photo), crops=[crop_box_values(box) for box in boxes], letterboxes=sizes)
     for box, found in zip(boxes, answer["crops"], strict=True):
         assert np.array_equal(resample_crop(photo, box).ravel(), found), box
     for (side, min_side), found in zip(sizes, answer["letterboxes"], strict=True):
@@ -175,12 +175,12 @@ def test_faces_are_followed_as_in_python_and_the_detector_looks_five_times_a_sec
     assert [len(faces) for faces in expected][:8] == [1] * 8
     assert answer["looks"] == 3  # at 0, 0.2 and 0.4 s
     # Each look begins where the last one ended, so that differences of rounding add up: 2 % of the face are
-    # allowed. The face moves by more from frame to frame, so a square in the wrong place is seen.
+    # allowed. The face moves by more from frame to frame, so a crop box in the wrong place is noticed.
     for [face], [other] in zip(expected[:8], answer["frames"][:8], strict=True):
         limit = 0.02 * np.ptp(face.landmarks_image[:, 1])
         assert np.abs(np.reshape(other["landmarks"], (-1, 3)) - face.landmarks_image)[:, :2].max() < limit
-        assert np.hypot(*np.subtract(face.crop_box.center_xy, [other["square"][k] for k in "xy"])) < limit
-        assert other["square"]["side"] == pytest.approx(face.crop_box.side, rel=0.02)
+        assert np.hypot(*np.subtract(face.crop_box.center_xy, [other["cropBox"][k] for k in "xy"])) < limit
+        assert other["cropBox"]["side"] == pytest.approx(face.crop_box.side, rel=0.02)
 
 
 def test_the_files_say_what_pythons_files_say(node, tmp_path):
@@ -193,7 +193,7 @@ def test_the_files_say_what_pythons_files_say(node, tmp_path):
     }
     coefficients = {"identity": face.identity.tolist(), "expression": face.expression.tolist()}
     detection = {"box": face.detection.box_xyxy.tolist(), "score": face.detection.score}
-    aligned = coefficients | {"camera": camera, "square": square(face.crop_box), "detection": detection}
+    aligned = coefficients | {"camera": camera, "cropBox": crop_box_values(face.crop_box), "detection": detection}
     aligned["uncertainty"] = face.uncertainty_mm
     landmarks = face.landmarks_image.ravel().tolist()
     answer = node(
