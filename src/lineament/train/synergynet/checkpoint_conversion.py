@@ -42,15 +42,15 @@ def name_map(network: SynergyNet) -> dict[str, str]:
     """The released name of each of our weights; buffers of ours alone are not in it."""
     prefixes = {"backbone.": "I2P.backbone."}
     prefixes |= {f"heads.{n}.1.": f"I2P.backbone.{head}.1." for n, head in enumerate(HEADS)}
-    for ours, theirs in (("refiner", "forwardDirection"), ("reverser", "reverseDirection")):
+    for ours, theirs in (("mafa", "forwardDirection"), ("landmarks_to_3dmm", "reverseDirection")):
         layers = [f"{ours}.points.local.{3 * n}" for n in range(2)]
         layers += [f"{ours}.points.whole.{3 * n}" for n in range(3)]
-        if ours == "refiner":
+        if ours == "mafa":
             layers += [f"{ours}.mix", f"{ours}.rest.0", f"{ours}.rest.3", f"{ours}.last.0"]
         prefixes |= _numbered(layers, theirs)
     for head in range(3):
-        prefixes[f"reverser.heads.{head}.0."] = f"reverseDirection.conv6_{head + 1}."
-        prefixes[f"reverser.heads.{head}.1."] = f"reverseDirection.bn6_{head + 1}."
+        prefixes[f"landmarks_to_3dmm.heads.{head}.0."] = f"reverseDirection.conv6_{head + 1}."
+        prefixes[f"landmarks_to_3dmm.heads.{head}.1."] = f"reverseDirection.bn6_{head + 1}."
     found = {}
     for name in network.state_dict():
         for ours, theirs in prefixes.items():
