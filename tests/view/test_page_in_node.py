@@ -85,7 +85,9 @@ def test_crops_and_letterboxes_are_pythons_to_the_bit(node, raw):
         CropBox((10.3, 390.7), 350.2, 112, -1.0),
     ]
     sizes = [(320, 256), (320, None), (215, 172), (450, None)]
-    answer = node("pixels", photo=raw(photo), crops=[crop_box_values(box) for box in boxes], letterboxes=sizes)
+    answer = node(
+        "pixels", photo=raw(photo), crops=[crop_box_values(box) for box in boxes], letterboxes=sizes
+    )
     for box, found in zip(boxes, answer["crops"], strict=True):
         assert np.array_equal(resample_crop(photo, box).ravel(), found), box
     for (side, min_side), found in zip(sizes, answer["letterboxes"], strict=True):
@@ -193,7 +195,11 @@ def test_the_files_say_what_pythons_files_say(node, tmp_path):
     }
     coefficients = {"identity": face.identity.tolist(), "expression": face.expression.tolist()}
     detection = {"box": face.detection.box_xyxy.tolist(), "score": face.detection.score}
-    aligned = coefficients | {"camera": camera, "cropBox": crop_box_values(face.crop_box), "detection": detection}
+    aligned = coefficients | {
+        "camera": camera,
+        "cropBox": crop_box_values(face.crop_box),
+        "detection": detection,
+    }
     aligned["uncertainty"] = face.uncertainty_mm
     landmarks = face.landmarks_image.ravel().tolist()
     answer = node(
