@@ -11,7 +11,8 @@ export const center = ([left, top, right, bottom]) => [(left + right) / 2, (top 
 
 /** Longer side of the smallest faces to look for, px of the photo. */
 export function minFaceIn({ width, height }, s) {
-  return s.min_face ?? Math.min(60, Math.max(16, Math.sqrt(width * height) / 40));
+  const usual = Math.min(60, Math.max(16, Math.sqrt(width * height) / 40));
+  return s.min_face ?? usual * Math.max(1, s.usual_first_side / s.first_side);
 }
 
 export const reduction = (minFace, s) => Math.max(1, roundHalfEven(minFace / s.finer.found_px));
@@ -78,7 +79,7 @@ export function wideWindows(picture, factor, s) {
 }
 
 const levelSize = ({ width, height }, factor) => [Math.ceil(width / factor), Math.ceil(height / factor)];
-const windowSize = (side, level, s) => level.map((length) => Math.min(Math.ceil(side / (2 * s.cell)) * 2, Math.ceil(length / s.cell)) * s.cell);
+const windowSize = (side, level, s) => level.map((length) => Math.min(Math.ceil(side / s.cell), Math.ceil(length / s.cell)) * s.cell);
 
 function newWindow([x, y], [width, height], level, s) {
   const margin = s.finer.margin_px;

@@ -21,7 +21,7 @@ from lineament.detect.closeup import (
 )
 from lineament.detect.detector import LEAST_SHARE, Detector, OnnxDetector
 from lineament.detect.finer import WORTH_A_LOOK
-from lineament.detect.options import CELL, DetectorOptions
+from lineament.detect.options import CELL, USUAL_FIRST_SIDE, DetectorOptions
 
 __all__ = [
     "BASES_PX",
@@ -36,6 +36,7 @@ __all__ = [
     "SAME_FACE",
     "STRIDES",
     "UPRIGHT_ODDS",
+    "USUAL_FIRST_SIDE",
     "WORTH_A_LOOK",
     "Detector",
     "DetectorOptions",
