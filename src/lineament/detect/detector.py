@@ -103,7 +103,7 @@ class OnnxDetector:
         return [Detection(row[:4].astype(np.float32), float(row[4]), float(row[5])) for row in best_first]
 
     def _candidates(self, picture: Image.Image) -> tuple[Array, list[Reduced]]:
-        """Candidates (n, 6) of all looks at the whole photo and at parts of it, and what it was reduced to."""
+        """Candidates (n, 6) of all looks at the whole photo and parts of it, and the photo reduced."""
         min_face = self.options.min_face_in(picture.size)
         factor, scale = reduction(min_face), self.options.first_side / max(picture.size)
         if 1 / factor < WORTH_A_LOOK * scale:

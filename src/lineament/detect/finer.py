@@ -165,7 +165,7 @@ def _size_wh(side: float, level_wh: Size) -> Size:
 
 
 def _corner_around(place: Sequence[float], size_wh: Size, level_wh: Size) -> Size:
-    """Upper left corner of the window that has a place in its middle, or as near to it as the level allows."""
+    """Upper left corner of the window with a place in its middle, or as near to that as the level allows."""
     x, y = (
         min(max(round(middle - size / 2), 0), max(length - size, 0))
         for middle, size, length in zip(place, size_wh, level_wh)
