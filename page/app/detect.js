@@ -7,6 +7,7 @@ import {
   center,
   coarseReduction,
   cutWindow,
+  hasLargeFace,
   holds,
   isReplaced,
   longerSide,
@@ -52,6 +53,10 @@ export class Detector {
     const factor = reduction(minFace, s);
     let scale = s.first_side / Math.max(picture.width, picture.height);
     if (1 / factor < s.worth_a_look * scale) return { found: await this.whole(picture), smaller: [] };
+    if ((s.min_face ?? null) === null && Math.max(picture.width, picture.height) <= s.portrait_px) {
+      const portrait = await this.whole(picture);
+      if (hasLargeFace(portrait, scale, s)) return { found: portrait, smaller: [] };
+    }
     let before = [];
     const smaller = [];
     let found;

@@ -11,8 +11,7 @@ export const center = ([left, top, right, bottom]) => [(left + right) / 2, (top 
 
 /** Longer side of the smallest faces to look for, px of the photo. */
 export function minFaceIn({ width, height }, s) {
-  const usual = Math.min(60, Math.max(16, Math.sqrt(width * height) / 40));
-  return s.min_face ?? usual * Math.max(1, s.usual_first_side / s.first_side);
+  return s.min_face ?? Math.min(60, Math.max(16, Math.sqrt(width * height) / 40));
 }
 
 export const reduction = (minFace, s) => Math.max(1, roundHalfEven(minFace / s.finer.found_px));
@@ -29,6 +28,10 @@ export function traces(found, scale, s) {
   const known = found.filter((face) => face.score >= s.min_score && !isSmall(face));
   return found.filter((face) => isTrace(face) && !known.some((other) => holds(other.box, center(face.box))));
 }
+
+/** Whether one of the candidates of a pass at `scale` is a face that needs no finer one. @param {Candidate[]} found */
+export const hasLargeFace = (found, scale, s) =>
+  found.some((face) => face.score >= s.min_score && longerSide(face.box) * scale >= s.finer.well_seen_px);
 
 /** Whether finer candidates tell the same face better. @param {Candidate} coarse @param {Candidate[]} fine */
 export const isReplaced = (coarse, fine) => fine.some((face) => holds(coarse.box, center(face.box)));

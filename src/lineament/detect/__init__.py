@@ -19,9 +19,9 @@ from lineament.detect.closeup import (
     SAME_FACE,
     UPRIGHT_ODDS,
 )
-from lineament.detect.detector import LEAST_SHARE, Detector, OnnxDetector
+from lineament.detect.detector import LEAST_SHARE, PORTRAIT_PX, Detector, OnnxDetector
 from lineament.detect.finer import WORTH_A_LOOK
-from lineament.detect.options import CELL, USUAL_FIRST_SIDE, DetectorOptions
+from lineament.detect.options import CELL, DetectorOptions
 
 __all__ = [
     "BASES_PX",
@@ -33,10 +33,10 @@ __all__ = [
     "LOWEST_SCORE",
     "MAX_CLOSEUPS",
     "OUTPUTS",
+    "PORTRAIT_PX",
     "SAME_FACE",
     "STRIDES",
     "UPRIGHT_ODDS",
-    "USUAL_FIRST_SIDE",
     "WORTH_A_LOOK",
     "Detector",
     "DetectorOptions",

@@ -21,6 +21,7 @@ from lineament.detect.finer import (
     WORTH_A_LOOK,
     Window,
     coarse_reduction,
+    has_large_face,
     reduction,
     replaced,
     traces,
@@ -36,6 +37,9 @@ from lineament.result import Detection
 Array: TypeAlias = NDArray[Any]
 
 LEAST_SHARE = 0.8  # of the first look's side: a picture of that many px may stand in for it
+PORTRAIT_PX = 640
+"""A photo no larger than that which shows a large face is a portrait: small faces behind it are looked for when
+they are asked for (`min_face`). All other photos get finer passes whoever else is in them."""
 BATCH_PX = 2_000_000  # of windows that the network sees at once
 
 
@@ -108,6 +112,10 @@ class OnnxDetector:
         factor, scale = reduction(min_face), self.options.first_side / max(picture.size)
         if 1 / factor < WORTH_A_LOOK * scale:
             return self._whole(picture), []  # which has seen nearly all there is
+        if self.options.min_face is None and max(picture.size) <= PORTRAIT_PX:
+            found = self._whole(picture)
+            if has_large_face(found, scale=scale, min_score=self.options.min_score):
+                return found, []
         looks: list[Array] = []
         smaller: list[Reduced] = []
         if min_face * scale < TRACE_PX:

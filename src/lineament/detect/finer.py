@@ -104,6 +104,17 @@ def traces(found: Array, *, scale: float, min_score: float) -> NDArray[np.bool_]
     return new
 
 
+def has_large_face(found: Array, *, scale: float, min_score: float) -> bool:
+    """Whether one of the candidates (n, 6), px of the photo, is a face that needs no finer pass.
+
+    Args:
+        found: candidates of a pass over the whole photo.
+        scale: px of that pass a px of the photo.
+        min_score: candidates that score higher are faces.
+    """
+    return bool(((found[:, 4] >= min_score) & (longer_sides(found) * scale >= WELL_SEEN_PX)).any())
+
+
 def replaced(coarse: Array, fine: Array) -> NDArray[np.bool_]:
     """Which candidates (n, 6) of a look are told better by those (m, 6) of a finer one."""
     middle = centers(fine)[None]

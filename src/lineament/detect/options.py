@@ -11,7 +11,7 @@ from lineament.errors import ConfigError
 
 CELL = 32
 """The sides of what the network sees are multiples of it, px."""
-USUAL_FIRST_SIDE, MAX_FIRST_SIDE = 320, 4096
+MAX_FIRST_SIDE = 4096
 MIN_FACE_RANGE = (8.0, 4096.0)
 
 
@@ -24,14 +24,14 @@ class DetectorOptions:
         doubtful: faces scored between these two are looked at more closely.
         first_side: longer side of the photo at the first look, px.
         min_face: longer side of the smallest faces to look for, px of the photo; None chooses by the photo's
-            size: a fortieth of it (of the root of its area), at least 16 and at most 60 px, and as much
-            larger as `first_side` is below 320. Smaller faces than asked for may be found too.
+            size: a fortieth of it (of the root of its area), at least 16 and at most 60 px, and not beside a
+            large face on a photo of up to 640 px. Smaller faces than asked for may be found too.
         max_overlap: of two boxes that overlap more (intersection over union) the better one stays.
     """
 
     min_score: float = 0.46
     doubtful: tuple[float, float] = (0.25, 0.7)
-    first_side: int = USUAL_FIRST_SIDE
+    first_side: int = 320
     min_face: float | None = None
     max_overlap: float = 0.4
 
@@ -87,8 +87,7 @@ class DetectorOptions:
         """Longer side of the smallest faces to look for in a photo of that size, px."""
         if self.min_face is not None:
             return self.min_face
-        usual = min(60.0, max(16.0, math.sqrt(size_wh[0] * size_wh[1]) / 40))
-        return usual * max(1.0, USUAL_FIRST_SIDE / self.first_side)
+        return min(60.0, max(16.0, math.sqrt(size_wh[0] * size_wh[1]) / 40))
 
 
 def _is_number(value: object) -> bool:
