@@ -38,8 +38,8 @@ Array: TypeAlias = NDArray[Any]
 
 LEAST_SHARE = 0.8  # of the first look's side: a picture of that many px may stand in for it
 PORTRAIT_PX = 640
-"""A photo no larger than that which shows a large face is a portrait: small faces behind it are looked for when
-they are asked for (`min_face`). All other photos get finer passes whoever else is in them."""
+"""A photo no larger than that which shows a large face is a portrait: small faces behind it are looked for
+when they are asked for (`min_face`). All other photos get finer passes whoever else is in them."""
 BATCH_PX = 2_000_000  # of windows that the network sees at once
 
 
