@@ -7,6 +7,7 @@ import {
   center,
   coarseReduction,
   cutWindow,
+  hasLargeFace,
   holds,
   isReplaced,
   longerSide,
@@ -18,6 +19,7 @@ import {
 } from "./finer.js";
 
 /** @typedef {{box: number[], score: number, roll: number}} Candidate  box: left, top, right, bottom, px */
+/** @typedef {{picture: import("./pixels.js").Picture, factor: number}} Reduced  a photo, and px of it a px */
 /** @typedef {{width: number, height: number, channels: Float32Array}[]} Maps  one a stride, 7 * height * width */
 
 export class Detector {
@@ -34,35 +36,47 @@ export class Detector {
   async detect(picture) {
     const s = this.settings;
     const lowest = Math.min(s.min_score, s.doubtful[0]);
-    const found = (await this.candidates(picture)).filter((face) => face.score > lowest);
-    const settled = await this.settleDoubts(picture, keepBest(found, s.max_overlap));
+    const { found, smaller } = await this.candidates(picture);
+    const likely = found.filter((face) => face.score > lowest);
+    const pictures = [{ picture, factor: 1 }, ...smaller];
+    const settled = await this.settleDoubts(pictures, keepBest(likely, s.max_overlap));
     return distinct(settled.filter((face) => face.score >= s.min_score));
   }
 
-  /** Candidates of all passes over the whole photo and over parts of it. @returns {Promise<Candidate[]>} */
+  /**
+   * Candidates of all passes over the whole photo and over parts of it, and what the photo was reduced to.
+   * @returns {Promise<{found: Candidate[], smaller: Reduced[]}>}
+   */
   async candidates(picture) {
     const s = this.settings;
     const minFace = minFaceIn(picture, s);
     const factor = reduction(minFace, s);
     let scale = s.first_side / Math.max(picture.width, picture.height);
-    if (1 / factor < s.min_refinement * scale) return this.whole(picture);
+    if (1 / factor < s.min_refinement * scale) return { found: await this.whole(picture), smaller: [] };
+    if ((s.min_face ?? null) === null && Math.max(picture.width, picture.height) <= s.portrait_px) {
+      const portrait = await this.whole(picture);
+      if (hasLargeFace(portrait, scale, s)) return { found: portrait, smaller: [] };
+    }
     let before = [];
+    const smaller = [];
     let found;
     if (minFace * scale < s.finer.trace_px) {
       const coarse = coarseReduction(minFace, s);
       const reduced = reduce(picture, coarse);
+      smaller.push({ picture: reduced, factor: coarse });
       const enlarged = (face) => ({ ...face, box: face.box.map((value) => value * coarse) });
       scale = 1 / coarse;
       before = (await this.whole(reduced)).map(enlarged);
-      found = (await this.parts(reduced, wideWindows(reduced, 1, s), 1)).map(enlarged);
+      found = (await this.parts(reduced, wideWindows(reduced, 1, s), 1, s.finer.trace_score)).map(enlarged);
     } else {
       found = await this.whole(picture);
     }
     const faint = traces(found, scale, s);
-    if (faint.length === 0) return [...before, ...found];
-    const parts = windowsAround(faint, picture, factor, scale, s);
-    const fine = (await this.parts(picture, parts, factor)).filter((face) => face.score > s.finer.clear_score);
-    return [...before, ...fine, ...found.filter((face) => !(faint.includes(face) && isReplaced(face, fine)))];
+    if (faint.length === 0) return { found: [...before, ...found], smaller };
+    const windows = windowsAround(faint, picture, factor, scale, s);
+    const fine = await this.parts(picture, windows, factor, s.finer.clear_score);
+    const others = found.filter((face) => !(faint.includes(face) && isReplaced(face, fine)));
+    return { found: [...before, ...fine, ...others], smaller };
   }
 
   async whole(picture) {
@@ -76,13 +90,13 @@ export class Detector {
   }
 
   /** Candidates in windows of the photo. @param {import("./finer.js").Window[]} parts */
-  async parts(picture, parts, factor) {
+  async parts(picture, parts, factor, minScore) {
     const s = this.settings;
     const found = [];
     for (const part of parts) {
       const [maps] = await this.run([cutWindow(picture, part, factor)]);
       const offset = [part.x, part.y, part.x, part.y];
-      for (const face of decode(maps, s, s.finer.trace_score)) {
+      for (const face of decode(maps, s, minScore)) {
         const there = { ...face, box: face.box.map((value, k) => value + offset[k]) };
         if (answersFor(part, there, s)) found.push({ ...there, box: there.box.map((value) => value * factor) });
       }
@@ -91,7 +105,7 @@ export class Detector {
   }
 
   /** The same candidates after a closer pass over the doubtful and the leaning ones. */
-  async settleDoubts(picture, found) {
+  async settleDoubts(pictures, found) {
     const s = this.settings;
     const [low, high] = s.doubtful;
     const isDoubtful = (face) => face.score > low && face.score < high;
@@ -101,7 +115,7 @@ export class Detector {
       (isLeaning(face) ? [face.roll, 0] : [face.roll]).map((roll) => ({ face, roll })),
     );
     if (passes.length === 0) return found;
-    const maps = await this.run(passes.map(({ face, roll }) => closeup(picture, face, roll, s)));
+    const maps = await this.run(passes.map(({ face, roll }) => closeup(pictures, face, roll, s)));
     const examined = passes.map((pass, row) => ({ ...pass, ...closeupFace(maps[row], s) }));
     return found.map((face) => {
       const mine = examined.filter((pass) => pass.face === face);
@@ -122,10 +136,13 @@ function plausibility({ roll, score, lean }, s) {
   return score * (1 + Math.cos(lean)) * (roll === 0 ? s.upright_odds : 1);
 }
 
-/** A candidate alone: turned upright, mirrored, of a known size. */
-function closeup(picture, { box }, roll, s) {
-  const [x, y] = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
-  const side = (longerSide(box) * s.closeup_px) / s.closeup_face_px;
+/** A candidate alone, from the coarsest picture that has its pixels: turned upright, mirrored, of a known size. */
+function closeup(pictures, { box }, roll, s) {
+  const { picture, factor } = pictures.findLast(
+    (reduced) => reduced.factor === 1 || longerSide(box) >= reduced.factor * s.closeup_face_px,
+  );
+  const [x, y] = center(box).map((value) => value / factor);
+  const side = ((longerSide(box) / factor) * s.closeup_px) / s.closeup_face_px;
   const straight = resampleCrop(picture, { x, y, side, size: s.closeup_px, roll });
   const mirrored = blank(straight.width, straight.height);
   for (let at = 0; at < mirrored.data.length; at += 3) {

@@ -29,6 +29,10 @@ export function traces(found, scale, s) {
   return found.filter((face) => isTrace(face) && !known.some((other) => holds(other.box, center(face.box))));
 }
 
+/** Whether one of the candidates of a pass at `scale` is a face that needs no finer one. @param {Candidate[]} found */
+export const hasLargeFace = (found, scale, s) =>
+  found.some((face) => face.score >= s.min_score && longerSide(face.box) * scale >= s.finer.well_resolved_px);
+
 /** Whether finer candidates tell the same face better. @param {Candidate} coarse @param {Candidate[]} fine */
 export const isReplaced = (coarse, fine) => fine.some((face) => holds(coarse.box, center(face.box)));
 
@@ -78,7 +82,7 @@ export function wideWindows(picture, factor, s) {
 }
 
 const levelSize = ({ width, height }, factor) => [Math.ceil(width / factor), Math.ceil(height / factor)];
-const windowSize = (side, level, s) => level.map((length) => Math.min(Math.ceil(side / (2 * s.cell)) * 2, Math.ceil(length / s.cell)) * s.cell);
+const windowSize = (side, level, s) => level.map((length) => Math.min(Math.ceil(side / s.cell), Math.ceil(length / s.cell)) * s.cell);
 
 function newWindow([x, y], [width, height], level, s) {
   const margin = s.finer.margin_px;

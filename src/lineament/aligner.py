@@ -322,7 +322,8 @@ class FaceAligner:
 
 def _is_beyond(face: FaceResult, limit_mm: float) -> bool:
     """Whether a face is less certain than a limit; what is not finite always is."""
-    return not face.is_finite or _uncertainty_mm(face) > limit_mm
+    uncertainty_mm = _uncertainty_mm(face)
+    return uncertainty_mm > limit_mm or uncertainty_mm == math.inf
 
 
 def _uncertainty_mm(face: FaceResult) -> float:

@@ -19,7 +19,7 @@ from lineament.detect.closeup import (
     SAME_FACE,
     UPRIGHT_ODDS,
 )
-from lineament.detect.detector import MIN_FRACTION, Detector, OnnxDetector
+from lineament.detect.detector import MIN_FRACTION, PORTRAIT_PX, Detector, OnnxDetector
 from lineament.detect.finer import MIN_REFINEMENT
 from lineament.detect.options import CELL, DetectorOptions
 
@@ -34,6 +34,7 @@ __all__ = [
     "MIN_FRACTION",
     "MIN_REFINEMENT",
     "OUTPUTS",
+    "PORTRAIT_PX",
     "SAME_FACE",
     "STRIDES",
     "UPRIGHT_ODDS",

@@ -6,7 +6,7 @@ at the same fraction of faces found; a far lean has to be confirmed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +20,8 @@ from lineament.resample import resample_crop
 Array: TypeAlias = NDArray[Any]
 Infer: TypeAlias = Callable[[Array], Mapping[str, Array]]
 """The network on a batch of pictures."""
+Reduced: TypeAlias = tuple[Image.Image, int]
+"""The photo, and how many of its px along a side are averaged to one."""
 
 CLOSEUP_PX, CLOSEUP_FACE_PX = 192, 96
 SAME_FACE = 0.4  # overlap with where a closeup should have its face
@@ -32,12 +34,19 @@ LOWEST_SCORE = 0.01
 
 
 def settle_doubts(
-    infer: Infer, picture: Image.Image, found: Array, *, doubtful_range: tuple[float, float]
+    infer: Infer, pictures: Sequence[Reduced], found: Array, *, doubtful_range: tuple[float, float]
 ) -> Array:
     """The same candidates (n, 6), best first, after a closer pass over the doubtful and the leaning ones.
 
     A doubtful candidate gets the score of two passes. One that seems to lean far is examined as it seems
     to stand and upright; it takes the roll that the better of the two closeups confirms.
+
+    Args:
+        infer: the network.
+        pictures: the photo as it is and reduced, finest first; a closeup is cut from the coarsest that has
+            its pixels, for a large one of a large photo takes longer to cut than to examine.
+        found: candidates (n, 6), px of the photo, best first.
+        doubtful_range: scores between these two are doubtful.
     """
     low, high = doubtful_range
     doubtful = (found[:, 4] > low) & (found[:, 4] < high)
@@ -50,7 +59,7 @@ def settle_doubts(
     faces = []
     for start in range(0, len(passes), BATCH):
         batch = passes[start : start + BATCH]
-        maps = infer(np.stack([_closeup(picture, found[number], roll) for number, roll in batch]))
+        maps = infer(np.stack([_closeup(pictures, found[number], roll) for number, roll in batch]))
         faces += [_closeup_face(maps, row) for row in range(len(batch))]
     found = found.copy()
     for number in chosen:
@@ -70,12 +79,13 @@ def _plausibility(infer: tuple[float, float, float]) -> float:
     return score * (1 + float(np.cos(remaining))) * (UPRIGHT_ODDS if roll == 0 else 1.0)
 
 
-def _closeup(picture: Image.Image, candidate: Array, roll: float) -> Array:
+def _closeup(pictures: Sequence[Reduced], candidate: Array, roll: float) -> Array:
     """The candidate (6,) turned by a roll and mirrored, its longer side CLOSEUP_FACE_PX: (S, S, 3) uint8."""
-    ((x, y),) = centers(candidate[None])
-    side = float(longer_sides(candidate[None])[0]) * CLOSEUP_PX / CLOSEUP_FACE_PX
-    crop_box = CropBox((float(x), float(y)), side, CLOSEUP_PX, float(roll))
-    return resample_crop(picture, crop_box)[:, ::-1]
+    face_px = float(longer_sides(candidate[None])[0])
+    picture, factor = [(p, f) for p, f in pictures if f == 1 or face_px >= f * CLOSEUP_FACE_PX][-1]
+    x, y = (centers(candidate[None])[0] / factor).tolist()
+    side = face_px / factor * CLOSEUP_PX / CLOSEUP_FACE_PX
+    return resample_crop(picture, CropBox((x, y), side, CLOSEUP_PX, float(roll)))[:, ::-1]
 
 
 def _closeup_face(maps: Mapping[str, Array], row: int) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from lineament.bundle import Bundle
 from lineament.detect.candidates import OUTPUTS, decode, distinct, keep_best
-from lineament.detect.closeup import settle_doubts
+from lineament.detect.closeup import Reduced, settle_doubts
 from lineament.detect.finer import (
     CLEAR_SCORE,
     MIN_REFINEMENT,
@@ -21,6 +21,7 @@ from lineament.detect.finer import (
     TRACE_SCORE,
     Window,
     coarse_reduction,
+    has_large_face,
     reduction,
     replaced,
     traces,
@@ -36,6 +37,9 @@ from lineament.result import Detection
 Array: TypeAlias = NDArray[Any]
 
 MIN_FRACTION = 0.8  # of the first pass's side: a picture of that many px may stand in for it
+PORTRAIT_PX = 640
+"""A photo no larger than that which shows a large face is a portrait: small faces behind it are looked for
+when they are asked for (`min_face`). All other photos get finer passes whoever else is in them."""
 BATCH_PX = 2_000_000  # of windows that the network sees at once
 
 
@@ -95,35 +99,41 @@ class OnnxDetector:
         """
         picture = as_picture(image)
         options = self.options
-        found = self._candidates(picture)
+        found, smaller = self._candidates(picture)
         found = found[found[:, 4] > min(options.min_score, options.doubtful[0])]
         kept = found[keep_best(found[:, :4], found[:, 4], max_overlap=options.max_overlap)]
-        kept = settle_doubts(self._infer, picture, kept, doubtful_range=options.doubtful)
+        kept = settle_doubts(self._infer, [(picture, 1), *smaller], kept, doubtful_range=options.doubtful)
         best_first = distinct(kept[kept[:, 4] >= options.min_score])
         return [Detection(row[:4].astype(np.float32), float(row[4]), float(row[5])) for row in best_first]
 
-    def _candidates(self, picture: Image.Image) -> Array:
-        """Candidates (n, 6) of all passes over the whole photo and over parts of it: box px, score, roll."""
+    def _candidates(self, picture: Image.Image) -> tuple[Array, list[Reduced]]:
+        """Candidates (n, 6) of all passes over the whole photo and parts of it, and the photo reduced."""
         min_face = self.options.min_face_in(picture.size)
         factor, scale = reduction(min_face), self.options.first_side / max(picture.size)
         if 1 / factor < MIN_REFINEMENT * scale:
-            return self._whole(picture)  # which has seen nearly all there is
-        passes = []
+            return self._whole(picture), []  # which has seen nearly all there is
+        if self.options.min_face is None and max(picture.size) <= PORTRAIT_PX:
+            found = self._whole(picture)
+            if has_large_face(found, scale=scale, min_score=self.options.min_score):
+                return found, []
+        passes: list[Array] = []
+        smaller: list[Reduced] = []
         if min_face * scale < TRACE_PX:
             coarse = coarse_reduction(min_face)
             scale, reduced = 1 / coarse, picture.reduce(coarse)
+            smaller.append((reduced, coarse))
             passes.append(_enlarged(self._whole(reduced), coarse))
-            found = _enlarged(self._parts(reduced, wide_windows(reduced.size, 1), 1), coarse)
+            everywhere = wide_windows(reduced.size, 1)
+            found = _enlarged(self._parts(reduced, everywhere, 1, min_score=TRACE_SCORE), coarse)
         else:
             found = self._whole(picture)
         faint = traces(found, scale=scale, min_score=self.options.min_score)
         if faint.any():
             parts = windows_around(found[faint], picture.size, factor=factor, scale=scale)
-            fine = self._parts(picture, parts, factor)
-            fine = fine[fine[:, 4] > CLEAR_SCORE]
+            fine = self._parts(picture, parts, factor, min_score=CLEAR_SCORE)
             found = found[~(faint & replaced(found, fine))]
             passes.append(fine)
-        return np.concatenate([*passes, found])
+        return np.concatenate([*passes, found]), smaller
 
     def _whole(self, picture: Image.Image) -> Array:
         """Candidates (n, 6) of a pass over the whole photo."""
@@ -133,7 +143,9 @@ class OnnxDetector:
         found[:, :4] /= np.tile(scale_xy, 2)
         return found
 
-    def _parts(self, picture: Image.Image, parts: Sequence[Window], factor: int) -> Array:
+    def _parts(
+        self, picture: Image.Image, parts: Sequence[Window], factor: int, *, min_score: float
+    ) -> Array:
         """Candidates (n, 6) in windows of the photo, px of the photo."""
         found = [np.empty((0, 6))]
         for size_wh in sorted({part.size_wh for part in parts}):
@@ -143,9 +155,10 @@ class OnnxDetector:
                 batch = alike[start : start + at_once]
                 maps = self._infer(np.stack([part.cut(picture, factor) for part in batch]))
                 for row, part in enumerate(batch):
-                    here = decode(maps, row, min_score=TRACE_SCORE)
-                    here[:, :4] += np.tile(part.corner, 2)
-                    found.append(here[part.answers_for(here)])
+                    here = decode(maps, row, min_score=min_score)
+                    if len(here):
+                        here[:, :4] += part.corner * 2
+                        found.append(here[part.answers_for(here)])
         everything = np.concatenate(found)
         everything[:, :4] *= factor
         return everything

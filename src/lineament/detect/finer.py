@@ -8,6 +8,7 @@ rest of a photo need not be enlarged.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -19,6 +20,7 @@ from lineament.detect.candidates import centers, longer_sides
 from lineament.detect.options import CELL
 
 Array: TypeAlias = NDArray[Any]
+Size: TypeAlias = tuple[int, int]
 
 FOUND_PX = 24.0  # of what the network sees: faces that large are found, and their boxes are exact
 TRACE_FOR_SURE_PX = 8.0
@@ -30,16 +32,16 @@ LARGER_TRACES = ((17.0, 0.2), (22.0, 0.35))
 CLEAR_SCORE = 0.33
 """What scores lower in a finer pass is not believed: most of it is hands, ears and leaves."""
 MIN_REFINEMENT = 2.0  # a finer pass has at least so many times the pixels of the one before along a side
-WELL_RESOLVED_PX = 48.0  # a face of that size that is certain needs no finer look
-WINDOW_PX, WINDOW_PX_A_STEP = 64, 24
+WELL_RESOLVED_PX = 48.0  # a face of that size that is certain needs no finer pass
+WINDOW_PX, WINDOW_PX_A_STEP = 48, 24
 """Side of a window, and what it takes more for each px of the finer pass a px of the pass before, for traces
 tell their places by some pixels."""
-WINDOW_SIZES = 2.5  # of the trace, that a window is wide at least
+WINDOW_SIZES = 2.0  # of the trace, that a window is wide at least
 MARGIN_PX = 24
 """A window answers for faces whose center is not in its margin."""
 MAX_FACE_PX = 112  # in a window: larger faces are found by the pass before
 WIDE_PX = 1280
-MOSTLY = 0.8  # of the px of the level: small windows of more cost more than wide ones
+MOSTLY = 0.2  # of the px of the level: where traces are that many, all of it gets a finer pass, for others left none
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,17 @@ def traces(found: Array, *, scale: float, min_score: float) -> NDArray[np.bool_]
     return new
 
 
+def has_large_face(found: Array, *, scale: float, min_score: float) -> bool:
+    """Whether one of the candidates (n, 6), px of the photo, is a face that needs no finer pass.
+
+    Args:
+        found: candidates of a pass over the whole photo.
+        scale: px of that pass a px of the photo.
+        min_score: candidates that score higher are faces.
+    """
+    return bool(((found[:, 4] >= min_score) & (longer_sides(found) * scale >= WELL_RESOLVED_PX)).any())
+
+
 def replaced(coarse: Array, fine: Array) -> NDArray[np.bool_]:
     """Which candidates (n, 6) of a pass are told better by those (m, 6) of a finer one."""
     middle = centers(fine)[None]
@@ -108,7 +121,7 @@ def replaced(coarse: Array, fine: Array) -> NDArray[np.bool_]:
     return same
 
 
-def windows_around(faint: Array, photo_wh: tuple[int, int], *, factor: int, scale: float) -> list[Window]:
+def windows_around(faint: Array, photo_wh: Size, *, factor: int, scale: float) -> list[Window]:
     """Windows that show every trace; wide ones where that costs less.
 
     Args:
@@ -118,46 +131,60 @@ def windows_around(faint: Array, photo_wh: tuple[int, int], *, factor: int, scal
         scale: px of the pass that left them a px of the photo.
     """
     level_wh, step = _level_wh(photo_wh, factor), 1 / (factor * scale)
-    budget = MOSTLY * level_wh.prod()
+    budget = MOSTLY * math.prod(level_wh)
     left_over = faint[np.argsort(-faint[:, 4], kind="stable")]
     sides = np.maximum(WINDOW_PX + WINDOW_PX_A_STEP * step, WINDOW_SIZES * longer_sides(left_over) / factor)
+    places = centers(left_over) / factor
     parts: list[Window] = []
-    while len(left_over):
-        size_wh, places = _size_wh(float(sides[0]), level_wh), centers(left_over) / factor
-        corner = np.clip(np.round(places[0] - size_wh / 2), 0, np.maximum(level_wh - size_wh, 0))
-        parts.append(_window(corner.astype(int), size_wh, level_wh))
-        budget -= size_wh.prod()
+    while len(places):
+        size_wh = _size_wh(float(sides[0]), level_wh)
+        parts.append(_window(_corner_around(places[0].tolist(), size_wh, level_wh), size_wh, level_wh))
+        budget -= math.prod(size_wh)
         if budget < 0 and len(parts) > 1:
             return wide_windows(photo_wh, factor)
-        reach = size_wh / 2 - MARGIN_PX - WINDOW_PX_A_STEP * step / 4
-        reached = np.all(np.abs(places - corner - size_wh / 2) <= reach, axis=1) & (sides <= sides[0])
-        reached[0] = True  # at the edge of the photo windows do not reach beyond it
-        left_over, sides = left_over[~reached], sides[~reached]
+        if len(places) == 1:
+            break
+        half = np.array(size_wh) / 2
+        away = np.abs(places - parts[-1].corner - half)
+        missed = (away > half - MARGIN_PX - WINDOW_PX_A_STEP * step / 4).any(axis=1) | (sides > sides[0])
+        missed[0] = False  # at the edge of the photo windows do not reach beyond it
+        places, sides = places[missed], sides[missed]
     return parts
 
 
-def wide_windows(photo_wh: tuple[int, int], factor: int) -> list[Window]:
+def wide_windows(photo_wh: Size, factor: int) -> list[Window]:
     """Windows that show the whole photo."""
     level_wh = _level_wh(photo_wh, factor)
     size_wh = _size_wh(WIDE_PX, level_wh)
     step = WIDE_PX - 2 * MARGIN_PX - MAX_FACE_PX
-    starts = [range(0, max(1, int(length) - WIDE_PX + step), step) for length in level_wh]
-    return [_window(np.array([x, y]), size_wh, level_wh) for y in starts[1] for x in starts[0]]
+    starts = [range(0, max(1, length - WIDE_PX + step), step) for length in level_wh]
+    return [_window((x, y), size_wh, level_wh) for y in starts[1] for x in starts[0]]
 
 
-def _level_wh(photo_wh: tuple[int, int], factor: int) -> Array:
-    return np.array([-(-length // factor) for length in photo_wh])
+def _level_wh(photo_wh: Size, factor: int) -> Size:
+    width, height = photo_wh
+    return -(-width // factor), -(-height // factor)
 
 
-def _size_wh(side: float, level_wh: Array) -> Array:
-    """In steps of two cells, so that many are alike and seen together; no larger than the level needs."""
-    return np.minimum(math.ceil(side / (2 * CELL)) * 2, -(-level_wh // CELL)) * CELL
+def _size_wh(side: float, level_wh: Size) -> Size:
+    """In whole cells, so that many are alike and seen together; no larger than the level needs."""
+    cells = math.ceil(side / CELL)
+    width, height = (min(cells, -(-length // CELL)) * CELL for length in level_wh)
+    return width, height
 
 
-def _window(corner: Array, size_wh: Array, level_wh: Array) -> Window:
+def _corner_around(place: Sequence[float], size_wh: Size, level_wh: Size) -> Size:
+    """Upper left corner of the window with a place in its middle, or as near to that as the level allows."""
+    x, y = (
+        min(max(round(middle - size / 2), 0), max(length - size, 0))
+        for middle, size, length in zip(place, size_wh, level_wh)
+    )
+    return x, y
+
+
+def _window(corner: Size, size_wh: Size, level_wh: Size) -> Window:
     """With a core that reaches to the edges of the photo where the window does, and beyond."""
-    left, top = np.where(corner > 0, corner + MARGIN_PX, -np.inf).tolist()
-    end = corner + size_wh
-    right, bottom = np.where(end < level_wh, end - MARGIN_PX, np.inf).tolist()
-    (x, y), (width, height) = corner.tolist(), size_wh.tolist()
-    return Window((x, y), (width, height), (left, top, right, bottom))
+    low = [start + MARGIN_PX if start > 0 else -math.inf for start in corner]
+    ends = [(start + size, length) for start, size, length in zip(corner, size_wh, level_wh)]
+    high = [end - MARGIN_PX if end < length else math.inf for end, length in ends]
+    return Window(corner, size_wh, (low[0], low[1], high[0], high[1]))

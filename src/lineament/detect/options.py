@@ -23,10 +23,9 @@ class DetectorOptions:
         min_score: faces scored lower are not reported.
         doubtful: faces scored between these two are examined more closely.
         first_side: longer side of the photo at the first pass, px.
-        min_face: longer side of the smallest faces to search for, px of the photo; None chooses by the
-            photo's
-            size: a fortieth of it (of the root of its area), at least 16 and at most 60 px. Smaller faces
-            than asked for may be found too.
+        min_face: longer side of the smallest faces to search for, px of the photo; None chooses by its
+            size: a fortieth of it (of the root of its area), at least 16 and at most 60 px, and not beside a
+            large face on a photo of up to 640 px. Smaller faces than asked for may be found too.
         max_overlap: of two boxes that overlap more (intersection over union) the better one stays.
     """
 

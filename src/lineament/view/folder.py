@@ -141,6 +141,7 @@ def _detector_settings() -> dict[str, Any]:
         "strides": detect.STRIDES,
         "bases_px": detect.BASES_PX,
         "cell": detect.CELL,
+        "portrait_px": detect.PORTRAIT_PX,
         "closeup_px": detect.CLOSEUP_PX,
         "closeup_face_px": detect.CLOSEUP_FACE_PX,
         "same_face": detect.SAME_FACE,

@@ -1,5 +1,7 @@
+import itertools
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -82,7 +84,10 @@ def test_packs_and_weights_must_match(config):
         LiveMosaics(replace(config, weights=(1.0, 2.0)), 0.0)
 
 
-def test_a_detector_trained_in_a_given_time_says_what_it_was_trained_on(config, tmp_path):
+def test_a_detector_trained_in_a_given_time_says_what_it_was_trained_on(config, tmp_path, monkeypatch):
+    readings = itertools.count(0.0, 0.5)  # a clock that goes on when it is read, alike on any machine
+    clock = SimpleNamespace(monotonic=lambda: next(readings))
+    monkeypatch.setattr("lineament.train.detector.training.time", clock)
     loop = replace(LOOP, steps=3, batch=2, log_every=1)  # far fewer than there is time for
     whole = DetectorTrainConfig(live=config, loop=loop, workers=0, pace_steps=1, reserve=0.0)
     path = export_run(DETECTOR.train(whole, tmp_path / "run", seconds=3.0), tmp_path / "d.lineament")
