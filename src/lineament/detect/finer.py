@@ -41,7 +41,7 @@ MARGIN_PX = 24
 """A window answers for faces whose center is not in its margin."""
 MAX_FACE_PX = 112  # in a window: larger faces are found by the pass before
 WIDE_PX = 1280
-MOSTLY = 0.2  # of the px of the level: where traces are that many, all of it gets a finer pass, for others left none
+MOSTLY = 0.2  # of the px of the level: where traces are that many, all of it gets a finer pass
 
 
 @dataclass(frozen=True, slots=True)
