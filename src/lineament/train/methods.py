@@ -12,6 +12,7 @@ import torch
 from lineament.config_file import read_config
 from lineament.errors import ConfigError, DataError
 from lineament.train.detector.method import DETECTOR
+from lineament.train.dsfnet.method import DSFNET
 from lineament.train.engine.processes import Processes, joined_processes
 from lineament.train.engine.run_folder import ABOUT, CONFIG, read_table
 from lineament.train.onnx.exporter import USUAL, ExportOptions, export
@@ -24,6 +25,7 @@ METHODS: dict[str, TrainableMethod[Any]] = {
     row.name: row
     for row in (
         DETECTOR,
+        DSFNET,
         REGRESSOR,
         SYNERGYNET,
     )

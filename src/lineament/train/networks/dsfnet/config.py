@@ -172,10 +172,10 @@ COMPACT = DsfConfig(
     crop_size=128,
     map_size=64,
     encoder=HrnetConfig(stem=32, bottleneck=32, bottlenecks=2, width=16, norm_momentum=0.05),
-    heads=HeadConfig(hidden=24, first="quarter"),
+    heads=HeadConfig(hidden=16, first="quarter"),
     model_branch=ModelBranchConfig(channels=64, collected=16),
-    points=PointsConfig(count=512),
-    fusion=FusionConfig(widths=(12, 24, 48, 96, 192)),
+    points=PointsConfig(count=384),
+    fusion=FusionConfig(widths=(10, 20, 40, 80, 160)),
 )
 PRESETS = {"paper": PAPER, "compact": COMPACT}
 
