@@ -187,7 +187,7 @@ def tiny(config: DsfConfig = COMPACT) -> DsfConfig:
         crop_size=64,
         map_size=32,
         encoder=replace(config.encoder, stem=16, bottleneck=8, bottlenecks=1, width=8, blocks=1),
-        heads=HeadConfig(hidden=16, first="half"),
+        heads=HeadConfig(hidden=16, first="quarter"),
         model_branch=ModelBranchConfig(channels=32, collected=16),
         points=replace(config.points, count=256, widths=(32, 32, 128)),
         fusion=replace(config.fusion, widths=(12, 24, 48)),
