@@ -15,6 +15,7 @@ from lineament.errors import ModelError, WeightsError
 from lineament.geometry.alignment import align_points
 from lineament.geometry.nearest_coefficients import NearestCoefficients
 from lineament.geometry.similarity import Similarity
+from lineament.methods.dsfnet_face import DsfEstimate, PosedShape
 from lineament.methods.dsfnet_points import (
     NOSE_TIP,
     UNITS_PER_MM,
@@ -26,10 +27,9 @@ from lineament.methods.dsfnet_points import (
     observed,
 )
 from lineament.methods.method import Crops, finite_outputs
-from lineament.methods.seen_face import SeenFaceEstimate, SeenFaceResult, mask_at
+from lineament.methods.seen_face import mask_at
 from lineament.models import load_model
 from lineament.network import OnnxNetwork
-from lineament.result import Detection
 
 Array: TypeAlias = NDArray[Any]
 Outputs: TypeAlias = Mapping[str, Array]
@@ -90,55 +90,6 @@ class DsfSwitches:
             min_visible=float(arrays["min_visible"]),
             unseen_weight=float(arrays["unseen_weight"]),
         )
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
-class DsfResult(SeenFaceResult):
-    """A face of DSFNet.
-
-    Attributes:
-        branch: which part of the method answered: "f", "is", or "ms" where too little of the face is seen for
-            its scale and pose to be found from the visible points.
-    """
-
-    branch: str
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class DsfEstimate(SeenFaceEstimate):
-    """An estimate of DSFNet.
-
-    Attributes:
-        branch: see :class:`DsfResult`.
-    """
-
-    branch: str = "f"
-
-    def result(self, *, crop_box: CropBox, detection: Detection) -> DsfResult:
-        """The whole face."""
-        plain = SeenFaceEstimate.result(self, crop_box=crop_box, detection=detection)
-        names = [name for name in plain.__dataclass_fields__ if not name.startswith("_")]
-        return DsfResult(**{name: getattr(plain, name) for name in names}, branch=self.branch)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PosedShape:
-    """A face of coefficients in the crop.
-
-    Attributes:
-        vertices: (N, 3) units, model frame.
-        linear: (3, 3) from there to the cloud frame.
-        translation: (3,).
-    """
-
-    vertices: Array
-    linear: Array
-    translation: Array
-
-    def in_cloud(self, points: Array) -> Array:
-        """(n, 3) points of the model frame, in the cloud frame."""
-        moved: Array = points @ self.linear.T + self.translation
-        return moved
 
 
 class DsfNet:
@@ -209,9 +160,7 @@ class DsfNet:
             found = self.image_answers(outputs, by_model, reliable)
             for row, vertices in zip(reliable, found, strict=True):
                 answers[row] = (vertices, self._switches.output)
-        return [
-            self._as_estimate(outputs, row, box, *answers[row]) for row, box in enumerate(crop_boxes)
-        ]
+        return [self._as_estimate(outputs, row, box, *answers[row]) for row, box in enumerate(crop_boxes)]
 
     def encoded(self, crops: Crops) -> dict[str, Array]:
         """What the first graph gives, checked."""
@@ -375,4 +324,3 @@ def _smaller(mask: Array) -> Array:
     step = len(mask) // cells
     smaller: Array = mask.reshape(cells, step, cells, step).mean(axis=(1, 3))
     return smaller
-

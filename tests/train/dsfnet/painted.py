@@ -15,7 +15,7 @@ SIZE = 160
 
 
 def painted_sample(number, surface, *, occluded=False, validation=False):
-    """A head in the colours of its normalised coordinates before grey, and half of it behind a plain square."""
+    """A head in the colours of its normalised coordinates before grey, a plain square over it where asked."""
     rng = np.random.default_rng(number)
     camera = WeakPerspective(
         matrix_from_angles(*rng.uniform(-0.5, 0.5, 3)),
@@ -38,7 +38,7 @@ def painted_sample(number, surface, *, occluded=False, validation=False):
 
 
 def painted_folder(folder, count, *, held_out=2):
-    """Path of a folder of so many samples for training, half of them occluded, and a few that are held out."""
+    """Path of a folder of so many samples for training, half of them occluded, and a few held out."""
     surface = LabelSurface.of(load_builtin(), size=32)
     shards = ShardFolder(folder, Recipe("painted", "none", 0, "test", "lfm"))
     made = [

@@ -17,7 +17,7 @@ from lineament.train.onnx.exporter import Arrays, Exporter
 from lineament.train.onnx.graph import SEEDED_ROWS, Graph, crop_graph, noise
 
 TOLERANCE = {name: 2e-3 for outputs in OUTPUTS.values() for name in outputs}
-HALF_TOLERANCE = {name: 0.2 for name in TOLERANCE}
+HALF_TOLERANCE = dict.fromkeys(TOLERANCE, 0.2)
 
 
 def graphs(network: DsfNet) -> dict[str, Graph]:

@@ -12,8 +12,9 @@ from torch.nn import functional
 from lineament.methods.dsfnet_points import CLOUD_SIDES
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.dsfnet.targets import CORRESPONDENCE, DEPTH, FACE
+from lineament.train.networks.dsfnet.faces import DsfOutput, Face, ImageBranch
 from lineament.train.networks.dsfnet.heads import Coefficients, CropMaps
-from lineament.train.networks.dsfnet.network import DsfNet, DsfOutput, Face, ImageBranch
+from lineament.train.networks.dsfnet.network import DsfNet
 
 EPSILON = 1e-8
 """Inside of roots, so that they have a gradient at zero; as released."""

@@ -33,9 +33,7 @@ VARIANTS = {
 SHARED = {"network": {"output": "ms", "points": {"enabled": False}, "fusion": {"enabled": False}}}
 """Encoder, maps and model space, which all rows have."""
 BASE = DsfTrainConfig(
-    loop=LoopConfig(
-        steps=1500, batch=32, optimiser=OptimiserConfig(learning_rate=1.0e-3, weight_decay=0.01)
-    )
+    loop=LoopConfig(steps=1500, batch=32, optimiser=OptimiserConfig(learning_rate=1.0e-3, weight_decay=0.01))
 )
 
 DSFNET = CropMethod(

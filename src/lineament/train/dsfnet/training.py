@@ -26,7 +26,8 @@ from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.schedules import SADRNET
 from lineament.train.networks.dsfnet.config import COMPACT, DsfConfig
-from lineament.train.networks.dsfnet.network import DsfNet, DsfOutput, Face, dsf_net, rotations_of
+from lineament.train.networks.dsfnet.faces import DsfOutput, Face, rotations_of
+from lineament.train.networks.dsfnet.network import DsfNet, dsf_net
 from lineament.train.regressor.training import LEAST_SPREAD
 from lineament.train.runs.crop_method import begin_with_run
 
@@ -127,7 +128,7 @@ def loss_of(config: DsfTrainConfig, network: DsfNet, model: MorphableModel) -> D
 def position_weights(chart: FaceChart) -> np.ndarray:
     """(T,) weights of texels in the loss of positions, 16 : 12 : 3 : 0 with mean 1.
 
-    The under-jaw has none, and all count alike on a model without the landmarks that its regions are found by.
+    The under-jaw has none. All count alike on a model without the landmarks that regions are found by.
     """
     model = chart.model
     if REGION_SCHEME not in model.schemes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -11,9 +9,10 @@ from torch.nn import functional
 
 from lineament.geometry.morphable import MorphableModel
 from lineament.methods.dsfnet_points import CLOUD_SIDES, UNITS_PER_MM, FaceChart, draws
-from lineament.train.networks.alignment import Alignment, align_points, nearest_rotation
+from lineament.train.networks.alignment import Alignment, align_points
 from lineament.train.networks.dsfnet.cloud import ChartTables, Cloud, drawn, taken
 from lineament.train.networks.dsfnet.config import Branch, DsfConfig
+from lineament.train.networks.dsfnet.faces import DsfOutput, Face, ImageBranch, inverse, moved
 from lineament.train.networks.dsfnet.heads import POSE, Coefficients, CropMaps, MapHeads, ModelBranch
 from lineament.train.networks.dsfnet.hrnet import Hrnet
 from lineament.train.networks.dsfnet.pointnet import PointNet
@@ -22,61 +21,6 @@ from lineament.train.networks.regressor import RegressorOutput
 
 FIRST, FEATURES, BACK, LAST = range(4)
 """Which row of the random numbers each draw of points has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Face:
-    """B faces in the crop.
-
-    Attributes:
-        offset: (B, T, 3) units, difference from the mean face at the texels.
-        position: (B, T, 3) cloud frame.
-        linear: (B, 3, 3) from units to the cloud frame.
-        landmarks: (B, 68, 3) cloud frame, scheme "300w-lp".
-    """
-
-    offset: Tensor
-    position: Tensor
-    linear: Tensor
-    landmarks: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class ImageBranch:
-    """What the visible points say.
-
-    Attributes:
-        coefficients: whitened; the pose is used where nothing is aligned.
-        face: in the crop.
-        cloud: the points.
-        reliable: (B,) bool, whether enough of the face is visible.
-    """
-
-    coefficients: Coefficients
-    face: Face
-    cloud: Cloud
-    reliable: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class DsfOutput:
-    """What the network says of B crops.
-
-    Attributes:
-        maps: over the crops.
-        features: (B, C, S / 32, S / 32) f_ms.
-        model_coefficients: whitened.
-        model_face: of the model-space branch.
-        image: the image-space branch, or None.
-        fused: offsets and positions of the fusion, (B, T, 3) units and cloud frame, or None.
-    """
-
-    maps: CropMaps
-    features: Tensor
-    model_coefficients: Coefficients
-    model_face: Face
-    image: ImageBranch | None
-    fused: tuple[Tensor, Tensor] | None
 
 
 class DsfNet(nn.Module):
@@ -289,24 +233,6 @@ def standardised(crop: Tensor) -> Tensor:
     mean = values.mean((2, 3), keepdim=True)
     variance = (values - mean).square().mean((2, 3), keepdim=True)
     return (values - mean) / torch.sqrt(variance + 0.001)
-
-
-def moved(points: Tensor, alignment: Alignment) -> Tensor:
-    """(B, n, 3) points of the source frame in the target frame."""
-    turned = points @ alignment.rotation.transpose(1, 2)
-    return alignment.scale[:, None, None] * turned + alignment.translation[:, None]
-
-
-def inverse(alignment: Alignment) -> Alignment:
-    """The way back."""
-    scale, rotation = 1 / alignment.scale, alignment.rotation.transpose(1, 2)
-    origin = (rotation @ alignment.translation[..., None])[..., 0]
-    return Alignment(scale, rotation, -scale[:, None] * origin)
-
-
-def rotations_of(face: Face) -> Tensor:
-    """(B, 3, 3) proper rotations of the model frame."""
-    return nearest_rotation(face.linear.double()).float()
 
 
 def dsf_net(config: DsfConfig, model: MorphableModel, triangles: np.ndarray) -> DsfNet:
