@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from lineament.train.networks.dsfnet.config import DsfConfig, HeadConfig
+from lineament.train.networks.dsfnet.hrnet import repeated
 from lineament.train.networks.regressor import ResidualBlock
 
 POSE = 12
@@ -63,8 +63,8 @@ class DenseHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, S / 4, S / 4) to (B, outputs, S, S)."""
-        hidden = torch.relu(self.norm(self.first(_enlarged(features, self.before))))
-        return self.last(_enlarged(hidden, 4 // self.before))
+        hidden = torch.relu(self.norm(self.first(repeated(features, self.before))))
+        return self.last(repeated(hidden, 4 // self.before))
 
 
 class MapHeads(nn.Module):
@@ -107,7 +107,3 @@ class ModelBranch(nn.Module):
         flat = self.collect(shared).flatten(1)
         pose = self.pose_norm(self.pose(flat).float())
         return Coefficients(pose, self.identity(flat).float(), self.expression(flat).float()), shared
-
-
-def _enlarged(features: Tensor, factor: int) -> Tensor:
-    return features if factor == 1 else functional.interpolate(features, scale_factor=factor, mode="nearest")

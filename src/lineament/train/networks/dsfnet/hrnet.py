@@ -74,7 +74,12 @@ class Exchange(nn.Module):
         """As many (B, C, H, W) as there were."""
         own = [blocks(features) for blocks, features in zip(self.branches, branches, strict=True)]
         return [
-            torch.relu(sum(_fitted(way(features), own[end]) for way, features in zip(ways, own, strict=True)))
+            torch.relu(
+                sum(
+                    repeated(way(features), 2 ** max(start - end, 0))
+                    for start, (way, features) in enumerate(zip(ways, own, strict=True))
+                )
+            )
             for end, ways in enumerate(self.ways)
         ]
 
@@ -119,7 +124,6 @@ def _way(channels: tuple[int, ...], start: int, end: int) -> nn.Module:
     return nn.Sequential(*between, convolution(channels[start], channels[end], stride=2, active=False))
 
 
-def _fitted(features: Tensor, like: Tensor) -> Tensor:
-    """The features repeated to another map's size."""
-    factor = like.shape[-1] // features.shape[-1]
+def repeated(features: Tensor, factor: int) -> Tensor:
+    """Each place of a (B, C, H, W) map `factor` times along both sides."""
     return features if factor == 1 else functional.interpolate(features, scale_factor=factor, mode="nearest")

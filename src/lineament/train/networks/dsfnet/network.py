@@ -64,9 +64,9 @@ class DsfNet(nn.Module):
     def encoded(self, crop: Tensor) -> tuple[CropMaps, Coefficients, Tensor]:
         """Maps, coefficients of the model-space branch, and its features."""
         branches = self.encoder(standardised(crop))
-        size = branches[0].shape[-2:]
         larger = [
-            functional.interpolate(b, size=size, mode="bilinear", align_corners=False) for b in branches[1:]
+            functional.interpolate(lower, scale_factor=2**level, mode="bilinear", align_corners=False)
+            for level, lower in enumerate(branches[1:], start=1)
         ]
         maps = self.heads(torch.cat([branches[0], *larger], dim=1))
         coefficients, features = self.model_branch(branches[-1])
