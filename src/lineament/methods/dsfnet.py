@@ -213,9 +213,13 @@ class DsfNet:
 
     def observed(self, outputs: Outputs, row: int) -> Observed:
         """The visible points of a row."""
-        names = ("correspondence", "depth", "confidence")
-        maps = (outputs[name][row].astype(np.float64) for name in names)
-        return observed(*maps, outputs["face_mask"][row] > 0.5, self._chart)
+        return observed(
+            outputs["correspondence"][row].astype(np.float64),
+            outputs["depth"][row].astype(np.float64),
+            outputs["confidence"][row].astype(np.float64),
+            outputs["face_mask"][row] > 0.5,
+            self._chart,
+        )
 
     def _reliable(self, outputs: Outputs) -> list[int]:
         """Rows that show enough of a face, and are numbers."""

@@ -212,4 +212,4 @@ def test_a_chart_gives_back_how_the_vertices_of_a_face_differ_from_the_mean(lfm,
     found = chart.vertices(chart.as_map(chart.gathered(offset)))
     known = np.isfinite(found).all(axis=1)
     assert 0.9 < known.mean() < 1  # eyeballs and teeth have no place there
-    assert np.linalg.norm(found - offset, axis=1)[known].mean() < 0.1  # mm
+    assert np.linalg.norm(found - offset, axis=1)[known].mean() < 0.25  # mm
