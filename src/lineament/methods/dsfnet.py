@@ -17,6 +17,7 @@ from lineament.geometry.nearest_coefficients import NearestCoefficients
 from lineament.geometry.similarity import Similarity
 from lineament.methods.dsfnet_face import DsfEstimate, PosedShape
 from lineament.methods.dsfnet_points import (
+    MIN_TEXELS,
     NOSE_TIP,
     UNITS_PER_MM,
     FaceChart,
@@ -155,10 +156,10 @@ class DsfNet:
         outputs = self.encoded(crops)
         by_model = [self.model_face(outputs, row) for row in range(len(crops))]
         answers = [(face.in_cloud(face.vertices), "ms") for face in by_model]
-        reliable = self._reliable(outputs)
-        if reliable and self._switches.output != "ms":
-            found = self.image_answers(outputs, by_model, reliable)
-            for row, vertices in zip(reliable, found, strict=True):
+        seen = {} if self._switches.output == "ms" else self._reliable(outputs)
+        if seen:
+            found = self.image_answers(outputs, by_model, seen)
+            for row, vertices in zip(seen, found, strict=True):
                 answers[row] = (vertices, self._switches.output)
         return [self._as_estimate(outputs, row, box, *answers[row]) for row, box in enumerate(crop_boxes)]
 
@@ -190,10 +191,16 @@ class DsfNet:
         return self._by_numbers(*(outputs[name][row].astype(np.float64) for name in names))
 
     def image_answers(
-        self, outputs: Outputs, by_model: Sequence[PosedShape], rows: Sequence[int]
+        self, outputs: Outputs, by_model: Sequence[PosedShape], visible: Mapping[int, Observed]
     ) -> list[Array]:
-        """(N, 3) vertices in the cloud frame of the image-space branch, or of the fusion, for some rows."""
-        seen = [self.observed(outputs, row) for row in rows]
+        """(N, 3) vertices in the cloud frame of the image-space branch, or of the fusion.
+
+        Args:
+            outputs: of the first graph.
+            by_model: the model-space branch's faces, one a row of the outputs.
+            visible: the points of the rows that are asked for.
+        """
+        rows, seen = list(visible), list(visible.values())
         first = [self._canonical(each) for each in seen]
         points = np.stack([self._features(each, to_model) for each, to_model in zip(seen, first)])
         found = finite_outputs(
@@ -206,7 +213,7 @@ class DsfNet:
             return [face.in_cloud(face.vertices) for face in by_image]
         faces = np.stack([self._both(image, by_model[row]) for image, row in zip(by_image, rows)])
         network = self._networks["fusion"]
-        joined = {"features": outputs["features"][list(rows)]} if "features" in network.input_shapes else {}
+        joined = {"features": outputs["features"][rows]} if "features" in network.input_shapes else {}
         shape = (3, self._chart.size, self._chart.size)
         maps = finite_outputs(network, {"offset": shape, "position": shape}, faces=faces, **joined)
         return [self._settled(maps, place, seen[place]) for place in range(len(rows))]
@@ -221,11 +228,12 @@ class DsfNet:
             self._chart,
         )
 
-    def _reliable(self, outputs: Outputs) -> list[int]:
-        """Rows that show enough of a face, and are numbers."""
+    def _reliable(self, outputs: Outputs) -> dict[int, Observed]:
+        """The visible points of the rows that are numbers and show enough of a face."""
         finite = np.isfinite(outputs["pose"]).all(axis=1)
-        visible = (outputs["face_mask"] > 0.5).mean(axis=(1, 2))
-        return [int(row) for row in np.flatnonzero(finite & (visible >= self._switches.min_visible))]
+        visible = (outputs["face_mask"] > 0.5).mean(axis=(1, 2)) >= self._switches.min_visible
+        seen = {int(row): self.observed(outputs, row) for row in np.flatnonzero(finite & visible)}
+        return {row: each for row, each in seen.items() if each.hit.sum() >= MIN_TEXELS}
 
     def _by_numbers(self, pose: Array, identity: Array, expression: Array) -> PosedShape:
         """The face of coefficients and a pose of twelve numbers; the tip of its nose has no depth."""

@@ -25,6 +25,10 @@ UNITS_PER_MM = 0.015
 CLOUD_SIDES = 280.0 / 256
 """Crop sides in a unit of the cloud frame."""
 NOSE_TIP = 30
+MIN_TEXELS = 16
+"""Fewer that pixels show say nothing of scale and pose, however many pixels they are."""
+MIN_SCALE = 0.5
+"""Of the alignment to model space, in its inverse: a tenth of what faces that fill a crop have."""
 
 
 def cloud_from_crop(points_crop: Array, size: int) -> Array:
@@ -167,6 +171,6 @@ def drawn(valid: Array, uniform: Array) -> Array:
 
 
 def inverse(similarity: Similarity) -> Similarity:
-    """The way back."""
-    scale, rotation = 1 / similarity.scale, similarity.rotation.T
+    """The way back from model space; points of no extent had none there."""
+    scale, rotation = 1 / np.maximum(similarity.scale, MIN_SCALE), similarity.rotation.T
     return Similarity(scale, rotation, -scale * rotation @ similarity.translation)

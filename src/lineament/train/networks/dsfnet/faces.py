@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from lineament.methods.dsfnet_points import MIN_SCALE
 from lineament.train.networks.alignment import Alignment, nearest_rotation
 from lineament.train.networks.dsfnet.cloud import Cloud
 from lineament.train.networks.dsfnet.heads import Coefficients, CropMaps
@@ -73,8 +74,8 @@ def moved(points: Tensor, alignment: Alignment) -> Tensor:
 
 
 def inverse(alignment: Alignment) -> Alignment:
-    """The way back."""
-    scale, rotation = 1 / alignment.scale, alignment.rotation.transpose(1, 2)
+    """The way back from model space."""
+    scale, rotation = 1 / alignment.scale.clamp(min=MIN_SCALE), alignment.rotation.transpose(1, 2)
     origin = (rotation @ alignment.translation[..., None])[..., 0]
     return Alignment(scale, rotation, -scale[:, None] * origin)
 

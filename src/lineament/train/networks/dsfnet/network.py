@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lineament.geometry.morphable import MorphableModel
-from lineament.methods.dsfnet_points import CLOUD_SIDES, UNITS_PER_MM, FaceChart, draws
+from lineament.methods.dsfnet_points import CLOUD_SIDES, MIN_TEXELS, UNITS_PER_MM, FaceChart, draws
 from lineament.train.networks.alignment import Alignment, align_points
 from lineament.train.networks.dsfnet.cloud import ChartTables, Cloud, drawn, taken
 from lineament.train.networks.dsfnet.config import Branch, DsfConfig
@@ -79,6 +79,7 @@ class DsfNet(nn.Module):
             visible = maps.segmentation > 0
             reliable = visible.float().mean((1, 2)) >= config.points.min_visible
             cloud = self.tables.observed(maps, visible)
+            reliable = reliable & (cloud.hit.sum(1) >= MIN_TEXELS)
             uniform = self._uniform(len(visible))
             first = self._canonical(cloud, uniform[FIRST])
             features = self.point_features(cloud, first, uniform[FEATURES])
