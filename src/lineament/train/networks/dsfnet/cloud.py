@@ -49,6 +49,7 @@ class ChartTables(nn.Module):
         landmark_modes = np.concatenate(
             [points.identity_basis[:identity], points.expression_basis[:expression]]
         )
+        on_mesh = np.stack([model.schemes[SCHEME].points_on(mode) for mode in modes])
         nose = model.landmark_points(NOSE_SCHEME if NOSE_SCHEME in model.schemes else SCHEME)
         nose_modes = np.concatenate([nose.identity_basis[:identity], nose.expression_basis[:expression]])
         on_chart = np.stack([chart.gathered(mode) for mode in modes])
@@ -57,6 +58,8 @@ class ChartTables(nn.Module):
         self._keep("basis", on_chart.reshape(len(modes), -1) * UNITS_PER_MM)
         self._keep("landmark_mean", points.neutral_model * UNITS_PER_MM)
         self._keep("landmark_basis", landmark_modes.reshape(len(modes), -1) * UNITS_PER_MM)
+        moves = landmark_modes - on_mesh
+        self._keep("scheme_basis", moves.reshape(len(modes), -1) * UNITS_PER_MM)
         self._keep("nose_mean", nose.neutral_model[NOSE_TIP] * UNITS_PER_MM)
         self._keep("nose_basis", nose_modes[:, NOSE_TIP] * UNITS_PER_MM)
         row, column = np.divmod(chart.texel, chart.size)
@@ -91,9 +94,14 @@ class ChartTables(nn.Module):
         """(B, 3) units."""
         return self.nose_mean + coefficients @ self.nose_basis
 
-    def offsets_at_landmarks(self, offsets: Tensor) -> Tensor:
-        """(B, 68, 3) read from (B, T, 3) at the texels around the landmarks."""
-        return (offsets[:, self.landmark_texel] * self.landmark_weights[..., None]).sum(2)
+    def landmarks_of_offsets(self, offsets: Tensor, coefficients: Tensor) -> Tensor:
+        """(B, 68, 3) units, landmarks of faces of (B, T, 3) offsets at the texels.
+
+        Coefficients say how far the scheme's points lie from the mesh's own.
+        """
+        read = (offsets[:, self.landmark_texel] * self.landmark_weights[..., None]).sum(2)
+        moves = (coefficients @ self.scheme_basis).view(len(coefficients), -1, 3)
+        return self.landmark_mean + read + moves
 
     def as_map(self, values: Tensor) -> Tensor:
         """(B, C, M, M) maps of (B, T, C) values; zero off the face."""

@@ -217,7 +217,9 @@ class DsfNet(nn.Module):
             taken(weights, places),
             centre=self.config.align.center,
         )
-        landmarks = self.tables.landmark_mean + self.tables.offsets_at_landmarks(offset)
+        own = self.coefficients_of(output.image.coefficients)
+        both = torch.cat([own.identity, own.expression], dim=1)
+        landmarks = self.tables.landmarks_of_offsets(offset, both)
         linear = last.scale[:, None, None] * last.rotation
         return Face(offset, moved(shape, last), linear, moved(landmarks, last))
 
