@@ -232,7 +232,8 @@ class DsfNet:
         """The visible points of the rows that are numbers and show enough of a face."""
         finite = np.isfinite(outputs["pose"]).all(axis=1)
         visible = (outputs["face_mask"] > 0.5).mean(axis=(1, 2)) >= self._switches.min_visible
-        seen = {int(row): self.observed(outputs, row) for row in np.flatnonzero(finite & visible)}
+        rows = [int(row) for row in np.flatnonzero(finite & visible)]
+        seen = {row: self.observed(outputs, row) for row in rows}
         return {row: each for row, each in seen.items() if each.hit.sum() >= MIN_TEXELS}
 
     def _by_numbers(self, pose: Array, identity: Array, expression: Array) -> PosedShape:
