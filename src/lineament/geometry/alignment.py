@@ -61,7 +61,7 @@ def align_points(
 
 
 def _nearest_rotation(covariance: Array) -> Array:
-    """(..., 3, 3) the proper rotation with the largest product with a matrix; NaN where that is not finite."""
+    """(..., 3, 3) the proper rotation nearest to a matrix; NaN where that is not finite."""
     finite = np.isfinite(covariance).all(axis=(-1, -2), keepdims=True)
     left, _, right = np.linalg.svd(np.where(finite, covariance, np.eye(3)))
     signs = np.ones(left.shape[:-1])

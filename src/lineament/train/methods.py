@@ -18,6 +18,7 @@ from lineament.train.onnx.exporter import USUAL, ExportOptions, export
 from lineament.train.regressor.method import REGRESSOR
 from lineament.train.runs.ablation import ablate, read_ablation
 from lineament.train.runs.method import Conversion, TrainableMethod
+from lineament.train.sadrnet.method import SADRNET
 from lineament.train.synergynet.method import SYNERGYNET
 
 METHODS: dict[str, TrainableMethod[Any]] = {
@@ -25,6 +26,7 @@ METHODS: dict[str, TrainableMethod[Any]] = {
     for row in (
         DETECTOR,
         REGRESSOR,
+        SADRNET,
         SYNERGYNET,
     )
 }

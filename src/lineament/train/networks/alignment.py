@@ -1,4 +1,4 @@
-"""The torch twin of :mod:`lineament.geometry.alignment`, with a gradient that is finite wherever it can be."""
+"""The torch twin of :mod:`lineament.geometry.alignment`, its gradient finite wherever that can be."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class Alignment:
         return turned + self.translation.view(*self.translation.shape, *[1] * (positions.ndim - 2))
 
 
-def align_points(source: Tensor, target: Tensor, weights: Tensor, *, centre: Centre = "weighted") -> Alignment:
+def align_points(
+    source: Tensor, target: Tensor, weights: Tensor, *, centre: Centre = "weighted"
+) -> Alignment:
     """See :func:`lineament.geometry.alignment.align_points`; computed in float64.
 
     Args:
@@ -92,7 +94,9 @@ class _NearestRotation(torch.autograd.Function):
         left, spread, right, finite = ctx.saved_tensors
         gaps = spread[..., :, None] + spread[..., None, :]
         safe = gaps > MIN_GAP * spread[..., :1, None]
-        inverse = torch.where(safe, 1 / torch.where(safe, gaps, torch.ones_like(gaps)), torch.zeros_like(gaps))
+        inverse = torch.where(
+            safe, 1 / torch.where(safe, gaps, torch.ones_like(gaps)), torch.zeros_like(gaps)
+        )
         inner = left.transpose(-1, -2) @ gradient @ right.transpose(-1, -2)
         turned: Tensor = left @ ((inner - inner.transpose(-1, -2)) * inverse) @ right
         return torch.where(finite, turned, torch.full_like(turned, torch.nan))

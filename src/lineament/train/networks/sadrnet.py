@@ -179,6 +179,7 @@ class CircularConv(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 4, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to sides divided by the stride, rounded up."""
         x = torch.cat([x[:, :, -2:], x, x[:, :, :1]], dim=2)
         return self.conv(torch.cat([x[:, :, :, -2:], x, x[:, :, :, :1]], dim=3))
 
@@ -215,6 +216,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to sides divided by the stride, rounded up."""
         return torch.relu(self.body(x) + self.shortcut(x))
 
 
@@ -236,6 +238,7 @@ class TransposedConv(nn.Module):
             self.conv = nn.Conv2d(before, 4 * after, 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to sides multiplied with the stride."""
         if self.stride == 1:
             return self.conv(functional.pad(x, (1, 2, 1, 2)))
         return functional.pixel_shuffle(self.conv(functional.pad(x, (0, 1, 0, 1))), 2)
