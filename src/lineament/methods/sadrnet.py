@@ -16,7 +16,7 @@ from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.nearest_coefficients import NearestCoefficients
 from lineament.geometry.rotation import matrix_from_six
 from lineament.geometry.similarity import Similarity
-from lineament.geometry.uv import make_uv_map
+from lineament.geometry.uv import UvMap, make_uv_map
 from lineament.methods.method import Crops, finite_outputs
 from lineament.methods.sadrnet_tables import (
     LEAST_WEIGHT,
@@ -37,6 +37,31 @@ MAP_TO_CROP = np.array([1.0, 1.0, -1.0])
 """Signs between the face map, whose depth grows toward the viewer, and the crop."""
 DOUBT_MM = 5.0
 """The confidence of a vertex falls to 1/e where both heads are so far apart."""
+
+
+def trained_chart(model: MorphableModel, known: NDArray[np.bool_]) -> UvMap:
+    """The map of the skin that a network was trained on; other vertices have no place there.
+
+    Args:
+        model: with a chart.
+        known: (M, M) texels that were trained.
+    """
+    first, last = model.parts.get("face", (0, len(model.triangles)))
+    chart = _chart_of(model, model.triangles[first:last], size=len(known))
+    unknown = ~known.ravel()[chart.texel] & (chart.texel_weights > 0)
+    trained = ~unknown.any(axis=1)
+    if trained[chart.triangles].all():
+        return chart
+    return _chart_of(model, chart.triangles[trained[chart.triangles].all(axis=1)], size=len(known))
+
+
+def _chart_of(model: MorphableModel, triangles: Array, *, size: int) -> UvMap:
+    """The map of some triangles."""
+    assert model.uv is not None
+    uv = np.full(model.uv.shape, np.nan)
+    used = np.unique(triangles)
+    uv[used] = model.uv[used]
+    return make_uv_map(uv, triangles, size=size)
 
 
 class SadrNet:
@@ -71,16 +96,10 @@ class SadrNet:
                 f"another method."
             )
         self.network, self.model, self.tables, self.crop_rule = network, model, tables, crop_rule
-        first, last = model.parts.get("face", (0, len(model.triangles)))
-        skin = model.triangles[first:last]
-        uv = np.full(model.uv.shape, np.nan)
-        uv[np.unique(skin)] = model.uv[np.unique(skin)]
-        self._chart = make_uv_map(uv, skin, size=tables.size)
-        unknown = ~tables.known.ravel()[self._chart.texel] & (self._chart.texel_weights > 0)
-        # What no trained texel shows is left to the nearest face of the model.
-        self._untrained = unknown.any(axis=1)
+        self._chart = trained_chart(model, tables.known)
         self._nearest = NearestCoefficients(model)
         self._mean = model.neutral_model * (SHAPE_PER_MM * MODEL_TO_MAP)
+        self._mean_map = self._chart.position_map(self._mean).reshape(-1, 3)
         maps = (3, tables.size, tables.size)
         sizes: dict[str, tuple[int | None, ...]] = {FACE: maps, SHAPE: maps, POSE: (9,)}
         self._shapes = {name: sizes[name] for name in wanted}
@@ -123,14 +142,14 @@ class SadrNet:
         attention = maps.get(ATTENTION, np.ones((1, 1), np.float32))
         found, confidence = self._aligned(maps) if SHAPE in maps else (self._vertices(maps[FACE]), None)
         seen = mask_at(attention, found[:, :2] * POSITION_UNIT)
-        believed = seen if confidence is None else confidence
+        believed = np.where(np.isfinite(found[:, 0]), seen if confidence is None else confidence, np.nan)
         in_crop = found * (POSITION_UNIT * crop_box.size) * MAP_TO_CROP
-        in_crop[self._untrained] = np.nan
         return SeenFaceEstimate.of_seen_vertices(
             self._nearest,
             crop_box.image_from_crop(in_crop),
             crop_mask=attention,
-            confidence=np.nan_to_num(believed),
+            # What has no place on the map is as good as the nearest face, and that as the rest.
+            confidence=np.where(np.isfinite(believed), believed, np.nanmedian(believed)),
             weights=np.nan_to_num(seen * believed) + LEAST_WEIGHT,
         )
 
@@ -144,8 +163,10 @@ class SadrNet:
         vertices = place.apply(shape)
         if FACE not in maps:
             return vertices, None
-        apart = np.linalg.norm(vertices - self._vertices(maps[FACE]), axis=1)
-        return vertices, np.exp(-apart / (place.scale * SHAPE_PER_MM * DOUBT_MM))
+        size = self.tables.size
+        aligned = place.apply(self._mean_map + maps[SHAPE].reshape(3, -1).T * MODEL_TO_MAP)
+        apart = np.linalg.norm(aligned - maps[FACE].reshape(3, -1).T, axis=1).reshape(1, size, size)
+        return vertices, np.exp(-self._vertices(apart)[:, 0] / (place.scale * SHAPE_PER_MM * DOUBT_MM))
 
     def similarity(self, maps: Mapping[str, Array]) -> Similarity:
         """What carries the shape, y down, into the crop as the face map has it.
@@ -162,5 +183,5 @@ class SadrNet:
         return align_points((tables.mean + shape) * MODEL_TO_MAP, face, weights)
 
     def _vertices(self, found: Array) -> Array:
-        """(N, 3) what a (3, M, M) map says at the vertices; NaN for those that have no place on it."""
+        """(N, C) what a (C, M, M) map says at the vertices; NaN for those that have no place on it."""
         return self._chart.vertices(np.moveaxis(found, 0, -1).astype(np.float32))

@@ -10,7 +10,9 @@ from lineament.train.sadrnet.loss import SadrLoss, SadrLossConfig
 from lineament.train.sadrnet.training import TrainedSadrNet
 from tests.train.sadrnet.conftest import SIZE, SMALL
 
-ONES = SadrLossConfig(face=1.0, offset=1.0, position=1.0, attention=1.0, edge=1.0, normal=1.0, face_from=-1.0)
+ONES = SadrLossConfig(
+    aligned=1.0, offset=1.0, position=1.0, attention=1.0, edge=1.0, normal=1.0, aligned_from=-1.0
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def test_perfect_answers_cost_nothing_but_what_is_left_of_the_entropy(network, r
     target = truth.targets["attention"].clamp(1e-6, 1 - 1e-6)
     entropy = -(target * target.log() + (1 - target) * (1 - target).log()).mean()
     assert float(terms["attention"]) == pytest.approx(float(entropy), abs=1e-4)
-    for name in ("position", "offset", "face", "edge"):
+    for name in ("position", "offset", "aligned", "edge"):
         assert float(terms[name]) < 2e-3, name
     assert float(terms["normal"]) < 0.01  # edges of a surface lie in it
 
@@ -67,8 +69,8 @@ def test_a_shape_that_is_moved_costs_no_edges_and_one_that_is_larger_does(networ
     assert float(moved["edge"]) < 1e-4
     assert float(larger["edge"]) > 1e-3
     # The alignment takes both out.
-    assert float(moved["face"]) < 1e-2
-    assert float(larger["face"]) < 1e-2
+    assert float(moved["aligned"]) < 1e-2
+    assert float(larger["aligned"]) < 1e-2
 
 
 def test_a_rough_surface_costs_normals(network, right, truth):
@@ -78,11 +80,11 @@ def test_a_rough_surface_costs_normals(network, right, truth):
 
 
 def test_the_aligned_face_plays_a_part_only_late_in_a_run(network, right, truth):
-    config = SadrLossConfig(face_from=0.5)
+    config = SadrLossConfig(aligned_from=0.5)
     network.steps.fill_(50)
-    assert "face" not in terms_of(network, right, truth, config)
+    assert "aligned" not in terms_of(network, right, truth, config)
     network.steps.fill_(51)
-    assert "face" in terms_of(network, right, truth, config)
+    assert "aligned" in terms_of(network, right, truth, config)
     network.steps.zero_()
 
 

@@ -45,7 +45,7 @@ def graphs(network: TrainedSadrNet) -> dict[str, Graph]:
 def arrays(network: TrainedSadrNet) -> Arrays:
     """The tables that the method needs beside the graph."""
     config = network.config
-    return {"chart": network.chart.tables(config.pose, config.weight).arrays()}
+    return {"constants": network.chart.tables(config.pose, config.weight).arrays()}
 
 
 def _answers(network: TrainedSadrNet, crop: Tensor) -> tuple[Tensor, ...]:

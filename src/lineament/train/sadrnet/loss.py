@@ -22,8 +22,8 @@ class SadrLossConfig:
     """Weights of the terms; the defaults are the paper's.
 
     Attributes:
-        face: L_G, of the shape where the alignment puts it; the official code has 0.
-        face_from: fraction of the run before which L_G plays no part: alignments of maps that nobody has
+        aligned: L_G, of the shape where the alignment puts it; the official code has 0.
+        aligned_from: fraction of the run before which L_G plays no part: alignments of maps that nobody has
             trained yet mean nothing. Where the pose is regressed L_G stands for L_P, from the start.
         offset: L_D.
         position: L_P.
@@ -33,8 +33,8 @@ class SadrLossConfig:
         neck: of the neck and under-jaw in the map of weights 16 : 12 : 3 : neck.
     """
 
-    face: float = 0.1
-    face_from: float = 0.2
+    aligned: float = 0.1
+    aligned_from: float = 0.2
     offset: float = 0.5
     position: float = 1.0
     attention: float = 0.05
@@ -85,10 +85,10 @@ class SadrLoss(nn.Module):
                 terms["edge"] = config.edge * (self.edge_difference(found.shape_map, shape) * rows).mean()
             if config.normal:
                 terms["normal"] = config.normal * (self.edge_cosine(found.shape_map, shape) * rows).mean()
-            weight = self._face_weight(found)
+            weight = self._aligned_weight(found)
             if weight:
                 aligned = self.align.aligned(found, self.align(found))
-                terms["face"] = weight * (self.map_distance(aligned, targets[FACE]) * rows).mean()
+                terms["aligned"] = weight * (self.map_distance(aligned, targets[FACE]) * rows).mean()
         if found.attention is not None:
             costs = functional.binary_cross_entropy_with_logits(
                 found.attention, targets[ATTENTION], reduction="none"
@@ -96,14 +96,14 @@ class SadrLoss(nn.Module):
             terms["attention"] = config.attention * (costs.mean((1, 2)) * rows).mean()
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
-    def _face_weight(self, found: SadrOutput) -> float:
+    def _aligned_weight(self, found: SadrOutput) -> float:
         """The weight of L_G at the network's present step."""
         if found.pose is not None:
             return self.config.position
-        if not self.config.face or found.face_map is None:
+        if not self.config.aligned or found.face_map is None:
             return 0.0
-        begun = int(self._network[0].steps) > self.config.face_from * self._steps
-        return self.config.face if begun else 0.0
+        begun = int(self._network[0].steps) > self.config.aligned_from * self._steps
+        return self.config.aligned if begun else 0.0
 
     def map_distance(self, found: Tensor, expected: Tensor) -> Tensor:
         """(B,) weighted mean distance over the face of two (B, 3, M, M) maps."""

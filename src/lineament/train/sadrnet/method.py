@@ -40,7 +40,7 @@ VARIANTS = {
     "no-edges": _loss(edge=0.0),
     "no-normals": _loss(normal=0.0),
     "no-mesh-losses": _loss(edge=0.0, normal=0.0),
-    "no-face-loss": _loss(face=0.0),
+    "no-aligned-loss": _loss(aligned=0.0),
     "code-weights": Variant({"network": {"weight": "code"}}),
 }
 """In the order of the paper's rows, whose figures are means over all pictures of AFLW2000-3D and not over
