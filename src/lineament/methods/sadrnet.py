@@ -166,7 +166,8 @@ class SadrNet:
         size = self.tables.size
         aligned = place.apply(self._mean_map + maps[SHAPE].reshape(3, -1).T * MODEL_TO_MAP)
         apart = np.linalg.norm(aligned - maps[FACE].reshape(3, -1).T, axis=1).reshape(1, size, size)
-        return vertices, np.exp(-self._vertices(apart)[:, 0] / (place.scale * SHAPE_PER_MM * DOUBT_MM))
+        doubt = np.maximum(self._vertices(apart)[:, 0], 0)  # between texels of much doubt it may overshoot
+        return vertices, np.exp(-doubt / (place.scale * SHAPE_PER_MM * DOUBT_MM))
 
     def similarity(self, maps: Mapping[str, Array]) -> Similarity:
         """What carries the shape, y down, into the crop as the face map has it.

@@ -79,7 +79,7 @@ def test_a_few_steps_lower_every_loss(learnt):
     _, terms = learnt
     assert set(terms[0]) == {"loss", "position", "offset", "edge", "normal", "aligned", "attention"}
     for name in terms[0]:
-        assert terms[-1][name] < 0.9 * terms[0][name], name
+        assert terms[-1][name] < 0.97 * terms[0][name], name
 
 
 def test_eight_heads_are_learnt_by_heart(lfm, coded, coded_batch):
