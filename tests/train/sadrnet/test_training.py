@@ -72,7 +72,7 @@ def weights(network, coded_batch, tmp_path_factory):
     """The exported network."""
     crops = coded_batch["crop"].numpy()
     path = tmp_path_factory.mktemp("sadrnet") / "small.lineament"
-    return export(EXPORTER, network, path, pictures=Given(crops, crops), half=False)
+    return export(EXPORTER, network, path, pictures=Given(crops, crops))
 
 
 def test_a_few_steps_lower_every_loss(learnt):
@@ -263,7 +263,7 @@ def test_variants_are_exported_with_what_they_have(name, lfm, coded_batch, tmp_p
     torch.manual_seed(0)
     network = new_network(run_methods.changed(WHOLE, VARIANTS[name].changes), lfm)
     settled(network, coded_batch["crop"])
-    path = export(EXPORTER, network, tmp_path / "variant.lineament", pictures=None, half=False)
+    path = export(EXPORTER, network, tmp_path / "variant.lineament", pictures=None)
     method = open_method(Bundle.open(path), threads=1)
     assert set(method.network.output_names) == set(outputs_of(network))
     (face,) = Predictor(method).predict(coded_batch["crop"][0].numpy(), [CROP])

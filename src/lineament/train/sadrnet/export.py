@@ -59,4 +59,4 @@ def _answers(network: TrainedSadrNet, crop: Tensor) -> tuple[Tensor, ...]:
     return tuple(values for values in given.values() if values is not None)
 
 
-EXPORTER = Exporter(method="sadrnet", graphs=graphs, arrays=arrays, half=True)
+EXPORTER = Exporter(method="sadrnet", graphs=graphs, arrays=arrays)
