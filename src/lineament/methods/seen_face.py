@@ -85,7 +85,7 @@ def mask_at(mask: Array, places: Array) -> Array:
         mask: of a square.
         places: (P, 2) x and y in sides of the square; what is not finite gives 0.
     """
-    finite = np.isfinite(places).all(axis=1)
+    finite: Array = np.asarray(np.isfinite(places).all(axis=1))
     points = np.where(finite[:, None], places, 0) * len(mask)
     return np.where(finite, bilinear(mask[..., None], points)[:, 0], 0)
 
@@ -128,8 +128,8 @@ class SeenFaceEstimate(FreeFormEstimate):
             model=plain.model,
             fit=plain.fit,
             vertices_image=plain.vertices_image,
-            crop_mask=np.float32(crop_mask),
-            confidence=np.float32(confidence),
+            crop_mask=crop_mask.astype(np.float32),
+            confidence=confidence.astype(np.float32),
         )
 
     def result(self, *, crop_box: CropBox, detection: Detection) -> SeenFaceResult:

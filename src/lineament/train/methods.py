@@ -19,6 +19,7 @@ from lineament.train.onnx.exporter import USUAL, ExportOptions, export
 from lineament.train.regressor.method import REGRESSOR
 from lineament.train.runs.ablation import ablate, read_ablation
 from lineament.train.runs.method import Conversion, TrainableMethod
+from lineament.train.sadrnet.method import SADRNET
 from lineament.train.synergynet.method import SYNERGYNET
 
 METHODS: dict[str, TrainableMethod[Any]] = {
@@ -27,6 +28,7 @@ METHODS: dict[str, TrainableMethod[Any]] = {
         DETECTOR,
         DSFNET,
         REGRESSOR,
+        SADRNET,
         SYNERGYNET,
     )
 }

@@ -18,6 +18,9 @@ from lineament.errors import ConfigError
 
 PLAIN_EPS, RESIDUAL_EPS = 1e-3, 1e-5
 VARIANCE_EPS = 1e-3
+PAPER_STD = 0.001  # of first weights
+FACE_SPREAD, SHAPE_SPREAD, OFFSET_SPREAD = (0.2, 0.45), (0.6, 0.0), (0.06, 0.0)
+"""Usual std and mean of maps in the paper's units."""
 POSE = 9  # six of the rotation, logarithm of the scale, two of the translation
 DECODER = ((32, 1), (16, 2), (16, 1), (16, 1), (8, 2), (8, 1), (8, 1), (4, 2), (4, 1), (4, 1))
 """Channels, in units of the width, and stride of each layer."""
@@ -45,7 +48,9 @@ class SadrConfig:
         weight: of the alignment's landmarks: as the "paper" has it, or the official "code".
         tail: channels of the two layers before each head's last.
         momentum: of normalisation.
-        weight_std: of the first weights; 0 for He's.
+        begin: "paper" draws first weights of std 0.001, and each head's normalised values are its map;
+            "scaled" draws He's, and heads give maps in units of their usual spread: an offset map that begins
+            a hundred times too large is flattened for long by the losses on its edges.
 
     Raises:
         ConfigError: the crop's side is no multiple of 32.
@@ -60,7 +65,7 @@ class SadrConfig:
     weight: Literal["paper", "code"] = "paper"
     tail: int = 3
     momentum: float = 0.5
-    weight_std: float = 0.001
+    begin: Literal["paper", "scaled"] = "paper"
 
     def __post_init__(self) -> None:
         """Refuse crops that the strides do not divide."""
@@ -77,7 +82,7 @@ class SadrConfig:
 
 
 PAPER = SadrConfig()
-COMPACT = SadrConfig(crop_size=128, width=8, attention_width=64, tail=8, momentum=0.1, weight_std=0.0)
+COMPACT = SadrConfig(crop_size=128, width=8, attention_width=64, tail=8, momentum=0.1, begin="scaled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +124,9 @@ class SadrNet(nn.Module):
         self.attention = _attention(ENCODER[-1][0] * width, config) if config.attention else None
         self.gated = _residual(ENCODER[-1][0], GATED, config)
         self.decoder = _upward(GATED[-1][0], DECODER, config)
-        self.face_head = None if config.pose == "regress" else _head(config)
-        self.shape_head = None if config.pose == "direct" else _head(config)
+        spread = OFFSET_SPREAD if config.shape == "deform" else SHAPE_SPREAD
+        self.face_head = None if config.pose == "regress" else _head(config, FACE_SPREAD)
+        self.shape_head = None if config.pose == "direct" else _head(config, spread)
         self.pose_head = _pose_head(GATED[-1][0] * width) if config.pose == "regress" else None
         self.register_buffer("mean_map", mean_map.float())
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
@@ -152,8 +158,8 @@ class SadrNet(nn.Module):
         for layer in self.modules():
             if not isinstance(layer, nn.Conv2d):
                 continue
-            if self.config.weight_std:
-                nn.init.normal_(layer.weight, std=self.config.weight_std)
+            if self.config.begin == "paper":
+                nn.init.normal_(layer.weight, std=PAPER_STD)
             else:
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
@@ -179,6 +185,7 @@ class CircularConv(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 4, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to sides divided by the stride, rounded up."""
         x = torch.cat([x[:, :, -2:], x, x[:, :, :1]], dim=2)
         return self.conv(torch.cat([x[:, :, :, -2:], x, x[:, :, :, :1]], dim=3))
 
@@ -215,6 +222,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to sides divided by the stride, rounded up."""
         return torch.relu(self.body(x) + self.shortcut(x))
 
 
@@ -236,6 +244,7 @@ class TransposedConv(nn.Module):
             self.conv = nn.Conv2d(before, 4 * after, 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to sides multiplied with the stride."""
         if self.stride == 1:
             return self.conv(functional.pad(x, (1, 2, 1, 2)))
         return functional.pixel_shuffle(self.conv(functional.pad(x, (0, 1, 0, 1))), 2)
@@ -278,10 +287,23 @@ def _upward(before: int, layers: tuple[tuple[int, int], ...], config: SadrConfig
     return nn.Sequential(*found)
 
 
-def _head(config: SadrConfig) -> nn.Sequential:
+class Spread(nn.Module):
+    """Numbers of about -1..1 as numbers of a given std and mean."""
+
+    def __init__(self, std: float, mean: float) -> None:
+        super().__init__()
+        self.std, self.mean = std, mean
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape."""
+        return self.std * x.float() + self.mean
+
+
+def _head(config: SadrConfig, spread: tuple[float, float]) -> nn.Sequential:
     """Seven transposed convolutions; the last keeps its normalisation and has no activation."""
     tail = config.tail
-    last = [TransposedConv((tail, 3), 1), _norm(3, config)]
+    last: list[nn.Module] = [TransposedConv((tail, 3), 1), _norm(3, config)]
+    last += [Spread(*spread)] if config.begin == "scaled" else []
     return nn.Sequential(
         *_upward(DECODER[-1][0], HEAD, config),
         *_up(HEAD[-1][0] * config.width, tail, 1, config),
