@@ -11,7 +11,7 @@ from lineament.ranges import RANGES, check_number
     ("name", "value", "message"),
     [
         ("batch", 0, "batch must be a number from 1 to 65536, found 0"),
-        ("learning_rate", math.inf, r"learning_rate must be a finite number from 1e-12 to 100, found inf"),
+        ("learning_rate", math.inf, r"learning_rate must be a finite number from 0 to 100, found inf"),
         ("seed", -1, "seed must be a number from 0"),
         ("anything", math.nan, "anything must be a finite number, found nan"),
     ],

@@ -14,7 +14,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "face": (16, 4096),
     "fresh": (0, 1),
     "held_out": COUNT,
-    "learning_rate": (1e-12, 100),
+    "learning_rate": (0, 100),
     "least_face": (8, 100_000),
     "log_every": (1, 10**9),
     "momentum": (0, 1),

@@ -126,8 +126,9 @@ def test_drawn_over_its_photograph_the_textured_head_is_the_photograph(
 ):
     """Turn, scale, place and texture at once; a texture the wrong way up shows how much that would matter."""
     texture = texture_rgb[::-1] if upside_down else texture_rgb
-    export_glb(face, folder / "turned.glb", texture_rgb=texture, turned=True)
-    assert browser.evaluate("three.open('turned.glb')")["hasTexture"]
+    name = f"turned_{upside_down}.glb"  # a name of its own: browsers keep what they have read
+    export_glb(face, folder / name, texture_rgb=texture, turned=True)
+    assert browser.evaluate(f"three.open('{name}')")["hasTexture"]
     height, width = photo.shape[:2]
     (x, y), metre = face.pose.translation[:2], face.pose.scale * 1000
     view = [-x / metre, (width - x) / metre, y / metre, (y - height) / metre]
