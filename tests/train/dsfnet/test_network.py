@@ -195,6 +195,7 @@ def test_where_little_of_a_face_is_visible_the_model_space_branch_answers(networ
     crop = 255 * torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         output = network(crop)
+        output.maps.correspondence.uniform_(-1, 1)  # all over the chart
         output.maps.segmentation[:] = 3.0
         output.maps.segmentation[0] = -3.0
         image = network.image_branch(output.maps)
