@@ -1,15 +1,28 @@
 """Methods: one file each, and the only table of them."""
 
+from lineament.methods.dsfnet import DsfNet
 from lineament.methods.estimate import Estimate
 from lineament.methods.method import Method
 from lineament.methods.predictor import Predictor
 from lineament.methods.regressor import MorphableRegressor
+from lineament.methods.sadrnet import SadrNet
 from lineament.methods.synergynet import SynergyNet
 
 METHODS: dict[str, type[Method]] = {
+    "dsfnet": DsfNet,
     "morphable-regressor": MorphableRegressor,
+    "sadrnet": SadrNet,
     "synergynet": SynergyNet,
 }
 """Method by the name that weights give."""
 
-__all__ = ["METHODS", "Estimate", "Method", "MorphableRegressor", "Predictor", "SynergyNet"]
+__all__ = [
+    "METHODS",
+    "DsfNet",
+    "Estimate",
+    "Method",
+    "MorphableRegressor",
+    "Predictor",
+    "SadrNet",
+    "SynergyNet",
+]

@@ -12,19 +12,23 @@ import torch
 from lineament.config_file import read_config
 from lineament.errors import ConfigError, DataError
 from lineament.train.detector.method import DETECTOR
+from lineament.train.dsfnet.method import DSFNET
 from lineament.train.engine.processes import Processes, joined_processes
 from lineament.train.engine.run_folder import ABOUT, CONFIG, read_table
 from lineament.train.onnx.exporter import USUAL, ExportOptions, export
 from lineament.train.regressor.method import REGRESSOR
 from lineament.train.runs.ablation import ablate, read_ablation
 from lineament.train.runs.method import Conversion, TrainableMethod
+from lineament.train.sadrnet.method import SADRNET
 from lineament.train.synergynet.method import SYNERGYNET
 
 METHODS: dict[str, TrainableMethod[Any]] = {
     row.name: row
     for row in (
         DETECTOR,
+        DSFNET,
         REGRESSOR,
+        SADRNET,
         SYNERGYNET,
     )
 }

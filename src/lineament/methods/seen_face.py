@@ -1,0 +1,143 @@
+"""Faces of methods that know what of a face is seen: hands, hair, masks and people in front are noticed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.crop import CropBox
+from lineament.geometry.nearest_coefficients import NearestCoefficients
+from lineament.geometry.raster import visible_vertices
+from lineament.geometry.uv import bilinear
+from lineament.methods.estimate import FreeFormEstimate
+from lineament.result import DEFAULT_SCHEME, Detection, FreeFormResult
+
+Array: TypeAlias = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
+class SeenFaceResult(FreeFormResult):
+    """A free-form face, and which part of it the photo shows.
+
+    Attributes:
+        crop_mask: (A, A) float32 in 0..1: fraction of each cell of the crop box in which the face itself is
+            seen and nothing in front of it.
+        confidence: (N,) float32 in 0..1, how much the method believes each vertex, hidden ones too.
+    """
+
+    crop_mask: Array
+    confidence: Array
+
+    @property
+    def visibility(self) -> Array:
+        """(N,) float32 in 0..1: 0 where the head itself or something in front of it hides a vertex.
+
+        Found once, when first asked for.
+        """
+        if self._visibility is None:
+            seen = visible_vertices(self.vertices_image, self.triangles)
+            visibility = (seen * self.face_mask_at(self.vertices_image)).astype(np.float32)
+            object.__setattr__(self, "_visibility", visibility)
+            return visibility
+        return self._visibility
+
+    @property
+    def landmark_visibility(self) -> Array:
+        """(68,) float32 in 0..1, :attr:`visibility` of the landmarks of "300w-lp"."""
+        layout = self.mesh.schemes[DEFAULT_SCHEME]
+        return np.einsum("pc,pc->p", self.visibility[layout.vertex_index], layout.weights).astype(np.float32)
+
+    def face_mask_at(self, points_image: Array) -> Array:
+        """(P,) float32 in 0..1: whether the photo shows the face itself at places (P, 2 or 3), px.
+
+        Outside of the crop, and where a place is not finite, nothing is known and it is 0.
+        """
+        points = self.crop_box.crop_from_image(np.asarray(points_image, np.float64)[:, :2])
+        size = self.crop_box.size
+        inside = ((points >= 0) & (points <= size)).all(axis=1)  # False where it is not finite
+        return (mask_at(self.crop_mask, points / size) * inside).astype(np.float32)
+
+    def face_mask(self, size_hw: tuple[int, int]) -> Array:
+        """(H, W) float32 in 0..1: where a photo of that size shows the face itself.
+
+        Args:
+            size_hw: height and width of the photo, px.
+        """
+        row, column = np.mgrid[: size_hw[0], : size_hw[1]] + 0.5
+        places = np.stack([column.ravel(), row.ravel()], axis=1)
+        return self.face_mask_at(places).reshape(size_hw)
+
+    def without_values(self) -> Self:
+        """See :meth:`FaceResult.without_values`."""
+        face = FreeFormResult.without_values(self)
+        for name in ("crop_mask", "confidence"):
+            object.__setattr__(face, name, np.full_like(getattr(self, name), np.nan))
+        return face
+
+
+def mask_at(mask: Array, places: Array) -> Array:
+    """(P,) values of an (A, A) mask between the centres of its cells.
+
+    Args:
+        mask: of a square.
+        places: (P, 2) x and y in sides of the square; what is not finite gives 0.
+    """
+    finite: Array = np.asarray(np.isfinite(places).all(axis=1))
+    points = np.where(finite[:, None], places, 0) * len(mask)
+    return np.where(finite, bilinear(mask[..., None], points)[:, 0], 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SeenFaceEstimate(FreeFormEstimate):
+    """A free-form estimate, and which part of the face its crop shows.
+
+    Attributes:
+        crop_mask: see :class:`SeenFaceResult`.
+        confidence: see :class:`SeenFaceResult`.
+    """
+
+    crop_mask: Array
+    confidence: Array
+
+    @classmethod
+    def of_seen_vertices(
+        cls,
+        nearest: NearestCoefficients,
+        vertices_image: Array,
+        *,
+        crop_mask: Array,
+        confidence: Array,
+        weights: Array,
+    ) -> Self:
+        """What vertices, a mask and confidences say of a face.
+
+        Args:
+            nearest: of the model whose mesh the vertices are of; made once.
+            vertices_image: see :meth:`FreeFormEstimate.of_vertices`.
+            crop_mask: (A, A).
+            confidence: (N,).
+            weights: (N,) of the fit.
+        """
+        plain = FreeFormEstimate.of_vertices(nearest, vertices_image, weights=weights)
+        return cls(
+            camera=plain.camera,
+            landmarks_image=plain.landmarks_image,
+            model=plain.model,
+            fit=plain.fit,
+            vertices_image=plain.vertices_image,
+            crop_mask=crop_mask.astype(np.float32),
+            confidence=confidence.astype(np.float32),
+        )
+
+    def result(self, *, crop_box: CropBox, detection: Detection) -> SeenFaceResult:
+        """The whole face."""
+        plain = FreeFormEstimate.result(self, crop_box=crop_box, detection=detection)
+        names = [name for name in plain.__dataclass_fields__ if not name.startswith("_")]
+        return SeenFaceResult(
+            **{name: getattr(plain, name) for name in names},
+            crop_mask=self.crop_mask,
+            confidence=self.confidence,
+        )

@@ -1,0 +1,154 @@
+"""DSFNet's configuration, and what a new one begins with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lineament.data.crops.augment import AugmentConfig
+from lineament.data.labels.label_surface import LabelSurface
+from lineament.errors import ConfigError, DataError
+from lineament.geometry.morphable import MorphableModel
+from lineament.geometry.uv import region_weight_map
+from lineament.methods.dsfnet_points import FaceChart, crop_from_cloud
+from lineament.models.regions import SCHEME as REGION_SCHEME
+from lineament.models.regions import face_regions
+from lineament.train.batches.alignment_figures import CropEstimate, CropLandmarks
+from lineament.train.batches.crop_run import CropTrainConfig
+from lineament.train.batches.labels import LabelBatch
+from lineament.train.batches.samples import LABELS, CropSource
+from lineament.train.dsfnet.loss import DsfLoss, DsfLossConfig
+from lineament.train.engine.loop import LoopConfig
+from lineament.train.engine.optimisers import OptimiserConfig
+from lineament.train.engine.schedules import SADRNET
+from lineament.train.networks.dsfnet.config import COMPACT, DsfConfig
+from lineament.train.networks.dsfnet.faces import DsfOutput, Face, rotations_of
+from lineament.train.networks.dsfnet.network import DsfNet, dsf_net
+from lineament.train.regressor.training import LEAST_SPREAD
+from lineament.train.runs.crop_method import begin_with_run
+
+PUBLISHED = LoopConfig(
+    steps=306_125,
+    batch=12,
+    optimiser=OptimiserConfig(kind="adam", learning_rate=5e-5, weight_decay=1e-4, decay_vectors=True),
+    schedule=replace(SADRNET, warm_up=40_816, start=0.1, periods=30),
+)
+"""30 epochs of 122,450 samples, the first four rising, 0.85 an epoch afterwards."""
+OURS = LoopConfig(steps=10_000, batch=64, optimiser=OptimiserConfig(learning_rate=1.0e-3, weight_decay=0.01))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DsfTrainConfig(CropTrainConfig):
+    """All of a training run; see :class:`CropTrainConfig` for the rest.
+
+    Attributes:
+        network: sizes and switches; the compact preset unless something else is asked for.
+        loss: weights and forms of the terms.
+        whitening_crops: drawn to find the spread of poses in crops.
+    """
+
+    loop: LoopConfig = OURS
+    network: DsfConfig = COMPACT
+    loss: DsfLossConfig = DsfLossConfig()
+    augment: AugmentConfig = AugmentConfig(crop_size=COMPACT.crop_size, occluder_share=0.5)
+    whitening_crops: int = 1024
+
+
+def new_network(config: DsfTrainConfig, model: MorphableModel) -> DsfNet:
+    """The network of a run, with random weights.
+
+    Raises:
+        ConfigError: the model has fewer modes than the network is to give, or no chart.
+    """
+    wanted = (config.network.identity, config.network.expression)
+    found = (len(model.identity_basis), len(model.expression_basis))
+    if found[0] < wanted[0] or found[1] < wanted[1]:
+        raise ConfigError(
+            f"The network is to give {wanted[0]} identity and {wanted[1]} expression values, but {model!r} "
+            f"has {found[0]} and {found[1]}: set network.identity and network.expression."
+        )
+    try:
+        surface = LabelSurface.of(model, size=config.network.map_size)
+    except ValueError as error:
+        raise ConfigError(f"{error} Choose another face_model.") from error
+    return dsf_net(config.network, model, surface.triangles)
+
+
+def prepare(network: DsfNet, config: DsfTrainConfig, source: CropSource) -> None:
+    """Give a new network the weights and the whitening of `config.start`, or whitening of its own.
+
+    Raises:
+        ConfigError: the start does not fit, or is no run folder.
+    """
+    if config.start:
+        begin_with_run(network, Path(config.start), config)
+    else:
+        whiten(network, source, config.whitening_crops, seed=config.loop.seed)
+
+
+@torch.no_grad()
+def whiten(network: DsfNet, source: CropSource, count: int, *, seed: int = 0) -> None:
+    """Set the network's whitening: poses as crops show them, coefficients as samples have them.
+
+    Raises:
+        DataError: the samples have fewer coefficients than the network gives.
+    """
+    rows = [np.random.default_rng([seed, row]) for row in range(count)]
+    arrays = replace(source, targets=None).open().rows(rows)
+    fitted = arrays["has_coefficients"]
+    truth = LabelBatch.of({name: torch.as_tensor(arrays[name][fitted]) for name in LABELS}).face
+    wanted = (network.config.identity, network.config.expression)
+    found = (truth.identity.shape[1], truth.expression.shape[1])
+    if found[0] < wanted[0] or found[1] < wanted[1]:
+        raise DataError(
+            f"The samples have {found[0]} identity and {found[1]} expression coefficients, the network is "
+            f"to give {wanted[0]} and {wanted[1]}."
+        )
+    pose = network.coefficients_of_labels(truth).pose
+    network.pose_mean.copy_(pose.mean(0))
+    network.pose_spread.copy_(pose.std(0))
+    statistics = source.folders.opened(validation=False).coefficient_statistics()
+    for name, values in zip(
+        ("identity_mean", "identity_spread", "expression_mean", "expression_spread"), statistics, strict=True
+    ):
+        kept = getattr(network, name)
+        values = torch.as_tensor(values, dtype=torch.float32)[: len(kept)]
+        kept.copy_(values.clamp(min=LEAST_SPREAD) if name.endswith("spread") else values)
+
+
+def loss_of(config: DsfTrainConfig, network: DsfNet, model: MorphableModel) -> DsfLoss:
+    """The loss, in the network's frames."""
+    return DsfLoss(network, config.loss, torch.as_tensor(position_weights(network.chart)))
+
+
+def position_weights(chart: FaceChart) -> np.ndarray:
+    """(T,) weights of texels in the loss of positions, 16 : 12 : 3 : 0 with mean 1.
+
+    The under-jaw has none. All count alike on a model without the landmarks that regions are found by.
+    """
+    model = chart.model
+    if REGION_SCHEME not in model.schemes:
+        return np.ones(len(chart.texel), np.float32)
+    layout = model.schemes[REGION_SCHEME]
+    landmark_uv = np.einsum("pck,pc->pk", model.uv[layout.vertex_index], layout.weights)
+    weights = region_weight_map(chart.uv_map, face_regions(model), landmark_uv).ravel()[chart.texel]
+    return (weights / weights.mean()).astype(np.float32)
+
+
+def estimate(network: DsfNet, output: DsfOutput, landmarks: CropLandmarks) -> CropEstimate:
+    """What the network says, in terms that all methods share; each branch's landmarks beside it."""
+    branches = ["ms", *(["is"] if output.image is not None else []), *(["f"] if output.fused else [])]
+    faces = {branch: network.face(output, branch) for branch in branches}
+    others = {branch: _landmarks_crop(face, network) for branch, face in faces.items()}
+    own = network.config.output
+    return CropEstimate(others[own], rotations_of(faces[own]), others)
+
+
+def _landmarks_crop(face: Face, network: DsfNet) -> Tensor:
+    """(B, 68, 3) crop px."""
+    found = crop_from_cloud(face.landmarks.double().cpu().numpy(), network.config.crop_size)
+    return torch.as_tensor(found).to(face.landmarks)

@@ -1,0 +1,1 @@
+"""DSFNet's network: encoder, heads, points, fusion, and the geometry between them."""

@@ -1,0 +1,1 @@
+"""SADRNet: targets, losses, configuration, export and row."""
