@@ -49,7 +49,7 @@ def trained_chart(model: MorphableModel, known: NDArray[np.bool_]) -> UvMap:
     first, last = model.parts.get("face", (0, len(model.triangles)))
     chart = _chart_of(model, model.triangles[first:last], size=len(known))
     unknown = ~known.ravel()[chart.texel] & (chart.texel_weights > 0)
-    trained = ~unknown.any(axis=1)
+    trained: NDArray[np.bool_] = np.asarray(~unknown.any(axis=1))
     if trained[chart.triangles].all():
         return chart
     return _chart_of(model, chart.triangles[trained[chart.triangles].all(axis=1)], size=len(known))
