@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lineament.bundle import Bundle
-from lineament.detect.candidates import OUTPUTS, decode, distinct, keep_best
+from lineament.detect.candidates import OUTPUTS, STRIDES, decode, distinct, keep_best
 from lineament.detect.closeup import settle_doubts
 from lineament.detect.finer import (
     CLEAR_SCORE,
@@ -30,12 +30,15 @@ from lineament.detect.finer import (
 from lineament.detect.options import CELL, DetectorOptions
 from lineament.errors import WeightsError
 from lineament.image import Picture, as_picture
+from lineament.network import finite_rows
 from lineament.resample import letterbox
 from lineament.result import Detection
 
 Array: TypeAlias = NDArray[Any]
 
 LEAST_SHARE = 0.8  # of the first look's side: a picture of that many px may stand in for it
+MAPS = dict(zip(OUTPUTS, STRIDES, strict=True))
+MAP_VALUES = 7  # a cell, see `decode_level`
 BATCH_PX = 2_000_000  # of windows that the network sees at once
 
 
@@ -105,7 +108,7 @@ class OnnxDetector:
     def _candidates(self, picture: Image.Image) -> Array:
         """Candidates (n, 6) of all looks at the whole photo and at parts of it: box px, score, roll."""
         min_face = self.options.min_face_in(picture.size)
-        factor, scale = reduction(min_face), self.options.first_side / max(picture.size)
+        factor, scale = reduction(min_face), self.options.first_side_in(picture.size) / max(picture.size)
         if 1 / factor < WORTH_A_LOOK * scale:
             return self._whole(picture)  # which has seen nearly all there is
         looks = []
@@ -116,7 +119,9 @@ class OnnxDetector:
             found = _enlarged(self._parts(reduced, wide_windows(reduced.size, 1), 1), coarse)
         else:
             found = self._whole(picture)
-        faint = traces(found, scale=scale, min_score=self.options.min_score)
+        # What is doubtful may be rejected later: until then it hides nobody.
+        sure_score = max(self.options.min_score, self.options.doubtful[1])
+        faint = traces(found, scale=scale, min_score=sure_score)
         if faint.any():
             parts = windows_around(found[faint], picture.size, factor=factor, scale=scale)
             fine = self._parts(picture, parts, factor)
@@ -127,7 +132,7 @@ class OnnxDetector:
 
     def _whole(self, picture: Image.Image) -> Array:
         """Candidates (n, 6) of a look at the whole photo."""
-        side = self.options.first_side
+        side = self.options.first_side_in(picture.size)
         canvas, scale_xy = letterbox(picture, side, least_side=round(LEAST_SHARE * side), cell=CELL)
         found = decode(self._look(canvas[None]), 0, min_score=TRACE_SCORE)
         found[:, :4] /= np.tile(scale_xy, 2)
@@ -151,7 +156,12 @@ class OnnxDetector:
         return everything
 
     def _look(self, pictures: Array) -> Mapping[str, Array]:
-        return self._network(image=pictures)
+        """The network's maps, of the shapes they must have; cells that are no numbers are no faces."""
+        maps = self._network(image=pictures)
+        height, width = pictures.shape[1:3]
+        shapes = {name: (MAP_VALUES, height // step, width // step) for name, step in MAPS.items()}
+        finite_rows(maps, shapes, source=self._network.path.name)
+        return maps
 
 
 def _enlarged(found: Array, factor: int) -> Array:
