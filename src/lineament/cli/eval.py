@@ -62,6 +62,7 @@ def evaluate(
     """
     from lineament.errors import LineamentError
     from lineament.evaluate.registry import SetOptions, load_set
+    from lineament.files import working_folder
 
     if data_set == "list":
         _print_known()
@@ -81,8 +82,9 @@ def evaluate(
         loaded = load_set(data_set, options)
         _say(f"{loaded.title}: {len(loaded.cases)} faces")
         tools = _tools(weights, predictions, peer, crops, scheme, passes, threads, device)
-        evaluation = _evaluate(loaded, tools, out, protocol, workers)
-        _finish(evaluation, tools, out)
+        with working_folder(out):
+            evaluation = _evaluate(loaded, tools, out, protocol, workers)
+            _finish(evaluation, tools, out)
     except LineamentError as error:
         _say(f"error: {error}", error=True)
         raise typer.Exit(1) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
 from lineament.draw.marks import face_size, paint_axes, paint_box, paint_landmarks, paint_pose_box
@@ -11,6 +11,7 @@ from lineament.draw.surface import paint_surface
 from lineament.errors import ConfigError
 from lineament.image import check_image
 from lineament.result import FaceResult
+from lineament.several import Faces, Names, list_of_faces, list_of_names
 
 MeshStyle = Literal["shaded", "depth", "normals", "wireframe"]
 DEFAULT_LAYERS = ("mesh", "landmarks", "axes", "box")
@@ -30,29 +31,30 @@ LAYERS: dict[str, Callable[[Photo, FaceResult, float, str], None]] = {
 
 def draw_overlay(
     photo: Photo,
-    faces: Sequence[FaceResult],
+    faces: Faces,
     *,
-    layers: Sequence[str] = DEFAULT_LAYERS,
+    layers: Names = DEFAULT_LAYERS,
     opacity: float = 0.45,
-    labels: Sequence[str] | None = None,
+    labels: Names | None = None,
 ) -> Photo:
     """Every face: mesh, landmarks, axes and numbered box, or other layers.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
-        faces: results for this photo.
-        layers: names of :data:`LAYERS`, the lowest first.
+        faces: results for this photo, or one.
+        layers: names of :data:`LAYERS`, the lowest first, or one.
         opacity: of the surfaces, 0 to 1.
         labels: what stands at each face's box; the faces' numbers when left out.
 
     Raises:
         ImageError: the photo is no such array.
-        ConfigError: an unknown layer, or not one label a face.
+        ConfigError: an unknown layer, not one label a face, or something that is no face.
     """
+    faces, layers = list_of_faces(faces), list_of_names(layers)
     unknown = [name for name in layers if name not in LAYERS]
     if unknown:
         raise ConfigError(f"There is no layer {unknown[0]!r} to draw. Choose from {', '.join(LAYERS)}.")
-    texts = [str(number) for number in range(len(faces))] if labels is None else list(labels)
+    texts = [str(number) for number in range(len(faces))] if labels is None else list_of_names(labels)
     if len(texts) != len(faces):
         raise ConfigError(f"{len(faces)} faces but {len(texts)} labels: give one a face, or none.")
     picture = check_image(photo).copy()
