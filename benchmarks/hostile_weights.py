@@ -19,7 +19,7 @@ import numpy as np
 
 PHOTO = Path(__file__).parents[1] / "demo" / "photos" / "astronaut.jpg"
 KINDS = ("graph", "bundle", "detector", "checkpoint", "config", "model.h5", "face pack")
-CROP = 32
+CROP, CANVAS = 32, 320  # px
 SHAPES: dict[str, tuple[int, ...]] = {
     "rotation": (3, 3),
     "scale": (),
@@ -94,7 +94,7 @@ class _Known:
 def _detected(path: Path) -> None:
     from lineament.detect import OnnxDetector
 
-    for found in OnnxDetector(path.rename(path.with_suffix(".onnx")), threads=1).detect(_photo()[:256, :256]):
+    for found in OnnxDetector(path.rename(path.with_suffix(".onnx")), threads=1).detect(_photo()[:CANVAS, :CANVAS]):
         numbers = [*found.box_xyxy.tolist(), found.score, found.roll]
         assert np.isfinite(numbers).all(), f"a face that is no number: {numbers}"
 
@@ -199,9 +199,9 @@ def _regressor(rng: np.random.Generator, number: int) -> bytes:
 
 
 def _detector(rng: np.random.Generator, number: int) -> bytes:
-    """Maps of a canvas of 256 px."""
+    """Maps of a canvas."""
     maps = {
-        name: rng.normal(0, 2, (7, 256 // stride, 256 // stride)).astype(np.float32)
+        name: rng.normal(-9, 0.1, (7, CANVAS // stride, CANVAS // stride)).astype(np.float32)
         for name, stride in MAPS.items()
     }
     for name in MAPS if number else ():
