@@ -94,7 +94,9 @@ class _Known:
 def _detected(path: Path) -> None:
     from lineament.detect import OnnxDetector
 
-    for found in OnnxDetector(path.rename(path.with_suffix(".onnx")), threads=1).detect(_photo()[:CANVAS, :CANVAS]):
+    for found in OnnxDetector(path.rename(path.with_suffix(".onnx")), threads=1).detect(
+        _photo()[:CANVAS, :CANVAS]
+    ):
         numbers = [*found.box_xyxy.tolist(), found.score, found.roll]
         assert np.isfinite(numbers).all(), f"a face that is no number: {numbers}"
 
@@ -231,11 +233,16 @@ def _bundle(rng: np.random.Generator, number: int, graph: bytes) -> bytes:
     }
     what = number % 6
     if what == 1:
-        manifest[str(rng.choice(list(manifest)))] = [None, -1, 1e300, "../x", [], {"a": [[]]}][rng.integers(6)]
+        manifest[str(rng.choice(list(manifest)))] = [None, -1, 1e300, "../x", [], {"a": [[]]}][
+            rng.integers(6)
+        ]
     if what == 2:
         manifest["trained"] = {"long": "x" * int(2 ** rng.uniform(10, 24))}
     if what == 3:
-        manifest["crop"] = {"size": int(rng.choice([0, -5, 10**9, 2**62])), "margin": float(rng.choice([0, 1e9]))}
+        manifest["crop"] = {
+            "size": int(rng.choice([0, -5, 10**9, 2**62])),
+            "margin": float(rng.choice([0, 1e9])),
+        }
     content = json.dumps(manifest).encode()
     if what == 4:
         content = content[:-1] + b',"deep":' + b"[" * 100_000 + b"]" * 100_000 + b"}"

@@ -38,7 +38,9 @@ def test_one_face_is_a_row_of_a_table(tmp_path):
     assert export_parquet([({"photo": "a.jpg"}, egg_face())], tmp_path / "faces.parquet") == 1
 
 
-@pytest.mark.parametrize("given", [AlignedPhoto(source="a.jpg", faces=[egg_face()]), 3, ["a"], "ab", [[egg_face()]]])
+@pytest.mark.parametrize(
+    "given", [AlignedPhoto(source="a.jpg", faces=[egg_face()]), 3, ["a"], "ab", [[egg_face()]]]
+)
 def test_what_is_no_face_is_named_with_what_is_wanted(tmp_path, given):
     for use in (
         lambda: draw_overlay(GREY, given),

@@ -177,7 +177,9 @@ class _FaceFiles:
         from lineament.export import export_ply
         from lineament.export.ply import vertex_colors
 
-        export_ply(self.face, _named(self.target, ".ply"), colors_rgb=vertex_colors(self.face, self.photo.pixels))
+        export_ply(
+            self.face, _named(self.target, ".ply"), colors_rgb=vertex_colors(self.face, self.photo.pixels)
+        )
 
     def _glb(self) -> None:
         from lineament.export import export_glb

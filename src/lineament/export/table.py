@@ -52,7 +52,12 @@ def export_parquet(
     try:
         for start, faces in photos:
             words = {name: _readable(value) for name, value in start.items()}
-            table.add([words | {"face": number} | face_row(face) for number, face in enumerate(list_of_faces(faces))])
+            table.add(
+                [
+                    words | {"face": number} | face_row(face)
+                    for number, face in enumerate(list_of_faces(faces))
+                ]
+            )
     except BaseException:
         if table.count:
             with suppress(ExportError):  # what broke it off says more
