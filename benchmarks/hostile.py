@@ -2,9 +2,9 @@
 
 Mutates pictures, tables, archives, models, configurations, weights, checkpoints and packs of faces, and gives
 each to its reader in processes of their own; kills runs of `lineament align` at any moment; and runs commands
-on films that lie, on full disks and with broken outputs (hostile_films.py). Counted are tracebacks (anything but one of our
-errors), hangs over 10 s, processes that die or take more than 1.5 GiB, and results that are half written or
-lost. The exit status is 1 unless all are 0. The same seed gives the same files.
+on films that lie, on full disks and with broken outputs (hostile_films.py). Counted are tracebacks (anything
+but one of our errors), hangs over 10 s, processes that die or take more than 1.5 GiB, and results that are
+half written or lost. The exit status is 1 unless all are 0. The same seed gives the same files.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Weights that lie, checkpoints, configurations, models and packs of faces, for the hostile campaign.
 
-Graphs of seeds are whole and small: what they give is not what a method or detector may believe. Readers raise
-AssertionError where something that is no number came through as a face.
+Graphs of seeds are whole and small: what they give is not what a method or detector may believe. Readers
+raise AssertionError where something that is no number came through as a face.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -64,7 +65,7 @@ def readers() -> dict[str, Callable[[Path], object]]:
 
 
 @cache
-def _photo() -> Any:
+def _photo() -> np.ndarray:
     from lineament.image import read_image
 
     return read_image(PHOTO)
@@ -108,10 +109,8 @@ def _read_checkpoint(path: Path) -> None:
 
     path = path.rename(path.parent / "checkpoint.pt")
     for read in (lambda: averaged_state(path.parent), lambda: read_checkpoint(path)):
-        try:
+        with suppress(LineamentError):
             read()
-        except LineamentError:
-            pass
 
 
 def _read_config(path: Path) -> None:
@@ -120,10 +119,8 @@ def _read_config(path: Path) -> None:
     from lineament.train.methods import METHODS
 
     for method in METHODS.values():
-        try:
+        with suppress(LineamentError):
             read_config(path, method.config)
-        except LineamentError:
-            pass
 
 
 def _read_h5(path: Path) -> object:

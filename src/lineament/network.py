@@ -143,8 +143,8 @@ def finite_rows(
         source: the network's name, for the error.
 
     Returns:
-        (n,) False where any needed output of the row is NaN, infinite or absurdly large: that face must not be
-        believed.
+        (n,) False where any needed output of the row is NaN, infinite or absurdly large: that face must not
+        be believed.
 
     Raises:
         WeightsError: an output is missing, no number, or of another shape; says which.

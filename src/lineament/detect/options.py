@@ -86,7 +86,7 @@ class DetectorOptions:
         )
 
     def first_side_in(self, size_wh: tuple[int, int]) -> int:
-        """Longer side at the first look of a photo of that size, px; the shorter is never below that of 2:1."""
+        """Longer side at the first look of a photo of that size, px; the shorter is at least that of 2:1."""
         ratio = max(size_wh) / max(1, min(size_wh))
         return min(MAX_FIRST_SIDE, round(self.first_side * max(1.0, ratio / WIDE)))
 

@@ -35,8 +35,8 @@ def export_parquet(
 
     Args:
         photos: for each photo what its rows begin with, such as ``{"photo": "a.jpg"}`` or ``{"time_s": 0.04,
-            "track": 1}`` (the same names and types for all), and its faces, or one. A photo without faces has no
-            row.
+            "track": 1}`` (the same names and types for all), and its faces, or one. A photo without faces has
+            no row.
         path: where to; a file that is there is replaced.
         rows_at_once: rows of a block.
 

@@ -14,9 +14,10 @@ from lineament.image.kinds import Picture
 
 
 def write_image(path: str | os.PathLike[str], image: Picture) -> None:
-    """Write an (H, W, 3) uint8 RGB picture, or Pillow's of mode RGB; the suffix of `path` chooses the format (JPEG at quality 95).
+    """Write a picture; the suffix of `path` chooses the format (JPEG at quality 95).
 
-    It is written whole or not at all; a file that is there is replaced.
+    It is an (H, W, 3) uint8 RGB array or Pillow's of mode RGB, and is written whole or not at
+    all; a file that is there is replaced.
 
     Raises:
         ImageError: unknown suffix, missing folder, full disk, or no such picture.
