@@ -1,9 +1,10 @@
 """Hostile files by the thousand: ``python benchmarks/hostile.py --minutes N [--seed S]``.
 
-Mutates pictures, tables, archives, models and configurations, and gives each to its reader in processes of
-their own; and kills runs of `lineament align` at any moment. Counted are tracebacks (anything but one of our
-errors), hangs over 10 s, processes that die or take more than 1.5 GiB, and results that are half written or
-lost. The exit status is 1 unless all are 0. The same seed gives the same files.
+Mutates pictures, tables, archives, models, configurations, weights, checkpoints and packs of faces, and gives
+each to its reader in processes of their own; kills runs of `lineament align` at any moment; and runs commands
+on films that lie, on full disks and with broken outputs (hostile_films.py). Counted are tracebacks (anything
+but one of our errors), hangs over 10 s, processes that die or take more than 1.5 GiB, and results that are
+half written or lost. The exit status is 1 unless all are 0. The same seed gives the same files.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hostile_films import try_for
 from hostile_reader import MAX_BYTES, MAX_SECONDS
 from hostile_seeds import KINDS
+from hostile_weights import KINDS as WEIGHTS
 
 HERE = Path(__file__).parent
 
 PHOTOS = HERE.parent / "demo" / "photos"
 ADDRESS_SPACE = 8 * 1024**3  # so that a fault does not take the machine with it
-KILLS_FRACTION = 0.25  # of the time
+KILLS_FRACTION, FILMS_FRACTION = 0.15, 0.3  # of the time
 ALIGN = "from lineament.cli.main import main; main()"
 
 
@@ -152,11 +155,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    findings, kinds, seconds = Findings(), KINDS, 60 * options.minutes
-    each = seconds * (1 - KILLS_FRACTION) / (len(kinds) + 3)  # pictures four times as long
+    findings, kinds, seconds = Findings(), (*KINDS, *WEIGHTS), 60 * options.minutes
+    each = seconds * (1 - KILLS_FRACTION - FILMS_FRACTION) / (len(kinds) + 3)  # pictures four times as long
     for kind in kinds:
         read_files(kind, f"{options.seed}", each * (4 if kind == "picture" else 1), findings)
     kill_runs(options.seed, KILLS_FRACTION * seconds, findings)
+    findings.tried["films, disks, streams"], faults = try_for(FILMS_FRACTION * seconds, seed=options.seed)
+    findings.faults += faults
     for kind, count in findings.tried.items():
         sys.stdout.write(f"{kind}: {count} tried" + "\n")
     for fault, count in Counter(findings.faults).most_common():

@@ -15,14 +15,17 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from hostile_seeds import seed_files
+import hostile_weights
+from hostile_seeds import KINDS, seed_files
 
 from lineament.errors import LineamentError
 
 EXTREMES = (b"-1", b"1e400", b"nan", b"99999999999999999999", b"0", b"[" * 3000, b"../x", b"\xff\xfe", b"")
 MAX_EDITS = 8
+WHOLE = 0.5  # of weights: they lie as they are
 MAX_SECONDS, MAX_BYTES = 10.0, 3 * 512 * 1024**2
 
 
@@ -116,15 +119,32 @@ def say(line: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
+def _warm_up(read: Callable[[Path], object], content: bytes, folder: Path) -> None:
+    """Read a whole file, which imports what readers import: its time counts for nothing."""
+    path = folder / "whole"
+    path.write_bytes(content)
+    with suppress(LineamentError):
+        read(path)
+    for left in folder.iterdir():
+        left.unlink()
+
+
 def main() -> None:
     """Read until the time is over."""
     kind, seed, seconds, folder = sys.argv[1], sys.argv[2], float(sys.argv[3]), Path(sys.argv[4])
     warnings.simplefilter("ignore")
-    rng, seeds, read = random.Random(seed), seed_files()[kind], readers()[kind]
+    rng = random.Random(seed)
+    if kind in KINDS:
+        seeds, read, whole = seed_files()[kind], readers()[kind], 0.0
+    else:
+        seeds, read, whole = hostile_weights.seeds(kind), hostile_weights.readers()[kind], WHOLE
+    _warm_up(read, seeds[0], folder)
     end, number = time.monotonic() + seconds, 0
     while time.monotonic() < end:
-        content = mutated(rng.choice(seeds), seeds, rng)
-        path = folder / f"{kind.replace('.', '_')}_{seed}_{number}"
+        content = rng.choice(seeds)
+        if rng.random() >= whole:
+            content = mutated(content, seeds, rng)
+        path = folder / f"{re.sub('[^a-z0-9]', '_', kind)}_{seed}_{number}"
         path.write_bytes(content)
         say({"begins": path.name})
         begun, trace = time.monotonic(), ""

@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lineament.aligner import FaceAligner
 from lineament.cli.photos import find_photos, read_boxes
@@ -17,7 +19,10 @@ from lineament.detect import overlap
 from lineament.errors import ImageError, LineamentError
 from lineament.image import read_image
 from lineament.models.loading import load_model
+from lineament.video import FaceTracker
 from shared import shared_path
+
+PHOTOS = Path(__file__).parents[1] / "demo" / "photos"
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +57,29 @@ def test_what_is_found_does_not_depend_on_who_else_is_there_nor_on_the_size_of_t
 )
 def test_photographs_as_they_are_have_their_face(aligner, name):
     assert len(aligner(shared_path("cases") / name)) == 1
+
+
+@pytest.mark.parametrize("height", [100, 200, 400])
+@pytest.mark.parametrize("ratio", [4, 6, 8, 12])
+def test_one_face_in_a_panorama_of_nothing_else_is_found(aligner, height, ratio):
+    portrait = Image.open(PHOTOS / "astronaut.jpg").convert("RGB").resize((height, height))
+    for place in (0.1, 0.5, 0.9):
+        left = round(place * height * (ratio - 1))
+        panorama = Image.new("RGB", (ratio * height, height), (200, 200, 200))
+        panorama.paste(portrait, (left, 0))
+        nose_xy = np.array([left + 0.435 * height, 0.26 * height])
+        boxes = [face.detection.box_xyxy for face in aligner(np.asarray(panorama))]
+        assert any((nose_xy > box[:2]).all() and (nose_xy < box[2:]).all() for box in boxes), (place, boxes)
+
+
+def test_a_face_in_a_film_of_a_panorama_is_followed(aligner):
+    portrait = Image.open(PHOTOS / "astronaut.jpg").convert("RGB").resize((200, 200))
+    tracker, seen = FaceTracker(aligner), []
+    for number in range(8):
+        panorama = Image.new("RGB", (1600, 200), (200, 200, 200))
+        panorama.paste(portrait, (700 + 4 * number, 0))
+        seen.append([tracked.person for tracked in tracker.step(number / 12, np.asarray(panorama))])
+    assert seen == [[1]] * 8
 
 
 @pytest.mark.parametrize("name", ["palette_png_without_PLTE.png", "eps_named.jpg", "skinny_1x256M_11GB.png"])

@@ -144,6 +144,40 @@ def test_a_cell_answers_with_its_middle_and_its_distances():
     np.testing.assert_allclose(found, [[20 - 20, 12 - 10, 20 + 30, 12 + 10, 0.5, np.pi / 2]])
 
 
+def test_cells_that_are_no_numbers_are_no_faces():
+    maps = np.zeros((7, 4, 4), np.float32)
+    maps[0] = EMPTY
+    maps[0, 1, 1] = 5
+    maps[0, 0] = np.inf
+    maps[:, 2, 2] = 5, 0, np.nan, 0, 0, 0, 0
+    maps[:, 3] = np.nan
+    found = decode_level(maps, stride=8, base_px=16.0, min_score=0.5)
+    assert found[:, :4].tolist() == [[12 - 16, 12 - 16, 12 + 16, 12 + 16]]
+
+
+def test_maps_of_another_shape_are_refused_by_name(square_detector_path, monkeypatch):
+    detector = OnnxDetector(square_detector_path)
+    network = detector._network
+
+    class Cut:
+        path = network.path
+
+        def __call__(self, *, image):
+            return {name: maps[:, :5] for name, maps in network(image=image).items()}
+
+    monkeypatch.setattr(detector, "_network", Cut())
+    with pytest.raises(WeightsError, match=r"stride8 of squares\.onnx has the shape"):
+        detector.detect(np.zeros((64, 64, 3), np.uint8))
+
+
+@pytest.mark.parametrize("size_wh", [(6000, 1000), (400, 3200), (200, 100), (640, 480)])
+def test_panoramas_are_seen_as_finely_as_pictures_of_two_to_one(size_wh):
+    options = DetectorOptions()
+    scale = options.first_side_in(size_wh) / max(size_wh)
+    assert min(size_wh) * scale >= options.first_side / 2
+    assert options.first_side_in((640, 480)) == options.first_side
+
+
 @pytest.mark.parametrize("angle", [-3.0, -1.0, 0.0, 0.7, 3.1])
 def test_roll_is_counter_clockwise_to_the_viewer(angle):
     maps = np.zeros((7, 1, 1))

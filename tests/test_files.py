@@ -5,7 +5,14 @@ import sys
 
 import pytest
 
-from lineament.files import is_locked, locked_file, locked_folder, remove_leftovers, whole_file
+from lineament.files import (
+    is_locked,
+    locked_file,
+    locked_folder,
+    remove_leftovers,
+    whole_file,
+    working_folder,
+)
 from shared import ROOT
 
 
@@ -47,6 +54,16 @@ def run_until_ready(program, folder):
     )
     assert other.stdout.readline() == b"ready\n"
     return other
+
+
+def test_a_working_folder_is_one_runs_and_goes_again_if_nothing_was_made(tmp_path):
+    folder = tmp_path / "runs" / "first"
+    with working_folder(folder), pytest.raises(BlockingIOError, match="another run"), working_folder(folder):
+        pass
+    assert not folder.exists()
+    with working_folder(folder):
+        (folder / "made").touch()
+    assert [path.name for path in folder.iterdir()] == ["made"]
 
 
 PRELUDE = """

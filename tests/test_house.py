@@ -33,6 +33,7 @@ FLOORS = {
     "resample": 3,
     "result": 3,
     "detect": 4,
+    "several": 3.5,
     "draw": 4,
     "export": 4,
     "methods": 4,

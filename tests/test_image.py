@@ -184,7 +184,7 @@ def test_an_absurdly_large_picture_is_refused_unread(side):
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     small = encoded(Image.new("RGB", (1, 1)), "PNG")
     content = small[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + small[33:]
-    with pytest.raises(ImageError, match="201 megapixels"):
+    with pytest.raises(ImageError, match="214 megapixels"):
         read_image(content)
 
 
@@ -477,3 +477,17 @@ def test_a_mutated_photo_is_a_photo_or_an_image_error(kind, mode, edits, cut):
     with warnings.catch_warnings(), contextlib.suppress(ImageError):
         warnings.simplefilter("ignore")
         assert read_image(bytes(content[: int(cut * len(content))])).dtype == np.uint8
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_a_large_photo_is_turned_by_strips_and_only_once(photo, orientation, mode, monkeypatch):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(Image.fromarray(photo).convert(mode), "PNG", exif=exif)
+    at_once = read_image(content)
+    monkeypatch.setattr("lineament.image.rgb.LARGE_PX", 1)
+    monkeypatch.setattr("lineament.image.rgb.STRIP_PX", 3 * photo.shape[1])
+    picture = read_picture(content)
+    np.testing.assert_array_equal(read_image(picture), at_once)
+    np.testing.assert_array_equal(read_image(read_picture(picture)), at_once)

@@ -105,6 +105,13 @@ def test_rows_with_anything_but_numbers_are_told_apart():
     assert finite_rows({"a": np.zeros((0, 5))}, {"a": (None,)}, source="net").shape == (0,)
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.int64, np.bool_])
+def test_what_is_absurdly_large_is_no_number_either(kind):
+    assert finite_rows({"a": np.ones(2, kind)}, {"a": ()}, source="net").all()
+    values = np.float32([1e30, -1e7, 9e5, np.inf])
+    assert finite_rows({"a": values}, {"a": ()}, source="net").tolist() == [False, False, True, False]
+
+
 @pytest.mark.parametrize(
     ("outputs", "message"),
     [

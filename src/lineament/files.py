@@ -125,6 +125,23 @@ def locked_folder(folder: Path) -> Iterator[None]:
         os.close(held)
 
 
+@contextmanager
+def working_folder(folder: Path) -> Iterator[None]:
+    """Make a folder where it is missing and keep other runs out; one that was made for nothing goes again.
+
+    Raises:
+        BlockingIOError: another run is writing into it.
+        OSError: the folder cannot be made or written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked_folder(folder):
+            yield
+    finally:
+        with suppress(OSError):  # there is something in it
+            folder.rmdir()
+
+
 def remove_leftovers(folder: Path) -> int:
     """Remove files that killed runs were making in a folder; returns how many.
 

@@ -22,6 +22,8 @@ Recipe: TypeAlias = tuple[Callable[..., "OnnxNetwork"], tuple[Any, ...]]
 
 
 MAX_THREADS = 1024
+LARGEST = np.float64(1e6)  # a type that holds it, whatever the network gives
+"""No px, mm, coefficient or logit that a network gives is larger: what is counts as infinite."""
 
 
 class OnnxNetwork:
@@ -141,7 +143,8 @@ def finite_rows(
         source: the network's name, for the error.
 
     Returns:
-        (n,) False where any needed output of the row is NaN or infinite: that face must not be believed.
+        (n,) False where any needed output of the row is NaN, infinite or absurdly large: that face must not
+        be believed.
 
     Raises:
         WeightsError: an output is missing, no number, or of another shape; says which.
@@ -167,7 +170,7 @@ def finite_rows(
             )
         if found.dtype.kind not in "fiub":
             raise WeightsError(f"{name} of {source} holds {found.dtype}, expected numbers.")
-        finite &= np.isfinite(found).all(axis=tuple(range(1, found.ndim)))
+        finite &= (np.abs(found) <= LARGEST).all(axis=tuple(range(1, found.ndim)))  # NaN is not
     return finite
 
 

@@ -11,6 +11,7 @@ from lineament.cli.main import app
 from lineament.data.build.builder import BuildProgress
 from lineament.data.samples.sample import Kind
 from lineament.data.samples.store import SampleStore
+from lineament.files import working_folder
 from lineament.image import read_image
 from samples import fill
 
@@ -114,6 +115,13 @@ def test_a_recipe_of_nothing_says_what_is_missing(tmp_path):
     done = run("build", "-o", tmp_path / "set", "-r", recipe)
     assert done.exit_code == 1
     assert "names no collections and renders no faces" in done.stderr
+
+
+def test_two_fits_do_not_write_into_one_folder(tmp_path):
+    with working_folder(tmp_path / "fits"):
+        done = run("fit", "-p", DEMO, "-o", tmp_path / "fits", "--processes", 1)
+    assert done.exit_code == 1
+    assert "another run is writing into this folder" in done.output
 
 
 def test_fit_writes_a_line_for_every_face(tmp_path):

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from lineament.cli.eval import _shown_names
 from lineament.cli.main import app
+from lineament.files import working_folder
 
 runner = CliRunner()
 
@@ -44,6 +45,16 @@ def test_a_file_of_predictions_is_evaluated_in_one_command(photos):
     assert set(first) == {"report.json", "report.md", "report.html"}
     assert runner.invoke(app, arguments).exit_code == 0
     assert first == {path.name: path.read_bytes() for path in (folder / "report").glob("report.*")}
+
+
+def test_two_evaluations_do_not_write_into_one_folder(photos):
+    folder, _ = photos
+    arguments = ["eval", "pts", "--data", str(folder / "photos"), "--out", str(folder / "report")]
+    arguments += ["--predictions", str(folder / "theirs.npz")]
+    with working_folder(folder / "report"):
+        done = runner.invoke(app, arguments)
+    assert done.exit_code == 1
+    assert "another run is writing into this folder" in done.output
 
 
 def test_what_can_be_evaluated_is_listed():

@@ -1,10 +1,12 @@
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
 
 from lineament.bundle import Bundle
 from lineament.cli.main import app
+from lineament.files import working_folder
 
 pytest.importorskip("torch")
 
@@ -51,6 +53,46 @@ def test_a_file_and_changes_become_a_run(tmp_path):
     done = call("export", tmp_path / "run", "--out", tmp_path / "detector.lineament")
     assert done.exit_code == 0, done.output
     assert Bundle.open(tmp_path / "detector.lineament").manifest.method == "detector"
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Of a detector's run of a step."""
+    from tests.train.detector.test_training import write_canvases
+
+    folder = write_canvases(tmp_path / "canvases")
+    config = tmp_path / "c.toml"
+    config.write_text(
+        f"canvases = '{folder}'\nvalidation = '{folder}'\nworkers = 0\n[loop]\nbatch = 2\nsteps = 1\n"
+    )
+    return config
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path, config):
+    with working_folder(tmp_path / "run"):
+        done = run("detector", "-c", config, "-o", tmp_path / "run")
+    assert done.exit_code == 1
+    assert "another run is writing into this folder. Wait for it" in " ".join(done.output.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_data_that_cannot_be_read_leave_no_folder(tmp_path, config):
+    shutil.rmtree(tmp_path / "canvases")
+    done = run("detector", "-c", config, "-o", tmp_path / "run")
+    assert done.exit_code == 1
+    assert "There are no canvases in" in done.output
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a checkpoint", b"\x80\x02}q\x00."])
+def test_a_damaged_checkpoint_is_named_and_kept(tmp_path, config, content):
+    (tmp_path / "run").mkdir()
+    checkpoint = tmp_path / "run" / "checkpoint.pt"
+    checkpoint.write_bytes(content)
+    done = run("detector", "-c", config, "-o", tmp_path / "run")
+    assert done.exit_code == 1
+    assert "checkpoint.pt cannot be gone on from" in " ".join(done.output.split())
+    assert checkpoint.read_bytes() == content
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path):

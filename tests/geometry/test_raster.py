@@ -171,6 +171,12 @@ def test_what_stands_in_front_hides_what_is_behind():
     assert visibility[: len(vertices)].max() == 1
 
 
+def test_a_mesh_that_is_a_point_is_no_error():
+    triangles = np.array([[0, 1, 2]])
+    for size in (0.0, 1e-300):
+        assert visible_vertices(size * np.eye(3) + 5, triangles).shape == (3,)
+
+
 def test_vertices_that_are_not_finite_are_hidden():
     vertices, triangles = grid_sphere(20)
     vertices[210] = np.nan

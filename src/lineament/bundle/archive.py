@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from lineament.errors import WeightsError
 from lineament.files import is_plain_name, whole_file
+from lineament.foreign import foreign
 
 Array: TypeAlias = NDArray[Any]
 
@@ -32,28 +33,13 @@ MAX_ARRAY_BYTES = 2**29
 REMEDY = "Copy the file again, or reinstall the package it belongs to."
 _ZIP, _ZIP_END, _ZIP64 = b"PK\3\4", b"PK\5\6", b"PK\6\7"
 _HEADER_BYTES = 30
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    ValueError,
-    KeyError,
-    NotImplementedError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turn every error of the decoders into one WeightsError."""
-    try:
+    with foreign(WeightsError, f"{path} is no bundle of weights that can be used", REMEDY):
         yield
-    except _UNREADABLE as error:
-        reason = str(error) or type(error).__name__
-        raise WeightsError(f"{path} is no bundle of weights that can be used: {reason}. {REMEDY}") from error
 
 
 def is_zip(path: Path) -> bool:

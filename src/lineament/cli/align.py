@@ -159,12 +159,12 @@ def _align_photo(
         The faces, and whether all that was asked for could be made.
     """
     from lineament.errors import ConfigError
-    from lineament.image import read_image
+    from lineament.image import as_picture, read_picture
 
     boxes = None if all_boxes is None else all_boxes.get(photo.path)
     if all_boxes is not None and boxes is None:
         raise ConfigError(f"The file of boxes has no line for {photo.shown}.")
-    pixels = read_image(photo.path)
+    pixels = as_picture(read_picture(photo.path))
     faces = aligner(pixels, boxes=boxes)
     impossible = writer.write(pixels, faces, target, source=photo.path)
     for line in _face_lines(faces):

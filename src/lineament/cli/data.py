@@ -119,6 +119,7 @@ def fit(
         from lineament.data.fitting.summary import FitSummary, write_reports
         from lineament.data.samples.recipe import find_recipe
         from lineament.errors import ConfigError
+        from lineament.files import working_folder
         from lineament.models.builtin import load_builtin
 
         chosen = find_recipe(recipe)
@@ -127,15 +128,16 @@ def fit(
             raise ConfigError("The recipe has no photographs to fit: say --photos FOLDER, or a zip.")
         config = BuildConfig(chosen, tuple(collections), out, fits=out)
         summary = FitSummary()
-        for part in run(config, processes=processes or os.cpu_count() or 1):
-            summary.add(part)
-            say(f"{len(summary)} photographs")
-        summary.write(out)
-        for line in summary.lines():
-            say(line)
-        limits = QualityLimits(residual=chosen.photos.max_residual)
-        for page in write_reports(summary, config.collections, load_builtin(), out, limits):
-            say(f"histograms and sheets: {page}")
+        with working_folder(out):
+            for part in run(config, processes=processes or os.cpu_count() or 1):
+                summary.add(part)
+                say(f"{len(summary)} photographs")
+            summary.write(out)
+            for line in summary.lines():
+                say(line)
+            limits = QualityLimits(residual=chosen.photos.max_residual)
+            for page in write_reports(summary, config.collections, load_builtin(), out, limits):
+                say(f"histograms and sheets: {page}")
 
 
 @app.command()

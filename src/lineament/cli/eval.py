@@ -65,6 +65,7 @@ def evaluate(
     """
     from lineament.errors import LineamentError
     from lineament.evaluate.registry import SetOptions, load_set
+    from lineament.files import working_folder
 
     if data_set == "list":
         _print_known()
@@ -85,8 +86,9 @@ def evaluate(
         _say(f"{loaded.title}: {len(loaded.items)} faces")
         baselines = [*(baseline or []), *(peer or [])]
         predictors = _predictors(weights, predictions, baselines, crops, scheme, passes, threads, device)
-        evaluation = _evaluate(loaded, predictors, out, protocol, workers)
-        _finish(evaluation, predictors, out)
+        with working_folder(out):
+            evaluation = _evaluate(loaded, predictors, out, protocol, workers)
+            _finish(evaluation, predictors, out)
     except LineamentError as error:
         _say(f"error: {error}", error=True)
         raise typer.Exit(1) from error

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from lineament.errors import ConfigError
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from lineament.export import FaceMaps, FaceTexture, FaceTexturer
     from lineament.result import FaceResult
-
-Photo = NDArray[np.uint8]
 
 TEXTURE_SIZE = 1024  # texels along a side
 MESH_FORMATS = ("obj", "ply", "glb", "npz")
@@ -50,8 +50,12 @@ class ResultWriter:
     layers: tuple[str, ...]  # of the overlay; none writes none
     texturers: dict[str, FaceTexturer] = field(default_factory=dict)  # by mesh, made when first needed
 
-    def write(self, photo: Photo, faces: Sequence[FaceResult], target: Path, *, source: Path) -> list[str]:
+    def write(
+        self, photo: Image.Image, faces: Sequence[FaceResult], target: Path, *, source: Path
+    ) -> list[str]:
         """Write everything of one photo but its rows of a table, under names that begin with `target`.
+
+        The overlay is drawn on the photo itself.
 
         All of it or nothing; what a former run left under these names goes.
 
@@ -66,26 +70,28 @@ class ResultWriter:
         with whole_results(target) as temporary:
             return self._write(photo, faces, temporary, source=source)
 
-    def _write(self, photo: Photo, faces: Sequence[FaceResult], target: Path, *, source: Path) -> list[str]:
-        from lineament.draw import draw_overlay
+    def _write(
+        self, photo: Image.Image, faces: Sequence[FaceResult], target: Path, *, source: Path
+    ) -> list[str]:
+        from lineament.draw import overlay_in_place
         from lineament.export import export_json, face_maps
         from lineament.image import write_image
 
-        if self.layers:
-            write_image(_named(target, "_overlay.png"), draw_overlay(photo, faces, layers=self.layers))
-        impossible = []
+        impossible, size_hw, shared = [], (photo.height, photo.width), _Photo(photo)
         for number, face in enumerate(faces):
-            reasons = _FaceFiles(self, photo, face, _named(target, f"_face{number}")).write()
+            reasons = _FaceFiles(self, shared, face, _named(target, f"_face{number}")).write()
             impossible += [f"face {number}: {reason}" for reason in reasons]
         if set(MAP_FORMATS) & set(self.formats):
-            self._write_maps(face_maps(faces, photo.shape[:2]), target)
+            self._write_maps(face_maps(faces, size_hw), target)
         if "json" in self.formats:
             meshes = [
                 self._mesh_name(face, f"{target.name}_face{number}") for number, face in enumerate(faces)
             ]
             path = _named(target, ".json")
-            size_hw = photo.shape[:2]
             export_json(faces, path, photo=source.name, source=str(source), size_hw=size_hw, meshes=meshes)
+        if self.layers:  # last, for it changes the photo
+            overlay_in_place(photo, faces, layers=self.layers)
+            write_image(_named(target, "_overlay.png"), photo)
         return impossible
 
     def _mesh_name(self, face: FaceResult, stem: str) -> str | None:
@@ -107,11 +113,25 @@ class ResultWriter:
 
 
 @dataclass(frozen=True)
+class _Photo:
+    """A photo whose pixels are an array only where a format needs one."""
+
+    picture: Image.Image
+
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB."""
+        from lineament.image import read_image
+
+        return read_image(self.picture)
+
+
+@dataclass(frozen=True)
 class _FaceFiles:
     """The files of one face; its texture is made once, and only if a format needs it."""
 
     writer: ResultWriter
-    photo: Photo
+    photo: _Photo
     face: FaceResult
     target: Path
 
@@ -144,7 +164,7 @@ class _FaceFiles:
         made = self.writer.texturers
         if self.face.mesh.name not in made:
             made[self.face.mesh.name] = FaceTexturer(self.face.mesh, size=TEXTURE_SIZE)
-        return made[self.face.mesh.name](self.photo, self.face)
+        return made[self.face.mesh.name](self.photo.pixels, self.face)
 
     def _obj(self) -> None:
         from lineament.export import export_obj
@@ -157,7 +177,9 @@ class _FaceFiles:
         from lineament.export import export_ply
         from lineament.export.ply import vertex_colors
 
-        export_ply(self.face, _named(self.target, ".ply"), colors_rgb=vertex_colors(self.face, self.photo))
+        export_ply(
+            self.face, _named(self.target, ".ply"), colors_rgb=vertex_colors(self.face, self.photo.pixels)
+        )
 
     def _glb(self) -> None:
         from lineament.export import export_glb

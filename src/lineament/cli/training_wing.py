@@ -14,12 +14,13 @@ import typer
 @contextmanager
 def in_words() -> Iterator[None]:
     """Print what goes wrong as one line, and exit with 1."""
+    from lineament.cli.door import sentence
     from lineament.errors import LineamentError
 
     try:
         yield
-    except LineamentError as error:
-        typer.echo(f"error: {error}", err=True)
+    except (LineamentError, BlockingIOError) as error:  # torchrun starts no door
+        typer.echo(f"error: {sentence(error)}", err=True)
         raise typer.Exit(1) from error
 
 

@@ -41,6 +41,8 @@ def decode_level(maps: Array, *, stride: int, base_px: float, min_score: float) 
     """
     by_cell = maps.reshape(len(maps), -1)
     place = (by_cell[0] > math.log(min_score / (1 - min_score))).nonzero()[0]
+    if len(place) and not np.isfinite(by_cell[:, place]).all():  # a network that broke has seen no face
+        place = place[np.isfinite(by_cell[:, place]).all(axis=0)]
     found = np.empty((len(place), 6))
     if len(place) == 0:  # most scales of most photos
         return found

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lineament.bundle import Bundle
-from lineament.detect.candidates import OUTPUTS, decode, distinct, keep_best
+from lineament.detect.candidates import OUTPUTS, STRIDES, decode, distinct, keep_best
 from lineament.detect.closeup import Reduced, settle_doubts
 from lineament.detect.finer import (
     CLEAR_SCORE,
@@ -31,6 +31,7 @@ from lineament.detect.finer import (
 from lineament.detect.options import CELL, DetectorOptions
 from lineament.errors import WeightsError
 from lineament.image import Picture, as_picture
+from lineament.network import finite_rows
 from lineament.resample import letterbox
 from lineament.result import Detection
 
@@ -40,6 +41,8 @@ MIN_FRACTION = 0.8  # of the first pass's side: a picture of that many px may st
 PORTRAIT_PX = 640
 """A photo no larger than that which shows a large face is a portrait: small faces behind it are looked for
 when they are asked for (`min_face`). All other photos get finer passes whoever else is in them."""
+MAPS = dict(zip(OUTPUTS, STRIDES, strict=True))
+MAP_VALUES = 7  # a cell, see `decode_level`
 BATCH_PX = 2_000_000  # of windows that the network sees at once
 
 
@@ -109,7 +112,7 @@ class OnnxDetector:
     def _candidates(self, picture: Image.Image) -> tuple[Array, list[Reduced]]:
         """Candidates (n, 6) of all passes over the whole photo and parts of it, and the photo reduced."""
         min_face = self.options.min_face_in(picture.size)
-        factor, scale = reduction(min_face), self.options.first_side / max(picture.size)
+        factor, scale = reduction(min_face), self.options.first_side_in(picture.size) / max(picture.size)
         if 1 / factor < MIN_REFINEMENT * scale:
             return self._whole(picture), []  # which has seen nearly all there is
         if self.options.min_face is None and max(picture.size) <= PORTRAIT_PX:
@@ -127,7 +130,9 @@ class OnnxDetector:
             found = _enlarged(self._parts(reduced, everywhere, 1, min_score=TRACE_SCORE), coarse)
         else:
             found = self._whole(picture)
-        faint = traces(found, scale=scale, min_score=self.options.min_score)
+        # What is doubtful may be rejected later: until then it hides nobody.
+        sure_score = max(self.options.min_score, self.options.doubtful[1])
+        faint = traces(found, scale=scale, min_score=sure_score)
         if faint.any():
             parts = windows_around(found[faint], picture.size, factor=factor, scale=scale)
             fine = self._parts(picture, parts, factor, min_score=CLEAR_SCORE)
@@ -137,7 +142,7 @@ class OnnxDetector:
 
     def _whole(self, picture: Image.Image) -> Array:
         """Candidates (n, 6) of a pass over the whole photo."""
-        side = self.options.first_side
+        side = self.options.first_side_in(picture.size)
         canvas, scale_xy = letterbox(picture, side, min_side=round(MIN_FRACTION * side), cell=CELL)
         found = decode(self._infer(canvas[None]), 0, min_score=TRACE_SCORE)
         found[:, :4] /= np.tile(scale_xy, 2)
@@ -164,7 +169,12 @@ class OnnxDetector:
         return everything
 
     def _infer(self, pictures: Array) -> Mapping[str, Array]:
-        return self._network(image=pictures)
+        """The network's maps, of the shapes they must have; cells that are no numbers are no faces."""
+        maps = self._network(image=pictures)
+        height, width = pictures.shape[1:3]
+        shapes = {name: (MAP_VALUES, height // step, width // step) for name, step in MAPS.items()}
+        finite_rows(maps, shapes, source=self._network.path.name)
+        return maps
 
 
 def _enlarged(found: Array, factor: int) -> Array:

@@ -13,6 +13,8 @@ CELL = 32
 """The sides of what the network sees are multiples of it, px."""
 MAX_FIRST_SIDE = 4096
 MIN_FACE_RANGE = (8.0, 4096.0)
+WIDE = 2.0
+"""Longer side by shorter: pictures beyond are panoramas, whose faces are small for their longer side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class DetectorOptions:
     Attributes:
         min_score: faces scored lower are not reported.
         doubtful: faces scored between these two are examined more closely.
-        first_side: longer side of the photo at the first pass, px.
+        first_side: longer side of the photo at the first pass, px; of panoramas more, see `first_side_in`.
         min_face: longer side of the smallest faces to search for, px of the photo; None chooses by its
             size: a fortieth of it (of the root of its area), at least 16 and at most 60 px, and not beside a
             large face on a photo of up to 640 px. Smaller faces than asked for may be found too.
@@ -82,6 +84,11 @@ class DetectorOptions:
             min_face=self.min_face if min_face is None else min_face,
             min_score=self.min_score if min_score is None else min_score,
         )
+
+    def first_side_in(self, size_wh: tuple[int, int]) -> int:
+        """Longer side at the first look of a photo of that size, px; the shorter is at least that of 2:1."""
+        ratio = max(size_wh) / max(1, min(size_wh))
+        return min(MAX_FIRST_SIDE, round(self.first_side * max(1.0, ratio / WIDE)))
 
     def min_face_in(self, size_wh: tuple[int, int]) -> float:
         """Longer side of the smallest faces to search for in a photo of that size, px."""

@@ -1,6 +1,7 @@
 """Results as pictures: surfaces and marks on the photo, pictures side by side, contact sheets.
 
-Every function that draws takes an (H, W, 3) uint8 RGB photo and returns a new one. Lines grow with the face,
+Every function that draws takes an (H, W, 3) uint8 RGB photo and returns a new one, but for
+:func:`overlay_in_place`, which is for photos whose copies would fill the memory. Lines grow with the face,
 so that a picture reads the same at 200 px and at 4K.
 """
 
@@ -11,6 +12,7 @@ from lineament.draw.overlay import (
     draw_mesh,
     draw_overlay,
     draw_pose_box,
+    overlay_in_place,
 )
 from lineament.draw.sheet import contact_sheet, side_by_side
 
@@ -22,5 +24,6 @@ __all__ = [
     "draw_mesh",
     "draw_overlay",
     "draw_pose_box",
+    "overlay_in_place",
     "side_by_side",
 ]

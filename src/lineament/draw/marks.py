@@ -8,7 +8,8 @@ from itertools import pairwise, product
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lineament.draw.patch import Array, Color, Patch, Photo
+from lineament.draw.canvas import Canvas
+from lineament.draw.patch import Array, Color, Patch
 from lineament.geometry.camera import PICTURE_AXES
 from lineament.geometry.topology import GROUPS_68
 from lineament.result import FaceResult
@@ -43,7 +44,7 @@ class _Layer:
         width = min(face_size(face) / 140, patch.extent / 70)
         self.line_width = max(1, round(max(0.5, width) * zoom))
 
-    def lay_on(self, picture: Photo) -> None:
+    def lay_on(self, picture: Canvas) -> None:
         """Blend what was drawn into a picture of our own."""
         # Premultiplied, so that the clear pixels' black does not darken the lines' rims.
         finished = self.patch.resampled(self.picture.convert("RGBa"))
@@ -55,13 +56,13 @@ class _Layer:
         )
 
 
-def _layer(points: Array, picture: Photo, face: FaceResult, *, margin: float) -> _Layer | None:
+def _layer(points: Array, picture: Canvas, face: FaceResult, *, margin: float) -> _Layer | None:
     """A layer around (N, 2 or 3) points, or None where the photo does not reach."""
     patch = Patch.around(points, picture, margin=margin)
     return None if patch is None else _Layer(patch, face)
 
 
-def paint_landmarks(picture: Photo, face: FaceResult, *, numbers: bool = False) -> None:
+def paint_landmarks(picture: Canvas, face: FaceResult, *, numbers: bool = False) -> None:
     """The 68 landmarks joined by lines, those the head hides faint; or each numbered."""
     size = face_size(face)
     layer = _layer(face.landmarks_image, picture, face, margin=4 + size / (12 if numbers else 40))
@@ -130,7 +131,7 @@ def _dot(pen: ImageDraw.ImageDraw, x: float, y: float, radius: float, fill: tupl
     pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
 
 
-def paint_axes(picture: Photo, face: FaceResult) -> None:
+def paint_axes(picture: Canvas, face: FaceResult) -> None:
     """The axes of the head at its nose: x (to the viewer's right) red, y green, z blue."""
     size = face_size(face)
     origin = face.landmarks_image[NOSE_TIP, :2]
@@ -160,7 +161,7 @@ def _arrow(pen: ImageDraw.ImageDraw, start: Array, end: Array, width: int, color
     pen.polygon(corners, fill=(*color, 255))
 
 
-def paint_pose_box(picture: Photo, face: FaceResult) -> None:
+def paint_pose_box(picture: Canvas, face: FaceResult) -> None:
     """A box around the head that is turned as it is; the side before the face is the one in yellow."""
     corners_image = pose_box_image(face)
     layer = _layer(corners_image, picture, face, margin=4 + face_size(face) / 30)
@@ -187,7 +188,7 @@ def pose_box_image(face: FaceResult) -> Array:
     return corners @ face.pose.rotation.T * PICTURE_AXES + face.pose.translation
 
 
-def paint_box(picture: Photo, face: FaceResult, label: str) -> None:
+def paint_box(picture: Canvas, face: FaceResult, label: str) -> None:
     """The detector's box with a label at its corner."""
     corners = np.asarray(face.detection.box_xyxy, np.float64).reshape(2, 2)
     text_px = float(np.clip(np.ptp(corners[:, 1]) / 9, 9, max(9.0, picture.shape[0] / 20)))

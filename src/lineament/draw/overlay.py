@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
+from PIL import Image
+
+from lineament.draw.canvas import Canvas, Photo, PillowCanvas
 from lineament.draw.marks import face_size, paint_axes, paint_box, paint_landmarks, paint_pose_box
-from lineament.draw.patch import Photo
 from lineament.draw.surface import paint_surface
 from lineament.errors import ConfigError
-from lineament.image import check_image
+from lineament.image import as_picture, check_image
 from lineament.result import FaceResult
+from lineament.several import Faces, Names, list_of_faces, list_of_names
 
 MeshStyle = Literal["shaded", "depth", "normals", "wireframe"]
 DEFAULT_LAYERS = ("mesh", "landmarks", "axes", "box")
-LAYERS: dict[str, Callable[[Photo, FaceResult, float, str], None]] = {
+LAYERS: dict[str, Callable[[Canvas, FaceResult, float, str], None]] = {
     "mesh": lambda picture, face, opacity, label: paint_surface(picture, face, opacity, "shaded"),
     "depth": lambda picture, face, opacity, label: paint_surface(picture, face, opacity, "depth"),
     "normals": lambda picture, face, opacity, label: paint_surface(picture, face, opacity, "normals"),
@@ -30,37 +33,66 @@ LAYERS: dict[str, Callable[[Photo, FaceResult, float, str], None]] = {
 
 def draw_overlay(
     photo: Photo,
-    faces: Sequence[FaceResult],
+    faces: Faces,
     *,
-    layers: Sequence[str] = DEFAULT_LAYERS,
+    layers: Names = DEFAULT_LAYERS,
     opacity: float = 0.45,
-    labels: Sequence[str] | None = None,
+    labels: Names | None = None,
 ) -> Photo:
     """Every face: mesh, landmarks, axes and numbered box, or other layers.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
-        faces: results for this photo.
-        layers: names of :data:`LAYERS`, the lowest first.
+        faces: results for this photo, or one.
+        layers: names of :data:`LAYERS`, the lowest first, or one.
         opacity: of the surfaces, 0 to 1.
         labels: what stands at each face's box; the faces' numbers when left out.
 
     Raises:
         ImageError: the photo is no such array.
-        ConfigError: an unknown layer, or not one label a face.
+        ConfigError: an unknown layer, not one label a face, or something that is no face.
     """
+    picture = check_image(photo).copy()
+    _paint(picture, faces, layers, opacity, labels)
+    return picture
+
+
+def overlay_in_place(
+    picture: Image.Image,
+    faces: Faces,
+    *,
+    layers: Names = DEFAULT_LAYERS,
+    opacity: float = 0.45,
+    labels: Names | None = None,
+) -> None:
+    """The same on Pillow's picture itself: it takes no memory but that of the faces' rectangles.
+
+    Args:
+        picture: of mode RGB; drawn on.
+        faces: as in :func:`draw_overlay`.
+        layers: as there.
+        opacity: as there.
+        labels: as there.
+
+    Raises:
+        ImageError: the picture is of another mode.
+        ConfigError: an unknown layer, not one label a face, or something that is no face.
+    """
+    _paint(PillowCanvas(as_picture(picture)), faces, layers, opacity, labels)
+
+
+def _paint(picture: Canvas, faces: Faces, layers: Names, opacity: float, labels: Names | None) -> None:
+    faces, layers = list_of_faces(faces), list_of_names(layers)
     unknown = [name for name in layers if name not in LAYERS]
     if unknown:
         raise ConfigError(f"There is no layer {unknown[0]!r} to draw. Choose from {', '.join(LAYERS)}.")
-    texts = [str(number) for number in range(len(faces))] if labels is None else list(labels)
+    texts = [str(number) for number in range(len(faces))] if labels is None else list_of_names(labels)
     if len(texts) != len(faces):
         raise ConfigError(f"{len(faces)} faces but {len(texts)} labels: give one a face, or none.")
-    picture = check_image(photo).copy()
     # Larger faces are usually nearer: they are painted last, over the others.
     for face, text in sorted(zip(faces, texts, strict=True), key=lambda item: face_size(item[0])):
         for name in layers:
             LAYERS[name](picture, face, opacity, text)
-    return picture
 
 
 def draw_mesh(photo: Photo, face: FaceResult, *, opacity: float = 0.6, style: MeshStyle = "shaded") -> Photo:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lineament.draw.canvas import Canvas
+
 Array = NDArray[np.floating]
-Photo = NDArray[np.uint8]
 Color = tuple[int, int, int]
 
 
@@ -25,7 +26,7 @@ class Patch:
     zoom: float = 1.0  # px of the layer for one of the photo
 
     @classmethod
-    def around(cls, points: Array, photo: Photo, *, margin: float) -> Patch | None:
+    def around(cls, points: Array, photo: Canvas, *, margin: float) -> Patch | None:
         """The part of the photo around (N, 2 or 3) points, or None where the photo does not reach."""
         places = np.ascontiguousarray(points[:, :2].T)
         finite = np.isfinite(places)
@@ -58,7 +59,7 @@ class Patch:
         points[..., 1] -= self.top
         return points * self.zoom
 
-    def lay_on(self, picture: Photo, colors: Image.Image | Color, alpha: Image.Image) -> None:
+    def lay_on(self, picture: Canvas, colors: Image.Image | Color, alpha: Image.Image) -> None:
         """Blend colours (RGB, the layer's or the rectangle's size) into a picture of our own by alpha (L)."""
         rows = slice(self.top, self.top + self.height)
         columns = slice(self.left, self.left + self.width)

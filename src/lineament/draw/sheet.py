@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lineament.draw.patch import Color, Photo
+from lineament.draw.canvas import Photo
+from lineament.draw.patch import Color
 from lineament.errors import ImageError
 from lineament.image import check_image
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from lineament.draw.patch import Array, Color, Patch, Photo
+from lineament.draw.canvas import Canvas, Photo
+from lineament.draw.patch import Array, Color, Patch
 from lineament.errors import ConfigError
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.raster import rasterize_values, toward_viewer
@@ -27,7 +28,7 @@ _BYTES = np.linspace(0, 1, 256)  # what the values of a byte stand for
 STYLES = ("shaded", "depth", "normals", "wireframe")
 
 
-def paint_surface(picture: Photo, face: FaceResult, opacity: float, style: str) -> None:
+def paint_surface(picture: Canvas, face: FaceResult, opacity: float, style: str) -> None:
     """Draw the side of the mesh that is seen on a picture of our own."""
     if style not in STYLES:
         raise ConfigError(f"A mesh is drawn {', '.join(map(repr, STYLES))}, not {style!r}.")
@@ -109,7 +110,7 @@ def _edge_table(zoom: float, opacity: float) -> list[int]:
     return np.rint(255 * opacity * cover).astype(int).tolist()
 
 
-def _paint_edges(picture: Photo, face: FaceResult, patch: Patch, opacity: float) -> None:
+def _paint_edges(picture: Canvas, face: FaceResult, patch: Patch, opacity: float) -> None:
     """The edges whose two ends are seen."""
     edges = unique_edges(face.triangles)
     edges = edges[(face.visibility[edges] > 0.5).all(axis=1)]

@@ -12,24 +12,25 @@ import numpy as np
 from lineament.errors import ExportError
 from lineament.export.files import write_text
 from lineament.result import FaceResult, FreeFormResult, MorphableResult
+from lineament.several import Faces, list_of_faces
 from lineament.version import __version__
 
 JSON_SCHEMA = "lineament-faces/1"
 
 
 def export_json(
-    faces: Sequence[FaceResult],
+    faces: Faces,
     path: str | os.PathLike[str],
     *,
     photo: str | None = None,
     source: str | None = None,
     size_hw: tuple[int, int] | None = None,
-    meshes: Sequence[str | None] = (),
+    meshes: Sequence[str | None] | str = (),
 ) -> None:
     """Write the faces of one photo as JSON: boxes, poses, landmarks, coefficients (``docs/json.md``).
 
     Args:
-        faces: results, in the order they are written.
+        faces: results, in the order they are written, or one.
         path: where to; a file that is there is replaced.
         photo: name of the photo, for the reader.
         source: its path; left out, the JSON does not mention it.
@@ -38,7 +39,9 @@ def export_json(
 
     Raises:
         ExportError: as many meshes as faces are not given, or the file cannot be written.
+        ConfigError: something else than faces.
     """
+    faces, meshes = list_of_faces(faces), [meshes] if isinstance(meshes, str) else meshes
     if meshes and len(meshes) != len(faces):
         raise ExportError(f"{len(faces)} faces but {len(meshes)} mesh names: give one a face, or none.")
     height, width = size_hw if size_hw is not None else (None, None)

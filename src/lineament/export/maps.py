@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from lineament.geometry.camera import PICTURE_AXES
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.raster import rasterize, toward_viewer
 from lineament.result import FaceResult
+from lineament.several import Faces, list_of_faces
 
 Array = NDArray[np.floating]
 IndexArray = NDArray[np.integer]
@@ -55,13 +55,17 @@ class FaceMaps:
         return (self.parts * (255 // max(1, len(self.part_names)))).astype(np.uint8)
 
 
-def face_maps(faces: Sequence[FaceResult], size_hw: tuple[int, int]) -> FaceMaps:
+def face_maps(faces: Faces, size_hw: tuple[int, int]) -> FaceMaps:
     """Depth, PNCC, directions and parts of the faces of one photo.
 
     Args:
-        faces: of one mesh, with or without coefficients; none give empty maps.
+        faces: of one mesh, with or without coefficients, or one; none give empty maps.
         size_hw: height and width of the photo, px.
+
+    Raises:
+        ConfigError: something else than faces.
     """
+    faces = list_of_faces(faces)
     names = tuple(faces[0].mesh.parts) if faces else ()
     maps = FaceMaps(
         depth_mm=np.full(size_hw, np.nan, np.float32),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ import numpy as np
 from lineament.errors import ExportError
 from lineament.files import remove_leftovers, whole_file
 from lineament.result import FaceResult, FreeFormResult, MorphableResult
+from lineament.several import Faces, list_of_faces
 
 PARTS_EVERY_S = 30.0
 """Rows are on the disk after so long at most, however slowly they come."""
 
 
 def export_parquet(
-    photos: Iterable[tuple[Mapping[str, Any], Sequence[FaceResult]]],
+    photos: Iterable[tuple[Mapping[str, Any], Faces]],
     path: str | os.PathLike[str],
     *,
     rows_at_once: int = 1000,
@@ -34,7 +35,8 @@ def export_parquet(
 
     Args:
         photos: for each photo what its rows begin with, such as ``{"photo": "a.jpg"}`` or ``{"time_s": 0.04,
-            "track": 1}`` (the same names and types for all), and its faces. A photo without faces has no row.
+            "track": 1}`` (the same names and types for all), and its faces, or one. A photo without faces has
+            no row.
         path: where to; a file that is there is replaced.
         rows_at_once: rows of a block.
 
@@ -44,12 +46,18 @@ def export_parquet(
     Raises:
         ExportError: the package pyarrow is missing, the rows do not fit together, or the file cannot be
             written.
+        ConfigError: something else than faces.
     """
     table = _Table(Path(path), rows_at_once)
     try:
         for start, faces in photos:
             words = {name: _readable(value) for name, value in start.items()}
-            table.add([words | {"face": number} | face_row(face) for number, face in enumerate(faces)])
+            table.add(
+                [
+                    words | {"face": number} | face_row(face)
+                    for number, face in enumerate(list_of_faces(faces))
+                ]
+            )
     except BaseException:
         if table.count:
             with suppress(ExportError):  # what broke it off says more

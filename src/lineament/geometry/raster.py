@@ -16,6 +16,9 @@ from lineament.geometry.triangle_planes import TrianglePlanes
 Array = NDArray[np.floating]
 IndexArray = NDArray[np.integer]
 
+SMALLEST = 1e-9
+"""px: a mesh of less is a point, all of which is seen or none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Raster:
@@ -136,7 +139,7 @@ def visible_vertices(
     if not finite.all():
         triangles = triangles[finite[triangles].all(axis=-1)]
     low, high = vertices[finite].min(axis=0), vertices[finite].max(axis=0)
-    scale = resolution / max(float((high - low)[:2].max()), np.finfo(np.float64).tiny)
+    scale = resolution / max(float((high - low)[:2].max()), SMALLEST)
     small = np.where(finite[:, None], (vertices - low) * scale, 0)
     width, height = (int(np.ceil(extent)) + 1 for extent in ((high - low) * scale)[:2])
     cosine = toward_viewer(small, triangles)

@@ -6,15 +6,17 @@ from PIL import Image
 
 from lineament.errors import ImageError
 
-MEMORY_LIMIT = 1_610_000_000
-"""Bytes: 1.5 GiB; 200 megapixels of a phone, 8-bit RGB, fit in."""
+PROCESS_BYTES = 110_000_000  # of Python, numpy and Pillow
+MEMORY_LIMIT = 3 * 2**29 - PROCESS_BYTES
+"""Bytes: 1.5 GiB with the process itself; 200 megapixels of a phone, 8-bit RGB, turned or not, fit in."""
 RESULT_BYTES = 4  # a pixel of the RGB picture that comes out; Pillow pads three to four
+ARRAY_BYTES = 3  # a pixel of the array that is made of it
 ROW_BYTES = 48  # pointers to a row of pixels in the pictures that exist at once
-DECODER_BYTES = {"WEBP": 16, "JPEG2000": 20, "AVIF": 15, "HEIF": 15, "TIFF": 4}
+DECODER_BYTES = {"WEBP": 16, "JPEG2000": 20, "AVIF": 15, "HEIF": 15, "TIFF": 3}
 """A pixel, that decoders hold beside the picture: whole canvases, components of 32 bits, long strips."""
 PROGRESSIVE_BYTES = 6  # coefficients of 16 bits
 ONE_STRIP_BYTES = 3  # a TIFF whose pixels are one strip is unpacked at once
-_MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I": 6, "F": 6}  # the last two are seen by numpy too
+_MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 3, "I": 6, "F": 6}  # the last ones are made grey before
 _ROWS_PER_STRIP = 278  # tag of TIFF
 
 
@@ -42,7 +44,9 @@ def pixel_bytes(picture: Image.Image) -> int:
         decoding += PROGRESSIVE_BYTES
     if picture.format == "TIFF" and _is_one_strip(picture):
         decoding += ONE_STRIP_BYTES
-    return max(_MODE_BYTES.get(picture.mode, 4) + max(decoding, RESULT_BYTES), 2 * RESULT_BYTES)
+    before = _MODE_BYTES.get(picture.mode, 4)
+    converting = 0 if picture.mode == "RGB" and not picture.has_transparency_data else RESULT_BYTES
+    return max(before + max(decoding, converting), RESULT_BYTES + ARRAY_BYTES)
 
 
 def _is_one_strip(picture: Image.Image) -> bool:

@@ -9,19 +9,20 @@ from PIL import Image
 
 from lineament.errors import ImageError
 from lineament.files import whole_file
-from lineament.image.check import check_image
-from lineament.image.kinds import Array
+from lineament.image.check import as_picture
+from lineament.image.kinds import Picture
 
 
-def write_image(path: str | os.PathLike[str], image: Array) -> None:
-    """Write an (H, W, 3) uint8 RGB picture; the suffix of `path` chooses the format (JPEG at quality 95).
+def write_image(path: str | os.PathLike[str], image: Picture) -> None:
+    """Write a picture; the suffix of `path` chooses the format (JPEG at quality 95).
 
-    It is written whole or not at all; a file that is there is replaced.
+    It is an (H, W, 3) uint8 RGB array or Pillow's of mode RGB, and is written whole or not at
+    all; a file that is there is replaced.
 
     Raises:
-        ImageError: unknown suffix, missing folder, full disk, or not an (H, W, 3) uint8 picture.
+        ImageError: unknown suffix, missing folder, full disk, or no such picture.
     """
-    picture = Image.fromarray(check_image(image))
+    picture = as_picture(image)
     path = Path(path)
     suffix = path.suffix.lower()
     options = {"quality": 95} if suffix in {".jpg", ".jpeg", ".webp"} else {}

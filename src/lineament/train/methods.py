@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 
 from lineament.config_file import read_config
 from lineament.errors import ConfigError, DataError
+from lineament.files import working_folder
 from lineament.train.detector.method import DETECTOR
 from lineament.train.dsfnet.method import DSFNET
 from lineament.train.engine.processes import Processes, joined_processes
@@ -74,8 +75,9 @@ def train(
     Raises:
         ConfigError: the configuration does not fit.
         DataError: the samples cannot be read.
+        BlockingIOError: another run is writing into the folder.
     """
-    with _processes(threads) as processes:
+    with _processes(threads) as processes, _working(out, processes):
         return method.train(config, out, processes=processes, seconds=seconds)
 
 
@@ -137,7 +139,7 @@ def ablate_from_file(
         DataError: the samples cannot be read.
     """
     table = read_ablation(method_named(name), config, changes=changes)
-    with _processes(threads) as processes:
+    with _processes(threads) as processes, _working(out, processes):
         return ablate(table, out, processes=processes, seconds=seconds)
 
 
@@ -187,6 +189,11 @@ def conversions() -> dict[str, Conversion]:
     """What ``lineament import`` reads, by the name of its format."""
     rows = {f"{name}-checkpoint": row.conversion for name, row in METHODS.items()}
     return {name: conversion for name, conversion in rows.items() if conversion is not None}
+
+
+def _working(out: Path, processes: Processes) -> AbstractContextManager[None]:
+    """The run folder, which the first process keeps for this run alone."""
+    return working_folder(out) if processes.is_first else nullcontext()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.errors import DataError
+from lineament.foreign import foreign
 
 Batch: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.float32]]
 """Canvases (n, size, size, 3) and labels (n, faces, 8)."""
@@ -60,8 +61,10 @@ class Shards:
         self.paths = sorted(path for path in folder.glob("*.npy") if not path.name.endswith(".labels.npy"))
         if not self.paths:
             raise DataError(f"There are no mosaics in {folder}: make some with `lineament data mosaics`.")
-        self.mosaics = [np.load(path, mmap_mode="r") for path in self.paths]
-        self.labels = [np.load(path.with_suffix(".labels.npy")) for path in self.paths]
+        advice = "Make them again with `lineament data mosaics`."
+        with foreign(DataError, f"The mosaics in {folder} cannot be read", advice):
+            self.mosaics = [np.load(path, mmap_mode="r") for path in self.paths]
+            self.labels = [np.load(path.with_suffix(".labels.npy")) for path in self.paths]
         self.rows = np.array([(s, row) for s, part in enumerate(self.labels) for row in range(len(part))])
 
     def batch(self, rows: NDArray[np.int_]) -> Batch:

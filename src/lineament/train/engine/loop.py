@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from lineament.errors import ConfigError
+from lineament.errors import ConfigError, DataError
 from lineament.files import replace_durably
+from lineament.foreign import foreign
 from lineament.train.engine.optimisers import OptimiserConfig, make_optimiser
 from lineament.train.engine.processes import Processes, synchronise_normalisation
 from lineament.train.engine.progress import Pace, ProgressLine
@@ -122,7 +123,11 @@ class Run:
         replace_durably(temporary, self.checkpoint)
 
     def _resume(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True, map_location="cpu")
+        advice = "It is damaged or of another network: move it away to begin anew."
+        with foreign(DataError, f"{self.checkpoint} cannot be gone on from", advice):
+            self._restore_state(torch.load(self.checkpoint, weights_only=True, map_location="cpu"))
+
+    def _restore_state(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.ema.load_state_dict(state["average"])
         if state["optimiser"] is not None:  # a checkpoint that was compressed may lack it

@@ -101,9 +101,13 @@ class RunFolder:
         replace_durably(temporary, self.path / name)
 
     def read(self, name: str) -> Any:  # noqa: ANN401
-        """A JSON file of the folder, None where there is none."""
+        """A JSON file of the folder, None where there is none.
+
+        Raises:
+            DataError: it is damaged.
+        """
         path = self.path / name
-        return json.loads(path.read_text()) if path.exists() else None
+        return read_json(self.path, name) if path.exists() else None
 
     def close(self) -> None:
         """Finish the event file, the last minutes of which would be lost otherwise; logging may go on."""
@@ -151,8 +155,8 @@ def read_json(run: Path, name: str) -> Any:  # noqa: ANN401 - anything JSON hold
     """
     try:
         return json.loads((run / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{run} is no run folder: {name} cannot be read ({error}).") from error
+    except Exception as error:
+        raise DataError(f"{run} is no run folder: {name} cannot be read ({reason_of(error)}).") from error
 
 
 def read_table(run: Path, name: str) -> dict[str, Any]:

@@ -193,7 +193,7 @@ def _runs(table: AblationTable, out: Path) -> list[tuple[Path, Any]]:
 
 def _is_finished(run: Path, loop: LoopConfig) -> bool:
     figures = run / FIGURES
-    return figures.exists() and bool(json.loads(figures.read_text())["step"] >= loop.steps)
+    return figures.exists() and bool(read_table(run, FIGURES).get("step", 0) >= loop.steps)
 
 
 def _first_says(processes: Processes, answer: bool) -> bool:
@@ -209,7 +209,7 @@ def read_rows(table: AblationTable, out: Path) -> Rows:
         for seed in table.plan.seeds:
             figures = out / name / str(seed) / FIGURES
             if figures.exists():
-                rows.setdefault(name, {})[str(seed)] = json.loads(figures.read_text())
+                rows.setdefault(name, {})[str(seed)] = read_table(figures.parent, FIGURES)
     return rows
 
 

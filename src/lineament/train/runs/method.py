@@ -15,6 +15,7 @@ from torch import nn
 from lineament.bundle import Manifest
 from lineament.config_file import from_table
 from lineament.errors import DataError
+from lineament.foreign import foreign
 from lineament.train.batches.pictures import PictureSource
 from lineament.train.engine.loop import ALONE, CHECKPOINT
 from lineament.train.engine.processes import Processes
@@ -152,11 +153,11 @@ def ema_state(run: Path) -> dict[str, torch.Tensor]:
     Raises:
         DataError: the folder holds no checkpoint.
     """
-    try:
+    advice = "Name the folder of a run, or train it again."
+    with foreign(DataError, f"{run} is no run folder with a checkpoint", advice):
         state = torch.load(run / CHECKPOINT, weights_only=True, map_location="cpu")
-    except OSError as error:
-        raise DataError(f"{run} is no run folder with a checkpoint: {error}.") from error
-    return dict(state["average"])
+        average: dict[str, torch.Tensor] = dict(state["average"])
+    return average
 
 
 def changed(config: Any, changes: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any configuration

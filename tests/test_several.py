@@ -1,0 +1,51 @@
+"""One where a list is wanted is a list of one."""
+
+import json
+
+import numpy as np
+import pytest
+
+from faces import egg_face
+from lineament.aligner import AlignedPhoto
+from lineament.draw import draw_overlay
+from lineament.errors import ConfigError
+from lineament.export import export_json, export_parquet, face_maps
+from shared import package
+
+GREY = np.full((200, 200, 3), 90, np.uint8)
+
+
+def test_one_face_one_layer_and_one_label_are_drawn_as_lists_of_one():
+    face = egg_face()
+    alone = draw_overlay(GREY, face, layers="box", labels="Ada Lovelace")
+    np.testing.assert_array_equal(alone, draw_overlay(GREY, [face], layers=["box"], labels=["Ada Lovelace"]))
+    assert (alone != GREY).any()
+
+
+def test_one_face_is_exported_as_a_list_of_one(tmp_path):
+    face = egg_face()
+    export_json(face, tmp_path / "one.json", meshes="egg.obj")
+    export_json([face], tmp_path / "list.json", meshes=["egg.obj"])
+    assert (tmp_path / "one.json").read_text() == (tmp_path / "list.json").read_text()
+    assert len(json.loads((tmp_path / "one.json").read_text())["faces"]) == 1
+    np.testing.assert_array_equal(
+        face_maps(face, (200, 200)).pncc_rgb, face_maps([face], (200, 200)).pncc_rgb
+    )
+
+
+def test_one_face_is_a_row_of_a_table(tmp_path):
+    package("pyarrow", extra="parquet")
+    assert export_parquet([({"photo": "a.jpg"}, egg_face())], tmp_path / "faces.parquet") == 1
+
+
+@pytest.mark.parametrize(
+    "given", [AlignedPhoto(source="a.jpg", faces=[egg_face()]), 3, ["a"], "ab", [[egg_face()]]]
+)
+def test_what_is_no_face_is_named_with_what_is_wanted(tmp_path, given):
+    for use in (
+        lambda: draw_overlay(GREY, given),
+        lambda: face_maps(given, (200, 200)),
+        lambda: export_json(given, tmp_path / "a.json"),
+    ):
+        with pytest.raises(ConfigError, match="results of an aligner, one or a list"):
+            use()
