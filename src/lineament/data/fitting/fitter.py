@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from lineament.data.drawing.compiled import compiled
 from lineament.data.fitting.layout import Opening, PointLayout
+from lineament.data.fitting.point_sets import Evidence
 from lineament.data.fitting.refine import Faces, Problem, Refiner
+from lineament.data.fitting.weighing import EvidenceWeigher, set_residuals
 from lineament.geometry.camera import PICTURE_AXES
 from lineament.geometry.mesh import barycentric_points
 from lineament.geometry.morphable import MorphableModel
@@ -79,6 +81,8 @@ class Fits:
         expression: (F, E).
         residual: (F,) mean distance of points in the picture over the square root of their box's area.
         outliers: (F,) share of points that the robust fit put aside; empty if nobody counted them.
+        set_residual: (F,) the same as `residual` of the points that people set, over the size of the fitted
+            face; NaN where there are none, empty if nobody asked.
     """
 
     rotation: Array
@@ -88,6 +92,7 @@ class Fits:
     expression: Array
     residual: Array
     outliers: Array = field(default_factory=lambda: np.zeros(0))
+    set_residual: Array = field(default_factory=lambda: np.zeros(0))
 
 
 class Fitter:
@@ -104,6 +109,7 @@ class Fitter:
         self._names = model.expression_names
         self._identity_count = len(model.identity_basis)
         self._layout = layout
+        self._weighed = EvidenceWeigher(model, layout, unit_mm=self.config.identity_ridge_mm)
         basis = np.concatenate([model.identity_basis, model.expression_basis])
         self._neutral = _points(model.neutral_model, layout)
         self._basis = _points(basis, layout)
@@ -118,16 +124,30 @@ class Fitter:
             for weight in (plane, depth - plane)
         )
 
-    def fit(self, points_image: Array, *, people: Sequence[Hashable] | None = None) -> Fits:
+    def fit(
+        self,
+        points_image: Array,
+        *,
+        people: Sequence[Hashable] | None = None,
+        evidence: Evidence | None = None,
+    ) -> Fits:
         """Fit every photograph by itself, or those of one person with one identity.
 
         Args:
-            points_image: (F, P, 3) px, image frame (y down, z away, of the same scale as x).
+            points_image: (F, P, 3) px, image frame (y down, z away, of the same scale as x). With evidence NaN
+                where a photograph has no such points.
             people: who is on each of the F photographs; left out, all are different people.
+            evidence: points that people set, and who was told to show no expression.
+
+        Raises:
+            DataError: the evidence has points of a scheme that nobody knows the places of.
         """
+        trust = None
+        if evidence is not None:
+            points_image, trust = self._weighed.weigh(points_image, evidence)
         upright = points_image * PICTURE_AXES
         faces = self._start(upright)
-        refiner = Refiner(self._problem())
+        refiner = Refiner(self._problem(), trust)
         groups = _groups(len(upright), people)
         for _ in range(self.config.refinements):
             faces = refiner.step(faces, upright, groups)
@@ -143,6 +163,7 @@ class Fitter:
             expression=faces.coefficients[:, self._identity_count :].astype(np.float32),
             residual=distance.mean(axis=1) / size,
             outliers=np.mean(faces.weight < REJECTED_WEIGHT, axis=1),
+            set_residual=np.zeros(0) if trust is None else set_residuals(faces, trust, placed),
         )
 
     def _start(self, upright: Array) -> Faces:

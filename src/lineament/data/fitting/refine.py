@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from lineament.data.fitting.layout import Opening, PointLayout
+from lineament.data.fitting.outline import SchemePoints
 from lineament.data.fitting.solve import eliminate, solve_bounded
 
 Array = NDArray[np.floating]
@@ -75,11 +76,51 @@ class Problem:
     robust_spread: float
 
 
-class Refiner:
-    """Takes steps on one problem; keeps its buffers, so one belongs to one thread."""
+@dataclass(frozen=True, slots=True)
+class SetPoints:
+    """Points of one scheme that somebody set on one photograph.
 
-    def __init__(self, problem: Problem) -> None:
+    Attributes:
+        scheme: where such points lie.
+        points: (P, 3) px, y up; NaN where there is none, the third coordinate is not used.
+        sigma_mm: (P,) standard deviation an axis; used where `sigma_px` is None.
+        sigma_px: of all of them, or None.
+    """
+
+    scheme: SchemePoints
+    points: Array
+    sigma_mm: Array
+    sigma_px: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What holds the F fits beside the mesh, and how much the mesh is worth.
+
+    Attributes:
+        mesh: (F,) factor on the weight of the mesh.
+        firmness: (F,) factor on the cost of expressions.
+        sets: of each face any number of sets of points.
+        unit_mm: deviation at which a point weighs as much as one of the mesh.
+    """
+
+    mesh: Array
+    firmness: Array
+    sets: tuple[tuple[SetPoints, ...], ...]
+    unit_mm: float
+
+
+class Refiner:
+    """Takes steps on one problem; keeps its buffers, so one belongs to one thread.
+
+    Args:
+        problem: what all photographs share.
+        trust: points that people set, and how much the mesh is worth; None is a mesh alone.
+    """
+
+    def __init__(self, problem: Problem, trust: Trust | None = None) -> None:
         self.problem = problem
+        self._trust = trust
         count, points = problem.basis.shape[:2]
         pairs = sum(len(opening.upper) for opening in problem.layout.openings)
         # (3, P, C): one product with the rotation turns all modes.
@@ -172,6 +213,8 @@ class Refiner:
                 aim[at:stop] = gap[:, axis] - (rest[opening.upper, axis] - rest[opening.lower, axis])
                 at = stop
         strength = np.concatenate([strength, *self._gap_strength(weights[f])])
+        if self._trust is not None:
+            strength *= self._trust.mesh[f]
         root = np.sqrt(strength).astype(np.float32)
         weighted = rows * root[:, None]
         normal = (weighted.T @ weighted).astype(np.float64)
@@ -179,9 +222,33 @@ class Refiner:
         ridge = problem.ridge.copy()
         for shapes, share in zip(problem.hidden, openness, strict=True):
             ridge[problem.identity_count :][shapes] *= 1 + HIDDEN_RIDGE * (1 - share)
+        if self._trust is not None:
+            ridge[problem.identity_count :] *= self._trust.firmness[f]
+            for one in self._trust.sets[f]:
+                more = self._set_system(faces, one, f, self._trust.unit_mm)
+                normal, right = normal + more[0], right + more[1]
         # A shift in depth shows nowhere if no depth is trusted: the smallest of ridges keeps it at rest.
         normal[np.diag_indices(len(normal))] += np.concatenate([np.full(POSE, 1e-3), ridge])
         return normal, right
+
+    def _set_system(self, faces: Faces, one: SetPoints, f: int, unit_mm: float) -> tuple[Array, Array]:
+        """What a set of points adds to the normal equations of photograph `f`."""
+        rotation, scale = faces.rotation[f], faces.scale[f]
+        rows = one.scheme.rows(rotation, faces.coefficients[f])
+        there = np.isfinite(one.points[:, :2]).all(axis=1) & (rows.trust[:, 0] > 0)
+        axes = rows.axes[there]
+        seen = ((one.points[there] - faces.translation[f]) / scale)[:, :2]
+        turned = rows.place[there] @ rotation.T
+        left = np.einsum("pai,pi->pa", axes, seen - turned[:, :2])
+        sigma = one.sigma_mm[there] if one.sigma_px is None else one.sigma_px / scale
+        robust = (1 + np.sum(rows.trust[there] * left**2, axis=1) / self.problem.robust_mm**2) ** -2.0
+        strength = rows.trust[there] * (robust * (unit_mm / sigma) ** 2)[:, None]
+        modes = np.einsum("ij,cpj->ipc", rotation[:2], rows.basis[:, there])
+        moves = np.concatenate([_pose_rows(turned)[:2], modes], axis=2)  # (2, P, U)
+        moves = np.einsum("pai,ipu->pau", axes, moves).reshape(-1, moves.shape[2])
+        aim = np.einsum("pai,pi->pa", axes, seen - (rows.rest[there] @ rotation.T)[:, :2]).ravel()
+        weighted = moves * strength.reshape(-1, 1)
+        return weighted.T @ moves, weighted.T @ aim
 
     def _closed(self, seen: Array, gaps: list[Array], openness: list[Array]) -> tuple[Array, Array]:
         """The points with their rims as far apart as wanted, and the trust in each."""
