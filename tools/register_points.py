@@ -1,25 +1,28 @@
-"""Measures where hand-set points lie on the face model: python -m tools.register_points --shared ../shared
+"""Measures where hand-set points lie on the face model.
 
-Faces of training people are fitted to MediaPipe's mesh; what the fits leave between a point and its place is the
-scheme's constant offset (its mean) and the trust in the point (its spread). Points that are one of the 68 start
-from that landmark; the others from the vertex that lies beneath them most steadily.
+``python -m tools.register_points --shared ../shared`` fits faces of training people to MediaPipe's mesh; what the
+fits leave between a point and its place is the scheme's constant offset (its mean) and the trust in the point
+(its spread). Points that are one of the 68 start from that landmark; the others from the vertex that lies
+beneath them most steadily.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.data.fitting.evidence import Evidence
 from lineament.data.fitting.fitter import Fits, Fitter
 from lineament.data.fitting.layouts import mesh_layout
-from lineament.data.fitting.point_places import PlaceKind, PointPlaces, write_places
-from lineament.data.photographs.known import own_order
+from lineament.data.fitting.point_places import PlaceKind, PointPlaces, find_places, write_places
 from lineament.data.photographs.collections import MESH_POINTS, UNITS_PER_PX, is_validation
+from lineament.data.photographs.known import KNOWN
+from lineament.data.photographs.point_sets import PointSet
 from lineament.data.samples.point_schemes import POINT_SCHEMES
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.mesh import barycentric_points
@@ -33,8 +36,10 @@ MAX_FACES = 500
 JAW_CORRIDOR_MM = 8.0
 MIN_SIGMA_MM, MAX_SIGMA_MM = 1.5, 6.0
 MAX_SPREAD_MM = 5.0
-DEPTH_RIDGE = 5.0
-"""From the front an offset in depth hardly shows: this many photographs' worth of evidence for none."""
+PROFILE_ROUNDS = 2
+PROFILE_PEOPLE = 60
+DEPTH_RIDGE = 0.3
+"""From the front an offset in depth hardly shows: evidence for none, in photographs a photograph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +82,19 @@ def main(arguments: list[str] | None = None) -> None:
     shared = parser.parse_args(arguments).shared
     model = load_builtin()
     places = {one.scheme: register(model, shared / "photos", one) for one in REGISTERED}
+    write_places(places | {"cfp-30-mirrored": mirrored(places["cfp-30"], model)})
+    for _ in range(PROFILE_ROUNDS):
+        places["cfp-30"] = with_profiles(model, shared / "photos", places["cfp-30"])
+        write_places(places | {"cfp-30-mirrored": mirrored(places["cfp-30"], model)})
     places["cfp-30-mirrored"] = mirrored(places["cfp-30"], model)
     for scheme in ("300w-lp", "68-outline"):
         places[scheme] = of_cfp(model, places, scheme)
     write_places(places)
     for place in places.values():
         used = place.kind != PlaceKind.UNUSED
-        print(f"{place.scheme}: {used.sum()} of {len(used)} points used, sigma {place.sigma_mm[used].mean():.2f} mm")
+        print(
+            f"{place.scheme}: {used.sum()} of {len(used)} points used, sigma {place.sigma_mm[used].mean():.2f} mm"
+        )
 
 
 def register(model: MorphableModel, folder: Path, one: Registered) -> PointPlaces:
@@ -94,9 +105,7 @@ def register(model: MorphableModel, folder: Path, one: Registered) -> PointPlace
     lfm = model.schemes["lfm-68"]
     of_68 = np.array(scheme.of_68)
     vertex_index, weights = lfm.vertex_index[of_68].copy(), lfm.weights[of_68].copy()
-    vertices = np.stack(
-        [_projected(model, fits, f) for f in range(len(points))]
-    )  # (F, N, 2)
+    vertices = np.stack([_projected(model, fits, f) for f in range(len(points))])  # (F, N, 2)
     skin = np.unique(model.triangles[slice(*model.parts["face"])])
     jaw_points = barycentric_points(model.neutral_model, lfm.vertex_index[:17], lfm.weights[:17])
     near_jaw = skin[_distance_to_line(model.neutral_model[skin], jaw_points) < JAW_CORRIDOR_MM]
@@ -110,9 +119,52 @@ def register(model: MorphableModel, folder: Path, one: Registered) -> PointPlace
     kind[list(one.jaw)], kind[list(one.ridge)] = PlaceKind.JAW, PlaceKind.RIDGE
     kind[list(one.unused)] = PlaceKind.UNUSED
     offset, sigma = _offsets(model, fits, points, vertex_index, weights)
+    offset[kind == PlaceKind.JAW] = 0  # they lie on the outline
     kind[sigma > MAX_SPREAD_MM] = PlaceKind.UNUSED
     sigma = np.clip(sigma, MIN_SIGMA_MM, MAX_SIGMA_MM)
-    return PointPlaces(one.scheme, vertex_index, weights.astype(np.float32), offset, sigma, kind.astype(np.uint8))
+    return PointPlaces(
+        one.scheme, vertex_index, weights.astype(np.float32), offset, sigma, kind.astype(np.uint8)
+    )
+
+
+def with_profiles(model: MorphableModel, folder: Path, places: PointPlaces) -> PointPlaces:
+    """CFP's places with offsets of the depth and of the jaw's edge, which only profiles show."""
+    with np.load(folder / "cfp_landmarks.npz") as data:
+        mesh = dict(
+            zip(data["names"].tolist(), data["mesh478_q32"][:, MESH_POINTS] / UNITS_PER_PX, strict=True)
+        )
+    with np.load(folder / "cfp_points.npz") as data:
+        hand = dict(zip(data["names"].tolist(), data["points"].astype(float), strict=True))
+    known = KNOWN["cfp"]
+    names = [
+        name for name in hand if int(name[:3]) <= PROFILE_PEOPLE and not is_validation(f"cfp/{name[:3]}")
+    ]
+    sets = [
+        PointSet(own := known.in_order(Path(name).stem, hand[name]), known.scheme_of(own)) for name in names
+    ]
+    meshes = np.stack([np.where(mesh[name].min() < -900, np.nan, mesh[name]) for name in names])
+    yaw = np.array(
+        [known.told_yaw(Path(name).stem, one.scheme) for name, one in zip(names, sets, strict=True)]
+    )
+    fitter = Fitter(model, mesh_layout())
+    fits = fitter.fit(
+        meshes, people=[name[:3] for name in names], evidence=Evidence([[one] for one in sets], told_yaw=yaw)
+    )
+    plain = {s: find_places(s) for s in (places.scheme, f"{places.scheme}-mirrored")}
+    left, axes = [], []
+    for f, one in enumerate(sets):
+        place = plain[one.scheme]
+        placed = barycentric_points(_projected(model, fits, f), place.vertex_index, place.weights)
+        sign = np.array([-1.0, 1, 1]) if one.scheme != places.scheme else np.ones(3)
+        left.append((one.points_image - placed) / fits.scale[f] * [1, -1])
+        axes.append(fits.rotation[f, :2] * sign)
+    offset, sigma = _solved(np.stack(left), np.stack(axes))
+    profile = np.isfinite(yaw)
+    jaw = places.kind == PlaceKind.JAW
+    edge, _ = _solved(np.stack(left)[profile], np.stack(axes)[profile])
+    offset[jaw] = edge[jaw]
+    print(np.round(offset, 1).tolist(), np.round(sigma, 1).tolist())
+    return replace(places, offset_model=offset, sigma_mm=np.clip(sigma, MIN_SIGMA_MM, MAX_SIGMA_MM))
 
 
 def mirrored(places: PointPlaces, model: MorphableModel) -> PointPlaces:
@@ -142,16 +194,20 @@ def of_cfp(model: MorphableModel, places: dict[str, PointPlaces], scheme: str) -
 def _fitted(model: MorphableModel, folder: Path, one: Registered) -> tuple[Fits, Array]:
     """Fits to the meshes of frontal faces of training people, and their points (F, P, 2)."""
     with np.load(folder / f"{one.collection}_landmarks.npz") as data:
-        mesh = dict(zip(data["names"].tolist(), data["mesh478_q32"][:, MESH_POINTS] / UNITS_PER_PX, strict=True))
+        mesh = dict(
+            zip(data["names"].tolist(), data["mesh478_q32"][:, MESH_POINTS] / UNITS_PER_PX, strict=True)
+        )
     with np.load(folder / f"{one.collection}_points.npz") as data:
         hand = {
-            name: own_order(name, points.astype(float), one.collection)
+            name: KNOWN[one.collection].in_order(Path(name).stem, points.astype(float))
             for name, points in zip(data["names"].tolist(), data["points"], strict=True)
         }
     names = [
         name
         for name in hand
-        if one.photos in name and not is_validation(f"{one.collection}/{Path(name).stem}") and mesh[name].min() > -900
+        if one.photos in name
+        and not is_validation(f"{one.collection}/{Path(name).stem}")
+        and mesh[name].min() > -900
     ]
     names = [names[n] for n in np.unique(np.linspace(0, len(names) - 1, MAX_FACES).astype(int))]
     fits = Fitter(model, mesh_layout()).fit(np.stack([mesh[name] for name in names]))
@@ -181,13 +237,18 @@ def _offsets(
         [barycentric_points(_projected(model, fits, f), vertex_index, weights) for f in range(len(points))]
     )
     left = (points - placed) / fits.scale[:, None, None] * [1, -1]
-    count = points.shape[1]
+    return _solved(left, fits.rotation[:, :2])
+
+
+def _solved(left: Array, rotations: Array) -> tuple[Array, Array]:
+    """Offsets and spread of residuals (F, P, 2) mm in pictures whose axes are (F, 2, 3) in the head's frame."""
+    count = left.shape[1]
     offset, sigma = np.zeros((count, 3)), np.zeros(count)
     for p in range(count):
         there = np.isfinite(left[:, p]).all(axis=1)
         far = np.linalg.norm(left[there, p] - np.median(left[there, p], axis=0), axis=1)
         near = np.flatnonzero(there)[far < 3 * np.median(far) + 1e-6]
-        axes = fits.rotation[near, :2]
+        axes = rotations[near]
         normal = np.einsum("fai,faj->ij", axes, axes) + np.diag([0, 0, DEPTH_RIDGE * len(near)])
         offset[p] = np.linalg.solve(normal, np.einsum("fai,fa->i", axes, left[near, p]))
         rest = left[near, p] - axes @ offset[p]

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.drawing.compiled import compiled
+from lineament.data.fitting.evidence import Evidence
 from lineament.data.fitting.layout import Opening, PointLayout
-from lineament.data.fitting.point_sets import Evidence
 from lineament.data.fitting.refine import Faces, Problem, Refiner
 from lineament.data.fitting.weighing import EvidenceWeigher, set_residuals
 from lineament.geometry.camera import PICTURE_AXES
@@ -32,6 +32,8 @@ EASY_SHAPES = ("eyeBlink", "eyeLook")
 """First parts of the names of shapes that few points show, but show plainly."""
 BLINK = "eyeBlink"
 REJECTED_WEIGHT = 0.25
+BELIEVED_MESH = 0.5
+"""Meshes worth less tell nothing of how good a fit is: the points that people set do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class Fits:
         translation: (F, 3) px, image frame.
         identity: (F, K).
         expression: (F, E).
-        residual: (F,) mean distance of points in the picture over the square root of their box's area.
+        residual: (F,) mean distance of points in the picture over the square root of their box's area; of
+            the points that people set where the mesh is hardly believed.
         outliers: (F,) share of points that the robust fit put aside; empty if nobody counted them.
         set_residual: (F,) the same as `residual` of the points that people set, over the size of the fitted
             face; NaN where there are none, empty if nobody asked.
@@ -149,21 +152,28 @@ class Fitter:
         faces = self._start(upright)
         refiner = Refiner(self._problem(), trust)
         groups = _groups(len(upright), people)
-        for _ in range(self.config.refinements):
+        for _ in range(self.config.refinements * (1 if trust is None else 2)):
             faces = refiner.step(faces, upright, groups)
         turned = np.einsum("fpi,fji->fpj", self._shaped(faces.coefficients), faces.rotation)
         placed = faces.scale[:, None, None] * turned + faces.translation[:, None]
         distance = np.linalg.norm((placed - upright)[..., :2], axis=-1)
         size = np.sqrt(np.prod(np.ptp(points_image[..., :2], axis=1), axis=-1))
+        residual = distance.mean(axis=1) / size
+        outliers = np.mean(faces.weight < REJECTED_WEIGHT, axis=1)
+        by_hand = np.zeros(0)
+        if trust is not None:
+            by_hand = set_residuals(faces, trust, placed)
+            poor = trust.mesh < BELIEVED_MESH
+            residual, outliers = np.where(poor, by_hand, residual), np.where(poor, 0.0, outliers)
         return Fits(
             rotation=faces.rotation,
             scale=faces.scale,
             translation=faces.translation * PICTURE_AXES,
             identity=faces.coefficients[:, : self._identity_count].astype(np.float32),
             expression=faces.coefficients[:, self._identity_count :].astype(np.float32),
-            residual=distance.mean(axis=1) / size,
-            outliers=np.mean(faces.weight < REJECTED_WEIGHT, axis=1),
-            set_residual=np.zeros(0) if trust is None else set_residuals(faces, trust, placed),
+            residual=residual,
+            outliers=outliers,
+            set_residual=by_hand,
         )
 
     def _start(self, upright: Array) -> Faces:

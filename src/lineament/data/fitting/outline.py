@@ -27,6 +27,8 @@ HIDDEN_TRUST = 0.1
 """Weight of points on skin that is turned away: people guess where those are."""
 SLIDE_TRUST = 0.15
 """Weight along an outline, against one across it."""
+EDGE_TRUST = 0.1
+"""Weight of points on the edge of a jaw that looks to the viewer: each annotator draws that line elsewhere."""
 STRIP_MM, RIDGE_STRIP_MM = 2.5, 1.5
 JAW_BACK_MM, JAW_FORWARD_MM, JAW_INWARD_MM = 3.0, 50.0, 45.0
 RIDGE_WIDE_MM, RIDGE_DEEP_MM = 12.0, 8.0
@@ -64,8 +66,10 @@ class SchemePoints:
     def __init__(self, model: MorphableModel, places: PointPlaces) -> None:
         self.places = places
         basis = np.concatenate([model.identity_basis, model.expression_basis]).astype(float)
-        self._rest = barycentric_points(model.neutral_model, places.vertex_index, places.weights).astype(float)
-        self._rest = self._rest + np.where((places.kind == PlaceKind.JAW)[:, None], 0, places.offset_model)
+        self._rest = barycentric_points(model.neutral_model, places.vertex_index, places.weights).astype(
+            float
+        )
+        self._rest = self._rest + places.offset_model
         self._basis = barycentric_points(basis, places.vertex_index, places.weights).astype(float)
         normals = vertex_normals(model.neutral_model.astype(float), model.triangles)
         self._normals = _unit(barycentric_points(normals, places.vertex_index, places.weights))
@@ -90,9 +94,10 @@ class SchemePoints:
         return self._rest
 
     @property
-    def used(self) -> NDArray[np.bool_]:
-        """(P,) which points have a place."""
-        return np.asarray(self.places.kind != PlaceKind.UNUSED)
+    def pose_trust(self) -> Array:
+        """(P,) relative weight of each point where the pose is not known yet."""
+        kind = self.places.kind
+        return np.where(kind == PlaceKind.UNUSED, 0.0, np.where(kind == PlaceKind.JAW, EDGE_TRUST, 1.0))
 
     def outward(self, point: int) -> Array:
         """(3,) direction of the head in which the outline at a point looks."""
@@ -111,7 +116,7 @@ class SchemePoints:
             shape = self._strip_rest + np.tensordot(coefficients, self._strip_basis, 1)
             for p in self._strips:
                 if not self._is_on_outline(p, rotation):
-                    trust[p] = 1.0
+                    trust[p] = 1.0 if self.places.kind[p] == PlaceKind.RIDGE else EDGE_TRUST
                     continue
                 across = _unit((rotation @ self.outward(p))[:2])
                 numbers = self._number[p]
@@ -145,5 +150,3 @@ class SchemePoints:
 
 def _unit(vectors: Array) -> Array:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
-
-

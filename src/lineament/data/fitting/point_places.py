@@ -1,8 +1,8 @@
 """Where the points of annotation schemes lie on the built-in face model, and how well people set them.
 
-The places were measured by ``tools/register_points.py`` on training people: faces fitted to MediaPipe's mesh say
-which place of the model each hand-set point lies over. Points on the jaw or on the ridge of a profile belong to
-no fixed place: they lie on the outline of the head as it stands.
+The places were measured by ``tools/register_points.py`` on training people: faces fitted to MediaPipe's mesh
+say which place of the model each hand-set point lies over. Points on the jaw or on the ridge of a profile
+belong to no fixed place: they lie on the outline of the head as it stands.
 """
 
 from __future__ import annotations
@@ -78,10 +78,9 @@ def find_places(scheme: str, path: Path = PLACES_PATH) -> PointPlaces:
 
 def write_places(places: dict[str, PointPlaces], path: Path = PLACES_PATH) -> None:
     """Write the places of several schemes."""
-    arrays = {
-        f"{name}/{field}": getattr(place, field) for name, place in places.items() for field in FIELDS
-    }
+    arrays = {f"{name}/{field}": getattr(place, field) for name, place in places.items() for field in FIELDS}
     np.savez_compressed(path, **arrays)
+    _all_places.cache_clear()
 
 
 @lru_cache(maxsize=2)

@@ -101,12 +101,14 @@ class Trust:
         mesh: (F,) factor on the weight of the mesh.
         firmness: (F,) factor on the cost of expressions.
         sets: of each face any number of sets of points.
+        told_yaw: (F,) radians, NaN where nothing is told.
         unit_mm: deviation at which a point weighs as much as one of the mesh.
     """
 
     mesh: Array
     firmness: Array
     sets: tuple[tuple[SetPoints, ...], ...]
+    told_yaw: Array
     unit_mm: float
 
 
@@ -200,7 +202,7 @@ class Refiner:
         cube = rows[: 3 * len(turned)].reshape(3, len(turned), POSE + count)
         np.matmul(rotation.astype(np.float32), self._modes, out=(modes := np.empty_like(self._modes)))
         cube[:, :, POSE:] = modes.reshape(3, len(turned), count)
-        cube[:, :, :POSE] = _pose_rows(turned)
+        cube[:, :, :POSE] = pose_rows(turned)
         aim = np.concatenate([(seen - problem.neutral @ rotation.T).T.ravel(), np.zeros(2 * _pairs(gaps))])
         plane = trust * weights[f]
         strength = np.concatenate([plane, plane, plane * problem.layout.depth_trust])
@@ -227,6 +229,10 @@ class Refiner:
             for one in self._trust.sets[f]:
                 more = self._set_system(faces, one, f, self._trust.unit_mm)
                 normal, right = normal + more[0], right + more[1]
+            if np.isfinite(told := self._trust.told_yaw[f]):
+                pull = (self._trust.unit_mm / TOLD_YAW_SIGMA) ** 2
+                right[YAW] += pull * (told - yaw_of(rotation))
+                normal[YAW, YAW] += pull
         # A shift in depth shows nowhere if no depth is trusted: the smallest of ridges keeps it at rest.
         normal[np.diag_indices(len(normal))] += np.concatenate([np.full(POSE, 1e-3), ridge])
         return normal, right
@@ -244,7 +250,7 @@ class Refiner:
         robust = (1 + np.sum(rows.trust[there] * left**2, axis=1) / self.problem.robust_mm**2) ** -2.0
         strength = rows.trust[there] * (robust * (unit_mm / sigma) ** 2)[:, None]
         modes = np.einsum("ij,cpj->ipc", rotation[:2], rows.basis[:, there])
-        moves = np.concatenate([_pose_rows(turned)[:2], modes], axis=2)  # (2, P, U)
+        moves = np.concatenate([pose_rows(turned)[:2], modes], axis=2)  # (2, P, U)
         moves = np.einsum("pai,ipu->pau", axes, moves).reshape(-1, moves.shape[2])
         aim = np.einsum("pai,pi->pa", axes, seen - (rows.rest[there] @ rotation.T)[:, :2]).ravel()
         weighted = moves * strength.reshape(-1, 1)
@@ -273,6 +279,17 @@ class Refiner:
         return (1 + squared / spread**2) ** -2.0
 
 
+TOLD_YAW_SIGMA = float(np.radians(10))
+"""How far heads that are told to be profiles scatter."""
+YAW = 1
+"""Number of the turn about the vertical among the unknowns."""
+
+
+def yaw_of(rotation: Array) -> float:
+    """Turn of the nose about the picture's vertical, radians; beyond a right angle it goes on."""
+    return float(np.arctan2(rotation[0, 2], rotation[2, 2]))
+
+
 HIDDEN_RIDGE = 50.0
 """How much dearer a blendshape becomes that cannot be seen."""
 
@@ -286,7 +303,7 @@ def _pairs(gaps: list[Array]) -> int:
     return sum(len(gap) for gap in gaps)
 
 
-def _pose_rows(turned: Array) -> Array:
+def pose_rows(turned: Array) -> Array:
     """(3, P, 7) how (P, 3) points move with the pose's unknowns."""
     x, y, z = turned.T
     none, one = np.zeros_like(x), np.ones_like(x)

@@ -1,4 +1,4 @@
-"""Weighs what is known of a face: hand-set points say where the head looks, and so how far a mesh is believed.
+"""Weighs what is known of a face: hand-set points say where a head looks, and how far a mesh is believed.
 
 MediaPipe's mesh is good to about 45 degrees of yaw and poor beyond 60; where its head looks elsewhere than
 the points that people set, it is of something else.
@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from lineament.data.fitting.evidence import Evidence
 from lineament.data.fitting.layout import PointLayout
 from lineament.data.fitting.outline import SchemePoints
 from lineament.data.fitting.point_places import find_places
-from lineament.data.fitting.point_sets import Evidence, PointSet
-from lineament.data.fitting.refine import Faces, SetPoints, Trust
+from lineament.data.fitting.refine import POSE, YAW, Faces, SetPoints, Trust, pose_rows, yaw_of
+from lineament.data.photographs.point_sets import PointSet
 from lineament.geometry.camera import PICTURE_AXES
 from lineament.geometry.mesh import barycentric_points
 from lineament.geometry.morphable import MorphableModel
@@ -28,12 +29,13 @@ from lineament.geometry.similarity import fit_similarity
 Array = NDArray[Any]
 
 START_YAWS = np.radians([-90, -70, -45, -20, 0, 20, 45, 70, 90])
-POSE_STEPS = 8
+POSE_STEPS = 12
+MAX_TURN = 0.5
+TOLD_YAW_PULL = 3000.0
+"""Mean squared distance, mm², that the mean face may gain by one radian away from the told yaw."""
 MIN_POINTS = 5
 """Fewer points say nothing of the pose."""
 GOOD_YAW, POOR_YAW = np.radians(45), np.radians(65)
-POOR_MESH = 0.02
-"""Factor on the weight of a mesh turned beyond `POOR_YAW`."""
 MAX_DISAGREEMENT = np.radians(25)
 """Farther from the pose of hand-set points a mesh is of something else."""
 PLAIN_MESH = 1.0
@@ -80,37 +82,41 @@ class EvidenceWeigher:
             DataError: a scheme whose places are not known, or a photograph with neither mesh nor points.
         """
         count = len(points_image)
-        neutral = barycentric_points(self._model.neutral_model, self._layout.vertex_index, self._layout.weights)
+        neutral = barycentric_points(
+            self._model.neutral_model, self._layout.vertex_index, self._layout.weights
+        )
         neutral = neutral.astype(float)
         meshes, worth = np.array(points_image, float), np.full(count, PLAIN_MESH)
         sets = tuple(tuple(self._set(one) for one in own) for own in evidence.sets)
+        told_yaw = evidence.yaw()
         for f in range(count):
             has_mesh = bool(np.isfinite(meshes[f]).all())
-            pose = self.pose_of(sets[f])
+            pose = self.pose_of(sets[f], told_yaw[f])
             if pose is None:
                 worth[f] = PLAIN_MESH if has_mesh else 0.0
                 continue
             if has_mesh:
                 own = fit_similarity(neutral, meshes[f] * PICTURE_AXES, self._layout.trust)
                 worth[f] = mesh_worth(pose.rotation, own.rotation)
-            if not has_mesh or worth[f] <= POOR_MESH:
+            if not has_mesh or worth[f] == 0:
+                worth[f] = 0.0
                 placed = pose.scale * neutral @ pose.rotation.T + np.append(pose.shift, 0.0)
-                if not has_mesh or worth[f] == 0:
-                    meshes[f] = placed * PICTURE_AXES
-        return meshes, Trust(worth, evidence.firmness(), sets, self._unit_mm)
+                meshes[f] = placed * PICTURE_AXES
+        return meshes, Trust(worth, evidence.firmness(), sets, told_yaw, self._unit_mm)
 
-    def pose_of(self, sets: Sequence[SetPoints]) -> Pose | None:
-        """The pose in which the mean face meets the points best; None where they are too few."""
+    def pose_of(self, sets: Sequence[SetPoints], told_yaw: float = np.nan) -> Pose | None:
+        """The pose in which the mean face meets the points best, near a told yaw; None for too few points."""
         rest, seen, weight = [], [], []
         for one in sets:
             there = np.isfinite(one.points[:, :2]).all(axis=1)
             rest.append(one.scheme.rest[there])
             seen.append(one.points[there, :2])
-            weight.append(np.where(one.scheme.used[there], 1 / one.sigma_mm[there] ** 2, 0))
+            weight.append(one.scheme.pose_trust[there] / one.sigma_mm[there] ** 2)
         if not rest or sum(int((w > 0).sum()) for w in weight) < MIN_POINTS:
             return None
         whole = np.concatenate(rest), np.concatenate(seen), np.concatenate(weight)
-        starts = [_pose(*whole, np.asarray(matrix_from_angles(0.0, yaw, 0.0))) for yaw in START_YAWS]
+        yaws = [told_yaw] if np.isfinite(told_yaw) else START_YAWS
+        starts = [_pose(*whole, matrix_from_angles(yaw, 0.0, 0.0), told_yaw) for yaw in yaws]
         return min(starts, key=lambda pose: pose.cost)
 
     def _set(self, one: PointSet) -> SetPoints:
@@ -121,7 +127,9 @@ class EvidenceWeigher:
         points[:, :2] = np.asarray(one.points_image, float)[:, :2] * PICTURE_AXES[:2]
         sigma_px = one.sigma_px
         if one.sigma_face is not None:
-            sigma_px = one.sigma_face * float(np.sqrt(np.prod(np.nanmax(points[:, :2], 0) - np.nanmin(points[:, :2], 0))))
+            sigma_px = one.sigma_face * float(
+                np.sqrt(np.prod(np.nanmax(points[:, :2], 0) - np.nanmin(points[:, :2], 0)))
+            )
         return SetPoints(scheme, points, scheme.places.sigma_mm, sigma_px)
 
 
@@ -130,9 +138,7 @@ def mesh_worth(by_hand: Array, of_mesh: Array) -> float:
     apart = float(Rotation.from_matrix(by_hand @ of_mesh.T).magnitude())
     if apart > MAX_DISAGREEMENT:
         return 0.0
-    yaw = float(np.arcsin(np.clip(np.hypot(by_hand[0, 2], 0.0), 0, 1)))
-    yaw = np.pi - yaw if by_hand[2, 2] < 0 else yaw
-    return float(np.interp(yaw, [GOOD_YAW, POOR_YAW], [PLAIN_MESH, POOR_MESH]))
+    return float(np.interp(abs(yaw_of(by_hand)), [GOOD_YAW, POOR_YAW], [PLAIN_MESH, 0.0]))
 
 
 def set_residuals(faces: Faces, trust: Trust, placed: Array) -> Array:
@@ -157,26 +163,30 @@ def set_residuals(faces: Faces, trust: Trust, placed: Array) -> Array:
     return residual
 
 
-def _pose(rest: Array, seen: Array, weight: Array, rotation: Array) -> Pose:
+def _pose(rest: Array, seen: Array, weight: Array, rotation: Array, told_yaw: float) -> Pose:
     """Gauss-Newton on the pose alone, from a rotation."""
     share = weight / weight.sum()
-    scale, shift, cost = 1.0, np.zeros(2), np.inf
-    for step in range(POSE_STEPS + 1):
+    scale, shift = _scale_and_shift(rest @ rotation.T, seen, share)
+    for _ in range(POSE_STEPS):
         turned = rest @ rotation.T
-        flat, middle, aim = turned[:, :2], share @ turned[:, :2], share @ seen
-        size = float(np.sum(share * np.sum((flat - middle) ** 2, axis=1)))
-        scale = float(np.sum(share * np.sum((flat - middle) * (seen - aim), axis=1))) / max(size, 1e-9)
-        scale = max(scale, 1e-3 * float(np.ptp(seen)) / 200)
-        shift = aim - scale * middle
-        left = (seen - shift) / scale - flat
-        cost = float(share @ np.sum(left**2, axis=1))
-        if step == POSE_STEPS:
-            break
-        x, y, z = turned.T
-        none = np.zeros_like(x)
-        moves = np.stack([np.stack([none, z, -y], 1), np.stack([-z, none, x], 1)])  # (2, P, 3)
-        normal = np.einsum("apu,apv,p->uv", moves, moves, share) + 1e-3 * np.eye(3)
+        left = (seen - shift) / scale - turned[:, :2]
+        moves = pose_rows(turned)[:2]
+        normal = np.einsum("apu,apv,p->uv", moves, moves, share) + 1e-3 * np.eye(POSE)
         right = np.einsum("apu,pa,p->u", moves, left, share)
-        turn = np.clip(np.linalg.solve(normal, right), -0.5, 0.5)
-        rotation = Rotation.from_rotvec(turn).as_matrix() @ rotation
-    return Pose(rotation, scale, shift, cost)
+        if np.isfinite(told_yaw):
+            normal[YAW, YAW] += TOLD_YAW_PULL
+            right[YAW] += TOLD_YAW_PULL * (told_yaw - yaw_of(rotation))
+        step = np.linalg.solve(normal, right)
+        shift = shift + scale * step[4:6]
+        rotation = Rotation.from_rotvec(np.clip(step[:3], -MAX_TURN, MAX_TURN)).as_matrix() @ rotation
+        scale *= float(np.exp(np.clip(step[3], -0.3, 0.3)))
+    left = (seen - shift) / scale - (rest @ rotation.T)[:, :2]
+    return Pose(rotation, scale, shift, float(share @ np.sum(left**2, axis=1)))
+
+
+def _scale_and_shift(turned: Array, seen: Array, share: Array) -> tuple[float, Array]:
+    """Of turned points (P, 3) mm to points (P, 2) px, by how far both reach."""
+    middle, aim = share @ turned[:, :2], share @ seen
+    reach = [np.sqrt(share @ np.sum(apart**2, axis=1)) for apart in (seen - aim, turned[:, :2] - middle)]
+    scale = float(reach[0] / max(reach[1], 1e-9))
+    return scale, aim - scale * middle

@@ -1,10 +1,11 @@
-"""Collections that are known by name: who is on a photograph, which points people set, who shows no expression."""
+"""Collections known by name: who is on a photograph, which points people set, who shows no expression."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from lineament.data.samples.point_schemes import CFP_30, CFP_30_MIRRORED, FGNET_
 
 Array = NDArray[Any]
 
+PROFILE_YAW = float(np.radians(82))
+"""Of photographs that are called profiles: more often short of a right angle than beyond it."""
 _CFP_TIP, _CFP_EAR = 21, 0
 _CFP_LOWER_LID = [16, 17]
 
@@ -28,12 +31,14 @@ class KnownCollection:
         shares_identity: whether pictures of one person are of one shape (not of a child and a man).
         scheme: of the points in ``NAME_points.npz``; empty where there are none.
         neutral: pattern of photographs of people who were told to show no expression; empty for none.
+        profile: pattern of photographs that are profiles; empty where names do not tell.
     """
 
     person: str = ""
     shares_identity: bool = False
     scheme: str = ""
     neutral: str = ""
+    profile: str = ""
 
     def person_of(self, stem: str) -> str:
         """Who is on the photograph of a name without ending."""
@@ -44,12 +49,35 @@ class KnownCollection:
         """Whether the person was told to show no expression."""
         return bool(self.neutral) and re.fullmatch(self.neutral, stem) is not None
 
+    def told_yaw(self, stem: str, scheme: str) -> float:
+        """Yaw of a photograph's head, radians, as far as its name and the side that has points tell; or NaN."""
+        if not self.profile or re.fullmatch(self.profile, stem) is None:
+            return float("nan")
+        return -PROFILE_YAW if scheme == CFP_30_MIRRORED else PROFILE_YAW
+
+    def in_order(self, stem: str, points: Array) -> Array:
+        """A photograph's points in the order of their scheme.
+
+        CFP's frontal faces have both points of the lower lid the other way round than its profiles: drawn
+        with their numbers, and 9 mm apart on the fitted faces.
+        """
+        if self.scheme != CFP_30 or self.told_yaw(stem, self.scheme) == PROFILE_YAW:
+            return points
+        ordered = points.copy()
+        ordered[_CFP_LOWER_LID] = points[_CFP_LOWER_LID[::-1]]
+        return ordered
+
+    def scheme_of(self, points: Array) -> str:
+        """The scheme of a photograph's points: CFP's are of the side that is seen."""
+        looks_left = self.scheme == CFP_30 and bool(points[_CFP_TIP, 0] < points[_CFP_EAR, 0])
+        return CFP_30_MIRRORED if looks_left else self.scheme
+
 
 KNOWN: Mapping[str, KnownCollection] = {
     "ytf": KnownCollection(r"(.*)_[^_]*", shares_identity=True),
     "lfw_expressions": KnownCollection(r"(.*)_[^_]*", shares_identity=True),
     "congress": KnownCollection(r"(.*)_[^_]*", shares_identity=True),
-    "cfp": KnownCollection(r"(\d{3})_.*", shares_identity=True, scheme=CFP_30),
+    "cfp": KnownCollection(r"(\d{3})_.*", True, CFP_30, profile=r"\d{3}_profile_.*"),
     "fgnet": KnownCollection(r"(\d{3}a).*", scheme=FGNET_68),
     "london": KnownCollection(
         r"(?:neutral|smiling)_(front_\d{3})(?:_.*)?|(canada_\d{3}).*",
@@ -65,23 +93,7 @@ KNOWN: Mapping[str, KnownCollection] = {
 """The collections of ``../shared/photos``."""
 
 
-def own_order(photo: str, points: Array, collection: str) -> Array:
-    """A photograph's points in the order of its scheme.
-
-    CFP's frontal faces have both points of the lower lid the other way round than its profiles: drawn with
-    their numbers, and 9 mm apart on the fitted faces.
-    """
-    if collection != "cfp" or "_frontal_" not in photo:
-        return points
-    ordered = points.copy()
-    ordered[_CFP_LOWER_LID] = points[_CFP_LOWER_LID[::-1]]
-    return ordered
-
-
-def scheme_of(photo_points: Array, collection: str) -> str:
-    """The scheme of a photograph's points: CFP's are of the side that is seen."""
-    scheme = KNOWN[collection].scheme
-    looks_left = scheme == CFP_30 and bool(photo_points[_CFP_TIP, 0] < photo_points[_CFP_EAR, 0])
-    return CFP_30_MIRRORED if looks_left else scheme
-
-
+def find_known(path: Path) -> KnownCollection | None:
+    """What is known of the collection in a zip of its name in a folder ``photos``; None of all others."""
+    is_its_place = path.suffix == ".zip" and path.resolve().parent.name == "photos"
+    return KNOWN.get(path.stem) if is_its_place else None

@@ -89,7 +89,6 @@ _LONDON_SAME = {18: 36, 22: 39, 23: 42, 27: 45, 71: 17, 82: 26, 55: 33, 64: 31, 
 _LONDON_SAME |= {87: 48, 89: 50, 90: 51, 91: 52, 93: 54, 106: 57, 129: 8}
 
 
-
 def _of_68(count: int, same: Mapping[int, int]) -> tuple[int, ...]:
     return tuple(same.get(point, NONE) for point in range(count))
 

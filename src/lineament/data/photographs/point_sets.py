@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,6 @@ from lineament.data.samples.face_labels import AnnotatedPoints, PointSource
 from lineament.errors import DataError
 
 Array = NDArray[Any]
-
-FIRM_EXPRESSION = 40.0
-"""How much dearer an expression is on the face of somebody who was told to show none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +58,3 @@ class PointSet:
     def as_label(self) -> AnnotatedPoints:
         """The points as a sample keeps them."""
         return AnnotatedPoints(np.asarray(self.points_image, np.float32), self.scheme, self.source)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What is known of the F faces beside the mesh of a detector.
-
-    Attributes:
-        sets: of each face any number of point sets.
-        is_neutral: (F,) whether the person was told to show no expression; None is nobody.
-    """
-
-    sets: Sequence[Sequence[PointSet]]
-    is_neutral: NDArray[np.bool_] | None = field(default=None)
-
-    def firmness(self) -> Array:
-        """(F,) factor on the cost of expressions."""
-        count = len(self.sets)
-        neutral = np.zeros(count, bool) if self.is_neutral is None else self.is_neutral
-        return np.where(neutral, FIRM_EXPRESSION, 1.0)
