@@ -36,7 +36,7 @@ MAX_FACES = 500
 JAW_CORRIDOR_MM = 8.0
 MIN_SIGMA_MM, MAX_SIGMA_MM = 1.5, 6.0
 MAX_SPREAD_MM = 5.0
-PROFILE_ROUNDS = 2
+PROFILE_ROUNDS = 1
 PROFILE_PEOPLE = 60
 DEPTH_RIDGE = 0.3
 """From the front an offset in depth hardly shows: evidence for none, in photographs a photograph."""
@@ -249,7 +249,7 @@ def _solved(left: Array, rotations: Array) -> tuple[Array, Array]:
         far = np.linalg.norm(left[there, p] - np.median(left[there, p], axis=0), axis=1)
         near = np.flatnonzero(there)[far < 3 * np.median(far) + 1e-6]
         axes = rotations[near]
-        normal = np.einsum("fai,faj->ij", axes, axes) + np.diag([0, 0, DEPTH_RIDGE * len(near)])
+        normal = np.einsum("fai,faj->ij", axes, axes) + len(near) * np.diag([0.05, 0.05, DEPTH_RIDGE])
         offset[p] = np.linalg.solve(normal, np.einsum("fai,fa->i", axes, left[near, p]))
         rest = left[near, p] - axes @ offset[p]
         sigma[p] = np.sqrt(np.mean(rest**2))

@@ -59,6 +59,7 @@ def build(
     fits: Annotated[
         Path | None, typer.Option(help="Folder that keeps the fits; OUT/fits when left out.")
     ] = None,
+    landmarks: LandmarksOption = None,
     processes: ProcessesOption = None,
     limit: LimitOption = None,
 ) -> None:
@@ -112,6 +113,7 @@ def fit(
     photos: PhotosOption = None,
     recipe: RecipeOption = "default",
     people: PeopleOption = "auto",
+    landmarks: LandmarksOption = None,
     processes: ProcessesOption = None,
     limit: LimitOption = None,
 ) -> None:

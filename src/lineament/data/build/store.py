@@ -42,7 +42,8 @@ def part_key(root: Path, part: Sequence[PhotoEntry], about: str) -> str:
         for one in entry.points:
             digest.update(f"{one.scheme} {one.source} {one.sigma_px} {one.sigma_face}".encode())
             digest.update(np.ascontiguousarray(one.points_image))
-        digest.update(f"{entry.is_neutral} {entry.told_yaw}".encode())
+        if entry.points or entry.is_neutral:
+            digest.update(f"{entry.is_neutral} {entry.told_yaw}".encode())
         if entry.landmarks is not None:
             digest.update(entry.landmarks.scheme.encode())
             digest.update(np.ascontiguousarray(entry.landmarks.points_image))

@@ -137,8 +137,8 @@ class Fitter:
         """Fit every photograph by itself, or those of one person with one identity.
 
         Args:
-            points_image: (F, P, 3) px, image frame (y down, z away, of the same scale as x). With evidence NaN
-                where a photograph has no such points.
+            points_image: (F, P, 3) px, image frame (y down, z away, of the same scale as x). With evidence
+                NaN where a photograph has no such points.
             people: who is on each of the F photographs; left out, all are different people.
             evidence: points that people set, and who was told to show no expression.
 

@@ -28,7 +28,7 @@ HIDDEN_TRUST = 0.1
 SLIDE_TRUST = 0.15
 """Weight along an outline, against one across it."""
 EDGE_TRUST = 0.1
-"""Weight of points on the edge of a jaw that looks to the viewer: each annotator draws that line elsewhere."""
+"""Weight of points on the edge of a jaw that looks to the viewer: annotators draw that line differently."""
 STRIP_MM, RIDGE_STRIP_MM = 2.5, 1.5
 JAW_BACK_MM, JAW_FORWARD_MM, JAW_INWARD_MM = 3.0, 50.0, 45.0
 RIDGE_WIDE_MM, RIDGE_DEEP_MM = 12.0, 8.0

@@ -97,7 +97,7 @@ class EvidenceWeigher:
                 continue
             if has_mesh:
                 own = fit_similarity(neutral, meshes[f] * PICTURE_AXES, self._layout.trust)
-                worth[f] = mesh_worth(pose.rotation, own.rotation)
+                worth[f] = mesh_worth(pose.rotation, own.rotation, told_yaw[f])
             if not has_mesh or worth[f] == 0:
                 worth[f] = 0.0
                 placed = pose.scale * neutral @ pose.rotation.T + np.append(pose.shift, 0.0)
@@ -133,8 +133,13 @@ class EvidenceWeigher:
         return SetPoints(scheme, points, scheme.places.sigma_mm, sigma_px)
 
 
-def mesh_worth(by_hand: Array, of_mesh: Array) -> float:
-    """Factor on the weight of a mesh, from rotations (3, 3) of hand-set points and of the mesh."""
+def mesh_worth(by_hand: Array, of_mesh: Array, told_yaw: float = np.nan) -> float:
+    """Factor on the weight of a mesh, from rotations (3, 3) of hand-set points and of the mesh.
+
+    Of what is told to be a profile MediaPipe makes a half profile, which points of one side do not refute.
+    """
+    if abs(told_yaw) > POOR_YAW:
+        return 0.0
     apart = float(Rotation.from_matrix(by_hand @ of_mesh.T).magnitude())
     if apart > MAX_DISAGREEMENT:
         return 0.0

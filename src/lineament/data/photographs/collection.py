@@ -203,7 +203,7 @@ def _photo_names(files: Files) -> list[str]:
 def _table_of(
     files: Files, names: Sequence[str], folder: Path | None, scheme: str | None = None
 ) -> dict[str, FaceLandmarks]:
-    """Landmarks by photograph from the first table found, inside, beside or in a folder; empty without one."""
+    """Landmarks by photograph from the first table found, inside, beside or in a folder; empty if none."""
     for name in names:
         if name in files:
             return read_table(files.read(name), name=str(files.root / name), scheme=scheme)

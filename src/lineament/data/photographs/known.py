@@ -50,7 +50,7 @@ class KnownCollection:
         return bool(self.neutral) and re.fullmatch(self.neutral, stem) is not None
 
     def told_yaw(self, stem: str, scheme: str) -> float:
-        """Yaw of a photograph's head, radians, as far as its name and the side that has points tell; or NaN."""
+        """Yaw of a photograph's head, radians, as far as its name and the side with points tell; or NaN."""
         if not self.profile or re.fullmatch(self.profile, stem) is None:
             return float("nan")
         return -PROFILE_YAW if scheme == CFP_30_MIRRORED else PROFILE_YAW
