@@ -42,7 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
     for name in COLLECTIONS:
         root = options.shared / "photos" / f"{name}.zip"
         collection = read_photo_collection(root, known=KNOWN[name])
-        entries = [e for e in collection.entries if e.points and not is_validation(e.person)][: options.photos]
+        entries = [e for e in collection.entries if e.points and not is_validation(e.person)][
+            : options.photos
+        ]
         for line in measure(entries):
             print(f"{name} {line}", flush=True)
 
@@ -52,7 +54,10 @@ def measure(entries: Sequence[PhotoEntry]) -> list[str]:
     model = load_builtin()
     fitter = Fitter(model, mesh_layout())
     rng = np.random.default_rng(0)
-    out = [rng.permutation(len(e.points[0].points_image)) < LEFT_OUT * len(e.points[0].points_image) for e in entries]
+    out = [
+        rng.permutation(len(e.points[0].points_image)) < LEFT_OUT * len(e.points[0].points_image)
+        for e in entries
+    ]
     kept = [e.points[0].without(o) for e, o in zip(entries, out, strict=True)]
     meshes = np.stack([_mesh(entry) for entry in entries])
     evidence = Evidence(
@@ -66,7 +71,9 @@ def measure(entries: Sequence[PhotoEntry]) -> list[str]:
         "identity shared": fitter.fit(meshes, people=[e.person for e in entries], evidence=evidence),
     }
     bare = Evidence([[] for _ in kept], evidence.is_neutral)
-    fits["without hand-set points"] = fitter.fit(np.where(has_mesh[:, None, None], meshes, meshes[has_mesh][0]), evidence=bare)
+    fits["without hand-set points"] = fitter.fit(
+        np.where(has_mesh[:, None, None], meshes, meshes[has_mesh][0]), evidence=bare
+    )
     schemes = {e.points[0].scheme: SchemePoints(model, find_places(e.points[0].scheme)) for e in entries}
     profile = np.isfinite(evidence.yaw())
     lines = []

@@ -21,6 +21,7 @@ from lineament.data.fitting.fitter import Fits, Fitter
 from lineament.data.fitting.layouts import mesh_layout
 from lineament.data.fitting.point_places import PlaceKind, PointPlaces, find_places, write_places
 from lineament.data.photographs.collections import MESH_POINTS, UNITS_PER_PX, is_validation
+from lineament.data.photographs.head_yaw import predicted_yaws
 from lineament.data.photographs.known import KNOWN
 from lineament.data.photographs.point_sets import PointSet
 from lineament.data.samples.point_schemes import POINT_SCHEMES
@@ -37,7 +38,7 @@ JAW_CORRIDOR_MM = 8.0
 MIN_SIGMA_MM, MAX_SIGMA_MM = 1.5, 6.0
 MAX_SPREAD_MM = 5.0
 PROFILE_ROUNDS = 1
-PROFILE_PEOPLE = 60
+PROFILE_PEOPLE = 40
 DEPTH_RIDGE = 0.3
 """From the front an offset in depth hardly shows: evidence for none, in photographs a photograph."""
 
@@ -143,9 +144,9 @@ def with_profiles(model: MorphableModel, folder: Path, places: PointPlaces) -> P
         PointSet(own := known.in_order(Path(name).stem, hand[name]), known.scheme_of(own)) for name in names
     ]
     meshes = np.stack([np.where(mesh[name].min() < -900, np.nan, mesh[name]) for name in names])
-    yaw = np.array(
-        [known.told_yaw(Path(name).stem, one.scheme) for name, one in zip(names, sets, strict=True)]
-    )
+    yaws = predicted_yaws(folder / "cfp_landmarks68_300wlp.npz")
+    is_profile = np.array([np.isfinite(known.told_yaw(Path(name).stem, known.scheme)) for name in names])
+    yaw = np.where(is_profile, [yaws[name] for name in names], np.nan)
     fitter = Fitter(model, mesh_layout())
     fits = fitter.fit(
         meshes, people=[name[:3] for name in names], evidence=Evidence([[one] for one in sets], told_yaw=yaw)

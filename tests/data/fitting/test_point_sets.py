@@ -109,7 +109,9 @@ def test_a_far_jaw_lies_on_the_outline_and_a_near_one_on_its_own_edge(lfm):
 
 
 def test_every_scheme_with_places_has_as_many_points_as_it_says():
-    assert {"cfp-30", "cfp-30-mirrored", "fgnet-68", "london-189", "300w-lp", "68-outline"} <= set(known_places())
+    assert {"cfp-30", "cfp-30-mirrored", "fgnet-68", "london-189", "300w-lp", "68-outline"} <= set(
+        known_places()
+    )
     for name in known_places():
         assert len(find_places(name)) == len(POINT_SCHEMES[name])
 

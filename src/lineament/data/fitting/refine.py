@@ -279,8 +279,8 @@ class Refiner:
         return (1 + squared / spread**2) ** -2.0
 
 
-TOLD_YAW_SIGMA = float(np.radians(10))
-"""How far heads that are told to be profiles scatter."""
+TOLD_YAW_SIGMA = float(np.radians(4))
+"""How well a yaw is told."""
 YAW = 1
 """Number of the turn about the vertical among the unknowns."""
 

@@ -39,6 +39,8 @@ GOOD_YAW, POOR_YAW = np.radians(45), np.radians(65)
 MAX_DISAGREEMENT = np.radians(25)
 """Farther from the pose of hand-set points a mesh is of something else."""
 PLAIN_MESH = 1.0
+FIRM_WITHOUT_MESH = 3.0
+"""How much dearer an expression is where no mesh is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,9 @@ class EvidenceWeigher:
                 worth[f] = 0.0
                 placed = pose.scale * neutral @ pose.rotation.T + np.append(pose.shift, 0.0)
                 meshes[f] = placed * PICTURE_AXES
-        return meshes, Trust(worth, evidence.firmness(), sets, told_yaw, self._unit_mm)
+        # Few points of one side explain much with expressions that the mesh would refute.
+        firmness = evidence.firmness() * np.where(worth < 1, FIRM_WITHOUT_MESH, 1.0)
+        return meshes, Trust(worth, firmness, sets, told_yaw, self._unit_mm)
 
     def pose_of(self, sets: Sequence[SetPoints], told_yaw: float = np.nan) -> Pose | None:
         """The pose in which the mean face meets the points best, near a told yaw; None for too few points."""

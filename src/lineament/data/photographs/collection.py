@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from lineament.data.formats.files import Files, open_files
+from lineament.data.photographs.head_yaw import predicted_yaws
 from lineament.data.photographs.known import KnownCollection
 from lineament.data.photographs.landmark_files import LABEL_SUFFIXES, FaceLandmarks, read_table
 from lineament.data.photographs.people import PeopleRule, people_of
@@ -24,6 +25,7 @@ from lineament.errors import DataError
 
 PHOTO_SUFFIXES = frozenset({".bmp", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 TABLE_NAMES = ("landmarks.npz", "landmarks.csv")
+YAW_TABLE_ENDING = "_landmarks68_300wlp.npz"
 POINT_TABLE_NAMES = ("points.npz", "points.csv")
 """Points that people set, beside landmarks of another kind."""
 
@@ -131,7 +133,11 @@ def read_photo_collection(
         )
     if landmarks:  # the table's own order, then what it leaves out
         names = [*landmarks, *(photo for photo in names if photo not in landmarks)]
+    yaws: dict[str, float] = {}
     if known is not None:
+        yaw_table = root.resolve().with_name(f"{_plain_name(root)}{YAW_TABLE_ENDING}")
+        if known.profile and yaw_table.is_file():
+            yaws = predicted_yaws(yaw_table)
         persons, people_known = (
             [known.person_of(PurePosixPath(photo).stem) for photo in names],
             known.shares_identity,
@@ -149,13 +155,16 @@ def read_photo_collection(
             ),
             points.get(photo),
             known,
+            yaws.get(photo),
         )
         for photo, person in zip(names, persons, strict=True)
     )
     return PhotoCollection(name, root, entries, rule.is_certain if people_known is None else people_known)
 
 
-def _told(entry: PhotoEntry, points: FaceLandmarks | None, known: KnownCollection | None) -> PhotoEntry:
+def _told(
+    entry: PhotoEntry, points: FaceLandmarks | None, known: KnownCollection | None, yaw: float | None
+) -> PhotoEntry:
     """The photograph with the points that people set, and what a known collection tells of it."""
     if known is None:
         return entry if points is None else replace(entry, points=(_as_set(points),))
@@ -165,7 +174,10 @@ def _told(entry: PhotoEntry, points: FaceLandmarks | None, known: KnownCollectio
         return told
     own = known.in_order(stem, points.points_image)
     scheme = known.scheme_of(own)
-    return replace(told, points=(PointSet(own, scheme),), told_yaw=known.told_yaw(stem, scheme))
+    told_yaw = known.told_yaw(stem, scheme)
+    if yaw is not None and np.sign(yaw) == np.sign(told_yaw):
+        told_yaw = yaw
+    return replace(told, points=(PointSet(own, scheme),), told_yaw=told_yaw)
 
 
 def _as_set(points: FaceLandmarks) -> PointSet:
