@@ -1,9 +1,9 @@
 """How well fits predict points that people set and the fit did not use.
 
-``python -m tools.measure_hand_points --shared ../shared`` leaves out a fifth of the hand-set points of training
-people, fits each photograph with the others, and measures where the fit has those left out: in % of the fitted
-face's size (root area of its box), with identity shared over a person's photographs and without, and without any
-hand-set point. On an outline the distance across it counts.
+``python -m tools.measure_hand_points --shared ../shared`` leaves out a fifth of the hand-set points of
+training people, fits each photograph with the others, and measures where the fit has those left out: in % of
+the fitted face's size (root area of its box), with identity shared over a person's photographs and without,
+and without any hand-set point. On an outline the distance across it counts.
 """
 
 from __future__ import annotations

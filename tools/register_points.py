@@ -1,8 +1,9 @@
 """Measures where hand-set points lie on the face model.
 
-``python -m tools.register_points --shared ../shared`` fits faces of training people to MediaPipe's mesh; what the
-fits leave between a point and its place is the scheme's constant offset (its mean) and the trust in the point
-(its spread). Points that are one of the 68 start from that landmark; the others from the vertex that lies
+``python -m tools.register_points --shared ../shared`` fits faces of training people to MediaPipe's mesh; what
+the fits leave between a point and its place is the scheme's constant offset (its mean) and the trust in the
+point (its spread). Points
+that are one of the 68 start from that landmark; the others from the vertex that lies
 beneath them most steadily.
 """
 
@@ -93,9 +94,8 @@ def main(arguments: list[str] | None = None) -> None:
     write_places(places)
     for place in places.values():
         used = place.kind != PlaceKind.UNUSED
-        print(
-            f"{place.scheme}: {used.sum()} of {len(used)} points used, sigma {place.sigma_mm[used].mean():.2f} mm"
-        )
+        sigma = place.sigma_mm[used].mean()
+        print(f"{place.scheme}: {used.sum()} of {len(used)} points used, sigma {sigma:.2f} mm")
 
 
 def register(model: MorphableModel, folder: Path, one: Registered) -> PointPlaces:
@@ -164,7 +164,6 @@ def with_profiles(model: MorphableModel, folder: Path, places: PointPlaces) -> P
     jaw = places.kind == PlaceKind.JAW
     edge, _ = _solved(np.stack(left)[profile], np.stack(axes)[profile])
     offset[jaw] = edge[jaw]
-    print(np.round(offset, 1).tolist(), np.round(sigma, 1).tolist())
     return replace(places, offset_model=offset, sigma_mm=np.clip(sigma, MIN_SIGMA_MM, MAX_SIGMA_MM))
 
 
@@ -242,7 +241,7 @@ def _offsets(
 
 
 def _solved(left: Array, rotations: Array) -> tuple[Array, Array]:
-    """Offsets and spread of residuals (F, P, 2) mm in pictures whose axes are (F, 2, 3) in the head's frame."""
+    """Offsets and spread of residuals (F, P, 2) mm, the pictures' axes (F, 2, 3) in the head's frame."""
     count = left.shape[1]
     offset, sigma = np.zeros((count, 3)), np.zeros(count)
     for p in range(count):

@@ -16,7 +16,7 @@ from lineament.data.samples.point_schemes import CFP_30, CFP_30_MIRRORED, FGNET_
 Array = NDArray[Any]
 
 PROFILE_YAW = float(np.radians(65))
-"""Of photographs that are called profiles: CFP's are turned by 42 to 86 degrees, says 3DDFA_V2 (5 %, 95 %)."""
+"""Of what is called a profile: CFP's heads are turned by 42 to 86 degrees, says 3DDFA_V2 (5 %, 95 %)."""
 _CFP_TIP, _CFP_EAR = 21, 0
 _CFP_LOWER_LID = [16, 17]
 
