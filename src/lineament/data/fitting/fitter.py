@@ -200,6 +200,7 @@ class Fitter:
             high=self._high[self._identity_count :],
             hidden=tuple(self._named(*opening.hidden_shapes) for opening in openings),
             shut_gap=tuple(self._shut_gap(opening) for opening in openings),
+            sides=self._sides(),
             gap_trust=self.config.gap_trust,
             robust_mm=self.config.robust_mm,
             robust_spread=self.config.robust_spread,
@@ -209,6 +210,14 @@ class Fitter:
         shapes = self._basis[self._identity_count :][self._named(*opening.shut_shapes)]
         shut = self._neutral + shapes.sum(axis=0)
         return shut[opening.upper] - shut[opening.lower]
+
+    def _sides(self) -> NDArray[np.integer]:
+        """(S, 2) numbers of the left and the right of each expression but gaze: both eyes look the same way."""
+        number = {name: place for place, name in enumerate(self._names)}
+        stems = [name.removesuffix("Left") for name in self._names if name.endswith("Left")]
+        pairs = [(f"{stem}Left", f"{stem}Right") for stem in stems if not stem.startswith("eyeLook")]
+        both = [(number[left], number[right]) for left, right in pairs if right in number]
+        return np.array(both, int).reshape(-1, 2)
 
     def _named(self, *starts: str) -> NDArray[np.bool_]:
         """(E,) which shapes' names start so."""

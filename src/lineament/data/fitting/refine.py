@@ -57,6 +57,7 @@ class Problem:
         high: (E,).
         hidden: for each opening, (E,) shapes that are not seen when it is shut.
         shut_gap: for each opening, (G, 3) mm between its rims' points when it is shut.
+        sides: (S, 2) numbers of the expressions that are the left and the right of one.
         gap_trust: weight of a pair of rim points.
         robust_mm: residual at which a point loses three quarters of its weight, at least.
         robust_spread: the same, in medians of the photograph's residuals.
@@ -71,6 +72,7 @@ class Problem:
     high: Array
     hidden: tuple[BoolArray, ...]
     shut_gap: tuple[Array, ...]
+    sides: NDArray[np.integer]
     gap_trust: float
     robust_mm: float
     robust_spread: float
@@ -226,6 +228,8 @@ class Refiner:
             ridge[problem.identity_count :][shapes] *= 1 + HIDDEN_RIDGE * (1 - share)
         if self._trust is not None:
             ridge[problem.identity_count :] *= self._trust.firmness[f]
+            if self._trust.mesh[f] < 1:
+                self._hold_sides_together(normal, ridge[problem.identity_count :])
             for one in self._trust.sets[f]:
                 more = self._set_system(faces, one, f, self._trust.unit_mm)
                 normal, right = normal + more[0], right + more[1]
@@ -237,6 +241,15 @@ class Refiner:
         normal[np.diag_indices(len(normal))] += np.concatenate([np.full(POSE, 1e-3), ridge])
         return normal, right
 
+    def _hold_sides_together(self, normal: Array, ridge: Array) -> None:
+        """Make the left and the right of an expression cost by how far they differ: one side alone is seen."""
+        left, right = (POSE + self.problem.identity_count + self.problem.sides[:, side] for side in (0, 1))
+        cost = ONE_SIDED * ridge[self.problem.sides[:, 0]]
+        normal[left, left] += cost
+        normal[right, right] += cost
+        normal[left, right] -= cost
+        normal[right, left] -= cost
+
     def _set_system(self, faces: Faces, one: SetPoints, f: int, unit_mm: float) -> tuple[Array, Array]:
         """What a set of points adds to the normal equations of photograph `f`."""
         rotation, scale = faces.rotation[f], faces.scale[f]
@@ -247,7 +260,7 @@ class Refiner:
         turned = rows.place[there] @ rotation.T
         left = np.einsum("pai,pi->pa", axes, seen - turned[:, :2])
         sigma = one.sigma_mm[there] if one.sigma_px is None else one.sigma_px / scale
-        robust = (1 + np.sum(rows.trust[there] * left**2, axis=1) / self.problem.robust_mm**2) ** -2.0
+        robust = (1 + np.sum(rows.trust[there] * left**2, axis=1) / HAND_ROBUST_MM**2) ** -2.0
         strength = rows.trust[there] * (robust * (unit_mm / sigma) ** 2)[:, None]
         modes = np.einsum("ij,cpj->ipc", rotation[:2], rows.basis[:, there])
         moves = np.concatenate([pose_rows(turned)[:2], modes], axis=2)  # (2, P, U)
@@ -279,7 +292,11 @@ class Refiner:
         return (1 + squared / spread**2) ** -2.0
 
 
-TOLD_YAW_SIGMA = float(np.radians(4))
+ONE_SIDED = 10.0
+"""How much dearer than an expression is the difference of its sides, where few points of one side are known."""
+HAND_ROBUST_MM = 30.0
+"""Distance at which a point that people set loses three quarters of its weight: mouths do open."""
+TOLD_YAW_SIGMA = float(np.radians(6))
 """How well a yaw is told."""
 YAW = 1
 """Number of the turn about the vertical among the unknowns."""

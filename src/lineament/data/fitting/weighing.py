@@ -1,7 +1,7 @@
 """Weighs what is known of a face: hand-set points say where a head looks, and how far a mesh is believed.
 
-MediaPipe's mesh is good to about 45 degrees of yaw and poor beyond 60; where its head looks elsewhere than
-the points that people set, it is of something else.
+MediaPipe's mesh is good to about 35 degrees of yaw; beyond 50 it is turned too little by 10 to 20 degrees
+(CFP's profiles). Where its head looks elsewhere than the points that people set, it is of something else.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TOLD_YAW_PULL = 3000.0
 """Mean squared distance, mm², that the mean face may gain by one radian away from the told yaw."""
 MIN_POINTS = 5
 """Fewer points say nothing of the pose."""
-GOOD_YAW, POOR_YAW = np.radians(45), np.radians(65)
+GOOD_YAW, POOR_YAW = np.radians(35), np.radians(50)
 MAX_DISAGREEMENT = np.radians(25)
 """Farther from the pose of hand-set points a mesh is of something else."""
 PLAIN_MESH = 1.0
@@ -140,14 +140,13 @@ class EvidenceWeigher:
 def mesh_worth(by_hand: Array, of_mesh: Array, told_yaw: float = np.nan) -> float:
     """Factor on the weight of a mesh, from rotations (3, 3) of hand-set points and of the mesh.
 
-    Of what is told to be a profile MediaPipe makes a half profile, which points of one side do not refute.
+    Of what is told to be turned far MediaPipe makes less, which points of one side do not refute.
     """
-    if abs(told_yaw) > POOR_YAW:
-        return 0.0
     apart = float(Rotation.from_matrix(by_hand @ of_mesh.T).magnitude())
     if apart > MAX_DISAGREEMENT:
         return 0.0
-    return float(np.interp(abs(yaw_of(by_hand)), [GOOD_YAW, POOR_YAW], [PLAIN_MESH, 0.0]))
+    yaw = np.fmax(abs(yaw_of(by_hand)), abs(told_yaw))
+    return float(np.interp(yaw, [GOOD_YAW, POOR_YAW], [PLAIN_MESH, 0.0]))
 
 
 def set_residuals(faces: Faces, trust: Trust, placed: Array) -> Array:
