@@ -25,6 +25,8 @@ PROFILE = float(np.sin(np.radians(50)))
 """Turned farther, the midline is the outline."""
 HIDDEN_TRUST = 0.1
 """Weight of points on skin that is turned away: people guess where those are."""
+FACING = 0.6
+"""Cosine from which skin is seen well: at grazing sight people set points on the outline before it."""
 SLIDE_TRUST = 0.15
 """Weight along an outline, against one across it."""
 EDGE_TRUST = 0.1
@@ -110,7 +112,7 @@ class SchemePoints:
         rest, basis = self._rest.copy(), self._basis.copy()
         axes = np.tile(np.eye(2), (len(self), 1, 1))
         facing = (self._normals @ rotation.T)[:, 2]
-        fixed = np.where(facing > 0, 1.0, HIDDEN_TRUST) * (self.places.kind != PlaceKind.UNUSED)
+        fixed = np.clip(facing / FACING, HIDDEN_TRUST, 1.0) * (self.places.kind != PlaceKind.UNUSED)
         trust = np.repeat(fixed[:, None], 2, axis=1)
         if self._strips:
             shape = self._strip_rest + np.tensordot(coefficients, self._strip_basis, 1)

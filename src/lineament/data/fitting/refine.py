@@ -296,7 +296,7 @@ ONE_SIDED = 10.0
 """How much dearer than an expression is the difference of its sides, where few points of one side are known."""
 HAND_ROBUST_MM = 30.0
 """Distance at which a point that people set loses three quarters of its weight: mouths do open."""
-TOLD_YAW_SIGMA = float(np.radians(6))
+TOLD_YAW_SIGMA = float(np.radians(4))
 """How well a yaw is told."""
 YAW = 1
 """Number of the turn about the vertical among the unknowns."""
