@@ -212,7 +212,7 @@ class Fitter:
         return shut[opening.upper] - shut[opening.lower]
 
     def _sides(self) -> NDArray[np.integer]:
-        """(S, 2) numbers of the left and the right of each expression but gaze: both eyes look the same way."""
+        """(S, 2) numbers of the left and the right of each expression but gaze: eyes look the same way."""
         number = {name: place for place, name in enumerate(self._names)}
         stems = [name.removesuffix("Left") for name in self._names if name.endswith("Left")]
         pairs = [(f"{stem}Left", f"{stem}Right") for stem in stems if not stem.startswith("eyeLook")]

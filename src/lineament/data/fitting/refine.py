@@ -242,7 +242,7 @@ class Refiner:
         return normal, right
 
     def _hold_sides_together(self, normal: Array, ridge: Array) -> None:
-        """Make the left and the right of an expression cost by how far they differ: one side alone is seen."""
+        """Make the left and the right of an expression cost by how far they differ: one side is seen."""
         left, right = (POSE + self.problem.identity_count + self.problem.sides[:, side] for side in (0, 1))
         cost = ONE_SIDED * ridge[self.problem.sides[:, 0]]
         normal[left, left] += cost
@@ -293,7 +293,7 @@ class Refiner:
 
 
 ONE_SIDED = 10.0
-"""How much dearer than an expression is the difference of its sides, where few points of one side are known."""
+"""How much dearer than an expression is the difference of its sides, where only points of one are known."""
 HAND_ROBUST_MM = 30.0
 """Distance at which a point that people set loses three quarters of its weight: mouths do open."""
 TOLD_YAW_SIGMA = float(np.radians(4))
