@@ -100,6 +100,8 @@ def judge(fits: Fits, limits: QualityLimits | None = None) -> FitQuality:
     by_hand = fits.set_residual if len(fits.set_residual) else np.full(len(fits.scale), np.nan)
     is_set = np.isfinite(by_hand)
     max_yaw = np.where(is_set, limits.set_yaw, limits.yaw)
+    # Of profiles the angles' pitch means nothing (gimbal lock); a mesh that is poor there is not believed.
+    max_pitch = np.where(is_set, np.inf, limits.pitch)
     far = np.where(is_set, np.nan_to_num(by_hand) > limits.set_residual, fits.residual > limits.residual)
     outliers = fits.outliers if len(fits.outliers) else np.zeros(len(fits.scale))
     identity = np.sqrt(np.mean(fits.identity.astype(float) ** 2, axis=1))
@@ -109,7 +111,7 @@ def judge(fits: Fits, limits: QualityLimits | None = None) -> FitQuality:
     faults = (
         (Reason.NOT_FINITE, ~finite),
         (Reason.SIZE, fits.scale < limits.least_scale),
-        (Reason.POSE, (np.abs(angles.yaw) > max_yaw) | (np.abs(angles.pitch) > limits.pitch)),
+        (Reason.POSE, (np.abs(angles.yaw) > max_yaw) | (np.abs(angles.pitch) > max_pitch)),
         (Reason.RESIDUAL, far),
         (Reason.OUTLIERS, outliers > limits.outliers),
         (Reason.IDENTITY, identity > limits.identity),
