@@ -38,6 +38,9 @@ RecipeOption = Annotated[
 ProcessesOption = Annotated[
     int | None, typer.Option(min=1, max=1024, help="Processes at once; all cores when left out.")
 ]
+LandmarksOption = Annotated[
+    Path | None, typer.Option(help="Folder in which NAME_landmarks.npz is looked for too.")
+]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="At most so many photographs, for a try.")]
 
 
@@ -56,6 +59,7 @@ def build(
     fits: Annotated[
         Path | None, typer.Option(help="Folder that keeps the fits; OUT/fits when left out.")
     ] = None,
+    landmarks: LandmarksOption = None,
     processes: ProcessesOption = None,
     limit: LimitOption = None,
 ) -> None:
@@ -73,7 +77,7 @@ def build(
         chosen = _recipe(recipe, photos, licence)
         config = BuildConfig(
             recipe=chosen,
-            collections=tuple(_collections(photos, chosen, people, limit)),
+            collections=tuple(_collections(photos, chosen, people, limit, landmarks)),
             out=out,
             backgrounds=_backgrounds(backgrounds, chosen),
             fits=fits,
@@ -84,6 +88,7 @@ def build(
                 people=people,
                 licence=licence,
                 backgrounds=backgrounds,
+                landmarks=landmarks,
                 limit=limit,
             ),
         )
@@ -108,6 +113,7 @@ def fit(
     photos: PhotosOption = None,
     recipe: RecipeOption = "default",
     people: PeopleOption = "auto",
+    landmarks: LandmarksOption = None,
     processes: ProcessesOption = None,
     limit: LimitOption = None,
 ) -> None:
@@ -123,7 +129,7 @@ def fit(
         from lineament.models.builtin import load_builtin
 
         chosen = find_recipe(recipe)
-        collections = _collections(photos, chosen, people, limit)
+        collections = _collections(photos, chosen, people, limit, landmarks)
         if not collections:
             raise ConfigError("The recipe has no photographs to fit: say --photos FOLDER, or a zip.")
         config = BuildConfig(chosen, tuple(collections), out, fits=out)
@@ -220,22 +226,32 @@ def _recipe(name: str, photos: list[Path] | None, licence: str | None) -> BuildR
 
 
 def _collections(
-    photos: list[Path] | None, recipe: BuildRecipe, people: str, limit: int | None
+    photos: list[Path] | None,
+    recipe: BuildRecipe,
+    people: str,
+    limit: int | None,
+    landmarks: Path | None = None,
 ) -> list[PhotoCollection]:
     """The photographs given, or the recipe's own collections; at most `limit`; none if all is rendered."""
     from lineament.data.photographs.collection import evenly_limited, read_photo_collection
     from lineament.data.photographs.collections import shared_folder
+    from lineament.data.photographs.known import find_known
     from lineament.data.photographs.people import PeopleFrom, PeopleRule
     from lineament.errors import ConfigError
 
     rule = PeopleRule.of_text(people)
     if photos:
-        collections = [read_photo_collection(path, people=rule) for path in photos]
+        collections = [
+            read_photo_collection(path, people=rule, known=find_known(path), landmarks_folder=landmarks)
+            for path in photos
+        ]
     elif recipe.collections:
         folder = shared_folder() / "photos"
+        paths = [folder / f"{name}.zip" for name in recipe.collections]
         named = PeopleRule(PeopleFrom.NAMES)
         collections = [
-            read_photo_collection(folder / f"{name}.zip", people=named) for name in recipe.collections
+            read_photo_collection(path, people=named, known=find_known(path), landmarks_folder=landmarks)
+            for path in paths
         ]
     elif recipe.rendered.count:
         return []  # rendered faces need no photographs

@@ -55,3 +55,10 @@ def test_identity_is_measured_in_standard_deviations_whatever_the_number_of_mode
 )
 def test_a_bad_fit_says_what_is_wrong_with_it(good, change, reason):
     assert reason_of(replace(good, **change)) is reason
+
+
+def test_where_people_set_points_these_decide_and_profiles_are_kept(good):
+    profile = replace(good, rotation=matrix_from_angles(1.5, 1.0, 0.0)[None], set_residual=np.full(1, 0.02))
+    assert reason_of(profile) is Reason.KEPT
+    assert reason_of(replace(profile, set_residual=np.full(1, 1.01 * LIMITS.set_residual))) is Reason.RESIDUAL
+    assert reason_of(replace(profile, set_residual=np.full(1, np.nan))) is Reason.POSE

@@ -20,7 +20,7 @@ from lineament.errors import DataError
 from lineament.files import replace_durably
 from lineament.geometry.camera import WeakPerspective
 
-FORMAT = "lineament-fits-2"
+FORMAT = "lineament-fits-3"
 
 
 def part_key(root: Path, part: Sequence[PhotoEntry], about: str) -> str:
@@ -39,6 +39,11 @@ def part_key(root: Path, part: Sequence[PhotoEntry], about: str) -> str:
     for entry in part:
         digest.update(f"{entry.photo}\n{entry.person}\n{entry.label_file}\n".encode())
         digest.update(labels.get(entry.label_file, b""))
+        for one in entry.points:
+            digest.update(f"{one.scheme} {one.source} {one.sigma_px} {one.sigma_face}".encode())
+            digest.update(np.ascontiguousarray(one.points_image))
+        if entry.points or entry.is_neutral:
+            digest.update(f"{entry.is_neutral} {entry.told_yaw}".encode())
         if entry.landmarks is not None:
             digest.update(entry.landmarks.scheme.encode())
             digest.update(np.ascontiguousarray(entry.landmarks.points_image))
@@ -63,7 +68,9 @@ def write_fits(path: Path, fits: PartFits, key: str) -> None:
     text = {
         "key": key,
         "failed": fits.failed,
-        "faces": [[f.photo, f.person, f.face, f.residual, f.reason, f.outliers] for f in faces],
+        "faces": [
+            [f.photo, f.person, f.face, f.residual, f.reason, f.outliers, f.set_residual] for f in faces
+        ],
     }
     temporary = path.with_suffix(f".{os.getpid()}.part")
     with temporary.open("wb") as file:
@@ -95,9 +102,9 @@ def read_fits(path: Path, key: str) -> PartFits | None:
 
 def _face(row: list[Any], arrays: Mapping[str, NDArray[Any]], number: int) -> PhotoFit:
     """One face, of its texts and its row of each array."""
-    photo, person, face, residual, reason, outliers = row
+    photo, person, face, residual, reason, outliers, by_hand = row
     camera = WeakPerspective(
         arrays["rotation"][number], float(arrays["scale"][number]), arrays["translation"][number]
     )
     identity, expression = arrays["identity"][number], arrays["expression"][number]
-    return PhotoFit(photo, person, face, camera, identity, expression, residual, reason, outliers)
+    return PhotoFit(photo, person, face, camera, identity, expression, residual, reason, outliers, by_hand)

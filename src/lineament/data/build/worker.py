@@ -23,11 +23,13 @@ from lineament.data.build.store import part_key, read_fits, write_fits
 from lineament.data.fitting.collection_fits import PartFits, PartFitter, PhotoFit
 from lineament.data.fitting.fitted import FittedPhoto, MadeView
 from lineament.data.fitting.fitter import FitConfig
+from lineament.data.fitting.point_places import PLACES_PATH
 from lineament.data.fitting.quality import QualityLimits
 from lineament.data.formats.files import Files, open_files
 from lineament.data.photographs.collection import PhotoEntry
 from lineament.data.photographs.collections import is_validation
 from lineament.data.render.identities import IDENTITIES_PATH
+from lineament.data.samples.face_labels import AnnotatedPoints, PointSource
 from lineament.data.samples.recipe import BuildRecipe
 from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.data.samples.shards import ShardEntry, write_shard
@@ -120,7 +122,8 @@ def fits_key(recipe: BuildRecipe, part: PhotoPart) -> str:
         DataError: the collection cannot be opened.
     """
     rules = f"{FitConfig()} {QualityLimits()} {recipe.photos}"
-    about = f"{__version__} {face_model_checksum()} {rules} {part.share_people}"
+    places = sha256_of(PLACES_PATH) if any(entry.points for entry in part.entries) else ""
+    about = f"{__version__} {face_model_checksum()} {rules} {part.share_people} {places}"
     return part_key(part.root, part.entries, about)
 
 
@@ -259,7 +262,7 @@ class SampleGenerator:
             for number, made in enumerate(generator(photo, self._rng(key))):
                 made = self._occluded(made, self._rng(f"{key}/{number}"))
                 provenance = replace(photo.provenance, kind=made.kind)
-                samples.append(Sample.of_view(made.view, made.occlusion, provenance))
+                samples.append(Sample.of_view(made.view, made.occlusion, provenance, made.points))
         return samples
 
     def _occluded(self, made: MadeView, rng: np.random.Generator) -> MadeView:
@@ -277,12 +280,23 @@ class SampleGenerator:
 def _opened(files: Files, part: PhotoPart, fit: PhotoFit) -> FittedPhoto:
     """The photograph of a fit, not larger than generators can use."""
     image = files.image(fit.photo)
-    camera = fit.camera
+    camera, points = fit.camera, _points_of(part, fit)
     halvings = int(np.floor(max(np.log2(camera.scale * HEAD_MM / LARGEST_FACE_PX), 0.0)))
     if halvings:
         image = np.asarray(Image.fromarray(image).reduce(2**halvings))
         shrink = 0.5**halvings
         camera = WeakPerspective(camera.rotation, camera.scale * shrink, camera.translation * shrink)
+        if points is not None:
+            points = replace(points, points_image=points.points_image * np.float32(shrink))
     name = fit.photo if fit.face == 0 else f"{fit.photo}#{fit.face}"
     provenance = Provenance(part.collection, name, fit.person, Kind.PHOTOGRAPHED, fit.is_validation)
-    return FittedPhoto(image, camera, fit.identity, fit.expression, provenance)
+    return FittedPhoto(image, camera, fit.identity, fit.expression, provenance, points)
+
+
+def _points_of(part: PhotoPart, fit: PhotoFit) -> AnnotatedPoints | None:
+    """The points that people set of the face."""
+    if fit.face:
+        return None
+    sets = next((entry.points for entry in part.entries if entry.photo == fit.photo), ())
+    by_hand = [one for one in sets if one.source is PointSource.HAND]
+    return by_hand[0].as_label() if by_hand else None

@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from lineament.data.fitting.fitter import Fitter
 from lineament.data.fitting.layout import PointLayout
 from lineament.data.fitting.layouts import mesh_layout
-from lineament.data.formats.item import JAW_2D, JAW_3D
 from lineament.data.labels.pseudo_labels import SCHEME, PseudoLabel, face_size
 from lineament.data.photographs.landmark_files import FaceLandmarks
-from lineament.data.samples.point_schemes import AFLW_21, POINT_SCHEMES
+from lineament.data.samples.point_schemes import POINT_SCHEMES
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.mesh import barycentric_points
 from lineament.geometry.morphable import MorphableModel
@@ -37,7 +36,7 @@ ANNOTATED_TRUST = 500.0
 """Weight of all annotated points together; few are not worth less than many."""
 USED = {
     name: {own: landmark for own, landmark in enumerate(POINT_SCHEMES[name].of_68) if landmark >= 0}
-    for name in (JAW_3D, JAW_2D, AFLW_21)
+    for name in POINT_SCHEMES
 }
 """Of each scheme the points that are one of the 68, and which."""
 

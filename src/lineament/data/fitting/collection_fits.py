@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lineament import FaceAligner
 from lineament.data.fitting.annotated import AnnotatedFitter
+from lineament.data.fitting.evidence import Evidence
 from lineament.data.fitting.fitter import Fits, Fitter
 from lineament.data.fitting.layouts import mesh_layout
 from lineament.data.fitting.quality import QualityLimits, Reason, judge
@@ -51,6 +52,7 @@ class PhotoFit:
         residual: mean distance from the landmarks over the face's size.
         reason: why it is left out; empty where it is kept.
         outliers: fraction of the mesh's points that were put aside.
+        set_residual: as `residual`, of the points that people set; NaN where there are none.
     """
 
     photo: str
@@ -62,6 +64,7 @@ class PhotoFit:
     residual: float
     reason: str = ""
     outliers: float = 0.0
+    set_residual: float = float("nan")
 
     @property
     def is_validation(self) -> bool:
@@ -130,6 +133,8 @@ class PartFitter:
                     landmarks = _landmarks_of(files, entry)
                     if landmarks is not None and landmarks.scheme == MESH_478:
                         meshes.append((entry, _mesh_points(landmarks)))
+                    elif landmarks is None and entry.points:
+                        meshes.append((entry, np.full((len(MESH_POINTS), 3), np.nan)))
                     else:
                         faces += self._fit_photo(files.image(entry.photo), entry, landmarks)
                 except LineamentError as error:
@@ -140,7 +145,10 @@ class PartFitter:
         if not meshes:
             return []
         people = [entry.person for entry, _ in meshes] if share_people else None
-        fits = self._fitter.fit(np.stack([points for _, points in meshes]), people=people)
+        entries = [entry for entry, _ in meshes]
+        fits = self._fitter.fit(
+            np.stack([points for _, points in meshes]), people=people, evidence=_evidence(entries)
+        )
         reasons = judge(fits, QualityLimits(residual=self._options.max_residual)).reasons
         return [
             _row(fits, number, entry, "" if reason is Reason.KEPT else str(reason))
@@ -205,6 +213,17 @@ def _mesh_points(landmarks: FaceLandmarks) -> Array:
     return landmarks.points_image[list(MESH_POINTS)]
 
 
+def _evidence(entries: Sequence[PhotoEntry]) -> Evidence | None:
+    """What is known beside the meshes; None where nothing is."""
+    if not any(entry.points or entry.is_neutral for entry in entries):
+        return None
+    return Evidence(
+        sets=[entry.points for entry in entries],
+        is_neutral=np.array([entry.is_neutral for entry in entries]),
+        told_yaw=np.array([entry.told_yaw for entry in entries]),
+    )
+
+
 def _landmarks_of(files: Files, entry: PhotoEntry) -> FaceLandmarks | None:
     return read_label_file(files, entry.label_file) if entry.label_file else entry.landmarks
 
@@ -221,4 +240,5 @@ def _row(fits: Fits, number: int, entry: PhotoEntry, reason: str) -> PhotoFit:
         residual=float(fits.residual[number]),
         reason=reason,
         outliers=float(fits.outliers[number]),
+        set_residual=float(fits.set_residual[number]) if len(fits.set_residual) else float("nan"),
     )

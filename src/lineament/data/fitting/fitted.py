@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.data.samples.face_labels import AnnotatedPoints
 from lineament.data.samples.sample import Kind, Provenance
 from lineament.data.samples.view import View
 from lineament.geometry.camera import WeakPerspective
@@ -28,6 +29,7 @@ class FittedPhoto:
         identity: (K,) standard deviations.
         expression: (E,) weights.
         provenance: where the photograph comes from.
+        points: that people set in the photograph; None where nobody did.
     """
 
     image: Image8
@@ -35,6 +37,7 @@ class FittedPhoto:
     identity: Array
     expression: Array
     provenance: Provenance
+    points: AnnotatedPoints | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,13 @@ class MadeView:
         view: picture, camera and coefficients.
         kind: how the picture came to be.
         occlusion: (H, W) bool, True where something is in front of the head; None where nothing is.
+        points: that people set, where the picture is the photograph itself.
     """
 
     view: View
     kind: Kind
     occlusion: Mask | None = None
+    points: AnnotatedPoints | None = None
 
 
 ViewGenerator: TypeAlias = Callable[[FittedPhoto, np.random.Generator], list[MadeView]]

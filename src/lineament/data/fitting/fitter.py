@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.drawing.compiled import compiled
+from lineament.data.fitting.evidence import Evidence
 from lineament.data.fitting.layout import Opening, PointLayout
 from lineament.data.fitting.refine import Faces, Problem, Refiner
+from lineament.data.fitting.weighing import EvidenceWeigher, set_residuals
 from lineament.geometry.camera import PICTURE_AXES
 from lineament.geometry.mesh import barycentric_points
 from lineament.geometry.morphable import MorphableModel
@@ -30,6 +32,8 @@ EASY_SHAPES = ("eyeBlink", "eyeLook")
 """First parts of the names of shapes that few points show, but show plainly."""
 BLINK = "eyeBlink"
 REJECTED_WEIGHT = 0.25
+BELIEVED_MESH = 0.5
+"""Meshes worth less tell nothing of how good a fit is: the points that people set do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,11 @@ class Fits:
         translation: (F, 3) px, image frame.
         identity: (F, K).
         expression: (F, E).
-        residual: (F,) mean distance of points in the picture over the square root of their box's area.
+        residual: (F,) mean distance of points in the picture over the square root of their box's area; of
+            the points that people set where the mesh is hardly believed.
         outliers: (F,) fraction of points that the robust fit put aside; empty if nobody counted them.
+        set_residual: (F,) the same as `residual` of the points that people set, over the size of the fitted
+            face; NaN where there are none, empty if nobody asked.
     """
 
     rotation: Array
@@ -88,6 +95,7 @@ class Fits:
     expression: Array
     residual: Array
     outliers: Array = field(default_factory=lambda: np.zeros(0))
+    set_residual: Array = field(default_factory=lambda: np.zeros(0))
 
 
 class Fitter:
@@ -104,6 +112,7 @@ class Fitter:
         self._names = model.expression_names
         self._identity_count = len(model.identity_basis)
         self._layout = layout
+        self._weighed = EvidenceWeigher(model, layout, unit_mm=self.config.identity_ridge_mm)
         basis = np.concatenate([model.identity_basis, model.expression_basis])
         self._neutral = _points(model.neutral_model, layout)
         self._basis = _points(basis, layout)
@@ -118,31 +127,53 @@ class Fitter:
             for weight in (plane, depth - plane)
         )
 
-    def fit(self, points_image: Array, *, people: Sequence[Hashable] | None = None) -> Fits:
+    def fit(
+        self,
+        points_image: Array,
+        *,
+        people: Sequence[Hashable] | None = None,
+        evidence: Evidence | None = None,
+    ) -> Fits:
         """Fit every photograph by itself, or those of one person with one identity.
 
         Args:
-            points_image: (F, P, 3) px, image frame (y down, z away, of the same scale as x).
+            points_image: (F, P, 3) px, image frame (y down, z away, of the same scale as x). With evidence
+                NaN where a photograph has no such points.
             people: who is on each of the F photographs; left out, all are different people.
+            evidence: points that people set, and who was told to show no expression.
+
+        Raises:
+            DataError: the evidence has points of a scheme that nobody knows the places of.
         """
+        trust = None
+        if evidence is not None:
+            points_image, trust = self._weighed.weigh(points_image, evidence)
         upright = points_image * PICTURE_AXES
         faces = self._start(upright)
-        refiner = Refiner(self._problem())
+        refiner = Refiner(self._problem(), trust)
         groups = _groups(len(upright), people)
-        for _ in range(self.config.refinements):
+        for _ in range(self.config.refinements * (1 if trust is None else 2)):
             faces = refiner.step(faces, upright, groups)
         rotated = np.einsum("fpi,fji->fpj", self._shaped(faces.coefficients), faces.rotation)
         placed = faces.scale[:, None, None] * rotated + faces.translation[:, None]
         distance = np.linalg.norm((placed - upright)[..., :2], axis=-1)
         size = np.sqrt(np.prod(np.ptp(points_image[..., :2], axis=1), axis=-1))
+        residual = distance.mean(axis=1) / size
+        outliers = np.mean(faces.weight < REJECTED_WEIGHT, axis=1)
+        by_hand = np.zeros(0)
+        if trust is not None:
+            by_hand = set_residuals(faces, trust, placed)
+            poor = trust.mesh < BELIEVED_MESH
+            residual, outliers = np.where(poor, by_hand, residual), np.where(poor, 0.0, outliers)
         return Fits(
             rotation=faces.rotation,
             scale=faces.scale,
             translation=faces.translation * PICTURE_AXES,
             identity=faces.coefficients[:, : self._identity_count].astype(np.float32),
             expression=faces.coefficients[:, self._identity_count :].astype(np.float32),
-            residual=distance.mean(axis=1) / size,
-            outliers=np.mean(faces.weight < REJECTED_WEIGHT, axis=1),
+            residual=residual,
+            outliers=outliers,
+            set_residual=by_hand,
         )
 
     def _start(self, upright: Array) -> Faces:
@@ -169,6 +200,7 @@ class Fitter:
             high=self._high[self._identity_count :],
             hidden=tuple(self._named(*opening.hidden_shapes) for opening in openings),
             shut_gap=tuple(self._shut_gap(opening) for opening in openings),
+            sides=self._sides(),
             gap_trust=self.config.gap_trust,
             robust_mm=self.config.robust_mm,
             robust_factor=self.config.robust_factor,
@@ -178,6 +210,14 @@ class Fitter:
         shapes = self._basis[self._identity_count :][self._named(*opening.shut_shapes)]
         shut = self._neutral + shapes.sum(axis=0)
         return shut[opening.upper] - shut[opening.lower]
+
+    def _sides(self) -> NDArray[np.integer]:
+        """(S, 2) numbers of the left and the right of each expression but gaze: eyes look the same way."""
+        number = {name: place for place, name in enumerate(self._names)}
+        stems = [name.removesuffix("Left") for name in self._names if name.endswith("Left")]
+        pairs = [(f"{stem}Left", f"{stem}Right") for stem in stems if not stem.startswith("eyeLook")]
+        both = [(number[left], number[right]) for left, right in pairs if right in number]
+        return np.array(both, int).reshape(-1, 2)
 
     def _named(self, *starts: str) -> NDArray[np.bool_]:
         """(E,) which shapes' names start so."""

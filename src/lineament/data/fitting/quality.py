@@ -33,19 +33,23 @@ class QualityLimits:
 
     Attributes:
         residual: mean distance of the points over the size of their box.
+        set_residual: the same of points that people set; they scatter by 2 to 3 %.
         outliers: fraction of points put aside.
         identity: root mean square of the identity coefficients, standard deviations.
         expression: sum of all blendshape weights.
-        yaw: turn to the side, radians.
+        yaw: turn to the side, radians; of faces on which people set points `set_yaw` holds.
+        set_yaw: the same where people set points.
         pitch: nod, radians.
         min_scale: px per mm; a head is about 200 mm high.
     """
 
     residual: float = 0.022
+    set_residual: float = 0.035
     outliers: float = 0.03
     identity: float = 1.3
     expression: float = 16.0
     yaw: float = float(np.radians(75))
+    set_yaw: float = float(np.radians(110))
     pitch: float = float(np.radians(55))
     min_scale: float = 0.2
 
@@ -93,6 +97,12 @@ def judge(fits: Fits, limits: QualityLimits | None = None) -> FitQuality:
     """
     limits = limits or QualityLimits()
     angles = angles_from_matrix(fits.rotation)
+    by_hand = fits.set_residual if len(fits.set_residual) else np.full(len(fits.scale), np.nan)
+    is_set = np.isfinite(by_hand)
+    max_yaw = np.where(is_set, limits.set_yaw, limits.yaw)
+    # Of profiles the angles' pitch means nothing (gimbal lock); a mesh that is poor there is not believed.
+    max_pitch = np.where(is_set, np.inf, limits.pitch)
+    far = np.where(is_set, np.nan_to_num(by_hand) > limits.set_residual, fits.residual > limits.residual)
     outliers = fits.outliers if len(fits.outliers) else np.zeros(len(fits.scale))
     identity = np.sqrt(np.mean(fits.identity.astype(float) ** 2, axis=1))
     expression = fits.expression.sum(axis=1)
@@ -101,8 +111,8 @@ def judge(fits: Fits, limits: QualityLimits | None = None) -> FitQuality:
     faults = (
         (Reason.NOT_FINITE, ~finite),
         (Reason.SIZE, fits.scale < limits.min_scale),
-        (Reason.POSE, (np.abs(angles.yaw) > limits.yaw) | (np.abs(angles.pitch) > limits.pitch)),
-        (Reason.RESIDUAL, fits.residual > limits.residual),
+        (Reason.POSE, (np.abs(angles.yaw) > max_yaw) | (np.abs(angles.pitch) > max_pitch)),
+        (Reason.RESIDUAL, far),
         (Reason.OUTLIERS, outliers > limits.outliers),
         (Reason.IDENTITY, identity > limits.identity),
         (Reason.EXPRESSION, expression > limits.expression),

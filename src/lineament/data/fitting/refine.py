@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from lineament.data.fitting.layout import Opening, PointLayout
+from lineament.data.fitting.outline import SchemePoints
 from lineament.data.fitting.solve import eliminate, solve_bounded
 
 Array = NDArray[np.floating]
@@ -56,6 +57,7 @@ class Problem:
         high: (E,).
         hidden: for each opening, (E,) shapes that are not seen when it is shut.
         shut_gap: for each opening, (G, 3) mm between its rims' points when it is shut.
+        sides: (S, 2) numbers of the expressions that are the left and the right of one.
         gap_trust: weight of a pair of rim points.
         robust_mm: residual at which a point loses three quarters of its weight, at least.
         robust_factor: the same, in medians of the photograph's residuals.
@@ -70,16 +72,59 @@ class Problem:
     high: Array
     hidden: tuple[BoolArray, ...]
     shut_gap: tuple[Array, ...]
+    sides: NDArray[np.integer]
     gap_trust: float
     robust_mm: float
     robust_factor: float
 
 
-class Refiner:
-    """Takes steps on one problem; keeps its buffers, so one belongs to one thread."""
+@dataclass(frozen=True, slots=True)
+class SetPoints:
+    """Points of one scheme that somebody set on one photograph.
 
-    def __init__(self, problem: Problem) -> None:
+    Attributes:
+        scheme: where such points lie.
+        points: (P, 3) px, y up; NaN where there is none, the third coordinate is not used.
+        sigma_mm: (P,) standard deviation an axis; used where `sigma_px` is None.
+        sigma_px: of all of them, or None.
+    """
+
+    scheme: SchemePoints
+    points: Array
+    sigma_mm: Array
+    sigma_px: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What holds the F fits beside the mesh, and how much the mesh is worth.
+
+    Attributes:
+        mesh: (F,) factor on the weight of the mesh.
+        firmness: (F,) factor on the cost of expressions.
+        sets: of each face any number of sets of points.
+        told_yaw: (F,) radians, NaN where nothing is told.
+        unit_mm: deviation at which a point weighs as much as one of the mesh.
+    """
+
+    mesh: Array
+    firmness: Array
+    sets: tuple[tuple[SetPoints, ...], ...]
+    told_yaw: Array
+    unit_mm: float
+
+
+class Refiner:
+    """Takes steps on one problem; keeps its buffers, so one belongs to one thread.
+
+    Args:
+        problem: what all photographs share.
+        trust: points that people set, and how much the mesh is worth; None is a mesh alone.
+    """
+
+    def __init__(self, problem: Problem, trust: Trust | None = None) -> None:
         self.problem = problem
+        self._trust = trust
         count, points = problem.basis.shape[:2]
         pairs = sum(len(opening.upper) for opening in problem.layout.openings)
         # (3, P, C): one product with the rotation turns all modes.
@@ -161,7 +206,7 @@ class Refiner:
         cube = rows[: 3 * len(rotated)].reshape(3, len(rotated), POSE + count)
         np.matmul(rotation.astype(np.float32), self._modes, out=(modes := np.empty_like(self._modes)))
         cube[:, :, POSE:] = modes.reshape(3, len(rotated), count)
-        cube[:, :, :POSE] = _pose_rows(rotated)
+        cube[:, :, :POSE] = pose_rows(rotated)
         aim = np.concatenate(
             [(observed - problem.neutral @ rotation.T).T.ravel(), np.zeros(2 * _pairs(gaps))]
         )
@@ -176,6 +221,8 @@ class Refiner:
                 aim[at:stop] = gap[:, axis] - (rest[opening.upper, axis] - rest[opening.lower, axis])
                 at = stop
         strength = np.concatenate([strength, *self._gap_strength(weights[f])])
+        if self._trust is not None:
+            strength *= self._trust.mesh[f]
         root = np.sqrt(strength).astype(np.float32)
         weighted = rows * root[:, None]
         normal = (weighted.T @ weighted).astype(np.float64)
@@ -183,9 +230,48 @@ class Refiner:
         ridge = problem.ridge.copy()
         for shapes, fraction in zip(problem.hidden, openness, strict=True):
             ridge[problem.identity_count :][shapes] *= 1 + HIDDEN_RIDGE * (1 - fraction)
+        if self._trust is not None:
+            ridge[problem.identity_count :] *= self._trust.firmness[f]
+            if self._trust.mesh[f] < 1:
+                self._hold_sides_together(normal, ridge[problem.identity_count :])
+            for one in self._trust.sets[f]:
+                more = self._set_system(faces, one, f, self._trust.unit_mm)
+                normal, right = normal + more[0], right + more[1]
+            if np.isfinite(told := self._trust.told_yaw[f]):
+                pull = (self._trust.unit_mm / TOLD_YAW_SIGMA) ** 2
+                right[YAW] += pull * (told - yaw_of(rotation))
+                normal[YAW, YAW] += pull
         # A shift in depth shows nowhere if no depth is trusted: the smallest of ridges keeps it at rest.
         normal[np.diag_indices(len(normal))] += np.concatenate([np.full(POSE, 1e-3), ridge])
         return normal, right
+
+    def _hold_sides_together(self, normal: Array, ridge: Array) -> None:
+        """Make the left and the right of an expression cost by how far they differ: one side is visible."""
+        left, right = (POSE + self.problem.identity_count + self.problem.sides[:, side] for side in (0, 1))
+        cost = ONE_SIDED * ridge[self.problem.sides[:, 0]]
+        normal[left, left] += cost
+        normal[right, right] += cost
+        normal[left, right] -= cost
+        normal[right, left] -= cost
+
+    def _set_system(self, faces: Faces, one: SetPoints, f: int, unit_mm: float) -> tuple[Array, Array]:
+        """What a set of points adds to the normal equations of photograph `f`."""
+        rotation, scale = faces.rotation[f], faces.scale[f]
+        rows = one.scheme.rows(rotation, faces.coefficients[f])
+        there = np.isfinite(one.points[:, :2]).all(axis=1) & (rows.trust[:, 0] > 0)
+        axes = rows.axes[there]
+        observed = ((one.points[there] - faces.translation[f]) / scale)[:, :2]
+        rotated = rows.place[there] @ rotation.T
+        left = np.einsum("pai,pi->pa", axes, observed - rotated[:, :2])
+        sigma = one.sigma_mm[there] if one.sigma_px is None else one.sigma_px / scale
+        robust = (1 + np.sum(rows.trust[there] * left**2, axis=1) / HAND_ROBUST_MM**2) ** -2.0
+        strength = rows.trust[there] * (robust * (unit_mm / sigma) ** 2)[:, None]
+        modes = np.einsum("ij,cpj->ipc", rotation[:2], rows.basis[:, there])
+        moves = np.concatenate([pose_rows(rotated)[:2], modes], axis=2)  # (2, P, U)
+        moves = np.einsum("pai,ipu->pau", axes, moves).reshape(-1, moves.shape[2])
+        aim = np.einsum("pai,pi->pa", axes, observed - (rows.rest[there] @ rotation.T)[:, :2]).ravel()
+        weighted = moves * strength.reshape(-1, 1)
+        return weighted.T @ moves, weighted.T @ aim
 
     def _closed(self, observed: Array, gaps: list[Array], openness: list[Array]) -> tuple[Array, Array]:
         """The points with their rims as far apart as wanted, and the trust in each."""
@@ -212,6 +298,21 @@ class Refiner:
         return (1 + squared / robust_scale**2) ** -2.0
 
 
+ONE_SIDED = 10.0
+"""How much dearer than an expression is the difference of its sides, where only points of one are known."""
+HAND_ROBUST_MM = 30.0
+"""Distance at which a point that people set loses three quarters of its weight: mouths do open."""
+TOLD_YAW_SIGMA = float(np.radians(4))
+"""How well a yaw is told."""
+YAW = 1
+"""Number of the turn about the vertical among the unknowns."""
+
+
+def yaw_of(rotation: Array) -> float:
+    """Turn of the nose about the picture's vertical, radians; beyond a right angle it goes on."""
+    return float(np.arctan2(rotation[0, 2], rotation[2, 2]))
+
+
 HIDDEN_RIDGE = 50.0
 """How much dearer a blendshape becomes that cannot be seen."""
 
@@ -225,7 +326,7 @@ def _pairs(gaps: list[Array]) -> int:
     return sum(len(gap) for gap in gaps)
 
 
-def _pose_rows(rotated: Array) -> Array:
+def pose_rows(rotated: Array) -> Array:
     """(3, P, 7) how (P, 3) points move with the pose's unknowns."""
     x, y, z = rotated.T
     none, one = np.zeros_like(x), np.ones_like(x)

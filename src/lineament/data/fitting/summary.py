@@ -21,7 +21,18 @@ from lineament.files import replace_durably
 from lineament.geometry.morphable import MorphableModel
 
 TABLE = "fits.csv"
-COLUMNS = ("photo", "face", "person", "residual", "yaw_deg", "pitch_deg", "roll_deg", "px_per_mm", "reason")
+COLUMNS = (
+    "photo",
+    "face",
+    "person",
+    "residual",
+    "yaw_deg",
+    "pitch_deg",
+    "roll_deg",
+    "px_per_mm",
+    "reason",
+    "residual_by_hand",
+)
 QUANTILES = (5, 50, 95)
 
 
@@ -56,6 +67,13 @@ class FitSummary:
                 f"{name}: {kept} of {len(faces)} faces kept, residual {low:.2%} to {high:.2%} of the face's "
                 f"size, median {middle:.2%}"
             )
+            by_hand = [face.set_residual for face in faces if np.isfinite(face.set_residual)]
+            if by_hand:
+                low, middle, high = np.percentile(by_hand, QUANTILES)
+                yield (
+                    f"  {len(by_hand)} with points that people set: {low:.2%} to {high:.2%} from the fit, "
+                    f"median {middle:.2%}"
+                )
             for reason, count in Counter(_kind(f.reason) for f in faces if f.reason).most_common():
                 yield f"  {count} left out: {reason}"
         for failed in self._failed.values():
@@ -71,7 +89,7 @@ class FitSummary:
             for faces in self._faces.values():
                 writer.writerows(_row(face) for face in faces)
             for failed in self._failed.values():
-                writer.writerows((photo, "", "", "", "", "", "", "", reason) for photo, reason in failed)
+                writer.writerows((photo, "", "", "", "", "", "", "", reason, "") for photo, reason in failed)
         replace_durably(temporary, folder / TABLE)
 
 
@@ -119,6 +137,7 @@ def _fits_of(faces: Sequence[PhotoFit]) -> Fits:
         expression=np.stack([face.expression for face in faces]),
         residual=np.array([face.residual for face in faces]),
         outliers=np.array([face.outliers for face in faces]),
+        set_residual=np.array([face.set_residual for face in faces]),
     )
 
 
@@ -130,7 +149,8 @@ def _row(face: PhotoFit) -> tuple[object, ...]:
     angles = face.camera.angles
     degrees = (f"{np.degrees(angle):.1f}" for angle in (angles.yaw, angles.pitch, angles.roll))
     scale = f"{face.camera.scale:.4f}"
-    return (face.photo, face.face, face.person, f"{face.residual:.4f}", *degrees, scale, face.reason)
+    by_hand = f"{face.set_residual:.4f}" if np.isfinite(face.set_residual) else ""
+    return (face.photo, face.face, face.person, f"{face.residual:.4f}", *degrees, scale, face.reason, by_hand)
 
 
 def _kind(reason: str) -> str:

@@ -16,12 +16,18 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from lineament.data.formats.files import Files, open_files
+from lineament.data.photographs.head_yaw import predicted_yaws
+from lineament.data.photographs.known import KnownCollection
 from lineament.data.photographs.landmark_files import LABEL_SUFFIXES, FaceLandmarks, read_table
 from lineament.data.photographs.people import PeopleRule, people_of
+from lineament.data.photographs.point_sets import PointSet
 from lineament.errors import DataError
 
 PHOTO_SUFFIXES = frozenset({".bmp", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 TABLE_NAMES = ("landmarks.npz", "landmarks.csv")
+YAW_TABLE_ENDING = "_landmarks68_300wlp.npz"
+POINT_TABLE_NAMES = ("points.npz", "points.csv")
+"""Points that people set, beside landmarks of another kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,9 @@ class PhotoEntry:
         landmarks: of one face on it, or None.
         label_file: name of the file that holds its landmarks, or empty.
         is_of_one_person: whether the collection knows a person on it, rather than naming the photograph.
+        points: sets of points of the same face, beside `landmarks`.
+        is_neutral: whether the person was told to show no expression.
+        told_yaw: radians, how far the head is turned as far as the collection tells; NaN where it does not.
     """
 
     photo: str
@@ -41,6 +50,9 @@ class PhotoEntry:
     landmarks: FaceLandmarks | None = None
     label_file: str = ""
     is_of_one_person: bool = False
+    points: tuple[PointSet, ...] = ()
+    is_neutral: bool = False
+    told_yaw: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +94,13 @@ class PhotoCollection:
 
 
 def read_photo_collection(
-    root: Path, *, name: str | None = None, people: PeopleRule | None = None, people_known: bool | None = None
+    root: Path,
+    *,
+    name: str | None = None,
+    people: PeopleRule | None = None,
+    people_known: bool | None = None,
+    known: KnownCollection | None = None,
+    landmarks_folder: Path | None = None,
 ) -> PhotoCollection:
     """The photographs of a folder or zip, searched to the bottom, with the landmarks that are there.
 
@@ -91,6 +109,8 @@ def read_photo_collection(
         name: of the collection; the folder's or zip's own when None.
         people: how photographs tell who is on them; by their names where these look like people when None.
         people_known: see :class:`PhotoCollection`; when None, whatever the rule says of itself.
+        known: what the names and points of a collection mean that is known; it replaces both rules of people.
+        landmarks_folder: where ``NAME_landmarks.npz`` is looked for too.
 
     Raises:
         DataError: no photographs, a table that cannot be read, or one that names photographs not there.
@@ -101,27 +121,67 @@ def read_photo_collection(
         names = _photo_names(files)
         if not names:
             raise DataError(f"{root} holds no photographs ({', '.join(sorted(PHOTO_SUFFIXES))}).")
-        landmarks = _table_of(files)
+        landmarks = _table_of(files, TABLE_NAMES, landmarks_folder)
+        points = _table_of(
+            files, POINT_TABLE_NAMES, landmarks_folder, None if known is None else known.scheme
+        )
         labels = {} if landmarks else _label_files(files)
-    if missing := set(landmarks) - set(names):
+    if missing := (set(landmarks) | set(points)) - set(names):
         raise DataError(
             f"{root} lacks {len(missing)} labelled photographs, such as {sorted(missing)[0]!r}: "
             f"name them in the table as they are named in the folder or zip."
         )
     if landmarks:  # the table's own order, then what it leaves out
         names = [*landmarks, *(photo for photo in names if photo not in landmarks)]
-    persons = people_of(names, rule)
+    yaws: dict[str, float] = {}
+    if known is not None:
+        yaw_table = root.resolve().with_name(f"{_plain_name(root)}{YAW_TABLE_ENDING}")
+        if known.profile and yaw_table.is_file():
+            yaws = predicted_yaws(yaw_table)
+        persons, people_known = (
+            [known.person_of(PurePosixPath(photo).stem) for photo in names],
+            known.shares_identity,
+        )
+    else:
+        persons = people_of(names, rule)
     entries = tuple(
-        PhotoEntry(
-            photo,
-            f"{name}/{person}",
-            landmarks.get(photo),
-            labels.get(_stem(photo), ""),
-            is_of_one_person=person != _stem(photo),
+        _told(
+            PhotoEntry(
+                photo,
+                f"{name}/{person}",
+                landmarks.get(photo),
+                labels.get(_stem(photo), ""),
+                is_of_one_person=person != _stem(photo),
+            ),
+            points.get(photo),
+            known,
+            yaws.get(photo),
         )
         for photo, person in zip(names, persons, strict=True)
     )
     return PhotoCollection(name, root, entries, rule.is_certain if people_known is None else people_known)
+
+
+def _told(
+    entry: PhotoEntry, points: FaceLandmarks | None, known: KnownCollection | None, yaw: float | None
+) -> PhotoEntry:
+    """The photograph with the points that people set, and what a known collection tells of it."""
+    if known is None:
+        return entry if points is None else replace(entry, points=(_as_set(points),))
+    stem = PurePosixPath(entry.photo).stem
+    told = replace(entry, is_neutral=known.is_neutral(stem))
+    if points is None:
+        return told
+    own = known.in_order(stem, points.points_image)
+    scheme = known.scheme_of(own)
+    told_yaw = known.told_yaw(stem, scheme)
+    if yaw is not None and np.sign(yaw) == np.sign(told_yaw):
+        told_yaw = yaw
+    return replace(told, points=(PointSet(own, scheme),), told_yaw=told_yaw)
+
+
+def _as_set(points: FaceLandmarks) -> PointSet:
+    return PointSet(points.points_image[:, :2], points.scheme, sigma_px=points.sigma_px)
 
 
 def _plain_name(root: Path) -> str:
@@ -152,15 +212,19 @@ def _photo_names(files: Files) -> list[str]:
     ]
 
 
-def _table_of(files: Files) -> dict[str, FaceLandmarks]:
-    """Landmarks by photograph from the first table found, inside or beside; empty without one."""
-    for name in TABLE_NAMES:
+def _table_of(
+    files: Files, names: Sequence[str], folder: Path | None, scheme: str | None = None
+) -> dict[str, FaceLandmarks]:
+    """Landmarks by photograph from the first table found, inside, beside or in a folder; empty if none."""
+    for name in names:
         if name in files:
-            return read_table(files.read(name), name=str(files.root / name))
-    for name in TABLE_NAMES:
-        beside = files.root.resolve().with_name(f"{_plain_name(files.root)}_{name}")
-        if beside.is_file():
-            return read_table(beside.read_bytes(), name=str(beside))
+            return read_table(files.read(name), name=str(files.root / name), scheme=scheme)
+    root = files.root.resolve()
+    for place in [root.parent, *([] if folder is None else [folder])]:
+        for name in names:
+            beside = place / f"{_plain_name(files.root)}_{name}"
+            if beside.is_file():
+                return read_table(beside.read_bytes(), name=str(beside), scheme=scheme)
     return {}
 
 

@@ -15,9 +15,9 @@ from pathlib import Path, PurePosixPath
 PEOPLE_PATH = Path(__file__).with_name("held_out_people.json")
 KEY_DIGITS = 16
 _HAND_SET: dict[str, tuple[re.Pattern[str], Callable[[int], bool]]] = {
-    "cfp": (re.compile(r"(\d{3})_(?:profile|frontal)\w*"), lambda person: person > 400),
+    "cfp": (re.compile(r"(\d{3})(?:_(?:profile|frontal)\w*)?"), lambda person: person > 400),
     "fgnet": (re.compile(r"(\d{3})a\w*"), lambda person: person > 60),
-    "london": (re.compile(r"(?:canada|[a-z]+_front)_(\d{3})\w*"), lambda person: person % 5 == 4),
+    "london": (re.compile(r"(?:canada|(?:[a-z]+_)?front)_(\d{3})\w*"), lambda person: person % 5 == 4),
 }
 """By collection with points that people set: names of photographs or people, and who is for validation."""
 

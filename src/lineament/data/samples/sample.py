@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.crop import CropBox
-from lineament.data.samples.face_labels import FaceLabels
+from lineament.data.samples.face_labels import AnnotatedPoints, FaceLabels
 from lineament.data.samples.view import View, cut_continued
 from lineament.errors import DataError
 from lineament.geometry.camera import WeakPerspective
@@ -80,9 +80,15 @@ class Sample:
             )
 
     @classmethod
-    def of_view(cls, view: View, occlusion: Mask | None, provenance: Provenance) -> Sample:
-        """The sample of a fitted face; `occlusion` as in :class:`FaceLabels`."""
-        labels = FaceLabels(view.camera, view.identity, view.expression, occlusion)
+    def of_view(
+        cls,
+        view: View,
+        occlusion: Mask | None,
+        provenance: Provenance,
+        points: AnnotatedPoints | None = None,
+    ) -> Sample:
+        """The sample of a fitted face; `occlusion` and `points` as in :class:`FaceLabels`."""
+        labels = FaceLabels(view.camera, view.identity, view.expression, occlusion, points)
         return cls(view.image, labels, provenance)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -114,7 +114,7 @@ class RotatedViewGenerator:
         canvas, shown = cut_upright(photo.image, box, behind)
         camera = box.camera_in_crop(photo.camera)
         face = UprightFace(canvas, shown, camera, photo.identity, photo.expression)
-        views = [self._straight(face, Kind.PHOTOGRAPHED)]
+        views = [self._photographed(face, photo, box)]
         rotations = target_rotations(camera.rotation, config, rng)
         is_edited = rng.uniform(size=len(rotations)) < config.edited_probability
         for edited in (False, True):
@@ -131,6 +131,16 @@ class RotatedViewGenerator:
             return self._all_rotated(face, rotations, rng)
         rotated = self._all_rotated(face, rotations[1:], rng) if len(rotations) > 1 else []
         return [self._straight(face, Kind.ROTATED), *rotated]
+
+    def _photographed(self, face: UprightFace, photo: FittedPhoto, box: CropBox) -> MadeView:
+        """The photograph as it is, with the points that people set in it."""
+        made = self._straight(face, Kind.PHOTOGRAPHED)
+        if photo.points is None:
+            return made
+        points = photo.points.cropped(box)
+        edge = (self.config.canvas - self.config.size) // 2
+        shift = np.array([edge, edge, 0.0])[: points.points_image.shape[1]]
+        return replace(made, points=replace(points, points_image=points.points_image - shift))
 
     def _straight(self, face: UprightFace, kind: Kind) -> MadeView:
         size = self.config.size
