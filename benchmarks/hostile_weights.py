@@ -104,11 +104,11 @@ def _detected(path: Path) -> None:
 
 def _read_checkpoint(path: Path) -> None:
     from lineament.errors import LineamentError
-    from lineament.train.runs.method import averaged_state
+    from lineament.train.runs.method import ema_state
     from lineament.train.synergynet.checkpoint_conversion import read_checkpoint
 
     path = path.rename(path.parent / "checkpoint.pt")
-    for read in (lambda: averaged_state(path.parent), lambda: read_checkpoint(path)):
+    for read in (lambda: ema_state(path.parent), lambda: read_checkpoint(path)):
         with suppress(LineamentError):
             read()
 

@@ -105,8 +105,8 @@ def _apart(fits: Fits, f: int, scheme: SchemePoints, entry: PhotoEntry, out: Arr
     vertices = load_builtin().vertices_model(fits.identity[f], fits.expression[f])
     points = barycentric_points(vertices, layout.vertex_index, layout.weights) @ rotation.T
     size = float(np.sqrt(np.prod(np.ptp(points[:, :2], axis=0)))) * scale
-    seen = (entry.points[0].points_image[:, :2] - fits.translation[f, :2]) * [1, -1]
-    left = seen - scale * (rows.place @ rotation.T)[:, :2]
+    visible = (entry.points[0].points_image[:, :2] - fits.translation[f, :2]) * [1, -1]
+    left = visible - scale * (rows.place @ rotation.T)[:, :2]
     across = np.einsum("pai,pi->pa", rows.axes, left) * (rows.trust > 0.5)
     used = out & (rows.trust[:, 0] > 0.5) & entry.points[0].annotated
     return np.linalg.norm(across[used], axis=1) / size

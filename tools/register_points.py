@@ -265,8 +265,8 @@ def _vertex_normal_z(model: MorphableModel) -> Array:
 def _distance_to_line(points: Array, line: Array) -> Array:
     """(N,) from the pieces of a line through (M, 3)."""
     start, along = line[:-1], np.diff(line, axis=0)
-    share = np.einsum("nmi,mi->nm", points[:, None] - start, along) / np.sum(along**2, axis=1)
-    nearest = start + np.clip(share, 0, 1)[..., None] * along
+    fraction = np.einsum("nmi,mi->nm", points[:, None] - start, along) / np.sum(along**2, axis=1)
+    nearest = start + np.clip(fraction, 0, 1)[..., None] * along
     return np.linalg.norm(points[:, None] - nearest, axis=-1).min(axis=1)
 
 

@@ -58,12 +58,12 @@ def test_a_file_and_changes_become_a_run(tmp_path):
 @pytest.fixture
 def config(tmp_path):
     """Of a detector's run of a step."""
-    from tests.train.detector.test_training import write_canvases
+    from tests.train.detector.test_training import write_mosaics
 
-    folder = write_canvases(tmp_path / "canvases")
+    folder = write_mosaics(tmp_path / "canvases")
     config = tmp_path / "c.toml"
     config.write_text(
-        f"canvases = '{folder}'\nvalidation = '{folder}'\nworkers = 0\n[loop]\nbatch = 2\nsteps = 1\n"
+        f"mosaics = '{folder}'\nvalidation = '{folder}'\nworkers = 0\n[loop]\nbatch = 2\nsteps = 1\n"
     )
     return config
 

@@ -14,7 +14,7 @@ from lineament.image.check import check_image
 from lineament.image.formats import load, open_picture
 from lineament.image.jpeg import with_end_marker
 from lineament.image.kinds import Array, ImageSource, Picture
-from lineament.image.rgb import as_rgb, orientation_of, turned
+from lineament.image.rgb import as_rgb, orientation_of, rotated
 from lineament.image.source import open_source
 
 STRIP_PX = 1_000_000  # of a picture that are copied to an array at once
@@ -70,7 +70,7 @@ def _decode(picture: Image.Image, name: str, *, stream: IO[bytes] | None) -> Ima
         made = as_rgb(picture, name=name)
         if is_file and made is not picture:
             picture.close()  # or there would be three while it is turned
-        return turned(made, orientation, ours=is_file or made is not picture)
+        return rotated(made, orientation, ours=is_file or made is not picture)
 
 
 def _as_array(picture: Image.Image) -> Array:

@@ -36,7 +36,7 @@ def orientation_of(picture: Image.Image) -> int:
     return 1
 
 
-def turned(picture: Image.Image, orientation: int, *, ours: bool) -> Image.Image:
+def rotated(picture: Image.Image, orientation: int, *, ours: bool) -> Image.Image:
     """An RGB picture turned as its EXIF orientation says, which it states no more.
 
     Args:

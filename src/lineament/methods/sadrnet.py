@@ -19,7 +19,7 @@ from lineament.geometry.similarity import Similarity
 from lineament.geometry.uv import UvMap, make_uv_map
 from lineament.methods.method import Crops, finite_outputs
 from lineament.methods.sadrnet_tables import (
-    LEAST_WEIGHT,
+    MIN_WEIGHT,
     MODEL_TO_MAP,
     POSITION_UNIT,
     SHAPE_PER_MM,
@@ -150,7 +150,7 @@ class SadrNet:
             crop_mask=attention,
             # What has no place on the map is as good as the nearest face, and that as the rest.
             confidence=np.where(np.isfinite(believed), believed, np.nanmedian(believed)),
-            weights=np.nan_to_num(seen * believed) + LEAST_WEIGHT,
+            weights=np.nan_to_num(seen * believed) + MIN_WEIGHT,
         )
 
     def _aligned(self, maps: Mapping[str, Array]) -> tuple[Array, Array | None]:

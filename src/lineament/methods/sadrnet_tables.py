@@ -19,7 +19,7 @@ SHAPE_PER_MM = 0.015
 """What a mm of the shape map is."""
 MODEL_TO_MAP = np.array([1.0, -1.0, 1.0])
 """Signs between the model frame (y up) and the face map's (y down, z toward the viewer in both)."""
-LEAST_WEIGHT = 0.1  # of a landmark that is not seen; it keeps the fit from having no points
+MIN_WEIGHT = 0.1  # of a landmark that is not seen; it keeps the fit from having no points
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -96,5 +96,5 @@ def landmark_weights(face_map: Array, attention: Array | None, tables: SadrTable
             attention.reshape(*attention.shape[:-2], -1), row * size + column, axis=-1
         ).astype(float)
     if tables.weight == "paper":
-        return np.where(turn >= 0, seen, 0) + LEAST_WEIGHT
-    return np.where(turn > 0, 1.0, np.where(turn < 0, LEAST_WEIGHT, 0.0)) * seen
+        return np.where(turn >= 0, seen, 0) + MIN_WEIGHT
+    return np.where(turn > 0, 1.0, np.where(turn < 0, MIN_WEIGHT, 0.0)) * seen

@@ -99,13 +99,13 @@ def test_who_was_told_to_show_no_expression_shows_little(lfm, fitter):
 
 def test_a_far_jaw_lies_on_the_outline_and_a_near_one_on_its_own_edge(lfm):
     points = SchemePoints(lfm, find_places("fgnet-68"))
-    turned = matrix_from_angles(np.radians(40), 0.0, 0.0)
-    rows = points.rows(turned, np.zeros(153))
+    rotated = matrix_from_angles(np.radians(40), 0.0, 0.0)
+    rows = points.rows(rotated, np.zeros(153))
     far, near = 10, 4  # the nose points to the viewer's right, where the far side is
     assert not np.allclose(rows.rest[far], points.rest[far])
     assert np.allclose(rows.rest[near], points.rest[near])
-    x = (rows.place @ turned.T)[:, 0]
-    assert x[far] >= float((points.rest[far] @ turned.T)[0]) - 1e-6
+    x = (rows.place @ rotated.T)[:, 0]
+    assert x[far] >= float((points.rest[far] @ rotated.T)[0]) - 1e-6
 
 
 def test_every_scheme_with_places_has_as_many_points_as_it_says():

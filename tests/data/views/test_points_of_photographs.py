@@ -8,7 +8,7 @@ from lineament.data.fitting.collection_fits import PhotoFit
 from lineament.data.photographs.collection import PhotoEntry
 from lineament.data.photographs.point_sets import PointSet
 from lineament.data.samples.sample import Kind
-from lineament.data.views.rotated import TurnedViewConfig, TurnedViewMaker
+from lineament.data.views.rotated import RotatedViewConfig, RotatedViewGenerator
 from lineament.geometry.camera import WeakPerspective
 
 
@@ -28,7 +28,9 @@ def test_hand_set_points_lie_on_the_face_in_the_sample_of_the_photograph(lfm, tm
     part = PhotoPart("album_00000", "album", tmp_path, (entry,), False)
     photo = _opened(OnePhoto(), part, PhotoFit("a.png", "album/a", 0, camera, *nobody, 0.01))
     backgrounds = [np.zeros((260, 260, 3), np.uint8)]
-    views = TurnedViewMaker(lfm, backgrounds, TurnedViewConfig(views=2))(photo, np.random.default_rng(0))
+    views = RotatedViewGenerator(lfm, backgrounds, RotatedViewConfig(views=2))(
+        photo, np.random.default_rng(0)
+    )
     shown = [view for view in views if view.kind == Kind.PHOTOGRAPHED]
     assert [view.points is not None for view in views] == [view.kind == Kind.PHOTOGRAPHED for view in views]
     expected = shown[0].view.camera.image_from_model(landmarks)[:, :2]

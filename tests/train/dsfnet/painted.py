@@ -25,7 +25,7 @@ def painted_sample(number, surface, *, occluded=False, validation=False):
     identity = rng.normal(0, 1, 100).astype(np.float32)
     expression = rng.uniform(0, 0.4, 53).astype(np.float32)
     view = View(np.zeros((SIZE, SIZE, 3), np.uint8), camera, identity, expression)
-    about = Provenance("painted", str(number), f"p/{number}", Kind.TURNED, validation)
+    about = Provenance("painted", str(number), f"p/{number}", Kind.ROTATED, validation)
     sample = Sample.of_view(view, None, about)
     maps = image_maps(posed(sample.labels, load_builtin(), size_hw=(SIZE, SIZE)), surface)
     picture = np.where(maps.surface[..., None], 255 * maps.codes, 128).astype(np.uint8)

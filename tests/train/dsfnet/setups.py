@@ -12,13 +12,13 @@ from lineament.train.networks.dsfnet.config import tiny
 
 UNDISTURBED = AugmentConfig(
     crop_size=64,
-    tight_share=1.0,
-    occluder_share=0.0,
-    grey_share=0.0,
-    blur_share=0.0,
-    noise_share=0.0,
-    jpeg_share=0.0,
-    border_share=0.0,
+    tight_probability=1.0,
+    occluder_probability=0.0,
+    grey_probability=0.0,
+    blur_probability=0.0,
+    noise_probability=0.0,
+    jpeg_probability=0.0,
+    border_probability=0.0,
 )
 
 
@@ -38,6 +38,6 @@ def tiny_config(folder, *, steps=3, batch=4, **network):
         augment=UNDISTURBED,
         data=Folders((folder,)),
         workers=0,
-        whitening_crops=32,
+        standardisation_crops=32,
         validation_crops=4,
     )

@@ -40,7 +40,7 @@ def truth(config):
 @pytest.fixture
 def perfect(network, truth):
     """What a network would say that knows the truth."""
-    expected = network.whitened(network.coefficients_of_labels(truth.face))
+    expected = network.standardised(network.coefficients_of_labels(truth.face))
     face = network.posed_by_numbers(expected)
     seen = truth.targets["face_mask"]
     maps = CropMaps(

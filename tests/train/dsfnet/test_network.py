@@ -111,7 +111,7 @@ def test_switches_that_do_not_fit_are_refused():
 def test_true_coefficients_give_the_maps_that_the_data_has(network, lfm, truth):
     surface = LabelSurface.of(lfm, size=SMALL.map_size)
     network.pose_spread.fill_(0.5)
-    face = network.posed_by_numbers(network.whitened(network.coefficients_of_labels(truth)))
+    face = network.posed_by_numbers(network.standardised(network.coefficients_of_labels(truth)))
     for row in range(3):
         rotation, identity, expression = (
             getattr(truth, name)[row].double().numpy() for name in ("rotation", "identity", "expression")
@@ -172,7 +172,7 @@ def test_pixels_that_show_no_face_hit_nothing_wherever_they_point(network):
 
 
 def test_points_of_a_true_face_are_brought_to_the_mean_and_back(network, truth):
-    face = network.posed_by_numbers(network.whitened(network.coefficients_of_labels(truth)))
+    face = network.posed_by_numbers(network.standardised(network.coefficients_of_labels(truth)))
     shape = network.tables.mean + face.offset
     there = align_points(shape, face.position, torch.ones(shape.shape[:2]))
     scale = face.linear.norm(dim=2).mean(1)

@@ -111,10 +111,10 @@ def test_a_frontal_face_shows_its_inner_landmarks_and_a_turned_one_its_near_side
     tables = chart.tables("align", "paper")
     frontal = landmark_weights(maker.make(make_sample(size=SIZE).labels, SIZE)["face_map"], None, tables)
     assert (frontal[17:] > 1).mean() > 0.9
-    turned = landmark_weights(
+    rotated = landmark_weights(
         maker.make(make_sample(yaw=np.radians(70), size=SIZE).labels, SIZE)["face_map"], None, tables
     )
-    left, right = turned[[0, 1, 2, 3, 36, 41]], turned[[16, 15, 14, 13, 45, 46]]
+    left, right = rotated[[0, 1, 2, 3, 36, 41]], rotated[[16, 15, 14, 13, 45, 46]]
     assert abs(left.mean() - right.mean()) > 0.5
 
 

@@ -124,8 +124,8 @@ def test_true_maps_have_the_true_landmarks_and_rotations(lfm, coded_batch):
     torch.testing.assert_close(direct.rotation, truth.rotation, atol=0.1, rtol=0)
     for row in range(8):
         model = points.vertices_model(*(coded_batch[n][row].numpy() for n in ("identity", "expression")))
-        turned = model @ truth.rotation[row].numpy().T * [1, -1, -1]
-        wanted = float(truth.scale[row]) * turned[:, :2] + truth.translation[row].numpy()
+        rotated = model @ truth.rotation[row].numpy().T * [1, -1, -1]
+        wanted = float(truth.scale[row]) * rotated[:, :2] + truth.translation[row].numpy()
         for found, most in ((aligned, 0.35), (direct, 1.2)):
             apart = np.linalg.norm(found.landmarks[row, :, :2].numpy() - wanted, axis=1)
             assert apart.mean() < most
@@ -227,8 +227,8 @@ def test_true_maps_become_the_true_mesh_and_what_hides_it_is_known(lfm, network,
     truth = LabelBatch.of(coded_batch)
     for row, estimate in enumerate(estimates):
         model = lfm.vertices_model(*(coded_batch[n][row].numpy() for n in ("identity", "expression")))
-        turned = model @ truth.rotation[row].numpy().T * [1, -1, -1]
-        wanted = float(truth.scale[row]) * turned[:, :2] + truth.translation[row].numpy()
+        rotated = model @ truth.rotation[row].numpy().T * [1, -1, -1]
+        wanted = float(truth.scale[row]) * rotated[:, :2] + truth.translation[row].numpy()
         face = estimate.result(crop_box=CROP, detection=None)
         skin = np.unique(lfm.triangles[slice(*lfm.parts["face"])])
         apart = np.linalg.norm(face.vertices_image[:, :2] - wanted, axis=1)[skin]

@@ -110,15 +110,15 @@ class EvidenceWeigher:
 
     def pose_of(self, sets: Sequence[SetPoints], told_yaw: float = np.nan) -> Pose | None:
         """The pose in which the mean face meets the points best, near a told yaw; None for too few points."""
-        rest, seen, weight = [], [], []
+        rest, observed, weight = [], [], []
         for one in sets:
             there = np.isfinite(one.points[:, :2]).all(axis=1)
             rest.append(one.scheme.rest[there])
-            seen.append(one.points[there, :2])
+            observed.append(one.points[there, :2])
             weight.append(one.scheme.pose_trust[there] / one.sigma_mm[there] ** 2)
         if not rest or sum(int((w > 0).sum()) for w in weight) < MIN_POINTS:
             return None
-        whole = np.concatenate(rest), np.concatenate(seen), np.concatenate(weight)
+        whole = np.concatenate(rest), np.concatenate(observed), np.concatenate(weight)
         yaws = [told_yaw] if np.isfinite(told_yaw) else START_YAWS
         starts = [_pose(*whole, matrix_from_angles(yaw, 0.0, 0.0), told_yaw) for yaw in yaws]
         return min(starts, key=lambda pose: pose.cost)
@@ -161,8 +161,8 @@ def set_residuals(faces: Faces, trust: Trust, placed: Array) -> Array:
         for one in sets:
             rows = one.scheme.rows(faces.rotation[f], faces.coefficients[f])
             used = np.isfinite(one.points[:, :2]).all(axis=1) & (rows.trust[:, 0] > 0.5)
-            seen = (one.points[used] - faces.translation[f])[:, :2]
-            left = seen - faces.scale[f] * (rows.place[used] @ faces.rotation[f].T)[:, :2]
+            observed = (one.points[used] - faces.translation[f])[:, :2]
+            left = observed - faces.scale[f] * (rows.place[used] @ faces.rotation[f].T)[:, :2]
             across = np.einsum("pai,pi->pa", rows.axes[used], left)
             apart.append(np.linalg.norm(across * (rows.trust[used] > 0.5), axis=1))
         whole = np.concatenate(apart)
@@ -171,16 +171,16 @@ def set_residuals(faces: Faces, trust: Trust, placed: Array) -> Array:
     return residual
 
 
-def _pose(rest: Array, seen: Array, weight: Array, rotation: Array, told_yaw: float) -> Pose:
+def _pose(rest: Array, observed: Array, weight: Array, rotation: Array, told_yaw: float) -> Pose:
     """Gauss-Newton on the pose alone, from a rotation."""
-    share = weight / weight.sum()
-    scale, shift = _scale_and_shift(rest @ rotation.T, seen, share)
+    fraction = weight / weight.sum()
+    scale, shift = _scale_and_shift(rest @ rotation.T, observed, fraction)
     for _ in range(POSE_STEPS):
-        turned = rest @ rotation.T
-        left = (seen - shift) / scale - turned[:, :2]
-        moves = pose_rows(turned)[:2]
-        normal = np.einsum("apu,apv,p->uv", moves, moves, share) + 1e-3 * np.eye(POSE)
-        right = np.einsum("apu,pa,p->u", moves, left, share)
+        rotated = rest @ rotation.T
+        left = (observed - shift) / scale - rotated[:, :2]
+        moves = pose_rows(rotated)[:2]
+        normal = np.einsum("apu,apv,p->uv", moves, moves, fraction) + 1e-3 * np.eye(POSE)
+        right = np.einsum("apu,pa,p->u", moves, left, fraction)
         if np.isfinite(told_yaw):
             normal[YAW, YAW] += TOLD_YAW_PULL
             right[YAW] += TOLD_YAW_PULL * (told_yaw - yaw_of(rotation))
@@ -188,13 +188,15 @@ def _pose(rest: Array, seen: Array, weight: Array, rotation: Array, told_yaw: fl
         shift = shift + scale * step[4:6]
         rotation = Rotation.from_rotvec(np.clip(step[:3], -MAX_TURN, MAX_TURN)).as_matrix() @ rotation
         scale *= float(np.exp(np.clip(step[3], -0.3, 0.3)))
-    left = (seen - shift) / scale - (rest @ rotation.T)[:, :2]
-    return Pose(rotation, scale, shift, float(share @ np.sum(left**2, axis=1)))
+    left = (observed - shift) / scale - (rest @ rotation.T)[:, :2]
+    return Pose(rotation, scale, shift, float(fraction @ np.sum(left**2, axis=1)))
 
 
-def _scale_and_shift(turned: Array, seen: Array, share: Array) -> tuple[float, Array]:
+def _scale_and_shift(rotated: Array, observed: Array, fraction: Array) -> tuple[float, Array]:
     """Of turned points (P, 3) mm to points (P, 2) px, by how far both reach."""
-    middle, aim = share @ turned[:, :2], share @ seen
-    reach = [np.sqrt(share @ np.sum(apart**2, axis=1)) for apart in (seen - aim, turned[:, :2] - middle)]
+    middle, aim = fraction @ rotated[:, :2], fraction @ observed
+    reach = [
+        np.sqrt(fraction @ np.sum(apart**2, axis=1)) for apart in (observed - aim, rotated[:, :2] - middle)
+    ]
     scale = float(reach[0] / max(reach[1], 1e-9))
     return scale, aim - scale * middle

@@ -59,8 +59,8 @@ def _graph(
 
 
 def _maps(network: DsfNet, crop: Tensor) -> tuple[Tensor, ...]:
-    maps, whitened, features = network.encoded(crop)
-    own = network.coefficients_of(whitened)
+    maps, standardised, features = network.encoded(crop)
+    own = network.coefficients_of(standardised)
     face = torch.sigmoid(maps.segmentation)
     dense = (maps.correspondence, maps.depth, face, maps.confidence)
     return (*dense, own.pose, own.identity, own.expression, features)

@@ -73,7 +73,7 @@ class DsfLoss(nn.Module):
     def forward(self, found: DsfOutput, truth: LabelBatch) -> dict[str, Tensor]:
         """Each term, weighted, and their sum under "loss"; all are means over the batch."""
         network, rows = self._network[0], truth.fitted_weights
-        expected = network.whitened(network.coefficients_of_labels(truth.face))
+        expected = network.standardised(network.coefficients_of_labels(truth.face))
         with torch.no_grad():
             face = network.posed_by_numbers(expected)
         terms = self._coefficients("ms", found.model_coefficients, expected, rows, pose=True)
@@ -100,7 +100,7 @@ class DsfLoss(nn.Module):
 
     def _maps(self, maps: CropMaps, truth: LabelBatch, rows: Tensor) -> dict[str, Tensor]:
         config, targets = self.config, truth.targets
-        seen = targets[FACE].float() * rows[:, None, None]
+        visible = targets[FACE].float() * rows[:, None, None]
         correspondence = _norm(maps.correspondence - targets[CORRESPONDENCE], 1)
         depth = torch.sqrt((maps.depth - targets[DEPTH]).square() + EPSILON)
         confidence = confidence_target(correspondence, depth, config) * targets[FACE]
@@ -108,10 +108,10 @@ class DsfLoss(nn.Module):
             maps.segmentation, targets[FACE].float(), reduction="none"
         )
         return {
-            "correspondence": config.correspondence * _over(correspondence, seen),
-            "depth": config.depth * _over(depth, seen),
+            "correspondence": config.correspondence * _over(correspondence, visible),
+            "depth": config.depth * _over(depth, visible),
             "segmentation": config.segmentation * (seg.mean((1, 2)) * rows).mean(),
-            "confidence": config.confidence * _over((maps.confidence - confidence).abs(), seen),
+            "confidence": config.confidence * _over((maps.confidence - confidence).abs(), visible),
         }
 
     def _image(
@@ -123,9 +123,9 @@ class DsfLoss(nn.Module):
         if not posed:  # the pose's layer has a share in the gradient of every process
             terms["is_identity"] = terms["is_identity"] + 0 * image.coefficients.pose.sum()
         if config.cons:
-            seen = truth.targets[FACE].float() * rows[:, None, None]
+            visible = truth.targets[FACE].float() * rows[:, None, None]
             position = network.tables.as_map(_with_ones(image.face.position))
-            terms["cons"] = config.cons * consistency(maps, position, seen)
+            terms["cons"] = config.cons * consistency(maps, position, visible)
         return terms
 
     def _fused(self, fused: tuple[Tensor, Tensor], face: Face, rows: Tensor) -> dict[str, Tensor]:
@@ -144,7 +144,7 @@ def confidence_target(correspondence: Tensor, depth: Tensor, config: DsfLossConf
     return torch.exp(-0.5 * error.detach())
 
 
-def consistency(maps: CropMaps, position: Tensor, seen: Tensor) -> Tensor:
+def consistency(maps: CropMaps, position: Tensor, visible: Tensor) -> Tensor:
     """How far the visible pixels' points are from where the image-space face has them, mean square.
 
     The paper undoes with the printed inverse what the printed alignment did, which gives the points
@@ -154,12 +154,12 @@ def consistency(maps: CropMaps, position: Tensor, seen: Tensor) -> Tensor:
     Args:
         maps: of B crops.
         position: (B, 4, M, M) the face in the cloud frame, and 1 where the chart shows it.
-        seen: (B, S, S) weights of the pixels.
+        visible: (B, S, S) weights of the pixels.
     """
     places = maps.correspondence.permute(0, 2, 3, 1)
-    looked_up = functional.grid_sample(position, places, align_corners=False, padding_mode="zeros")
-    known = looked_up[:, 3]
-    expected = looked_up[:, :3] / known.clamp(min=0.5)[:, None]
+    interpolated = functional.grid_sample(position, places, align_corners=False, padding_mode="zeros")
+    known = interpolated[:, 3]
+    expected = interpolated[:, :3] / known.clamp(min=0.5)[:, None]
     side = maps.depth.shape[-1]
     middle = (torch.arange(side, device=maps.depth.device, dtype=maps.depth.dtype) + 0.5 - side / 2) / (
         CLOUD_SIDES * side
@@ -167,7 +167,7 @@ def consistency(maps: CropMaps, position: Tensor, seen: Tensor) -> Tensor:
     x, y = middle.expand(side, side), -middle[:, None].expand(side, side)
     plane = torch.stack([x, y]).expand(len(places), -1, -1, -1)
     points = torch.cat([plane, maps.depth[:, None]], dim=1)
-    return _over((points - expected).square().sum(1), seen * (known.detach() > 0.5))
+    return _over((points - expected).square().sum(1), visible * (known.detach() > 0.5))
 
 
 def _with_ones(points: Tensor) -> Tensor:

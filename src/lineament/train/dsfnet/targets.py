@@ -27,7 +27,7 @@ SURFACE_SIZE = 64
 
 @dataclass(frozen=True, slots=True)
 class DsfTargets:
-    """A :class:`lineament.data.labels.target_maker.TargetConfig`.
+    """A :class:`lineament.data.labels.target_generator.TargetConfig`.
 
     "correspondence" (2, S, S) float32 in [-1, 1], column then row; "depth" (S, S) float32 before the tip of
     the nose, in units of 280/256 crop sides; "face_mask" (S, S) bool, where the face is seen.

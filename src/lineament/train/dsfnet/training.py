@@ -28,7 +28,7 @@ from lineament.train.engine.schedules import SADRNET
 from lineament.train.networks.dsfnet.config import COMPACT, DsfConfig
 from lineament.train.networks.dsfnet.faces import DsfOutput, Face, rotations_of
 from lineament.train.networks.dsfnet.network import DsfNet, dsf_net
-from lineament.train.regressor.training import LEAST_SPREAD
+from lineament.train.regressor.training import MIN_STD
 from lineament.train.runs.crop_method import begin_with_run
 
 PUBLISHED = LoopConfig(
@@ -48,14 +48,14 @@ class DsfTrainConfig(CropTrainConfig):
     Attributes:
         network: sizes and switches; the compact preset unless something else is asked for.
         loss: weights and forms of the terms.
-        whitening_crops: drawn to find the spread of poses in crops.
+        standardisation_crops: drawn to find the spread of poses in crops.
     """
 
     loop: LoopConfig = OURS
     network: DsfConfig = COMPACT
     loss: DsfLossConfig = DsfLossConfig()
-    augment: AugmentConfig = AugmentConfig(crop_size=COMPACT.crop_size, occluder_share=0.5)
-    whitening_crops: int = 1024
+    augment: AugmentConfig = AugmentConfig(crop_size=COMPACT.crop_size, occluder_probability=0.5)
+    standardisation_crops: int = 1024
 
 
 def new_network(config: DsfTrainConfig, model: MorphableModel) -> DsfNet:
@@ -87,11 +87,11 @@ def prepare(network: DsfNet, config: DsfTrainConfig, source: CropSource) -> None
     if config.start:
         begin_with_run(network, Path(config.start), config)
     else:
-        whiten(network, source, config.whitening_crops, seed=config.loop.seed)
+        standardise(network, source, config.standardisation_crops, seed=config.loop.seed)
 
 
 @torch.no_grad()
-def whiten(network: DsfNet, source: CropSource, count: int, *, seed: int = 0) -> None:
+def standardise(network: DsfNet, source: CropSource, count: int, *, seed: int = 0) -> None:
     """Set the network's whitening: poses as crops show them, coefficients as samples have them.
 
     Raises:
@@ -113,11 +113,11 @@ def whiten(network: DsfNet, source: CropSource, count: int, *, seed: int = 0) ->
     network.pose_spread.copy_(pose.std(0))
     statistics = source.folders.opened(validation=False).coefficient_statistics()
     for name, values in zip(
-        ("identity_mean", "identity_spread", "expression_mean", "expression_spread"), statistics, strict=True
+        ("identity_mean", "identity_std", "expression_mean", "expression_std"), statistics, strict=True
     ):
         kept = getattr(network, name)
         values = torch.as_tensor(values, dtype=torch.float32)[: len(kept)]
-        kept.copy_(values.clamp(min=LEAST_SPREAD) if name.endswith("spread") else values)
+        kept.copy_(values.clamp(min=MIN_STD) if name.endswith("std") else values)
 
 
 def loss_of(config: DsfTrainConfig, network: DsfNet, model: MorphableModel) -> DsfLoss:

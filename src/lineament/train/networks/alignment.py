@@ -30,8 +30,8 @@ class Alignment:
 
     def of_map(self, positions: Tensor) -> Tensor:
         """The places of a (B, 3, ...) map of the source frame in the target frame."""
-        turned = torch.einsum("bij,bj...->bi...", self.scale[:, None, None] * self.rotation, positions)
-        return turned + self.translation.view(*self.translation.shape, *[1] * (positions.ndim - 2))
+        rotated = torch.einsum("bij,bj...->bi...", self.scale[:, None, None] * self.rotation, positions)
+        return rotated + self.translation.view(*self.translation.shape, *[1] * (positions.ndim - 2))
 
 
 def align_points(
@@ -98,5 +98,5 @@ class _NearestRotation(torch.autograd.Function):
             safe, 1 / torch.where(safe, gaps, torch.ones_like(gaps)), torch.zeros_like(gaps)
         )
         inner = left.transpose(-1, -2) @ gradient @ right.transpose(-1, -2)
-        turned: Tensor = left @ ((inner - inner.transpose(-1, -2)) * inverse) @ right
-        return torch.where(finite, turned, torch.full_like(turned, torch.nan))
+        rotated: Tensor = left @ ((inner - inner.transpose(-1, -2)) * inverse) @ right
+        return torch.where(finite, rotated, torch.full_like(rotated, torch.nan))

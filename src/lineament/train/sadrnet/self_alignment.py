@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.uv import make_uv_map
-from lineament.methods.sadrnet_tables import LEAST_WEIGHT, MODEL_TO_MAP, POSITION_UNIT, SHAPE_PER_MM
+from lineament.methods.sadrnet_tables import MIN_WEIGHT, MODEL_TO_MAP, POSITION_UNIT, SHAPE_PER_MM
 from lineament.train.batches.alignment_figures import SCHEME, CropEstimate
 from lineament.train.networks.alignment import Alignment, align_points
 from lineament.train.networks.regressor import rotation_from_six
@@ -64,15 +64,15 @@ class SelfAlignment(nn.Module):
         across, down = right - left, below - above
         turn = across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]
         code = self.config.weight == "code"
-        seen = torch.ones_like(turn)
+        visible = torch.ones_like(turn)
         if attention is not None and not (code and self.training):
             size = attention.shape[-1]
             cell = (places[:, :, self.texels] * POSITION_UNIT * size).nan_to_num().floor()
             column, row = cell.clamp(0, size - 1).long().unbind(1)
-            seen = torch.sigmoid(attention).flatten(1).gather(1, row * size + column)
+            visible = torch.sigmoid(attention).flatten(1).gather(1, row * size + column)
         if code:
-            return seen * torch.where(turn > 0, 1.0, torch.where(turn < 0, LEAST_WEIGHT, 0.0))
-        return torch.where(turn >= 0, seen, 0.0) + LEAST_WEIGHT
+            return visible * torch.where(turn > 0, 1.0, torch.where(turn < 0, MIN_WEIGHT, 0.0))
+        return torch.where(turn >= 0, visible, 0.0) + MIN_WEIGHT
 
     def aligned(self, found: SadrOutput, place: Alignment) -> Tensor:
         """(B, 3, M, M) the paper's G: the shape where the pose puts it, or the face map itself."""

@@ -22,7 +22,7 @@ FACE, OFFSET, ATTENTION = "face_map", "offset_map", "attention"
 
 @dataclass(frozen=True, slots=True)
 class SadrTargets:
-    """A :class:`lineament.data.labels.target_maker.TargetConfig`.
+    """A :class:`lineament.data.labels.target_generator.TargetConfig`.
 
     The targets are "face_map" (3, M, M), P*, which is G* too; "offset_map" (3, M, M), D*; "attention" (A, A),
     A*: float32 in the paper's units. Heads may be turned by any angle.

@@ -35,17 +35,17 @@ PUBLISHED = LoopConfig(
 PUBLISHED_AUGMENT = AugmentConfig(
     crop_size=256,
     crop_margin=1.5,
-    tight_share=0.0,
+    tight_probability=0.0,
     loose_shift=0.1,
     loose_scale=0.1,
     loose_roll=0.0,
-    most_roll=float(np.radians(90)),
-    occluder_share=0.25,
-    grey_share=0.0,
-    blur_share=0.0,
-    noise_share=0.0,
-    jpeg_share=0.0,
-    border_share=0.0,
+    max_roll=float(np.radians(90)),
+    occluder_probability=0.25,
+    grey_probability=0.0,
+    blur_probability=0.0,
+    noise_probability=0.0,
+    jpeg_probability=0.0,
+    border_probability=0.0,
 )
 """As printed, with our own things in front of faces; a third of the crops is turned (0.25 in the code)."""
 

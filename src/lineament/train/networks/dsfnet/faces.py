@@ -69,8 +69,8 @@ class DsfOutput:
 
 def moved(points: Tensor, alignment: Alignment) -> Tensor:
     """(B, n, 3) points of the source frame in the target frame."""
-    turned = points @ alignment.rotation.transpose(1, 2)
-    return alignment.scale[:, None, None] * turned + alignment.translation[:, None]
+    rotated = points @ alignment.rotation.transpose(1, 2)
+    return alignment.scale[:, None, None] * rotated + alignment.translation[:, None]
 
 
 def inverse(alignment: Alignment) -> Alignment:

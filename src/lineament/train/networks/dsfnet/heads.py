@@ -78,12 +78,12 @@ class MapHeads(nn.Module):
 
     def forward(self, features: Tensor) -> CropMaps:
         """All maps, in single precision: half of it would round places to texels of a coarser chart."""
-        seen = self.segmentation(features).float()
+        visible = self.segmentation(features).float()
         return CropMaps(
             self.correspondence(features).float(),
             self.depth(features)[:, 0].float(),
-            seen[:, 0],
-            torch.sigmoid(seen[:, 1]),
+            visible[:, 0],
+            torch.sigmoid(visible[:, 1]),
         )
 
 

@@ -48,7 +48,7 @@ class DsfNet(nn.Module):
         self.tables = ChartTables(model, chart, config.identity, config.expression)
         for name, count in (("pose", POSE), ("identity", config.identity), ("expression", config.expression)):
             self.register_buffer(f"{name}_mean", torch.zeros(count))
-            self.register_buffer(f"{name}_spread", torch.ones(count))
+            self.register_buffer(f"{name}_std", torch.ones(count))
         uniform = torch.as_tensor(draws(0, config.points.count))
         self.register_buffer("uniform", uniform, persistent=False)
 
@@ -127,20 +127,20 @@ class DsfNet(nn.Module):
             *(torch.where(reliable.view(-1, *[1] * (a.ndim - 1)), a, b) for a, b in pairs),
         )
 
-    def coefficients_of(self, whitened: Coefficients) -> Coefficients:
+    def coefficients_of(self, standardised: Coefficients) -> Coefficients:
         """In their own units; expression and identity of whitened ones, and the pose's numbers."""
         names = ("pose", "identity", "expression")
         return Coefficients(
             *(
-                getattr(self, f"{name}_mean") + getattr(self, f"{name}_spread") * getattr(whitened, name)
+                getattr(self, f"{name}_mean") + getattr(self, f"{name}_std") * getattr(standardised, name)
                 for name in names
             )
         )
 
-    def whitened(self, own: Coefficients) -> Coefficients:
+    def standardised(self, own: Coefficients) -> Coefficients:
         """The inverse of :meth:`coefficients_of`; numbers that never vary become zero."""
         names = ("pose", "identity", "expression")
-        pairs = ((name, getattr(self, f"{name}_spread")) for name in names)
+        pairs = ((name, getattr(self, f"{name}_std")) for name in names)
         return Coefficients(
             *(
                 (getattr(own, name) - getattr(self, f"{name}_mean")) / spread.where(spread != 0, torch.inf)
@@ -162,9 +162,9 @@ class DsfNet(nn.Module):
         rows = torch.cat([linear, torch.cat([plane, depth], dim=1)[..., None]], dim=2)
         return Coefficients(rows.flatten(1), identity, expression)
 
-    def posed_by_numbers(self, whitened: Coefficients) -> Face:
+    def posed_by_numbers(self, standardised: Coefficients) -> Face:
         """The face of coefficients and of the pose's twelve numbers; its nose has no depth."""
-        own = self.coefficients_of(whitened)
+        own = self.coefficients_of(standardised)
         rows = own.pose.view(-1, 3, 4)
         linear, origin = rows[..., :3], rows[..., 3]
         both = torch.cat([own.identity, own.expression], dim=1)
@@ -182,11 +182,11 @@ class DsfNet(nn.Module):
         return align_points(taken(cloud.points, places), self.tables.mean[places], weights, centre=center)
 
     def _image_face(
-        self, whitened: Coefficients, cloud: Cloud, first: Alignment | None, uniform: Tensor
+        self, standardised: Coefficients, cloud: Cloud, first: Alignment | None, uniform: Tensor
     ) -> Face:
         if first is None:
-            return self.posed_by_numbers(whitened)
-        own = self.coefficients_of(whitened)
+            return self.posed_by_numbers(standardised)
+        own = self.coefficients_of(standardised)
         both = torch.cat([own.identity, own.expression], dim=1)
         back = inverse(first)
         if self.config.align.back == "shape":
