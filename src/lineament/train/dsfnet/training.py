@@ -110,7 +110,7 @@ def standardise(network: DsfNet, source: CropSource, count: int, *, seed: int = 
         )
     pose = network.coefficients_of_labels(truth).pose
     network.pose_mean.copy_(pose.mean(0))
-    network.pose_spread.copy_(pose.std(0))
+    network.pose_std.copy_(pose.std(0))
     statistics = source.folders.opened(validation=False).coefficient_statistics()
     for name, values in zip(
         ("identity_mean", "identity_std", "expression_mean", "expression_std"), statistics, strict=True
