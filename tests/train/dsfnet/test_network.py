@@ -110,7 +110,7 @@ def test_switches_that_do_not_fit_are_refused():
 
 def test_true_coefficients_give_the_maps_that_the_data_has(network, lfm, truth):
     surface = LabelSurface.of(lfm, size=SMALL.map_size)
-    network.pose_spread.fill_(0.5)
+    network.pose_std.fill_(0.5)
     face = network.posed_by_numbers(network.standardised(network.coefficients_of_labels(truth)))
     for row in range(3):
         rotation, identity, expression = (
