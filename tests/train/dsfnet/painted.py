@@ -28,7 +28,7 @@ def painted_sample(number, surface, *, occluded=False, validation=False):
     about = Provenance("painted", str(number), f"p/{number}", Kind.ROTATED, validation)
     sample = Sample.of_view(view, None, about)
     maps = image_maps(posed(sample.labels, load_builtin(), size_hw=(SIZE, SIZE)), surface)
-    picture = np.where(maps.surface[..., None], 255 * maps.codes, 128).astype(np.uint8)
+    picture = np.where(maps.surface[..., None], 255 * maps.ncc, 128).astype(np.uint8)
     mask = None
     if occluded:
         mask = np.zeros((SIZE, SIZE), bool)

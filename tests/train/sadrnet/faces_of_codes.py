@@ -32,7 +32,7 @@ def coded_sample(rng, number, surface, *, validation=False, occluded=False):
         View(image, camera, identity, expression), mask, provenance(number, validation=validation)
     )
     maps = image_maps(posed(sample.labels, surface.model, size_hw=(SIZE, SIZE)), surface)
-    image[maps.surface] = 255 * maps.codes[maps.surface]
+    image[maps.surface] = 255 * maps.ncc[maps.surface]
     if mask is not None:
         image[mask] = 128
     return sample
