@@ -80,7 +80,7 @@ def test_data_that_cannot_be_read_leave_no_folder(tmp_path, config):
     shutil.rmtree(tmp_path / "canvases")
     done = run("detector", "-c", config, "-o", tmp_path / "run")
     assert done.exit_code == 1
-    assert "There are no canvases in" in done.output
+    assert "There are no mosaics in" in done.output
     assert not (tmp_path / "run").exists()
 
 

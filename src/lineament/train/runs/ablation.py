@@ -18,13 +18,14 @@ from typing import Any, TypeAlias
 
 import torch
 
-from lineament.config_file import from_table, read_table
+from lineament import config_file
+from lineament.config_file import from_table
 from lineament.errors import ConfigError
 from lineament.train.batches.alignment_figures import FIGURES as SHARED_FIGURES
 from lineament.train.batches.alignment_figures import NME
 from lineament.train.engine.loop import ALONE, LoopConfig
 from lineament.train.engine.processes import Processes
-from lineament.train.engine.run_folder import FIGURES
+from lineament.train.engine.run_folder import FIGURES, read_table
 from lineament.train.runs.method import Ablation, TrainableMethod, changed
 
 log = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ def read_ablation(method: TrainableMethod[Any], path: Path, *, changes: Iterable
     """
     if method.ablation is None:
         raise ConfigError(f"{method.name} has no variants to compare.")
-    table = read_table(path, changes=changes)
+    table = config_file.read_table(path, changes=changes)
     base = table.pop("base", {})
     if not isinstance(base, Mapping):
         raise ConfigError(f"{path.name}: base must be a table, found {base!r}.")
