@@ -33,7 +33,7 @@ precision = "float32"
 RECIPE = """
 photos_a_shard = 2
 photos.least_face = 10
-turned = {count = 1, size = 64, face = 40}
+rotated = {count = 1, size = 64, face = 40}
 occluded.probability = 0.0
 """
 
