@@ -231,7 +231,7 @@ def test_a_face_that_seems_to_lean_far_takes_the_roll_that_a_closer_pass_confirm
 def test_the_quick_pass_gets_fewer_pixels_and_finds_a_large_face_all_the_same(square_detector_path):
     photo = np.zeros((480, 640, 3), np.uint8)
     photo[240:264, 336:360] = 255  # a cell of stride 8 at a third of the size
-    quick = DetectorOptions(first_side=224, min_score=0.5)
+    quick = DetectorOptions(first_side=224, min_score=0.5, min_face=64)
     box = OnnxDetector(square_detector_path, options=quick).detect(photo)[0].box_xyxy
     assert quick.first_side < DetectorOptions().first_side
     np.testing.assert_allclose((box[:2] + box[2:]) / 2, [348, 252], atol=5)

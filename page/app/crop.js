@@ -1,6 +1,6 @@
 // Crop boxes: the parts of the photo that the regressor gets, and how cameras pass from crop to photo (crop.py, image.py).
 
-import { affine, blank, cutOut, reduce, resize } from "./pixels.js";
+import { affine, cutOut, reduce, resize } from "./pixels.js";
 import { multiply, rollMatrix } from "./geometry.js";
 
 /**
@@ -63,7 +63,12 @@ export function cameraInImage(cropBox, { rotation, scale, translation }) {
  * @param {CropBox} cropBox
  */
 export function resampleCrop(picture, cropBox) {
-  const { x, y, side } = cropBox;
+  let { x, y, side } = cropBox;
+  const shrink = Math.trunc(side / cropBox.size);
+  if (shrink > 1 && side > 2 * Math.max(picture.width, picture.height)) {
+    picture = reduce(picture, shrink);
+    [x, y, side] = [x / shrink, y / shrink, side / shrink];
+  }
   const upright = Math.abs(cropBox.roll) < 5e-4;
   return upright ? straight(picture, x, y, side, cropBox.size) : turned(picture, x, y, side, cropBox.size, cropBox.roll);
 }
@@ -71,39 +76,26 @@ export function resampleCrop(picture, cropBox) {
 function straight(picture, x, y, side, size) {
   const [left, top] = [x - side / 2, y - side / 2];
   const reach = Math.ceil(2 * Math.max(1, side / size)) + 1;
-  const factor = Math.max(1, Math.trunc(side / size / REDUCING_GAP));
+  const [column, row] = [Math.floor(left) - reach, Math.floor(top) - reach];
   const span = Math.ceil(side) + 1 + 2 * reach;
-  const around = reduced(picture, Math.floor(left) - reach, Math.floor(top) - reach, span, factor);
-  const corner = [(left - around.x) / factor, (top - around.y) / factor];
-  const box = [...corner, corner[0] + side / factor, corner[1] + side / factor];
-  return resize(around.picture, size, size, "bicubic", { box });
+  const box = [left - column, top - row, left - column + side, top - row + side];
+  const part = cutOut(picture, column, row, span, span);
+  return resize(part, size, size, "bicubic", { box, reducingGap: REDUCING_GAP });
 }
 
 function turned(picture, x, y, side, size, roll) {
   const [cos, sin] = [Math.cos(roll), Math.sin(roll)];
   const factor = Math.max(1, roundHalfEven(side / size));
   const half = (side * (Math.abs(cos) + Math.abs(sin))) / 2 + 2 * factor;
+  const [column, row] = [Math.floor(x - half), Math.floor(y - half)];
   const span = factor * (Math.trunc((2 * half) / factor) + 2);
-  const around = reduced(picture, Math.floor(x - half), Math.floor(y - half), span, factor);
-  const [centerX, centerY] = [(x - around.x) / factor, (y - around.y) / factor];
+  const part = cutOut(picture, column, row, span, span);
+  const around = factor > 1 ? reduce(part, factor) : part;
+  const [centerX, centerY] = [(x - column) / factor, (y - row) / factor];
   const a = (side / size / factor) * cos;
   const b = (side / size / factor) * sin;
   const middle = size / 2;
-  return affine(around.picture, size, [a, b, centerX - (a + b) * middle, -b, a, centerY - (a - b) * middle]);
-}
-
-/** A window of the photo, each px the mean of `factor` x `factor`, and its corner, px of the photo; black beyond. */
-function reduced(picture, x, y, span, factor) {
-  if (factor === 1) return { picture: cutOut(picture, x, y, span, span), x, y };
-  const [left, top] = [Math.max(x, 0), Math.max(y, 0)];
-  const [right, bottom] = [Math.min(x + span, picture.width), Math.min(y + span, picture.height)];
-  const side = Math.ceil(span / factor);
-  if (left >= right || top >= bottom) return { picture: blank(side, side), x, y };
-  const part = reduce(picture, factor, factor, [left, top, right, bottom]);
-  if (left === x && top === y && right === x + span && bottom === y + span) return { picture: part, x, y };
-  const before = [x, y].map((start) => Math.ceil(-Math.min(start, 0) / factor)); // blocks before the photo's first
-  const window = cutOut(part, -before[0], -before[1], side + 1, side + 1);
-  return { picture: window, x: left - before[0] * factor, y: top - before[1] * factor };
+  return affine(around, size, [a, b, centerX - (a + b) * middle, -b, a, centerY - (a - b) * middle]);
 }
 
 /** As Python and numpy round: a half goes to the even neighbour. */

@@ -7,6 +7,7 @@ import {
   center,
   coarseReduction,
   cutWindow,
+  firstSideIn,
   hasLargeFace,
   holds,
   isReplaced,
@@ -51,11 +52,13 @@ export class Detector {
     const s = this.settings;
     const minFace = minFaceIn(picture, s);
     const factor = reduction(minFace, s);
-    let scale = s.first_side / Math.max(picture.width, picture.height);
+    let scale = firstSideIn(picture, s) / Math.max(picture.width, picture.height);
     if (1 / factor < s.min_refinement * scale) return { found: await this.whole(picture), smaller: [] };
     if ((s.min_face ?? null) === null && Math.max(picture.width, picture.height) <= s.portrait_px) {
       const portrait = await this.whole(picture);
       if (hasLargeFace(portrait, scale, s)) return { found: portrait, smaller: [] };
+      const fine = await this.whole(picture, Math.max(picture.width, picture.height));
+      return { found: [...fine, ...portrait], smaller: [] };
     }
     let before = [];
     const smaller = [];
@@ -71,7 +74,9 @@ export class Detector {
     } else {
       found = await this.whole(picture);
     }
-    const faint = traces(found, scale, s);
+    // What is doubtful may be rejected later: until then it hides nobody.
+    const sure = { ...s, min_score: Math.max(s.min_score, s.doubtful[1]) };
+    const faint = traces(found, scale, sure);
     if (faint.length === 0) return { found: [...before, ...found], smaller };
     const windows = windowsAround(faint, picture, factor, scale, s);
     const fine = await this.parts(picture, windows, factor, s.finer.clear_score);
@@ -79,10 +84,11 @@ export class Detector {
     return { found: [...before, ...fine, ...others], smaller };
   }
 
-  async whole(picture) {
+  /** Candidates of a pass over the whole photo, its longer side `side` px. */
+  async whole(picture, side = firstSideIn(picture, this.settings)) {
     const s = this.settings;
-    const minSide = roundHalfEven(s.min_fraction * s.first_side);
-    const { canvas, scaleX, scaleY } = letterbox(picture, s.first_side, minSide, s.cell);
+    const minSide = roundHalfEven(s.min_fraction * side);
+    const { canvas, scaleX, scaleY } = letterbox(picture, side, minSide, s.cell);
     const [maps] = await this.run([canvas]);
     const scales = [scaleX, scaleY, scaleX, scaleY];
     const found = decode(maps, s, s.finer.trace_score);

@@ -9,6 +9,12 @@ import { roundHalfEven } from "./crop.js";
 export const longerSide = ([left, top, right, bottom]) => Math.max(right - left, bottom - top);
 export const center = ([left, top, right, bottom]) => [(left + right) / 2, (top + bottom) / 2];
 
+/** Longer side at the first pass, px: the shorter is at least that of a photo twice as wide as high. */
+export function firstSideIn({ width, height }, s) {
+  const ratio = Math.max(width, height) / Math.max(1, Math.min(width, height));
+  return Math.min(s.max_first_side, roundHalfEven(s.first_side * Math.max(1, ratio / s.wide)));
+}
+
 /** Longer side of the smallest faces to search for, px of the photo. */
 export function minFaceIn({ width, height }, s) {
   return s.min_face ?? Math.min(60, Math.max(16, Math.sqrt(width * height) / 40));

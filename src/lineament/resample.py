@@ -32,7 +32,13 @@ def resample_crop(image: Picture, crop_box: CropBox) -> Array:
         image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
         crop_box: where to cut, in the frame of the photo.
     """
-    center_xy, side = np.asarray(crop_box.center_xy, np.float64), crop_box.side
+    shrink = int(crop_box.side / crop_box.size)
+    if shrink > 1 and crop_box.side > 2 * max(size_wh(image)):  # a crop box far larger than the photo
+        image = as_picture(image).reduce(shrink)
+    else:
+        shrink = 1
+    center_xy = np.asarray(crop_box.center_xy, np.float64) / shrink
+    side = crop_box.side / shrink
     if abs(crop_box.roll) < 5e-4:  # moves the corners by less than a thirtieth of a pixel at 112 px
         picture = _upright_crop(image, center_xy, side, crop_box.size)
     else:
@@ -79,11 +85,10 @@ def _upright_crop(image: Picture, center_xy: Array, side: float, size: int) -> I
     left, top = center_xy - side / 2
     reach = int(np.ceil(2 * max(1.0, side / size))) + 1  # how far the bicubic filter reaches over the edge
     x, y = int(np.floor(left)) - reach, int(np.floor(top)) - reach
-    factor = max(1, int(side / size / REDUCING_GAP))
-    window, x, y = _reduced(image, x, y, int(np.ceil(side)) + 1 + 2 * reach, factor)
     # Of a window even where the photo is Pillow's: its boxes are 32-bit floats, coarse far from the corner.
-    box = ((left - x) / factor, (top - y) / factor, (left - x + side) / factor, (top - y + side) / factor)
-    return window.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    window = _window(image, x, y, int(np.ceil(side)) + 1 + 2 * reach)
+    box = (left - x, top - y, left - x + side, top - y + side)
+    return window.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=REDUCING_GAP)
 
 
 def _rotated_crop(image: Picture, center_xy: Array, side: float, size: int, roll: float) -> Image.Image:
@@ -93,42 +98,15 @@ def _rotated_crop(image: Picture, center_xy: Array, side: float, size: int, roll
     half_xy = side * (abs(cos) + abs(sin)) / 2 + 2 * factor  # two more for the bilinear filter
     x, y = (int(v) for v in np.floor(center_xy - half_xy))
     span = factor * (int(2 * half_xy / factor) + 2)
+    window, x_there, y_there = _holding(image, x, y, span)
     if factor > 1:
-        window, x, y = _reduced(image, x, y, span, factor)
-    else:
-        window, x_there, y_there = _holding(image, x, y, span)
-        x, y = x - x_there, y - y_there
-    center_x, center_y = (center_xy - (x, y)) / factor
+        window = window.reduce(factor, box=(x_there, y_there, x_there + span, y_there + span))
+        x_there = y_there = 0
+    center_x, center_y = (center_xy - (x, y)) / factor + (x_there, y_there)
     a, b = side / size / factor * cos, side / size / factor * sin
     half = size / 2
     inverse = (a, b, center_x - (a + b) * half, -b, a, center_y - (a - b) * half)
     return window.transform((size, size), Image.Transform.AFFINE, inverse, resample=TURN_FILTER)
-
-
-def _reduced(image: Picture, x: int, y: int, span: int, factor: int) -> tuple[Image.Image, int, int]:
-    """A window of the photo, each of its px the mean of `factor` x `factor`, and its corner, px of the photo.
-
-    Only px of the photo are read, and no copy of them is made: windows may be far larger than it. Beyond the
-    edge is black; there the corner moves by less than `factor` px, so that a block does not hold both.
-    """
-    if factor == 1:
-        return _window(image, x, y, span), x, y
-    width, height = size_wh(image)
-    box = (max(x, 0), max(y, 0), min(x + span, width), min(y + span, height))
-    if box[0] >= box[2] or box[1] >= box[3]:
-        side = -(-span // factor)
-        return Image.new("RGB", (side, side)), x, y
-    if isinstance(image, Image.Image):
-        part = image.reduce(factor, box=box)
-    else:
-        part = Image.fromarray(image[box[1] : box[3], box[0] : box[2]]).reduce(factor)
-    if box == (x, y, x + span, y + span):
-        return part, x, y
-    left, top = -(min(x, 0) // factor), -(min(y, 0) // factor)  # blocks before the photo's first
-    side = -(-span // factor) + 1
-    window = Image.new("RGB", (side, side))
-    window.paste(part, (left, top))
-    return window, box[0] - left * factor, box[1] - top * factor
 
 
 def _holding(image: Picture, x: int, y: int, span: int) -> tuple[Image.Image, int, int]:

@@ -119,6 +119,7 @@ class OnnxDetector:
             found = self._whole(picture)
             if has_large_face(found, scale=scale, min_score=self.options.min_score):
                 return found, []
+            return np.concatenate([self._whole(picture, side=max(picture.size)), found]), []
         passes: list[Array] = []
         smaller: list[Reduced] = []
         if min_face * scale < TRACE_PX:
@@ -140,9 +141,9 @@ class OnnxDetector:
             passes.append(fine)
         return np.concatenate([*passes, found]), smaller
 
-    def _whole(self, picture: Image.Image) -> Array:
-        """Candidates (n, 6) of a pass over the whole photo."""
-        side = self.options.first_side_in(picture.size)
+    def _whole(self, picture: Image.Image, *, side: int | None = None) -> Array:
+        """Candidates (n, 6) of a pass over the whole photo, its longer side `side` px."""
+        side = self.options.first_side_in(picture.size) if side is None else side
         canvas, scale_xy = letterbox(picture, side, min_side=round(MIN_FRACTION * side), cell=CELL)
         found = decode(self._infer(canvas[None]), 0, min_score=TRACE_SCORE)
         found[:, :4] /= np.tile(scale_xy, 2)

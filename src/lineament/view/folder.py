@@ -19,7 +19,7 @@ from typing import Any
 from lineament import detect
 from lineament.aligner import ON_ITS_HEAD
 from lineament.bundle import Bundle
-from lineament.detect import finer
+from lineament.detect import finer, options
 from lineament.errors import ConfigError, ExportError, WeightsError
 from lineament.methods import predictor
 from lineament.models.builtin import BUILTIN_PATH
@@ -142,6 +142,8 @@ def _detector_settings() -> dict[str, Any]:
         "bases_px": detect.BASES_PX,
         "cell": detect.CELL,
         "portrait_px": detect.PORTRAIT_PX,
+        "wide": options.WIDE,
+        "max_first_side": options.MAX_FIRST_SIDE,
         "closeup_px": detect.CLOSEUP_PX,
         "closeup_face_px": detect.CLOSEUP_FACE_PX,
         "same_face": detect.SAME_FACE,

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 MIB = 2**20
 CONFIG = """
 face_swap = 0.0
-whitening_crops = 8
+standardisation_crops = 8
 validation_crops = 2
 augment.crop_size = 32
 data.samples = [".gpu_work/photos"]
@@ -32,7 +32,7 @@ precision = "float32"
 """
 RECIPE = """
 photos_a_shard = 2
-photos.least_face = 10
+photos.min_face = 10
 rotated = {count = 1, size = 64, face = 40}
 occluded.probability = 0.0
 """
