@@ -4,6 +4,7 @@ from lineament.methods.dsfnet import DsfNet
 from lineament.methods.estimate import Estimate
 from lineament.methods.method import Method
 from lineament.methods.predictor import Predictor
+from lineament.methods.refined import RefinedRegressor
 from lineament.methods.regressor import MorphableRegressor
 from lineament.methods.sadrnet import SadrNet
 from lineament.methods.synergynet import SynergyNet
@@ -11,6 +12,7 @@ from lineament.methods.synergynet import SynergyNet
 METHODS: dict[str, type[Method]] = {
     "dsfnet": DsfNet,
     "morphable-regressor": MorphableRegressor,
+    "refined-regressor": RefinedRegressor,
     "sadrnet": SadrNet,
     "synergynet": SynergyNet,
 }
@@ -23,6 +25,7 @@ __all__ = [
     "Method",
     "MorphableRegressor",
     "Predictor",
+    "RefinedRegressor",
     "SadrNet",
     "SynergyNet",
 ]

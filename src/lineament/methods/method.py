@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lineament.bundle import Bundle
 from lineament.crop import CropBox, CropRule
 from lineament.errors import WeightsError
+from lineament.image import Picture
 from lineament.methods.estimate import Estimate
 from lineament.network import OnnxNetwork, finite_rows
 
@@ -50,6 +51,25 @@ class Method(Protocol):
 
         Raises:
             WeightsError: the networks' outputs do not fit, or are all not finite.
+        """
+        ...
+
+
+@runtime_checkable
+class RefiningMethod(Protocol):
+    """A :class:`Method` whose first pass only says where to look again."""
+
+    @property
+    def second(self) -> Method:
+        """What predicts in crops that are cut around the face as the first pass found it."""
+        ...
+
+    def finish(self, image: Picture, estimates: Sequence[Estimate]) -> list[Estimate]:
+        """The faces of the second pass as the photo itself has them, in order.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
+            estimates: of the second pass.
         """
         ...
 
