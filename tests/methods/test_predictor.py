@@ -211,3 +211,27 @@ def test_a_network_that_gives_nothing_but_nan_is_damaged_and_named(predictor, tw
     predictor.method.network = Breaking(predictor.method.network, spoil)
     with pytest.raises(WeightsError, match=r"Every output of .*disc\.onnx is NaN"):
         predictor.predict(*two_discs)
+
+
+class Again:
+    """A method whose second pass sees what the first does, and whose close-ups move everything by a pixel."""
+
+    def __init__(self, method):
+        self.crop_rule, self.estimate, self.second = method.crop_rule, method.estimate, method
+        self.finished = []
+
+    def finish(self, image, estimates):
+        self.finished.append(len(estimates))
+        return [replace(one, landmarks_image=one.landmarks_image + 1) for one in estimates]
+
+
+def test_a_refining_method_sees_each_face_again_and_close_up_last(predictor, disc_photo):
+    photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+    box = CropBox(center_xy=(160.0, 115.0), side=150.0, size=64)
+    method = Again(predictor.method)
+    boxes, estimates = Predictor(method)._passes(photo, [box], 1)
+    plain_boxes, plain = predictor._passes(photo, [box], 2)
+    assert method.finished == [1]
+    assert boxes[0] == plain_boxes[0] != box
+    np.testing.assert_allclose(estimates[0].landmarks_image, plain[0].landmarks_image + 1, atol=1e-4)
+    assert estimates[0].uncertainty_mm == predictor._passes(photo, [box], 1)[1][0].uncertainty_mm

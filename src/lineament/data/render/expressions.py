@@ -38,9 +38,9 @@ NEUTRAL = 0.3
 def random_keys(names: tuple[str, ...], rng: np.random.Generator) -> NDArray[np.float32]:
     """(E,) weights in [0, 1], each key by itself, so that a network can tell keys apart.
 
-    No photograph shows them so. One key alone, on one side or on both, or keys of two or three parts of the face
-    at once; any size, whole ones often. On most faces the others are a little off their rest. Gaze moves both
-    eyes alike, and lips close no more than the jaw is open.
+    No photograph shows them so. One key alone, on one side or on both, or keys of two or three parts of the
+    face at once; any size, whole ones often. On most faces the others are a little off their rest. Gaze moves
+    both eyes alike, and lips close no more than the jaw is open.
     """
     weights = {} if rng.uniform() < NEUTRAL else _at_rest(names, rng)
     kind = rng.choice(3, p=(ALONE, BOTH_SIDES, SEVERAL))
