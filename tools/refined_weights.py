@@ -41,8 +41,9 @@ Array = NDArray[Any]
 
 PARTS = ("eye", "mouth")
 FACES = 4000
-RIDGE = 1e-3
-"""Fraction of the mean variance that is added to each variance."""
+SHRINKAGE = 0.1
+"""How far covariances of so few faces are drawn towards their diagonal (Ledoit and Wolf 2004): errors that
+only seem to go together would move what a close-up does not show."""
 MILD = AugmentConfig(
     tight_probability=1.0,
     occluder_probability=0.0,
@@ -125,11 +126,11 @@ def error_of(truth: FaceState, sighting: Sighting) -> Array:
 
 
 def covariance(rows: Array) -> Array:
-    """(D, D) of (n, D) errors about zero, the largest hundredth left out, with a small ridge."""
+    """(D, D) of (n, D) errors about zero, the largest hundredth left out, shrunk."""
     size = np.sqrt((rows**2 / (rows**2).mean(0)).mean(1))
     kept = rows[size <= np.quantile(size, 0.99)]
     found = kept.T @ kept / len(kept)
-    return found + RIDGE * np.diag(np.diag(found))
+    return (1 - SHRINKAGE) * found + SHRINKAGE * np.diag(np.diag(found))
 
 
 def noise_of(errors: list[tuple[Array, bool]], points: int) -> Array:
