@@ -1,18 +1,18 @@
 """Methods: one file each, and the only table of them."""
 
+from lineament.methods.closeup_regressor import CloseUpRegressor
 from lineament.methods.dsfnet import DsfNet
 from lineament.methods.estimate import Estimate
 from lineament.methods.method import Method
 from lineament.methods.predictor import Predictor
-from lineament.methods.refined import RefinedRegressor
 from lineament.methods.regressor import MorphableRegressor
 from lineament.methods.sadrnet import SadrNet
 from lineament.methods.synergynet import SynergyNet
 
 METHODS: dict[str, type[Method]] = {
+    "close-up-regressor": CloseUpRegressor,
     "dsfnet": DsfNet,
     "morphable-regressor": MorphableRegressor,
-    "refined-regressor": RefinedRegressor,
     "sadrnet": SadrNet,
     "synergynet": SynergyNet,
 }
@@ -20,12 +20,12 @@ METHODS: dict[str, type[Method]] = {
 
 __all__ = [
     "METHODS",
+    "CloseUpRegressor",
     "DsfNet",
     "Estimate",
     "Method",
     "MorphableRegressor",
     "Predictor",
-    "RefinedRegressor",
     "SadrNet",
     "SynergyNet",
 ]

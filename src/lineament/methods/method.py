@@ -56,20 +56,15 @@ class Method(Protocol):
 
 
 @runtime_checkable
-class RefiningMethod(Protocol):
-    """A :class:`Method` whose first pass only says where to look again."""
-
-    @property
-    def second(self) -> Method:
-        """What predicts in crops that are cut around the face as the first pass found it."""
-        ...
+class FinishingMethod(Protocol):
+    """A :class:`Method` that looks at the photo itself once faces are found."""
 
     def finish(self, image: Picture, estimates: Sequence[Estimate]) -> list[Estimate]:
-        """The faces of the second pass as the photo itself has them, in order.
+        """Better estimates of the same faces, in order.
 
         Args:
             image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
-            estimates: of the second pass.
+            estimates: of the last pass; what is not finite stays as it is.
         """
         ...
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from lineament.crop import CropBox, upright_roll
 from lineament.errors import BoxError
 from lineament.image import Picture
 from lineament.methods.estimate import Estimate
-from lineament.methods.method import Method, RefiningMethod
+from lineament.methods.method import FinishingMethod, Method
 from lineament.resample import resample_crop
 from lineament.result import Detection, FaceResult
 
@@ -81,10 +80,8 @@ class Predictor:
     def _passes(
         self, image: Picture, boxes: list[CropBox], passes: int
     ) -> tuple[list[CropBox], list[Estimate]]:
-        """The crop boxes that the last believed predictions are of, and these."""
+        """The crop boxes that the last believed predictions are of, and these, finished."""
         estimates = self._estimate(image, boxes)
-        if isinstance(self.method, RefiningMethod):
-            return self._looked_at_again(image, boxes, estimates, self.method, passes)
         for _ in range(passes - 1):
             refined = [self._refined(box, estimate) for box, estimate in zip(boxes, estimates)]
             again = [
@@ -99,49 +96,19 @@ class Predictor:
             ):
                 if estimate.is_finite:
                     boxes[number], estimates[number] = refined[number], estimate
+        if isinstance(self.method, FinishingMethod):
+            estimates = self.method.finish(image, estimates)
         return boxes, estimates
 
-    def _looked_at_again(
-        self,
-        image: Picture,
-        boxes: list[CropBox],
-        estimates: list[Estimate],
-        method: RefiningMethod,
-        passes: int,
-    ) -> tuple[list[CropBox], list[Estimate]]:
-        """As :meth:`_passes`, with another network in all passes but the first, and close-ups at the end.
-
-        How certain a face is stays what the first pass says, for which the limits of weights are made.
-        """
-        doubts = [estimate.uncertainty_mm for estimate in estimates]
-        todo = [number for number, estimate in enumerate(estimates) if estimate.is_finite]
-        for _ in range(max(passes - 1, 1)):
-            refined = {number: self._refined(boxes[number], estimates[number]) for number in todo}
-            again = self._estimate(image, list(refined.values()), method.second) if refined else []
-            todo = []
-            for (number, box), estimate in zip(refined.items(), again, strict=True):
-                if not estimate.is_finite:
-                    continue
-                boxes[number], estimates[number] = box, estimate
-                if not box.is_close_to(self._refined(box, estimate), **WELL_FRAMED):
-                    todo.append(number)
-        finished = method.finish(image, estimates)
-        return boxes, [
-            replace(one, uncertainty_mm=doubt) for one, doubt in zip(finished, doubts, strict=True)
-        ]
-
-    def _estimate(
-        self, image: Picture, crop_boxes: Sequence[CropBox], method: Method | None = None
-    ) -> list[Estimate]:
-        """What the method, or another one, says of each crop."""
-        method = method or self.method
-        size = method.crop_rule.size
+    def _estimate(self, image: Picture, crop_boxes: Sequence[CropBox]) -> list[Estimate]:
+        """What the method says of each crop."""
+        size = self.method.crop_rule.size
         boxes = [box.resized(size) for box in crop_boxes]
         estimates: list[Estimate] = []
         for first in range(0, len(boxes), self.batch):
             batch = boxes[first : first + self.batch]
             crops = np.stack([resample_crop(image, box) for box in batch])
-            estimates += method.estimate(crops, batch)
+            estimates += self.method.estimate(crops, batch)
         return estimates
 
     def _refined(self, crop_box: CropBox, estimate: Estimate) -> CropBox:

@@ -9,7 +9,7 @@ from lineament.bundle import Bundle
 from lineament.config_file import read_config
 from lineament.errors import ConfigError, WeightsError
 from lineament.image import read_image
-from lineament.methods import RefinedRegressor
+from lineament.methods import CloseUpRegressor
 from lineament.methods.pretrained import open_method
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import CropSource, Folders, StepBatches, crops_as_input
@@ -27,7 +27,7 @@ from lineament.train.networks.closeup import CloseUpConfig
 from samples import make_sample
 from shared import ROOT
 from tests.train.exports import exported
-from tools import refined_weights
+from tools import close_up_weights
 
 CONFIGS = ROOT / "docs" / "runs" / "configs"
 SMALL = CloseUpConfig(stem=8, stages=(8, 8, 16), blocks=(1, 1, 1), squeeze=8, hidden=32)
@@ -138,9 +138,7 @@ def test_weights_of_all_passes_are_joined_and_align_a_photograph(lfm, samples, t
         files[part] = exported(EXPORTER, network, tmp_path / f"{part}.lineament", half=False)
     out = tmp_path / "joined.lineament"
     arguments = [
-        "--first",
-        "fast",
-        "--second",
+        "--weights",
         "fast",
         "--faces",
         "6",
@@ -151,12 +149,12 @@ def test_weights_of_all_passes_are_joined_and_align_a_photograph(lfm, samples, t
     ]
     for part, path in files.items():
         arguments += [f"--{part}", str(path)]
-    monkeypatch.setattr("sys.argv", ["refined_weights", *arguments])
-    monkeypatch.setattr(refined_weights, "noise_of", lambda errors, points: np.eye(len(errors[0][0])) * 1e4)
-    refined_weights.main()
+    monkeypatch.setattr("sys.argv", ["close_up_weights", *arguments])
+    monkeypatch.setattr(close_up_weights, "noise_of", lambda errors, points: np.eye(len(errors[0][0])) * 1e4)
+    close_up_weights.main()
     bundle = Bundle.open(out)
     method = open_method(bundle, threads=1)
-    assert isinstance(method, RefinedRegressor)
+    assert isinstance(method, CloseUpRegressor)
     assert bundle.manifest.detector == Bundle.open("fast").manifest.detector
     image = read_image(PHOTO)
     (plain,), (refined,) = (FaceAligner.from_pretrained(w, threads=1)(image) for w in ("fast", str(out)))
@@ -174,19 +172,19 @@ def test_tables_of_another_size_are_refused(lfm, samples, tmp_path):
     for prior in (np.eye(3), np.full((159, 159), np.nan)):
         path = Bundle.write(
             tmp_path / "wrong.lineament",
-            replace(fast.manifest, method="refined-regressor"),
-            graphs={"network": fast.graph(), "second": fast.graph(), "eye": eye.graph()},
+            replace(fast.manifest, method="close-up-regressor"),
+            graphs={"network": fast.graph(), "eye": eye.graph()},
             arrays={
-                "second": {"prior": prior},
-                "eye": {**refined_weights.close_up_table("eye").arrays(), "noise": np.eye(61)},
+                "network": {"prior": prior},
+                "eye": {**close_up_weights.close_up_table("eye").arrays(), "noise": np.eye(61)},
             },
         )
         with pytest.raises(WeightsError, match="prior"):
             open_method(Bundle.open(path), threads=1)
     plain = Bundle.write(
         tmp_path / "none.lineament",
-        replace(fast.manifest, method="refined-regressor"),
+        replace(fast.manifest, method="close-up-regressor"),
         graphs={"network": fast.graph()},
     )
-    with pytest.raises(WeightsError, match="second pass"):
+    with pytest.raises(WeightsError, match="no close-ups"):
         open_method(Bundle.open(plain), threads=1)

@@ -39,7 +39,12 @@ def fully(face):
     """Labels of fitted faces, without annotated points."""
     count = len(face.scale)
     known = torch.ones(count, dtype=torch.bool), torch.zeros(count, 68, 3), torch.zeros(count, 68)
-    return LabelBatch(*(getattr(face, f.name) for f in fields(face)), *known, torch.zeros(count), torch.zeros(count, dtype=torch.bool))
+    return LabelBatch(
+        *(getattr(face, f.name) for f in fields(face)),
+        *known,
+        torch.zeros(count),
+        torch.zeros(count, dtype=torch.bool),
+    )
 
 
 def cameras(face):

@@ -54,7 +54,8 @@ class CloseUpMethod(CropMethod[CloseUpTrainConfig]):
         for first in range(0, count, FIGURE_ROWS):
             arrays = arrays_of(plain.plain_batch(numbers[first : first + FIGURE_ROWS]))
             crops = crops_as_input(torch.as_tensor(arrays["crop"]).to(device))
-            found: CloseUpOutput = network(crops)
+            with torch.inference_mode():
+                found: CloseUpOutput = network(crops)
             shown = arrays[SHOWN] > 0
             apart = np.linalg.norm(found.points.cpu().numpy() - arrays[POINTS], axis=-1).mean(1)
             points.append(apart[shown])
