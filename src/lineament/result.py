@@ -246,6 +246,18 @@ class MorphableResult(FaceResult):
         )
 
     @property
+    def all_blendshapes(self) -> dict[str, float]:
+        """Weight of each of the model's own expressions, clipped to its bounds (0..1 for blendshapes).
+
+        The built-in model has a left and a right `browInnerUp` and `cheekPuff` each, 53 names. Statistical
+        modes are not clipped.
+        """
+        weights = self.expression
+        if self.model.expression_bounds is not None:
+            weights = np.clip(weights, *self.model.expression_bounds)
+        return dict(zip(self.model.expression_names, weights.tolist(), strict=False))
+
+    @property
     def blendshapes(self) -> dict[str, float]:
         """Weight of each expression by ARKit's name, clipped to the model's bounds (0..1 for blendshapes).
 
@@ -253,11 +265,8 @@ class MorphableResult(FaceResult):
         sides of `browInnerUp` and `cheekPuff` are merged (:data:`ARKIT_NAME_OF_SIDE`); `expression` has them
         one by one. Statistical modes keep the model's own names and are not clipped.
         """
-        weights = self.expression
-        if self.model.expression_bounds is not None:
-            weights = np.clip(weights, *self.model.expression_bounds)
         sides: dict[str, list[float]] = {}
-        for name, weight in zip(self.model.expression_names, weights.tolist(), strict=False):
+        for name, weight in self.all_blendshapes.items():
             sides.setdefault(ARKIT_NAME_OF_SIDE.get(name, name), []).append(weight)
         return {name: sum(both) / len(both) for name, both in sides.items()}
 
