@@ -53,8 +53,8 @@ def evaluate(
     pictures: Annotated[
         Path | None,
         typer.Option(
-            help="Zip of backgrounds, for the occluders of NSOD; of `expressions`, file of its rendered faces, "
-            "made when missing (OUT/pictures.npz when left out)."
+            help="Zip of backgrounds, for the occluders of NSOD; for `expressions` the file of its rendered "
+            "faces, made when missing (OUT/pictures.npz when left out)."
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first faces.")] = None,

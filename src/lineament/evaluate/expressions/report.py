@@ -31,8 +31,8 @@ Array = NDArray[Any]
 Progress = Callable[[str, int, int], None]
 
 MEANINGS = (
-    f"A key passes if, raised to 1 alone, it reads at least {RAISED}, its other side at most {OTHER_SIDE} and "
-    f"every other key at most {CROSS_TALK}: medians over the rendered faces on which it was raised."
+    f"A key passes if, raised to 1 alone, it reads at least {RAISED}, its other side at most {OTHER_SIDE} "
+    f"and every other key at most {CROSS_TALK}: medians over the rendered faces on which it was raised."
 )
 ASKED = {
     "keys_passed": 40,
@@ -195,9 +195,8 @@ def to_text(report: ExpressionReport) -> str:
     if report.photographs is not None:
         on = report.photographs
         rest = ", ".join(f"{name} {value:.2f}" for name, value in on.rest_medians)
-        lines.append(
-            f"  at rest: largest key {on.rest_largest[0]:.2f} (90 %: {on.rest_largest[1]:.2f}); medians {rest}"
-        )
+        half, most = on.rest_largest
+        lines.append(f"  at rest: largest key {half:.2f} (90 %: {most:.2f}); medians {rest}")
     return "\n".join(lines)
 
 
