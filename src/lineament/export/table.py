@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lineament.errors import ExportError
+from lineament.expression_keys import TargetNames
 from lineament.files import remove_leftovers, whole_file
 from lineament.result import FaceResult, FreeFormResult, MorphableResult
 from lineament.several import Faces, list_of_faces
@@ -26,6 +27,7 @@ def export_parquet(
     path: str | os.PathLike[str],
     *,
     rows_at_once: int = 1000,
+    targets: TargetNames = "arkit",
 ) -> int:
     """Write the faces of many photos as one Parquet table, a row a face; memory does not grow with them.
 
@@ -39,6 +41,7 @@ def export_parquet(
             no row.
         path: where to; a file that is there is replaced.
         rows_at_once: rows of a block.
+        targets: names of the columns `blendshape_...`: "arkit" for ARKit's 52, "all" for the face model's own.
 
     Returns:
         How many rows were written.
@@ -46,7 +49,7 @@ def export_parquet(
     Raises:
         ExportError: the package pyarrow is missing, the rows do not fit together, or the file cannot be
             written.
-        ConfigError: something else than faces.
+        ConfigError: something else than faces, or other targets.
     """
     table = _Table(Path(path), rows_at_once)
     try:
@@ -54,7 +57,7 @@ def export_parquet(
             words = {name: _readable(value) for name, value in start.items()}
             table.add(
                 [
-                    words | {"face": number} | face_row(face)
+                    words | {"face": number} | face_row(face, targets=targets)
                     for number, face in enumerate(list_of_faces(faces))
                 ]
             )
@@ -67,8 +70,8 @@ def export_parquet(
     return table.count
 
 
-def face_row(face: FaceResult) -> dict[str, Any]:
-    """The columns of one face: numbers, and lists of numbers."""
+def face_row(face: FaceResult, *, targets: TargetNames = "arkit") -> dict[str, Any]:
+    """The columns of one face: numbers, and lists of numbers; `targets` as in :func:`export_parquet`."""
     pose = face.pose
     row: dict[str, Any] = {
         "box_xyxy": _floats(face.detection.box_xyxy),
@@ -88,7 +91,7 @@ def face_row(face: FaceResult) -> dict[str, Any]:
         row |= {
             "identity": _floats(face.identity),
             "expression": _floats(face.expression),
-            **{f"blendshape_{name}": float(weight) for name, weight in face.blendshapes.items()},
+            **{f"blendshape_{name}": weight for name, weight in face.named_weights(targets).items()},
         }
     if isinstance(face, FreeFormResult):
         row["fit_residual_mm"] = float(face.fit_residual_mm)

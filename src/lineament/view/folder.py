@@ -21,9 +21,10 @@ from lineament.aligner import ON_ITS_HEAD
 from lineament.bundle import Bundle
 from lineament.detect import finer, options
 from lineament.errors import ConfigError, ExportError, WeightsError
+from lineament.expression_keys import ARKIT_NAME_OF_SIDE
 from lineament.methods import predictor
 from lineament.models.builtin import BUILTIN_PATH
-from lineament.result import ARKIT_NAME_OF_SIDE, DEFAULT_SCHEME
+from lineament.result import DEFAULT_SCHEME
 from lineament.version import __version__
 from lineament.video import TrackingConfig
 from lineament.view.model_file import model_bytes

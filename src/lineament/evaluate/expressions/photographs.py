@@ -156,7 +156,7 @@ def aligned(
                 progress(collection.name, done + 1, len(numbers))
     found = [face for face in faces if isinstance(face, MorphableResult)]
     names = found[0].model.expression_names[: len(found[0].expression)]
-    weights = np.array([list(face.all_blendshapes.values()) for face in found])
+    weights = np.stack([face.reported_expression for face in found])
     yaw_deg = np.array([np.degrees(face.pose.yaw) for face in found])
     return Found(tuple(names), weights, yaw_deg, tuple(found))
 

@@ -135,8 +135,8 @@ def read_keys(
         face = aligner.align_given(shown.read(number), [box])[0]
         if not isinstance(face, MorphableResult):
             raise ConfigError(f"{aligner.method!r} gives no expression weights: there is nothing to measure.")
-        names = tuple(face.all_blendshapes)
-        rows.append(list(face.all_blendshapes.values()))
+        names = tuple(face.named_weights("all"))
+        rows.append(face.reported_expression)
         if progress is not None:
             progress("raised keys", number + 1, len(shown))
     return names, np.array(rows)

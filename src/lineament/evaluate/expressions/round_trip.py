@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.evaluate.expressions.pictures import COMPANIONS
-from lineament.result import ARKIT_NAME_OF_SIDE
+from lineament.expression_keys import ARKIT_NAME_OF_SIDE
 
 Array = NDArray[Any]
 
