@@ -1,8 +1,8 @@
 """Keys: the names of expressions, and what the weights that a network gives for them mean.
 
-A network's weight moves the face model's mesh. What is reported of it may differ, so that a face at rest reads
-0 and a shut eye 1: weights say by a table (:class:`KeyScale` a key) what they give there. The mesh is not
-moved by that.
+A network's weight moves the face model's mesh. What is reported of it may differ, so that a face at rest
+reads 0 and a shut eye 1: weights say by a table (:class:`KeyScale` a key) what they give there. The mesh is
+not moved by that.
 """
 
 from __future__ import annotations
@@ -31,45 +31,18 @@ ARKIT_NAME_OF_SIDE = {
 TONGUE = "tongueOut"
 """ARKit's one name that the built-in model has no shape for: it is reported as 0."""
 
-_SIDED = [
-    "browDown",
-    "browOuterUp",
-    "cheekSquint",
-    "eyeBlink",
-    "eyeLookDown",
-    "eyeLookIn",
-    "eyeLookOut",
-    "eyeLookUp",
-    "eyeSquint",
-    "eyeWide",
-    "mouthDimple",
-    "mouthFrown",
-    "mouthLowerDown",
-    "mouthPress",
-    "mouthSmile",
-    "mouthStretch",
-    "mouthUpperUp",
-    "noseSneer",
-]
-_WHOLE = [
-    "browInnerUp",
-    "cheekPuff",
-    "jawForward",
-    "jawLeft",
-    "jawOpen",
-    "jawRight",
-    "mouthClose",
-    "mouthFunnel",
-    "mouthLeft",
-    "mouthPucker",
-    "mouthRight",
-    "mouthRollLower",
-    "mouthRollUpper",
-    "mouthShrugLower",
-    "mouthShrugUpper",
-]
+_SIDED = (
+    *("browDown", "browOuterUp", "cheekSquint", "eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut"),
+    *("eyeLookUp", "eyeSquint", "eyeWide", "mouthDimple", "mouthFrown", "mouthLowerDown", "mouthPress"),
+    *("mouthSmile", "mouthStretch", "mouthUpperUp", "noseSneer"),
+)
+_WHOLE = (
+    *("browInnerUp", "cheekPuff", "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose"),
+    *("mouthFunnel", "mouthLeft", "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper"),
+    *("mouthShrugLower", "mouthShrugUpper"),
+)
 ARKIT_NAMES = (
-    *sorted([name + side for name in _SIDED for side in ("Left", "Right")] + _WHOLE),
+    *sorted([name + side for name in _SIDED for side in ("Left", "Right")] + [*_WHOLE]),
     TONGUE,
 )
 """The 52 names of Apple's ``ARFaceAnchor.BlendShapeLocation``, by the alphabet."""

@@ -136,6 +136,7 @@ def test_the_report_names_each_key_and_says_nothing_where_nothing_was_shown():
         faces=3,
         pictures=len(KEY),
         keys=tuple(key_readings(NAMES, weights, KEY)),
+        passed_without_gaze=3,
         photographs=None,
     )
     assert report.passed == ("browInnerUpLeft", "browInnerUpRight", "mouthClose")

@@ -82,6 +82,12 @@ class HeadMotion:
         """(K,) the mean of all frames'."""
         return np.asarray(self._identity_sum / max(1, len(self.expressions)), np.float32)
 
+    def set_neutral(self, expression: Array | None) -> None:
+        """Take a person's own rest, (E,) or as many as methods give; None takes everybody's."""
+        count = 0 if self.model is None else len(self.model.expression_basis)
+        known = expression is not None and self.model is not None
+        self.neutral = np.pad(expression, (0, count - len(expression))) if known else None
+
     def reported(self) -> Array:
         """(n, E) reported weights of the frames that show the person, not clipped."""
         assert self.model is not None

@@ -87,13 +87,12 @@ def face_values(face: FaceResult, *, targets: TargetNames = "arkit") -> dict[str
         "face_model": face.mesh.name,
     }
     if isinstance(face, MorphableResult):
+        named = face.named_weights(targets)
         values |= {
             "identity": _numbers(face.identity, 4),
             "expression": _numbers(face.expression, 4),
             "expression_names": list(face.model.expression_names[: len(face.expression)]),
-            "blendshapes": {
-                name: _numbers(weight, 4) for name, weight in face.named_weights(targets).items()
-            },
+            "blendshapes": {name: _numbers(weight, 4) for name, weight in named.items()},
         }
     if isinstance(face, FreeFormResult):
         values["fit_residual_mm"] = _numbers(face.fit_residual_mm, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def export_parquet(
             no row.
         path: where to; a file that is there is replaced.
         rows_at_once: rows of a block.
-        targets: names of the columns `blendshape_...`: "arkit" for ARKit's 52, "all" for the face model's own.
+        targets: names of the columns `blendshape_...`, "arkit" (its 52) or "all" (the face model's own).
 
     Returns:
         How many rows were written.
@@ -68,6 +68,37 @@ def export_parquet(
         raise
     table.finish()
     return table.count
+
+
+def rewrite_weights(
+    path: str | os.PathLike[str], weights_of: Callable[[Mapping[str, Any]], Mapping[str, float] | None]
+) -> None:
+    """Give the rows of a table other reported weights, block by block.
+
+    Args:
+        path: of :func:`export_parquet`.
+        weights_of: from a row to its weights by name, for the columns ``blendshape_...`` that it has; None
+            leaves it as it is.
+
+    Raises:
+        ExportError: the package pyarrow is missing, or the file cannot be read or written.
+    """
+    pyarrow, parquet = _pyarrow()
+    path = Path(path)
+    try:
+        with (
+            parquet.ParquetFile(path) as file,
+            whole_file(path) as temporary,
+            parquet.ParquetWriter(temporary, file.schema_arrow, compression="zstd") as writer,
+        ):
+            for block in file.iter_batches(batch_size=1000):
+                rows = block.to_pylist()
+                for row in rows:
+                    named = weights_of(row) or {}
+                    row.update({f"blendshape_{name}": float(weight) for name, weight in named.items()})
+                writer.write_table(pyarrow.Table.from_pylist(rows, schema=file.schema_arrow))
+    except (OSError, pyarrow.ArrowException) as error:
+        raise ExportError(f"Cannot write {path} anew ({error}). Check the folder and the disk.") from error
 
 
 def face_row(face: FaceResult, *, targets: TargetNames = "arkit") -> dict[str, Any]:

@@ -6,6 +6,7 @@ The upper row stays with the skull, the lower one goes with the jaw: rigidly, as
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -89,22 +90,21 @@ def _row(
     gum_mm, edge_mm = heights_mm
     up = np.sign(gum_mm - edge_mm)
     parts: list[tuple[Array, Array, Array]] = []
-    for first, last in zip(arch_mm[:-1], arch_mm[1:], strict=True):
+    for first, last in pairwise(arch_mm.tolist()):
         across = np.linspace(0, 1, ACROSS)
+        along_mm = first + across * (last - first)
         bulge = 1 - (2 * across - 1) ** 2
         # Edges are rounded at the corners, gums hang down between teeth.
         gum = gum_mm - up * 1.6 * (1 - bulge)
         edge = edge_mm + up * 0.9 * (1 - bulge) ** 2
         tooth = [
-            _on_arch(
-                first + across * (last - first), gum + along * (edge - gum), deep - 0.9 * bulge, deeper_mm
-            )
+            _on_arch(along_mm, gum + along * (edge - gum), deep - 0.9 * bulge, deeper_mm)
             for along, deep, _ in _ROWS
         ]
         uv = [np.stack([across, np.full(ACROSS, v)], 1) for *_, v in _ROWS]
         parts.append((np.concatenate(tooth), np.zeros(ACROSS * len(_ROWS), bool), np.concatenate(uv)))
         gums = [
-            _on_arch(first + across * (last - first), gum - up * out, deep - 0.7 * bulge * (1 - k), deeper_mm)
+            _on_arch(along_mm, gum - up * out, deep - 0.7 * bulge * (1 - k), deeper_mm)
             for k, (out, deep) in enumerate(((1.0, 0.6), (-GUM_MM, 2.5)))
         ]
         uv = [np.stack([across, np.full(ACROSS, v)], 1) for v in (0.0, 1.0)]
@@ -132,7 +132,7 @@ def _on_arch(along_mm: Array, height_mm: Array, deep_mm: Array, deeper_mm: float
 
 
 def _grid(rows: int) -> NDArray[np.int32]:
-    """Triangles of rows of :data:`ACROSS` vertices, counter-clockwise from the front if the first is on top."""
+    """Triangles of rows of :data:`ACROSS` vertices, counter-clockwise if the first is on top."""
     number = np.arange(rows * ACROSS).reshape(rows, ACROSS)
     a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
     halves = (np.stack([a, c, b], -1), np.stack([b, c, d], -1))
@@ -140,7 +140,7 @@ def _grid(rows: int) -> NDArray[np.int32]:
 
 
 def _with_the_jaw(model: MorphableModel, rest: Array, is_lower: NDArray[np.bool_]) -> Array:
-    """(E, V, 3) mm: the jaw's expressions turn and move the lower row as they do the chin, without bending it."""
+    """(E, V, 3) mm: the jaw's expressions turn and move the lower row with the chin, and do not bend it."""
     neutral = model.neutral_model.astype(float)
     chin = np.flatnonzero((neutral[:, 1] < -60) & (neutral[:, 2] > 45) & (np.abs(neutral[:, 0]) < 35))
     differences = np.zeros((len(model.expression_names), len(rest), 3), np.float32)
@@ -152,7 +152,7 @@ def _with_the_jaw(model: MorphableModel, rest: Array, is_lower: NDArray[np.bool_
 
 
 def _rigid(points: Array, moved: Array) -> tuple[Array, Array, Array]:
-    """The rotation (3, 3) that takes points nearest to where they moved, and the means of both (Kabsch 1976)."""
+    """(3, 3) rotation that takes points nearest to where they moved, and both means (Kabsch 1976)."""
     before, after = points.mean(axis=0), moved.mean(axis=0)
     u, _, v = np.linalg.svd((moved - after).T @ (points - before))
     sign = np.array([1, 1, np.sign(np.linalg.det(u @ v))])

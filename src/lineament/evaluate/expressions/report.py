@@ -57,6 +57,7 @@ class ExpressionReport:
         faces: rendered faces.
         pictures: pictures of them.
         keys: one reading a key of the face model.
+        passed_without_gaze: how many would pass if the keys of looking (eyeLook...) were reported as 0.
         photographs: None where no folder was given.
     """
 
@@ -64,6 +65,7 @@ class ExpressionReport:
     faces: int
     pictures: int
     keys: tuple[KeyReading, ...]
+    passed_without_gaze: int
     photographs: OnPhotographs | None
 
     @property
@@ -107,6 +109,7 @@ def expression_report(
     """
     shown = raised_pictures(pictures, recipe, progress)
     names, found = read_keys(aligner, shown, progress)
+    without_gaze = np.where([name.startswith("eyeLook") for name in names], 0.0, found)
     model = getattr(aligner.method, "model", None)
     on = None
     if photographs is not None and model is not None:
@@ -116,6 +119,7 @@ def expression_report(
         faces=len(np.unique(shown.face)),
         pictures=len(shown),
         keys=tuple(key_readings(names, found, shown.key)),
+        passed_without_gaze=sum(key.passed for key in key_readings(names, without_gaze, shown.key)),
         photographs=on,
     )
 
@@ -190,7 +194,7 @@ def to_text(report: ExpressionReport) -> str:
     ]
     lines.append(
         f"  {len(report.passed)} of {len(report.keys)} keys pass; of ARKit's names "
-        f"{len(passed_arkit_names(report.keys))}"
+        f"{len(passed_arkit_names(report.keys))}; without eyeLook... {report.passed_without_gaze} would pass"
     )
     if report.photographs is not None:
         on = report.photographs
