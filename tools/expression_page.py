@@ -33,19 +33,21 @@ COLUMNS, TILE, LINE = 9, 132, 16
 SEED = 11
 WIDTH = 120
 INTRO = (
-    "What the weights `{weights}` give for ARKit's keys, measured on {pictures} pictures of {faces} rendered faces "
-    "that were not trained on, yaw within 40 degrees, each with one key raised to 1 and all others at 0; on "
-    "neutral portraits of people kept from training; and on expressive photographs. A key **passes** if it reads "
-    "at least {raised}, its other side at most {other} and every other key at most {cross}, all in the median. "
-    "{passed} of {keys} do. Keys that do not are **not measured**: move a character by them with care. Those that "
-    "are reported as 0 for that reason are marked 0. `browInnerUp` and `cheekPuff` are listed by side; ARKit's "
-    "names merge both ([json.md](json.md)). `tongueOut` is always 0."
+    "What the weights `{weights}` give for ARKit's keys, measured on {pictures} pictures of {faces} "
+    "rendered faces that were not trained on, yaw within 40 degrees, each with one key raised to 1 and "
+    "all others at 0; on neutral portraits of people kept from training; and on expressive photographs. "
+    "A key **passes** if it reads at least {raised}, its other side at most {other} and every other key "
+    "at most {cross}, all in the median. {passed} of {keys} do. Keys that do not are **not measured**: "
+    "move a character by them with care. Those that are reported as 0 for that reason are marked 0. "
+    "`browInnerUp` and `cheekPuff` are listed by side; ARKit's names merge both ([json.md](json.md)). "
+    "`tongueOut` is always 0."
 )
 BELOW = (
-    "`mouthClose` is raised over an open jaw, for nothing else shows it; eyes that blink are just shut. In brackets "
-    "behind what a raised key reads: the 10th percentile of the faces. On photographs: 1st to 99th percentile. "
-    "Made by `lineament eval expressions --data ../shared/photos --weights NAME --out REPORT` and "
-    "`python -m tools.expression_page --report REPORT/NAME.json --out docs/expressions.md`."
+    "`mouthClose` is raised over an open jaw, for nothing else shows it; eyes that blink are just shut. "
+    "In brackets behind what a raised key reads: the 10th percentile of the faces. On photographs: 1st "
+    "to 99th percentile. Made by `lineament eval expressions --data ../shared/photos --weights NAME "
+    "--out REPORT` and `python -m tools.expression_page --report REPORT/NAME.json --out "
+    "docs/expressions.md`."
 )
 FIGURES = {
     "keys_passed": "keys that pass",
@@ -113,7 +115,7 @@ def page_of(report: dict[str, Any], unmeasured: set[str]) -> str:
 
 def report_sizes(report: dict[str, Any]) -> dict[str, Any]:
     """How much was measured, and the limits of passing."""
-    sizes = {name: report[name] for name in ("pictures", "faces")}
+    sizes = {"pictures": report["pictures"], "faces": report["faces"], "keys": len(report["keys"])}
     return sizes | {"raised": RAISED, "other": OTHER_SIDE, "cross": CROSS_TALK}
 
 

@@ -28,7 +28,7 @@ from lineament.geometry.uv import bilinear
 Array = NDArray[Any]
 
 PHOTO = Path(__file__).parents[2] / "demo" / "photos" / "astronaut.jpg"
-TILE, FINER = 280, 2
+TILE, FINER, COLUMNS = 280, 2, 4
 LIGHT = np.array([-0.25, 0.45, 0.86])
 SHOWN: tuple[tuple[str, dict[str, float]], ...] = (
     ("at rest", {}),
@@ -59,7 +59,8 @@ def main() -> None:
         head = Head.read(path)
     tiles = [labelled(photo_tile(photo, face), "the photograph")]
     tiles += [labelled(head.drawn(weights), text) for text, weights in SHOWN]
-    Image.fromarray(np.hstack(tiles)).save(given.out, quality=88)
+    rows = [np.hstack(tiles[first : first + COLUMNS]) for first in range(0, len(tiles), COLUMNS)]
+    Image.fromarray(np.vstack(rows)).save(given.out, quality=88)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def on_photographs(
         DataError: a collection is not there.
     """
     everyday = read_collection(folder, EVERYDAY)
-    rest = _at_rest(aligner, folder, progress)
+    rest = at_rest(aligner, folder, progress=progress)
     some = range(0, len(everyday.photo_names), PART)
     seen = aligned(aligner, everyday, some, progress)
     held_out = np.flatnonzero(everyday.is_validation).tolist()
@@ -207,8 +207,17 @@ def judged_photos() -> dict[str, str]:
     }
 
 
-def _at_rest(aligner: FaceAligner, folder: Path, progress: Progress | None) -> Found:
-    """London's neutral portraits of those kept from training: the ones with points that people set."""
+def at_rest(
+    aligner: FaceAligner, folder: Path, *, held_out: bool = True, progress: Progress | None = None
+) -> Found:
+    """London's neutral portraits: the ones with points that people set.
+
+    Args:
+        aligner: of the weights.
+        folder: with london.
+        held_out: of the people kept from training, or of the others.
+        progress: told of (what, photographs done, in all).
+    """
     collection = read_collection(folder, RESTING)
     with np.load(folder / f"{RESTING}_points.npz") as file:
         neutral = {PurePosixPath(str(name)).stem for name in file["names"]}
@@ -216,7 +225,7 @@ def _at_rest(aligner: FaceAligner, folder: Path, progress: Progress | None) -> F
     numbers = [
         number
         for number, stem in enumerate(stems)
-        if stem in neutral and is_for_hand_set_validation(RESTING, stem)
+        if stem in neutral and is_for_hand_set_validation(RESTING, stem) == held_out
     ]
     return aligned(aligner, collection, numbers, progress)
 
