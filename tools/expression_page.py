@@ -174,7 +174,8 @@ def sheet(model: Any) -> Image.Image:  # noqa: ANN401 - a face model
     for number, name in enumerate(names):
         x, y = number % COLUMNS * TILE, number // COLUMNS * (TILE + LINE)
         picture = Image.fromarray(raised(scene, name or None).view.image)
-        page.paste(picture.resize((TILE, TILE), Image.Resampling.LANCZOS), (x, y))
+        box = (0.14 * size, 0.14 * size, 0.86 * size, 0.86 * size)
+        page.paste(picture.resize((TILE, TILE), Image.Resampling.LANCZOS, box), (x, y))
         text = "at rest" if not name else name + " *" * (name in COMPANIONS)
         draw.text((x + TILE / 2, y + TILE + LINE / 2), text, fill=(20, 20, 20), anchor="mm")
     return page
