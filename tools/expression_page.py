@@ -85,12 +85,7 @@ def page_of(report: dict[str, Any], unmeasured: set[str]) -> str:
         unmeasured: names that the weights report as 0.
     """
     passed = set(report["passed"])
-    intro = INTRO.format(
-        weights=Path(report["weights"]).stem,
-        passed=len(passed),
-        keys=len(report["keys"]),
-        **report_sizes(report),
-    )
+    intro = INTRO.format(weights=Path(report["weights"]).stem, passed=len(passed), **report_sizes(report))
     lines = [
         "# Expressions, key by key",
         "",

@@ -110,12 +110,12 @@ def _row(
         uv = [np.stack([across, np.full(ACROSS, v)], 1) for v in (0.0, 1.0)]
         parts.append((np.concatenate(gums), np.ones(ACROSS * 2, bool), np.concatenate(uv)))
     starts = np.cumsum([0, *(len(part[0]) for part in parts)])
-    triangles = [
-        _grid(len(part[0]) // ACROSS) + start for part, start in zip(parts, starts[:-1], strict=True)
-    ]
-    # Gums are listed from the teeth upwards, teeth from the gums downwards.
-    triangles = [each[:, ::-1] if part[1][0] else each for part, each in zip(parts, triangles, strict=True)]
-    vertices, gum, uv = (np.concatenate(each) for each in zip(*parts, strict=True))
+    triangles = []
+    for (points, is_gum, _), start in zip(parts, starts[:-1], strict=True):
+        grid = _grid(len(points) // ACROSS) + start
+        # Gums are listed from the teeth upwards, teeth from the gums downwards.
+        triangles.append(grid[:, ::-1] if is_gum[0] else grid)
+    vertices, gum, uv = (np.concatenate([part[place] for part in parts]) for place in range(3))
     return vertices, gum, uv, np.concatenate(triangles).astype(np.int32)
 
 
