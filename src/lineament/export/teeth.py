@@ -115,8 +115,8 @@ def _row(
         grid = _grid(len(points) // ACROSS) + start
         # Gums are listed from the teeth upwards, teeth from the gums downwards.
         triangles.append(grid[:, ::-1] if is_gum[0] else grid)
-    vertices, gum, uv = (np.concatenate([part[place] for part in parts]) for place in range(3))
-    return vertices, gum, uv, np.concatenate(triangles).astype(np.int32)
+    vertices, gum, place_uv = (np.concatenate([part[place] for part in parts]) for place in range(3))
+    return vertices, gum, place_uv, np.concatenate(triangles).astype(np.int32)
 
 
 def _on_arch(along_mm: Array, height_mm: Array, deep_mm: Array, deeper_mm: float) -> Array:
