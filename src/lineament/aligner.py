@@ -6,7 +6,7 @@ import copy
 import math
 import os
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self, TypeAlias
 
@@ -17,10 +17,12 @@ from lineament.bundle import Bundle
 from lineament.crop import check_box
 from lineament.detect import Detector, DetectorOptions, OnnxDetector
 from lineament.errors import BoxError, ConfigError, LineamentError
+from lineament.expression_keys import KeyScale
 from lineament.image import ImageSource, Picture, read_image, read_picture, several, size_wh
 from lineament.methods import Method, Predictor
 from lineament.methods.pretrained import MethodRecipe, open_method
-from lineament.result import AlignedPhoto, Detection, FaceResult
+from lineament.neutral import neutral_expression
+from lineament.result import AlignedPhoto, Detection, FaceResult, MorphableResult
 
 Array: TypeAlias = NDArray[Any]
 
@@ -52,6 +54,8 @@ class FaceAligner:
             face that was well framed at once is not looked at again.
         max_uncertainty_mm: what its detector found and whose `uncertainty_mm` is greater is no face, unless
             another prediction (:meth:`align_found`) says so. Weights state their own limit.
+        key_scales: what weights of expressions are at rest and fully raised, by name; see
+            :attr:`MorphableResult.blendshapes`. Weights state their own.
 
     An aligner made by :meth:`from_pretrained` pickles and copies as its recipe: the name or path of its
     weights, their checksum and the options; networks are opened where it arrives.
@@ -66,6 +70,7 @@ class FaceAligner:
         detector: Detector | None = None,
         passes: int = 2,
         max_uncertainty_mm: float = math.inf,
+        key_scales: Mapping[str, KeyScale] | None = None,
     ) -> None:
         """Join a method and a detector; most people call :meth:`from_pretrained`.
 
@@ -88,6 +93,7 @@ class FaceAligner:
         self.detector = detector
         self.passes = passes
         self.max_uncertainty_mm = max_uncertainty_mm
+        self.key_scales = dict(key_scales or {})
 
     @classmethod
     def from_pretrained(
@@ -140,7 +146,13 @@ class FaceAligner:
         limit_mm = max_uncertainty_mm
         if limit_mm is None:
             limit_mm = math.inf if manifest.max_uncertainty_mm is None else manifest.max_uncertainty_mm
-        aligner = cls(method, detector=detector, passes=passes, max_uncertainty_mm=limit_mm)
+        aligner = cls(
+            method,
+            detector=detector,
+            passes=passes,
+            max_uncertainty_mm=limit_mm,
+            key_scales=manifest.expression_keys,
+        )
         aligner._made_from = (method, MethodRecipe(bundle.source, bundle.sha256, threads, device))
         return aligner
 
@@ -231,7 +243,25 @@ class FaceAligner:
         rule = self.method.crop_rule
         crop_boxes = [rule.around_box(found.box_xyxy, roll=found.roll) for found in detections]
         passes = self.passes if passes is None else passes
-        return Predictor(self.method).predict(photo, crop_boxes, detections=detections, passes=passes)
+        faces = Predictor(self.method).predict(photo, crop_boxes, detections=detections, passes=passes)
+        return [self._with_scales(face) for face in faces] if self.key_scales else faces
+
+    def neutral(self, faces: Sequence[FaceResult]) -> Array:
+        """A person's own rest, from faces of that person; give it to :meth:`MorphableResult.relative_to`.
+
+        A single face is taken as it is. Of many, such as all of a film, the quietest are
+        (:func:`lineament.neutral.neutral_expression`).
+
+        Args:
+            faces: results of these weights for one person.
+
+        Returns:
+            (E,) float32, in the order of the face model's expressions.
+
+        Raises:
+            ConfigError: there is no face, or they have no expression or different ones.
+        """
+        return neutral_expression(faces)
 
     def align_given(self, photo: Picture, detections: Sequence[Detection]) -> list[FaceResult]:
         """The faces at places that somebody names, one for each, in their order.
@@ -305,6 +335,10 @@ class FaceAligner:
                 yield AlignedPhoto(source=image, faces=self(image))
             except LineamentError as error:
                 yield AlignedPhoto(source=image, faces=[], error=error)
+
+    def _with_scales(self, face: FaceResult) -> FaceResult:
+        """The face, which knows what its weights mean."""
+        return replace(face, key_scales=self.key_scales) if isinstance(face, MorphableResult) else face
 
     def _is_doubtful(self, face: FaceResult) -> bool:
         """Whether a face that was found is to be predicted again."""

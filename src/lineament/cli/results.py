@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from lineament.export import FaceMaps, FaceTexture, FaceTexturer
+    from lineament.expression_keys import TargetNames
     from lineament.result import FaceResult
 
 TEXTURE_SIZE = 1024  # texels along a side
@@ -25,6 +26,18 @@ _MESHES_OF_JSON = ("obj", "glb", "ply")  # the first of these that is written is
 MAP_FORMATS = ("depth", "pncc", "normals", "parts")
 PICTURE_FORMATS = ("texture", "frontal")
 FORMATS = (*MESH_FORMATS, "json", "parquet", *MAP_FORMATS, *PICTURE_FORMATS)
+
+
+def targets_from(name: str) -> TargetNames:
+    """Names of expressions as the command line says them.
+
+    Raises:
+        ConfigError: neither "arkit" nor "all".
+    """
+    from lineament.expression_keys import key_groups
+
+    key_groups((), name)  # type: ignore[arg-type] # whatever was typed
+    return name  # type: ignore[return-value]
 
 
 def chosen_from(names: str, known: Sequence[str], what: str) -> tuple[str, ...]:
@@ -48,6 +61,7 @@ class ResultWriter:
 
     formats: tuple[str, ...]
     layers: tuple[str, ...]  # of the overlay; none writes none
+    targets: TargetNames = "arkit"  # names of expressions
     texturers: dict[str, FaceTexturer] = field(default_factory=dict)  # by mesh, made when first needed
 
     def write(
@@ -88,7 +102,8 @@ class ResultWriter:
                 self._mesh_name(face, f"{target.name}_face{number}") for number, face in enumerate(faces)
             ]
             path = _named(target, ".json")
-            export_json(faces, path, photo=source.name, source=str(source), size_hw=size_hw, meshes=meshes)
+            about = {"photo": source.name, "source": str(source)}
+            export_json(faces, path, **about, size_hw=size_hw, meshes=meshes, targets=self.targets)
         if self.layers:  # last, for it changes the photo
             overlay_in_place(photo, faces, layers=self.layers)
             write_image(_named(target, "_overlay.png"), photo)
@@ -185,7 +200,8 @@ class _FaceFiles:
         from lineament.export import export_glb
 
         texture_rgb = None if self.texture is None else self.texture.colors_rgb
-        export_glb(self.face, _named(self.target, ".glb"), texture_rgb=texture_rgb)
+        path = _named(self.target, ".glb")
+        export_glb(self.face, path, texture_rgb=texture_rgb, targets=self.writer.targets)
 
     def _npz(self) -> None:
         from lineament.export import export_npz

@@ -21,9 +21,10 @@ from lineament.aligner import ON_ITS_HEAD
 from lineament.bundle import Bundle
 from lineament.detect import finer, options
 from lineament.errors import ConfigError, ExportError, WeightsError
+from lineament.expression_keys import ARKIT_NAME_OF_SIDE, ARKIT_NAMES
 from lineament.methods import predictor
 from lineament.models.builtin import BUILTIN_PATH
-from lineament.result import ARKIT_NAME_OF_SIDE, DEFAULT_SCHEME
+from lineament.result import DEFAULT_SCHEME
 from lineament.version import __version__
 from lineament.video import TrackingConfig
 from lineament.view.model_file import model_bytes
@@ -129,6 +130,7 @@ def settings(bundles: Mapping[str, Bundle]) -> dict[str, Any]:
     return {
         "lineament": __version__,
         "arkit_name_of_side": ARKIT_NAME_OF_SIDE,
+        "arkit_names": ARKIT_NAMES,
         "detector": _detector_settings(),
         "tracking": asdict(TrackingConfig()),
         "regressors": {name: _regressor_settings(name, bundle) for name, bundle in bundles.items()},
