@@ -279,8 +279,8 @@ def test_a_trace_is_examined_with_the_pixels_that_its_size_needs_and_no_fewer_th
 
 def test_many_traces_of_one_face_get_one_window():
     trace = np.array([500.0, 500, 600, 600, 0.5, 0])
-    again = trace + [10, -10, 12, -5, -0.1, 0]
-    elsewhere = trace + [600, 0, 600, 0, 0, 0]
+    again = np.array([510.0, 490, 612, 595, 0.4, 0])
+    elsewhere = np.array([1100.0, 500, 1200, 600, 0.5, 0])
     parts = windows_around(np.array([trace, again, elsewhere]), (3000, 2000), factor=2, scale=1 / 8)
     assert len(parts) == 2
     assert windows_around(np.array([trace]), (3000, 2000), factor=2, scale=1 / 8)[0] in parts

@@ -14,9 +14,8 @@ LOW_SCORE, SURE_SCORE = 0.5, 0.7
 STRICTER = 0.87
 """Part of the limit of uncertainty that holds for scores up to LOW_SCORE; all of it does from SURE_SCORE on.
 
-On ``aflw2000_dev`` with "default", whose limit is 6 mm, no face scored below 0.5 has more than 5.14 mm, while of
-ten that are none, there and on backgrounds and group photographs, five have 5.27 to 5.80; with "open" four of
-nine have 5.07 to 6.00 mm."""
+On ``aflw2000_dev`` with "default", whose limit is 6 mm, no face scored below 0.5 has more than 5.14 mm. Of other
+things scored so low, there, on backgrounds and on ``clips/four_faces.jpg``, four of eight have 5.27 to 5.80."""
 
 
 def limit_at(score: float, max_uncertainty_mm: float) -> float:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 
 HEAD_HALF_WH, HEAD_UP = (0.6, 0.72), 0.12
-"""The ellipse of a head in longer sides of its face's box: half of its width and height, and how far its middle
-lies above the box's. Ears and most of the hair are in it, shoulders are not."""
+"""The ellipse of a head in longer sides of its face's box: half of its width and height, and how far its
+middle lies above the box's. Ears and most of the hair are in it, shoulders are not."""
 PART_OF_HEAD = 0.45
 """What is smaller than that part of a face may be one of its ears, eyes or hands."""
 

@@ -43,7 +43,7 @@ MAX_FACE_PX = 112  # in a window: larger faces are found by the pass before
 WIDE_PX = 1280
 MOSTLY = 0.2  # of the px of the level: where traces are that many, all of it gets a finer pass
 EXAMINED_PX = 56.0
-"""Side of a trace in a finer pass that needs no more pixels: boxes of traces are up to twice as large as faces."""
+"""Side of a trace in a finer pass that needs no more pixels: its box may be twice as large as the face."""
 SAME_TRACE = 0.3
 """Overlap beyond which a weaker trace tells of what a stronger one has a window for."""
 

@@ -101,7 +101,7 @@ def _empty_maps(faces: Sequence[FaceResult], size_hw: tuple[int, int]) -> FaceMa
 
 
 def _painted(maps: FaceMaps, faces: Sequence[FaceResult], size_hw: tuple[int, int]) -> Iterator[FaceMaps]:
-    """The bands of a photo's maps, painted on their rows of whole maps, or on maps that have one band's rows."""
+    """The bands of a photo's maps, each painted on its rows of whole maps, or on maps of a band's size."""
     finite = [face for face in faces if np.isfinite(face.vertices_image).all()]
     shells = [_Shell.of(face) for face in sorted(finite, key=lambda face: face.pose.scale)]
     rows, is_whole = _rows(size_hw), len(maps.depth_mm) == size_hw[0]
