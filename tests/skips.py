@@ -33,7 +33,7 @@ def pytest_configure(config):
 
 
 class _Counting:
-    """Counts skips where the reports of all processes come together; those that run the tests count theirs."""
+    """Counts skips, where the reports of all processes come together as well."""
 
     def __init__(self, config):
         self.causes = config.stash.setdefault(CAUSES, Counter())

@@ -63,7 +63,7 @@ class Patch:
         return points * self.zoom
 
     def strips(self, layer: Image.Image) -> Iterator[tuple[Part, Image.Image]]:
-        """The rectangle in parts of bounded size, from top to bottom: where in the photo, and the layer there.
+        """The rectangle in parts of bounded size, from top to bottom: where they are, and the layer there.
 
         A face that fills a photo of hundreds of megapixels has no second picture of that size beside it.
         """

@@ -1,4 +1,4 @@
-"""The size that an AV1 stream states in its sequence header (AV1 Bitstream and Decoding Process, section 5.5).
+"""The size that an AV1 stream states in its sequence header (AV1 specification, section 5.5).
 
 A decoder makes room for that size, whatever the file around it says.
 """
