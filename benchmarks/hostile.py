@@ -3,7 +3,7 @@
 Mutates pictures, tables, archives, models, configurations, weights, checkpoints and packs of faces, and gives
 each to its reader in processes of their own; kills runs of `lineament align` at any moment; and runs commands
 on films that lie, on full disks and with broken outputs (hostile_films.py): `align`, `video`, `view`, `eval`,
-`train`, `data fit` and `data build`. Counted are tracebacks (anything but one of our errors), hangs over 10 s,
+`train`, `data fit` and `data build`. Counted are tracebacks (anything but our own errors), hangs over 10 s,
 processes that die or take more than 1.5 GiB, and results that are half written or lost; what a process waits
 for a busy processor is no hang. The exit status is 1 unless all are 0. The same seed gives the same files.
 """
@@ -27,8 +27,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hostile_clock import waited_s
-from hostile_films import try_for
+from hostile_films import try_for, waited_s
 from hostile_reader import MAX_BYTES, MAX_SECONDS
 from hostile_seeds import KINDS
 from hostile_weights import KINDS as WEIGHTS
@@ -86,7 +85,7 @@ def read_files(kind: str, seed: str, seconds: float, findings: Findings) -> None
 
 
 def _next_line(lines: queue.Queue[str | None], process: int, seconds: float) -> str | None:
-    """What a process says next, None at its end; "" if it is silent for so long (see hostile_clock)."""
+    """What a process says next, None at its end; "" if it is silent for so long (see `waited_s`)."""
     begun, waited = time.monotonic(), waited_s(process)
     while time.monotonic() - begun - (waited_s(process) - waited) < seconds:
         with suppress(queue.Empty):

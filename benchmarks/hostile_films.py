@@ -18,13 +18,13 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from hostile_clock import session_waited_s
 
 from lineament.image import read_image
 from lineament.video import VideoWriter
@@ -258,6 +258,30 @@ def _waited(
         if elapsed > 2 * MAX_S:
             os.killpg(process.pid, signal.SIGKILL)
         time.sleep(0.05)
+
+
+def waited_s(process: int | str = "self") -> float:
+    """Seconds for which a thread of a process could have run and had no processor; the most of its threads.
+
+    0 where the system does not tell (schedstat of Linux, its second number).
+    """
+    most = 0
+    with suppress(OSError):  # it has ended
+        for task in Path(f"/proc/{process}/task").iterdir():
+            with suppress(OSError, IndexError, ValueError):
+                most = max(most, int((task / "schedstat").read_text().split()[1]))
+    return most / 1e9
+
+
+def session_waited_s(session: int) -> float:
+    """The same of the process of a session that waited longest."""
+    most = 0.0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError):
+                if os.getsid(int(entry.name)) == session:
+                    most = max(most, waited_s(entry.name))
+    return most
 
 
 def _broken_result(out: Path) -> str | None:
