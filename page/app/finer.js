@@ -63,6 +63,7 @@ export function windowsAround(faint, picture, factor, scale, s) {
       place: center(box).map((value) => value / factor),
       side: Math.max(least, (s.finer.window_sizes * longerSide(box)) / factor),
     }));
+  if (leftOver.length >= s.finer.crowd) return wideWindows(picture, factor, s);
   const parts = [];
   while (leftOver.length > 0) {
     const { place, side } = leftOver[0];

@@ -50,7 +50,7 @@ FINER = (
         "larger_traces",
     ),
     *("window_px", "window_px_a_step", "window_sizes", "margin_px", "max_face_px", "wide_px", "mostly"),
-    *("examined_px", "same_trace"),
+    *("examined_px", "same_trace", "crowd"),
 )
 """Constants of :mod:`lineament.detect.finer` that the page needs."""
 
