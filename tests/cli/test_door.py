@@ -89,7 +89,7 @@ def started(*words, limit=-1, environment=None, **streams):
 def run(*words, **options):
     """Status and what was said of errors."""
     process = started(*words, **options)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=300)
     assert "Traceback" not in errors
     return process.returncode, errors
 
@@ -164,7 +164,8 @@ def test_results_are_written_whether_or_not_anybody_listens(place, clip, tmp_pat
 @pytest.mark.parametrize("verb", [*WRITING, *SLOW])
 def test_a_full_disk_is_a_line_each_and_leaves_nothing_half_written(place, clip, tmp_path, verb):
     (tmp_path / "out").mkdir()
-    status, errors = run(*filled((WRITING | SLOW)[verb], place, tmp_path / "out"), limit=3000)
+    limit = 300 if verb in SLOW else 3000
+    status, errors = run(*filled((WRITING | SLOW)[verb], place, tmp_path / "out"), limit=limit)
     assert status == 1
     assert 1 <= errors.count("\n") <= 5, errors
     assert len(errors) < 1000

@@ -45,7 +45,7 @@ MOSTLY = 0.2  # of the px of the level: where traces are that many, all of it ge
 EXAMINED_PX = 56.0
 """Side of a trace in a finer pass that needs no more pixels: its box may be twice as large as the face."""
 CROWD = 14
-"""So many traces are of a crowd, in which others left none: of 80 faces of 60 px on 24 MP 37 may leave one."""
+"""So many traces are of a crowd, in which others left none: of 80 faces of 60 px on 24 MP 37 left one."""
 SAME_TRACE = 0.3
 """Overlap beyond which a weaker trace tells of what a stronger one has a window for."""
 

@@ -121,7 +121,7 @@ class Files:
         try:
             with self._open(photo.name) as stream:
                 return open_picture(stream, str(self.root / photo.name)).height
-        except LineamentError:
+        except DataError:
             raise
         except Exception as error:
             raise DataError(
