@@ -58,7 +58,7 @@ class PngFile:
         filtered[:, 0] = LEFT
         filtered[:, 1:] = content
         filtered[:, 1 + self._bytes_a_pixel :] -= content[:, : -self._bytes_a_pixel]
-        self._piece += self._packed.compress(filtered)
+        self._piece += self._packed.compress(filtered.data)
         if len(self._piece) > PIECE_BYTES:
             self._chunk(b"IDAT", self._piece)
             self._piece = b""
