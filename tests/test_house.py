@@ -15,6 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A room imports only from floors below its own, and within itself when it is a folder.
 FLOORS = {
+    "bits": 0,
     "errors": 0,
     "files": 0,
     "foreign": 0.5,
@@ -39,6 +40,7 @@ FLOORS = {
     "draw": 4,
     "export": 4,
     "methods": 4,
+    "belief": 4,
     "aligner": 5,
     "data": 6,
     "jupyter": 6,

@@ -13,6 +13,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lineament.belief import is_beyond, limit_at, uncertainty_mm
 from lineament.bundle import Bundle
 from lineament.crop import check_box
 from lineament.detect import Detector, DetectorOptions, OnnxDetector
@@ -53,7 +54,8 @@ class FaceAligner:
             around the face as aligned before, which makes the result independent of the detector's habits. A
             face that was well framed at once is not looked at again.
         max_uncertainty_mm: what its detector found and whose `uncertainty_mm` is greater is no face, unless
-            another prediction (:meth:`align_found`) says so. Weights state their own limit.
+            another prediction (:meth:`align_found`) says so; a little less where the detector's score is low
+            (:mod:`lineament.belief`). Weights state their own limit.
         key_scales: what weights of expressions are at rest and fully raised, by name; see
             :attr:`MorphableResult.blendshapes`. Weights state their own.
 
@@ -278,11 +280,11 @@ class FaceAligner:
         """
         faces = self.align(photo, detections)
         limit_mm = self.max_uncertainty_mm / 2
-        doubtful = [number for number, face in enumerate(faces) if _is_beyond(face, limit_mm)]
+        doubtful = [number for number, face in enumerate(faces) if is_beyond(face, limit_mm)]
         again = self._rotated(photo, [faces[number].detection for number in doubtful], QUARTERS)
         for number, others in zip(doubtful, again, strict=True):
-            first, best = faces[number], min(others, key=_uncertainty_mm)
-            if _uncertainty_mm(best) < _uncertainty_mm(first) / 2:
+            first, best = faces[number], min(others, key=uncertainty_mm)
+            if uncertainty_mm(best) < uncertainty_mm(first) / 2:
                 faces[number] = replace(best, detection=first.detection)
         return faces
 
@@ -302,10 +304,10 @@ class FaceAligner:
         doubtful = [number for number, face in faces.items() if self._is_doubtful(face)]
         again = self._rotated(photo, [faces[number].detection for number in doubtful], HALVES)
         for number, others in zip(doubtful, again, strict=True):
-            first, best = faces[number], min(faces[number], *others, key=_uncertainty_mm)
+            first, best = faces[number], min(faces[number], *others, key=uncertainty_mm)
             faces[number] = best
-            certain_at_once = _uncertainty_mm(first) <= self.max_uncertainty_mm
-            if not certain_at_once and _uncertainty_mm(best) > self.max_uncertainty_mm / 2:
+            limit_mm = self._limit_mm(first)
+            if uncertainty_mm(first) > limit_mm and uncertainty_mm(best) > limit_mm / 2:
                 del faces[number]
         return [face for face in faces.values() if face.is_finite]
 
@@ -344,7 +346,10 @@ class FaceAligner:
         """Whether a face that was found is to be predicted again."""
         if face.uncertainty_mm is None:
             return False
-        return _is_beyond(face, self.max_uncertainty_mm) or math.cos(face.detection.roll) < ON_ITS_HEAD
+        return is_beyond(face, self._limit_mm(face)) or math.cos(face.detection.roll) < ON_ITS_HEAD
+
+    def _limit_mm(self, face: FaceResult) -> float:
+        return limit_at(face.detection.score, self.max_uncertainty_mm)
 
     def _detect(self, photo: Picture) -> list[Detection]:
         if self.detector is None:
@@ -352,19 +357,6 @@ class FaceAligner:
         if isinstance(self.detector, OnnxDetector):
             return self.detector.detect(photo)
         return self.detector.detect(read_image(photo))  # others take arrays
-
-
-def _is_beyond(face: FaceResult, limit_mm: float) -> bool:
-    """Whether a face is less certain than a limit; what is not finite always is."""
-    uncertainty_mm = _uncertainty_mm(face)
-    return uncertainty_mm > limit_mm or uncertainty_mm == math.inf
-
-
-def _uncertainty_mm(face: FaceResult) -> float:
-    """Of a face; none where the method does not know, so that it is believed; no end where it broke."""
-    if not face.is_finite:
-        return math.inf
-    return 0.0 if face.uncertainty_mm is None else face.uncertainty_mm
 
 
 def _given(boxes: ArrayLike, photo: Picture) -> list[Detection]:

@@ -16,7 +16,7 @@ from lineament.errors import ConfigError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from lineament.export import FaceMaps, FaceTexture, FaceTexturer
+    from lineament.export import FaceTexture, FaceTexturer
     from lineament.expression_keys import TargetNames
     from lineament.result import FaceResult
 
@@ -88,7 +88,7 @@ class ResultWriter:
         self, photo: Image.Image, faces: Sequence[FaceResult], target: Path, *, source: Path
     ) -> list[str]:
         from lineament.draw import overlay_in_place
-        from lineament.export import export_json, face_maps
+        from lineament.export import export_json
         from lineament.image import write_image
 
         impossible, size_hw, shared = [], (photo.height, photo.width), _Photo(photo)
@@ -96,7 +96,7 @@ class ResultWriter:
             reasons = _FaceFiles(self, shared, face, _named(target, f"_face{number}")).write()
             impossible += [f"face {number}: {reason}" for reason in reasons]
         if set(MAP_FORMATS) & set(self.formats):
-            self._write_maps(face_maps(faces, size_hw), target)
+            self._write_maps(faces, size_hw, target)
         if "json" in self.formats:
             meshes = [
                 self._mesh_name(face, f"{target.name}_face{number}") for number, face in enumerate(faces)
@@ -114,17 +114,14 @@ class ResultWriter:
         made = (name for name in _MESHES_OF_JSON if name in self.formats and not why_impossible(name, face))
         return next((f"{stem}.{name}" for name in made), None)
 
-    def _write_maps(self, maps: FaceMaps, target: Path) -> None:
-        from lineament.export import export_depth
-        from lineament.export.files import png_bytes, write_bytes
+    def _write_maps(self, faces: Sequence[FaceResult], size_hw: tuple[int, int], target: Path) -> None:
+        from lineament.export.map_files import write_maps
 
-        pictures = {"pncc": maps.pncc_rgb, "normals": maps.normals_rgb, "parts": maps.parts}
-        for name in (name for name in MAP_FORMATS if name in self.formats):
-            if name == "depth":
-                export_depth(maps, _named(target, "_depth.png"))
-                export_depth(maps, _named(target, "_depth.npz"))
-            else:
-                write_bytes(_named(target, f"_{name}.png"), png_bytes(pictures[name]))
+        chosen = [name for name in MAP_FORMATS if name in self.formats]
+        paths = {name: _named(target, f"_{name}.png") for name in chosen}
+        if "depth" in chosen:
+            paths["depth_mm"] = _named(target, "_depth.npz")
+        write_maps(faces, size_hw, paths)
 
 
 @dataclass(frozen=True)

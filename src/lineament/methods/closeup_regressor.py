@@ -40,8 +40,8 @@ class CloseUpRegressor(MorphableRegressor):
 
     Graphs: ``network``, as :class:`MorphableRegressor` takes it; ``eye`` and ``mouth``, close-ups
     (n, S, S, 3) uint8 RGB to ``points`` (n, P, 2), sides of the close-up from its middle, and ``keys``
-    (n, K). Constants: ``eye`` and ``mouth``, each a :class:`CloseUpTable` and its ``noise``; ``network``, with
-    ``prior``, the covariance of that network's errors.
+    (n, K). Constants: ``eye`` and ``mouth``, each a :class:`CloseUpTable` and its ``noise``; ``network``,
+    with ``prior``, the covariance of that network's errors.
     """
 
     def __init__(
