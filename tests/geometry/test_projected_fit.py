@@ -9,7 +9,9 @@ from lineament.geometry.rotation import angle_between, matrix_from_angles
 def face_points(lfm, *, count=400, modes=20):
     chosen = np.linspace(0, 8682, count).astype(int)
     return PointModel(
-        lfm.neutral_model[chosen].astype(float), lfm.identity_basis[:modes, chosen].astype(float), np.ones(modes)
+        lfm.neutral_model[chosen].astype(float),
+        lfm.identity_basis[:modes, chosen].astype(float),
+        np.ones(modes),
     )
 
 

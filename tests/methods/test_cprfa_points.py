@@ -64,9 +64,7 @@ def test_the_slope_of_codes_finds_places_between_pixels(truth, codes):
 
 def test_asking_for_vertices_finds_more_of_them_than_asking_for_pixels(truth, codes):
     code, face, _, seen = truth
-    rates = [
-        retrieve(code, face, codes, Retrieval(mode=mode)).detected[seen].mean() for mode in MODES
-    ]
+    rates = [retrieve(code, face, codes, Retrieval(mode=mode)).detected[seen].mean() for mode in MODES]
     assert rates[1] > rates[0] + 0.1
     assert rates[1] > 0.75
 
@@ -135,5 +133,7 @@ def test_draws_are_a_fraction_of_the_detected_and_always_the_same():
 
 def test_a_wider_radius_finds_more(truth, codes):
     code, face, _, _ = truth
-    rates = [retrieve(code, face, codes, replace(Retrieval(), radius_mm=r)).detected.sum() for r in (0.5, 1, 2)]
+    rates = [
+        retrieve(code, face, codes, replace(Retrieval(), radius_mm=r)).detected.sum() for r in (0.5, 1, 2)
+    ]
     assert rates[0] < rates[1] < rates[2]

@@ -4,7 +4,14 @@ import pytest
 from lineament.data.labels.paper_units import cprfa_angles
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles, matrix_from_vector
-from lineament.methods.cprfa_pose import START, UnitFrame, angles_of, crop_from_unit, rotation_of_pose, unit_from_crop
+from lineament.methods.cprfa_pose import (
+    START,
+    UnitFrame,
+    angles_of,
+    crop_from_unit,
+    rotation_of_pose,
+    unit_from_crop,
+)
 
 
 @pytest.fixture(scope="module")
