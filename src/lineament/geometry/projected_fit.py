@@ -1,7 +1,7 @@
 """Camera, and coefficients of a face model, for points of which a picture shows x and y alone.
 
-The robust least squares that anything learned has to beat: Gauss-Newton steps on the turn, the size, the place
-and the coefficients together, with a ridge on the coefficients, and weights that fall with the distance
+The robust least squares that anything learned has to beat: Gauss-Newton steps on turn, size, place and
+coefficients together, with a ridge on the coefficients, and weights that fall with the distance
 (Geman and McClure's, iteratively reweighted).
 """
 

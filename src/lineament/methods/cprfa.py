@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -15,13 +15,11 @@ from lineament.errors import ConfigError, WeightsError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 from lineament.methods.cprfa_face import CprfaEstimate
-from lineament.methods.cprfa_landmarks import GivenLandmarks, LandmarkDetector, MethodLandmarks
+from lineament.methods.cprfa_landmarks import GivenLandmarks, LandmarkDetector, LandmarkRow, MethodLandmarks
 from lineament.methods.cprfa_points import (
-    MODES,
-    SUBPIXELS,
     FaceCodes,
     Observed,
-    Retrieval,
+    depths_at,
     drawn,
     random_order,
     retrieve,
@@ -29,6 +27,7 @@ from lineament.methods.cprfa_points import (
 )
 from lineament.methods.cprfa_pose import POSE, START, UnitFrame, unit_from_crop
 from lineament.methods.cprfa_solvers import PointSolver, Solved
+from lineament.methods.cprfa_switches import CprfaSwitches, CprfaTables, switches_of_arrays
 from lineament.methods.method import Crops, finite_outputs
 from lineament.methods.regressor import MorphableRegressor
 from lineament.models import load_model
@@ -38,94 +37,15 @@ Array: TypeAlias = NDArray[Any]
 Inputs: TypeAlias = dict[str, NDArray[np.float32]]
 
 CONSTANTS = "constants"
-SOLVERS = ("cpr", "least_squares", "pnp")
 MIN_DETECTED = 12
 """Vertices; of fewer no face is made."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CprfaSwitches:
-    """What may be chosen when the method runs; the rest is in the graphs.
-
-    Attributes:
-        solver: "cpr", the learned updates; "least_squares" of pose and coefficients; "pnp", pose alone.
-        fusion: whether an external detector's landmarks are used.
-        vertices: whether the detected vertices are; without them the landmarks stand alone.
-        rounds: of updates.
-        capu: whether the second round searches along its steps.
-        retrieval: how vertices are found.
-    """
-
-    solver: str = "least_squares"
-    fusion: bool = True
-    vertices: bool = True
-    rounds: int = 2
-    capu: bool = True
-    retrieval: Retrieval = Retrieval()
-
-    def __post_init__(self) -> None:
-        """Refuse what does not exist."""
-        if self.solver not in SOLVERS:
-            raise ConfigError(f"solver is {', '.join(SOLVERS)}, not {self.solver!r}.")
-        if self.rounds not in (1, 2):
-            raise ConfigError(f"rounds is 1 or 2, not {self.rounds}.")
-        if not (self.fusion or self.vertices):
-            raise ConfigError("Neither vertices nor landmarks are left: set fusion or vertices.")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CprfaTables:
-    """Constants of the networks.
-
-    Attributes:
-        chosen: (C,) int, places of the vertices of the matrices among those with a code.
-        identity: number of identity coefficients.
-        expression: number of expression coefficients.
-        expression_std: of a weight: what a one of the updates' numbers means.
-        kappa: fraction of the detected vertices that the line search looks at.
-        least: at least so many.
-        most: as many as the graph takes.
-        landmark_weights: name of the weights that serve as the external detector; empty for none.
-    """
-
-    chosen: Array
-    identity: int
-    expression: int
-    expression_std: float
-    kappa: float
-    least: int
-    most: int
-    landmark_weights: str
-
-    @classmethod
-    def of_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Those among a bundle's constants."""
-        return cls(
-            chosen=arrays["chosen"].astype(np.int64),
-            **{name: int(arrays[name]) for name in ("identity", "expression", "least", "most")},
-            **{name: float(arrays[name]) for name in ("expression_std", "kappa")},
-            landmark_weights=str(arrays["landmark_weights"]),
-        )
-
-
-def switches_of_arrays(arrays: Mapping[str, Array]) -> CprfaSwitches:
-    """The switches that weights were made with."""
-    retrieval = Retrieval(
-        float(arrays["radius_mm"]),
-        MODES[int(arrays["mode"])],
-        SUBPIXELS[int(arrays["subpixel"])],
-        int(arrays["erode_px"]),
-    )
-    return CprfaSwitches(
-        solver=SOLVERS[int(arrays["solver"])], fusion=bool(arrays["fusion"]), retrieval=retrieval
-    )
 
 
 class Cprfa:
     """Crop -> codes and mask -> vertices -> face.
 
     The graph ``maps`` takes ``crop`` (n, S, S, 3) uint8 RGB and gives ``code`` (n, 3, S, S) and ``face_mask``
-    (n, S, S), and where it was trained to ``depth``. ``round_1`` takes ``points`` (n, C, 2 or 3) and ``valid``
+    (n, S, S), and where it was trained to ``depth``. ``round_1`` takes ``points`` (n, C, 2 or 3), ``valid``
     (n, C) of the chosen vertices, with fusion ``landmarks`` and ``landmark_valid``, and gives ``pose`` (n, 6)
     and ``alpha`` (n, K + E); ``round_2`` takes these, the shapes that they make, and what its line search
     looks at. Weights without rounds have the other solvers.
@@ -224,11 +144,11 @@ class Cprfa:
         )
 
     def rows(self) -> dict[str, Cprfa | LandmarkRow]:
-        """The rows that the method is compared with, of the same weights: detector, simple fits, its parts."""
+        """What the method is compared with, of the same weights: detector, simple fits, its own parts."""
         alone = {"fusion": False}
         rows: dict[str, Cprfa | LandmarkRow] = {}
         if isinstance(self.detector, MethodLandmarks):
-            rows["detector"] = LandmarkRow(self)
+            rows["detector"] = LandmarkRow(self.detector, self.crop_rule)
             rows["pnp of landmarks"] = self.changed(solver="pnp", fusion=True, vertices=False)
         rows["pnp"] = self.changed(solver="pnp", **alone)
         rows["least squares"] = self.changed(solver="least_squares", **alone)
@@ -290,12 +210,11 @@ class Cprfa:
                 self._fitted(each, landmarks, row) if enough[row] else None for row, each in enumerate(seen)
             ]
         poses, alphas = self.updated(seen, depth, landmarks)
-        weights = np.repeat(
-            [1.0, self._tables.expression_std], [self._tables.identity, self._tables.expression]
-        )
         found: list[Solved | None] = []
         for row, (pose, alpha) in enumerate(zip(poses, alphas, strict=True)):
-            identity, expression = np.split((alpha * weights).astype(np.float32), [self._tables.identity])
+            identity, expression = np.split(
+                (alpha * self._tables.weights).astype(np.float32), [self._tables.identity]
+            )
             camera = self._frame.camera(pose, self.crop_rule.size)
             found.append(Solved(camera, identity, expression) if enough[row] else None)
         return found
@@ -352,7 +271,6 @@ class Cprfa:
         looks.
         """  # noqa: D205
         tables, size = self._tables, self.crop_rule.size
-        weights = np.repeat([1.0, tables.expression_std], [tables.identity, tables.expression])
         rows = len(seen)
         found = {
             "chosen_shape": np.zeros((rows, len(tables.chosen), 3), np.float32),
@@ -362,7 +280,7 @@ class Cprfa:
             "path_valid": np.zeros((rows, tables.most), np.float32),
         }
         for row, each in enumerate(seen):
-            identity, expression = np.split(alpha[row] * weights, [tables.identity])
+            identity, expression = np.split(alpha[row] * tables.weights, [tables.identity])
             skin = self.model.vertices_model(identity, expression)[self.codes.vertex]
             shape = self._frame.units(skin)
             points = self._landmark_points.vertices_model(identity, expression)
@@ -410,37 +328,3 @@ class Cprfa:
             reliable=reliable,
             retrieval=self.switches.retrieval,
         )
-
-
-class LandmarkRow:
-    """The external detector as a method of its own, in CPRFA's crops: the row that a fusion must beat.
-
-    Args:
-        method: whose detector it is.
-    """
-
-    def __init__(self, method: Cprfa) -> None:
-        self._method = method
-        self.crop_rule = method.crop_rule
-
-    @classmethod
-    def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:
-        """See :class:`lineament.methods.method.Method`."""
-        return cls(Cprfa.from_bundle(bundle, threads=threads, device=device))
-
-    def estimate(self, crops: Crops, crop_boxes: Sequence[CropBox]) -> list[Any]:
-        """The detector's own faces, in the photo."""
-        detector = self._method.detector
-        assert isinstance(detector, MethodLandmarks)
-        return detector.estimates(crops, crop_boxes)
-
-
-def depths_at(depth: Array, places: Array) -> Array:
-    """(n, C) values of (n, S, S) maps at (n, C, 2) px; NaN where a place is."""
-    size = depth.shape[-1]
-    known = np.isfinite(places[..., 0])
-    column, row = np.clip(np.where(known[..., None], places, 0).astype(np.int64), 0, size - 1).transpose(
-        2, 0, 1
-    )
-    values: Array = np.take_along_axis(depth.reshape(len(depth), -1), row * size + column, axis=1)
-    return np.where(known, values, np.nan)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lineament.crop import CropBox
+from lineament.bundle import Bundle
+from lineament.crop import CropBox, CropRule
 from lineament.errors import ConfigError, WeightsError
 from lineament.methods.estimate import Estimate
 from lineament.methods.method import Crops, Method
+from lineament.methods.regressor import MorphableRegressor
 from lineament.resample import resample_crop
 
 Array: TypeAlias = NDArray[Any]
@@ -109,3 +111,25 @@ class GivenLandmarks:
             if away.min() <= box.side / 2:  # otherwise they are of somebody else
                 found[row] = box.crop_from_image(self._points[faces[away.argmin()]])
         return found
+
+
+class LandmarkRow:
+    """The external detector as a method of its own, in CPRFA's crops: what a fusion has to beat.
+
+    Args:
+        detector: whose faces they are.
+        crop_rule: of CPRFA.
+    """
+
+    def __init__(self, detector: MethodLandmarks, crop_rule: CropRule) -> None:
+        self.crop_rule, self._detector = crop_rule, detector
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:
+        """The row of a regressor's weights, in crops of its own; see :class:`Method`."""
+        method = MorphableRegressor.from_bundle(bundle, threads=threads, device=device)
+        return cls(MethodLandmarks(method, method.crop_rule.margin), method.crop_rule)
+
+    def estimate(self, crops: Crops, crop_boxes: Sequence[CropBox]) -> Sequence[Estimate]:
+        """The detector's own faces, in the photo."""
+        return self._detector.estimates(crops, crop_boxes)

@@ -209,7 +209,7 @@ def _offsets(code: Array, codes: FaceCodes, pixel: Array, wanted_mm: Array) -> A
 
 
 def eroded(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
-    """A (H, W) mask without what lies within `width` px of its outside; the picture's border is no outside."""
+    """A (H, W) mask without what lies within `width` px of its outside; the border of the picture is none."""
     for _ in range(width):
         padded = np.pad(mask, 1, constant_values=True)
         rows = padded[:-2] & padded[1:-1] & padded[2:]
@@ -242,3 +242,13 @@ def drawn(detected: NDArray[np.bool_], order: Array, *, fraction: float, least: 
     there: Sequence[int] | Array = order[detected[order]]
     count = min(max(round(fraction * len(there)), least), most, len(there))
     return np.asarray(there[:count], np.int64)
+
+
+def depths_at(depth: Array, places: Array) -> Array:
+    """(n, C) values of (n, S, S) maps at (n, C, 2) px; NaN where a place is."""
+    size = depth.shape[-1]
+    known = np.isfinite(places[..., 0])
+    pixel = np.where(known[..., None], places, 0).astype(np.int64)
+    column, row = np.moveaxis(np.clip(pixel, 0, size - 1), 2, 0)
+    values: Array = np.take_along_axis(depth.reshape(len(depth), -1), row * size + column, axis=1)
+    return np.where(known, values, np.nan)

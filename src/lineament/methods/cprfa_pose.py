@@ -1,7 +1,7 @@
 """CPRFA's six numbers of a pose, and the cameras that they stand for (section 2 of the paper).
 
-The ``unit`` frame is the crop with the signs of the model frame: x right, y up, z to the viewer, the origin in
-the middle, a crop side the unit. ``Y = s R X' + t`` there, ``R = Rz(r_z) Ry(r_y) Rx(r_x)`` of right-handed
+The ``unit`` frame is the crop with the signs of the model frame: x right, y up, z to the viewer, the origin
+in the middle, a crop side the unit. ``Y = s R X' + t`` there, ``R = Rz(r_z) Ry(r_y) Rx(r_x)`` of right-handed
 turns, and X' the face about the middle of the mean face's landmarks, scaled so that s = 1, R = 1, t = 0 is a
 frontal mean face that fills an ordinary crop.
 """

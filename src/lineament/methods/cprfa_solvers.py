@@ -1,4 +1,4 @@
-"""From places of vertices to a face without anything learned: weak perspective alone, or with coefficients."""
+"""From places of vertices to a face with nothing learned: weak perspective alone, or with coefficients."""
 
 from __future__ import annotations
 

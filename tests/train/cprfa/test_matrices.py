@@ -68,7 +68,9 @@ def test_the_shift_is_the_mean_of_the_entries_that_are_known():
 
 def test_the_shift_knows_nothing_of_points_that_are_not_detected():
     o, g, v = points(0, batch=(4,)), points(1, batch=(4,)), valid(batch=(4,))
-    np.testing.assert_array_equal(shift(o, g, v), shift(o + 9 * (1 - v)[..., None], g - 7 * (1 - v)[..., None], v))
+    np.testing.assert_array_equal(
+        shift(o, g, v), shift(o + 9 * (1 - v)[..., None], g - 7 * (1 - v)[..., None], v)
+    )
 
 
 def test_scale_is_the_ratio_of_distances():

@@ -1,7 +1,7 @@
-"""Observations as life has them: fewer, moved, wrong, hidden, and the head anywhere in the crop (section 9).
+"""Observations as life has them: fewer, moved, wrong, hidden, the head anywhere in the crop (section 9).
 
-Maps of faces that a network has learned are cleaner than those of others, so that what updates learn on has to
-be spoilt.
+Maps of faces that a network has learned are cleaner than those of others, so that what updates learn on has
+to be spoilt.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lineament.methods.cprfa import CONSTANTS, SOLVERS
+from lineament.methods.cprfa import CONSTANTS
 from lineament.methods.cprfa_points import MODES, SUBPIXELS
+from lineament.methods.cprfa_switches import SOLVERS
 from lineament.train.batches.pictures import Pictures
 from lineament.train.cprfa.observations import seen_in
 from lineament.train.cprfa.training import path_count, plain_observations

@@ -23,9 +23,8 @@ from lineament.data.drawing.zbuffer import vertex_visibility
 from lineament.errors import DataError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
-from lineament.methods.cprfa import depths_at
 from lineament.methods.cprfa_landmarks import LandmarkDetector
-from lineament.methods.cprfa_points import Observed, Retrieval, retrieve
+from lineament.methods.cprfa_points import Observed, Retrieval, depths_at, retrieve
 from lineament.methods.cprfa_pose import SCHEME, unit_from_crop
 from lineament.train.batches.samples import arrays_of, crops_as_input
 from lineament.train.cprfa.corruption import CorruptionConfig, Face, corrupted

@@ -34,7 +34,8 @@ class CprfaTargets:
     """A :class:`lineament.data.labels.target_generator.TargetConfig`.
 
     "code" (3, S, S) float32 in 0..1, zero where no face is; "face_mask" (S, S) bool, where the skin is seen;
-    with `depth` "depth" (S, S) float32, toward the viewer from the middle of the mean's landmarks, crop sides.
+    with `depth` "depth" (S, S) float32, toward the viewer from the middle of the mean's landmarks, in
+    crop sides.
 
     Attributes:
         depth: whether there is a depth.

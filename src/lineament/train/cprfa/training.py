@@ -15,9 +15,8 @@ from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.sampler import CropSampler
 from lineament.errors import ConfigError
 from lineament.geometry.morphable import MorphableModel
-from lineament.methods.cprfa import depths_at
 from lineament.methods.cprfa_landmarks import LandmarkDetector, MethodLandmarks
-from lineament.methods.cprfa_points import Observed
+from lineament.methods.cprfa_points import Observed, depths_at
 from lineament.methods.cprfa_pose import unit_from_crop
 from lineament.methods.cprfa_solvers import PointSolver, Solved
 from lineament.methods.regressor import MorphableRegressor

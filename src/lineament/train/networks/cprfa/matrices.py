@@ -2,8 +2,8 @@
 
 All take sets whose three channels lie beside each other: (..., N, D) points of the unit frame and (..., N)
 whether each is known. Row i and column j are points i and j of a channel. An entry is zero, and not known,
-where any point that it is made of is not known, and on the diagonal. Which entries do not change when a set is
-moved, scaled or turned is what separates the parameters:
+where any point that it is made of is not known, and on the diagonal. Which entries do not change when a set
+is moved, scaled or turned is what separates the parameters:
 
 ========  ====================================  =======================
 matrix    kernel                                does not change with

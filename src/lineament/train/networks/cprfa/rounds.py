@@ -1,4 +1,4 @@
-"""A round: stages in which each group of parameters is updated by its matrices (sections 4 and 6 of the paper)."""
+"""A round: stages in which each group of parameters is updated by its matrices (sections 4 and 6)."""
 
 from __future__ import annotations
 

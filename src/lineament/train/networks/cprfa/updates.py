@@ -1,7 +1,7 @@
 """Update networks: matrices to an increment of one group of parameters (section 6 of the paper).
 
-Six convolutions, a pooled vector, a recurrent cell, a layer that begins with zeros. Normalisation is by group,
-not by batch: batches may be of one.
+Six convolutions, a pooled vector, a recurrent cell, a layer that begins with zeros. Normalisation is by
+group, not by batch: batches may be of one.
 """
 
 from __future__ import annotations
