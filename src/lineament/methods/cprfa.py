@@ -324,6 +324,7 @@ class Cprfa:
             crop_mask=maps["face_mask"][row],
             detected_image=detected,
             seen=visible,
+            chosen_vertices=self.codes.vertex[self._tables.chosen],
             solver=self.switches.solver,
             reliable=reliable,
             retrieval=self.switches.retrieval,

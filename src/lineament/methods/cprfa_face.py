@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lineament.crop import CropBox
 from lineament.geometry.raster import visible_vertices
 from lineament.methods.cprfa_points import FaceCodes, Retrieval, nearest_vertices
-from lineament.methods.estimate import MorphableEstimate
+from lineament.methods.estimate import Estimate, MorphableEstimate
 from lineament.result import DEFAULT_SCHEME, Detection, MorphableResult
 
 Array: TypeAlias = NDArray[Any]
@@ -53,6 +53,7 @@ class CprfaResult(MorphableResult):
         detected_image: (N, 2) float32 px of the photo, where vertices were detected; NaN for the others.
         seen: (N,) float32 in 0..1: 1 for detected vertices, of the others the share of their neighbours that
             are; NaN for eyes and mouth, which are not looked for.
+        chosen_vertices: (C,) int, the vertices whose matrices are compared.
         solver: what made the face of them: "cpr", "least_squares" or "pnp".
         reliable: False where too few vertices were detected, so that the face is only where the crop is.
         retrieval: how vertices were found.
@@ -62,6 +63,7 @@ class CprfaResult(MorphableResult):
     crop_mask: Array
     detected_image: Array
     seen: Array
+    chosen_vertices: Array
     solver: str
     reliable: bool
     retrieval: Retrieval = Retrieval()
@@ -119,6 +121,7 @@ class CprfaEstimate(MorphableEstimate):
     crop_mask: Array
     detected_image: Array
     seen: Array
+    chosen_vertices: Array
     solver: str
     reliable: bool
     retrieval: Retrieval
@@ -127,7 +130,8 @@ class CprfaEstimate(MorphableEstimate):
         """The whole face."""
         plain = MorphableEstimate.result(self, crop_box=crop_box, detection=detection)
         names = [name for name in plain.__dataclass_fields__ if not name.startswith("_")]
-        own = ("crop_code", "crop_mask", "detected_image", "seen", "solver", "reliable", "retrieval")
+        own = [name for name in self.__dataclass_fields__ if name not in MorphableEstimate.__slots__]
+        own = [name for name in own if name not in names and name not in Estimate.__slots__]
         return CprfaResult(
             **{name: getattr(plain, name) for name in names}, **{name: getattr(self, name) for name in own}
         )
