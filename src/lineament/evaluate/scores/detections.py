@@ -91,7 +91,7 @@ def _points(
     on_mesh = [
         np.einsum("pck,pc->pk", values[layout.vertex_index], layout.weights) for values in (found, truth)
     ]
-    return on_mesh[0], on_mesh[1][:, :2], seen[corners].all(axis=1)
+    return on_mesh[0], on_mesh[1][:, :2], seen[layout.vertex_index].all(axis=1)
 
 
 def _size(surface: TrueSurface) -> float:
