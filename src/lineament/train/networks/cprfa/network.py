@@ -99,6 +99,13 @@ class CprfaNet(nn.Module):
         """
         if rounds is None:
             rounds = self.trained_part or len(self.rounds)
+        kind = seen.points.device.type
+        half = torch.is_autocast_enabled(kind)
+        # A hundredth of a crop side is lost in bf16: only the networks' own products may have it.
+        with torch.autocast(kind, enabled=False):
+            return self._rounds(seen, rounds, half=half)
+
+    def _rounds(self, seen: Observations, rounds: int, *, half: bool) -> Updated:
         rows = len(seen.points)
         pose = seen.points.new_tensor(START).expand(rows, -1)
         alpha = seen.points.new_zeros(rows, len(self.weights))
@@ -107,7 +114,7 @@ class CprfaNet(nn.Module):
         for number in range(rounds):
             shapes = table if number == 0 else self.shapes(alpha, seen, table)
             with torch.set_grad_enabled(torch.is_grad_enabled() and self._trains(number + 1)):
-                after = self.rounds[number](seen, pose, alpha, shapes)
+                after = self.rounds[number](seen, pose, alpha, shapes, half=half)
             pose, alpha = after[-1]
             poses.append([each for each, _ in after])
             alphas.append([each for _, each in after])

@@ -130,7 +130,13 @@ class Round(nn.Module):
         )
 
     def forward(
-        self, seen: Observations, pose: Tensor, alpha: Tensor, shapes_of: ShapeTable | Shapes
+        self,
+        seen: Observations,
+        pose: Tensor,
+        alpha: Tensor,
+        shapes_of: ShapeTable | Shapes,
+        *,
+        half: bool = False,
     ) -> list[tuple[Tensor, Tensor]]:
         """Pose (B, 6) and alpha (B, K) after each stage.
 
@@ -139,6 +145,7 @@ class Round(nn.Module):
             pose: at the beginning.
             alpha: whitened, at the beginning.
             shapes_of: gives the shapes of coefficients, or the shapes themselves where alpha stays.
+            half: whether the networks multiply in bf16; the geometry between them never does.
         """
         states = {name: network.start(pose) for name, network in self.networks.items()}
         after = []
@@ -147,9 +154,11 @@ class Round(nn.Module):
             for name in self.groups:
                 sequential = self.config.updates.order == "sequential"
                 shapes, placed = self._posed(shapes_of, alpha, pose) if sequential else before
-                found = self.networks[name](self._matrices(name, seen, placed), states[name])
+                matrices = self._matrices(name, seen, placed)
+                with torch.autocast(pose.device.type, torch.bfloat16, enabled=half):
+                    found = self.networks[name](matrices, states[name])
                 states[name] = found.states
-                step = self._step(name, found.steps, seen, shapes, pose)
+                step = self._step(name, [each.float() for each in found.steps], seen, shapes, pose)
                 if name == "alpha":
                     alpha = alpha + step
                 else:
