@@ -84,8 +84,13 @@ class Cprfa:
         self._networks, self._tables = networks, tables
         self._frame = UnitFrame.of(model.mesh, crop_rule.margin)
         self._order = random_order(len(self.codes))
-        counts = {"identity": tables.identity, "expression": tables.expression}
-        self._solver = PointSolver(model, self.codes, **counts, expression_std=tables.expression_std)
+        self._solver = PointSolver(
+            model,
+            self.codes,
+            identity=tables.identity,
+            expression=tables.expression,
+            expression_std=tables.expression_std,
+        )
         self._landmark_points = model.landmark_points("300w-lp")
 
     def __repr__(self) -> str:
@@ -288,8 +293,9 @@ class Cprfa:
             found["landmark_shape"][row] = self._frame.units(points)
             if not (self.switches.capu and self.switches.vertices):
                 continue  # a line search that sees nothing takes the step as it is
-            limits = {"fraction": tables.kappa, "least": tables.least, "most": tables.most}
-            places = drawn(each.detected, self._order, **limits)
+            places = drawn(
+                each.detected, self._order, fraction=tables.kappa, least=tables.least, most=tables.most
+            )
             found["path_shape"][row, : len(places)] = shape[places]
             found["path_points"][row, : len(places)] = unit_from_crop(each.points_crop[places], size)
             found["path_valid"][row, : len(places)] = 1

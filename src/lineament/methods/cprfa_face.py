@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lineament.crop import CropBox
 from lineament.geometry.raster import visible_vertices
 from lineament.methods.cprfa_points import FaceCodes, Retrieval, nearest_vertices
-from lineament.methods.estimate import Estimate, MorphableEstimate
+from lineament.methods.estimate import MorphableEstimate
 from lineament.result import DEFAULT_SCHEME, Detection, MorphableResult
 
 Array: TypeAlias = NDArray[Any]
@@ -130,8 +130,9 @@ class CprfaEstimate(MorphableEstimate):
         """The whole face."""
         plain = MorphableEstimate.result(self, crop_box=crop_box, detection=detection)
         names = [name for name in plain.__dataclass_fields__ if not name.startswith("_")]
-        own = [name for name in self.__dataclass_fields__ if name not in MorphableEstimate.__slots__]
-        own = [name for name in own if name not in names and name not in Estimate.__slots__]
+        own = [
+            name for name in self.__dataclass_fields__ if name not in MorphableEstimate.__dataclass_fields__
+        ]
         return CprfaResult(
             **{name: getattr(plain, name) for name in names}, **{name: getattr(self, name) for name in own}
         )

@@ -6,7 +6,6 @@ Distances of codes are measured in mm on the mean face, so that a threshold mean
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
@@ -239,9 +238,10 @@ def drawn(detected: NDArray[np.bool_], order: Array, *, fraction: float, least: 
         least: number.
         most: number.
     """
-    there: Sequence[int] | Array = order[detected[order]]
+    there = order[detected[order]]
     count = min(max(round(fraction * len(there)), least), most, len(there))
-    return np.asarray(there[:count], np.int64)
+    places: Array = np.asarray(there[:count], np.int64)
+    return places
 
 
 def depths_at(depth: Array, places: Array) -> Array:

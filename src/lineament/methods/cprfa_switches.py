@@ -81,8 +81,12 @@ class CprfaTables:
         """Those among a bundle's constants."""
         return cls(
             chosen=arrays["chosen"].astype(np.int64),
-            **{name: int(arrays[name]) for name in ("identity", "expression", "least", "most")},
-            **{name: float(arrays[name]) for name in ("expression_std", "kappa")},
+            identity=int(arrays["identity"]),
+            expression=int(arrays["expression"]),
+            expression_std=float(arrays["expression_std"]),
+            kappa=float(arrays["kappa"]),
+            least=int(arrays["least"]),
+            most=int(arrays["most"]),
             landmark_weights=str(arrays["landmark_weights"]),
         )
 
