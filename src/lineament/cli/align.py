@@ -68,6 +68,13 @@ def align(
             "normals, parts, texture, frontal; or none.",
         ),
     ] = "obj,json",
+    targets: Annotated[
+        str,
+        typer.Option(
+            help="Names of expressions: arkit, its 52; or all, the face model's own with both sides of "
+            "browInnerUp and cheekPuff."
+        ),
+    ] = "arkit",
     overlay: Annotated[
         str,
         typer.Option(
@@ -85,7 +92,7 @@ def align(
     """
     from lineament.aligner import FaceAligner
     from lineament.cli.photos import boxes_of, find_photos, read_boxes
-    from lineament.cli.results import FORMATS, ResultWriter, chosen_from
+    from lineament.cli.results import FORMATS, ResultWriter, chosen_from, targets_from
     from lineament.cli.whole_results import remove_results, remove_unfinished
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
@@ -93,7 +100,8 @@ def align(
 
     try:
         chosen = chosen_from(formats, FORMATS, "format")
-        writer = ResultWriter(chosen, chosen_from(overlay, tuple(LAYERS), "layer"))
+        layers = chosen_from(overlay, tuple(LAYERS), "layer")
+        writer = ResultWriter(chosen, layers, targets_from(targets))
         found = find_photos(photos)
         all_boxes = None if boxes is None else boxes_of(found, read_boxes(boxes))
     except ConfigError as error:
@@ -134,7 +142,7 @@ def align(
 
     try:
         if "parquet" in writer.formats:
-            export_parquet(aligned(), out / "faces.parquet")
+            export_parquet(aligned(), out / "faces.parquet", targets=writer.targets)
         else:
             deque(aligned(), maxlen=0)
         table_is_written = True

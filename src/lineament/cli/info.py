@@ -12,7 +12,7 @@ import typer
 from lineament.version import __version__
 
 if TYPE_CHECKING:
-    from lineament.weights import WeightsPackage
+    from lineament.weights import WeightsEntry, WeightsPackage
 
 FACE_MODEL = "lfm, computed from ICT-FaceKit (MIT, USC Institute for Creative Technologies)"
 LIBRARIES = ("numpy", "onnxruntime", "pillow")
@@ -45,6 +45,10 @@ def info(
             typer.echo(f"weights {names}: {row['method']}, {state}, from {package.package} {package.version}")
             typer.echo(f"  licence: {row['licence']}")
             typer.echo(f"  trained on {row['data']}")
+            if row["keys_not_measured"]:
+                typer.echo(
+                    f"  expressions not measured, reported as 0: {', '.join(row['keys_not_measured'])}"
+                )
         if package.problem is not None:
             typer.echo(f"weights of {package.package} {package.version} cannot be used: {package.problem}")
         elif not package.entries:
@@ -83,9 +87,22 @@ def _rows(package: WeightsPackage) -> list[dict[str, Any]]:
             "licence": entry.licence,
             "data": entry.data,
             "research": entry.research,
+            "keys_not_measured": _not_measured(entry),
         }
         for entry in package.entries.values()
     ]
+
+
+def _not_measured(entry: WeightsEntry) -> list[str]:
+    """Keys of expressions that the weights say they do not measure; none where the file is not there."""
+    from lineament.bundle import Bundle
+    from lineament.errors import LineamentError
+
+    try:
+        keys = Bundle.open(entry.path).manifest.expression_keys if entry.path.is_file() else {}
+    except LineamentError:
+        return []  # what is wrong with the file is told by `lineament weights verify`
+    return [name for name, scale in keys.items() if not scale.measured]
 
 
 def _providers() -> list[str]:

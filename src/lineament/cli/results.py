@@ -16,7 +16,8 @@ from lineament.errors import ConfigError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from lineament.export import FaceMaps, FaceTexture, FaceTexturer
+    from lineament.export import FaceTexture, FaceTexturer
+    from lineament.expression_keys import TargetNames
     from lineament.result import FaceResult
 
 TEXTURE_SIZE = 1024  # texels along a side
@@ -25,6 +26,18 @@ _MESHES_OF_JSON = ("obj", "glb", "ply")  # the first of these that is written is
 MAP_FORMATS = ("depth", "pncc", "normals", "parts")
 PICTURE_FORMATS = ("texture", "frontal")
 FORMATS = (*MESH_FORMATS, "json", "parquet", *MAP_FORMATS, *PICTURE_FORMATS)
+
+
+def targets_from(name: str) -> TargetNames:
+    """Names of expressions as the command line says them.
+
+    Raises:
+        ConfigError: neither "arkit" nor "all".
+    """
+    from lineament.expression_keys import key_groups
+
+    key_groups((), name)  # type: ignore[arg-type] # whatever was typed
+    return name  # type: ignore[return-value]
 
 
 def chosen_from(names: str, known: Sequence[str], what: str) -> tuple[str, ...]:
@@ -48,6 +61,7 @@ class ResultWriter:
 
     formats: tuple[str, ...]
     layers: tuple[str, ...]  # of the overlay; none writes none
+    targets: TargetNames = "arkit"  # names of expressions
     texturers: dict[str, FaceTexturer] = field(default_factory=dict)  # by mesh, made when first needed
 
     def write(
@@ -74,7 +88,7 @@ class ResultWriter:
         self, photo: Image.Image, faces: Sequence[FaceResult], target: Path, *, source: Path
     ) -> list[str]:
         from lineament.draw import overlay_in_place
-        from lineament.export import export_json, face_maps
+        from lineament.export import export_json
         from lineament.image import write_image
 
         impossible, size_hw, shared = [], (photo.height, photo.width), _Photo(photo)
@@ -82,13 +96,14 @@ class ResultWriter:
             reasons = _FaceFiles(self, shared, face, _named(target, f"_face{number}")).write()
             impossible += [f"face {number}: {reason}" for reason in reasons]
         if set(MAP_FORMATS) & set(self.formats):
-            self._write_maps(face_maps(faces, size_hw), target)
+            self._write_maps(faces, size_hw, target)
         if "json" in self.formats:
             meshes = [
                 self._mesh_name(face, f"{target.name}_face{number}") for number, face in enumerate(faces)
             ]
             path = _named(target, ".json")
-            export_json(faces, path, photo=source.name, source=str(source), size_hw=size_hw, meshes=meshes)
+            about = {"photo": source.name, "source": str(source)}
+            export_json(faces, path, **about, size_hw=size_hw, meshes=meshes, targets=self.targets)
         if self.layers:  # last, for it changes the photo
             overlay_in_place(photo, faces, layers=self.layers)
             write_image(_named(target, "_overlay.png"), photo)
@@ -99,17 +114,14 @@ class ResultWriter:
         made = (name for name in _MESHES_OF_JSON if name in self.formats and not why_impossible(name, face))
         return next((f"{stem}.{name}" for name in made), None)
 
-    def _write_maps(self, maps: FaceMaps, target: Path) -> None:
-        from lineament.export import export_depth
-        from lineament.export.files import png_bytes, write_bytes
+    def _write_maps(self, faces: Sequence[FaceResult], size_hw: tuple[int, int], target: Path) -> None:
+        from lineament.export.map_files import write_maps
 
-        pictures = {"pncc": maps.pncc_rgb, "normals": maps.normals_rgb, "parts": maps.parts}
-        for name in (name for name in MAP_FORMATS if name in self.formats):
-            if name == "depth":
-                export_depth(maps, _named(target, "_depth.png"))
-                export_depth(maps, _named(target, "_depth.npz"))
-            else:
-                write_bytes(_named(target, f"_{name}.png"), png_bytes(pictures[name]))
+        chosen = [name for name in MAP_FORMATS if name in self.formats]
+        paths = {name: _named(target, f"_{name}.png") for name in chosen}
+        if "depth" in chosen:
+            paths["depth_mm"] = _named(target, "_depth.npz")
+        write_maps(faces, size_hw, paths)
 
 
 @dataclass(frozen=True)
@@ -185,7 +197,8 @@ class _FaceFiles:
         from lineament.export import export_glb
 
         texture_rgb = None if self.texture is None else self.texture.colors_rgb
-        export_glb(self.face, _named(self.target, ".glb"), texture_rgb=texture_rgb)
+        path = _named(self.target, ".glb")
+        export_glb(self.face, path, texture_rgb=texture_rgb, targets=self.writer.targets)
 
     def _npz(self) -> None:
         from lineament.export import export_npz

@@ -11,6 +11,7 @@ import numpy as np
 
 from lineament.errors import ExportError
 from lineament.export.files import write_text
+from lineament.expression_keys import TargetNames
 from lineament.result import FaceResult, FreeFormResult, MorphableResult
 from lineament.several import Faces, list_of_faces
 from lineament.version import __version__
@@ -26,6 +27,7 @@ def export_json(
     source: str | None = None,
     size_hw: tuple[int, int] | None = None,
     meshes: Sequence[str | None] | str = (),
+    targets: TargetNames = "arkit",
 ) -> None:
     """Write the faces of one photo as JSON: boxes, poses, landmarks, coefficients (``docs/json.md``).
 
@@ -36,10 +38,11 @@ def export_json(
         source: its path; left out, the JSON does not mention it.
         size_hw: height and width of the upright photo, px.
         meshes: for each face the name of the mesh file written beside, or None; left out, no face has one.
+        targets: names of `blendshapes`: "arkit" for ARKit's 52, "all" for the face model's own.
 
     Raises:
         ExportError: as many meshes as faces are not given, or the file cannot be written.
-        ConfigError: something else than faces.
+        ConfigError: something else than faces, or other targets.
     """
     faces, meshes = list_of_faces(faces), [meshes] if isinstance(meshes, str) else meshes
     if meshes and len(meshes) != len(faces):
@@ -52,15 +55,15 @@ def export_json(
         "units": {"angle": "rad", "image": "px", "model": "mm"},
         "photo": {"file": photo, **about_source, "width": width, "height": height},
         "faces": [
-            face_values(face) | {"mesh": meshes[number] if meshes else None}
+            face_values(face, targets=targets) | {"mesh": meshes[number] if meshes else None}
             for number, face in enumerate(faces)
         ],
     }
     write_text(path, json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def face_values(face: FaceResult) -> dict[str, Any]:
-    """What JSON says of one face, as the values JSON knows."""
+def face_values(face: FaceResult, *, targets: TargetNames = "arkit") -> dict[str, Any]:
+    """What JSON says of one face, as the values JSON knows; `targets` as in :func:`export_json`."""
     pose, detection = face.pose, face.detection
     values: dict[str, Any] = {
         "box_xyxy": _numbers(detection.box_xyxy, 2),
@@ -84,11 +87,12 @@ def face_values(face: FaceResult) -> dict[str, Any]:
         "face_model": face.mesh.name,
     }
     if isinstance(face, MorphableResult):
+        named = face.named_weights(targets)
         values |= {
             "identity": _numbers(face.identity, 4),
             "expression": _numbers(face.expression, 4),
             "expression_names": list(face.model.expression_names[: len(face.expression)]),
-            "blendshapes": {name: _numbers(weight, 4) for name, weight in face.blendshapes.items()},
+            "blendshapes": {name: _numbers(weight, 4) for name, weight in named.items()},
         }
     if isinstance(face, FreeFormResult):
         values["fit_residual_mm"] = _numbers(face.fit_residual_mm, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lineament.errors import ExportError
+from lineament.expression_keys import TargetNames
 from lineament.files import remove_leftovers, whole_file
 from lineament.result import FaceResult, FreeFormResult, MorphableResult
 from lineament.several import Faces, list_of_faces
@@ -26,6 +27,7 @@ def export_parquet(
     path: str | os.PathLike[str],
     *,
     rows_at_once: int = 1000,
+    targets: TargetNames = "arkit",
 ) -> int:
     """Write the faces of many photos as one Parquet table, a row a face; memory does not grow with them.
 
@@ -39,6 +41,7 @@ def export_parquet(
             no row.
         path: where to; a file that is there is replaced.
         rows_at_once: rows of a block.
+        targets: names of the columns `blendshape_...`, "arkit" (its 52) or "all" (the face model's own).
 
     Returns:
         How many rows were written.
@@ -46,7 +49,7 @@ def export_parquet(
     Raises:
         ExportError: the package pyarrow is missing, the rows do not fit together, or the file cannot be
             written.
-        ConfigError: something else than faces.
+        ConfigError: something else than faces, or other targets.
     """
     table = _Table(Path(path), rows_at_once)
     try:
@@ -54,7 +57,7 @@ def export_parquet(
             words = {name: _readable(value) for name, value in start.items()}
             table.add(
                 [
-                    words | {"face": number} | face_row(face)
+                    words | {"face": number} | face_row(face, targets=targets)
                     for number, face in enumerate(list_of_faces(faces))
                 ]
             )
@@ -67,8 +70,39 @@ def export_parquet(
     return table.count
 
 
-def face_row(face: FaceResult) -> dict[str, Any]:
-    """The columns of one face: numbers, and lists of numbers."""
+def rewrite_weights(
+    path: str | os.PathLike[str], weights_of: Callable[[Mapping[str, Any]], Mapping[str, float] | None]
+) -> None:
+    """Give the rows of a table other reported weights, block by block.
+
+    Args:
+        path: of :func:`export_parquet`.
+        weights_of: from a row to its weights by name, for the columns ``blendshape_...`` that it has; None
+            leaves it as it is.
+
+    Raises:
+        ExportError: the package pyarrow is missing, or the file cannot be read or written.
+    """
+    pyarrow, parquet = _pyarrow()
+    path = Path(path)
+    try:
+        with (
+            parquet.ParquetFile(path) as file,
+            whole_file(path) as temporary,
+            parquet.ParquetWriter(temporary, file.schema_arrow, compression="zstd") as writer,
+        ):
+            for block in file.iter_batches(batch_size=1000):
+                rows = block.to_pylist()
+                for row in rows:
+                    named = weights_of(row) or {}
+                    row.update({f"blendshape_{name}": float(weight) for name, weight in named.items()})
+                writer.write_table(pyarrow.Table.from_pylist(rows, schema=file.schema_arrow))
+    except (OSError, pyarrow.ArrowException) as error:
+        raise ExportError(f"Cannot write {path} anew ({error}). Check the folder and the disk.") from error
+
+
+def face_row(face: FaceResult, *, targets: TargetNames = "arkit") -> dict[str, Any]:
+    """The columns of one face: numbers, and lists of numbers; `targets` as in :func:`export_parquet`."""
     pose = face.pose
     row: dict[str, Any] = {
         "box_xyxy": _floats(face.detection.box_xyxy),
@@ -88,7 +122,7 @@ def face_row(face: FaceResult) -> dict[str, Any]:
         row |= {
             "identity": _floats(face.identity),
             "expression": _floats(face.expression),
-            **{f"blendshape_{name}": float(weight) for name, weight in face.blendshapes.items()},
+            **{f"blendshape_{name}": weight for name, weight in face.named_weights(targets).items()},
         }
     if isinstance(face, FreeFormResult):
         row["fit_residual_mm"] = float(face.fit_residual_mm)

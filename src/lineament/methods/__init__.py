@@ -1,5 +1,6 @@
 """Methods: one file each, and the only table of them."""
 
+from lineament.methods.closeup_regressor import CloseUpRegressor
 from lineament.methods.cprfa import Cprfa
 from lineament.methods.dsfnet import DsfNet
 from lineament.methods.estimate import Estimate
@@ -10,6 +11,7 @@ from lineament.methods.sadrnet import SadrNet
 from lineament.methods.synergynet import SynergyNet
 
 METHODS: dict[str, type[Method]] = {
+    "close-up-regressor": CloseUpRegressor,
     "cprfa": Cprfa,
     "dsfnet": DsfNet,
     "morphable-regressor": MorphableRegressor,
@@ -20,6 +22,7 @@ METHODS: dict[str, type[Method]] = {
 
 __all__ = [
     "METHODS",
+    "CloseUpRegressor",
     "Cprfa",
     "DsfNet",
     "Estimate",

@@ -11,7 +11,7 @@ from lineament.crop import CropBox, upright_roll
 from lineament.errors import BoxError
 from lineament.image import Picture
 from lineament.methods.estimate import Estimate
-from lineament.methods.method import Method
+from lineament.methods.method import FinishingMethod, Method
 from lineament.resample import resample_crop
 from lineament.result import Detection, FaceResult
 
@@ -80,7 +80,7 @@ class Predictor:
     def _passes(
         self, image: Picture, boxes: list[CropBox], passes: int
     ) -> tuple[list[CropBox], list[Estimate]]:
-        """The crop boxes that the last believed predictions are of, and these."""
+        """The crop boxes that the last believed predictions are of, and these, finished."""
         estimates = self._estimate(image, boxes)
         for _ in range(passes - 1):
             refined = [self._refined(box, estimate) for box, estimate in zip(boxes, estimates)]
@@ -96,6 +96,8 @@ class Predictor:
             ):
                 if estimate.is_finite:
                     boxes[number], estimates[number] = refined[number], estimate
+        if isinstance(self.method, FinishingMethod):
+            estimates = self.method.finish(image, estimates)
         return boxes, estimates
 
     def _estimate(self, image: Picture, crop_boxes: Sequence[CropBox]) -> list[Estimate]:

@@ -12,6 +12,7 @@ import torch
 from lineament.config_file import read_config
 from lineament.errors import ConfigError, DataError
 from lineament.files import working_folder
+from lineament.train.closeup.method import CLOSEUP
 from lineament.train.cprfa.method import CPRFA
 from lineament.train.detector.method import DETECTOR
 from lineament.train.dsfnet.method import DSFNET
@@ -27,6 +28,7 @@ from lineament.train.synergynet.method import SYNERGYNET
 METHODS: dict[str, TrainableMethod[Any]] = {
     row.name: row
     for row in (
+        CLOSEUP,
         CPRFA,
         DETECTOR,
         DSFNET,
