@@ -87,7 +87,7 @@ def test_faces_without_coefficients_have_empty_targets(lfm):
 def label_batch(targets):
     rows = len(next(iter(targets.values())))
     nothing, fitted = torch.zeros(rows), torch.ones(rows, dtype=torch.bool)
-    return LabelBatch(*[nothing] * 5, fitted, *[nothing] * 3, targets=targets)
+    return LabelBatch(*[nothing] * 5, fitted, *[nothing] * 3, fitted, targets=targets)
 
 
 def test_a_cell_has_the_mean_code_of_the_part_of_it_that_shows_the_face():
@@ -211,7 +211,7 @@ def test_without_corruption_observations_are_as_they_are(network):
 @pytest.mark.parametrize(
     ("changes", "check"),
     [
-        ({"dropout": 0.7}, lambda lost, moved: 0.3 < lost < 0.4 and moved == 0),
+        ({"dropout": 0.7}, lambda lost, moved: 0.25 < lost < 0.45 and moved == 0),
         (
             {"occlusion": 1.0, "occlusion_side": (0.3, 0.5)},
             lambda lost, moved: 0.1 < lost < 0.7,
