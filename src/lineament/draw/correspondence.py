@@ -11,7 +11,7 @@ from PIL import Image
 
 from lineament.crop import CropBox
 from lineament.draw.canvas import Canvas
-from lineament.draw.patch import Patch
+from lineament.draw.patch import Patch, blend
 from lineament.geometry.raster import rasterize_values
 from lineament.result import FaceResult
 
@@ -47,7 +47,11 @@ def paint_correspondence(picture: Canvas, face: FaceResult, opacity: float) -> N
     codes, seen = _of_mesh(face, patch) if known is None else _of_pixels(known, patch)
     colors = np.rint(np.clip(codes, 0, 1) * 255).astype(np.uint8)
     alpha = (seen * round(255 * opacity)).astype(np.uint8)
-    patch.lay_on(picture, Image.fromarray(colors), Image.fromarray(alpha))
+    # Premultiplied, so that what means nothing beside the face does not colour its rim.
+    layer = Image.fromarray(np.concatenate([colors, alpha[..., None]], axis=2)).convert("RGBa")
+    for part, strip in patch.strips(layer):
+        shown = strip.convert("RGBA")
+        blend(picture, part, shown.convert("RGB"), shown.getchannel("A"))
 
 
 def _corners(box: CropBox) -> Array:
@@ -71,7 +75,7 @@ def _of_mesh(face: FaceResult, patch: Patch) -> tuple[Array, Array]:
     low, high = mean[skin].min(axis=0), mean[skin].max(axis=0)
     codes = (mean - low) / np.maximum(high - low, 1e-9)
     vertices = patch.from_image(face.vertices_image)
-    finite = np.isfinite(vertices).all(axis=1)
+    finite = np.asarray(np.isfinite(vertices).all(axis=1))
     triangles = triangles[finite[triangles].all(axis=1)]
     mask, bands = rasterize_values(vertices, triangles, codes, size_hw=patch.size_hw, both_sides=False)
     return np.moveaxis(bands, 0, -1), mask

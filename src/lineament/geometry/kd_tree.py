@@ -156,6 +156,6 @@ def _groups(queries: Array) -> tuple[Array, Array]:
     count, dimensions = queries.shape
     groups = np.full((-(-count // GROUP), GROUP, dimensions), np.nan)
     groups.reshape(-1, dimensions)[:count] = queries
-    known = np.isfinite(groups).all(axis=2)
+    known = np.asarray(np.isfinite(groups).all(axis=2))
     groups[~known] = np.nan
     return groups, known

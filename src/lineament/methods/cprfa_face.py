@@ -38,7 +38,7 @@ class Correspondence:
         """(P, 3) codes at (P, 2) px of the photo, and (P,) whether the face is seen there."""
         size = len(self.mask)
         places = self.crop_box.resized(size).crop_from_image(np.asarray(points_image, np.float64)[:, :2])
-        inside = ((places >= 0) & (places < size)).all(axis=1)
+        inside = np.asarray(((places >= 0) & (places < size)).all(axis=1))
         column, row = np.where(inside[:, None], places, 0).astype(np.int64).T
         return self.code[row, column], inside & (self.mask[row, column] > 0.5)
 

@@ -104,7 +104,7 @@ class PointSolver:
         if landmarks is not None:
             models.append((self._landmarks.mean, self._landmarks.modes))
             points.append(landmarks)
-            weights.append(np.isfinite(landmarks).all(axis=1) * LANDMARK_WEIGHT)
+            weights.append(LANDMARK_WEIGHT * np.asarray(np.isfinite(landmarks).all(axis=1), np.float64))
         mean = np.concatenate([mean for mean, _ in models])
         if rigid:
             model = PointModel(mean, np.zeros((0, len(mean), 3)), self._stds[:0])
