@@ -100,7 +100,7 @@ class GivenLandmarks:
 
     def landmarks(self, crops: Crops, crop_boxes: Sequence[CropBox]) -> Array:
         """See :class:`LandmarkDetector`."""
-        known = np.isfinite(self._points).all(axis=2)
+        known = np.asarray(np.isfinite(self._points).all(axis=2))
         faces = np.flatnonzero(known.any(axis=1))
         found = np.full((len(crops), COUNT, 2), np.nan)
         if not len(faces):
