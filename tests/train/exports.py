@@ -37,10 +37,10 @@ def manifest(size=None, *, face_model="lfm", margin=MARGIN):
     )
 
 
-def exported(exporter, network, path, *, pictures=None, face_model="lfm", **options):
+def exported(exporter, network, path, *, pictures=None, face_model="lfm", margin=MARGIN, **options):
     """The path of a bundle of a network."""
     size = getattr(getattr(network, "config", None), "crop_size", None)
-    about = manifest(size, face_model=face_model)
+    about = manifest(size, face_model=face_model, margin=margin)
     return export(
         exporter, network, path, manifest=about, pictures=pictures, options=ExportOptions(**options)
     )

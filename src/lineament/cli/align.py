@@ -78,8 +78,8 @@ def align(
     overlay: Annotated[
         str,
         typer.Option(
-            help="Layers of the overlay picture, lowest first: mesh, wireframe, depth, normals, landmarks, "
-            "numbers, axes, posebox, box; or none.",
+            help="Layers of the overlay picture, lowest first: mesh, wireframe, depth, normals, "
+            "correspondence, landmarks, numbers, axes, posebox, box; or none.",
         ),
     ] = "mesh,landmarks,axes,box",
 ) -> None:

@@ -60,6 +60,12 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first faces.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=1024, help="Faces at a time.")] = 1,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="CPU threads of a network.")] = 1,
+    rows: Annotated[
+        bool,
+        typer.Option(
+            "--rows", help="In place of each method its own rows: simpler solvers, parts (of cprfa)."
+        ),
+    ] = False,
     device: Annotated[
         str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")
     ] = "cpu",
@@ -97,7 +103,9 @@ def evaluate(
         loaded = load_set(data_set, options)
         _say(f"{loaded.title}: {len(loaded.items)} faces")
         baselines = [*(baseline or []), *(peer or [])]
-        predictors = _predictors(weights, predictions, baselines, crops, scheme, passes, threads, device)
+        predictors = _predictors(
+            weights, predictions, baselines, crops, scheme, passes, threads, device, rows=rows
+        )
         with working_folder(out):
             evaluation = _evaluate(loaded, predictors, out, protocol, workers)
             _finish(evaluation, predictors, out)
@@ -161,6 +169,8 @@ def _predictors(
     passes: int,
     threads: int,
     device: str,
+    *,
+    rows: bool,
 ) -> list[Predictor]:
     """Ours in the order given (the default when nothing else is named), then files, then baselines."""
     from lineament.errors import ConfigError
@@ -185,7 +195,8 @@ def _predictors(
                 name=shown[name],
                 device=device,
             )
-            predictors.append(_told_apart(predictor, where, len(kinds[crops]) > 1))
+            for each in predictor.rows() if rows else [predictor]:
+                predictors.append(_told_apart(each, where, len(kinds[crops]) > 1))
     predictors += [FilePredictor.read(path, name=shown[str(path)]) for path in predictions or []]
     for name in baselines or []:
         for where in kinds[crops]:

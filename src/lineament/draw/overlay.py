@@ -8,6 +8,7 @@ from typing import Literal
 from PIL import Image
 
 from lineament.draw.canvas import Canvas, Photo, PillowCanvas
+from lineament.draw.correspondence import paint_correspondence
 from lineament.draw.marks import face_size, paint_axes, paint_box, paint_landmarks, paint_pose_box
 from lineament.draw.surface import paint_surface
 from lineament.errors import ConfigError
@@ -22,6 +23,7 @@ LAYERS: dict[str, Callable[[Canvas, FaceResult, float, str], None]] = {
     "depth": lambda picture, face, opacity, label: paint_surface(picture, face, opacity, "depth"),
     "normals": lambda picture, face, opacity, label: paint_surface(picture, face, opacity, "normals"),
     "wireframe": lambda picture, face, opacity, label: paint_surface(picture, face, opacity, "wireframe"),
+    "correspondence": lambda picture, face, opacity, label: paint_correspondence(picture, face, opacity),
     "landmarks": lambda picture, face, opacity, label: paint_landmarks(picture, face),
     "numbers": lambda picture, face, opacity, label: paint_landmarks(picture, face, numbers=True),
     "axes": lambda picture, face, opacity, label: paint_axes(picture, face),

@@ -102,6 +102,9 @@ class Prediction:
         triangles: (M, 3) int, or None.
         topology: of the vertices: "lfm", "basel-no-neck" or "unknown".
         visibility: (68,) 0 to 1, or None where it does not tell.
+        detected_image: (N, 2) px of vertices that were found in the picture one by one, NaN for the others;
+            None where the method does not work so.
+        chosen_vertices: (C,) int, those of them that the method works with; None where there are none.
     """
 
     landmarks_image: Array
@@ -110,6 +113,8 @@ class Prediction:
     triangles: NDArray[np.integer] | None = None
     topology: str = UNKNOWN
     visibility: Array | None = None
+    detected_image: Array | None = None
+    chosen_vertices: NDArray[np.integer] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
 from lineament.detect import overlap
-from lineament.errors import DataError, LineamentError
+from lineament.errors import ConfigError, DataError, LineamentError
 from lineament.evaluate.items import LFM, UNKNOWN, EvaluationItem, Prediction
 from lineament.evaluate.protocols.protocol import Crops
 from lineament.files import sha256_of
@@ -64,6 +65,7 @@ class LineamentPredictor:
         crops: from the truth or from the aligner's detector.
         scheme: landmark scheme that is scored.
         weights: name or path, for the recipe.
+        row: which of the method's own rows this is; empty for the method as the weights have it.
     """
 
     aligner: FaceAligner
@@ -71,6 +73,7 @@ class LineamentPredictor:
     crops: Crops
     scheme: str
     weights: str
+    row: str = ""
 
     @classmethod
     def from_pretrained(
@@ -107,7 +110,27 @@ class LineamentPredictor:
             "crops": self.crops.name,
             "scheme": self.scheme,
             "passes": self.aligner.passes,
+            **({"row": self.row} if self.row else {}),
         }
+
+    def rows(self) -> list[LineamentPredictor]:
+        """What the method is compared with, of the same weights, a predictor each.
+
+        Raises:
+            ConfigError: the method has no such rows.
+        """
+        rows = getattr(self.aligner.method, "rows", None)
+        if rows is None:
+            raise ConfigError(
+                f"{self.weights} is of a method without rows of its own: leave --rows out, or name weights "
+                f"of the method cprfa."
+            )
+        made = []
+        for name, method in rows().items():
+            aligner = copy.copy(self.aligner)
+            aligner.method = method
+            made.append(replace(self, aligner=aligner, name=f"{self.name}: {name}", row=name))
+        return made
 
     def predict(self, items: Sequence[EvaluationItem]) -> list[Prediction | None]:
         """See Predictor."""
@@ -160,6 +183,8 @@ def prediction_of(face: FaceResult, scheme: str, *, visibility: bool = False) ->
         triangles=face.triangles,
         topology=_topology(face),
         visibility=_landmark_visibility(face, scheme) if visibility else None,
+        detected_image=getattr(face, "detected_image", None),
+        chosen_vertices=getattr(face, "chosen_vertices", None),
     )
 
 

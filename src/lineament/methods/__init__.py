@@ -1,6 +1,7 @@
 """Methods: one file each, and the only table of them."""
 
 from lineament.methods.closeup_regressor import CloseUpRegressor
+from lineament.methods.cprfa import Cprfa
 from lineament.methods.dsfnet import DsfNet
 from lineament.methods.estimate import Estimate
 from lineament.methods.method import Method
@@ -11,6 +12,7 @@ from lineament.methods.synergynet import SynergyNet
 
 METHODS: dict[str, type[Method]] = {
     "close-up-regressor": CloseUpRegressor,
+    "cprfa": Cprfa,
     "dsfnet": DsfNet,
     "morphable-regressor": MorphableRegressor,
     "sadrnet": SadrNet,
@@ -21,6 +23,7 @@ METHODS: dict[str, type[Method]] = {
 __all__ = [
     "METHODS",
     "CloseUpRegressor",
+    "Cprfa",
     "DsfNet",
     "Estimate",
     "Method",

@@ -13,6 +13,7 @@ from lineament.config_file import read_config
 from lineament.errors import ConfigError, DataError
 from lineament.files import working_folder
 from lineament.train.closeup.method import CLOSEUP
+from lineament.train.cprfa.method import CPRFA
 from lineament.train.detector.method import DETECTOR
 from lineament.train.dsfnet.method import DSFNET
 from lineament.train.engine.processes import Processes, joined_processes
@@ -28,6 +29,7 @@ METHODS: dict[str, TrainableMethod[Any]] = {
     row.name: row
     for row in (
         CLOSEUP,
+        CPRFA,
         DETECTOR,
         DSFNET,
         REGRESSOR,

@@ -45,6 +45,7 @@ class Points(StrEnum):
         "points that people set and the 68 have too, without the jaw; each method's mean error of a point on "
         "other people's faces is taken off"
     )
+    DETECTED = "those of the named points that the method detects in the picture"
     SURFACE = "nearest points of both surfaces"
     NONE = "none: the head's rotation"
 
@@ -124,6 +125,7 @@ class Protocol:
         measure: for SURFACE the name in :data:`lineament.evaluate.scores.surfaces.MEASURES`.
         labels: label set of the truth, such as "original".
         balanced: scores a random subset with this many images in each yaw bin (Zhou and Huang), if positive.
+        spread: whether the standard deviation of the three bins' means is a column (divisor 2).
         note: what cannot be reproduced exactly, and our choice instead.
     """
 
@@ -141,6 +143,7 @@ class Protocol:
     exclusion: Exclusion = Exclusion.NOTHING
     measure: str = ""
     balanced: int = 0
+    spread: bool = False
     note: str = ""
 
     @property

@@ -198,7 +198,8 @@ def _by_yaw(protocol: Protocol, items: Sequence[EvaluationItem]) -> Any:  # noqa
             return {"mean": split.mean_of_images}
         named = dict(zip(BIN_NAMES, split.bins, strict=True))
         if protocol.average is Average.BINS:
-            return named | {"mean": split.mean_of_bins, "mean of images": split.mean_of_images}
+            spread = {"spread": float(np.std(split.bins, ddof=1))} if protocol.spread else {}
+            return named | {"mean": split.mean_of_bins, **spread, "mean of images": split.mean_of_images}
         return named | {"mean": split.mean_of_images}
 
     return columns

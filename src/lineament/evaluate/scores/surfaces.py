@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.evaluate.items import BASEL_NO_NECK, LFM, LFM_FACE, LFM_POINTS, Prediction, TrueSurface
+from lineament.evaluate.scores.detections import measures as detection_measures
 from lineament.evaluate.scores.metrics import box_size, interocular, normalised_mean_error, without_mean_depth
 from lineament.evaluate.scores.reconstruction import crop_to_ball, icp, matched_error, point_to_plane_rmse
 from lineament.geometry.similarity import Similarity, fit_similarity
@@ -176,4 +177,5 @@ MEASURES = {
     "reconstruction-box-icp": Measure("%", box_error_scaled),
     "interocular-icp": Measure("%", interocular_error_icp),
     "point-to-plane": Measure("mm", plane_error_mm),
+    **{name: Measure("%", of) for name, of in detection_measures().items()},
 }

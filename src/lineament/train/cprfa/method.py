@@ -1,0 +1,143 @@
+"""The row of CPRFA: maps are trained on crops, rounds on what trained maps show of crops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from lineament.data.crops.sampler import CropSampler
+from lineament.train.batches.alignment_figures import NME, TRAIN_NME
+from lineament.train.batches.crop_run import about_start
+from lineament.train.batches.samples import CropSource, batches_of, on_device, plain_batches
+from lineament.train.cprfa.detections import detection_figures
+from lineament.train.cprfa.export import EXPORTER
+from lineament.train.cprfa.loss import MapLoss, UpdateLoss
+from lineament.train.cprfa.observations import (
+    ObservationSource,
+    observations_of,
+    seen_faces,
+    write_observations,
+)
+from lineament.train.cprfa.targets import CprfaTargets
+from lineament.train.cprfa.training import (
+    CprfaTrainConfig,
+    Estimator,
+    landmark_detector,
+    new_network,
+    path_count,
+    prepare,
+)
+from lineament.train.engine.face_model_record import check_record, record_of
+from lineament.train.engine.loop import ALONE, CHECKPOINT, Run, Terms
+from lineament.train.engine.processes import Processes
+from lineament.train.engine.run_folder import ABOUT, DATA, read_table
+from lineament.train.networks.cprfa.network import CprfaNet
+from lineament.train.runs.crop_method import CropMethod
+
+OBSERVATIONS = "observations.npz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CprfaMethod(CropMethod[CprfaTrainConfig]):
+    """Crops to maps to vertices to faces; one network, trained in three stages."""
+
+    def train(
+        self,
+        config: CprfaTrainConfig,
+        out: Path,
+        *,
+        processes: Processes = ALONE,
+        seconds: float | None = None,
+    ) -> Path:
+        """See :class:`CropMethod`; the rounds' runs keep what they learn on in a file of their folder."""
+        if config.stage == "maps":
+            return CropMethod.train(self, config, out, processes=processes, seconds=seconds)
+        plain = CropSource(config.data, config.augment, config.face_model)
+        held_out, known = (plain.sampler(validation=validation) for validation in (True, False))
+        model, device = held_out.model, processes.device
+        torch.manual_seed(config.loop.seed)
+        network = new_network(config, model).to(device)
+        if (out / CHECKPOINT).exists():
+            record = read_table(out, ABOUT).get("face_model") if (out / ABOUT).exists() else None
+            check_record(record, model, where=out, schemes=True)
+        else:
+            prepare(network, config, plain)
+        run = Run(out, network, config.loop, processes=processes)
+        observed = out / OBSERVATIONS
+        detector = landmark_detector(config)
+        if processes.is_first:
+            before = run.folder.read(DATA) if run.step else None
+            start = about_start(config.start) if before is None else before.get("start")
+            about = {"method": self.name, "face_model": record_of(model)}
+            data = {"folders": config.data.manifest(), "start": start}
+            run.folder.begin(config, data, step=run.step, about=about)
+            if not observed.exists():
+                write_observations(
+                    observed,
+                    run.ema,
+                    known,
+                    config.observe,
+                    seed=config.loop.seed,
+                    detector=detector,
+                    device=device,
+                )
+        processes.mean(torch.zeros(1, device=device))  # the others wait for the file
+        loss = UpdateLoss(config.update_loss, run.network).to(device)
+
+        def terms_of(network: nn.Module, batch: dict[str, Tensor]) -> Terms:
+            batch = on_device(batch, device)
+            with config.loop.autocast(device):
+                found = network(observations_of(batch))
+            return loss(found, batch)
+
+        def validate(ema_network: nn.Module) -> dict[str, float]:
+            figures = self.figures(ema_network, held_out, config.validation_crops, device)
+            own = self.figures(ema_network, known, config.validation_crops, device)
+            return figures | {TRAIN_NME: own[NME]}
+
+        source = ObservationSource(
+            str(observed),
+            tuple(run.network.chosen.tolist()),
+            len(network.codes),
+            path_count(network),
+            config.corruption,
+            detector is None,
+            config.network.unet.depth,
+        )
+        batches = batches_of(source, config.loop, run.step, processes=processes, workers=config.workers)
+        run.train(batches, terms_of, validate, seconds=seconds)
+        return out
+
+    def figures(
+        self, network: nn.Module, sampler: CropSampler, count: int, device: torch.device
+    ) -> dict[str, float]:
+        """See :class:`CropMethod`; with the detection table."""
+        plain = CropMethod.figures(self, _Crops(network, sampler), sampler, count, device)
+        faces = seen_faces(network, sampler.model, plain_batches(sampler, count, device))
+        return plain | detection_figures(faces, network.chosen.cpu().numpy())
+
+
+class _Crops(nn.Module):
+    """What makes a face of crops: no network's output, but all that follows."""
+
+    def __init__(self, network: CprfaNet, sampler: CropSampler) -> None:
+        super().__init__()
+        self.estimator = Estimator(network, sampler.model)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        return crops
+
+
+CPRFA = CprfaMethod(
+    name="cprfa",
+    config=CprfaTrainConfig,
+    network=new_network,
+    prepare=prepare,
+    loss=lambda config, network, model: MapLoss(config.loss),
+    targets=lambda config: CprfaTargets(config.network.unet.depth, config.network.crop_margin, config.region),
+    estimate=lambda crops, found, landmarks: crops.estimator(found.permute(0, 2, 3, 1)),
+    exporter=EXPORTER,
+)

@@ -1,0 +1,69 @@
+"""Small configurations of CPRFA's training."""
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from lineament.data.crops.augment import AugmentConfig
+from lineament.train.batches.samples import Folders
+from lineament.train.cprfa.observations import ObserveConfig
+from lineament.train.cprfa.training import CprfaTrainConfig, new_network
+from lineament.train.engine.loop import LoopConfig
+from lineament.train.engine.optimisers import OptimiserConfig
+from lineament.train.engine.schedules import ScheduleConfig
+from lineament.train.networks.cprfa.config import tiny
+from lineament.train.networks.cprfa.hsunet import Maps
+
+UNDISTURBED = AugmentConfig(
+    crop_size=64,
+    crop_margin=1.5,
+    tight_probability=1.0,
+    occluder_probability=0.0,
+    grey_probability=0.0,
+    blur_probability=0.0,
+    noise_probability=0.0,
+    jpeg_probability=0.0,
+    border_probability=0.0,
+)
+
+
+def tiny_config(folder, *, stage="maps", steps=3, batch=4, start="", **network):
+    """A run of a few steps on painted faces."""
+    return CprfaTrainConfig(
+        loop=LoopConfig(
+            steps=steps,
+            batch=batch,
+            optimiser=OptimiserConfig(learning_rate=5e-3 if stage == "maps" else 1e-3),
+            schedule=ScheduleConfig(warm_up=5),
+            precision="float32",
+            log_every=1,
+            save_every=max(steps, 1),
+        ),
+        stage=stage,
+        network=replace(tiny(), **network),
+        augment=UNDISTURBED,
+        data=Folders((folder,)),
+        workers=0,
+        start=start,
+        observe=ObserveConfig(crops=24, landmarks=""),
+        reference_crops=2,
+        validation_crops=4,
+    )
+
+
+class PaintedMaps(nn.Module):
+    """Maps of faces that are painted with their codes before grey: what a trained network would say."""
+
+    def forward(self, crop):
+        face = 20.0 * ((crop - 128).abs().amax(1) > 4).float() - 10
+        dark = (crop.amax(1) < 40).float()  # the square in front of some
+        return [Maps(crop / 255, face - 40 * dark, None)] * 3
+
+
+def painted_network(config, model):
+    """A network that need not learn its maps."""
+    torch.manual_seed(0)
+    network = new_network(config, model)
+    network.maps = PaintedMaps()
+    return network.eval()
