@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.cli.overlay_file import OverlayStyle
+from lineament.cli.whole_results import FormerResults
 from lineament.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,7 +27,8 @@ MESH_FORMATS = ("obj", "ply", "glb", "npz")
 _MESHES_OF_JSON = ("obj", "glb", "ply")  # the first of these that is written is named there
 MAP_FORMATS = ("depth", "pncc", "normals", "parts")
 PICTURE_FORMATS = ("texture", "frontal")
-FORMATS = (*MESH_FORMATS, "json", "parquet", *MAP_FORMATS, *PICTURE_FORMATS)
+TABLE_FORMATS = ("parquet", "csv")
+FORMATS = (*MESH_FORMATS, "json", *TABLE_FORMATS, *MAP_FORMATS, *PICTURE_FORMATS)
 
 
 def chosen_from(names: str, known: Sequence[str], what: str) -> tuple[str, ...]:
@@ -42,40 +46,80 @@ def chosen_from(names: str, known: Sequence[str], what: str) -> tuple[str, ...]:
     return chosen
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a photo's results.
+
+    Attributes:
+        files: endings of the names of the files.
+        impossible: a line for each file that was asked for and cannot be made, with the reason.
+    """
+
+    files: tuple[str, ...]
+    impossible: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class ResultWriter:
-    """Writes the results of photos in the formats asked for."""
+    """Writes the results of photos in the formats asked for.
+
+    Attributes:
+        formats: names of :data:`FORMATS`; tables are not written here.
+        layers: of the overlay; none writes none.
+        overlay: its format and size.
+        texture_size: texels along a side; None for :data:`TEXTURE_SIZE`.
+        with_texture: whether GLB has the photo's colours.
+        texturers: by mesh, made when first needed.
+    """
 
     formats: tuple[str, ...]
-    layers: tuple[str, ...]  # of the overlay; none writes none
-    texturers: dict[str, FaceTexturer] = field(default_factory=dict)  # by mesh, made when first needed
+    layers: tuple[str, ...]
+    overlay: OverlayStyle = OverlayStyle()
+    texture_size: int | None = None
+    with_texture: bool = True
+    texturers: dict[str, FaceTexturer] = field(default_factory=dict)
+
+    def identity(self) -> dict[str, Any]:
+        """What its files depend on, tables left out, as JSON knows it."""
+        return {
+            "formats": sorted(set(self.formats) - set(TABLE_FORMATS)),
+            "layers": self.layers,
+            "overlay": [self.overlay.kind, self.overlay.longer_px],
+            "texture": [self.texture_size or TEXTURE_SIZE, self.with_texture],
+        }
 
     def write(
-        self, photo: Image.Image, faces: Sequence[FaceResult], target: Path, *, source: Path
-    ) -> list[str]:
+        self,
+        photo: Image.Image,
+        faces: Sequence[FaceResult],
+        target: Path,
+        former: FormerResults,
+        *,
+        source: Path,
+    ) -> Written:
         """Write everything of one photo but its rows of a table, under names that begin with `target`.
 
         The overlay is drawn on the photo itself.
 
         All of it or nothing; what a former run left under these names goes.
 
-        Returns:
-            A line for each file that was asked for and cannot be made of these faces, with the reason.
-
         Raises:
             LineamentError: a file cannot be written.
         """
         from lineament.cli.whole_results import whole_results
 
-        with whole_results(target) as temporary:
-            return self._write(photo, faces, temporary, source=source)
+        if not self.layers and not set(self.formats) - set(TABLE_FORMATS):
+            return Written((), ())
+        with whole_results(target, former) as temporary:
+            impossible = self._write(photo, faces, temporary, source=source)
+            names = sorted(os.listdir(temporary.parent))
+        return Written(tuple(name[len(target.name) :] for name in names), tuple(impossible))
 
     def _write(
         self, photo: Image.Image, faces: Sequence[FaceResult], target: Path, *, source: Path
     ) -> list[str]:
-        from lineament.draw import overlay_in_place
+        from lineament.cli.overlay_file import write_overlay
         from lineament.export import export_json, face_maps
-        from lineament.image import write_image
 
         impossible, size_hw, shared = [], (photo.height, photo.width), _Photo(photo)
         for number, face in enumerate(faces):
@@ -90,8 +134,7 @@ class ResultWriter:
             path = _named(target, ".json")
             export_json(faces, path, photo=source.name, source=str(source), size_hw=size_hw, meshes=meshes)
         if self.layers:  # last, for it changes the photo
-            overlay_in_place(photo, faces, layers=self.layers)
-            write_image(_named(target, "_overlay.png"), photo)
+            write_overlay(photo, faces, target, layers=self.layers, style=self.overlay)
         return impossible
 
     def _mesh_name(self, face: FaceResult, stem: str) -> str | None:
@@ -163,7 +206,8 @@ class _FaceFiles:
             return None
         made = self.writer.texturers
         if self.face.mesh.name not in made:
-            made[self.face.mesh.name] = FaceTexturer(self.face.mesh, size=TEXTURE_SIZE)
+            size = self.writer.texture_size or TEXTURE_SIZE
+            made[self.face.mesh.name] = FaceTexturer(self.face.mesh, size=size)
         return made[self.face.mesh.name](self.photo.pixels, self.face)
 
     def _obj(self) -> None:
@@ -184,7 +228,8 @@ class _FaceFiles:
     def _glb(self) -> None:
         from lineament.export import export_glb
 
-        texture_rgb = None if self.texture is None else self.texture.colors_rgb
+        texture = self.texture if self.writer.with_texture else None
+        texture_rgb = None if texture is None else texture.colors_rgb
         export_glb(self.face, _named(self.target, ".glb"), texture_rgb=texture_rgb)
 
     def _npz(self) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -145,6 +143,8 @@ class _VideoJob:
 
     def run(self) -> bool:
         """Read, follow, write, and say what was found; False where something asked for cannot be made."""
+        from lineament.cli.stopping import stopped_by_signals
+
         with stopped_by_signals() as self.stopped:
             self._follow()
             if self.stopped.is_set():
@@ -274,24 +274,6 @@ def _animated(person: _Person, face: FaceResult | None) -> FaceResult | None:
         return face
     person.no_head = reason
     return None
-
-
-@contextmanager
-def stopped_by_signals() -> Iterator[Event]:
-    """An event that Ctrl+C or SIGTERM sets, so that a film ends whole; a second one ends at once."""
-    stopped = Event()
-
-    def stop(*_: object) -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        stopped.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _silence_opencv() -> None:

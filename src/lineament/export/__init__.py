@@ -7,6 +7,7 @@ file is written under a temporary name and renamed, so that a half-written one i
 
 from lineament.export.animation import HeadMotion, export_glb_animation, export_motion
 from lineament.export.arrays import export_npz
+from lineament.export.csv_table import export_csv
 from lineament.export.faces_json import export_json
 from lineament.export.frontal import frontal_view
 from lineament.export.glb import export_glb
@@ -23,6 +24,7 @@ __all__ = [
     "FaceTexturer",
     "HeadMotion",
     "MeanTexture",
+    "export_csv",
     "export_depth",
     "export_glb",
     "export_glb_animation",
