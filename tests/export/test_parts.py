@@ -100,11 +100,8 @@ def test_csv_has_a_cell_a_number_under_a_name_that_says_which(tmp_path):
     assert export_csv(photos, tmp_path / "faces.csv") == 3
     with (tmp_path / "faces.csv").open(newline="") as file:
         found = list(csv.DictReader(file))
-    assert [(row["photo"], row["face"]) for row in found] == [
-        ('a, "b".jpg', "0"),
-        ('a, "b".jpg', "1"),
-        ("c", "0"),
-    ]
+        first = 'a, "b".jpg'
+    assert [(row["photo"], row["face"]) for row in found] == [(first, "0"), (first, "1"), ("c", "0")]
     landmark = [float(found[1][f"landmark_30_{axis}"]) for axis in "xyz"]
     np.testing.assert_allclose(landmark, FACES[1].landmarks_image[30], rtol=1e-6)
     assert float(found[0]["box_left"]) == pytest.approx(float(FACES[0].detection.box_xyxy[0]))

@@ -107,7 +107,7 @@ class Journal:
         first, *lines = content.split(b"\n")
         with suppress(ValueError, TypeError, KeyError):
             if json.loads(first)["schema"] == SCHEMA:
-                return lines if lines[-1:] != [b""] else lines[:-1]  # one that was cut short is no entry
+                return lines[:-1] if lines[-1:] == [b""] else [*lines, b""]  # the empty one: write it anew
         return None
 
     def _rewrite(self) -> None:

@@ -103,7 +103,8 @@ def align(
     ] = 2048,
     texture: Annotated[bool, typer.Option(help="Give GLB the photo's colours.")] = True,
     texture_size: Annotated[
-        int | None, typer.Option(min=16, max=8192, help="Texels along a side of textures; 1024.")
+        int | None,
+        typer.Option(min=16, max=8192, help="Texels along a side of textures; what the face needs."),
     ] = None,
 ) -> None:
     """Align every face of photographs in 3D.

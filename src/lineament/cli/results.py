@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from lineament.export import FaceMaps, FaceTexture, FaceTexturer
     from lineament.result import FaceResult
 
-TEXTURE_SIZE = 1024  # texels along a side
+TEXTURE_SIZE = 1024  # texels along a side, at most
+SMALLER_TEXTURES = 256, 512
+TEXELS_A_PX = 1.5  # the chart is as wide as half a head around; a face in a photo is its projection
 MESH_FORMATS = ("obj", "ply", "glb", "npz")
 _MESHES_OF_JSON = ("obj", "glb", "ply")  # the first of these that is written is named there
 MAP_FORMATS = ("depth", "pncc", "normals", "parts")
@@ -67,9 +69,9 @@ class ResultWriter:
         formats: names of :data:`FORMATS`; tables are not written here.
         layers: of the overlay; none writes none.
         overlay: its format and size.
-        texture_size: texels along a side; None for :data:`TEXTURE_SIZE`.
+        texture_size: texels along a side; None for what each face needs.
         with_texture: whether GLB has the photo's colours.
-        texturers: by mesh, made when first needed.
+        texturers: by mesh and size, made when first needed.
     """
 
     formats: tuple[str, ...]
@@ -85,7 +87,7 @@ class ResultWriter:
             "formats": sorted(set(self.formats) - set(TABLE_FORMATS)),
             "layers": self.layers,
             "overlay": [self.overlay.kind, self.overlay.longer_px],
-            "texture": [self.texture_size or TEXTURE_SIZE, self.with_texture],
+            "texture": [self.texture_size, self.with_texture],
         }
 
     def write(
@@ -204,11 +206,11 @@ class _FaceFiles:
 
         if self.face.mesh.uv is None:
             return None
-        made = self.writer.texturers
-        if self.face.mesh.name not in made:
-            size = self.writer.texture_size or TEXTURE_SIZE
-            made[self.face.mesh.name] = FaceTexturer(self.face.mesh, size=size)
-        return made[self.face.mesh.name](self.photo.pixels, self.face)
+        made, size = self.writer.texturers, self.writer.texture_size or texture_size_for(self.face)
+        key = f"{self.face.mesh.name} {size}"
+        if key not in made:
+            made[key] = FaceTexturer(self.face.mesh, size=size)
+        return made[key](self.photo.pixels, self.face)
 
     def _obj(self) -> None:
         from lineament.export import export_obj
@@ -252,6 +254,13 @@ class _FaceFiles:
         assert self.texture is not None
         view = frontal_view(self.face, self.texture)
         write_bytes(_named(self.target, "_frontal.png"), png_bytes(view))
+
+
+def texture_size_for(face: FaceResult) -> int:
+    """Texels along a side that hold what a photo shows of a face: 256, 512 or :data:`TEXTURE_SIZE`."""
+    extent_px = float(np.ptp(face.vertices_image[:, :2], axis=0).max())
+    enough = (size for size in SMALLER_TEXTURES if size >= TEXELS_A_PX * extent_px and size < TEXTURE_SIZE)
+    return next(enough, TEXTURE_SIZE)
 
 
 def why_impossible(name: str, face: FaceResult) -> str | None:

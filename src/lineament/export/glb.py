@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -126,8 +127,8 @@ def glb_at_rest(
     model: MorphableModel, at_rest: Array, texture_rgb: NDArray[np.uint8] | None, style: TargetNames
 ) -> tuple[GlbFile, Targets]:
     """A file with a face at rest ((N, 3) mm), its targets and material; the head is node 0."""
-    chosen = Targets.of_model(model, len(model.expression_names), style)
-    glb = GlbFile(generator=f"lineament {__version__}")
+    prepared = _prepared(_Same(model), style)
+    chosen, glb = prepared.targets, prepared.glb.copy()
     glb.document |= {
         "scene": 0,
         "scenes": [{"nodes": [0]}],
@@ -135,7 +136,7 @@ def glb_at_rest(
         "meshes": [
             {
                 "name": "face",
-                "primitives": [_primitive(glb, model, at_rest, chosen)],
+                "primitives": [_primitive(glb, model, at_rest, prepared)],
                 "weights": [0.0] * len(chosen.names),
                 "extras": {"targetNames": list(chosen.names)},
             }
@@ -145,24 +146,67 @@ def glb_at_rest(
     return glb, chosen
 
 
-def _primitive(glb: GlbFile, model: MorphableModel, at_rest: Array, chosen: Targets) -> dict[str, Any]:
-    normals = _unit(vertex_normals(at_rest, model.triangles))
-    attributes = {
-        "POSITION": glb.add_values(gltf_from_model(at_rest), bounds=True, vertices=True),
-        "NORMAL": glb.add_values(normals, vertices=True),
-    }
-    if model.uv is not None:
-        attributes["TEXCOORD_0"] = glb.add_values(gltf_uv(model.uv), vertices=True)
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What files of a face model share: buffers of targets, chart and triangles, and where they are."""
+
+    targets: Targets
+    glb: GlbFile
+    entries: list[dict[str, int]]  # of the targets
+    indices: int
+    chart: int | None
+
+
+class _Same:
+    """A face model as a key: the same one, for comparing two number by number would take longer."""
+
+    def __init__(self, model: MorphableModel) -> None:
+        self.model = model
+
+    def __hash__(self) -> int:
+        return id(self.model)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.model is self.model
+
+
+@lru_cache(maxsize=4)
+def _prepared(of: _Same, style: TargetNames) -> _Prepared:
+    """The buffers of a model, made once.
+
+    How a target bends normals is taken from the model's mean face: that it would be bent a little otherwise
+    on each person's face is not to be seen, and would take most of the time of a file.
+    """
+    model = of.model
+    chosen = Targets.of_model(model, len(model.expression_names), style)
+    glb = GlbFile(generator=f"lineament {__version__}")
+    mean = model.neutral_model
+    normals = _unit(vertex_normals(mean, model.triangles))
     entries = []
     for group in chosen.members:
         difference = np.sum(model.expression_basis[list(group)], axis=0)
         difference = np.where(np.abs(difference).max(axis=1, keepdims=True) < SMALLEST_MM, 0, difference)
-        bend = _unit(vertex_normals(at_rest + difference, model.triangles)) - normals
+        bend = _unit(vertex_normals(mean + difference, model.triangles)) - normals
         bend = np.where(np.abs(bend).max(axis=1, keepdims=True) < 0.01, 0, bend)
         moved = glb.add_differences(gltf_from_model(difference), bounds=True)
         entries.append({"POSITION": moved, "NORMAL": glb.add_differences(bend)})
-    indices = glb.add_indices(model.triangles)
-    return {"attributes": attributes, "indices": indices, "material": 0, "targets": entries}
+    chart = None if model.uv is None else glb.add_values(gltf_uv(model.uv), vertices=True)
+    return _Prepared(chosen, glb, entries, glb.add_indices(model.triangles), chart)
+
+
+def _primitive(glb: GlbFile, model: MorphableModel, at_rest: Array, prepared: _Prepared) -> dict[str, Any]:
+    attributes = {
+        "POSITION": glb.add_values(gltf_from_model(at_rest), bounds=True, vertices=True),
+        "NORMAL": glb.add_values(_unit(vertex_normals(at_rest, model.triangles)), vertices=True),
+    }
+    if prepared.chart is not None:
+        attributes["TEXCOORD_0"] = prepared.chart
+    return {
+        "attributes": attributes,
+        "indices": prepared.indices,
+        "material": 0,
+        "targets": prepared.entries,
+    }
 
 
 def _unit(normals: Array) -> Array:
