@@ -20,6 +20,8 @@ def lines_of(keyword: str, values: NDArray[np.floating], *, digits: int) -> byte
         ASCII; each line ends in a line feed. Numbers are rounded to the nearest, and none is a minus zero.
     """
     flat = np.asarray(values, np.float64)
+    if len(flat) == 0:
+        return b""
     if not (np.abs(flat) < _MOST).all():
         return _slowly(keyword, flat, digits)
     scaled = np.rint(flat * 10**digits).astype(np.int64)
