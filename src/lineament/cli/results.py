@@ -154,7 +154,8 @@ class ResultWriter:
                 export_depth(maps, _named(target, "_depth.png"))
                 export_depth(maps, _named(target, "_depth.npz"))
             else:
-                write_bytes(_named(target, f"_{name}.png"), png_bytes(pictures[name]))
+                palette = maps.palette_rgb if name == "parts" else None
+                write_bytes(_named(target, f"_{name}.png"), png_bytes(pictures[name], palette_rgb=palette))
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,8 @@ class _VideoJob:
 
     def _follow(self) -> None:
         """All frames; the film and the table, where they are asked for, are written on the way."""
-        from lineament.video import VideoReader, ahead
+        from lineament.ahead import ahead
+        from lineament.video import VideoReader
 
         options = self.options
         with (

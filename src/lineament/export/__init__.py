@@ -8,6 +8,7 @@ file is written under a temporary name and renamed, so that a half-written one i
 from lineament.export.animation import HeadMotion, export_glb_animation, export_motion
 from lineament.export.arrays import export_npz
 from lineament.export.csv_table import export_csv
+from lineament.export.dataframe import to_dataframe
 from lineament.export.faces_json import export_json
 from lineament.export.frontal import frontal_view
 from lineament.export.glb import export_glb
@@ -37,4 +38,5 @@ __all__ = [
     "export_texture",
     "face_maps",
     "frontal_view",
+    "to_dataframe",
 ]

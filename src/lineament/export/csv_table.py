@@ -69,6 +69,8 @@ def column_names(row: Row) -> list[str]:
             names += [f"{short}_{end}" for end in _ENDS[name]]
         elif name == "landmarks_image":
             names += [f"{short}_{k}_{axis}" for k in range(len(value) // 3) for axis in "xyz"]
+        elif name == "landmark_visibility":
+            names += [f"landmark_{k}_visibility" for k in range(len(value))]
         else:
             names += [f"{short}_{k}" for k in range(len(value))]
     return names

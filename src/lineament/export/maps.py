@@ -27,6 +27,12 @@ IndexArray = NDArray[np.integer]
 DEPTH_STEP_MM = 0.01
 """What a step of the 16-bit depth picture is worth; 65,534 of them reach over half a metre."""
 
+PARTS_RGB = (
+    *((0, 0, 0), (231, 186, 156), (96, 190, 255), (214, 84, 96)),
+    *((120, 220, 140), (255, 214, 92), (170, 130, 230), (255, 255, 255)),
+)
+"""Colours of parts in pictures: none, then skin, eyeballs, the inside of the mouth, and others."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FaceMaps:
@@ -48,6 +54,11 @@ class FaceMaps:
     normals_rgb: NDArray[np.uint8]
     parts: NDArray[np.uint8]
     part_names: tuple[str, ...]
+
+    @property
+    def palette_rgb(self) -> NDArray[np.uint8]:
+        """(n, 3) colours of the values of `parts`, black where no face is; for :func:`png_bytes`."""
+        return np.array(PARTS_RGB[: len(self.part_names) + 1], np.uint8)
 
     @property
     def parts_picture(self) -> NDArray[np.uint8]:

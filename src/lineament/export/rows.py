@@ -30,6 +30,7 @@ def face_row(face: FaceResult) -> Row:
         "translation": _flat(pose.translation),
         "landmark_scheme": face.landmark_scheme,
         "landmarks_image": _flat(face.landmarks_image),
+        "landmark_visibility": _flat(face.landmark_visibility),
         "face_model": face.mesh.name,
     }
     if isinstance(face, MorphableResult):

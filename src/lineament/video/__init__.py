@@ -1,6 +1,5 @@
 """Faces through a video: frames in and out, who is who, smooth motion."""
 
-from lineament.video.ahead import ahead
 from lineament.video.ffmpeg import Encoder, find_encoder
 from lineament.video.film import Sound, VideoWriter
 from lineament.video.smoother import FaceSmoother, SmoothingConfig
@@ -19,7 +18,6 @@ __all__ = [
     "TrackingConfig",
     "VideoReader",
     "VideoWriter",
-    "ahead",
     "find_encoder",
     "read_video",
 ]

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -143,13 +144,18 @@ class FfmpegSink:
 
     def abandon(self) -> None:
         """End ffmpeg, whatever the film is."""
-        self._process.kill()
-        self._process.wait()
+        self._kill()
         self._said.close()
 
-    def _failure(self) -> ExportError:
+    def _kill(self) -> None:
+        assert self._process.stdin is not None
         self._process.kill()
         self._process.wait()
+        with suppress(OSError):  # what waits in the pipe reaches nobody
+            self._process.stdin.close()
+
+    def _failure(self) -> ExportError:
+        self._kill()
         self._said.seek(0)
         lines = self._said.read().decode("utf-8", "replace").strip().splitlines() or ["it says nothing"]
         return ExportError(f"ffmpeg cannot encode the film ({lines[-1]}). Is the disk full?")

@@ -1,8 +1,8 @@
 """Video out: a film that browsers play; whole, or no file.
 
 The system's ffmpeg encodes where there is one. OpenCV's wheel brings FFmpeg under the LGPL, without x264:
-VP9 in WebM is what it can write and browsers play. It does not say when a picture cannot be written, so what it
-has made is counted after it is closed.
+VP9 in WebM is what it can write and browsers play. It does not say when a picture cannot be written, so its
+films are counted after they are closed.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.ahead import Behind
 from lineament.errors import ExportError
 from lineament.files import whole_file
 from lineament.image import check_image
-from lineament.video.ahead import Behind
 from lineament.video.ffmpeg import Encoder, FfmpegSink, with_sound
 from lineament.video.opencv import count_packets, load_cv2, quiet_stderr, utf8_name
 

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from lineament.video.ahead import Behind, ahead
+from lineament.ahead import Behind, ahead
 
 
 def test_items_come_in_order_and_a_few_are_made_before_they_are_asked_for():
@@ -52,11 +52,14 @@ def test_what_work_behind_raises_comes_back_and_nobody_waits_for_ever():
     def work(item):
         raise OSError(28, "full")
 
-    behind = Behind(work)
-    with pytest.raises(OSError, match="full"):
+    def add_many(behind):
         for number in range(100):
             behind.add(number)
             time.sleep(0.01)
+
+    behind = Behind(work)
+    with pytest.raises(OSError, match="full"):
+        add_many(behind)
     behind.end()
     behind = Behind(work)
     behind.add(1)
