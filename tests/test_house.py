@@ -85,6 +85,7 @@ WINGS_FROM = 6  # these floors may use the package through its public names
 # Third parties beyond the core's, and the only rooms that may import them.
 ROOMS_OF = {
     "cv2": {"video"},
+    "fsspec": {"batch"},
     "h5py": {"data", "models"},
     "numba": {"data"},
     "onnx": {"train"},
