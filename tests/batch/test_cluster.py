@@ -47,7 +47,7 @@ def test_a_plan_leaves_out_what_is_there_and_refuses_another_jobs_folder(album, 
     (album / "new.png").write_bytes(PHOTO.read_bytes())
     with pytest.raises(ConfigError, match="another job"):
         plan_batch(config(album, out))
-    assert json.loads((out / "job.json").read_text())["parts"] == 10
+    assert json.loads((out / "_job.json").read_text())["parts"] == 10
 
 
 def workers_of(process):

@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -5,6 +7,7 @@ from PIL import Image
 from faces import egg_face
 from lineament.errors import ExportError
 from lineament.export import export_depth, face_maps
+from lineament.export.files import png_bytes
 from lineament.geometry.raster import rasterize
 
 SIZE = (200, 240)
@@ -72,3 +75,12 @@ def test_depth_comes_back_from_both_files(tmp_path):
         np.testing.assert_array_equal(data["depth_mm"], maps.depth_mm)
     with pytest.raises(ExportError, match=r"\.png or \.npz"):
         export_depth(maps, tmp_path / "d.jpg")
+
+
+def test_parts_have_colours_in_pictures_and_stay_numbers():
+    maps = face_maps([egg_face()], (200, 200))
+    picture = Image.open(io.BytesIO(png_bytes(maps.parts, palette_rgb=maps.palette_rgb)))
+    np.testing.assert_array_equal(np.asarray(picture), maps.parts)
+    colors = np.asarray(picture.convert("RGB"))
+    assert (colors[maps.parts == 0] == 0).all()
+    assert (colors[maps.parts == 1] == maps.palette_rgb[1]).all()

@@ -20,9 +20,11 @@ from lineament.batch.part_worker import NAME, PartDone, PartWorker
 from lineament.batch.places import Place
 from lineament.batch.sources import Part, list_parts
 from lineament.errors import ConfigError
+from lineament.foreign import foreign
 from lineament.version import __version__
 
-JOB = "job.json"
+START_WAIT_S = "300"  # Ray's own patience, a minute, is too short for a machine at work
+JOB = "_job.json"  # which readers of folders of Parquet leave out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,9 @@ def run_batch(config: BatchConfig, plan: BatchPlan) -> Iterator[PartDone]:
     started = not ray.is_initialized()
     if started:
         more = {} if config.address else {"include_dashboard": False}
-        ray.init(address=config.address, log_to_driver=False, logging_level=logging.ERROR, **more)
+        advice = "Is there memory, and is the machine idle enough? `ray status` says how a cluster is."
+        with foreign(ConfigError, "Ray cannot be started or reached", advice):
+            ray.init(address=config.address, log_to_driver=False, logging_level=logging.ERROR, **more)
     try:
         yield from _streamed(ray, config, plan)
     finally:
@@ -153,6 +157,7 @@ def load_ray() -> Any:  # noqa: ANN401 - Ray is not typed
         ConfigError: it is not installed.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray starts; nothing leaves the machine
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", START_WAIT_S)
     try:
         import ray
         import ray.data

@@ -64,7 +64,8 @@ class _Worker:
     """A process and what it was given, the oldest first."""
 
     process: Any
-    connection: Connection
+    tasks: Connection
+    results: Connection
     at_hand: deque[int] = field(default_factory=deque)
     is_ready: bool = False
 
@@ -113,7 +114,7 @@ class _Pool(Generic[Task, Done]):
                     return
                 worker.at_hand.append(number)
                 with suppress(OSError):  # it is gone, which is noticed where results are collected
-                    worker.connection.send(self._tasks[number])
+                    worker.tasks.send(self._tasks[number])
 
     def _next(self, tasks: Iterator[Task], limit: int) -> int | None:
         if self._again:
@@ -130,10 +131,10 @@ class _Pool(Generic[Task, Done]):
 
     def _collect(self) -> None:
         """Wait for some results, or for a while."""
-        ready = wait([worker.connection for worker in self._workers], timeout=LOOK_EVERY_S)
-        for worker in [each for each in self._workers if each.connection in ready]:
+        ready = wait([worker.results for worker in self._workers], timeout=LOOK_EVERY_S)
+        for worker in [each for each in self._workers if each.results in ready]:
             try:
-                kind, value = worker.connection.recv()
+                kind, value = worker.results.recv()
             except (EOFError, OSError):
                 self._replace(worker)
                 continue
@@ -157,38 +158,49 @@ class _Pool(Generic[Task, Done]):
         if worker.at_hand:
             self._done[worker.at_hand.popleft()] = lost
         self._again.extend(worker.at_hand)
-        worker.connection.close()
+        _close(worker)
         self._workers[self._workers.index(worker)] = self._started()
 
     def _started(self) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._make), daemon=True)
+        # Two pipes of one direction each: one of both would be a socket, and nothing here opens any.
+        taken, tasks = self._context.Pipe(duplex=False)
+        results, made = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=_serve, args=(taken, made, self._make), daemon=True)
         with _deaf_children():
             process.start()
-        theirs.close()
-        return _Worker(process, ours)
+        taken.close()
+        made.close()
+        return _Worker(process, tasks, results)
 
     def _end(self) -> None:
         for worker in self._workers:
-            worker.connection.close()  # which ends it when its task is done
+            _close(worker)  # which ends it when its task is done
         for worker in self._workers:
             if worker.at_hand:
                 worker.process.terminate()
             worker.process.join()
 
 
-def _serve(connection: Connection, make: Callable[[], Callable[[Any], Any]]) -> None:
+def _close(worker: _Worker) -> None:
+    for connection in (worker.tasks, worker.results):
+        with suppress(OSError):  # what waits in it reaches nobody
+            connection.close()
+
+
+def _serve(tasks: Connection, results: Connection, make: Callable[[], Callable[[Any], Any]]) -> None:
     """What a process does: tasks until there are no more."""
     try:
         try:
             work = make()
-            connection.send(("ready", None))
+            results.send(("ready", None))
             while True:
-                connection.send(("done", work(connection.recv())))
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            return
+                try:
+                    task = tasks.recv()
+                except EOFError:
+                    return
+                results.send(("done", work(task)))
         except Exception as error:  # noqa: BLE001 - raised again where the tasks come from
-            connection.send(("raised", error))
+            results.send(("raised", error))
     except OSError:  # nobody is there any more
         return
 
