@@ -82,6 +82,18 @@ def test_shards_are_a_part_each_and_their_other_members_are_left_out(album, tmp_
     ]
 
 
+def test_a_shard_that_is_cut_short_gives_what_it_has_and_says_so(album, tmp_path):
+    with tarfile.open(tmp_path / "0.tar", "w") as shard:
+        for member in ("a.jpg", "b.jpg"):
+            shard.add(album / member, member)
+    (tmp_path / "0.tar").write_bytes((tmp_path / "0.tar").read_bytes()[:2000])
+    (part,) = list_parts(str(tmp_path / "0.tar"), photos_a_part=9)
+    first, *others = photos_of(part)
+    assert first.content == jpeg(0)
+    assert others[-1].content is None
+    assert "cannot be read to its end" in others[-1].error
+
+
 def test_addresses_are_opened_by_fsspec(album, tmp_path):
     pytest.importorskip("fsspec", reason="fsspec is not installed: pip install 'lineament[batch]'")
     found = read(f"file://{album}")

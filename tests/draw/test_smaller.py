@@ -25,3 +25,11 @@ def test_a_scaled_face_is_where_a_larger_camera_has_it():
     np.testing.assert_allclose(
         face.landmarks_image, egg_face(center_xy=(30, 60), scale=1.5).landmarks_image, atol=1e-3
     )
+
+
+def test_a_photo_that_shrinks_by_bands_has_no_seams():
+    noise = np.random.default_rng(0).integers(0, 255, (900, 40, 3), np.uint8)
+    photo = Image.fromarray(noise)
+    whole = photo.resize((32, 720), Image.Resampling.BILINEAR)
+    picture, _ = smaller(photo, [], longer_px=720)
+    np.testing.assert_allclose(np.asarray(picture, int), np.asarray(whole, int), atol=1)

@@ -19,12 +19,16 @@ from lineament.batch.options import AlignerOptions
 from lineament.batch.part_worker import NAME, PartDone, PartWorker
 from lineament.batch.places import Place
 from lineament.batch.sources import Part, list_parts
-from lineament.errors import ConfigError
+from lineament.errors import ConfigError, LineamentError
 from lineament.foreign import foreign
 from lineament.version import __version__
 
 START_WAIT_S = "300"  # Ray's own patience, a minute, is too short for a machine at work
 JOB = "_job.json"  # which readers of folders of Parquet leave out
+
+
+class BatchError(LineamentError):
+    """A worker of a batch has failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +105,7 @@ def run_batch(config: BatchConfig, plan: BatchPlan) -> Iterator[PartDone]:
 
     Raises:
         ConfigError: Ray is not installed.
-        LineamentError: the weights cannot be used, or a part cannot be read at all.
+        BatchError: the weights cannot be used by a worker, or a part cannot be written.
     """
     ray = load_ray()
     if not plan.todo:
@@ -131,12 +135,15 @@ def _streamed(ray: Any, config: BatchConfig, plan: BatchPlan) -> Iterator[PartDo
     done = parts.map(
         _PartActor,
         fn_constructor_args=(config.options, config.out, config.batch, config.decoders),
-        concurrency=workers,
+        compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=config.decoders,
         num_gpus=1 if on_gpu else 0,
     )
-    for row in done.iter_rows():
-        yield PartDone(**row)
+    with foreign(
+        BatchError, "A worker has failed", "What is done stays; run the same command again to go on."
+    ):
+        for row in done.iter_rows():
+            yield PartDone(**row)
 
 
 class _PartActor:

@@ -82,14 +82,23 @@ def list_parts(source: str, *, photos_a_part: int) -> list[Part]:
 
 
 def photos_of(part: Part) -> Iterator[PhotoBytes]:
-    """The photographs of a part, one at a time; one that cannot be fetched says why."""
-    if part.kind == "tar":
-        yield from _of_shard(part.names[0])
-    elif part.kind == "parquet":
-        yield from _of_table(part)
-    else:
+    """The photographs of a part, one at a time; one that cannot be fetched says why.
+
+    What cannot be read of a shard or a Parquet file is one more that says so.
+
+    Raises:
+        ConfigError: a Parquet file has no column of photographs.
+    """
+    if part.kind == "paths":
         for name in part.names:
             yield _fetched(name)
+        return
+    pyarrow, _ = load_pyarrow()
+    try:
+        yield from _of_shard(part.names[0]) if part.kind == "tar" else _of_table(part)
+    except (OSError, tarfile.TarError, pyarrow.ArrowException) as error:
+        (name,) = part.names
+        yield PhotoBytes(name, None, f"{name} cannot be read to its end ({error}). Fetch it again.")
 
 
 def _parts_of_paths(names: Sequence[str], count: int) -> list[Part]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+MANY_FILES = 20  # photos named one by one that are an album: shells make such lists of patterns
 DEFAULT_FORMATS, ALBUM_FORMATS = "obj,json", "json"
 
 
@@ -125,7 +126,7 @@ def align(
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
 
-    many = is_album(photos)
+    many = is_album(photos) or len(photos) >= MANY_FILES
     wanted = formats if formats is not None else ALBUM_FORMATS if many else DEFAULT_FORMATS
     try:
         writer = ResultWriter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -134,6 +135,7 @@ def reason_of(error: str, photo: Photo) -> str:
     """What went wrong without what is this photograph's own, so that the same reasons can be counted."""
     for own in (str(photo.path), photo.shown, photo.path.name):
         error = error.replace(own, "the photo")
+    error = re.sub(rf"\S*{re.escape(os.sep + str(photo.target))}\*", "of the photo", error)
     first = re.split(r"(?<=[a-z0-9)])\. ", error, maxsplit=1)[0].rstrip(".")
     return re.sub(r"0x[0-9a-f]+|\d+", "N", first)
 

@@ -78,8 +78,11 @@ class PartsTable:
         remove_leftovers(self._folder)
         self._places: dict[str, _Place] = {}
         self._next = 0
-        for found in (path, *self._parts()):
-            self._note(found, self._kind.sources(found))
+        known = self._kind.sources(path)
+        self._rows = len(known)  # of the file
+        self._note(path, known)
+        for part in self._parts():
+            self._note(part, self._kind.sources(part))
 
     def rows_of(self, source: str) -> int:
         """How many rows of a photograph are on the disk."""
@@ -130,6 +133,8 @@ class PartsTable:
         """
         self.flush()
         places = [self._places[source] for source in dict.fromkeys(sources) if source in self._places]
+        if list(_joined(places)) == [(self.path, 0, self._rows)] and not self._parts():
+            return self._rows  # nothing is new
         with self._kind.errors(self.path), whole_file(self.path) as temporary:
             self._kind.merge(_joined(places), temporary, self._rows_at_once)
         with suppress(OSError):
