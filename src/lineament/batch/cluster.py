@@ -139,9 +139,7 @@ def _streamed(ray: Any, config: BatchConfig, plan: BatchPlan) -> Iterator[PartDo
         num_cpus=config.decoders,
         num_gpus=1 if on_gpu else 0,
     )
-    with foreign(
-        BatchError, "A worker has failed", "What is done stays; run the same command again to go on."
-    ):
+    with foreign(BatchError, "A worker has failed", "What is done stays; the same command goes on."):
         for row in done.iter_rows():
             yield PartDone(**row)
 
