@@ -37,8 +37,11 @@ demo: $(DEMO)/.installed
 picture: demo
 	@$(DEMO)/bin/python demo/picture.py $(RESULTS) docs/images/demo.jpg
 
+# Two processes, a file of tests at a time in each, and a thread of their own for the libraries of either: more would
+# wait for one another. TEST_OPTIONS=-n0 runs them in one process.
+TEST_OPTIONS ?= -n 2 --dist loadfile
 test: check
-	$(DEV)/bin/python -m pytest
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(DEV)/bin/python -m pytest $(TEST_OPTIONS)
 
 check: $(DEV)/.installed
 	$(DEV)/bin/ruff check .

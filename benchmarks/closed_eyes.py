@@ -1,15 +1,14 @@
 """Do eyes that are shut come out shut? ``python -m benchmarks.closed_eyes [--weights regressor.onnx]``.
 
-Photographs whose eyes were judged by looking at them (``judged_photos.json``, by hashes); none of these
-people
-takes part in training. The gap between the lids of the aligned mesh, in mm on the head, is compared with that
-of the fit to MediaPipe's mesh and with the label. Also the opening of mouths that are wide open.
+Photographs whose eyes were judged by looking at them (``evaluate/expressions/judged_photos.json``, by
+hashes); none of these people takes part in training. The gap between the lids of the aligned mesh, in mm on
+the head, is compared with that of the fit to MediaPipe's mesh and with the label. Also the opening of mouths
+that are wide open.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +21,13 @@ from lineament.data.fitting.fitter import Fitter
 from lineament.data.fitting.layouts import mesh_layout
 from lineament.data.photographs.collections import read_collection, read_member, shared_folder
 from lineament.data.samples.held_out import key_of
+from lineament.evaluate.expressions.photographs import judged_photos
 from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model
 from tools.face_model.lids import lid_margins
 
 Array = NDArray[np.floating]
 
-JUDGED_PATH = Path(__file__).with_name("judged_photos.json")
 COLLECTIONS = ("lfw_expressions", "ytf")
 EYE_LABELS = ("closed", "half", "open")
 MIDDLE = slice(6, 16)
@@ -74,14 +73,6 @@ def main() -> None:
         f"aligner against fit: mean distance {np.abs(fitted - aligned)[eyes].mean():.2f} mm, "
         f"correlation {np.corrcoef(fitted[eyes], aligned[eyes])[0, 1]:.2f}"
     )
-
-
-def judged_photos() -> dict[str, str]:
-    """What a person saw on each photograph, an eye label or `WIDE`, by the key of "collection/name"."""
-    content = json.loads(JUDGED_PATH.read_text(encoding="utf-8"))
-    return {
-        key: label for part in ("eyes", "mouths") for label, keys in content[part].items() for key in keys
-    }
 
 
 def judge_all(aligner: la.FaceAligner, model: MorphableModel, folder: Path) -> Judged:

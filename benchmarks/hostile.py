@@ -2,9 +2,10 @@
 
 Mutates pictures, tables, archives, models, configurations, weights, checkpoints and packs of faces, and gives
 each to its reader in processes of their own; kills runs of `lineament align` at any moment; and runs commands
-on films that lie, on full disks and with broken outputs (hostile_films.py). Counted are tracebacks (anything
-but one of our errors), hangs over 10 s, processes that die or take more than 1.5 GiB, and results that are
-half written or lost. The exit status is 1 unless all are 0. The same seed gives the same files.
+on films that lie, on full disks and with broken outputs (hostile_films.py): `align`, `video`, `view`, `eval`,
+`train`, `data fit` and `data build`. Counted are tracebacks (anything but our own errors), hangs over 10 s,
+processes that die or take more than 1.5 GiB, and results that are half written or lost; what a process waits
+for a busy processor is no hang. The exit status is 1 unless all are 0. The same seed gives the same files.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hostile_films import try_for
+from hostile_films import try_for, waited_s
 from hostile_reader import MAX_BYTES, MAX_SECONDS
 from hostile_seeds import KINDS
 from hostile_weights import KINDS as WEIGHTS
@@ -66,9 +68,8 @@ def read_files(kind: str, seed: str, seconds: float, findings: Findings) -> None
         lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=_pump, args=(process, lines), daemon=True).start()
         while True:
-            try:
-                line = lines.get(timeout=MAX_SECONDS + 20 * (not now))  # imports take their time
-            except queue.Empty:
+            line = _next_line(lines, process.pid, MAX_SECONDS + 20 * (not now))  # imports take their time
+            if line == "":
                 findings.add(kind, f"hangs: {now or 'at the start'}", file=folder / now if now else None)
                 break
             if line is None:
@@ -81,6 +82,15 @@ def read_files(kind: str, seed: str, seconds: float, findings: Findings) -> None
         process.kill()
         if process.wait() not in (0, -signal.SIGKILL):
             findings.add(kind, f"died with {process.returncode} at {now}", file=folder / now if now else None)
+
+
+def _next_line(lines: queue.Queue[str | None], process: int, seconds: float) -> str | None:
+    """What a process says next, None at its end; "" if it is silent for so long (see `waited_s`)."""
+    begun, waited = time.monotonic(), waited_s(process)
+    while time.monotonic() - begun - (waited_s(process) - waited) < seconds:
+        with suppress(queue.Empty):
+            return lines.get(timeout=1)
+    return ""
 
 
 def _judge(kind: str, said: dict[str, object], folder: Path, findings: Findings) -> None:

@@ -37,9 +37,11 @@ def read_glb(path):
 
 
 def morphed(document, array):
-    """The mesh as a viewer shows it: at rest, plus its targets by their weights; m."""
-    [primitive] = document["meshes"][0]["primitives"]
-    points = array(primitive["attributes"]["POSITION"]).astype(float)
-    for weight, target in zip(document["meshes"][0]["weights"], primitive["targets"], strict=True):
-        points = points + weight * array(target["POSITION"])
-    return points
+    """Each part of the mesh as a viewer shows it, by name: at rest, plus its targets by their weights; m."""
+    parts = {}
+    for primitive in document["meshes"][0]["primitives"]:
+        points = array(primitive["attributes"]["POSITION"]).astype(float)
+        for weight, target in zip(document["meshes"][0]["weights"], primitive["targets"], strict=True):
+            points = points + weight * array(target["POSITION"])
+        parts[document["materials"][primitive["material"]]["name"]] = points
+    return parts

@@ -19,13 +19,34 @@ def skips_fail() -> bool:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    return _judged((yield), item.config)
+def pytest_runtest_makereport():
+    return _judged((yield))
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector):
-    return _judged((yield), collector.config)
+def pytest_make_collect_report():
+    return _judged((yield))
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(_Counting(config))
+
+
+class _Counting:
+    """Counts skips, where the reports of all processes come together as well."""
+
+    def __init__(self, config):
+        self.causes = config.stash.setdefault(CAUSES, Counter())
+
+    def pytest_runtest_logreport(self, report):
+        self._count(report)
+
+    def pytest_collectreport(self, report):
+        self._count(report)
+
+    def _count(self, report):
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.causes[_cause(report.longrepr)] += 1
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -46,16 +67,11 @@ def summary_line(causes: Counter[str]) -> str:
     return f"skipped {count} test{'s' if count > 1 else ''}: {listed}"
 
 
-def _judged(report, config):
-    """The report as it is, counted if it is a skip, or turned into a failure."""
-    if not report.skipped or hasattr(report, "wasxfail"):
-        return report
-    cause = _cause(report.longrepr)
-    if skips_fail():
+def _judged(report):
+    """The report as it is, or turned into a failure if it is a skip and none is allowed."""
+    if report.skipped and not hasattr(report, "wasxfail") and skips_fail():
         report.outcome = "failed"
-        report.longrepr = f"{cause}\nLINEAMENT_CI=1 allows no skips."
-        return report
-    config.stash.setdefault(CAUSES, Counter())[cause] += 1
+        report.longrepr = f"{_cause(report.longrepr)}\nLINEAMENT_CI=1 allows no skips."
     return report
 
 

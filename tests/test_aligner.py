@@ -16,6 +16,7 @@ from lineament.bundle import Bundle
 from lineament.crop import CropRule
 from lineament.detect import DetectorOptions
 from lineament.errors import BoxError, ConfigError, ImageError, WeightsError
+from lineament.expression_keys import KeyScale
 from lineament.image import read_image, write_image
 from lineament.methods import regressor
 from lineament.methods.regressor import MorphableRegressor
@@ -163,6 +164,14 @@ def test_a_path_of_weights_becomes_an_aligner(disc_graph, tiny_model, photo, mon
     assert len(aligner(photo)) == 2
     assert aligner.detector is detector
     assert "disc.onnx" in repr(aligner)
+
+
+def test_faces_know_what_their_weights_mean(method, photo):
+    scales = {"jawOpen": KeyScale(measured=False)}
+    aligner = FaceAligner(method, detector=FixedDetector(boxes_around(DISCS)), key_scales=scales)
+    for face in aligner(photo):
+        assert face.key_scales == scales
+        assert face.blendshapes["jawOpen"] == 0
 
 
 def test_weights_of_an_unknown_method_say_so(disc_graph, tmp_path):

@@ -1,6 +1,7 @@
 """The inputs of ../shared/cases that went wrong: pictures, and files that got past a boundary."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -46,6 +47,33 @@ def test_what_is_found_does_not_depend_on_who_else_is_there_nor_on_the_size_of_t
     boxes = np.array([face.detection.box_xyxy for face in faces])
     truth = json.loads((shared_path("cases") / "true_boxes.json").read_text())[name]
     assert sum(overlap(np.array(box), boxes).max() > 0.4 for box in truth) >= min(minimum, len(truth))
+
+
+def test_eighty_faces_of_60_px_on_a_photo_of_24_megapixels_are_found(aligner):
+    crowd = Image.open(shared_path("cases") / "crowd_alone.jpg").convert("RGB")
+    boxes = np.array(json.loads((shared_path("cases") / "true_boxes.json").read_text())["crowd_alone.jpg"])
+    photo, corners = Image.new("RGB", (6000, 4000), (96, 110, 104)), [(700, 500), (3500, 2300)]
+    for corner in corners:
+        photo.paste(crowd, corner)
+    truth = np.concatenate([boxes + 2 * corner for corner in corners])
+    found = np.array([face.detection.box_xyxy for face in aligner(np.asarray(photo))])
+    assert len(truth) == 80
+    assert sum(overlap(box, found).max() > 0.4 for box in truth) >= 74
+
+
+@pytest.mark.parametrize("name", ["default", "fast"])
+def test_a_portrait_of_12_megapixels_shows_the_detector_no_more_than_a_small_one_needs(name, monkeypatch):
+    portrait = Image.open(PHOTOS / "hopper.jpg").convert("RGB").resize((3413, 4000))
+    detector = FaceAligner.from_pretrained(name, threads=2).detector
+    seen, infer = [], detector._infer
+
+    def counted(pictures):
+        seen.append(math.prod(pictures.shape[:3]))
+        return infer(pictures)
+
+    monkeypatch.setattr(detector, "_infer", counted)
+    assert detector.detect(portrait)
+    assert sum(seen) < 900_000  # px; one pass over all of it at 320 px and one at 576 px are 370,000
 
 
 @pytest.mark.parametrize(

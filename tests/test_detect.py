@@ -15,8 +15,9 @@ from lineament.detect import (
     keep_best,
     overlap,
 )
-from lineament.detect.candidates import distinct
+from lineament.detect.candidates import distinct, hidden_by_heads
 from lineament.detect.closeup import _plausibility
+from lineament.detect.finer import reductions, windows_around
 from lineament.errors import ConfigError, ImageError, WeightsError
 from lineament.weights import locate
 
@@ -241,3 +242,45 @@ def test_two_boxes_that_hold_each_others_center_are_one_face():
     found = np.array([[0, 0, 64, 68, 0.7, 0], [22, 10, 69, 53, 0.8, 0], [60, 0, 120, 60, 0.6, 0]])
     np.testing.assert_array_equal(distinct(found), found[[1, 2]])
     assert distinct(found[:0]).shape == (0, 6)
+
+
+def test_a_suspicion_in_the_middle_of_another_head_is_none():
+    face = [0, 0, 100, 100, 0.9, 0]
+    ear, hair, tie, neighbour = (
+        [95, 40, 117, 62, 0.5, 0],
+        [40, -35, 60, -15, 0.5, 0],
+        [40, 110, 60, 130, 0.5, 0],
+        [130, 40, 150, 60, 0.5, 0],
+    )
+    certain, half_as_large = [95, 40, 117, 62, 0.8, 0], [60, 20, 110, 70, 0.5, 0]
+    found = np.array([face, ear, hair, tie, neighbour, certain, half_as_large])
+    assert hidden_by_heads(found, sure_score=0.7).tolist() == [False, True, True, False, False, False, False]
+    found[0, 4] = 0.6  # who is not sure hides nobody
+    assert not hidden_by_heads(found, sure_score=0.7).any()
+
+
+@pytest.mark.parametrize("roll", [0.5, -1.2, np.pi])
+def test_a_head_that_leans_hides_what_lies_in_it_as_it_leans(roll):
+    points = np.array([[0.58, 0.0], [0.0, -0.75], [0.0, 0.66], [0.7, 0.0]]) * 100  # ear, hair, neck, beside
+    turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    middle = np.concatenate([[[0, 0]], points @ turn.T])
+    half = np.array([[50.0], *[[5.0]] * 4])
+    scores, rolls = np.array([[0.9], *[[0.5]] * 4]), np.full((5, 1), roll)
+    found = np.concatenate([middle - half, middle + half, scores, rolls], axis=1)
+    assert hidden_by_heads(found, sure_score=0.7).tolist() == [False, True, True, False, False]
+
+
+def test_a_trace_is_examined_with_the_pixels_that_its_size_needs_and_no_fewer_than_twice_as_many():
+    sides = np.array([40.0, 130, 180, 5000])
+    faint = np.stack([0 * sides, 0 * sides, sides, sides, 0.5 + 0 * sides, 0 * sides], axis=1)
+    assert reductions(faint, factor=2, scale=1 / 8).tolist() == [2, 2, 3, 4]
+    assert reductions(faint, factor=2, scale=1 / 3).tolist() == [2, 2, 2, 2]
+
+
+def test_many_traces_of_one_face_get_one_window():
+    trace = np.array([500.0, 500, 600, 600, 0.5, 0])
+    again = np.array([510.0, 490, 612, 595, 0.4, 0])
+    elsewhere = np.array([1100.0, 500, 1200, 600, 0.5, 0])
+    parts = windows_around(np.array([trace, again, elsewhere]), (3000, 2000), factor=2, scale=1 / 8)
+    assert len(parts) == 2
+    assert windows_around(np.array([trace]), (3000, 2000), factor=2, scale=1 / 8)[0] in parts

@@ -15,6 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A room imports only from floors below its own, and within itself when it is a folder.
 FLOORS = {
+    "bits": 0,
     "errors": 0,
     "files": 0,
     "foreign": 0.5,
@@ -28,6 +29,7 @@ FLOORS = {
     "image": 1,
     "runtime": 1,
     "crop": 2,
+    "expression_keys": 2,
     "models": 2,
     "network": 2,
     "weights": 2,
@@ -38,9 +40,11 @@ FLOORS = {
     "given_boxes": 4,
     "decoded": 4,
     "several": 3.5,
+    "neutral": 3.5,
     "draw": 4,
     "export": 4,
     "methods": 4,
+    "belief": 4,
     "aligner": 5,
     "data": 6,
     "jupyter": 6,

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lineament import resample
 from lineament.crop import CropBox
 from lineament.resample import letterbox, resample_crop
 
@@ -155,3 +156,24 @@ def test_crop_boxes_far_from_the_corner_of_a_picture_are_its_arrays_to_the_bit(r
         x, y, side = numbers.uniform((300, 300, 60), (700, 500, 300))
         box = CropBox(center_xy=(x, y), side=side, size=112, roll=roll)
         np.testing.assert_array_equal(resample_crop(picture, box), resample_crop(photo, box))
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.7])
+def test_what_a_crop_box_of_many_megapixels_shows_is_averaged_before_it_is_cut(roll, monkeypatch):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (18, 22, 3), dtype=np.uint8))
+    photo = noise.resize((2200, 1800), Image.Resampling.BICUBIC)
+    crop_box = CropBox((1000.3, 950.7), 1500.2, 112, roll)
+    exact = resample_crop(photo, crop_box).astype(int)
+    windows = []
+    monkeypatch.setattr(resample, "LARGE_SIDE", 1000)
+    window = resample._window
+    monkeypatch.setattr(
+        resample, "_window", lambda image, x, y, span: windows.append(span) or window(image, x, y, span)
+    )
+    monkeypatch.setattr(
+        resample, "_holding", lambda image, x, y, span: (resample._window(image, x, y, span), 0, 0)
+    )
+    early = resample_crop(photo, crop_box).astype(int)
+    assert max(windows) < 500  # and not the 1500 px of the photo
+    assert np.abs(early - exact).mean() < 2
+    assert np.corrcoef(early.ravel(), exact.ravel())[0, 1] > 0.999

@@ -81,10 +81,12 @@ IN_THE_MIDDLE = (
 ARKIT_BUT_TONGUE = {name + side for name in ON_BOTH_SIDES for side in ("Left", "Right")} | {*IN_THE_MIDDLE}
 
 
-def test_the_built_in_model_gives_arkits_own_names_all_but_the_tongue(lfm):
+def test_the_built_in_model_gives_arkits_52_names(lfm):
     face = with_expression(lfm, {"jawOpen": 0.5})
-    assert set(face.blendshapes) == ARKIT_BUT_TONGUE
-    assert len(face.blendshapes) == 51
+    assert set(face.blendshapes) == ARKIT_BUT_TONGUE | {"tongueOut"}
+    assert len(face.blendshapes) == 52
+    assert face.blendshapes["tongueOut"] == 0
+    assert set(face.named_weights("all")) == set(lfm.expression_names)
     assert face.blendshapes["jawOpen"] == 0.5
     assert len(face.expression) == 53
 

@@ -35,7 +35,7 @@ def ran(tmp_path):
     (tmp_path / "test_one.py").write_text(SUITE)
     (tmp_path / "test_other.py").write_text(OTHER)
 
-    def run(**environment):
+    def run(*options, **environment):
         clean = {name: value for name, value in os.environ.items() if name != "LINEAMENT_CI"}
         clean["PYTHONPATH"] = str(ROOT / "tests")
         command = [
@@ -47,6 +47,7 @@ def ran(tmp_path):
             "-q",
             "-p",
             "no:cacheprovider",
+            *options,
             str(tmp_path),
         ]
         return subprocess.run(command, env=clean | environment, capture_output=True, text=True, cwd=tmp_path)
@@ -54,8 +55,9 @@ def ran(tmp_path):
     return run
 
 
-def test_the_last_line_names_what_was_skipped_and_how_to_have_it(ran):
-    done = ran()
+@pytest.mark.parametrize("options", [(), ("-n", "2")])
+def test_the_last_line_names_what_was_skipped_and_how_to_have_it(ran, options):
+    done = ran(*options)
     assert done.returncode == 0, done.stdout
     last = done.stdout.splitlines()[-1]
     assert last.startswith("skipped 3 tests: ")
@@ -73,6 +75,14 @@ def test_in_continuous_integration_every_skip_is_a_failure(ran):
     assert "no_such_module is not installed" in done.stdout
     done = ran(LINEAMENT_CI="1", PYTEST_ADDOPTS="--continue-on-collection-errors")
     assert "1 failed, 1 passed, 1 xfailed, 2 errors" in done.stdout
+    assert "apt-get install chromium" in done.stdout
+
+
+def test_a_skip_in_another_process_is_a_failure_too(ran, tmp_path):
+    (tmp_path / "test_other.py").unlink()
+    done = ran("-n", "2", LINEAMENT_CI="1")
+    assert done.returncode == 1
+    assert "1 failed, 1 passed, 1 xfailed, 1 error" in done.stdout
     assert "apt-get install chromium" in done.stdout
 
 

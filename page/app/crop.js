@@ -57,6 +57,8 @@ export function cameraInImage(cropBox, { rotation, scale, translation }) {
   return { rotation: multiply(rollMatrix(cropBox.roll), rotation), scale: scale * unit, translation: moved };
 }
 
+const LARGE_SIDE = 5600; // px: crop boxes beyond are averaged before they are cut, as in resample.py
+
 /**
  * The crop box resampled to its size: antialiased, exact below a pixel, black outside the photo.
  * @param {import("./pixels.js").Picture} picture
@@ -64,8 +66,9 @@ export function cameraInImage(cropBox, { rotation, scale, translation }) {
  */
 export function resampleCrop(picture, cropBox) {
   let { x, y, side } = cropBox;
-  const shrink = Math.trunc(side / cropBox.size);
-  if (shrink > 1 && side > 2 * Math.max(picture.width, picture.height)) {
+  const isFarLarger = side > 2 * Math.max(picture.width, picture.height);
+  const shrink = Math.trunc(side / cropBox.size / (isFarLarger ? 1 : 2));
+  if (shrink > 1 && (isFarLarger || side > LARGE_SIDE)) {
     picture = reduce(picture, shrink);
     [x, y, side] = [x / shrink, y / shrink, side / shrink];
   }

@@ -14,10 +14,12 @@ import {
   longerSide,
   minFaceIn,
   reduction,
+  reductionAt,
   traces,
   wideWindows,
   windowsAround,
 } from "./finer.js";
+import { keepBest, overlap } from "./overlap.js";
 
 /** @typedef {{box: number[], score: number, roll: number}} Candidate  box: left, top, right, bottom, px */
 /** @typedef {{picture: import("./pixels.js").Picture, factor: number}} Reduced  a photo, and px of it a px */
@@ -40,7 +42,8 @@ export class Detector {
     const { found, smaller } = await this.candidates(picture);
     const likely = found.filter((face) => face.score > lowest);
     const pictures = [{ picture, factor: 1 }, ...smaller];
-    const settled = await this.settleDoubts(pictures, keepBest(likely, s.max_overlap));
+    const kept = keepBest(likely, s.max_overlap);
+    const settled = await this.settleDoubts(pictures, kept.filter((face) => !isHiddenByHead(face, kept, s)));
     return distinct(settled.filter((face) => face.score >= s.min_score));
   }
 
@@ -63,6 +66,7 @@ export class Detector {
     let before = [];
     const smaller = [];
     let found;
+    let least = 0;
     if (minFace * scale < s.finer.trace_px) {
       const coarse = coarseReduction(minFace, s);
       const reduced = reduce(picture, coarse);
@@ -71,16 +75,15 @@ export class Detector {
       scale = 1 / coarse;
       before = (await this.whole(reduced)).map(enlarged);
       found = (await this.parts(reduced, wideWindows(reduced, 1, s), 1, s.finer.trace_score)).map(enlarged);
+      least = s.finer.clear_score; // for that was a finer pass too
     } else {
       found = await this.whole(picture);
     }
     // What is doubtful may be rejected later: until then it hides nobody.
     const sure = { ...s, min_score: Math.max(s.min_score, s.doubtful[1]) };
     const faint = traces(found, scale, sure);
-    if (faint.length === 0) return { found: [...before, ...found], smaller };
-    const windows = windowsAround(faint, picture, factor, scale, s);
-    const fine = await this.parts(picture, windows, factor, s.finer.clear_score);
-    const others = found.filter((face) => !(faint.includes(face) && isReplaced(face, fine)));
+    const fine = await this.finer(picture, faint, factor, scale);
+    const others = found.filter((face) => face.score >= least && !(faint.includes(face) && isReplaced(face, fine)));
     return { found: [...before, ...fine, ...others], smaller };
   }
 
@@ -93,6 +96,19 @@ export class Detector {
     const scales = [scaleX, scaleY, scaleX, scaleY];
     const found = decode(maps, s, s.finer.trace_score);
     return found.map((face) => ({ ...face, box: face.box.map((value, k) => value / scales[k]) }));
+  }
+
+  /** Candidates of finer passes over traces that a pass at `scale` left. @param {Candidate[]} faint */
+  async finer(picture, faint, factor, scale) {
+    const s = this.settings;
+    const found = [];
+    const levels = faint.map((face) => reductionAt(face, factor, scale, s));
+    for (const level of [...new Set(levels)].sort((a, b) => a - b)) {
+      const there = faint.filter((_, k) => levels[k] === level);
+      const windows = windowsAround(there, picture, level, scale, s);
+      found.push(...(await this.parts(picture, windows, level, s.finer.clear_score)));
+    }
+    return found;
   }
 
   /** Candidates in windows of the photo. @param {import("./finer.js").Window[]} parts */
@@ -215,13 +231,22 @@ export function decodeLevel({ width, height, channels }, stride, basePx, minScor
   return found;
 }
 
-/** Those that no better one overlaps by more than `maxOverlap`, best first. @param {Candidate[]} faces */
-export function keepBest(faces, maxOverlap) {
-  const kept = [];
-  for (const face of [...faces].sort((a, b) => b.score - a.score)) {
-    if (kept.every((better) => overlap(better.box, face.box) <= maxOverlap)) kept.push(face);
-  }
-  return kept;
+/**
+ * Whether a face is a suspicion in the middle of another one's head, such as an ear (candidates.py).
+ * @param {Candidate} face @param {Candidate[]} others
+ */
+function isHiddenByHead(face, others, s) {
+  const sureScore = s.doubtful[1];
+  if (face.score >= sureScore) return false;
+  return others.some((other) => {
+    const side = longerSide(other.box);
+    if (other.score < sureScore || longerSide(face.box) >= s.part_of_head * side) return false;
+    const [x, y] = [0, 1].map((k) => center(face.box)[k] - center(other.box)[k]);
+    const [cosine, sine] = [Math.cos(other.roll), Math.sin(other.roll)];
+    const across = (cosine * x - sine * y) / (s.head_half_wh[0] * side);
+    const along = (sine * x + cosine * y + s.head_up * side) / (s.head_half_wh[1] * side);
+    return across ** 2 + along ** 2 < 1;
+  });
 }
 
 /** Of two that hold each other's center the better one, best first. @param {Candidate[]} faces */
@@ -232,12 +257,4 @@ function distinct(faces) {
     if (!kept.some(isSame)) kept.push(face);
   }
   return kept;
-}
-
-/** Intersection over union of two boxes. */
-export function overlap(a, b) {
-  const width = Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0]));
-  const height = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
-  const area = ([left, top, right, bottom]) => (right - left) * (bottom - top);
-  return (width * height) / Math.max(area(a) + area(b) - width * height, 1e-9);
 }

@@ -46,12 +46,15 @@ function faceValues({ camera, cropBox, detection, identity, expression, uncertai
     identity: roundedAll(identity, 4),
     expression: roundedAll(expression, 4),
     expression_names: model.expressionNames.slice(0, expression.length),
-    blendshapes: blendshapes(expression, model, settings.arkit_name_of_side),
+    blendshapes: blendshapes(expression, model, settings),
   };
 }
 
-/** Weights by ARKit's names, 0 to 1; sides that ARKit does not tell apart as their mean. */
-export function blendshapes(expression, model, arkitNameOfSide) {
+/**
+ * Weights by ARKit's 52 names, 0 to 1; sides that ARKit does not tell apart as their mean, 0 for the tongue.
+ * @param {{arkit_name_of_side: Record<string, string>, arkit_names: string[]}} settings
+ */
+export function blendshapes(expression, model, { arkit_name_of_side: arkitNameOfSide, arkit_names: arkitNames }) {
   /** @type {Record<string, number[]>} */
   const sides = {};
   expression.forEach((weight, number) => {
@@ -59,7 +62,7 @@ export function blendshapes(expression, model, arkitNameOfSide) {
     (sides[arkitNameOfSide[name] ?? name] ??= []).push(Math.min(Math.max(weight, 0), 1));
   });
   const mean = (values) => values.reduce((total, value) => total + value, 0) / values.length;
-  return Object.fromEntries(Object.entries(sides).map(([name, values]) => [name, rounded(mean(values), 4)]));
+  return Object.fromEntries(arkitNames.map((name) => [name, name in sides ? rounded(mean(sides[name]), 4) : 0]));
 }
 
 /** A mesh in mm, facing the viewer. @param {{identity: ArrayLike<number>, expression: ArrayLike<number>}} face */

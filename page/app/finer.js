@@ -2,6 +2,7 @@
 
 import { blank, cutOut, reduce } from "./pixels.js";
 import { roundHalfEven } from "./crop.js";
+import { keepBest } from "./overlap.js";
 
 /** @typedef {import("./detect.js").Candidate} Candidate */
 /** @typedef {{x: number, y: number, width: number, height: number, core: number[]}} Window  px of a scale */
@@ -22,6 +23,12 @@ export function minFaceIn({ width, height }, s) {
 
 export const reduction = (minFace, s) => Math.max(1, roundHalfEven(minFace / s.finer.found_px));
 export const coarseReduction = (minFace, s) => Math.max(1, Math.trunc(minFace / s.finer.trace_for_sure_px));
+
+/** By how much the photo is reduced for a finer pass over a trace of a pass at `scale`; large ones need less. */
+export function reductionAt({ box }, factor, scale, s) {
+  const coarsest = Math.max(factor, Math.trunc(1 / (s.min_refinement * scale)));
+  return Math.min(Math.max(Math.trunc(longerSide(box) / s.finer.examined_px), factor), coarsest);
+}
 
 /** Those candidates of a pass at `scale` that deserve a finer one. @param {Candidate[]} found */
 export function traces(found, scale, s) {
@@ -51,12 +58,12 @@ export function windowsAround(faint, picture, factor, scale, s) {
   const step = 1 / (factor * scale);
   const least = s.finer.window_px + s.finer.window_px_a_step * step;
   let budget = s.finer.mostly * level[0] * level[1];
-  let leftOver = [...faint]
-    .sort((a, b) => b.score - a.score)
+  let leftOver = keepBest(faint, s.finer.same_trace)
     .map(({ box }) => ({
       place: center(box).map((value) => value / factor),
       side: Math.max(least, (s.finer.window_sizes * longerSide(box)) / factor),
     }));
+  if (leftOver.length >= s.finer.crowd) return wideWindows(picture, factor, s);
   const parts = [];
   while (leftOver.length > 0) {
     const { place, side } = leftOver[0];

@@ -1,7 +1,7 @@
 // Faces followed from picture to picture (video/tracker.py): each is aligned where it is expected; a few times a
 // second the detector confirms them, finds newcomers and ends those it no longer sees.
 
-import { overlap } from "./detect.js";
+import { overlap } from "./overlap.js";
 import { imageFromModel, uprightRoll } from "./geometry.js";
 
 /**

@@ -1,4 +1,4 @@
-// A face as GLB: metres, y up, the blendshapes as named morph targets (export/glb.py).
+// A face as GLB: metres, y up, ARKit's 52 blendshapes as named morph targets (export/glb.py), in one surface.
 
 import { vertexNormals } from "./geometry.js";
 import { GlbFile } from "./gltf.js";
@@ -10,24 +10,33 @@ const SMALLEST_BEND = 0.01;
 /**
  * @param {{identity: ArrayLike<number>, expression: ArrayLike<number>}} face
  * @param {import("./model.js").FaceModel} model
- * @param {{lineament: string}} settings
+ * @param {{lineament: string, arkit_names: string[], arkit_name_of_side: Record<string, string>}} settings
  * @param {Uint8Array | null} jpeg  texture on the model's chart
  */
 export function glbBytes(face, model, settings, jpeg) {
   const glb = new GlbFile(`lineament ${settings.lineament}`);
-  const names = model.expressionNames;
-  const weights = names.map((_, number) => face.expression[number] ?? 0);
+  const names = settings.arkit_names;
+  const members = membersOf(names, model.expressionNames, settings.arkit_name_of_side);
+  const weights = members.map((group) => mean(group.map((number) => face.expression[number] ?? 0)));
   Object.assign(glb.document, {
     scene: 0,
     scenes: [{ nodes: [0] }],
     nodes: [{ name: "head", mesh: 0 }],
-    meshes: [{ name: "face", primitives: [primitive(glb, face.identity, model)], weights, extras: { targetNames: names } }],
+    meshes: [{ name: "face", primitives: [primitive(glb, face.identity, model, members)], weights, extras: { targetNames: names } }],
     materials: [material(glb, jpeg)],
   });
   return glb.toBytes();
 }
 
-function primitive(glb, identity, model) {
+/** Of each name the numbers of the model's expressions that it moves; none for the tongue. */
+function membersOf(names, expressionNames, nameOfSide) {
+  const merged = expressionNames.map((name) => nameOfSide[name] ?? name);
+  return names.map((name) => merged.flatMap((other, number) => (other === name ? [number] : [])));
+}
+
+const mean = (values) => (values.length ? values.reduce((total, value) => total + value, 0) / values.length : 0);
+
+function primitive(glb, identity, model, members) {
   const atRest = model.vertices(identity, []);
   const normals = whole(vertexNormals(atRest, model.triangles));
   const attributes = {
@@ -35,12 +44,16 @@ function primitive(glb, identity, model) {
     NORMAL: glb.addValues(normals, 3),
     TEXCOORD_0: glb.addValues(model.uv, 2),
   };
-  const targets = model.expressionNames.map((_, number) => target(glb, model, atRest, normals, number));
+  const targets = members.map((group) => target(glb, model, atRest, normals, group));
   return { attributes, indices: glb.addIndices(model.triangles), material: 0, targets };
 }
 
-function target(glb, model, atRest, normals, number) {
-  const difference = model.expressionBasis.slice(number * atRest.length, (number + 1) * atRest.length);
+function target(glb, model, atRest, normals, group) {
+  const difference = new Float32Array(atRest.length);
+  for (const number of group) {
+    const start = number * atRest.length;
+    for (let at = 0; at < atRest.length; at++) difference[at] += model.expressionBasis[start + at];
+  }
   dropSmall(difference, SMALLEST_MM);
   const moved = atRest.map((value, at) => value + difference[at]);
   const bend = whole(vertexNormals(moved, model.triangles)).map((value, at) => value - normals[at]);

@@ -46,13 +46,13 @@ export class Regressor {
 
   /**
    * The faces of what the detector found (aligner.py, align_found): what is not certain is looked at again upright
-   * and upside down, and has to be twice as certain then.
+   * and upside down, and has to be twice as certain then. Where the detector's score is low the limit is too.
    * @param {import("./detect.js").Candidate[]} found
    */
   async alignFound(picture, found, passes = 2) {
-    const maxMm = this.settings.max_uncertainty_mm ?? Infinity;
     const faces = await this.align(picture, found, passes);
-    const certainAtOnce = faces.map(({ uncertainty }) => !(uncertainty > maxMm)); // null is not
+    const limits = faces.map(({ detection }) => this.limitAt(detection.score));
+    const certainAtOnce = faces.map(({ uncertainty }, k) => !(uncertainty > limits[k])); // null is not
     const onItsHead = ({ uncertainty, detection }) =>
       uncertainty !== null && Math.cos(detection.roll) < this.settings.on_its_head;
     const doubtful = [...faces.keys()].filter((k) => !certainAtOnce[k] || onItsHead(faces[k]));
@@ -65,7 +65,14 @@ export class Regressor {
       const looks = [faces[k], ...again.slice(2 * row, 2 * row + 2)];
       faces[k] = looks.reduce((best, look) => (look.uncertainty < best.uncertainty ? look : best));
     });
-    return faces.filter(({ uncertainty }, k) => certainAtOnce[k] || uncertainty <= maxMm / 2);
+    return faces.filter(({ uncertainty }, k) => certainAtOnce[k] || uncertainty <= limits[k] / 2);
+  }
+
+  /** How uncertain a face may be that the detector scored so, mm (belief.py). */
+  limitAt(score) {
+    const { low_score: low, sure_score: sureScore, stricter } = this.settings.belief;
+    const sure = Math.min(Math.max((score - low) / (sureScore - low), 0), 1);
+    return (this.settings.max_uncertainty_mm ?? Infinity) * (stricter + (1 - stricter) * sure);
   }
 
   cut(roll) {

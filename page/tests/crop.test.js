@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { cameraInImage, isClose, resampleCrop, roundHalfEven, squareAroundBox, squareAroundPoints } from "../app/crop.js";
-import { keepBest, overlap } from "../app/detect.js";
+import { keepBest, overlap } from "../app/overlap.js";
 import { imageFromModel, rollMatrix } from "../app/geometry.js";
 
 const WHOLE = { size: 64, roll: 0, margin: 1 };

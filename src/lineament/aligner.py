@@ -6,7 +6,7 @@ import copy
 import math
 import os
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, Self, TypeAlias, cast
@@ -14,15 +14,18 @@ from typing import Any, Self, TypeAlias, cast
 from numpy.typing import ArrayLike, NDArray
 
 from lineament.ahead import ahead
+from lineament.belief import is_beyond, limit_at, uncertainty_mm
 from lineament.bundle import Bundle
 from lineament.decoded import DecodedPhoto, decoded, groups_of
 from lineament.detect import Detector, DetectorOptions, OnnxDetector
 from lineament.errors import ConfigError, LineamentError
+from lineament.expression_keys import KeyScale
 from lineament.given_boxes import given_detections
 from lineament.image import ImageSource, Picture, read_image, read_picture
 from lineament.methods import Method, Predictor
 from lineament.methods.pretrained import MethodRecipe, open_method
-from lineament.result import AlignedPhoto, Detection, FaceResult
+from lineament.neutral import neutral_expression
+from lineament.result import AlignedPhoto, Detection, FaceResult, MorphableResult
 
 Array: TypeAlias = NDArray[Any]
 
@@ -54,7 +57,10 @@ class FaceAligner:
             around the face as aligned before, which makes the result independent of the detector's habits. A
             face that was well framed at once is not looked at again.
         max_uncertainty_mm: what its detector found and whose `uncertainty_mm` is greater is no face, unless
-            another prediction (:meth:`align_found`) says so. Weights state their own limit.
+            another prediction (:meth:`align_found`) says so; a little less where the detector's score is low
+            (:mod:`lineament.belief`). Weights state their own limit.
+        key_scales: what weights of expressions are at rest and fully raised, by name; see
+            :attr:`MorphableResult.blendshapes`. Weights state their own.
 
     An aligner made by :meth:`from_pretrained` pickles and copies as its recipe: the name or path of its
     weights, their checksum and the options; networks are opened where it arrives.
@@ -69,6 +75,7 @@ class FaceAligner:
         detector: Detector | None = None,
         passes: int = 2,
         max_uncertainty_mm: float = math.inf,
+        key_scales: Mapping[str, KeyScale] | None = None,
     ) -> None:
         """Join a method and a detector; most people call :meth:`from_pretrained`.
 
@@ -91,6 +98,7 @@ class FaceAligner:
         self.detector = detector
         self.passes = passes
         self.max_uncertainty_mm = max_uncertainty_mm
+        self.key_scales = dict(key_scales or {})
 
     @classmethod
     def from_pretrained(
@@ -143,7 +151,13 @@ class FaceAligner:
         limit_mm = max_uncertainty_mm
         if limit_mm is None:
             limit_mm = math.inf if manifest.max_uncertainty_mm is None else manifest.max_uncertainty_mm
-        aligner = cls(method, detector=detector, passes=passes, max_uncertainty_mm=limit_mm)
+        aligner = cls(
+            method,
+            detector=detector,
+            passes=passes,
+            max_uncertainty_mm=limit_mm,
+            key_scales=manifest.expression_keys,
+        )
         aligner._made_from = (method, MethodRecipe(bundle.source, bundle.sha256, threads, device))
         return aligner
 
@@ -240,8 +254,25 @@ class FaceAligner:
         rule = self.method.crop_rule
         crop_boxes = [rule.around_box(found.box_xyxy, roll=found.roll) for found in detections]
         passes = self.passes if passes is None else passes
-        predictor = Predictor(self.method)
-        return predictor.predict_each(photos, crop_boxes, detections=detections, passes=passes)
+        faces = Predictor(self.method).predict_each(photos, crop_boxes, detections=detections, passes=passes)
+        return [self._with_scales(face) for face in faces] if self.key_scales else faces
+
+    def neutral(self, faces: Sequence[FaceResult]) -> Array:
+        """A person's own rest, from faces of that person; give it to :meth:`MorphableResult.relative_to`.
+
+        A single face is taken as it is. Of many, such as all of a film, the quietest are
+        (:func:`lineament.neutral.neutral_expression`).
+
+        Args:
+            faces: results of these weights for one person.
+
+        Returns:
+            (E,) float32, in the order of the face model's expressions.
+
+        Raises:
+            ConfigError: there is no face, or they have no expression or different ones.
+        """
+        return neutral_expression(faces)
 
     def align_given(self, photo: Picture, detections: Sequence[Detection]) -> list[FaceResult]:
         """The faces at places that somebody names, one for each, in their order.
@@ -258,13 +289,13 @@ class FaceAligner:
         """
         faces = self.align(photo, detections)
         limit_mm = self.max_uncertainty_mm / 2
-        doubtful = [number for number, face in enumerate(faces) if _is_beyond(face, limit_mm)]
+        doubtful = [number for number, face in enumerate(faces) if is_beyond(face, limit_mm)]
         again = self._rotated(
             [photo] * len(doubtful), [faces[number].detection for number in doubtful], QUARTERS
         )
         for number, others in zip(doubtful, again, strict=True):
-            first, best = faces[number], min(others, key=_uncertainty_mm)
-            if _uncertainty_mm(best) < _uncertainty_mm(first) / 2:
+            first, best = faces[number], min(others, key=uncertainty_mm)
+            if uncertainty_mm(best) < uncertainty_mm(first) / 2:
                 faces[number] = replace(best, detection=first.detection)
         return faces
 
@@ -295,9 +326,9 @@ class FaceAligner:
         faces.extend(first_faces)
         for number, others in zip(doubtful, again, strict=True):
             first = first_faces[number]
-            best = min(first, *others, key=_uncertainty_mm)
-            certain_at_once = _uncertainty_mm(first) <= self.max_uncertainty_mm
-            is_none = not certain_at_once and _uncertainty_mm(best) > self.max_uncertainty_mm / 2
+            best = min(first, *others, key=uncertainty_mm)
+            limit_mm = self._limit_mm(first)
+            is_none = uncertainty_mm(first) > limit_mm and uncertainty_mm(best) > limit_mm / 2
             faces[number] = None if is_none else best
         return [face if face is not None and face.is_finite else None for face in faces]
 
@@ -369,11 +400,18 @@ class FaceAligner:
         except LineamentError as problem:
             return AlignedPhoto(source=photo.source, faces=[], error=problem)
 
+    def _with_scales(self, face: FaceResult) -> FaceResult:
+        """The face, which knows what its weights mean."""
+        return replace(face, key_scales=self.key_scales) if isinstance(face, MorphableResult) else face
+
     def _is_doubtful(self, face: FaceResult) -> bool:
         """Whether a face that was found is to be predicted again."""
         if face.uncertainty_mm is None:
             return False
-        return _is_beyond(face, self.max_uncertainty_mm) or math.cos(face.detection.roll) < ON_ITS_HEAD
+        return is_beyond(face, self._limit_mm(face)) or math.cos(face.detection.roll) < ON_ITS_HEAD
+
+    def _limit_mm(self, face: FaceResult) -> float:
+        return limit_at(face.detection.score, self.max_uncertainty_mm)
 
     def _detect(self, photo: Picture) -> list[Detection]:
         if self.detector is None:
@@ -381,16 +419,3 @@ class FaceAligner:
         if isinstance(self.detector, OnnxDetector):
             return self.detector.detect(photo)
         return self.detector.detect(read_image(photo))  # others take arrays
-
-
-def _is_beyond(face: FaceResult, limit_mm: float) -> bool:
-    """Whether a face is less certain than a limit; what is not finite always is."""
-    uncertainty_mm = _uncertainty_mm(face)
-    return uncertainty_mm > limit_mm or uncertainty_mm == math.inf
-
-
-def _uncertainty_mm(face: FaceResult) -> float:
-    """Of a face; none where the method does not know, so that it is believed; no end where it broke."""
-    if not face.is_finite:
-        return math.inf
-    return 0.0 if face.uncertainty_mm is None else face.uncertainty_mm

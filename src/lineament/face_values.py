@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 
-def face_values(face: Any) -> dict[str, Any]:  # noqa: ANN401 - results lie above this room
-    """What JSON says of a face; numbers rounded to what can be meant, None for those that are not finite."""
+def face_values(face: Any, *, targets: str = "arkit") -> dict[str, Any]:  # noqa: ANN401 - results lie above this room
+    """What JSON says of a face; numbers rounded to what can be meant, None for those that are not finite.
+
+    `targets`: names of expressions, "arkit" (its 52) or "all" (the face model's own).
+    """
     pose, detection = face.pose, face.detection
     values: dict[str, Any] = {
         "box_xyxy": _numbers(detection.box_xyxy, 2),
@@ -33,11 +36,12 @@ def face_values(face: Any) -> dict[str, Any]:  # noqa: ANN401 - results lie abov
         "face_model": face.mesh.name,
     }
     if hasattr(face, "expression"):  # of a method that gives coefficients
+        named = face.named_weights(targets)
         values |= {
             "identity": _numbers(face.identity, 4),
             "expression": _numbers(face.expression, 4),
             "expression_names": list(face.model.expression_names[: len(face.expression)]),
-            "blendshapes": {name: _numbers(weight, 4) for name, weight in face.blendshapes.items()},
+            "blendshapes": {name: _numbers(weight, 4) for name, weight in named.items()},
         }
     if hasattr(face, "fit_residual_mm"):
         values["fit_residual_mm"] = _numbers(face.fit_residual_mm, 2)

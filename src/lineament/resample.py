@@ -19,6 +19,8 @@ Array: TypeAlias = NDArray[Any]
 
 REDUCING_GAP = 1.3
 """Whole pixels are averaged first, as many as leave this much to the slow filter (Pillow's term)."""
+LARGE_SIDE = 5600
+"""px of a crop box: at least half of its shrinking is done before more than 32 megapixels would be copied."""
 TURN_FILTER = Image.Resampling.BILINEAR  # bicubic takes twice as long, and crops for training are made so too
 
 
@@ -32,11 +34,9 @@ def resample_crop(image: Picture, crop_box: CropBox) -> Array:
         image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
         crop_box: where to cut, in the frame of the photo.
     """
-    shrink = int(crop_box.side / crop_box.size)
-    if shrink > 1 and crop_box.side > 2 * max(size_wh(image)):  # a crop box far larger than the photo
+    shrink = _early_shrink(crop_box, max(size_wh(image)))
+    if shrink > 1:
         image = as_picture(image).reduce(shrink)
-    else:
-        shrink = 1
     center_xy = np.asarray(crop_box.center_xy, np.float64) / shrink
     side = crop_box.side / shrink
     if abs(crop_box.roll) < 5e-4:  # moves the corners by less than a thirtieth of a pixel at 112 px
@@ -44,6 +44,17 @@ def resample_crop(image: Picture, crop_box: CropBox) -> Array:
     else:
         picture = _rotated_crop(image, center_xy, side, crop_box.size, crop_box.roll)
     return np.asarray(picture)
+
+
+def _early_shrink(crop_box: CropBox, longer_side: int) -> int:
+    """How many px of the photo along a side are averaged to one before anything is cut.
+
+    A crop box far larger than the photo, or of many megapixels, would have a copy of what it shows.
+    """
+    shrink = crop_box.side / crop_box.size
+    if crop_box.side > 2 * longer_side:
+        return max(1, int(shrink))
+    return max(1, int(shrink / 2)) if crop_box.side > LARGE_SIDE else 1
 
 
 def letterbox(

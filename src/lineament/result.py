@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self, TypeAlias
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from lineament.crop import CropBox
 from lineament.errors import ConfigError, LineamentError
+from lineament.expression_keys import KeyScale, TargetNames, key_groups, reported_weights
 from lineament.face_values import face_values
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.face_mesh import FaceMesh, LandmarkScheme, Recipe, whole
@@ -23,15 +25,6 @@ Array: TypeAlias = NDArray[Any]
 
 DEFAULT_SCHEME = "300w-lp"
 """The landmarks of `landmarks_image`: 68 points with the hidden side of the jaw, as 300W-LP labels them."""
-
-
-ARKIT_NAME_OF_SIDE = {
-    "browInnerUpLeft": "browInnerUp",
-    "browInnerUpRight": "browInnerUp",
-    "cheekPuffLeft": "cheekPuff",
-    "cheekPuffRight": "cheekPuff",
-}
-"""Blendshapes that face models split by side and ARKit does not; ARKit's weight is the mean of both sides."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,12 +224,17 @@ class MorphableResult(FaceResult):
     Attributes:
         model: the face model, shared by all results of a method; the mesh is its mesh.
         identity: (K,) float32, standard deviations.
-        expression: (E,) float32, weights in the order of ``model.expression_names``.
+        expression: (E,) float32, weights in the order of ``model.expression_names``, as the mesh has them.
+        key_scales: what these weights are at rest and fully raised, by name, and which of them mean anything;
+            where a name is missing they are reported as they are.
+        neutral: (E,) weights of this person at rest, which are reported as 0 (:meth:`relative_to`), or None.
     """
 
     model: MorphableModel
     identity: Array
     expression: Array
+    key_scales: Mapping[str, KeyScale] = field(default_factory=dict)
+    neutral: Array | None = None
 
     @classmethod
     def from_coefficients(
@@ -269,19 +267,52 @@ class MorphableResult(FaceResult):
 
     @property
     def blendshapes(self) -> dict[str, float]:
-        """Weight of each expression by ARKit's name, clipped to the model's bounds (0..1 for blendshapes).
+        """Weight of each expression by ARKit's name: exactly its 52 names for the built-in model.
 
-        The built-in model gives ARKit's 52 names without `tongueOut`, which is not measured. Weights of both
-        sides of `browInnerUp` and `cheekPuff` are merged (:data:`ARKIT_NAME_OF_SIDE`); `expression` has them
-        one by one. Statistical modes keep the model's own names and are not clipped.
+        0 is a face at rest, 1 the key as far as it goes (:attr:`key_scales`), clipped to the model's bounds;
+        `tongueOut`, and what the weights do not measure, is 0. `browInnerUp` and `cheekPuff` are the means of
+        both sides, which ``named_weights("all")`` has one by one. The mesh moves by :attr:`expression`, which
+        is neither calibrated nor clipped. Statistical modes keep the model's own names and are as given.
         """
-        weights = self.expression
-        if self.model.expression_bounds is not None:
-            weights = np.clip(weights, *self.model.expression_bounds)
-        sides: dict[str, list[float]] = {}
-        for name, weight in zip(self.model.expression_names, weights.tolist(), strict=False):
-            sides.setdefault(ARKIT_NAME_OF_SIDE.get(name, name), []).append(weight)
-        return {name: sum(both) / len(both) for name, both in sides.items()}
+        return self.named_weights()
+
+    def named_weights(self, targets: TargetNames = "arkit") -> dict[str, float]:
+        """Reported weights by name; see :attr:`blendshapes`.
+
+        Args:
+            targets: "arkit", or "all" for the model's own names: 53 for the built-in one, no `tongueOut`.
+
+        Raises:
+            ConfigError: other targets.
+        """
+        weights = self.reported_expression
+        groups = key_groups(self.model.expression_names[: len(weights)], targets)
+        return {name: float(weights[list(group)].mean()) if group else 0.0 for name, group in groups.items()}
+
+    @property
+    def reported_expression(self) -> Array:
+        """(E,) float64 reported weights in the order of the model's names; see :attr:`blendshapes`."""
+        names = self.model.expression_names[: len(self.expression)]
+        weights = reported_weights(names, self.expression.astype(float), self.key_scales, self.neutral)
+        bounds = self.model.expression_bounds
+        return weights if bounds is None else np.clip(weights, *bounds)
+
+    def relative_to(self, neutral: Array | None) -> Self:
+        """The same face, of which is reported how far it is from this person's own rest.
+
+        Args:
+            neutral: (E,) `expression` of the person at rest, such as `FaceAligner.neutral` gives; None takes
+                what is at rest for everybody.
+
+        Raises:
+            ConfigError: it has another length than :attr:`expression`.
+        """
+        if neutral is not None and np.shape(neutral) != self.expression.shape:
+            raise ConfigError(
+                f"A rest for these faces has shape {self.expression.shape}, found {np.shape(neutral)}. "
+                f"Take it from faces of the same weights."
+            )
+        return replace(self, neutral=neutral)
 
     def strongest_blendshapes(self, count: int = 6) -> list[tuple[str, float]]:
         """Names and weights of the strongest of :attr:`blendshapes`, strongest first."""

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from lineament.bundle import CropSpec, Manifest
+from lineament.expression_keys import KeyScale
 
 SMALL = {"format": 1, "name": "a", "method": "m", "data": "d", "licence": "l", "research": False}
 
@@ -15,6 +16,16 @@ def test_only_a_few_fields_are_needed_and_those_of_later_versions_are_left_out()
 def test_it_is_the_same_after_json():
     manifest = Manifest.from_json(json.dumps(SMALL | {"crop": {"size": 112, "margin": 1}}).encode())
     assert manifest.crop == CropSpec(112, 1.0)
+    assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+def test_what_keys_mean_is_the_same_after_json():
+    keys = {"jawOpen": {"rest": 0.1, "full": 0.6}, "noseSneerLeft": {"measured": False}}
+    manifest = Manifest.from_json(json.dumps(SMALL | {"expression_keys": keys}).encode())
+    assert manifest.expression_keys == {
+        "jawOpen": KeyScale(0.1, 0.6),
+        "noseSneerLeft": KeyScale(measured=False),
+    }
     assert Manifest.from_json(manifest.to_json()) == manifest
 
 
@@ -45,6 +56,14 @@ def test_it_is_the_same_after_json():
         ({"graphs": {"network": "x.onnx"}}, "'graphs'"),
         ({"arrays": {"c": {"file": "c.npz"}}}, "64 hexadecimal digits"),
         ({"trained": []}, "'trained'"),
+        ({"expression_keys": []}, "'expression_keys'"),
+        ({"expression_keys": {"jawOpen": 1}}, "'expression_keys' has 'jawOpen'"),
+        ({"expression_keys": {"../jaw": {}}}, "'expression_keys'"),
+        ({"expression_keys": {"jawOpen": {"rest": "0"}}}, "'rest' of the key jawOpen"),
+        ({"expression_keys": {"jawOpen": {"rest": True}}}, "'rest' of the key jawOpen"),
+        ({"expression_keys": {"jawOpen": {"full": float("nan")}}}, "jawOpen cannot be: rest and full"),
+        ({"expression_keys": {"jawOpen": {"rest": 0.5, "full": 0.4}}}, "full must be above rest"),
+        ({"expression_keys": {"jawOpen": {"measured": 1}}}, "'measured' of the key jawOpen"),
     ],
 )
 def test_a_field_that_cannot_be_is_named(change, reason):

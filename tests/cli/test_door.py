@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 import shared
@@ -41,7 +42,28 @@ def place(tmp_path_factory):
     (folder / "tiny.toml").write_text(RECIPE.format(count=1))
     (folder / "file").write_text("not a folder")
     fill(folder / "set")
+    write_points(folder)
+    write_mosaics(folder / "mosaics")
+    (folder / "train.toml").write_text(TRAINING.format(mosaics=folder / "mosaics"))
     return folder
+
+
+def write_points(folder):
+    """Two photographs with 68 points each, and predictions of them."""
+    points = np.random.default_rng(0).uniform(20, 100, (2, 68, 2))
+    (folder / "points").mkdir()
+    for name, face in zip("ab", points, strict=True):
+        write_image(folder / "points" / f"{name}.png", picture_of(red=(60, 60)))
+        lines = "\n".join(f"{x + 0.5} {y + 0.5}" for x, y in face)
+        (folder / "points" / f"{name}.pts").write_text(f"version: 1\nn_points: 68\n{{\n{lines}\n}}\n")
+    np.savez(folder / "theirs.npz", names=np.array(["a.png", "b.png"]), landmarks=points + 1)
+
+
+def write_mosaics(folder):
+    """Four black mosaics of 64 px without a face, for a detector of one step."""
+    folder.mkdir()
+    np.save(folder / "shard_0.npy", np.zeros((4, 64, 64, 3), np.uint8))
+    np.save(folder / "shard_0.labels.npy", np.zeros((4, 24, 8), np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +89,7 @@ def started(*words, limit=-1, environment=None, **streams):
 def run(*words, **options):
     """Status and what was said of errors."""
     process = started(*words, **options)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=300)
     assert "Traceback" not in errors
     return process.returncode, errors
 
@@ -84,7 +106,13 @@ WRITING = {
     "view": ["view", "--export", "OUT"],
     "build": ["data", "build", "-r", "RECIPE", "--processes", "1", "-o", "OUT"],
     "preview": ["data", "preview", "SET", "-n", "1", "-o", "OUT/a.html"],
+    "eval": ["eval", "pts", "--data", "POINTS", "--predictions", "PREDICTIONS", "-o", "OUT"],
 }
+SLOW = {  # tried on full disks and with a file in place of the folder
+    "fit": ["data", "fit", "-p", "PHOTOS", "--limit", "1", "--processes", "1", "-o", "OUT"],
+    "train": ["train", "detector", "-c", "TRAINING", "--threads", "1", "-o", "OUT"],
+}
+TRAINING = "mosaics = '{mosaics}'\nvalidation = '{mosaics}'\nworkers = 0\n[loop]\nsteps = 1\nbatch = 2\n"
 
 
 def filled(words, place, out):
@@ -93,6 +121,10 @@ def filled(words, place, out):
         "CLIP": place / "clip.avi",
         "RECIPE": place / "tiny.toml",
         "SET": place / "set",
+        "POINTS": place / "points",
+        "PREDICTIONS": place / "theirs.npz",
+        "PHOTOS": ROOT / "demo" / "photos",
+        "TRAINING": place / "train.toml",
         "OUT": out,
     }
     return [
@@ -129,10 +161,11 @@ def test_results_are_written_whether_or_not_anybody_listens(place, clip, tmp_pat
     assert not [name for name in names if name.startswith(".") or ".part" in name]
 
 
-@pytest.mark.parametrize("verb", WRITING)
+@pytest.mark.parametrize("verb", [*WRITING, *SLOW])
 def test_a_full_disk_is_a_line_each_and_leaves_nothing_half_written(place, clip, tmp_path, verb):
     (tmp_path / "out").mkdir()
-    status, errors = run(*filled(WRITING[verb], place, tmp_path / "out"), limit=3000)
+    limit = 300 if verb in SLOW else 3000
+    status, errors = run(*filled((WRITING | SLOW)[verb], place, tmp_path / "out"), limit=limit)
     assert status == 1
     assert 1 <= errors.count("\n") <= 5, errors
     assert len(errors) < 1000
@@ -140,9 +173,9 @@ def test_a_full_disk_is_a_line_each_and_leaves_nothing_half_written(place, clip,
     assert not [name for name in left if name.startswith(".")], left
 
 
-@pytest.mark.parametrize("verb", WRITING)
+@pytest.mark.parametrize("verb", [*WRITING, *SLOW])
 def test_a_file_where_a_folder_is_wanted_is_a_sentence(place, clip, verb):
-    status, errors = run(*filled(WRITING[verb], place, place / "file"))
+    status, errors = run(*filled((WRITING | SLOW)[verb], place, place / "file"))
     assert (status, errors.count("\n")) == (1, 1), errors
     assert str(place / "file") in errors
     assert "Errno" not in errors or verb == "view"

@@ -64,6 +64,7 @@ def test_info_as_json_has_all_of_it(packages):
         "licence": "Apache-2.0",
         "data": "drawn discs",
         "research": False,
+        "keys_not_measured": [],
     }
     assert (papers["weights"], papers["problem"]) == ([], None)
     assert "missing" in torn["problem"]

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 import shared
 from discs import DiscEstimate, disc_aligner, picture_of
-from faces import mesh_alone
+from faces import egg_face, mesh_alone
+from glb_files import read_glb
 from lineament.cli.main import app
 from shared import shared_path
 
@@ -52,6 +53,38 @@ def test_a_film_gives_an_overlay_a_head_a_person_and_a_table(clip, tmp_path):
     np.testing.assert_allclose([row["time_s"] for row in of_first], np.arange(20) / 25, atol=0.002)
     np.testing.assert_allclose([row["translation"][0] for row in of_first], 60 + np.arange(20), atol=1.5)
     assert min(row["frame"] for row in rows if row["person"] == 2) in range(10, 16)
+
+
+@pytest.mark.parametrize(("neutral", "rest"), [("auto", 0.31), ("4", 0.34), ("none", 0.0)])
+def test_a_persons_own_rest_is_subtracted_in_head_and_table(clip, tmp_path, monkeypatch, neutral, rest):
+    parquet = shared.package("pyarrow.parquet", extra="parquet")
+
+    def moving(*, center_xy, scale):
+        return egg_face(center_xy=center_xy, scale=scale, expression=0.3 + 0.01 * (center_xy[0] - 60))
+
+    monkeypatch.setattr("discs.egg_face", moving)
+    out = tmp_path / "out"
+    done = run(clip, "--out", out, "-f", "glb,parquet", "--no-smooth", "--no-texture", "--neutral", neutral)
+    assert done.exit_code == 0, done.output
+    table = parquet.read_table(out / "clip.parquet").to_pylist()
+    rows = [row for row in table if row["person"] == 1]
+    given = np.array([row["expression"][0] for row in rows])
+    np.testing.assert_allclose(given, 0.3 + 0.01 * np.arange(20), atol=0.01)
+    expected = (given - rest) / (1 - rest)
+    found = [row["blendshape_jawOpen"] for row in rows]
+    np.testing.assert_allclose(found, np.clip(expected, 0, 1), atol=0.01)
+    document, array = read_glb(out / "clip_person1.glb")
+    animation = document["animations"][0]
+    (number,) = (c["sampler"] for c in animation["channels"] if c["target"]["path"] == "weights")
+    weights = array(animation["samplers"][number]["output"])
+    np.testing.assert_allclose(weights, expected, atol=0.015)
+    told = "person 2 is not in frame 4" in done.stdout
+    assert told == (neutral == "4")
+
+
+def test_a_rest_that_is_no_frame_is_a_usage_error(clip, tmp_path):
+    assert run(clip, "--out", tmp_path / "out", "--neutral", "soon").exit_code == 2
+    assert run(clip, "--out", tmp_path / "out", "--targets", "ARKit").exit_code == 2
 
 
 def test_heads_have_the_colours_of_their_people_unless_they_are_not_wanted(clip, tmp_path):

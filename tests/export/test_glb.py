@@ -13,6 +13,8 @@ from glb_files import morphed, read_glb
 from lineament.errors import ExportError
 from lineament.export import export_glb, export_glb_animation
 from lineament.export.frames import focal_px
+from lineament.export.head_parts import inside_rgb
+from lineament.expression_keys import ARKIT_NAMES, KeyScale
 from lineament.geometry.rotation import angle_between
 from shared import node
 
@@ -37,28 +39,123 @@ def smiling(lfm):
 
 
 def test_the_targets_by_their_weights_give_the_aligned_face_in_metres(tmp_path, smiling):
+    export_glb(smiling, tmp_path / "face.glb", targets="all")
+    document, array = read_glb(tmp_path / "face.glb")
+    shown = morphed(document, array)
+    assert list(shown) == ["skin", "eyes", "mouth", "teeth"]
+    assert document["meshes"][0]["extras"]["targetNames"] == list(smiling.model.expression_names)
+    for part, name in (("face", "skin"), ("mouth", "mouth")):
+        own = np.unique(smiling.triangles[slice(*smiling.model.parts[part])])
+        np.testing.assert_allclose(shown[name] * 1000, smiling.vertices_model[own], atol=0.06)
+    skin, *_ = document["meshes"][0]["primitives"]
+    triangles = smiling.triangles[slice(*smiling.model.parts["face"])]
+    np.testing.assert_array_equal(array(skin["indices"]).reshape(-1, 3), triangles)
+    count = len(shown["skin"])
+    np.testing.assert_allclose(array(skin["attributes"]["TEXCOORD_0"]), smiling.model.uv[:count], atol=1e-6)
+    for primitive in document["meshes"][0]["primitives"]:
+        lengths = np.linalg.norm(array(primitive["attributes"]["NORMAL"]), axis=1)
+        np.testing.assert_allclose(lengths, 1, atol=1e-5)
+
+
+def test_arkits_names_are_the_52_and_merge_both_sides(tmp_path, smiling):
     export_glb(smiling, tmp_path / "face.glb")
     document, array = read_glb(tmp_path / "face.glb")
-    np.testing.assert_allclose(morphed(document, array) * 1000, smiling.vertices_model, atol=0.06)
-    assert document["meshes"][0]["extras"]["targetNames"] == list(smiling.model.expression_names)
-    [primitive] = document["meshes"][0]["primitives"]
-    np.testing.assert_array_equal(array(primitive["indices"]).reshape(-1, 3), smiling.triangles)
-    np.testing.assert_allclose(array(primitive["attributes"]["TEXCOORD_0"]), smiling.model.uv, atol=1e-6)
-    lengths = np.linalg.norm(array(primitive["attributes"]["NORMAL"]), axis=1)
-    np.testing.assert_allclose(lengths, 1, atol=1e-5)
-
-
-def test_arkits_names_merge_both_sides(tmp_path, smiling):
-    export_glb(smiling, tmp_path / "face.glb", targets="arkit")
-    document, array = read_glb(tmp_path / "face.glb")
     names = document["meshes"][0]["extras"]["targetNames"]
+    assert sorted(names) == sorted(ARKIT_NAMES)
     assert names == list(smiling.blendshapes)
     weights = dict(zip(names, document["meshes"][0]["weights"], strict=True))
     assert weights == pytest.approx(smiling.blendshapes, abs=1e-6)
-    target = document["meshes"][0]["primitives"][0]["targets"][names.index("cheekPuff")]
+    skin = document["meshes"][0]["primitives"][0]
+    target = skin["targets"][names.index("cheekPuff")]
     both = [smiling.model.expression_names.index(f"cheekPuff{side}") for side in ("Left", "Right")]
-    difference = smiling.model.expression_basis[both].sum(axis=0)
-    np.testing.assert_allclose(array(target["POSITION"]) * 1000, difference, atol=0.003)
+    moved = array(target["POSITION"]) * 1000
+    difference = smiling.model.expression_basis[both].sum(axis=0)[: len(moved)]
+    np.testing.assert_allclose(moved, difference, atol=0.003)
+    assert not array(skin["targets"][names.index("tongueOut")]["POSITION"]).any()
+
+
+def target_of(path, name, part):
+    """(V, 3) mm at rest, and the same with one target at 1, of one part of a head."""
+    document, array = read_glb(path)
+    number = document["meshes"][0]["extras"]["targetNames"].index(name)
+    named = {
+        document["materials"][primitive["material"]]["name"]: primitive
+        for primitive in document["meshes"][0]["primitives"]
+    }
+    at_rest = array(named[part]["attributes"]["POSITION"]) * 1000.0
+    return at_rest, at_rest + array(named[part]["targets"][number]["POSITION"]) * 1000.0
+
+
+def test_eyeballs_turn_about_their_centres_with_the_keys_of_looking(tmp_path, smiling):
+    export_glb(smiling, tmp_path / "face.glb")
+    ways = {"Out": (1, 0, 32), "In": (-1, 0, 32), "Up": (0, 1, 25), "Down": (0, -1, 30)}
+    for side, outward in (("Left", 1), ("Right", -1)):
+        for way, (right, up, degrees) in ways.items():
+            before, after = target_of(tmp_path / "face.glb", f"eyeLook{way}{side}", "eyes")
+            own = before[:, 0] * outward > 0  # the person's left is the viewer's right
+            np.testing.assert_allclose(after[~own], before[~own], atol=0.002)
+            one, other = (each[own] - each[own].mean(axis=0) for each in (before, after))
+            u, _, v = np.linalg.svd(one.T @ other)
+            turn = u @ v
+            np.testing.assert_allclose(one @ turn, other, atol=0.01)  # nothing is bent
+            assert np.degrees(np.arccos((np.trace(turn) - 1) / 2)) == pytest.approx(degrees, abs=0.01)
+            front = np.argmax(before[own][:, 2])
+            moved = (after[own][front] - before[own][front])[:2] * [outward, 1]
+            assert (np.sign(moved)[0] == right) if right else (np.sign(moved)[1] == up)
+
+
+def test_teeth_stay_whole_when_the_jaw_opens_and_only_the_lower_row_goes_with_it(tmp_path, smiling):
+    export_glb(smiling, tmp_path / "face.glb")
+    before, after = target_of(tmp_path / "face.glb", "jawOpen", "teeth")
+    upper = np.arange(len(before)) < len(before) // 2
+    np.testing.assert_array_equal(after[upper], before[upper])
+    assert (after[~upper] - before[~upper])[:, 1].max() < -10
+    sizes = [np.linalg.norm(np.diff(each[~upper][:5], axis=0), axis=1) for each in (before, after)]
+    np.testing.assert_allclose(*sizes, atol=0.01)
+
+
+def test_what_lies_behind_lids_and_lips_has_colours_of_its_own(tmp_path, smiling):
+    flesh = np.full((16, 16, 3), (190, 140, 120), np.uint8)
+    export_glb(smiling, tmp_path / "face.glb", texture_rgb=flesh)
+    document, _ = read_glb(tmp_path / "face.glb")
+    pictures = {
+        each["name"]: each["pbrMetallicRoughness"]["baseColorTexture"]["index"]
+        for each in document["materials"]
+    }
+    assert pictures == {"skin": 0, "eyes": 1, "mouth": 1, "teeth": 1}
+    assert inside_rgb()[128, 128].max() < 30  # the pupil
+    assert inside_rgb()[128, 20].min() > 140  # the white of the eye
+    assert inside_rgb()[64, 320].min() > 150  # a tooth
+
+
+def test_a_person_is_at_rest_where_the_weights_say_so(tmp_path, smiling):
+    scales = {"jawOpen": KeyScale(rest=0.1, full=0.6), "noseSneerLeft": KeyScale(measured=False)}
+    export_glb(replace(smiling, key_scales=scales), tmp_path / "face.glb", targets="all")
+    document, array = read_glb(tmp_path / "face.glb")
+    names = list(smiling.model.expression_names)
+    weights = dict(zip(names, document["meshes"][0]["weights"], strict=True))
+    given = dict(zip(names, smiling.expression.tolist(), strict=True))
+    assert weights["jawOpen"] == pytest.approx((given["jawOpen"] - 0.1) / 0.5, abs=1e-5)
+    assert weights["noseSneerLeft"] == 0
+    rest = np.zeros(53, np.float32)
+    rest[names.index("jawOpen")] = 0.1
+    rest[names.index("noseSneerLeft")] = given["noseSneerLeft"]
+    expected = smiling.model.vertices_model(smiling.identity, rest)
+    skin = document["meshes"][0]["primitives"][0]
+    found = array(skin["attributes"]["POSITION"]) * 1000
+    np.testing.assert_allclose(found, expected[: len(found)], atol=0.01)
+
+
+def test_a_persons_own_rest_is_not_counted_and_stays_in_the_mesh(tmp_path, smiling):
+    own = np.full(53, 0.05, np.float32)
+    export_glb(smiling.relative_to(own), tmp_path / "face.glb", targets="all")
+    document, array = read_glb(tmp_path / "face.glb")
+    skin = document["meshes"][0]["primitives"][0]
+    found = array(skin["attributes"]["POSITION"]) * 1000
+    expected = smiling.model.vertices_model(smiling.identity, own)[: len(found)]
+    np.testing.assert_allclose(found, expected, atol=0.01)
+    weights = (smiling.expression - 0.05) / 0.95
+    np.testing.assert_allclose(document["meshes"][0]["weights"], weights, atol=1e-5)
 
 
 def test_the_head_is_turned_when_asked_for(tmp_path):
@@ -143,7 +240,7 @@ def test_a_face_that_is_not_finite_is_refused(tmp_path):
 def test_the_khronos_validator_finds_nothing_to_complain_of(tmp_path, smiling):
     texture = np.full((16, 16, 3), 200, np.uint8)
     export_glb(smiling, tmp_path / "face.glb", texture_rgb=texture, turned=True)
-    export_glb(egg_face(), tmp_path / "plain.glb", targets="arkit")
+    export_glb(egg_face(), tmp_path / "plain.glb", targets="all")
     egg = egg_face(yaw=0.3)
     export_glb_animation([egg, None, egg], [0, 1, 2], tmp_path / "film.glb", size_hw=(480, 640))
     for path in sorted(tmp_path.glob("*.glb")):
@@ -168,6 +265,6 @@ def matrix_of(quaternion):
 
 
 def test_unknown_names_of_targets_are_refused(tmp_path, smiling):
-    with pytest.raises(ExportError, match="'model' or 'arkit', not 'ARKit'"):
+    with pytest.raises(ExportError, match="'arkit' or 'all', not 'ARKit'"):
         export_glb(smiling, tmp_path / "face.glb", targets="ARKit")
     assert list(tmp_path.iterdir()) == []

@@ -6,8 +6,9 @@ from PIL import Image
 
 from faces import egg_face
 from lineament.errors import ExportError
-from lineament.export import export_depth, face_maps
+from lineament.export import export_depth, face_maps, maps
 from lineament.export.files import png_bytes
+from lineament.export.map_files import write_maps
 from lineament.geometry.raster import rasterize
 
 SIZE = (200, 240)
@@ -59,6 +60,64 @@ def test_the_larger_face_is_before_the_smaller_and_borders_do_not_matter():
     np.testing.assert_array_equal(maps.depth_mm[:, :60], large.depth_mm[:, :60])
     assert face_maps([egg_face(center_xy=(-900, 0))], SIZE).parts.max() == 0
     assert np.isnan(face_maps([], SIZE).depth_mm).all()
+
+
+@pytest.fixture
+def small_bands(monkeypatch):
+    monkeypatch.setattr(maps, "BAND_PX", 7 * SIZE[1])
+
+
+FACES = [egg_face(center_xy=(0, 100), scale=1.0, yaw=0.4), egg_face(center_xy=(150, 60), scale=0.3)]
+
+
+def test_bands_are_the_rows_of_the_whole(small_bands):
+    bands = [
+        (band.depth_mm.copy(), band.pncc_rgb.copy(), band.parts.copy())
+        for band in maps.map_bands(FACES, SIZE)
+    ]
+    assert len(bands) == 29
+    whole = face_maps(FACES, SIZE)
+    for number, expected in enumerate((whole.depth_mm, whole.pncc_rgb, whole.parts)):
+        np.testing.assert_array_equal(np.concatenate([band[number] for band in bands]), expected)
+
+
+def test_where_a_band_ends_makes_no_difference(monkeypatch):
+    whole = face_maps(FACES, SIZE)
+    monkeypatch.setattr(maps, "BAND_PX", 7 * SIZE[1])
+    banded = face_maps(FACES, SIZE)
+    np.testing.assert_array_equal(banded.parts, whole.parts)
+    np.testing.assert_allclose(banded.depth_mm, whole.depth_mm, atol=1e-4)
+    assert np.abs(banded.pncc_rgb.astype(int) - whole.pncc_rgb).max() <= 1
+    assert np.abs(banded.normals_rgb.astype(int) - whole.normals_rgb).max() <= 1
+
+
+def test_files_hold_what_the_maps_hold(tmp_path, small_bands):
+    names = {
+        "depth": "d.png",
+        "depth_mm": "d.npz",
+        "pncc": "pncc.png",
+        "normals": "normals.png",
+        "parts": "parts.png",
+    }
+    write_maps(FACES, SIZE, {kind: tmp_path / name for kind, name in names.items()})
+    whole = face_maps(FACES, SIZE)
+    for kind, expected in (("pncc", whole.pncc_rgb), ("normals", whole.normals_rgb), ("parts", whole.parts)):
+        with Image.open(tmp_path / names[kind]) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), expected)
+    export_depth(whole, tmp_path / "e.png")
+    with Image.open(tmp_path / "d.png") as ours, Image.open(tmp_path / "e.png") as pillows:
+        assert ours.text == pillows.text
+        np.testing.assert_array_equal(np.asarray(ours), np.asarray(pillows))
+    with np.load(tmp_path / "d.npz") as data:
+        np.testing.assert_array_equal(data["depth_mm"], whole.depth_mm)
+        assert data["step_mm"] == 0.01
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names.values(), "e.png"])
+
+
+def test_maps_that_cannot_be_written_leave_nothing(tmp_path):
+    with pytest.raises(ExportError, match="nowhere"):
+        write_maps(FACES, SIZE, {"parts": tmp_path / "p.png", "pncc": tmp_path / "nowhere" / "n.png"})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_depth_comes_back_from_both_files(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import shared
 from faces import egg_face
 from lineament.errors import ExportError
-from lineament.export import export_parquet
+from lineament.export import export_parquet, rewrite_weights
 from shared import ROOT
 
 FACES = [egg_face(yaw=0.1 * k, expression=0.2) for k in range(5)]
@@ -32,6 +32,21 @@ def test_a_row_a_face_with_its_photo_in_front(tmp_path, parquet):
     np.testing.assert_allclose(rows[4]["landmarks_image"], FACES[4].landmarks_image.ravel(), atol=1e-4)
     assert rows[0]["blendshape_jawOpen"] == pytest.approx(0.2)
     assert [path.name for path in tmp_path.iterdir()] == ["faces.parquet"]
+
+
+def test_weights_of_a_table_can_be_written_anew(tmp_path, parquet):
+    path = tmp_path / "faces.parquet"
+    export_parquet([({"person": k}, face) for k, face in enumerate(FACES)], path, rows_at_once=2)
+    before = parquet.read_table(path)
+    rewrite_weights(path, lambda row: {"jawOpen": 0.7} if row["person"] == 3 else None)
+    after = parquet.read_table(path)
+    assert after.schema == before.schema
+    weights = after["blendshape_jawOpen"].to_pylist()
+    assert weights == pytest.approx([0.2, 0.2, 0.2, 0.7, 0.2])
+    other = ("blendshape_jawOpen", "uncertainty_mm")  # the latter is NaN, which nothing equals
+    same = [name for name in before.column_names if name not in other]
+    assert after.select(same) == before.select(same)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["faces.parquet"]
 
 
 def test_faces_whose_uncertainty_is_not_known_stand_beside_others(tmp_path, parquet):
@@ -82,7 +97,7 @@ def test_a_stop_before_the_first_row_keeps_the_table_that_was_there(tmp_path, pa
 KILLED = """
 import os, sys
 from faces import egg_face
-from lineament.export import export_parquet
+from lineament.export import export_parquet, rewrite_weights
 def photos():
     for number in range(7):
         yield {"photo": str(number)}, [egg_face()]

@@ -211,3 +211,27 @@ def test_a_network_that_gives_nothing_but_nan_is_damaged_and_named(predictor, tw
     predictor.method.network = Breaking(predictor.method.network, spoil)
     with pytest.raises(WeightsError, match=r"Every output of .*disc\.onnx is NaN"):
         predictor.predict(*two_discs)
+
+
+class Finishing:
+    """A method that moves everything by a pixel once faces are found."""
+
+    def __init__(self, method):
+        self.crop_rule, self.estimate = method.crop_rule, method.estimate
+        self.finished = []
+
+    def finish(self, image, estimates):
+        self.finished.append(len(estimates))
+        return [replace(one, landmarks_image=one.landmarks_image + 1) for one in estimates]
+
+
+def test_a_method_may_finish_what_the_passes_found(predictor, disc_photo):
+    photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+    box = CropBox(center_xy=(160.0, 115.0), side=150.0, size=64)
+    method = Finishing(predictor.method)
+    for passes in (1, 2):
+        boxes, estimates = Predictor(method)._passes(photo, [box], passes)
+        plain_boxes, plain = predictor._passes(photo, [box], passes)
+        assert boxes == plain_boxes
+        np.testing.assert_allclose(estimates[0].landmarks_image, plain[0].landmarks_image + 1, atol=1e-4)
+    assert method.finished == [1, 1]

@@ -1,13 +1,18 @@
 """The hostile films of the campaign: seeded, and their judge is not blind."""
 
 import itertools
+import os
+import subprocess
+import sys
+import time
+import zipfile
 
 import numpy as np
 import pytest
 
 pytest.importorskip("cv2", reason="OpenCV (extra 'video') is not installed")
 
-from benchmarks.hostile_films import Ended, _broken_result, cases, mutated
+from benchmarks.hostile_films import VERBS, Ended, _broken_result, _words, cases, mutated, session_waited_s
 
 
 def test_the_same_seed_gives_the_same_cases():
@@ -35,3 +40,34 @@ def test_half_a_file_is_a_fault(tmp_path):
     assert _broken_result(tmp_path) is None
     (tmp_path / "b.glb").write_bytes(b"glTF\2\0\0\0\xff\0\0\0")
     assert "b.glb" in _broken_result(tmp_path)
+    (tmp_path / "b.glb").unlink()
+    with zipfile.ZipFile(tmp_path / "checkpoint.pt", "w") as file:
+        file.writestr("data", bytes(1000))
+    assert _broken_result(tmp_path) is None
+    content = (tmp_path / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.pt").write_bytes(content[:-30])
+    assert "checkpoint.pt" in _broken_result(tmp_path)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/schedstat"), reason="needs Linux's schedstat")
+def test_what_a_process_waits_for_a_processor_is_told():
+    spin = "import time; end = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass"
+    one = {next(iter(os.sched_getaffinity(0)))}
+    command = [sys.executable, "-c", spin]
+    made = [
+        subprocess.Popen(command, start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, one))
+        for _ in range(3)
+    ]
+    most = [0.0] * 3
+    while any(process.poll() is None for process in made):
+        most = [max(seen, session_waited_s(process.pid)) for seen, process in zip(most, made)]
+        time.sleep(0.05)
+    assert max(most) > 0.3
+
+
+def test_every_verb_is_tried_with_files_that_are_there(tmp_path):
+    assert set(VERBS) == {"align", "video", "view", "build", "fit", "eval", "train"}
+    for verb in VERBS:
+        words = _words(verb, tmp_path)
+        assert (tmp_path / "out").is_dir()
+        assert all(os.path.exists(word) for word in words if os.path.isabs(word)), words

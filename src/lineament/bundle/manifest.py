@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
+from lineament.expression_keys import KeyScale
 from lineament.files import checked_sha256, is_plain_name
 
 Table: TypeAlias = Mapping[str, Any]
@@ -85,6 +86,9 @@ class Manifest:
         detector: None where boxes have to be given.
         threads: CPU threads that suit the networks best; None takes all cores.
         max_uncertainty_mm: a face that was found and is less certain is not believed; None believes all.
+        expression_keys: what the weights of expressions are at rest and fully raised, by the face model's
+            names, and which of them are measured; those that it lacks are as given. The mesh has nothing
+            to do with it.
         data: what the weights were trained on, in words.
         licence: terms of the weights, in words.
         research: whether a part of the data is for research only.
@@ -100,6 +104,7 @@ class Manifest:
     detector: DetectorSpec | None = None
     threads: int | None = None
     max_uncertainty_mm: float | None = None
+    expression_keys: Mapping[str, KeyScale] = field(default_factory=dict)
     data: str
     licence: str
     research: bool
@@ -134,6 +139,7 @@ class Manifest:
             detector=_detector(table),
             threads=_optional_number(table, "threads", at_most=MAX_THREADS, whole=True),
             max_uncertainty_mm=_optional_number(table, "max_uncertainty_mm", at_most=math.inf),
+            expression_keys=_expression_keys(table),
             data=_text(table, "data"),
             licence=_text(table, "licence"),
             research=_flag(table, "research"),
@@ -214,6 +220,26 @@ def _detector(table: Table) -> DetectorSpec | None:
     if not detector:
         return None
     return DetectorSpec(_plain(detector, "weights"), _table(detector, "options"))
+
+
+def _expression_keys(table: Table) -> dict[str, KeyScale]:
+    """What weights of expressions mean, by name."""
+    scales = {}
+    for name, row in _table(table, "expression_keys").items():
+        if not is_plain_name(name) or not isinstance(row, dict):
+            raise ValueError(f"'expression_keys' has {name!r}: {row!r}, expected plain names and objects")
+        values = {"rest": row.get("rest", 0.0), "full": row.get("full", 1.0)}
+        for part, value in values.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"{part!r} of the key {name} is {value!r}, expected a number")
+        measured = row.get("measured", True)
+        if not isinstance(measured, bool):
+            raise ValueError(f"'measured' of the key {name} is {measured!r}, expected true or false")
+        try:
+            scales[name] = KeyScale(float(values["rest"]), float(values["full"]), measured)
+        except ValueError as error:
+            raise ValueError(f"the key {name} cannot be: {error}") from error
+    return scales
 
 
 def _members(table: Table, key: str, suffix: str) -> dict[str, Member]:

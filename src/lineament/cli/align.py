@@ -89,6 +89,13 @@ def align(
             "normals, parts, texture, frontal; or none. obj,json for photos, json for folders.",
         ),
     ] = None,
+    targets: Annotated[
+        str,
+        typer.Option(
+            help="Names of expressions: arkit, its 52; or all, the face model's own with both sides of "
+            "browInnerUp and cheekPuff."
+        ),
+    ] = "arkit",
     overlay: Annotated[
         str,
         typer.Option(
@@ -120,7 +127,7 @@ def align(
     from lineament.cli.album import AlbumConfig, align_album
     from lineament.cli.overlay_file import OverlayStyle
     from lineament.cli.photos import boxes_of, find_photos, is_album, read_boxes
-    from lineament.cli.results import FORMATS, ResultWriter, chosen_from
+    from lineament.cli.results import FORMATS, ResultWriter, chosen_from, targets_from
     from lineament.cli.stopping import stopped_by_signals
     from lineament.cli.whole_results import remove_unfinished
     from lineament.draw import LAYERS
@@ -133,6 +140,7 @@ def align(
             chosen_from(wanted, FORMATS, "format"),
             chosen_from(overlay, tuple(LAYERS), "layer"),
             OverlayStyle(overlay_format, overlay_size),
+            targets=targets_from(targets),
             texture_size=texture_size,
             with_texture=texture,
         )

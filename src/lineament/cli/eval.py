@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+EXPRESSIONS = "expressions"
+
 if TYPE_CHECKING:
     from lineament.evaluate.items import EvaluationItem, EvaluationSet, Prediction
     from lineament.evaluate.predictors import Predictor
@@ -49,7 +51,11 @@ def evaluate(
         Path | None, typer.Option(help="Which of its vertices are without neck (.npy or .npz).")
     ] = None,
     pictures: Annotated[
-        Path | None, typer.Option(help="Zip of backgrounds, for the occluders of NSOD.")
+        Path | None,
+        typer.Option(
+            help="Zip of backgrounds, for the occluders of NSOD; for `expressions` the file of its rendered "
+            "faces, made when missing (OUT/pictures.npz when left out)."
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first faces.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=1024, help="Faces at a time.")] = 1,
@@ -62,6 +68,9 @@ def evaluate(
 
     Writes report.html, report.md and report.json; what is known of each face is kept in the folder `records`,
     and a run that was stopped goes on from there. Each table says in words what its numbers mean.
+
+    `lineament eval expressions` measures what each expression weight is worth, on rendered faces on which one
+    is raised at a time; with --data (a folder with london, lfw_expressions and ytf) on photographs too.
     """
     from lineament.errors import LineamentError
     from lineament.evaluate.registry import SetOptions, load_set
@@ -69,6 +78,9 @@ def evaluate(
 
     if data_set == "list":
         _print_known()
+        return
+    if data_set == EXPRESSIONS:
+        _expressions(weights or ["default"], data, out, pictures, passes, threads, device)
         return
     if data is None or out is None:
         raise typer.BadParameter("--data and --out are needed: where the set is, where the report goes.")
@@ -97,6 +109,38 @@ def evaluate(
             predictor.close()
     if evaluation.failed:
         raise typer.Exit(1)
+
+
+def _expressions(
+    weights: list[str],
+    data: Path | None,
+    out: Path | None,
+    pictures: Path | None,
+    passes: int,
+    threads: int,
+    device: str,
+) -> None:
+    """Print, and with a folder write, what expression weights are worth."""
+    from lineament.aligner import FaceAligner
+    from lineament.errors import LineamentError
+    from lineament.evaluate.expressions.report import expression_report, to_text, write_reports
+
+    shown = out / "pictures.npz" if pictures is None and out is not None else pictures
+    try:
+        reports = []
+        for name in weights:
+            aligner = FaceAligner.from_pretrained(name, passes=passes, threads=threads, device=device)
+            with _progress() as tell:
+                reports.append(
+                    expression_report(aligner, name, pictures=shown, photographs=data, progress=tell)
+                )
+            _say(to_text(reports[-1]))
+        if out is not None:
+            for path in write_reports(reports, out):
+                _say(f"report: {path}")
+    except LineamentError as error:
+        _say(f"error: {error}", error=True)
+        raise typer.Exit(1) from error
 
 
 def _evaluate(
@@ -195,7 +239,13 @@ def _print_known() -> None:
     from lineament.evaluate.registry import SETS
 
     for title, names in (
-        ("data sets", {name: entry.needs for name, entry in SETS.items()}),
+        (
+            "data sets",
+            {
+                **{name: entry.needs for name, entry in SETS.items()},
+                EXPRESSIONS: "none: rendered faces; or folder with london, lfw_expressions and ytf",
+            },
+        ),
         ("baselines", {name: entry.needs for name, entry in BASELINES.items()}),
         ("protocols", {name: entry.title for name, entry in PROTOCOLS.items()}),
     ):

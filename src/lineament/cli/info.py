@@ -12,7 +12,7 @@ import typer
 from lineament.version import __version__
 
 if TYPE_CHECKING:
-    from lineament.weights import WeightsPackage
+    from lineament.weights import WeightsEntry, WeightsPackage
 
 FACE_MODEL = "lfm, computed from ICT-FaceKit (MIT, USC Institute for Creative Technologies)"
 AT_WORK = {
@@ -52,6 +52,10 @@ def info(
             typer.echo(f"  licence: {row['licence']}")
             typer.echo(f"  trained on {row['data']}")
             typer.echo(f"  may I use them at work? {row['at_work']}")
+            if row["keys_not_measured"]:
+                typer.echo(
+                    f"  expressions not measured, reported as 0: {', '.join(row['keys_not_measured'])}"
+                )
         if package.problem is not None:
             typer.echo(f"weights of {package.package} {package.version} cannot be used: {package.problem}")
         elif not package.entries:
@@ -91,9 +95,22 @@ def _rows(package: WeightsPackage) -> list[dict[str, Any]]:
             "data": entry.data,
             "research": entry.research,
             "at_work": AT_WORK[entry.research],
+            "keys_not_measured": _not_measured(entry),
         }
         for entry in package.entries.values()
     ]
+
+
+def _not_measured(entry: WeightsEntry) -> list[str]:
+    """Keys of expressions that the weights say they do not measure; none where the file is not there."""
+    from lineament.bundle import Bundle
+    from lineament.errors import LineamentError
+
+    try:
+        keys = Bundle.open(entry.path).manifest.expression_keys if entry.path.is_file() else {}
+    except LineamentError:
+        return []  # what is wrong with the file is told by `lineament weights verify`
+    return [name for name, scale in keys.items() if not scale.measured]
 
 
 def _providers() -> list[str]:

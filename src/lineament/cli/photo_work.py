@@ -120,7 +120,9 @@ class PhotoWorker:
             lines=tuple(_face_lines(faces)),
             impossible=written.impossible,
             files=written.files,
-            rows=tuple(photo_rows(start, faces)) if self.work.with_rows else (),
+            rows=tuple(photo_rows(start, faces, targets=self.work.writer.targets))
+            if self.work.with_rows
+            else (),
         )
 
 

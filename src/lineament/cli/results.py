@@ -19,7 +19,8 @@ from lineament.errors import ConfigError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from lineament.export import FaceMaps, FaceTexture, FaceTexturer
+    from lineament.export import FaceTexture, FaceTexturer
+    from lineament.expression_keys import TargetNames
     from lineament.result import FaceResult
 
 TEXTURE_SIZE = 1024  # texels along a side, at most
@@ -31,6 +32,18 @@ MAP_FORMATS = ("depth", "pncc", "normals", "parts")
 PICTURE_FORMATS = ("texture", "frontal")
 TABLE_FORMATS = ("parquet", "csv")
 FORMATS = (*MESH_FORMATS, "json", *TABLE_FORMATS, *MAP_FORMATS, *PICTURE_FORMATS)
+
+
+def targets_from(name: str) -> TargetNames:
+    """Names of expressions as the command line says them.
+
+    Raises:
+        ConfigError: neither "arkit" nor "all".
+    """
+    from lineament.expression_keys import key_groups
+
+    key_groups((), name)  # type: ignore[arg-type] # whatever was typed
+    return name  # type: ignore[return-value]
 
 
 def chosen_from(names: str, known: Sequence[str], what: str) -> tuple[str, ...]:
@@ -69,6 +82,7 @@ class ResultWriter:
         formats: names of :data:`FORMATS`; tables are not written here.
         layers: of the overlay; none writes none.
         overlay: its format and size.
+        targets: names of expressions.
         texture_size: texels along a side; None for what each face needs.
         with_texture: whether GLB has the photo's colours.
         texturers: by mesh and size, made when first needed.
@@ -77,16 +91,18 @@ class ResultWriter:
     formats: tuple[str, ...]
     layers: tuple[str, ...]
     overlay: OverlayStyle = OverlayStyle()
+    targets: TargetNames = "arkit"
     texture_size: int | None = None
     with_texture: bool = True
     texturers: dict[str, FaceTexturer] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
-        """What its files depend on, tables left out, as JSON knows it."""
+        """What its files depend on, as JSON knows it."""
         return {
             "formats": sorted(set(self.formats) - set(TABLE_FORMATS)),
             "layers": self.layers,
             "overlay": [self.overlay.kind, self.overlay.longer_px],
+            "targets": self.targets,
             "texture": [self.texture_size, self.with_texture],
         }
 
@@ -121,20 +137,21 @@ class ResultWriter:
         self, photo: Image.Image, faces: Sequence[FaceResult], target: Path, *, source: Path
     ) -> list[str]:
         from lineament.cli.overlay_file import write_overlay
-        from lineament.export import export_json, face_maps
+        from lineament.export import export_json
 
         impossible, size_hw, shared = [], (photo.height, photo.width), _Photo(photo)
         for number, face in enumerate(faces):
             reasons = _FaceFiles(self, shared, face, _named(target, f"_face{number}")).write()
             impossible += [f"face {number}: {reason}" for reason in reasons]
         if set(MAP_FORMATS) & set(self.formats):
-            self._write_maps(face_maps(faces, size_hw), target)
+            self._write_maps(faces, size_hw, target)
         if "json" in self.formats:
             meshes = [
                 self._mesh_name(face, f"{target.name}_face{number}") for number, face in enumerate(faces)
             ]
             path = _named(target, ".json")
-            export_json(faces, path, photo=source.name, source=str(source), size_hw=size_hw, meshes=meshes)
+            about = {"photo": source.name, "source": str(source)}
+            export_json(faces, path, **about, size_hw=size_hw, meshes=meshes, targets=self.targets)
         if self.layers:  # last, for it changes the photo
             write_overlay(photo, faces, target, layers=self.layers, style=self.overlay)
         return impossible
@@ -144,18 +161,14 @@ class ResultWriter:
         made = (name for name in _MESHES_OF_JSON if name in self.formats and not why_impossible(name, face))
         return next((f"{stem}.{name}" for name in made), None)
 
-    def _write_maps(self, maps: FaceMaps, target: Path) -> None:
-        from lineament.export import export_depth
-        from lineament.export.files import png_bytes, write_bytes
+    def _write_maps(self, faces: Sequence[FaceResult], size_hw: tuple[int, int], target: Path) -> None:
+        from lineament.export.map_files import write_maps
 
-        pictures = {"pncc": maps.pncc_rgb, "normals": maps.normals_rgb, "parts": maps.parts}
-        for name in (name for name in MAP_FORMATS if name in self.formats):
-            if name == "depth":
-                export_depth(maps, _named(target, "_depth.png"))
-                export_depth(maps, _named(target, "_depth.npz"))
-            else:
-                palette = maps.palette_rgb if name == "parts" else None
-                write_bytes(_named(target, f"_{name}.png"), png_bytes(pictures[name], palette_rgb=palette))
+        chosen = [name for name in MAP_FORMATS if name in self.formats]
+        paths = {name: _named(target, f"_{name}.png") for name in chosen}
+        if "depth" in chosen:
+            paths["depth_mm"] = _named(target, "_depth.npz")
+        write_maps(faces, size_hw, paths)
 
 
 @dataclass(frozen=True)
@@ -233,7 +246,8 @@ class _FaceFiles:
 
         texture = self.texture if self.writer.with_texture else None
         texture_rgb = None if texture is None else texture.colors_rgb
-        export_glb(self.face, _named(self.target, ".glb"), texture_rgb=texture_rgb)
+        path = _named(self.target, ".glb")
+        export_glb(self.face, path, texture_rgb=texture_rgb, targets=self.writer.targets)
 
     def _npz(self) -> None:
         from lineament.export import export_npz

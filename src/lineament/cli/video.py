@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from lineament.export import FaceTexturer, HeadMotion, MeanTexture
-    from lineament.result import FaceResult
+    from lineament.expression_keys import TargetNames
+    from lineament.result import FaceResult, MorphableResult
     from lineament.video import (
         Encoder,
         FaceSmoother,
@@ -62,6 +65,20 @@ def video(
             help="Of the film: h264 or vp9 by the system's ffmpeg, or auto: h264, vp9, else OpenCV's."
         ),
     ] = "auto",
+    neutral: Annotated[
+        str,
+        typer.Option(
+            help="Subtract each person's own rest from the weights of expressions: auto finds it in their "
+            "quietest frames, a number takes that frame (the first is 0), none takes what is at rest for all."
+        ),
+    ] = "none",
+    targets: Annotated[
+        str,
+        typer.Option(
+            help="Names of expressions: arkit, its 52; or all, the face model's own with both sides of "
+            "browInnerUp and cheekPuff."
+        ),
+    ] = "arkit",
     seconds: Annotated[float | None, typer.Option(min=0, help="Stop after so many seconds.")] = None,
     start: Annotated[float, typer.Option(min=0, help="Begin at this time of the film, s.")] = 0.0,
     end: Annotated[float | None, typer.Option(min=0, help="End before this time of the film, s.")] = None,
@@ -90,7 +107,7 @@ def video(
     and frame).
     """
     from lineament.aligner import FaceAligner
-    from lineament.cli.results import chosen_from
+    from lineament.cli.results import chosen_from, targets_from
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
     from lineament.files import remove_leftovers
@@ -105,6 +122,7 @@ def video(
         last_s = float("inf") if seconds is None else start + seconds
         section = Section(start, last_s if end is None else min(end, last_s), stride)
         encoder = find_encoder(codec) if "film" in chosen else None
+        own_rest, names = _neutral_from(neutral), targets_from(targets)
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
     out.mkdir(parents=True, exist_ok=True)
@@ -117,6 +135,8 @@ def video(
             layers,
             smooth=smooth,
             texture=texture,
+            neutral=own_rest,
+            targets=names,
             section=section,
             encoder=encoder,
             allow_network=allow_network,
@@ -137,6 +157,8 @@ class _Options:
     layers: tuple[str, ...]
     smooth: bool
     texture: bool
+    neutral: int | str | None  # a frame, "auto", or everybody's rest
+    targets: TargetNames
     section: Section
     encoder: Encoder | None  # of the film; OpenCV's own where None
     allow_network: bool
@@ -152,6 +174,19 @@ class _Person:
     next_texture_s: float = -float("inf")
     frames: int = 0  # that show them
     no_head: str | None = None  # why there is no animated head of them
+    face: MorphableResult | None = None  # the first one
+    expressions: dict[int, NDArray[np.float32]] = field(default_factory=dict)  # by frame, for their rest
+
+    def rest(self, neutral: int | str | None) -> NDArray[np.float32] | None:
+        """(E,) weights of this person at rest; None for everybody's."""
+        from lineament.neutral import quietest
+
+        if neutral is None or self.face is None:
+            return None
+        if isinstance(neutral, int) and neutral in self.expressions:
+            return self.expressions[neutral]
+        weights = np.stack([*self.expressions.values()])
+        return quietest(self.face.model.expression_names, weights, self.face.key_scales)
 
 
 class _VideoJob:
@@ -177,8 +212,11 @@ class _VideoJob:
             self._follow()
             if self.stopped.is_set():
                 typer.echo("stopped")
+            rests = self._rests()
             if "glb" in self.options.formats:
-                self._write_heads()
+                self._write_heads(rests)
+            if "parquet" in self.options.formats and rests:
+                self._rewrite_rows(rests)
         for number, person in sorted(self.people.items()):
             typer.echo(f"person {number}: in {person.frames} of {self.frames} frames")
         if not self.people:
@@ -231,12 +269,39 @@ class _VideoJob:
         if "parquet" in self.options.formats:
             from lineament.export import export_parquet
 
-            export_parquet(rows, _ending(self.target, ".parquet"))
+            export_parquet(rows, _ending(self.target, ".parquet"), targets=self.options.targets)
         else:
             for _ in rows:
                 pass
 
-    def _write_heads(self) -> None:
+    def _rests(self) -> dict[int, NDArray[np.float32]]:
+        """Each person's own rest, by their number, where it is asked for and known."""
+        rests = {}
+        for number, person in sorted(self.people.items()):
+            rest = person.rest(self.options.neutral)
+            if rest is None:
+                continue
+            rests[number] = rest
+            frame = self.options.neutral
+            if isinstance(frame, int) and frame not in person.expressions:
+                typer.echo(f"person {number} is not in frame {frame}: at rest in their quietest frames")
+        return rests
+
+    def _rewrite_rows(self, rests: dict[int, NDArray[np.float32]]) -> None:
+        """Rows are written while the film goes on, before anybody's rest is known."""
+        from lineament.export import rewrite_weights
+
+        def weights_of(row: Mapping[str, Any]) -> Mapping[str, float] | None:
+            person, rest = self.people[row["person"]], rests.get(row["person"])
+            if rest is None or person.face is None:
+                return None
+            expression = np.array(row["expression"], np.float32)
+            face = replace(person.face, expression=expression, neutral=rest)
+            return face.named_weights(self.options.targets)
+
+        rewrite_weights(_ending(self.target, ".parquet"), weights_of)
+
+    def _write_heads(self, rests: dict[int, NDArray[np.float32]]) -> None:
         from lineament.export import export_motion
 
         for number, person in self.people.items():
@@ -245,11 +310,13 @@ class _VideoJob:
             if person.motion.model is None:
                 continue
             texture = None if person.texture is None else person.texture.texture()
+            person.motion.set_neutral(rests.get(number))
             export_motion(
                 person.motion,
                 _ending(self.target, f"_person{number}.glb"),
                 size_hw=self.size_hw,
                 texture_rgb=None if texture is None else texture.colors_rgb,
+                targets=self.options.targets,
             )
 
     def _rows(
@@ -310,6 +377,7 @@ class _VideoJob:
     def _kept(self, frame: Frame, tracked: TrackedFace) -> FaceResult:
         """A face as it is reported; what is gathered of its person grows by the frame."""
         from lineament.export import HeadMotion
+        from lineament.result import MorphableResult
         from lineament.video import FaceSmoother
 
         person = self.people.get(tracked.person)
@@ -323,7 +391,11 @@ class _VideoJob:
         if "glb" in self.options.formats and is_due and face.mesh.uv is not None:
             person.next_texture_s = frame.time_s + TEXTURE_EVERY_S
             self._add_colors(person, frame, face)
-        return person.smoother.step(frame.time_s, face) if self.options.smooth else face
+        kept = person.smoother.step(frame.time_s, face) if self.options.smooth else face
+        if self.options.neutral is not None and isinstance(kept, MorphableResult) and kept.is_finite:
+            person.face = person.face or kept
+            person.expressions[frame.number] = np.asarray(kept.expression, np.float32)
+        return kept
 
     def _add_colors(self, person: _Person, frame: Frame, face: FaceResult) -> None:
         """What the frame shows of a person's colours, where its own alignment has the face."""
@@ -334,6 +406,23 @@ class _VideoJob:
             self.texturers[name] = self.texturers.get(name) or FaceTexturer(face.mesh, size=TEXTURE_SIZE)
             person.texture = MeanTexture(self.texturers[name])
         person.texture.add(frame.picture, face)
+
+
+def _neutral_from(text: str) -> int | str | None:
+    """Of which frames the rest is taken: a number, "auto", or None.
+
+    Raises:
+        ConfigError: something else.
+    """
+    from lineament.errors import ConfigError
+
+    if text == "none":
+        return None
+    if text == "auto":
+        return text
+    if not (text.isascii() and text.isdigit()):
+        raise ConfigError(f"--neutral is auto, none or the number of a frame from 0 on, not {text!r}.")
+    return int(text)
 
 
 def _animated(person: _Person, face: FaceResult | None) -> FaceResult | None:

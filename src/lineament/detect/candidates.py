@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
 
+HEAD_HALF_WH, HEAD_UP = (0.6, 0.72), 0.12
+"""The ellipse of a head in longer sides of its face's box: half of its width and height, and how far its
+middle lies above the box's. Ears and most of the hair are in it, shoulders are not."""
+PART_OF_HEAD = 0.45
+"""What is smaller than that part of a face may be one of its ears, eyes or hands."""
+
 STRIDES = (8, 16, 32)
 BASES_PX = (18.0, 48.0, 128.0)
 """Unit of the distances that the network predicts at each stride."""
@@ -82,6 +88,26 @@ def distinct(found: Array) -> Array:
         kept[number] = not (holds.all(axis=1) & held.all(axis=1)).any()
     best_first = found[kept]
     return best_first[np.argsort(-best_first[:, 4], kind="stable")]
+
+
+def hidden_by_heads(found: Array, *, sure_score: float) -> NDArray[np.bool_]:
+    """Which candidates (n, 6) are suspicions in the middle of another one's head, such as an ear.
+
+    What is much smaller than a face and lies within its head is behind it, or before it and hardly a face.
+
+    Args:
+        found: candidates of a photo.
+        sure_score: faces score that much at least, and suspicions less.
+    """
+    sides, middle, sure = longer_sides(found), centers(found), found[:, 4] >= sure_score
+    hidden = np.zeros(len(found), bool)
+    for face, side, place in zip(found[sure], sides[sure], middle[sure]):
+        cosine, sine = math.cos(face[5]), math.sin(face[5])
+        x, y = (middle - place).T
+        upright = np.stack([cosine * x - sine * y, sine * x + cosine * y + HEAD_UP * side], axis=1)
+        inside = np.sum((upright / (np.array(HEAD_HALF_WH) * side)) ** 2, axis=1) < 1
+        hidden |= inside & (sides < PART_OF_HEAD * side)
+    return hidden & ~sure
 
 
 def keep_best(boxes_xyxy: Array, scores: Array, *, max_overlap: float) -> Array:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lineament.bundle import Bundle
-from lineament.detect.candidates import OUTPUTS, STRIDES, decode, distinct, keep_best
+from lineament.detect.candidates import OUTPUTS, STRIDES, decode, distinct, hidden_by_heads, keep_best
 from lineament.detect.closeup import Reduced, settle_doubts
 from lineament.detect.finer import (
     CLEAR_SCORE,
@@ -23,6 +23,7 @@ from lineament.detect.finer import (
     coarse_reduction,
     has_large_face,
     reduction,
+    reductions,
     replaced,
     traces,
     wide_windows,
@@ -105,6 +106,7 @@ class OnnxDetector:
         found, smaller = self._candidates(picture)
         found = found[found[:, 4] > min(options.min_score, options.doubtful[0])]
         kept = found[keep_best(found[:, :4], found[:, 4], max_overlap=options.max_overlap)]
+        kept = kept[~hidden_by_heads(kept, sure_score=options.doubtful[1])]
         kept = settle_doubts(self._infer, [(picture, 1), *smaller], kept, doubtful_range=options.doubtful)
         best_first = distinct(kept[kept[:, 4] >= options.min_score])
         return [Detection(row[:4].astype(np.float32), float(row[4]), float(row[5])) for row in best_first]
@@ -122,6 +124,7 @@ class OnnxDetector:
             return np.concatenate([self._whole(picture, side=max(picture.size)), found]), []
         passes: list[Array] = []
         smaller: list[Reduced] = []
+        least = TRACE_SCORE
         if min_face * scale < TRACE_PX:
             coarse = coarse_reduction(min_face)
             scale, reduced = 1 / coarse, picture.reduce(coarse)
@@ -129,17 +132,17 @@ class OnnxDetector:
             passes.append(_enlarged(self._whole(reduced), coarse))
             everywhere = wide_windows(reduced.size, 1)
             found = _enlarged(self._parts(reduced, everywhere, 1, min_score=TRACE_SCORE), coarse)
+            least = CLEAR_SCORE  # for that was a finer pass too
         else:
             found = self._whole(picture)
         # What is doubtful may be rejected later: until then it hides nobody.
         sure_score = max(self.options.min_score, self.options.doubtful[1])
         faint = traces(found, scale=scale, min_score=sure_score)
         if faint.any():
-            parts = windows_around(found[faint], picture.size, factor=factor, scale=scale)
-            fine = self._parts(picture, parts, factor, min_score=CLEAR_SCORE)
+            fine = self._finer(picture, found[faint], factor=factor, scale=scale)
             found = found[~(faint & replaced(found, fine))]
             passes.append(fine)
-        return np.concatenate([*passes, found]), smaller
+        return np.concatenate([*passes, found[found[:, 4] >= least]]), smaller
 
     def _whole(self, picture: Image.Image, *, side: int | None = None) -> Array:
         """Candidates (n, 6) of a pass over the whole photo, its longer side `side` px."""
@@ -148,6 +151,15 @@ class OnnxDetector:
         found = decode(self._infer(canvas[None]), 0, min_score=TRACE_SCORE)
         found[:, :4] /= np.tile(scale_xy, 2)
         return found
+
+    def _finer(self, picture: Image.Image, faint: Array, *, factor: int, scale: float) -> Array:
+        """Candidates (n, 6) of finer passes over traces (m, 6) that a pass left, px of the photo."""
+        by_trace = reductions(faint, factor=factor, scale=scale)
+        found = []
+        for level in np.unique(by_trace).tolist():
+            parts = windows_around(faint[by_trace == level], picture.size, factor=level, scale=scale)
+            found.append(self._parts(picture, parts, level, min_score=CLEAR_SCORE))
+        return np.concatenate(found)
 
     def _parts(
         self, picture: Image.Image, parts: Sequence[Window], factor: int, *, min_score: float

@@ -23,6 +23,8 @@ GROUP_RGB: dict[str, Color] = {
 }
 AXES_RGB: tuple[Color, Color, Color] = ((255, 72, 72), (72, 220, 72), (80, 130, 255))
 BOX_RGB: tuple[Color, Color] = (255, 208, 80), (96, 190, 255)  # nearer and farther side of the head's box
+FINE_PX = 2400  # of a face's rectangle: lines on smaller ones are drawn finer than the photo
+MAX_LAYER_PX = 4096  # longer side of a layer: on larger faces lines are drawn coarser than the photo
 NOSE_TIP = 30  # of the 68 landmarks
 
 
@@ -37,7 +39,9 @@ class _Layer:
 
     def __init__(self, patch: Patch, face: FaceResult) -> None:
         """Lines widen with the face, but one far larger than the photo does not fill it with them."""
-        zoom = 3.0 if patch.extent < 400 else 2.0 if patch.extent < 2400 else 1.0
+        zoom = min(1.0, MAX_LAYER_PX / patch.extent)
+        if patch.extent < FINE_PX:
+            zoom = 3.0 if patch.extent < 400 else 2.0
         self.patch = replace(patch, zoom=zoom)
         self.picture = Image.new("RGBA", self.patch.size_hw[::-1])
         self.pen = ImageDraw.Draw(self.picture)
@@ -47,13 +51,9 @@ class _Layer:
     def lay_on(self, picture: Canvas) -> None:
         """Blend what was drawn into a picture of our own."""
         # Premultiplied, so that the clear pixels' black does not darken the lines' rims.
-        finished = self.patch.resampled(self.picture.convert("RGBa"))
-        rows = slice(self.patch.top, self.patch.top + self.patch.height)
-        columns = slice(self.patch.left, self.patch.left + self.patch.width)
-        below = Image.fromarray(picture[rows, columns]).convert("RGBA")
-        picture[rows, columns] = np.asarray(
-            Image.alpha_composite(below, finished.convert("RGBA")).convert("RGB")
-        )
+        for part, strip in self.patch.strips(self.picture.convert("RGBa")):
+            below = Image.fromarray(picture[part]).convert("RGBA")
+            picture[part] = np.asarray(Image.alpha_composite(below, strip.convert("RGBA")).convert("RGB"))
 
 
 def _layer(points: Array, picture: Canvas, face: FaceResult, *, margin: float) -> _Layer | None:

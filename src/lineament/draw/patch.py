@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ from lineament.draw.canvas import Canvas
 
 Array = NDArray[np.floating]
 Color = tuple[int, int, int]
+Part = tuple[slice, slice]
+STRIP_PX = 4_000_000  # of the photo, that are blended at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +62,27 @@ class Patch:
         points[..., 1] -= self.top
         return points * self.zoom
 
-    def lay_on(self, picture: Canvas, colors: Image.Image | Color, alpha: Image.Image) -> None:
-        """Blend colours (RGB, the layer's or the rectangle's size) into a picture of our own by alpha (L)."""
-        rows = slice(self.top, self.top + self.height)
-        columns = slice(self.left, self.left + self.width)
-        below = Image.fromarray(picture[rows, columns])
-        above = colors if isinstance(colors, tuple) else self.resampled(colors)
-        below.paste(above, (0, 0, *below.size), self.resampled(alpha))
-        picture[rows, columns] = np.asarray(below)
+    def strips(self, layer: Image.Image) -> Iterator[tuple[Part, Image.Image]]:
+        """The rectangle in parts of bounded size, from top to bottom: where they are, and the layer there.
 
-    def resampled(self, layer: Image.Image) -> Image.Image:
-        """A layer at the size of the rectangle in the photo."""
-        size_wh = (self.width, self.height)
-        if layer.size == size_wh:
-            return layer
+        A face that fills a photo of hundreds of megapixels has no second picture of that size beside it.
+        """
+        rows = max(1, STRIP_PX // self.width)
+        columns = slice(self.left, self.left + self.width)
         if self.zoom > 1:  # whole pixels are averaged; what the layer has beyond them is cut off
-            return layer.reduce(round(self.zoom)).crop((0, 0, *size_wh))
-        box = (0.0, 0.0, self.width * self.zoom, self.height * self.zoom)
-        return layer.resize(size_wh, Image.Resampling.BILINEAR, box=box)
+            layer = layer.reduce(round(self.zoom))
+        for top in range(0, self.height, rows):
+            bottom = min(top + rows, self.height)
+            if self.zoom >= 1:
+                strip = layer.crop((0, top, self.width, bottom))
+            else:
+                box = (0.0, top * self.zoom, self.width * self.zoom, bottom * self.zoom)
+                strip = layer.resize((self.width, bottom - top), Image.Resampling.BILINEAR, box=box)
+            yield (slice(self.top + top, self.top + bottom), columns), strip
+
+
+def blend(picture: Canvas, part: Part, colors: Image.Image | Color, alpha: Image.Image) -> None:
+    """Lay colours (RGB, of the part's size) on a part of a picture of our own, by alpha (L)."""
+    below = Image.fromarray(picture[part])
+    below.paste(colors, (0, 0, *below.size), alpha)
+    picture[part] = np.asarray(below)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from lineament.draw.canvas import Canvas, Photo
-from lineament.draw.patch import Array, Color, Patch
+from lineament.draw.patch import Array, Color, Patch, blend
 from lineament.errors import ConfigError
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.raster import rasterize_values, toward_viewer
@@ -23,6 +23,9 @@ MESH_RGB: Color = (150, 200, 255)
 LIGHT_IMAGE = np.array([-0.35, -0.5, -0.79])  # toward the light: from above the viewer's left shoulder
 LAYER_PX = 220  # longer side of a surface's layer, for faces of up to 600 px
 COARSEST = 1 / 2.75  # px of the layer for one of the photo: larger faces have larger layers
+MAX_LAYER_PX = 2048  # longer side of any surface's layer
+MAX_EDGES_PX = 4096  # and of a layer of edges
+FINE_PX = 2000  # of a face's rectangle: edges on smaller ones are drawn finer than the photo
 DEPTH_RGB = ((255, 247, 214), (255, 176, 84), (226, 84, 96), (120, 52, 130), (34, 28, 74))  # near to far
 _BYTES = np.linspace(0, 1, 256)  # what the values of a byte stand for
 STYLES = ("shaded", "depth", "normals", "wireframe")
@@ -38,7 +41,7 @@ def paint_surface(picture: Canvas, face: FaceResult, opacity: float, style: str)
     if style == "wireframe":
         _paint_edges(picture, face, patch, opacity)
         return
-    zoom = float(np.clip(LAYER_PX / patch.extent, COARSEST, 2))
+    zoom = min(float(np.clip(LAYER_PX / patch.extent, COARSEST, 2)), MAX_LAYER_PX / patch.extent)
     patch = replace(patch, zoom=zoom if zoom <= 1 else 2.0)
     vertices = patch.from_image(face.vertices_image)
     triangles = face.triangles
@@ -50,8 +53,10 @@ def paint_surface(picture: Canvas, face: FaceResult, opacity: float, style: str)
     bands = [_bled(band.astype(np.uint8)) for band in pictures] + [mask * np.uint8(255)]
     # In these modes Pillow resamples every band as it is, all at once.
     layer = Image.merge("La" if len(bands) == 2 else "RGBa", [Image.fromarray(band) for band in bands])
-    *colors, alpha = patch.resampled(layer).split()
-    patch.lay_on(picture, _rgb(colors, palette), alpha.point(_edge_table(patch.zoom, opacity)))
+    table = _edge_table(patch.zoom, opacity)
+    for part, strip in patch.strips(layer):
+        *colors, alpha = strip.split()
+        blend(picture, part, _rgb(colors, palette), alpha.point(table))
 
 
 def _values(vertices: Array, triangles: NDArray[np.integer], style: str) -> tuple[Array, list[int] | None]:
@@ -114,11 +119,13 @@ def _paint_edges(picture: Canvas, face: FaceResult, patch: Patch, opacity: float
     """The edges whose two ends are seen."""
     edges = unique_edges(face.triangles)
     edges = edges[(face.visibility[edges] > 0.5).all(axis=1)]
-    patch = replace(patch, zoom=2.0 if patch.extent < 2000 else 1.0)
+    zoom = 2.0 if patch.extent < FINE_PX else min(1.0, MAX_EDGES_PX / patch.extent)
+    patch = replace(patch, zoom=zoom)
     layer = Image.new("L", patch.size_hw[::-1])
     pen = ImageDraw.Draw(layer)
     width = max(1, round(patch.zoom * patch.extent / 900))
     fill = round(255 * opacity)
     for ends in patch.from_image(face.vertices_image)[:, :2].take(edges, axis=0).reshape(-1, 4).tolist():
         pen.line(ends, fill=fill, width=width)
-    patch.lay_on(picture, MESH_RGB, layer)
+    for part, alpha in patch.strips(layer):
+        blend(picture, part, MESH_RGB, alpha)

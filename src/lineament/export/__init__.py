@@ -16,7 +16,7 @@ from lineament.export.maps import FaceMaps, export_depth, face_maps
 from lineament.export.mean_texture import MeanTexture
 from lineament.export.obj import export_obj
 from lineament.export.ply import export_ply
-from lineament.export.table import export_parquet
+from lineament.export.table import export_parquet, rewrite_weights
 from lineament.export.texture import FaceTexture, FaceTexturer, export_texture
 
 __all__ = [
@@ -38,5 +38,6 @@ __all__ = [
     "export_texture",
     "face_maps",
     "frontal_view",
+    "rewrite_weights",
     "to_dataframe",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,14 +13,15 @@ from lineament.errors import ExportError
 from lineament.export.files import write_bytes
 from lineament.export.frames import focal_px, gltf_head
 from lineament.export.glb import (
-    TargetNames,
     Targets,
     checked_face,
     full_expression,
     glb_at_rest,
+    own_neutral,
     own_offset,
 )
 from lineament.export.gltf import GlbFile
+from lineament.expression_keys import KeyScale, TargetNames, reported_weights, weights_at_rest
 from lineament.geometry.morphable import MorphableModel
 from lineament.result import FaceResult, MorphableResult, Pose
 
@@ -29,13 +30,25 @@ Array = NDArray[np.floating]
 
 @dataclass(slots=True)
 class HeadMotion:
-    """One person's motion, gathered frame by frame; keeps poses and weights, and no meshes."""
+    """One person's motion, gathered frame by frame; keeps poses and weights, and no meshes.
+
+    Attributes:
+        model: of all faces.
+        times_s: of all frames.
+        poses: of all frames, None where the person is not visible.
+        sizes_hw: of all frames, where given.
+        expressions: (E,) a frame that shows the person, as the mesh has them.
+        key_scales: what these weights mean, as the faces say.
+        neutral: (E,) of the person at rest, which is subtracted; None takes what is at rest for everybody.
+    """
 
     model: MorphableModel | None = None
     times_s: list[float] = field(default_factory=list)
-    poses: list[Pose | None] = field(default_factory=list)  # None where the person is not visible
-    sizes_hw: list[tuple[int, int] | None] = field(default_factory=list)  # of frames, where given
-    expressions: list[Array] = field(default_factory=list)  # of the frames that show the person
+    poses: list[Pose | None] = field(default_factory=list)
+    sizes_hw: list[tuple[int, int] | None] = field(default_factory=list)
+    expressions: list[Array] = field(default_factory=list)
+    key_scales: Mapping[str, KeyScale] = field(default_factory=dict)
+    neutral: Array | None = None
     _identity_sum: Array | float = 0.0
     _offset_sum: Array | float = 0.0
 
@@ -57,6 +70,9 @@ class HeadMotion:
         if self.model is not None and face.model.name != self.model.name:
             raise ExportError("The faces belong to different face models. Write a file for each.")
         self.model = face.model
+        self.key_scales = face.key_scales
+        if face.neutral is not None:
+            self.neutral = own_neutral(face)
         self.expressions.append(np.asarray(full_expression(face), np.float32))
         self._identity_sum = self._identity_sum + np.asarray(face.identity, np.float64)
         self._offset_sum = self._offset_sum + own_offset(face)
@@ -66,17 +82,30 @@ class HeadMotion:
         """(K,) the mean of all frames'."""
         return np.asarray(self._identity_sum / max(1, len(self.expressions)), np.float32)
 
+    def set_neutral(self, expression: Array | None) -> None:
+        """Take a person's own rest, (E,) or as many as methods give; None takes everybody's."""
+        count = 0 if self.model is None else len(self.model.expression_basis)
+        known = expression is not None and self.model is not None
+        self.neutral = np.pad(expression, (0, count - len(expression))) if known else None
+
+    def reported(self) -> Array:
+        """(n, E) reported weights of the frames that show the person, not clipped."""
+        assert self.model is not None
+        given = np.stack(self.expressions).astype(float)
+        return reported_weights(self.model.expression_names, given, self.key_scales, self.neutral)
+
     def mesh_at_rest(self) -> Array:
-        """(N, 3) mm, model frame: the person without expression, the mean of all frames.
+        """(N, 3) mm, model frame: the person at rest, the mean of all frames; see :func:`.glb.mesh_at_rest`.
 
         Raises:
             ExportError: the person is in none of the frames.
         """
         if self.model is None:
             raise ExportError("The person is in none of the frames. Give the faces of one that is.")
-        no_expression = np.zeros(len(self.model.expression_basis), np.float32)
+        names, given = self.model.expression_names, np.mean(self.expressions, axis=0)
+        rest = weights_at_rest(names, given, self.key_scales, self.neutral).astype(np.float32)
         own: Array | float = self._offset_sum / max(1, len(self.expressions))
-        return np.asarray(self.model.vertices_model(self.identity, no_expression) + own)
+        return np.asarray(self.model.vertices_model(self.identity, rest) + own)
 
 
 def export_glb_animation(
@@ -86,7 +115,7 @@ def export_glb_animation(
     *,
     size_hw: tuple[int, int],
     texture_rgb: NDArray[np.uint8] | None = None,
-    targets: TargetNames = "model",
+    targets: TargetNames = "arkit",
 ) -> None:
     """Write one person through a video as an animated GLB: weights, turns and path of the head.
 
@@ -120,7 +149,7 @@ def export_motion(
     *,
     size_hw: tuple[int, int],
     texture_rgb: NDArray[np.uint8] | None = None,
-    targets: TargetNames = "model",
+    targets: TargetNames = "arkit",
 ) -> None:
     """Write motion gathered before; see `export_glb_animation`."""
     at_rest = motion.mesh_at_rest()
@@ -151,7 +180,7 @@ def _add_motion(glb: GlbFile, chosen: Targets, motion: HeadMotion, size_hw: tupl
     places = [gltf_head(pose, frame_hw) for _, pose, frame_hw in visible]
     turns = _short_way(np.stack([turn for turn, _ in places]))
     moves = np.stack([move for _, move in places])
-    weights = chosen.weights(np.stack(motion.expressions))
+    weights = chosen.weights(motion.reported())
     start = glb.add_values(np.array([time for time, *_ in visible]), bounds=True)
     glb.document["nodes"][0] |= {"rotation": turns[0].tolist(), "translation": moves[0].tolist()}
     glb.document["meshes"][0]["weights"] = weights[0].tolist()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from lineament.errors import ExportError
 from lineament.export.files import write_text
+from lineament.expression_keys import TargetNames
 from lineament.face_values import face_values
 from lineament.several import Faces, list_of_faces
 from lineament.version import __version__
@@ -23,6 +24,7 @@ def export_json(
     source: str | None = None,
     size_hw: tuple[int, int] | None = None,
     meshes: Sequence[str | None] | str = (),
+    targets: TargetNames = "arkit",
 ) -> None:
     """Write the faces of one photo as JSON: boxes, poses, landmarks, coefficients (``docs/json.md``).
 
@@ -33,10 +35,11 @@ def export_json(
         source: its path; left out, the JSON does not mention it.
         size_hw: height and width of the upright photo, px.
         meshes: for each face the name of the mesh file written beside, or None; left out, no face has one.
+        targets: names of `blendshapes`: "arkit" for ARKit's 52, "all" for the face model's own.
 
     Raises:
         ExportError: as many meshes as faces are not given, or the file cannot be written.
-        ConfigError: something else than faces.
+        ConfigError: something else than faces, or other targets.
     """
     faces, meshes = list_of_faces(faces), [meshes] if isinstance(meshes, str) else meshes
     if meshes and len(meshes) != len(faces):
@@ -49,7 +52,7 @@ def export_json(
         "units": {"angle": "rad", "image": "px", "model": "mm"},
         "photo": {"file": photo, **about_source, "width": width, "height": height},
         "faces": [
-            face_values(face) | {"mesh": meshes[number] if meshes else None}
+            face_values(face, targets=targets) | {"mesh": meshes[number] if meshes else None}
             for number, face in enumerate(faces)
         ],
     }

@@ -1,31 +1,31 @@
 """GLB: a face whose expressions are morph targets, at rest, posed or in motion.
 
-The mesh is the person's face at rest; its targets are the model's blendshapes under their names
+The mesh is the person's face at rest; its targets are blendshapes under ARKit's names
 (``extras.targetNames``), so that the weights of a photo or of a video's frames move it, and so can a person
-in Blender or three.js.
+in Blender or three.js. Skin has the photograph's colours, eyeballs, mouth and teeth their own.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import ExportError
-from lineament.export.files import jpeg_bytes, write_bytes
+from lineament.errors import ConfigError, ExportError
+from lineament.export.files import jpeg_bytes, png_bytes, write_bytes
 from lineament.export.frames import gltf_from_model, gltf_uv, quaternion
 from lineament.export.gltf import GlbFile
+from lineament.export.head_parts import HeadPart, head_parts, inside_rgb
+from lineament.expression_keys import TargetNames, key_groups, reported_weights, weights_at_rest
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.morphable import MorphableModel
-from lineament.result import ARKIT_NAME_OF_SIDE, FaceResult, FreeFormResult, MorphableResult
+from lineament.result import FaceResult, FreeFormResult, MorphableResult
 from lineament.version import __version__
 
 Array = NDArray[np.floating]
-TargetNames = Literal["model", "arkit"]
 
 SMALLEST_MM = 0.002
 """Differences of a target below this are left out: they move nothing that can be seen, and most are zero."""
@@ -39,20 +39,22 @@ class Targets:
     members: tuple[tuple[int, ...], ...]  # expressions of the model whose differences a target sums
 
     @classmethod
-    def of_model(cls, model: MorphableModel, count: int, style: TargetNames) -> Targets:
-        """The model's own expressions, or ARKit's, which do not tell the sides of some apart."""
-        if style not in get_args(TargetNames):
-            raise ExportError(f"targets are {' or '.join(map(repr, get_args(TargetNames)))}, not {style!r}.")
-        groups: dict[str, list[int]] = {}
-        for number, name in enumerate(model.expression_names[:count]):
-            groups.setdefault(ARKIT_NAME_OF_SIDE.get(name, name) if style == "arkit" else name, []).append(
-                number
-            )
-        return cls(tuple(groups), tuple(tuple(group) for group in groups.values()))
+    def of_model(cls, model: MorphableModel, targets: TargetNames) -> Targets:
+        """ARKit's names, or all of the model's own.
+
+        Raises:
+            ExportError: other targets.
+        """
+        try:
+            groups = key_groups(model.expression_names, targets)
+        except ConfigError as error:
+            raise ExportError(str(error)) from error
+        return cls(tuple(groups), tuple(groups.values()))
 
     def weights(self, expression: Array) -> Array:
         """(..., T) weights of the targets for (..., E) expressions: the means of their members."""
-        columns = [expression[..., list(group)].mean(axis=-1) for group in self.members]
+        nothing = np.zeros(expression.shape[:-1])
+        columns = [expression[..., list(group)].mean(axis=-1) if group else nothing for group in self.members]
         return np.stack(columns, axis=-1).astype(np.float32)
 
 
@@ -62,25 +64,28 @@ def export_glb(
     *,
     texture_rgb: NDArray[np.uint8] | None = None,
     turned: bool = False,
-    targets: TargetNames = "model",
+    targets: TargetNames = "arkit",
 ) -> None:
     """Write one face as binary glTF in metres, y up, with the blendshapes as named morph targets.
 
     Args:
-        face: with coefficients of a face model; the file opens with its expression, and shows exactly the
-            aligned mesh, also where a method found the vertices by themselves.
+        face: with coefficients of a face model; the file opens with its expression as reported, not clipped.
         path: where to; a file that is there is replaced.
         texture_rgb: (S, S, 3) uint8 on the mesh's chart, such as `FaceTexturer` gives.
         turned: turn the head as in the photo; otherwise it looks ahead, along +z.
-        targets: "model" for the model's own expressions, which give back exactly the aligned face, or "arkit"
-            for ARKit's names alone: `browInnerUp` and `cheekPuff` then move both sides.
+        targets: "arkit" for ARKit's 52 names alone: `browInnerUp` and `cheekPuff` then move both sides; or
+            "all" for the model's own expressions: skin and mouth are then exactly the aligned mesh, also
+            where a method found the vertices by themselves, as long as weights are reported as they are
+            (no :attr:`MorphableResult.key_scales` and no :attr:`MorphableResult.neutral`).
 
     Raises:
         ExportError: the face has no coefficients, is not finite, or the file cannot be written.
     """
     morphable = checked_face(face)
+    names, given = morphable.model.expression_names, full_expression(morphable)
+    shown = reported_weights(names, given.astype(float), morphable.key_scales, own_neutral(morphable))
     glb, chosen = glb_at_rest(morphable.model, mesh_at_rest(morphable), texture_rgb, targets)
-    glb.document["meshes"][0]["weights"] = chosen.weights(full_expression(morphable)).tolist()
+    glb.document["meshes"][0]["weights"] = chosen.weights(shown).tolist()
     if turned:
         glb.document["nodes"][0]["rotation"] = quaternion(morphable.pose.rotation).tolist()
     write_bytes(path, glb.to_bytes())
@@ -103,8 +108,13 @@ def checked_face(face: FaceResult) -> MorphableResult:
 
 
 def mesh_at_rest(face: MorphableResult) -> Array:
-    """(N, 3) mm, model frame: the face without its expression, which the morph targets give back."""
-    return face.model.vertices_model(face.identity, _no_expression(face.model)) + own_offset(face)
+    """(N, 3) mm, model frame: the person's face at rest, which the reported weights move.
+
+    It has what these leave out: the person's own rest, and what is not measured, as the photograph shows it.
+    """
+    names, given = face.model.expression_names, full_expression(face)
+    rest = weights_at_rest(names, given, face.key_scales, own_neutral(face)).astype(np.float32)
+    return face.model.vertices_model(face.identity, rest) + own_offset(face)
 
 
 def own_offset(face: MorphableResult) -> Array | float:
@@ -114,21 +124,27 @@ def own_offset(face: MorphableResult) -> Array | float:
     return face.vertices_model - face.model.vertices_model(face.identity, face.expression)
 
 
-def _no_expression(model: MorphableModel) -> Array:
-    return np.zeros(len(model.expression_basis), np.float32)
-
-
 def full_expression(face: MorphableResult) -> Array:
     """(E,) weights of all the model's expressions; methods may give only the first of them."""
-    return np.pad(face.expression, (0, len(face.model.expression_basis) - len(face.expression)))
+    return _full(face, face.expression)
+
+
+def own_neutral(face: MorphableResult) -> Array | None:
+    """(E,) the same of the person at rest; None where that is everybody's."""
+    return None if face.neutral is None else _full(face, face.neutral)
+
+
+def _full(face: MorphableResult, expression: Array) -> Array:
+    return np.pad(expression, (0, len(face.model.expression_basis) - len(expression)))
 
 
 def glb_at_rest(
     model: MorphableModel, at_rest: Array, texture_rgb: NDArray[np.uint8] | None, style: TargetNames
 ) -> tuple[GlbFile, Targets]:
     """A file with a face at rest ((N, 3) mm), its targets and material; the head is node 0."""
-    prepared = _prepared(_Same(model), style)
-    chosen, glb = prepared.targets, prepared.glb.copy()
+    chosen = Targets.of_model(model, style)
+    glb = GlbFile(generator=f"lineament {__version__}")
+    parts = head_parts(model, at_rest)
     glb.document |= {
         "scene": 0,
         "scenes": [{"nodes": [0]}],
@@ -136,77 +152,38 @@ def glb_at_rest(
         "meshes": [
             {
                 "name": "face",
-                "primitives": [_primitive(glb, model, at_rest, prepared)],
+                "primitives": [_primitive(glb, part, chosen, number) for number, part in enumerate(parts)],
                 "weights": [0.0] * len(chosen.names),
                 "extras": {"targetNames": list(chosen.names)},
             }
         ],
-        "materials": [_material(glb, model, texture_rgb)],
+        "materials": [_skin(glb, model, texture_rgb)],
     }
+    if len(parts) > 1:
+        picture = glb.add_picture(png_bytes(inside_rgb()), mime="image/png", name="eyes, mouth and teeth")
+        glb.document["materials"] += [_inner(part.name, picture) for part in parts[1:]]
     return glb, chosen
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """What files of a face model share: buffers of targets, chart and triangles, and where they are."""
-
-    targets: Targets
-    glb: GlbFile
-    entries: list[dict[str, int]]  # of the targets
-    indices: int
-    chart: int | None
-
-
-class _Same:
-    """A face model as a key: the same one, for comparing two number by number would take longer."""
-
-    def __init__(self, model: MorphableModel) -> None:
-        self.model = model
-
-    def __hash__(self) -> int:
-        return id(self.model)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.model is self.model
-
-
-@lru_cache(maxsize=4)
-def _prepared(of: _Same, style: TargetNames) -> _Prepared:
-    """The buffers of a model, made once.
-
-    How a target bends normals is taken from the model's mean face: that it would be bent a little otherwise
-    on each person's face is not to be seen, and would take most of the time of a file.
-    """
-    model = of.model
-    chosen = Targets.of_model(model, len(model.expression_names), style)
-    glb = GlbFile(generator=f"lineament {__version__}")
-    mean = model.neutral_model
-    normals = _unit(vertex_normals(mean, model.triangles))
+def _primitive(glb: GlbFile, part: HeadPart, chosen: Targets, material: int) -> dict[str, Any]:
+    normals = _unit(vertex_normals(part.at_rest, part.triangles))
+    attributes = {
+        "POSITION": glb.add_values(gltf_from_model(part.at_rest), bounds=True, vertices=True),
+        "NORMAL": glb.add_values(normals, vertices=True),
+    }
+    if part.uv is not None:
+        attributes["TEXCOORD_0"] = glb.add_values(gltf_uv(part.uv), vertices=True)
+    still = np.zeros_like(part.at_rest)
     entries = []
     for group in chosen.members:
-        difference = np.sum(model.expression_basis[list(group)], axis=0)
+        difference = part.differences[list(group)].sum(axis=0) if group else still
         difference = np.where(np.abs(difference).max(axis=1, keepdims=True) < SMALLEST_MM, 0, difference)
-        bend = _unit(vertex_normals(mean + difference, model.triangles)) - normals
+        bend = _unit(vertex_normals(part.at_rest + difference, part.triangles)) - normals
         bend = np.where(np.abs(bend).max(axis=1, keepdims=True) < 0.01, 0, bend)
         moved = glb.add_differences(gltf_from_model(difference), bounds=True)
         entries.append({"POSITION": moved, "NORMAL": glb.add_differences(bend)})
-    chart = None if model.uv is None else glb.add_values(gltf_uv(model.uv), vertices=True)
-    return _Prepared(chosen, glb, entries, glb.add_indices(model.triangles), chart)
-
-
-def _primitive(glb: GlbFile, model: MorphableModel, at_rest: Array, prepared: _Prepared) -> dict[str, Any]:
-    attributes = {
-        "POSITION": glb.add_values(gltf_from_model(at_rest), bounds=True, vertices=True),
-        "NORMAL": glb.add_values(_unit(vertex_normals(at_rest, model.triangles)), vertices=True),
-    }
-    if prepared.chart is not None:
-        attributes["TEXCOORD_0"] = prepared.chart
-    return {
-        "attributes": attributes,
-        "indices": prepared.indices,
-        "material": 0,
-        "targets": prepared.entries,
-    }
+    indices = glb.add_indices(part.triangles)
+    return {"attributes": attributes, "indices": indices, "material": material, "targets": entries}
 
 
 def _unit(normals: Array) -> Array:
@@ -215,7 +192,7 @@ def _unit(normals: Array) -> Array:
     return np.where(lost[:, None], np.array([0.0, 0.0, 1.0]), normals)
 
 
-def _material(glb: GlbFile, model: MorphableModel, texture_rgb: NDArray[np.uint8] | None) -> dict[str, Any]:
+def _skin(glb: GlbFile, model: MorphableModel, texture_rgb: NDArray[np.uint8] | None) -> dict[str, Any]:
     """A matt surface, of the texture's colours or of plain clay's."""
     material: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 0.85}
     if texture_rgb is None:
@@ -226,3 +203,16 @@ def _material(glb: GlbFile, model: MorphableModel, texture_rgb: NDArray[np.uint8
         picture = glb.add_picture(jpeg_bytes(texture_rgb), mime="image/jpeg", name="face")
         material["baseColorTexture"] = {"index": picture}
     return {"name": "skin", "pbrMetallicRoughness": material, "doubleSided": True}
+
+
+ROUGHNESS = {"eyes": 0.15, "mouth": 0.6, "teeth": 0.35}
+
+
+def _inner(name: str, picture: int) -> dict[str, Any]:
+    """The surface of what lies behind lids and lips."""
+    material = {
+        "metallicFactor": 0.0,
+        "roughnessFactor": ROUGHNESS[name],
+        "baseColorTexture": {"index": picture},
+    }
+    return {"name": name, "pbrMetallicRoughness": material, "doubleSided": True}

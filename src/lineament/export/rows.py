@@ -9,14 +9,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.expression_keys import TargetNames
 from lineament.result import FaceResult, FreeFormResult, MorphableResult
 
 Row: TypeAlias = dict[str, Any]
 """Names and values of the columns: texts, numbers, and (n,) float32 arrays."""
 
 
-def face_row(face: FaceResult) -> Row:
-    """The columns of one face: numbers, texts, and (n,) float32 arrays."""
+def face_row(face: FaceResult, *, targets: TargetNames = "arkit") -> Row:
+    """The columns of one face: numbers, texts, and (n,) float32 arrays; `targets` as in export_parquet."""
     pose = face.pose
     row: Row = {
         "box_xyxy": _flat(face.detection.box_xyxy),
@@ -37,17 +38,19 @@ def face_row(face: FaceResult) -> Row:
         row |= {
             "identity": _flat(face.identity),
             "expression": _flat(face.expression),
-            **{f"blendshape_{name}": float(weight) for name, weight in face.blendshapes.items()},
+            **{f"blendshape_{name}": float(weight) for name, weight in face.named_weights(targets).items()},
         }
     if isinstance(face, FreeFormResult):
         row["fit_residual_mm"] = float(face.fit_residual_mm)
     return row
 
 
-def photo_rows(start: Mapping[str, Any], faces: Sequence[FaceResult]) -> list[Row]:
+def photo_rows(
+    start: Mapping[str, Any], faces: Sequence[FaceResult], *, targets: TargetNames = "arkit"
+) -> list[Row]:
     """The rows of a photo: what they begin with, the number of each face, its columns."""
     words = {name: readable(value) for name, value in start.items()}
-    return [words | {"face": number} | face_row(face) for number, face in enumerate(faces)]
+    return [words | {"face": number} | face_row(face, targets=targets) for number, face in enumerate(faces)]
 
 
 def readable(value: Any) -> Any:  # noqa: ANN401 - whatever rows begin with

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from lineament.errors import ExportError
 from lineament.export.parquet import load_pyarrow, table_of_rows
 from lineament.export.rows import photo_rows
+from lineament.expression_keys import TargetNames
 from lineament.files import remove_leftovers, whole_file
 from lineament.several import Faces, list_of_faces
 
@@ -24,6 +25,7 @@ def export_parquet(
     path: str | os.PathLike[str],
     *,
     rows_at_once: int = 1000,
+    targets: TargetNames = "arkit",
 ) -> int:
     """Write the faces of many photos as one Parquet table, a row a face; memory does not grow with them.
 
@@ -37,6 +39,7 @@ def export_parquet(
             no row.
         path: where to; a file that is there is replaced.
         rows_at_once: rows of a block.
+        targets: names of the columns `blendshape_...`, "arkit" (its 52) or "all" (the face model's own).
 
     Returns:
         How many rows were written.
@@ -44,12 +47,12 @@ def export_parquet(
     Raises:
         ExportError: the package pyarrow is missing, the rows do not fit together, or the file cannot be
             written.
-        ConfigError: something else than faces.
+        ConfigError: something else than faces, or other targets.
     """
     table = _Table(Path(path), rows_at_once)
     try:
         for start, faces in photos:
-            table.add(photo_rows(start, list_of_faces(faces)))
+            table.add(photo_rows(start, list_of_faces(faces), targets=targets))
     except BaseException:
         if table.count:
             with suppress(ExportError):  # what broke it off says more
@@ -57,6 +60,37 @@ def export_parquet(
         raise
     table.finish()
     return table.count
+
+
+def rewrite_weights(
+    path: str | os.PathLike[str], weights_of: Callable[[Mapping[str, Any]], Mapping[str, float] | None]
+) -> None:
+    """Give the rows of a table other reported weights, block by block.
+
+    Args:
+        path: of :func:`export_parquet`.
+        weights_of: from a row to its weights by name, for the columns ``blendshape_...`` that it has; None
+            leaves it as it is.
+
+    Raises:
+        ExportError: the package pyarrow is missing, or the file cannot be read or written.
+    """
+    pyarrow, parquet = load_pyarrow()
+    path = Path(path)
+    try:
+        with (
+            parquet.ParquetFile(path) as file,
+            whole_file(path) as temporary,
+            parquet.ParquetWriter(temporary, file.schema_arrow, compression="zstd") as writer,
+        ):
+            for block in file.iter_batches(batch_size=1000):
+                rows = block.to_pylist()
+                for row in rows:
+                    named = weights_of(row) or {}
+                    row.update({f"blendshape_{name}": float(weight) for name, weight in named.items()})
+                writer.write_table(pyarrow.Table.from_pylist(rows, schema=file.schema_arrow))
+    except (OSError, pyarrow.ArrowException) as error:
+        raise ExportError(f"Cannot write {path} anew ({error}). Check the folder and the disk.") from error
 
 
 class _Table:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 from PIL import Image
 
 from lineament.errors import ImageError
@@ -34,6 +37,27 @@ def check_cost(picture: Image.Image, name: str) -> None:
             f"{cost / 1e9:.1f} GB; "
             f"pictures of this kind may have {MEMORY_LIMIT // a_pixel // 10**6} megapixels. Make it "
             f"smaller first."
+        )
+
+
+def check_stated(sizes: Iterable[tuple[int, int]], kind: str, name: str) -> None:
+    """Refuse a file before anything is decoded, if one of the sizes it states would take too much.
+
+    Args:
+        sizes: widths and heights, px.
+        kind: of the file, a key of DECODER_BYTES.
+        name: for the message.
+
+    Raises:
+        ImageError: as :func:`check_cost`.
+    """
+    a_pixel = DECODER_BYTES[kind] + 4  # Pillow's picture beside the decoder's
+    width, height = max(sizes, key=math.prod, default=(0, 0))
+    if width * height * a_pixel > MEMORY_LIMIT:
+        raise ImageError(
+            f"{name} states a picture of {width} x {height} pixels, which would take "
+            f"{width * height * a_pixel / 1e9:.1f} GB to decode; pictures of this kind may have "
+            f"{MEMORY_LIMIT // a_pixel // 10**6} megapixels. Make it smaller first."
         )
 
 

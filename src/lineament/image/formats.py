@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 from lineament.errors import ImageError
 from lineament.foreign import foreign
+from lineament.image.bounds import check_stated
+from lineament.image.isobmff import stated_sizes
 from lineament.image.png import without_large_metadata
 
 FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF")
@@ -24,6 +26,7 @@ comes through pillow-heif."""
 HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
+AVIF_BRANDS = frozenset({b"avif", b"avis"})
 PILLOW_LIMIT = 80_000_000  # pixels, below the least that Pillow minds
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OPEN_LOCK = threading.Lock()  # guards the moment in which Pillow's pixel limit is ours
@@ -40,6 +43,9 @@ def open_picture(stream: IO[bytes], name: str) -> Image.Image:
         stream.seek(0)
         if head.startswith(PNG_SIGNATURE):
             stream = without_large_metadata(stream)
+        elif head[4:8] == b"ftyp":
+            check_stated(stated_sizes(stream.read()), "AVIF", name)
+            stream.seek(0)
     advice = "It is damaged: copy it again from where it came."
     with foreign(ImageError, f"{name} cannot be opened as a photo", advice):
         try:
@@ -49,6 +55,11 @@ def open_picture(stream: IO[bytes], name: str) -> Image.Image:
         except UnidentifiedImageError:
             if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
                 return _open_heif(stream, name)
+            if head[4:8] == b"ftyp" and head[8:12] in AVIF_BRANDS and not features.check("avif"):
+                raise ImageError(
+                    f"{name} is an AVIF photo, and this Pillow was built without AVIF. Install one from "
+                    f"PyPI (pip install --force-reinstall pillow), or convert the photo to JPEG."
+                ) from None
             raise ImageError(
                 f"{name} is not a photo in a format known here{_guess(head)}. Convert it to JPEG or PNG."
             ) from None

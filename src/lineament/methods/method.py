@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lineament.bundle import Bundle
 from lineament.crop import CropBox, CropRule
 from lineament.errors import WeightsError
+from lineament.image import Picture
 from lineament.methods.estimate import Estimate
 from lineament.network import OnnxNetwork, finite_rows
 
@@ -50,6 +51,20 @@ class Method(Protocol):
 
         Raises:
             WeightsError: the networks' outputs do not fit, or are all not finite.
+        """
+        ...
+
+
+@runtime_checkable
+class FinishingMethod(Protocol):
+    """A :class:`Method` that looks at the photo itself once faces are found."""
+
+    def finish(self, image: Picture, estimates: Sequence[Estimate]) -> list[Estimate]:
+        """Better estimates of the same faces, in order.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
+            estimates: of the last pass; what is not finite stays as it is.
         """
         ...
 

@@ -11,7 +11,7 @@ from lineament.crop import CropBox, upright_roll
 from lineament.errors import BoxError
 from lineament.image import Picture
 from lineament.methods.estimate import Estimate
-from lineament.methods.method import Method
+from lineament.methods.method import FinishingMethod, Method
 from lineament.resample import resample_crop
 from lineament.result import Detection, FaceResult
 
@@ -98,7 +98,7 @@ class Predictor:
     def _passes(
         self, images: Sequence[Picture], boxes: list[CropBox], passes: int
     ) -> tuple[list[CropBox], list[Estimate]]:
-        """The crop boxes that the last believed predictions are of, and these."""
+        """The crop boxes that the last believed predictions are of, and these, finished."""
         estimates = self._estimate(images, boxes)
         for _ in range(passes - 1):
             refined = [self._refined(box, estimate) for box, estimate in zip(boxes, estimates)]
@@ -115,7 +115,24 @@ class Predictor:
             for number, estimate in zip(again, better, strict=True):
                 if estimate.is_finite:
                     boxes[number], estimates[number] = refined[number], estimate
+        if isinstance(self.method, FinishingMethod):
+            estimates = self._finished(self.method, images, estimates)
         return boxes, estimates
+
+    @staticmethod
+    def _finished(
+        method: FinishingMethod, images: Sequence[Picture], estimates: Sequence[Estimate]
+    ) -> list[Estimate]:
+        """Estimates after the method's last look, photo by photo, in their order."""
+        finished = list(estimates)
+        by_photo: dict[int, list[int]] = {}
+        for number, image in enumerate(images):
+            by_photo.setdefault(id(image), []).append(number)
+        for numbers in by_photo.values():
+            better = method.finish(images[numbers[0]], [estimates[number] for number in numbers])
+            for number, estimate in zip(numbers, better, strict=True):
+                finished[number] = estimate
+        return finished
 
     def _estimate(self, images: Sequence[Picture], crop_boxes: Sequence[CropBox]) -> list[Estimate]:
         """What the method says of each crop of its photo."""

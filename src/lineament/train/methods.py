@@ -12,6 +12,7 @@ import torch
 from lineament.config_file import read_config
 from lineament.errors import ConfigError, DataError
 from lineament.files import working_folder
+from lineament.train.closeup.method import CLOSEUP
 from lineament.train.detector.method import DETECTOR
 from lineament.train.dsfnet.method import DSFNET
 from lineament.train.engine.processes import Processes, joined_processes
@@ -26,6 +27,7 @@ from lineament.train.synergynet.method import SYNERGYNET
 METHODS: dict[str, TrainableMethod[Any]] = {
     row.name: row
     for row in (
+        CLOSEUP,
         DETECTOR,
         DSFNET,
         REGRESSOR,

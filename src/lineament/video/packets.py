@@ -1,12 +1,15 @@
 """The sizes that compressed pictures state, for films that change theirs on the way.
 
 OpenCV stretches every picture to the size of the first. What a player would show is told by the packets: the
-headers of JPEG, VP8 and VP9 pictures and the parameter sets of H.264 and H.265 name the size.
+headers of JPEG, VP8 and VP9 pictures, those of AV1 and the parameter sets of H.264 and H.265 name the size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
+from lineament.bits import Bits
+from lineament.image.av1 import sequence_size
 
 SizeReader = Callable[[bytes], "tuple[int, int] | None"]
 
@@ -31,29 +34,6 @@ def stated_size(codec: bytes, packet: bytes) -> tuple[int, int] | None:
     return found if found is not None and min(found) > 0 else None
 
 
-class _Bits:
-    """Bits of a header, the first the highest."""
-
-    def __init__(self, content: bytes) -> None:
-        self.value, self.left = int.from_bytes(content, "big"), 8 * len(content)
-
-    def take(self, count: int) -> int:
-        """An integer of so many bits."""
-        self.left -= count
-        if self.left < 0:
-            raise ValueError("the header is cut short")
-        return (self.value >> self.left) & ((1 << count) - 1)
-
-    def golomb(self) -> int:
-        """An integer in Exp-Golomb code."""
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-            if zeros > 32:
-                raise ValueError("not Exp-Golomb code")
-        return (1 << zeros) - 1 + self.take(zeros)
-
-
 def _jpeg(packet: bytes) -> tuple[int, int] | None:
     place = 2
     while packet[place] == 0xFF:
@@ -75,7 +55,7 @@ def _vp8(packet: bytes) -> tuple[int, int] | None:
 
 
 def _vp9(packet: bytes) -> tuple[int, int] | None:
-    bits = _Bits(packet[:16])
+    bits = Bits(packet[:16])
     if bits.take(2) != 2:
         return None
     profile = bits.take(1) + 2 * bits.take(1)
@@ -103,11 +83,11 @@ def _units(packet: bytes) -> list[bytes]:
 def _h264(packet: bytes) -> tuple[int, int] | None:
     for unit in _units(packet):
         if unit[0] & 31 == 7:
-            return _h264_size(_Bits(unit[1:]))
+            return _h264_size(Bits(unit[1:]))
     return None
 
 
-def _h264_size(bits: _Bits) -> tuple[int, int]:
+def _h264_size(bits: Bits) -> tuple[int, int]:
     """Of a sequence parameter set, ITU-T H.264 section 7.3.2.1.1."""
     profile = bits.take(24) >> 16
     bits.golomb()
@@ -137,7 +117,7 @@ def _h264_size(bits: _Bits) -> tuple[int, int]:
     return _cropped(bits, width, height * fields, step_x, step_y * fields)
 
 
-def _skip_scaling_lists(bits: _Bits, count: int) -> None:
+def _skip_scaling_lists(bits: Bits, count: int) -> None:
     for number in range(count):
         if bits.take(1):
             last = following = 8
@@ -151,11 +131,11 @@ def _skip_scaling_lists(bits: _Bits, count: int) -> None:
 def _h265(packet: bytes) -> tuple[int, int] | None:
     for unit in _units(packet):
         if unit[0] >> 1 & 63 == 33:
-            return _h265_size(_Bits(unit[2:]))
+            return _h265_size(Bits(unit[2:]))
     return None
 
 
-def _h265_size(bits: _Bits) -> tuple[int, int]:
+def _h265_size(bits: Bits) -> tuple[int, int]:
     """Of a sequence parameter set, ITU-T H.265 section 7.3.2.2."""
     layers = bits.take(8) >> 1 & 7
     bits.take(96)
@@ -172,7 +152,7 @@ def _h265_size(bits: _Bits) -> tuple[int, int]:
     return _cropped(bits, width, height, 2 if chroma in (1, 2) else 1, 2 if chroma == 1 else 1)
 
 
-def _cropped(bits: _Bits, width: int, height: int, step_x: int, step_y: int) -> tuple[int, int]:
+def _cropped(bits: Bits, width: int, height: int, step_x: int, step_y: int) -> tuple[int, int]:
     """Less the margins that the next bits name, in steps of so many pixels."""
     if bits.take(1):
         left, right, top, bottom = (bits.golomb() for _ in range(4))
@@ -184,6 +164,7 @@ READERS: dict[bytes, SizeReader] = {
     **dict.fromkeys((b"MJPG", b"jpeg"), _jpeg),
     **dict.fromkeys((b"VP80",), _vp8),
     **dict.fromkeys((b"VP90", b"vp09"), _vp9),
+    **dict.fromkeys((b"av01", b"AV01"), sequence_size),
     **dict.fromkeys((b"h264", b"H264", b"avc1"), _h264),
     **dict.fromkeys((b"hevc", b"HEVC", b"hvc1", b"hev1"), _h265),
 }

@@ -6,6 +6,7 @@ size changes on the way. Nothing is fetched from a network unless that is asked 
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections import deque
@@ -157,6 +158,8 @@ class VideoReader:
         number, last_s, first_s = 0, -np.inf, None
         wanted, next_wanted = self.section, None
         while True:
+            if self._sizes is not None:
+                self._check_pixels(*self._sizes.largest_until(number))
             try:
                 if not self._stream.grab():
                     break
@@ -236,12 +239,15 @@ class VideoReader:
         aspect = self._pixel_aspect()
         width = round(bgr.shape[1] * grown_x * max(aspect, 1.0))
         height = round(bgr.shape[0] * grown_y / min(aspect, 1.0))
+        self._check_pixels(width, height)
+        return width, height
+
+    def _check_pixels(self, width: int, height: int) -> None:
         if not 0 < width * height <= MAX_PIXELS:
             raise ImageError(
                 f"{self._source} has a picture of {width} x {height} pixels. The limit is "
                 f"{MAX_PIXELS // 10**6} megapixels."
             )
-        return width, height
 
     def _pixel_aspect(self) -> float:
         """Width of a pixel by its height."""
@@ -262,7 +268,13 @@ class _SizeChanges:
         self._is_open = self._codec in READERS and self._stream.set(cv2.CAP_PROP_FORMAT, -1)
         self._packets, self._read_until_ms = 0, -np.inf
         self._coming: deque[tuple[float, int, tuple[int, int]]] = deque()  # from when, ms; packet; size
-        self._first = self._current = self._newest = (1, 1)
+        self._first = self._current = self._newest = self._largest = (1, 1)
+
+    def largest_until(self, number: int) -> tuple[int, int]:
+        """Width and height of the largest picture that packets up to that of a picture state, px."""
+        while self._is_open and self._packets <= number:
+            self._read_on()
+        return self._largest
 
     def growth(self, time_ms: float, number: int) -> tuple[float, float]:
         """Width and height of a picture by those of the film's first."""
@@ -288,6 +300,7 @@ class _SizeChanges:
         size = stated_size(self._codec, packet.tobytes())
         if size is None or size == self._newest:
             return
+        self._largest = max(self._largest, size, key=math.prod)
         if self._newest == (1, 1):
             self._first = self._current = size
         else:

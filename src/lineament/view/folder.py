@@ -16,14 +16,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lineament import detect
+from lineament import belief, detect
 from lineament.aligner import ON_ITS_HEAD
 from lineament.bundle import Bundle
-from lineament.detect import finer, options
+from lineament.detect import candidates, finer, options
 from lineament.errors import ConfigError, ExportError, WeightsError
+from lineament.expression_keys import ARKIT_NAME_OF_SIDE, ARKIT_NAMES
 from lineament.methods import predictor
 from lineament.models.builtin import BUILTIN_PATH
-from lineament.result import ARKIT_NAME_OF_SIDE, DEFAULT_SCHEME
+from lineament.result import DEFAULT_SCHEME
 from lineament.version import __version__
 from lineament.video import TrackingConfig
 from lineament.view.model_file import model_bytes
@@ -50,6 +51,7 @@ FINER = (
         "larger_traces",
     ),
     *("window_px", "window_px_a_step", "window_sizes", "margin_px", "max_face_px", "wide_px", "mostly"),
+    *("examined_px", "same_trace", "crowd"),
 )
 """Constants of :mod:`lineament.detect.finer` that the page needs."""
 
@@ -129,6 +131,7 @@ def settings(bundles: Mapping[str, Bundle]) -> dict[str, Any]:
     return {
         "lineament": __version__,
         "arkit_name_of_side": ARKIT_NAME_OF_SIDE,
+        "arkit_names": ARKIT_NAMES,
         "detector": _detector_settings(),
         "tracking": asdict(TrackingConfig()),
         "regressors": {name: _regressor_settings(name, bundle) for name, bundle in bundles.items()},
@@ -148,6 +151,9 @@ def _detector_settings() -> dict[str, Any]:
         "closeup_face_px": detect.CLOSEUP_FACE_PX,
         "same_face": detect.SAME_FACE,
         "max_closeups": detect.MAX_CLOSEUPS,
+        "head_half_wh": candidates.HEAD_HALF_WH,
+        "head_up": candidates.HEAD_UP,
+        "part_of_head": candidates.PART_OF_HEAD,
         "finer": {name: getattr(finer, name.upper()) for name in FINER},
         "upright_odds": detect.UPRIGHT_ODDS,
         "leaning": float(detect.LEANING),
@@ -169,6 +175,7 @@ def _regressor_settings(name: str, bundle: Bundle) -> dict[str, Any]:
         "largest_step": predictor.LARGEST_STEP,
         "max_uncertainty_mm": bundle.manifest.max_uncertainty_mm,
         "on_its_head": ON_ITS_HEAD,
+        "belief": {name.lower(): getattr(belief, name) for name in ("LOW_SCORE", "SURE_SCORE", "STRICTER")},
         "scheme": DEFAULT_SCHEME,
         "detector": asdict(detect.DetectorOptions.from_table(own.options)),
     }

@@ -7,6 +7,7 @@ from lineament.data.crops import sampler as sampler_module
 from lineament.data.crops.augment import AugmentConfig, Disturbed
 from lineament.data.crops.face_swap import FaceSwap
 from lineament.data.crops.sampler import SOURCES, CropSampler
+from lineament.data.fitting.closeups import close_up_table
 from lineament.data.samples.sample import Sample
 from lineament.data.samples.view import View
 from lineament.geometry.camera import WeakPerspective
@@ -246,3 +247,19 @@ def test_swapped_skin_stays_behind_what_hides_the_face_and_comes_from_no_hidden_
     )
     assert CropSampler._swapped(FaceSwap(lfm), bare, one) is bare
     assert CropSampler._swapped(FaceSwap(lfm), annotated_sample(), donor).labels.points is not None
+
+
+def test_close_ups_show_the_part_that_is_asked_for(lfm):
+    for part in ("eye", "mouth"):
+        config = AugmentConfig(crop_size=64, close_up=part)
+        sampler = CropSampler(Occluded(), lfm, config)
+        batch = sampler.plain_batch(np.arange(2))
+        (side, *_) = close_up_table(part).of(lfm)
+        for row in range(2):
+            points = side.points.vertices_model(batch.identity[row], batch.expression[row])
+            camera = WeakPerspective(
+                batch.rotation[row], float(batch.scale[row]), np.append(batch.translation[row], 0.0)
+            )
+            there = camera.image_from_model(points)[:, :2]
+            np.testing.assert_allclose(there.mean(0), 32, atol=0.6)
+            assert batch.scale[row] == pytest.approx(64 / side.side_mm, rel=1e-3)

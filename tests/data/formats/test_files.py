@@ -50,3 +50,16 @@ def test_what_is_missing_is_named(twice, tmp_path):
             PhotoFile(root, "a.txt").read()
     with pytest.raises(DataError, match="neither a folder nor a zip"), open_files(tmp_path / "none"):
         pass
+
+
+def test_an_encrypted_archive_is_one_clear_line(twice):
+    _, archive = twice
+    content = bytearray(archive.read_bytes())
+    for start, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(start)
+        while at >= 0:
+            content[at + place] |= 1  # the flag of encryption
+            at = content.find(start, at + 1)
+    archive.write_bytes(content)
+    with open_files(archive) as files, pytest.raises(DataError, match=r"a\.txt .*encrypted"):
+        files.read("a.txt")

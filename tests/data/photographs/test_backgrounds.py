@@ -2,6 +2,7 @@ import io
 import zipfile
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from lineament.data.photographs.backgrounds import (
@@ -11,6 +12,7 @@ from lineament.data.photographs.backgrounds import (
     read_backgrounds,
     training_backgrounds,
 )
+from lineament.errors import DataError, ImageError
 
 
 def write_archive(path, stems):
@@ -29,3 +31,14 @@ def test_training_sees_only_its_half_and_nobody_in_it(tmp_path):
     expected = [stem for stem in range(1000, 1040) if not is_held_out(str(stem))]
     assert len(training_backgrounds(tmp_path / "pictures.zip")) == len(expected)
     assert 8 < len(expected) < 32
+
+
+def test_what_is_no_archive_of_pictures_is_one_clear_line(tmp_path):
+    path = tmp_path / "backgrounds.zip"
+    path.write_bytes(b"no archive")
+    with pytest.raises(DataError, match=r"backgrounds\.zip is neither a folder nor a zip file"):
+        read_backgrounds(path)
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("a.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    with pytest.raises(ImageError, match=r"a\.jpg is not a photo .*PostScript"):
+        read_backgrounds(path)

@@ -39,7 +39,12 @@ def fully(face):
     """Labels of fitted faces, without annotated points."""
     count = len(face.scale)
     known = torch.ones(count, dtype=torch.bool), torch.zeros(count, 68, 3), torch.zeros(count, 68)
-    return LabelBatch(*(getattr(face, f.name) for f in fields(face)), *known, torch.zeros(count))
+    return LabelBatch(
+        *(getattr(face, f.name) for f in fields(face)),
+        *known,
+        torch.zeros(count),
+        torch.zeros(count, dtype=torch.bool),
+    )
 
 
 def cameras(face):
@@ -191,3 +196,39 @@ def test_gradients_are_finite_in_mixed_batches_and_none_comes_from_what_is_not_k
     expected_still = count > 0
     assert (moving[COUNT - 1] == 0) == expected_still
     assert all(amount > 0 for amount in moving[: COUNT - 1])
+
+
+def test_keys_that_fits_cannot_tell_are_learned_from_rendered_faces_alone(tiny_model, truth):
+    stds = np.full(4, 0.5, np.float32), np.full(3, 0.25, np.float32)
+    believed = tiny_model.expression_names[:1]
+    loss = FaceLoss(tiny_model, CROP, *stds, FaceLossConfig(vertex_count=20, fitted_keys=believed, rest=1.0))
+    wrong = replace(truth, expression=truth.expression + torch.tensor([0.0, 0.3, 0.0]))
+    labels = fully(truth)
+    photographs, rendered = (
+        replace(labels, is_rendered=torch.full((COUNT,), exact)) for exact in (False, True)
+    )
+    assert float(loss(wrong, photographs)["coefficients"]) == 0
+    assert float(loss(wrong, rendered)["coefficients"]) > 0
+    assert float(loss(wrong, rendered)["rest"]) == 0
+    shown = float(wrong.expression[:, 1:].abs().sum(1).mean())
+    assert float(loss(wrong, photographs)["rest"]) == pytest.approx(shown, rel=1e-5)
+
+
+def test_mesh_points_are_compared_across_the_picture_and_fine_parts_count_more(lfm):
+    count = 3
+    identity, expression = torch.zeros(count, 100), torch.zeros(count, 53)
+    rotation = torch.eye(3).expand(count, 3, 3)
+    face = RegressorOutput(
+        rotation, torch.full((count,), 0.5), torch.full((count, 2), 56.0), identity, expression
+    )
+    stds = np.full(100, 1.0, np.float32), np.full(53, 0.25, np.float32)
+    config = FaceLossConfig(mesh=2.0)
+    loss = FaceLoss(lfm, CROP, *stds, config)
+    assert float(loss(face, fully(face))["mesh"]) < 2 * SOFT * 2
+    moved = replace(face, translation=face.translation + torch.tensor([1.12, 0.0]))
+    assert float(loss(moved, fully(face))["mesh"]) == pytest.approx(2.0, rel=1e-3)  # a hundredth of the side
+    blink = expression.clone()
+    blink[:, lfm.expression_names.index("eyeBlinkLeft")] = 1.0
+    shut = replace(face, expression=blink)
+    plain = FaceLoss(lfm, CROP, *stds, replace(config, fine=1.0))
+    assert float(loss(shut, fully(face))["mesh"]) > 1.5 * float(plain(shut, fully(face))["mesh"])

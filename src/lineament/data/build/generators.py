@@ -72,7 +72,8 @@ def _renderer(recipe: BuildRecipe, model: MorphableModel, pictures: Sequence[Ima
     if not rendered.count:
         return None
     textures = load_texture_model(texture_path(rendered))
-    return FaceRenderer(model, textures, pictures, RenderConfig(size=rendered.size))
+    config = RenderConfig(size=rendered.size, keys_probability=rendered.keys_probability)
+    return FaceRenderer(model, textures, pictures, config)
 
 
 def texture_path(rendered: RenderedOptions) -> Path:

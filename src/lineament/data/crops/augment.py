@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,8 @@ class AugmentConfig:
     Attributes:
         crop_size: side of a crop, px.
         crop_margin: side of the undisturbed crop over the longer side of the landmarks' box.
+        close_up: "eye" or "mouth" cuts the right eye or the mouth alone
+            (:mod:`lineament.data.fitting.closeups`), which crops deviate from as tight ones do.
         tight_probability: of crops as a second pass cuts them; the others are as a detector cuts them.
         tight_shift, tight_scale, tight_roll: standard deviations: of the side, of its logarithm, radians.
         loose_shift, loose_scale: greatest deviations: of the side, of its logarithm.
@@ -73,6 +75,7 @@ class AugmentConfig:
 
     crop_size: int = 112
     crop_margin: float = MARGIN
+    close_up: Literal["", "eye", "mouth"] = ""
     tight_probability: float = 0.6
     tight_shift: float = 0.02
     tight_scale: float = 0.035
@@ -111,6 +114,19 @@ def random_crop_box(landmarks_image: Array, config: AugmentConfig, rng: np.rando
         shift = config.loose_shift * rng.uniform(-1, 1, 2)
         scale = config.loose_scale * rng.uniform(-1, 1)
     box = crop_around_points(landmarks_image, size=config.crop_size, roll=roll, margin=config.crop_margin)
+    return _moved(box, shift, scale)
+
+
+def random_close_up_box(box: CropBox, config: AugmentConfig, rng: np.random.Generator) -> CropBox:
+    """A close-up as it is cut around a face that is known to a few millimetres."""
+    roll = config.tight_roll * rng.standard_normal()
+    shift = config.tight_shift * rng.standard_normal(2)
+    scale = config.tight_scale * rng.standard_normal()
+    return _moved(replace(box, roll=box.roll + roll), shift, scale)
+
+
+def _moved(box: CropBox, shift: Array, scale: float) -> CropBox:
+    """A crop box moved by a fraction of its side, and of another size by a logarithm."""
     center = np.add(box.center_xy, shift * box.side)
     return replace(box, center_xy=(float(center[0]), float(center[1])), side=box.side * float(np.exp(scale)))
 

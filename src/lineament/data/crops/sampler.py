@@ -9,13 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.data.crops.augment import AugmentConfig, disturb, framed, random_crop_box
+from lineament.crop import CropBox
+from lineament.data.crops.augment import (
+    AugmentConfig,
+    disturb,
+    framed,
+    random_close_up_box,
+    random_crop_box,
+)
 from lineament.data.crops.face_swap import FaceSwap
 from lineament.data.crops.framing import framing_landmarks
+from lineament.data.fitting.closeups import close_up_table
 from lineament.data.labels.target_generator import TargetGenerator
 from lineament.data.samples.face_labels import LANDMARK_SCHEME, LANDMARKS, FaceLabels, PointSource
 from lineament.data.samples.mixture import Mixture, Samples
-from lineament.data.samples.sample import Sample
+from lineament.data.samples.sample import Kind, Sample
 from lineament.geometry.morphable import MorphableModel
 
 Array = NDArray[Any]
@@ -41,6 +49,7 @@ class CropBatch:
             where it is not known.
         point_weights: (B, 68) float32, 0 where not annotated.
         point_source: (B,) int64, who annotated, a place in :data:`SOURCES`.
+        is_rendered: (B,) bool, pictures whose coefficients are exact, not fitted.
         occlusion: (B, S, S) bool, True where something hides the face; None where nobody asks for it.
         targets: the method's own targets by name, (B, ...) each.
     """
@@ -55,6 +64,7 @@ class CropBatch:
     points: Array
     point_weights: Array
     point_source: Array
+    is_rendered: NDArray[np.bool_]
     occlusion: NDArray[np.bool_] | None = None
     targets: Mapping[str, Array] = field(default_factory=dict)
 
@@ -90,6 +100,9 @@ class CropSampler:
         self._occlusion, self._targets = occlusion, targets
         self._with_mask = occlusion or targets is not None
         self._landmark_points = model.landmark_points(BOX_SCHEME)
+        self._close_up = (
+            close_up_table(config.close_up, config.crop_size).of(model)[0] if config.close_up else None
+        )
 
     def batch(self, size: int, rng: np.random.Generator) -> CropBatch:
         """A batch of random samples, mirrored half of the time, cropped and disturbed."""
@@ -104,6 +117,7 @@ class CropSampler:
         steady = AugmentConfig(
             crop_size=self.config.crop_size,
             crop_margin=self.config.crop_margin,
+            close_up=self.config.close_up,
             tight_probability=1.0,
             tight_shift=0.0,
             tight_scale=0.0,
@@ -111,7 +125,7 @@ class CropSampler:
         )
         rng = np.random.default_rng(0)
         samples = [self._sample(int(number)) for number in numbers]
-        crops = [s.cropped(random_crop_box(self._landmarks(s.labels), steady, rng)) for s in samples]
+        crops = [s.cropped(self._crop_box(s.labels, steady, rng)) for s in samples]
         width, size = self.config.black_frame, self.config.crop_size
         frame = ~framed(np.ones((size, size), bool), width) if width and self._with_mask else None
         return self._joined(
@@ -124,11 +138,19 @@ class CropSampler:
             sample = self._swapped(self._swap, sample, self._sample(self.store.draw(rng)))
         if rng.uniform() < 0.5:
             sample = sample.mirrored(self.model)
-        sample = sample.cropped(random_crop_box(self._landmarks(sample.labels), self.config, rng))
+        sample = sample.cropped(self._crop_box(sample.labels, self.config, rng))
         other = self.store.draw(rng)
         disturbed = disturb(sample.image, lambda: self._sample(other).image, self.config, rng)
         covered = disturbed.covered if self._with_mask else None
         return replace(sample, image=disturbed.image, labels=sample.labels.hidden_by(covered))
+
+    def _crop_box(self, labels: FaceLabels, config: AugmentConfig, rng: np.random.Generator) -> CropBox:
+        """Where a sample is cut: around the face, or around the part that is asked for, if that is known."""
+        known = labels.camera is not None and labels.identity is not None and labels.expression is not None
+        if self._close_up is None or not known:
+            return random_crop_box(self._landmarks(labels), config, rng)
+        box = self._close_up.box(labels.camera, labels.identity, labels.expression)
+        return random_close_up_box(box, config, rng)
 
     def _sample(self, number: int) -> Sample:
         return self.store.sample(number, with_mask=self._with_mask)
@@ -161,19 +183,20 @@ class CropSampler:
         made = [] if self._targets is None else [self._targets.make(one, size) for one in labels]
         return CropBatch(
             crop=np.stack([crop.image for crop in crops]),
-            **joined_labels(labels, (len(model.identity_basis), len(model.expression_basis))),
+            **joined_labels(crops, (len(model.identity_basis), len(model.expression_basis))),
             occlusion=occlusion,
             targets={name: np.stack([one[name] for one in made]) for name in (made[0] if made else ())},
         )
 
 
-def joined_labels(labels: Sequence[FaceLabels], counts: tuple[int, int]) -> dict[str, Array]:
+def joined_labels(samples: Sequence[Sample], counts: tuple[int, int]) -> dict[str, Array]:
     """Labels of B faces as the arrays of a :class:`CropBatch`, plain values where something is not known.
 
     Args:
-        labels: of each face.
+        samples: of each face.
         counts: of identity and of expression coefficients where none of these faces has any.
     """
+    labels = [sample.labels for sample in samples]
     cameras = [one.camera for one in labels]
     marks = [None if one.points is None else one.points.as_landmarks() for one in labels]
     nothing = np.zeros((LANDMARKS, 3), np.float32), np.zeros(LANDMARKS, np.float32)
@@ -190,6 +213,7 @@ def joined_labels(labels: Sequence[FaceLabels], counts: tuple[int, int]) -> dict
         "point_source": np.array(
             [0 if one.points is None else SOURCES.index(one.points.source) for one in labels], np.int64
         ),
+        "is_rendered": np.array([sample.provenance.kind is Kind.RENDERED for sample in samples], bool),
     }
 
 

@@ -12,11 +12,11 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from lineament.errors import DataError, LineamentError
 from lineament.foreign import reason_of
 from lineament.image import read_image
+from lineament.image.formats import open_picture
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
@@ -119,9 +119,9 @@ class Files:
             DataError: it cannot be read.
         """
         try:
-            with self._open(photo.name) as stream, Image.open(stream) as picture:
-                return picture.height
-        except LineamentError:
+            with self._open(photo.name) as stream:
+                return open_picture(stream, str(self.root / photo.name)).height
+        except DataError:
             raise
         except Exception as error:
             raise DataError(

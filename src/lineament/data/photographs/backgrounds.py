@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from lineament.data.formats.files import open_files
 from lineament.data.photographs.face_sets import hash_fraction
 
 Picture = NDArray[np.uint8]
@@ -32,13 +30,14 @@ WITH_CARVED_FACES = frozenset(
 
 
 def read_backgrounds(archive: Path) -> dict[str, Picture]:
-    """Every picture of a zip file by its stem, (H, W, 3) uint8 RGB."""
-    with zipfile.ZipFile(archive) as file:
-        entries = sorted(name for name in file.namelist() if name.endswith(".jpg"))
-        return {
-            Path(name).stem: np.asarray(Image.open(io.BytesIO(file.read(name))).convert("RGB"))
-            for name in entries
-        }
+    """Every picture of a zip file or folder by its stem, (H, W, 3) uint8 RGB.
+
+    Raises:
+        DataError: it is none, or damaged.
+        ImageError: a picture cannot be read.
+    """
+    with open_files(archive) as files:
+        return {Path(name).stem: files.image(name) for name in files.names(".jpg")}
 
 
 def is_held_out(stem: str) -> bool:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+REST_SCALE = 0.05
+"""Mean weight of shapes that nothing was chosen for."""
+CLOSED_OF_OPEN = 0.6
+"""Lips cannot close more than the jaw opens them."""
+
 
 def random_expression(names: tuple[str, ...], rng: np.random.Generator) -> NDArray[np.float32]:
     """(E,) weights in [0, 1] under ARKit's names; names that a model lacks are left out."""
@@ -19,6 +24,72 @@ def random_expression(names: tuple[str, ...], rng: np.random.Generator) -> NDArr
     return np.array(values, np.float32)
 
 
+SIDES = ("Left", "Right")
+ALONE, BOTH_SIDES, SEVERAL = 0.4, 0.25, 0.35
+"""Shares of single keys, of keys on both sides, and of keys of several parts of the face."""
+PARTS = (("brow",), ("eye",), ("cheek", "nose"), ("jaw", "mouth"))
+"""First parts of the names of keys that move one part of the face."""
+WITH_JAW = {"mouthClose": CLOSED_OF_OPEN}
+"""Keys that need an open jaw, and how far they may go for each part of it."""
+NEUTRAL = 0.3
+"""Fraction of these faces on which everything else is exactly at rest."""
+
+
+def random_keys(names: tuple[str, ...], rng: np.random.Generator) -> NDArray[np.float32]:
+    """(E,) weights in [0, 1], each key by itself, so that a network can tell keys apart.
+
+    No photograph shows them so. One key alone, on one side or on both, or keys of two or three parts of the
+    face at once; any size, whole ones often. On most faces the others are a little off their rest. Gaze moves
+    both eyes alike, and lips close no more than the jaw is open.
+    """
+    weights = {} if rng.uniform() < NEUTRAL else _at_rest(names, rng)
+    kind = rng.choice(3, p=(ALONE, BOTH_SIDES, SEVERAL))
+    parts = rng.permutation(len(PARTS))[: rng.integers(2, 4)] if kind == 2 else [None]
+    for part in parts:
+        own = [name for name in names if part is None or name.startswith(PARTS[part])]
+        stem = str(rng.choice(sorted({_stem(name) for name in own})))
+        name = str(rng.choice([name for name in own if _stem(name) == stem]))
+        _raise(weights, names, name, both=kind == 1 or rng.uniform() < 0.25, rng=rng)
+    for name, fraction in WITH_JAW.items():
+        if weights.get(name, 0.0) > fraction * weights.get("jawOpen", 0.0):
+            weights["jawOpen"] = weights[name] / fraction
+            if weights["jawOpen"] > 1:
+                weights["jawOpen"], weights[name] = 1.0, fraction
+    return np.array([np.clip(weights.get(name, 0.0), 0, 1) for name in names], np.float32)
+
+
+def _raise(
+    weights: dict[str, float], names: tuple[str, ...], name: str, *, both: bool, rng: np.random.Generator
+) -> None:
+    """Give a key a random weight, and its other side nearly the same where both are meant."""
+    amount = 1.0 if rng.uniform() < 0.25 else rng.uniform(0.1, 1.0)
+    weights[name] = amount
+    stem = _stem(name)
+    sides = [stem + side for side in SIDES if stem + side in names]
+    if name.startswith("eyeLook"):
+        _look(weights, name, amount)
+    elif len(sides) == 2:
+        other = next(side for side in sides if side != name)
+        weights[other] = amount * rng.uniform(0.7, 1.0) if both else min(weights.get(other, 0.0), 0.05)
+
+
+def _stem(name: str) -> str:
+    """A key's name without its side; "mouthLeft" and "jawRight" are no sides of one key."""
+    stem = name.removesuffix("Left").removesuffix("Right")
+    return name if stem in ("mouth", "jaw") else stem
+
+
+def _look(weights: dict[str, float], name: str, amount: float) -> None:
+    """Both eyes look the same way: what is out for the left is in for the right."""
+    for key in [key for key in weights if key.startswith("eyeLook")]:
+        weights[key] = 0.0
+    left = name.endswith("Left")
+    turned = {"eyeLookOut": "eyeLookIn", "eyeLookIn": "eyeLookOut"}
+    stem = _stem(name)
+    weights[name] = amount
+    weights[turned.get(stem, stem) + ("Right" if left else "Left")] = amount
+
+
 def _at_rest(names: tuple[str, ...], rng: np.random.Generator) -> dict[str, float]:
     """No face is without expression: fits of photographs have a little of nearly everything."""
     amounts = {name.removesuffix("Left").removesuffix("Right"): rng.exponential(REST_SCALE) for name in names}
@@ -28,12 +99,6 @@ def _at_rest(names: tuple[str, ...], rng: np.random.Generator) -> dict[str, floa
             amount = amounts[name.removesuffix("Left").removesuffix("Right")]
             weights[name] = max(amount * (1 + 0.4 * rng.standard_normal()), 0.0)
     return weights
-
-
-REST_SCALE = 0.05
-"""Mean weight of shapes that nothing was chosen for."""
-CLOSED_OF_OPEN = 0.6
-"""Lips cannot close more than the jaw opens them."""
 
 
 def _both(

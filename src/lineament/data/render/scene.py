@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.heads.eyes import EyeLook, random_eyes
-from lineament.data.render.expressions import random_expression
+from lineament.data.render.expressions import random_expression, random_keys
 from lineament.data.render.hair import HairStyle, random_style
 from lineament.data.render.identities import Identities, photographed_identities
 from lineament.data.render.lighting import Light, LightConfig, random_light
@@ -46,6 +46,9 @@ class RenderConfig:
         neck: least and greatest width of necks, 1 as wide as the jaw.
         texture_std: of texture coefficients.
         beard_probability: of all faces.
+        keys_probability: of faces whose expression is made of single keys, each by itself
+            (:func:`~lineament.data.render.expressions.random_keys`); the others show what faces usually do.
+        keys_max_yaw: greatest yaw of those, radians.
         light: range of light.
     """
 
@@ -62,6 +65,8 @@ class RenderConfig:
     neck: tuple[float, float] = (0.78, 1.0)
     texture_std: float = 0.8
     beard_probability: float = 0.22
+    keys_probability: float = 0.0
+    keys_max_yaw: float = np.radians(60)
     light: LightConfig = field(default_factory=LightConfig)
 
 
@@ -118,7 +123,11 @@ def random_scene(
 ) -> Scene:
     """A scene that nobody has seen."""
     identity = config.identities.sample(rng, len(model.identity_basis), std=config.identity_std)
-    expression = random_expression(model.expression_names, rng)
+    if config.keys_probability and rng.uniform() < config.keys_probability:
+        expression = random_keys(model.expression_names, rng)
+        config = replace(config, max_yaw=config.keys_max_yaw)
+    else:
+        expression = random_expression(model.expression_names, rng)
     rotation, shoulders = random_pose(config, rng)
     camera = framed(model, identity, expression, rotation, config, rng)
     return Scene(

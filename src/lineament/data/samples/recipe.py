@@ -87,11 +87,14 @@ class RenderedOptions:
         size: side of a picture, px.
         textures: "open", the texture model of the package, made of public-domain photographs; or the file of
             another one, as ``tools/texture_model`` writes it.
+        keys_probability: of faces that show single expression keys, each by itself, 0 to 1; the others have
+            expressions as photographs have them.
     """
 
     count: int = 0
     size: int = 160
     textures: str = "open"
+    keys_probability: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ class BuildRecipe:
         probabilities = {
             "edited.probability": self.edited.probability,
             "occluded.probability": self.occluded.probability,
+            "rendered.keys_probability": self.rendered.keys_probability,
         }
         for name, probability in probabilities.items():
             _check(0 <= probability <= 1, name, probability, "between 0 and 1")

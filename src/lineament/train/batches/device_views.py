@@ -40,6 +40,7 @@ class DeviceViews:
         points: (N, 68, 3) px, as in :class:`lineament.train.batches.labels.LabelBatch`.
         point_weights: (N, 68).
         point_source: (N,) int64.
+        is_rendered: (N,) bool, whose coefficients are exact.
         occlusion: (N, H, W) bool, True where something hides the face; None where nobody asks for it.
     """
 
@@ -54,6 +55,7 @@ class DeviceViews:
     points: Tensor
     point_weights: Tensor
     point_source: Tensor
+    is_rendered: Tensor
     occlusion: Tensor | None = None
 
     def __len__(self) -> int:
@@ -195,5 +197,5 @@ def _arrays(samples: list[Sample], counts: tuple[int, int], occlusion: bool) -> 
         row[:height, :width] = sample.image
         if sample.occlusion is not None:
             mask[:height, :width, 0] = sample.occlusion
-    labels = joined_labels([sample.labels for sample in samples], counts)
+    labels = joined_labels(samples, counts)
     return {"picture": picture, "size_hw": size_hw, **labels, **({"occlusion": hidden} if occlusion else {})}

@@ -29,6 +29,7 @@ class LabelBatch:
         points: (B, 68, 3) annotated landmarks of "300w-lp", crop px; depth is 0 where it is not known.
         point_weights: (B, 68) 0 where a landmark is not annotated.
         point_source: (B,) int64, places in :data:`lineament.data.crops.sampler.SOURCES`.
+        is_rendered: (B,) bool, of which pictures the coefficients are exact; those of photographs are fits.
         occlusion: (B, S, S) bool, True where something hides the face; None where nobody asked for it.
         targets: what the method's own :class:`TargetGenerator` made of each row, by name.
     """
@@ -42,6 +43,7 @@ class LabelBatch:
     points: Tensor
     point_weights: Tensor
     point_source: Tensor
+    is_rendered: Tensor
     occlusion: Tensor | None = None
     targets: Mapping[str, Tensor] = field(default_factory=dict)
 

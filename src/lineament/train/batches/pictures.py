@@ -66,7 +66,12 @@ class CropPictures:
 
     def _crops(self, count: int, *, validation: bool) -> Pictures:
         augment, folders = self.config.augment, Folders(self.samples) if self.samples else self.config.data
-        mild = replace(MILD, crop_size=augment.crop_size, crop_margin=augment.crop_margin)
+        mild = replace(
+            MILD,
+            crop_size=augment.crop_size,
+            crop_margin=augment.crop_margin,
+            close_up=augment.close_up,
+        )
         store = folders.opened(validation=validation)
         sampler = CropSampler(store, load_model(self.config.face_model), mild)
         rng = np.random.default_rng(0)

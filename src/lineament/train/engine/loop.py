@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import errno
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -119,8 +120,15 @@ class Run:
             "skipped": self.skipped,
         }
         temporary = self.checkpoint.with_suffix(".part")
-        torch.save(state, temporary)
-        replace_durably(temporary, self.checkpoint)
+        try:
+            torch.save(state, temporary)
+            replace_durably(temporary, self.checkpoint)
+        except (RuntimeError, OSError) as error:  # torch's writer does not say that the disk is full
+            with suppress(OSError):
+                temporary.unlink()
+            if isinstance(error, OSError):
+                raise
+            raise OSError(errno.ENOSPC, "a checkpoint cannot be written", str(self.checkpoint)) from error
 
     def _resume(self) -> None:
         advice = "It is damaged or of another network: move it away to begin anew."

@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lineament.data.fitting.layout import PointLayout
+from lineament.data.fitting.layouts import mesh_layout
+from lineament.geometry.mesh import barycentric_points
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.topology import GAP_PAIRS_68, LID_PAIRS_68
 from lineament.train.batches.labels import LabelBatch
@@ -28,6 +31,14 @@ class FaceLossConfig:
             more than an expression moves a lip, distances in the crop say nothing about the lip; these do.
         coefficients: mean squared error of coefficients in units of their standard deviation.
         points: mean distance of annotated landmarks from the face's, in rows without coefficients.
+        mesh: mean distance, across the picture, of the points that MediaPipe's mesh has on the face: what
+            fits of photographs were made from, and know best. Those of lids, irises and lips count `fine`
+            times.
+        fine: see `mesh`.
+        rest: mean of the expression keys of photographs that no fit can tell from others, see `fitted_keys`:
+            what is not seen is at rest.
+        fitted_keys: first parts of the names of keys that fits of photographs are believed in; of the others
+            only rendered faces, whose labels are exact, say how far they are raised. None believes all.
         rotation: mean squared difference of the rotation matrices' entries.
         depth: weight of the depth in distances.
         vertex_count: how many vertices are compared.
@@ -42,6 +53,10 @@ class FaceLossConfig:
     rotation: float = 2.0
     depth: float = 0.5
     points: float = 2.0
+    mesh: float = 0.0
+    fine: float = 3.0
+    rest: float = 0.0
+    fitted_keys: tuple[str, ...] | None = None
     vertex_count: int = 320
 
 
@@ -88,7 +103,18 @@ class FaceLoss(nn.Module):
             ),
             (model.neutral_model[std], model.identity_basis[:, std], model.expression_basis[:, std]),
         ]
+        if config.mesh:
+            layout = mesh_layout()
+            bases = (model.neutral_model, model.identity_basis, model.expression_basis)
+            groups.append(
+                tuple(barycentric_points(part, layout.vertex_index, layout.weights) for part in bases)
+            )
+            self.register_buffer("mesh_weights", torch.as_tensor(_mesh_weights(layout, config.fine)))
         rest, identity, expression = (np.concatenate(parts, axis=-2) for parts in zip(*groups, strict=True))
+        self.vertex_end = 68 + 2 * len(upper) + len(std)
+        keys = config.fitted_keys
+        believed = [keys is None or name.startswith(tuple(keys)) for name in model.expression_names]
+        self.register_buffer("believed_keys", torch.tensor(believed, dtype=torch.float32))
         self.landmark_count, self.gap_count = 68, len(upper)
         self.register_buffer("rest", torch.as_tensor(rest))
         self.register_buffer("identity_basis", torch.as_tensor(identity).flatten(1))
@@ -128,24 +154,35 @@ class FaceLoss(nn.Module):
         turn = ((predicted.rotation - face.rotation) ** 2).sum((1, 2)) * fitted
         terms = {
             "landmarks": config.landmarks * distance[:, :marks].mean(),
-            "vertices": config.vertices * distance[:, pairs.stop :].mean(),
+            "vertices": config.vertices * distance[:, pairs.stop : self.vertex_end].mean(),
             "lids": config.lids * gaps[:, : len(LID_PAIRS_68)].mean(),
             "lips": config.lips * gaps[:, len(LID_PAIRS_68) :].mean(),
             "shape": config.shape
             * 0.5
-            * (own_distance[:, :marks].mean() + own_distance[:, pairs.stop :].mean()),
-            "coefficients": config.coefficients
-            * (self._coefficient_error(predicted, face) * fitted[:, None]).mean(),
+            * (own_distance[:, :marks].mean() + own_distance[:, pairs.stop : self.vertex_end].mean()),
+            "coefficients": config.coefficients * self._coefficient_error(predicted, truth).mean(),
             "rotation": config.rotation * turn.mean(),
         }
+        if config.mesh:
+            apart = _length(difference[:, self.vertex_end :, :2]) * fitted[:, None]
+            terms["mesh"] = config.mesh * (apart @ self.mesh_weights).mean()
+        if config.rest:
+            shown = predicted.expression.abs() @ (1 - self.believed_keys)
+            photographs = fitted * (1 - truth.is_rendered.to(fitted.dtype))
+            terms["rest"] = config.rest * (shown * photographs).mean()
         annotated = config.points * self._point_distance(points, truth)
         return {"loss": torch.stack(list(terms.values())).sum() + annotated, **terms, "points": annotated}
 
-    def _coefficient_error(self, predicted: RegressorOutput, face: RegressorOutput) -> Tensor:
-        """(B, K + E) squared errors in standard deviations of the coefficients."""
+    def _coefficient_error(self, predicted: RegressorOutput, truth: LabelBatch) -> Tensor:
+        """(B, K + E) squared errors in standard deviations of the coefficients; 0 where none is believed."""
+        fitted = truth.fitted_weights[:, None]
+        exact = truth.is_rendered.to(fitted.dtype)[:, None]
         errors = [
-            (predicted.identity - face.identity) / self.identity_std,
-            (predicted.expression - face.expression) / self.expression_std,
+            (predicted.identity - truth.identity) / self.identity_std * fitted,
+            (predicted.expression - truth.expression)
+            / self.expression_std
+            * fitted
+            * torch.maximum(exact, self.believed_keys),
         ]
         return torch.cat(errors, dim=1) ** 2
 
@@ -154,6 +191,14 @@ class FaceLoss(nn.Module):
         weights = truth.point_weights_alone
         apart = (points[:, : self.landmark_count, :2] - truth.points[..., :2]) * self.unit
         return ((_length(apart) * weights).sum(1) / weights.sum(1).clamp(min=1)).mean()
+
+
+def _mesh_weights(layout: PointLayout, fine: float) -> np.ndarray:
+    """(P,) float32 weights of the points, of sum one."""
+    weights = np.where(layout.trust > 0, 1.0, 0.0)
+    for opening in layout.openings:
+        weights[[*opening.upper, *opening.lower, *opening.corners, *opening.hidden_points]] = fine
+    return (weights / weights.sum()).astype(np.float32)
 
 
 def _length(vectors: Tensor) -> Tensor:

@@ -1,0 +1,50 @@
+"""The parts of a face that networks look at in close-up, as points of the built-in model."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from lineament.data.fitting.layouts import IRIS_POINTS, LEFT_EYE, MOUTH, RIGHT_EYE, mesh_layout
+from lineament.methods.closeup import CloseUpTable
+
+RIGHT_BROW = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55)
+LEFT_BROW = (300, 293, 334, 296, 336, 276, 283, 282, 295, 285)
+OUTER_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 146, 91, 181, 84, 17, 314, 405, 321, 375)
+NOSE = (1, 2, 97, 98, 326, 327, 64, 294)
+"""Tip, base and wings."""
+EYE_KEYS = ("eyeBlink", "eyeSquint", "eyeWide", "browDown", "browInnerUp", "browOuterUp", "cheekSquint")
+MOUTH_KEYS = ("jaw", "mouth", "cheekPuff")
+"""First parts of the names of the keys that a close-up of the mouth shows."""
+EYE_MM, MOUTH_MM = 66.0, 100.0
+"""Sides of the squares: from the brow to the cheek, and from the nose to the chin."""
+CLOSE_UP_PX = 64
+
+
+@lru_cache(maxsize=4)
+def close_up_table(part: str, size: int = CLOSE_UP_PX) -> CloseUpTable:
+    """The table of "eye" or "mouth".
+
+    Args:
+        part: which.
+        size: px of the close-up.
+    """
+    layout = mesh_layout()
+    if part == "eye":
+        sides = [
+            [*eye.upper, *eye.lower, *eye.corners, iris, *brow]
+            for eye, iris, brow in zip(
+                (RIGHT_EYE, LEFT_EYE), IRIS_POINTS, (RIGHT_BROW, LEFT_BROW), strict=True
+            )
+        ]
+        keys = tuple(tuple(key + side for key in EYE_KEYS) for side in ("Right", "Left"))
+        side_mm = EYE_MM
+    else:
+        from lineament.models.builtin import load_builtin
+
+        sides = [[*OUTER_LIPS, *NOSE, *MOUTH.upper, *MOUTH.lower, *MOUTH.corners]]
+        keys = (tuple(name for name in load_builtin().expression_names if name.startswith(MOUTH_KEYS)),)
+        side_mm = MOUTH_MM
+    numbers = np.array(sides)
+    return CloseUpTable(layout.vertex_index[numbers], layout.weights[numbers], keys, side_mm, size)

@@ -1,0 +1,151 @@
+"""Keys: the names of expressions, and what the weights that a network gives for them mean.
+
+A network's weight moves the face model's mesh. What is reported of it may differ, so that a face at rest
+reads 0 and a shut eye 1: weights say by a table (:class:`KeyScale` a key) what they give there. The mesh is
+not moved by that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.errors import ConfigError
+
+Array: TypeAlias = NDArray[Any]
+TargetNames = Literal["arkit", "all"]
+
+ARKIT_NAME_OF_SIDE = {
+    "browInnerUpLeft": "browInnerUp",
+    "browInnerUpRight": "browInnerUp",
+    "cheekPuffLeft": "cheekPuff",
+    "cheekPuffRight": "cheekPuff",
+}
+"""Blendshapes that face models split by side and ARKit does not; ARKit's weight is the mean of both sides."""
+
+TONGUE = "tongueOut"
+"""ARKit's one name that the built-in model has no shape for: it is reported as 0."""
+
+_SIDED = (
+    *("browDown", "browOuterUp", "cheekSquint", "eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut"),
+    *("eyeLookUp", "eyeSquint", "eyeWide", "mouthDimple", "mouthFrown", "mouthLowerDown", "mouthPress"),
+    *("mouthSmile", "mouthStretch", "mouthUpperUp", "noseSneer"),
+)
+_WHOLE = (
+    *("browInnerUp", "cheekPuff", "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose"),
+    *("mouthFunnel", "mouthLeft", "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper"),
+    *("mouthShrugLower", "mouthShrugUpper"),
+)
+ARKIT_NAMES = (
+    *sorted([name + side for name in _SIDED for side in ("Left", "Right")] + [*_WHOLE]),
+    TONGUE,
+)
+"""The 52 names of Apple's ``ARFaceAnchor.BlendShapeLocation``, by the alphabet."""
+
+LEAST_RANGE = 0.05
+"""Least distance of a raised key's weight from its weight at rest that can be calibrated."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyScale:
+    """What a network gives for one key.
+
+    Attributes:
+        rest: on a face at rest.
+        full: on a face on which the key is raised as far as it goes.
+        measured: whether its weight means anything; what is not measured is reported as 0.
+    """
+
+    rest: float = 0.0
+    full: float = 1.0
+    measured: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse ranges that cannot be told from noise.
+
+        Raises:
+            ValueError: rest or full is not finite, or full is not above rest by 0.05.
+        """
+        if not (math.isfinite(self.rest) and math.isfinite(self.full)):
+            raise ValueError(f"rest and full must be finite, found {self.rest} and {self.full}")
+        if self.full - self.rest < LEAST_RANGE:
+            raise ValueError(f"full must be above rest by {LEAST_RANGE}, found {self.full} and {self.rest}")
+
+
+AS_GIVEN = KeyScale()
+
+
+def reported_weights(
+    names: Sequence[str], weights: Array, scales: Mapping[str, KeyScale], neutral: Array | None = None
+) -> Array:
+    """What is reported of a network's weights: 0 at rest, 1 fully raised, 0 where nothing is measured.
+
+    A person's own rest takes the place of the table's; a key that rests high is not stretched by more than
+    twice for it.
+
+    Args:
+        names: of E keys.
+        weights: (..., E) as the network gives them.
+        scales: by name; keys that it lacks are as given.
+        neutral: (E,) the network's weights of this person at rest, or None.
+
+    Returns:
+        (..., E), not clipped.
+    """
+    own = [scales.get(name, AS_GIVEN) for name in names]
+    rest = np.array([scale.rest for scale in own])
+    span = np.array([scale.full for scale in own]) - rest
+    if neutral is not None:
+        span = np.maximum(rest + span - neutral, span / 2)
+        rest = np.asarray(neutral, float)
+    measured = np.array([scale.measured for scale in own])
+    return np.where(measured, (weights - rest) / span, 0.0)
+
+
+def weights_at_rest(
+    names: Sequence[str], weights: Array, scales: Mapping[str, KeyScale], neutral: Array | None = None
+) -> Array:
+    """What :func:`reported_weights` leaves out: weights that belong to the face before any key is raised.
+
+    Args:
+        names: of E keys.
+        weights: (..., E) as the network gives them.
+        scales: by name; keys that it lacks are as given.
+        neutral: (E,) the network's weights of this person at rest, or None.
+
+    Returns:
+        (..., E) rest of what is measured, and the weights themselves of what is not.
+    """
+    own = [scales.get(name, AS_GIVEN) for name in names]
+    rest = np.array([scale.rest for scale in own]) if neutral is None else np.asarray(neutral, float)
+    return np.where(np.array([scale.measured for scale in own]), rest, weights)
+
+
+def key_groups(names: Sequence[str], targets: TargetNames = "arkit") -> dict[str, tuple[int, ...]]:
+    """Which of a face model's expressions each reported name stands for.
+
+    Args:
+        names: of the model's expressions.
+        targets: "all" for the model's own names; "arkit" merges both sides of `browInnerUp` and `cheekPuff`
+            and, where the model has ARKit's other 51 names, gives exactly the 52, `tongueOut` of nothing.
+
+    Raises:
+        ConfigError: other targets.
+    """
+    if targets not in get_args(TargetNames):
+        raise ConfigError(f"targets are {' or '.join(map(repr, get_args(TargetNames)))}, not {targets!r}.")
+    if targets == "all":
+        return {name: (number,) for number, name in enumerate(names)}
+    groups: dict[str, tuple[int, ...]] = {}
+    for number, name in enumerate(names):
+        merged = ARKIT_NAME_OF_SIDE.get(name, name)
+        groups[merged] = (*groups.get(merged, ()), number)
+    if not set(ARKIT_NAMES) - {TONGUE} <= set(groups):
+        return groups
+    ordered = {name: group for name, group in groups.items() if name in ARKIT_NAMES}
+    return ordered | {TONGUE: ordered.get(TONGUE, ())}

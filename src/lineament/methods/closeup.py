@@ -1,0 +1,159 @@
+"""Close-ups of eyes and mouth: where they are cut, and which points and keys a network reads off them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.crop import CropBox, upright_roll
+from lineament.errors import WeightsError
+from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.mesh import barycentric_points
+from lineament.geometry.morphable import MorphableModel
+
+Array: TypeAlias = NDArray[Any]
+
+OUTWARD_DEG = 20.0
+"""How far an eye looks outward of the head's own direction, about: what decides whether it is seen."""
+MIN_FACING = 0.2
+"""Cosine between that direction and the viewer's, below which a close-up shows the eye from its side."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CloseUp:
+    """One part of a face, on one side.
+
+    Attributes:
+        points: a model without triangles whose P vertices are the points that a close-up shows.
+        keys: (K,) places of the expression keys that it shows.
+        side_mm: side of the square that is cut, on the head.
+        size: px of the close-up.
+        mirrored: whether it is looked at in a mirror: the left eye as if it were the right one.
+        facing: (3,) direction of the part, model frame.
+    """
+
+    points: MorphableModel
+    keys: Array
+    side_mm: float
+    size: int
+    mirrored: bool
+    facing: Array
+
+    def box(self, camera: WeakPerspective, identity: Array, expression: Array) -> CropBox:
+        """Where the part lies in the photo: upright, around the middle of its points.
+
+        Args:
+            camera: of the head in the photo.
+            identity: (K,).
+            expression: (E,).
+        """
+        points = camera.image_from_model(self.points.vertices_model(identity, expression))
+        x, y = points[:, :2].mean(axis=0).tolist()
+        return CropBox((x, y), self.side_mm * camera.scale, self.size, upright_roll(camera.rotation))
+
+    def is_shown(self, camera: WeakPerspective) -> bool:
+        """Whether the part faces the viewer enough to be looked at."""
+        return float(camera.rotation[2] @ self.facing) >= MIN_FACING
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CloseUpTable:
+    """What has to be known of a part beside the face model; it travels with the weights.
+
+    Attributes:
+        vertex_index: (S, P, 3) corners of the mesh around each point, for each side of the face on which the
+            part is; what the second side shows in a mirror is what the first shows.
+        weights: (S, P, 3) barycentric weights.
+        keys: (S, K) names of expression keys.
+        side_mm: side of the square that is cut, on the head.
+        size: px of the close-up.
+    """
+
+    vertex_index: Array
+    weights: Array
+    keys: tuple[tuple[str, ...], ...]
+    side_mm: float
+    size: int
+
+    def arrays(self) -> dict[str, Array]:
+        """As constants of a bundle."""
+        return {
+            "vertex_index": self.vertex_index.astype(np.int32),
+            "weights": self.weights.astype(np.float32),
+            "keys": np.array(self.keys, str),
+            "side_mm": np.array(self.side_mm, np.float32),
+            "size": np.array(self.size, np.int32),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
+        """The inverse of :meth:`arrays`.
+
+        Raises:
+            WeightsError: an array is missing or of another shape.
+        """
+        try:
+            index, weights, keys = arrays["vertex_index"], arrays["weights"], arrays["keys"]
+            side_mm, size = float(arrays["side_mm"]), int(arrays["size"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError(
+                f"These weights do not state where close-ups are cut ({error}): get the file again."
+            ) from error
+        sided = index.ndim == 3 and index.shape[2] == 3 and 1 <= len(index) <= 2
+        if not sided or weights.shape != index.shape or keys.ndim != 2 or len(keys) != len(index):
+            raise WeightsError(
+                f"These weights place the points of close-ups by arrays of {index.shape}, {weights.shape} "
+                f"and {keys.shape}; expected (S, P, 3) twice and (S, K). Get the file again."
+            )
+        if not (0 < side_mm < 1000 and 8 <= size <= 512):
+            raise WeightsError(
+                f"These weights cut close-ups of {side_mm} mm at {size} px. Get the file again."
+            )
+        return cls(index, weights, tuple(tuple(str(key) for key in side) for side in keys), side_mm, size)
+
+    def of(self, model: MorphableModel) -> tuple[CloseUp, ...]:
+        """The part on each of its sides.
+
+        Raises:
+            WeightsError: the face model lacks a key or a vertex: the weights belong to another one.
+        """
+        names = model.expression_names
+        missing = [key for side in self.keys for key in side if key not in names]
+        if missing or self.vertex_index.max() >= len(model.neutral_model) or self.vertex_index.min() < 0:
+            raise WeightsError(
+                f"{model!r} lacks what these weights look at ({missing[:3] or 'vertices'}). They belong to "
+                f"another face model."
+            )
+        sides = []
+        for number, (index, weights, keys) in enumerate(zip(self.vertex_index, self.weights, self.keys)):
+            points = _point_model(model, index, weights)
+            x = float(points.neutral_model[:, 0].mean())
+            outward = np.radians(OUTWARD_DEG) * np.clip(x / 30.0, -1, 1)
+            facing = np.array([np.sin(outward), 0.0, np.cos(outward)])
+            places = np.array([names.index(key) for key in keys], np.int64)
+            sides.append(CloseUp(points, places, self.side_mm, self.size, number == 1, facing))
+        return tuple(sides)
+
+
+def _point_model(model: MorphableModel, index: Array, weights: Array) -> MorphableModel:
+    """A model without triangles of points on another one's mesh."""
+    neutral, identity, expression = (
+        np.ascontiguousarray(barycentric_points(part, index, weights))
+        for part in (model.neutral_model, model.identity_basis, model.expression_basis)
+    )
+    return replace(
+        model,
+        name=f"{model.name}/close-up",
+        neutral_model=neutral,
+        identity_basis=identity,
+        expression_basis=expression,
+        triangles=np.zeros((0, 3), np.int32),
+        uv=None,
+        mirror=None,
+        schemes={},
+        parts={},
+    )

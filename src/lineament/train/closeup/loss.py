@@ -1,0 +1,65 @@
+"""Losses of close-up networks: points in the picture, keys where they are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lineament.train.batches.labels import LabelBatch
+from lineament.train.closeup.targets import KEYS, POINTS, SHOWN
+from lineament.train.networks.closeup import CloseUpOutput
+
+
+@dataclass(frozen=True, slots=True)
+class CloseUpLossConfig:
+    """Weights of the terms.
+
+    Attributes:
+        points: mean distance of the points, hundredths of the close-up's side.
+        keys: mean error of expression keys of rendered faces, which are exact, hundredths of a whole key.
+        fitted_keys: factor on the errors of the keys of photographs, which are fits.
+        believed: first parts of the names of the keys that fits are believed in.
+    """
+
+    points: float = 1.0
+    keys: float = 0.3
+    fitted_keys: float = 0.3
+    believed: tuple[str, ...] = (
+        "eyeBlink",
+        "jawOpen",
+        "jawLeft",
+        "jawRight",
+        "mouthLeft",
+        "mouthRight",
+        "mouthSmile",
+    )
+
+
+class CloseUpLoss(nn.Module):
+    """Distance between predicted and true points and keys; parts that are not shown count for nothing.
+
+    Args:
+        names: (K,) of the keys.
+        config: weights.
+    """
+
+    def __init__(self, names: tuple[str, ...], config: CloseUpLossConfig) -> None:
+        super().__init__()
+        self.config = config
+        believed = [config.fitted_keys * name.startswith(config.believed) for name in names]
+        self.register_buffer("believed", torch.tensor(believed, dtype=torch.float32))
+
+    def forward(self, predicted: CloseUpOutput, truth: LabelBatch) -> dict[str, Tensor]:
+        """Each term, weighted, and their sum under "loss"; means over the batch."""
+        config, shown = self.config, truth.targets[SHOWN]
+        apart = 100 * (predicted.points - truth.targets[POINTS])
+        distance = torch.sqrt((apart**2).sum(-1) + 1e-4).mean(1)
+        exact = truth.is_rendered.to(distance.dtype)[:, None]
+        keys = 100 * (predicted.keys - truth.targets[KEYS]).abs() * torch.maximum(exact, self.believed)
+        terms = {
+            "points": config.points * (distance * shown).mean(),
+            "keys": config.keys * (keys.mean(1) * shown).mean(),
+        }
+        return {"loss": torch.stack(list(terms.values())).sum(), **terms}

@@ -1,0 +1,115 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lineament.data.fitting.closeups import close_up_table
+from lineament.errors import WeightsError
+from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.rotation import matrix_from_angles
+from lineament.methods.closeup import CloseUpTable
+from lineament.methods.coefficient_update import POSE, CoefficientUpdate, FaceState, Sighting, expected
+
+
+@pytest.fixture(scope="module")
+def face(lfm):
+    rng = np.random.default_rng(0)
+    camera = WeakPerspective(matrix_from_angles(0.3, 0.1, 0.4), 1.4, np.array([110.0, 130.0, 0.0]))
+    return FaceState(camera, 0.5 * rng.normal(size=100), rng.uniform(0, 0.4, 53))
+
+
+def parts_of(lfm):
+    return [(part, side) for part in ("eye", "mouth") for side in close_up_table(part).of(lfm)]
+
+
+def sighting_of(face, side, box_of=None):
+    """What a perfect network would see of a face in a close-up that was cut around another one."""
+    at = box_of or face
+    box = side.box(at.camera, at.identity, at.expression)
+    nothing = Sighting(side, box, np.zeros((len(side.points.neutral_model), 2)), np.zeros(len(side.keys)))
+    _, deviation = expected(face, nothing)
+    count = 2 * len(nothing.points)
+    return replace(nothing, points=-deviation[:count].reshape(-1, 2), keys=-deviation[count:])
+
+
+def test_a_step_leads_from_a_face_to_another_and_back(face):
+    step = 0.05 * np.random.default_rng(1).normal(size=POSE + 153)
+    np.testing.assert_allclose(face.step_to(face.moved(step)), step, atol=1e-9)
+    np.testing.assert_allclose(face.step_to(face), 0, atol=1e-12)
+
+
+def test_derivatives_are_those_of_finite_differences(lfm, face):
+    step = 2e-4 * np.random.default_rng(2).normal(size=POSE + 153)
+    for _, side in parts_of(lfm):
+        sighting = sighting_of(face, side)
+        slope, before = expected(face, sighting)
+        _, after = expected(face.moved(step), sighting)
+        np.testing.assert_allclose(before, 0, atol=1e-6)
+        np.testing.assert_allclose(before - after, slope @ step, atol=2e-6)
+
+
+def test_close_ups_correct_an_error_that_they_show(lfm, face):
+    rng = np.random.default_rng(3)
+    std = np.concatenate([np.full(3, 0.02), [0.02], np.full(2, 2.0), np.full(100, 0.3), np.full(53, 0.1)])
+    truth = face.moved(std * rng.normal(size=len(std)))
+    noise = {part: 1e-6 * np.eye(2 * len(s.points.neutral_model) + len(s.keys)) for part, s in parts_of(lfm)}
+    sightings = [(part, sighting_of(truth, side, box_of=face)) for part, side in parts_of(lfm)]
+    found = CoefficientUpdate(np.diag(std**2), noise)(face, sightings)
+    for _, sighting in sightings:
+        before, after = (expected(one, sighting)[1] for one in (face, found))
+        assert np.abs(after).mean() < 0.1 * np.abs(before).mean()
+    assert np.linalg.norm(found.step_to(truth) / std) < 0.8 * np.linalg.norm(face.step_to(truth) / std)
+
+
+def test_a_close_up_of_something_else_moves_nothing(lfm, face):
+    part, side = parts_of(lfm)[0]
+    wrong = sighting_of(face, side)
+    wrong = replace(
+        wrong, points=wrong.points + np.random.default_rng(0).uniform(-0.3, 0.3, wrong.points.shape)
+    )
+    size = 2 * len(side.points.neutral_model) + len(side.keys)
+    update = CoefficientUpdate(1e-4 * np.eye(POSE + 153), {part: 1e-5 * np.eye(size)})
+    assert update(face, [(part, wrong)]) is face
+    assert update(face, []) is face
+
+
+def test_the_left_eye_in_a_mirror_is_the_right_eye_of_the_mirrored_face(lfm, face):
+    right, left = close_up_table("eye").of(lfm)
+    identity, expression = lfm.mirrored(face.identity, face.expression)
+    flip = np.diag([-1.0, 1, 1])
+    moved = np.array([400 - face.camera.translation[0], *face.camera.translation[1:]])
+    mirrored = FaceState(
+        WeakPerspective(flip @ face.camera.rotation @ flip, face.camera.scale, moved), identity, expression
+    )
+    first, second = sighting_of(face, left), sighting_of(mirrored, right)
+    np.testing.assert_allclose(first.points, second.points, atol=2e-3)
+    np.testing.assert_allclose(first.keys, second.keys, atol=1e-6)
+    assert first.box.side == pytest.approx(second.box.side)
+    assert first.box.roll == pytest.approx(-second.box.roll)
+    assert left.is_shown(face.camera) == right.is_shown(mirrored.camera)
+
+
+def test_an_eye_on_the_far_side_is_not_shown(lfm):
+    right, left = close_up_table("eye").of(lfm)
+    for yaw in (-1.4, 1.4):
+        camera = WeakPerspective(matrix_from_angles(yaw, 0.0, 0.0), 1.0, np.zeros(3))
+        x = {side: (camera.rotation @ side.points.neutral_model.mean(0))[2] for side in (right, left)}
+        near, far = (right, left) if x[right] > x[left] else (left, right)
+        assert near.is_shown(camera)
+        assert not far.is_shown(camera)
+
+
+def test_a_table_travels_as_arrays_and_is_checked(lfm):
+    table = close_up_table("eye")
+    arrays = table.arrays()
+    again = CloseUpTable.from_arrays(arrays)
+    assert again.keys == table.keys
+    assert again.side_mm == table.side_mm
+    np.testing.assert_array_equal(again.vertex_index, table.vertex_index)
+    for changes in ({"side_mm": np.array(-1.0)}, {"weights": arrays["weights"][:1]}, {"size": np.array(0)}):
+        with pytest.raises(WeightsError):
+            CloseUpTable.from_arrays({**arrays, **changes})
+    with pytest.raises(WeightsError, match="where close-ups are cut"):
+        CloseUpTable.from_arrays({name: a for name, a in arrays.items() if name != "keys"})
+    with pytest.raises(WeightsError, match="another face model"):
+        replace(table, keys=(("noSuchKey",),) * 2).of(lfm)

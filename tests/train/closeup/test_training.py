@@ -1,0 +1,190 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from lineament import FaceAligner
+from lineament.bundle import Bundle
+from lineament.config_file import read_config
+from lineament.errors import ConfigError, WeightsError
+from lineament.image import read_image
+from lineament.methods import CloseUpRegressor
+from lineament.methods.pretrained import open_method
+from lineament.train.batches.labels import LabelBatch
+from lineament.train.batches.samples import CropSource, Folders, StepBatches, crops_as_input
+from lineament.train.closeup.method import CLOSEUP, EXPORTER
+from lineament.train.closeup.targets import KEYS, POINTS, SHOWN, CloseUpTargets
+from lineament.train.closeup.training import (
+    CLOSE_UP_AUGMENT,
+    CloseUpTrainConfig,
+    loss_of,
+    new_network,
+    prepare,
+)
+from lineament.train.engine.loop import LoopConfig
+from lineament.train.networks.closeup import CloseUpConfig
+from samples import make_sample
+from shared import ROOT
+from tests.train.exports import exported
+from tools import close_up_weights
+
+CONFIGS = ROOT / "docs" / "runs" / "configs"
+SMALL = CloseUpConfig(stem=8, stages=(8, 8, 16), blocks=(1, 1, 1), squeeze=8, hidden=32)
+PHOTO = ROOT / "demo" / "photos" / "astronaut.jpg"
+
+
+def config_of(part, samples):
+    return CloseUpTrainConfig(
+        network=replace(SMALL, part=part),
+        augment=replace(CLOSE_UP_AUGMENT, close_up=part),
+        data=Folders((samples,)),
+        loop=LoopConfig(steps=8, batch=8),
+        workers=0,
+        validation_crops=4,
+    )
+
+
+@pytest.mark.parametrize("part", ["eye", "mouth"])
+def test_a_network_learns_eight_close_ups_and_is_exported_as_it_is(lfm, samples, part, tmp_path):
+    config = config_of(part, samples)
+    torch.manual_seed(0)
+    network = new_network(config, lfm)
+    source = CLOSEUP.source(config)
+    prepare(network, config, source)
+    assert 0.02 < float(network.point_std) < 0.5
+    batch = {name: torch.as_tensor(values) for name, values in StepBatches(source, config.loop, 0)[0].items()}
+    truth, loss = LabelBatch.of(batch), loss_of(config, network, lfm)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
+    terms = []
+    for _ in range(60):
+        found = loss(network(crops_as_input(batch["crop"])), truth)
+        optimiser.zero_grad()
+        found["loss"].backward()
+        optimiser.step()
+        terms.append(float(found["points"].detach()))
+    assert terms[-1] < 0.5 * terms[0]
+    path = exported(EXPORTER, network, tmp_path / f"{part}.lineament", half=False)
+    said = Bundle.open(path).network(threads=1)(crop=batch["crop"].numpy())
+    with torch.inference_mode():
+        wanted = network.eval()(crops_as_input(batch["crop"]))
+    np.testing.assert_allclose(said["points"], wanted.points, atol=1e-4)
+    np.testing.assert_allclose(said["keys"], wanted.keys, atol=1e-3)
+
+
+def test_targets_are_where_the_labels_have_the_part(lfm):
+    sample = make_sample(yaw=0.3)
+    for part in ("eye", "mouth"):
+        made = CloseUpTargets(part, 64).open(lfm).make(sample.labels, 128)
+        assert made[POINTS].shape[1:] == (2,)
+        assert np.abs(made[POINTS]).max() < 0.5  # the face is in the picture
+        assert made[SHOWN] == 1
+        nothing = (
+            CloseUpTargets(part, 64)
+            .open(lfm)
+            .make(replace(sample.labels, identity=None, expression=None), 128)
+        )
+        assert {name: values.shape for name, values in nothing.items()} == {
+            name: values.shape for name, values in made.items()
+        }
+        assert not nothing[SHOWN]
+    away = make_sample(yaw=1.5)
+    shown = [
+        float(CloseUpTargets("eye", 64).open(lfm).make(labels, 128)[SHOWN])
+        for labels in (away.labels, away.mirrored(lfm).labels)
+    ]
+    assert sorted(shown) == [0, 1]
+
+
+def test_keys_of_photographs_count_only_where_fits_are_believed_in(lfm, samples):
+    config = config_of("eye", samples)
+    network = new_network(config, lfm)
+    source = CropSource(config.data, config.augment, targets=CloseUpTargets("eye", 64))
+    arrays = StepBatches(source, config.loop, 0)[0]
+    truth = LabelBatch.of({name: torch.as_tensor(values) for name, values in arrays.items()})
+    exact = replace(truth, is_rendered=torch.ones_like(truth.is_rendered))
+    found = network.eval()(crops_as_input(torch.as_tensor(arrays["crop"])))
+    believed = replace(found, keys=truth.targets[KEYS].clone())
+    believed.keys[:, 1:] += 1  # all but the blink
+    loss = loss_of(config, network, lfm)
+    assert float(loss(believed, truth)["keys"]) == 0
+    assert float(loss(believed, exact)["keys"]) > 1
+
+
+def test_a_run_has_figures_of_its_own(lfm, samples, tmp_path):
+    config = config_of("mouth", samples)
+    run = CLOSEUP.train(config, tmp_path / "run")
+    figures = CLOSEUP.figures(
+        CLOSEUP.trained(run), CLOSEUP.source(config).sampler(validation=True), 4, torch.device("cpu")
+    )
+    assert 0 < figures["nme_percent"] < 100
+    assert CLOSEUP.about(run).crop.size == 64
+
+
+def test_crops_of_another_part_are_refused():
+    with pytest.raises(ConfigError, match="make them equal"):
+        CloseUpTrainConfig(network=replace(SMALL, part="mouth"))
+
+
+@pytest.mark.parametrize("name", ["eye", "mouth"])
+def test_the_shipped_configurations_are_read(name):
+    assert read_config(CONFIGS / f"train_{name}.toml", CloseUpTrainConfig).network.part == name
+
+
+def test_weights_of_all_passes_are_joined_and_align_a_photograph(lfm, samples, tmp_path, monkeypatch):
+    files = {}
+    for part in ("eye", "mouth"):
+        network = new_network(config_of(part, samples), lfm).eval()
+        files[part] = exported(EXPORTER, network, tmp_path / f"{part}.lineament", half=False)
+    out = tmp_path / "joined.lineament"
+    arguments = [
+        "--weights",
+        "fast",
+        "--faces",
+        "6",
+        "--samples",
+        samples,
+        "--out",
+        str(out),
+    ]
+    for part, path in files.items():
+        arguments += [f"--{part}", str(path)]
+    monkeypatch.setattr("sys.argv", ["close_up_weights", *arguments])
+    monkeypatch.setattr(close_up_weights, "noise_of", lambda errors, points: np.eye(len(errors[0][0])) * 1e4)
+    close_up_weights.main()
+    bundle = Bundle.open(out)
+    method = open_method(bundle, threads=1)
+    assert isinstance(method, CloseUpRegressor)
+    assert bundle.manifest.detector == Bundle.open("fast").manifest.detector
+    image = read_image(PHOTO)
+    (plain,), (refined,) = (FaceAligner.from_pretrained(w, threads=1)(image) for w in ("fast", str(out)))
+    apart = np.linalg.norm((plain.landmarks_image - refined.landmarks_image)[:, :2], axis=1).mean()
+    assert apart < 0.03 * np.ptp(plain.landmarks_image[:, 0])  # close-ups that know nothing move little
+    assert refined.expression.min() >= 0
+    faces = FaceAligner.from_pretrained(str(out), threads=1).align_given(image, [plain.detection])
+    np.testing.assert_allclose(faces[0].landmarks_image, refined.landmarks_image, atol=0.5)
+
+
+def test_tables_of_another_size_are_refused(lfm, samples, tmp_path):
+    network = new_network(config_of("eye", samples), lfm).eval()
+    eye = Bundle.open(exported(EXPORTER, network, tmp_path / "eye.lineament", half=False))
+    fast = Bundle.open("fast")
+    for prior in (np.eye(3), np.full((159, 159), np.nan)):
+        path = Bundle.write(
+            tmp_path / "wrong.lineament",
+            replace(fast.manifest, method="close-up-regressor"),
+            graphs={"network": fast.graph(), "eye": eye.graph()},
+            arrays={
+                "network": {"prior": prior},
+                "eye": {**close_up_weights.close_up_table("eye").arrays(), "noise": np.eye(61)},
+            },
+        )
+        with pytest.raises(WeightsError, match="prior"):
+            open_method(Bundle.open(path), threads=1)
+    plain = Bundle.write(
+        tmp_path / "none.lineament",
+        replace(fast.manifest, method="close-up-regressor"),
+        graphs={"network": fast.graph()},
+    )
+    with pytest.raises(WeightsError, match="no close-ups"):
+        open_method(Bundle.open(plain), threads=1)

@@ -1,0 +1,90 @@
+"""Rest and range of expression weights, measured and written into their file.
+
+python -m tools.calibrate_expressions mine.lineament --out calibrated.lineament --photos ../shared/photos
+    [--pictures FILE] [--not-measured eyeLook --not-measured mouthClose]
+
+Rest: the median of what the network gives on neutral portraits (London, the people that are for training).
+Full: the median on rendered faces on which the key alone is raised to 1, of other faces than those that
+``lineament eval expressions`` shows. A key that hardly moves is marked as not measured, and so is what
+``--not-measured`` begins the name of. The network is not touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.aligner import FaceAligner
+from lineament.bundle import Bundle
+from lineament.evaluate.expressions.photographs import at_rest
+from lineament.evaluate.expressions.pictures import SEED, PictureRecipe, raised_pictures
+from lineament.evaluate.expressions.report import read_keys
+from lineament.expression_keys import KeyScale
+
+Array = NDArray[Any]
+
+RECIPE = PictureRecipe(seed=SEED + 1, faces=150)
+LEAST, MOST = 0.25, 1.2
+"""A raised key has to move its weight by the first; no key is full beyond the second."""
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("weights", help="name or file of weights")
+    parser.add_argument("--out", type=Path, required=True, help="the new file")
+    parser.add_argument("--photos", type=Path, required=True, help="folder with london")
+    parser.add_argument("--pictures", type=Path, help="rendered faces, made when missing")
+    parser.add_argument("--not-measured", action="append", default=[], help="how names begin")
+    given = parser.parse_args()
+    bundle = Bundle.open(given.weights)
+    aligner = FaceAligner.from_pretrained(given.weights, threads=1)
+    aligner.key_scales = {}  # as the network gives them
+    resting = at_rest(aligner, given.photos, held_out=False)
+    shown = raised_pictures(given.pictures, RECIPE)
+    names, found = read_keys(aligner, shown)
+    scales = key_scales(names, np.median(resting.weights, axis=0), found, shown.key, given.not_measured)
+    manifest = replace(bundle.manifest, expression_keys=scales)
+    graphs = {name: bundle.graph(name) for name in bundle.manifest.graphs}
+    arrays = {name: bundle.arrays(name) for name in bundle.manifest.arrays}
+    Bundle.write(given.out, manifest, graphs=graphs, arrays=arrays)
+    for name, scale in scales.items():
+        print(f"{name:20} {scale.rest:.3f} {scale.full:.3f} {'' if scale.measured else 'not measured'}")
+
+
+def key_scales(
+    names: Sequence[str],
+    rest: Array,
+    found: Array,
+    key: NDArray[np.integer],
+    not_measured: Sequence[str] = (),
+) -> dict[str, KeyScale]:
+    """What each key is at rest and fully raised.
+
+    Args:
+        names: of E keys.
+        rest: (E,) weights at rest.
+        found: (n, E) weights on pictures.
+        key: (n,) which key is raised on each, -1 for none.
+        not_measured: how names of keys begin that are not to be believed.
+    """
+    scales = {}
+    for number, name in enumerate(names):
+        raised = found[key == number, number]
+        full = min(float(np.median(raised)), MOST) if len(raised) else 0.0
+        low = float(rest[number])
+        if full - low < LEAST or name.startswith(tuple(not_measured)):
+            scales[name] = KeyScale(measured=False)
+        else:
+            scales[name] = KeyScale(round(low, 4), round(full, 4))
+    return scales
+
+
+if __name__ == "__main__":
+    main()
