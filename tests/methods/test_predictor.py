@@ -230,8 +230,8 @@ def test_a_method_may_finish_what_the_passes_found(predictor, disc_photo):
     box = CropBox(center_xy=(160.0, 115.0), side=150.0, size=64)
     method = Finishing(predictor.method)
     for passes in (1, 2):
-        boxes, estimates = Predictor(method)._passes(photo, [box], passes)
-        plain_boxes, plain = predictor._passes(photo, [box], passes)
+        boxes, estimates = Predictor(method)._passes([photo], [box], passes)
+        plain_boxes, plain = predictor._passes([photo], [box], passes)
         assert boxes == plain_boxes
         np.testing.assert_allclose(estimates[0].landmarks_image, plain[0].landmarks_image + 1, atol=1e-4)
     assert method.finished == [1, 1]

@@ -1,4 +1,4 @@
-"""Any number of photographs: on the cores of this machine, or on many machines.
+"""Any number of photographs on the cores of this machine.
 
 What is to be done is a value that travels (:class:`AlignerOptions`), work goes on in processes that may be
 lost (:mod:`lineament.batch.pool`), and what is done is written down at once (:mod:`lineament.batch.journal`).

@@ -1,4 +1,4 @@
-"""Which aligner to open, as a value that travels to other processes and machines."""
+"""Which aligner to open, as a value that travels to other processes."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ import typer
 from lineament.cli import data, weights
 from lineament.cli.ablate import ablate
 from lineament.cli.align import align
-from lineament.cli.batch import batch
 from lineament.cli.door import DoorGroup, enter
 from lineament.cli.eval import evaluate
 from lineament.cli.export_run import export
@@ -30,7 +29,6 @@ app = typer.Typer(
 )
 app.command()(ablate)
 app.command()(align)
-app.command()(batch)
 app.command(name="eval")(evaluate)
 app.command()(export)
 app.command(name="import")(import_weights)

@@ -37,23 +37,14 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def png_bytes(
-    picture: NDArray[np.uint8] | NDArray[np.uint16],
-    *,
-    notes: dict[str, str] | None = None,
-    palette_rgb: NDArray[np.uint8] | None = None,
+    picture: NDArray[np.uint8] | NDArray[np.uint16], *, notes: dict[str, str] | None = None
 ) -> bytes:
-    """A PNG of (H, W) uint8 or uint16, (H, W, 3) RGB or (H, W, 4) RGBA, with texts that say what it is.
-
-    With a palette, (n, 3) colours of the values, (H, W) uint8 are shown by these and stay the same numbers.
-    """
+    """A PNG of (H, W) uint8 or uint16, (H, W, 3) RGB or (H, W, 4) RGBA, with texts that say what it is."""
     info = PngInfo()
     for name, text in (notes or {}).items():
         info.add_itxt(name, text)
     stream = io.BytesIO()
-    made = Image.fromarray(picture)
-    if palette_rgb is not None:
-        made.putpalette(palette_rgb.tobytes())
-    made.save(stream, "PNG", pnginfo=info)
+    Image.fromarray(picture).save(stream, "PNG", pnginfo=info)
     return stream.getvalue()
 
 
