@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
@@ -189,6 +189,7 @@ def _close(worker: _Worker) -> None:
 
 def _serve(tasks: Connection, results: Connection, make: Callable[[], Callable[[Any], Any]]) -> None:
     """What a process does: tasks until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         try:
             work = make()
@@ -211,6 +212,8 @@ def _deaf_children() -> Iterator[None]:
     alone = {name: "1" for name in THREAD_VARIABLES if name not in os.environ}
     os.environ.update(alone)
     can_block = hasattr(signal, "pthread_sigmask")  # Windows cannot
+    if can_block:
+        resource_tracker.ensure_running()  # starting it, as the first process does, would let signals in again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_block else None
     try:
         yield
