@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -23,7 +24,7 @@ MIN_FACING = 0.2
 """Cosine between that direction and the viewer's, below which a close-up shows the eye from its side."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class CloseUp:
     """One part of a face, on one side.
 
@@ -42,6 +43,12 @@ class CloseUp:
     size: int
     mirrored: bool
     facing: Array
+
+    @cached_property
+    def bases(self) -> Array:
+        """(K + E, P, 3) mm, identity before expression."""
+        bases = np.concatenate([self.points.identity_basis, self.points.expression_basis])
+        return np.ascontiguousarray(bases, np.float64)
 
     def box(self, camera: WeakPerspective, identity: Array, expression: Array) -> CropBox:
         """Where the part lies in the photo: upright, around the middle of its points.
