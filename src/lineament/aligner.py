@@ -349,8 +349,8 @@ class FaceAligner:
     ) -> Iterator[AlignedPhoto]:
         """One :class:`AlignedPhoto` a photo, in order; a bad photo does not stop the rest.
 
-        Photos are decoded ahead, and the faces of several go through the network together, which is quicker
-        and, on a CPU, gives the same to the bit. A GPU wants larger batches, such as 32.
+        Photos are decoded ahead, and the faces of several go through the network together, which on a CPU
+        gives the same to the bit. A GPU wants larger batches, such as 32.
 
         Args:
             images: what a photo may be, each; one path stands for its photo, or for those of its folder. A

@@ -30,15 +30,6 @@ class GlbFile:
         }
         self._buffer = bytearray()
 
-    def copy(self) -> GlbFile:
-        """Another file with the same content, to which more may be added."""
-        twin = GlbFile(generator="")
-        twin.document = {
-            name: list(value) if isinstance(value, list) else value for name, value in self.document.items()
-        }
-        twin._buffer = bytearray(self._buffer)
-        return twin
-
     def add_values(
         self, values: NDArray[np.floating], *, bounds: bool = False, vertices: bool = False
     ) -> int:
