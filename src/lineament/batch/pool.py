@@ -213,7 +213,7 @@ def _deaf_children() -> Iterator[None]:
     os.environ.update(alone)
     can_block = hasattr(signal, "pthread_sigmask")  # Windows cannot
     if can_block:
-        resource_tracker.ensure_running()  # starting it, as the first process does, would let signals in again
+        resource_tracker.ensure_running()  # for starting it, as the first process would, lets signals in
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_block else None
     try:
         yield
