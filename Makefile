@@ -28,7 +28,7 @@ help:
 	@sed -n 's/^# make/make/p' Makefile
 
 demo: $(DEMO)/.installed
-	@$(DEMO)/bin/lineament align $(PHOTOS) --out $(RESULTS)
+	@$(DEMO)/bin/lineament align $(PHOTOS) --out $(RESULTS) --format obj,json
 	@echo
 	@echo "Done. For each photograph of $(PHOTOS) you find in $(CURDIR)/$(RESULTS):"
 	@cd $(RESULTS) && ls -1 *_overlay.png *.obj *.json | sed 's|^|  $(CURDIR)/$(RESULTS)/|'

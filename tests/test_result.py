@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -171,3 +172,23 @@ def test_a_free_form_face_keeps_its_vertices_and_has_the_nearest_coefficients(ti
     np.testing.assert_allclose(nearest, tiny_model.vertices_model(IDENTITY, EXPRESSION), atol=0.05)
     assert 10 / 81 < made.fit_residual_mm < 0.5
     assert (made.uncertainty_mm, made.mesh) == (1.5, tiny_model.mesh)
+
+
+def test_hidden_landmarks_are_told_from_visible_ones():
+    ahead = egg_face().landmark_visibility
+    assert ahead.shape == (68,)
+    assert ahead[[30, 36, 45, 48, 54]].min() > 0.9
+    turned = egg_face(yaw=np.radians(80)).landmark_visibility  # the nose to the viewer's right
+    assert turned[[0, 17, 36]].min() > 0.5
+    assert turned[[16, 26, 45]].max() < 0.5
+    assert np.isnan(egg_face().without_values().landmark_visibility).all()
+
+
+def test_a_face_as_plain_values_is_what_its_json_says():
+    face = egg_face(yaw=0.2, expression=0.3)
+    values = face.to_dict()
+    assert json.loads(json.dumps(values)) == values
+    assert values["pose"]["yaw"] == pytest.approx(0.2, abs=1e-5)
+    assert values["blendshapes"] == {"jawOpen": 0.3}
+    assert len(values["landmark_visibility"]) == 68
+    assert face.without_values().to_dict()["landmarks_image"][0] == [None, None, None]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lineament.detect import Detector
     from lineament.draw import draw_axes, draw_landmarks, draw_mesh, draw_overlay
     from lineament.errors import BoxError, ExportError, ImageError, LineamentError, ModelError, WeightsError
-    from lineament.export import export_json, export_obj
+    from lineament.export import export_glb, export_json, export_obj, to_dataframe
     from lineament.geometry.morphable import MorphableModel
     from lineament.image import read_image, write_image
     from lineament.models import load_model
@@ -50,10 +50,12 @@ __all__ = [
     "draw_landmarks",
     "draw_mesh",
     "draw_overlay",
+    "export_glb",
     "export_json",
     "export_obj",
     "load_model",
     "read_image",
+    "to_dataframe",
     "write_image",
 ]
 
@@ -76,10 +78,12 @@ _MODULE_OF = {
     "draw_landmarks": "draw",
     "draw_mesh": "draw",
     "draw_overlay": "draw",
+    "export_glb": "export",
     "export_json": "export",
     "export_obj": "export",
     "load_model": "models",
     "read_image": "image",
+    "to_dataframe": "export",
     "write_image": "image",
 }
 

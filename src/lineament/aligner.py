@@ -7,19 +7,21 @@ import math
 import os
 import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, cast
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lineament.ahead import ahead
 from lineament.belief import is_beyond, limit_at, uncertainty_mm
 from lineament.bundle import Bundle
-from lineament.crop import check_box
+from lineament.decoded import DecodedPhoto, decoded, groups_of
 from lineament.detect import Detector, DetectorOptions, OnnxDetector
-from lineament.errors import BoxError, ConfigError, LineamentError
+from lineament.errors import ConfigError, LineamentError
 from lineament.expression_keys import KeyScale
-from lineament.image import ImageSource, Picture, read_image, read_picture, several, size_wh
+from lineament.given_boxes import given_detections
+from lineament.image import ImageSource, Picture, read_image, read_picture
 from lineament.methods import Method, Predictor
 from lineament.methods.pretrained import MethodRecipe, open_method
 from lineament.neutral import neutral_expression
@@ -27,8 +29,9 @@ from lineament.result import AlignedPhoto, Detection, FaceResult, MorphableResul
 
 Array: TypeAlias = NDArray[Any]
 
-MAX_BOX = 20
 MAX_PASSES = 20
+PHOTOS_AT_ONCE = 8  # of many, whose faces go through the network together
+PIXELS_AT_ONCE = 50_000_000  # of these photos together: they are all in memory
 ON_ITS_HEAD = -0.5
 """Cosine of the roll beyond which, 120 degrees, a face is predicted upright too."""
 
@@ -227,7 +230,7 @@ class FaceAligner:
         """
         photo = read_picture(image)
         if boxes is not None:
-            return self.align_given(photo, _given(boxes, photo))
+            return self.align_given(photo, given_detections(boxes, photo))
         return self.align_found(photo, self._detect(photo))
 
     def align(
@@ -240,12 +243,18 @@ class FaceAligner:
             detections: where faces are.
             passes: passes over a face, at most; None as often as the aligner's own.
         """
+        return self._align_each([photo] * len(detections), detections, passes)
+
+    def _align_each(
+        self, photos: Sequence[Picture], detections: Sequence[Detection], passes: int | None = None
+    ) -> list[FaceResult]:
+        """The same for places on several photos, the photo of each given."""
         if not detections:
             return []
         rule = self.method.crop_rule
         crop_boxes = [rule.around_box(found.box_xyxy, roll=found.roll) for found in detections]
         passes = self.passes if passes is None else passes
-        faces = Predictor(self.method).predict(photo, crop_boxes, detections=detections, passes=passes)
+        faces = Predictor(self.method).predict_each(photos, crop_boxes, detections=detections, passes=passes)
         return [self._with_scales(face) for face in faces] if self.key_scales else faces
 
     def neutral(self, faces: Sequence[FaceResult]) -> Array:
@@ -281,7 +290,9 @@ class FaceAligner:
         faces = self.align(photo, detections)
         limit_mm = self.max_uncertainty_mm / 2
         doubtful = [number for number, face in enumerate(faces) if is_beyond(face, limit_mm)]
-        again = self._rotated(photo, [faces[number].detection for number in doubtful], QUARTERS)
+        again = self._rotated(
+            [photo] * len(doubtful), [faces[number].detection for number in doubtful], QUARTERS
+        )
         for number, others in zip(doubtful, again, strict=True):
             first, best = faces[number], min(others, key=uncertainty_mm)
             if uncertainty_mm(best) < uncertainty_mm(first) / 2:
@@ -300,19 +311,29 @@ class FaceAligner:
             photo: (H, W, 3) uint8 RGB, or Pillow's picture of it.
             detections: where faces may be.
         """
-        faces = dict(enumerate(self.align(photo, detections)))
-        doubtful = [number for number, face in faces.items() if self._is_doubtful(face)]
-        again = self._rotated(photo, [faces[number].detection for number in doubtful], HALVES)
+        return [face for face in self._found([photo] * len(detections), detections) if face is not None]
+
+    def _found(self, photos: Sequence[Picture], detections: Sequence[Detection]) -> list[FaceResult | None]:
+        """The same for several photos, the photo of each place given; None for what is no face."""
+        faces: list[FaceResult | None] = []
+        first_faces = self._align_each(photos, detections)
+        doubtful = [number for number, face in enumerate(first_faces) if self._is_doubtful(face)]
+        again = self._rotated(
+            [photos[number] for number in doubtful],
+            [first_faces[number].detection for number in doubtful],
+            HALVES,
+        )
+        faces.extend(first_faces)
         for number, others in zip(doubtful, again, strict=True):
-            first, best = faces[number], min(faces[number], *others, key=uncertainty_mm)
-            faces[number] = best
+            first = first_faces[number]
+            best = min(first, *others, key=uncertainty_mm)
             limit_mm = self._limit_mm(first)
-            if uncertainty_mm(first) > limit_mm and uncertainty_mm(best) > limit_mm / 2:
-                del faces[number]
-        return [face for face in faces.values() if face.is_finite]
+            is_none = uncertainty_mm(first) > limit_mm and uncertainty_mm(best) > limit_mm / 2
+            faces[number] = None if is_none else best
+        return [face if face is not None and face.is_finite else None for face in faces]
 
     def _rotated(
-        self, photo: Picture, detections: Sequence[Detection], turns: Sequence[float | None]
+        self, photos: Sequence[Picture], detections: Sequence[Detection], turns: Sequence[float | None]
     ) -> list[list[FaceResult]]:
         """For each detection its faces as predicted at other rolls; see :data:`QUARTERS`."""
         rotated = [
@@ -320,23 +341,64 @@ class FaceAligner:
             for found in detections
             for turn in turns
         ]
-        faces = self.align(photo, rotated)
+        faces = self._align_each([photo for photo in photos for _ in turns], rotated)
         return [faces[first : first + len(turns)] for first in range(0, len(faces), len(turns))]
 
-    def align_many(self, images: Iterable[ImageSource]) -> Iterator[AlignedPhoto]:
+    def align_many(
+        self, images: Iterable[ImageSource], *, batch: int = PHOTOS_AT_ONCE
+    ) -> Iterator[AlignedPhoto]:
         """One :class:`AlignedPhoto` a photo, in order; a bad photo does not stop the rest.
 
+        Photos are decoded ahead, and the faces of several go through the network together, which on a CPU
+        gives the same to the bit. A GPU wants larger batches, such as 32.
+
         Args:
-            images: what a photo may be, each; one path stands for its photo, or for those of its folder.
+            images: what a photo may be, each; one path stands for its photo, or for those of its folder. A
+                thread goes through them, some photos ahead.
+            batch: photos that are aligned together, at most; 1 gives each as soon as it is there.
 
         Raises:
-            ConfigError: a single picture that is no path was given where several are wanted.
+            ConfigError: a single picture that is no path was given where several are wanted, or `batch` is
+                below one.
         """
-        for image in several(images):
-            try:
-                yield AlignedPhoto(source=image, faces=self(image))
-            except LineamentError as error:
-                yield AlignedPhoto(source=image, faces=[], error=error)
+        if batch < 1:
+            raise ConfigError(f"batch must be at least 1, found {batch}.")
+        with closing(ahead(decoded(images), count=max(2, batch // 2))) as photos:
+            for group in groups_of(photos, batch, pixels=PIXELS_AT_ONCE):
+                yield from self._align_group(group)
+
+    def _align_group(self, group: Sequence[DecodedPhoto]) -> Iterator[AlignedPhoto]:
+        """The photos of a group, aligned together; one after the other where that fails."""
+        found: list[list[Detection]] = []
+        errors: list[LineamentError | None] = []
+        for photo in group:
+            error, detections = photo.error, []
+            if photo.picture is not None:
+                try:
+                    detections = self._detect(photo.picture)
+                except LineamentError as problem:
+                    error = problem
+            found.append(detections)
+            errors.append(error)
+        photos = [photo.picture for photo, places in zip(group, found) for _ in places]
+        try:
+            faces = self._found(cast(list[Picture], photos), [place for places in found for place in places])
+        except LineamentError:  # of one of them, which is to be named
+            yield from (self._align_alone(photo, error) for photo, error in zip(group, errors))
+            return
+        start = 0
+        for photo, places, error in zip(group, found, errors, strict=True):
+            mine = [face for face in faces[start : start + len(places)] if face is not None]
+            start += len(places)
+            yield AlignedPhoto(source=photo.source, faces=mine, error=error)
+
+    def _align_alone(self, photo: DecodedPhoto, error: LineamentError | None) -> AlignedPhoto:
+        if error is not None or photo.picture is None:
+            return AlignedPhoto(source=photo.source, faces=[], error=error)
+        try:
+            return AlignedPhoto(source=photo.source, faces=self(photo.picture))
+        except LineamentError as problem:
+            return AlignedPhoto(source=photo.source, faces=[], error=problem)
 
     def _with_scales(self, face: FaceResult) -> FaceResult:
         """The face, which knows what its weights mean."""
@@ -357,39 +419,3 @@ class FaceAligner:
         if isinstance(self.detector, OnnxDetector):
             return self.detector.detect(photo)
         return self.detector.detect(read_image(photo))  # others take arrays
-
-
-def _given(boxes: ArrayLike, photo: Picture) -> list[Detection]:
-    """Boxes of the caller as detections of score 1; BoxError naming the row that cannot be one."""
-    try:
-        rows = np.asarray(boxes)
-    except ValueError as error:
-        raise BoxError(f"boxes must be rows of four numbers each ({error}).") from error
-    if rows.size == 0:
-        return []
-    if rows.ndim != 2 or rows.shape[1] != 4 or rows.dtype.kind not in "fiu":
-        raise BoxError(
-            f"boxes must be (n, 4) numbers: left, top, right, bottom in px; found shape {rows.shape} "
-            f"of {rows.dtype}. A single box is given as [[left, top, right, bottom]]."
-        )
-    width, height = size_wh(photo)
-    if min(width, height) > 2 and np.abs(rows).max() <= 1.5 and rows.dtype.kind == "f":
-        raise BoxError(
-            f"boxes are in px, found values of 0 to 1 such as {rows[0].tolist()}: they are parts of the "
-            f"photo's "
-            f"size. Multiply x by {width} and y by {height}."
-        )
-    for number, row in enumerate(rows):
-        left, top, right, bottom = check_box(row, name=f"boxes[{number}]")
-        if max(right - left, bottom - top) > MAX_BOX * max(width, height):
-            raise BoxError(
-                f"boxes[{number}] is {right - left:.3g} x {bottom - top:.3g} px; a box may be up to "
-                f"{MAX_BOX} times "
-                f"as large as its photo, which has {width} x {height} px. Check the units."
-            )
-        if right <= 0 or bottom <= 0 or left >= width or top >= height:
-            raise BoxError(
-                f"boxes[{number}] lies outside of the photo, which has {width} x {height} px: "
-                f"{row.tolist()}. Give boxes in the px of the photo as read upright."
-            )
-    return [Detection(box_xyxy=row.astype(np.float32), score=1.0) for row in rows]

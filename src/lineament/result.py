@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from lineament.crop import CropBox
 from lineament.errors import ConfigError, LineamentError
 from lineament.expression_keys import KeyScale, TargetNames, key_groups, reported_weights
+from lineament.face_values import face_values
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.face_mesh import FaceMesh, LandmarkScheme, Recipe, whole
+from lineament.geometry.landmark_neighbours import scheme_neighbours
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.nearest_coefficients import NearestCoefficients, NearestFit
 from lineament.geometry.raster import visible_vertices
@@ -170,6 +172,26 @@ class FaceResult:
             object.__setattr__(self, "_visibility", visibility)
             return visibility
         return self._visibility
+
+    @property
+    def landmark_visibility(self) -> Array:
+        """(P,) float32 in 0..1 for `landmarks_image`: 0 where the head itself hides a landmark.
+
+        That of the most visible vertex near each landmark: landmarks lie on silhouettes and in corners, where
+        the visibility of vertices ends.
+        """
+        scheme = self.mesh.schemes.get(self.landmark_scheme)
+        if scheme is None or len(scheme.vertex_index) != len(self.landmarks_image):
+            return np.ones(len(self.landmarks_image), np.float32)
+        if not self.is_finite:
+            return np.full(len(self.landmarks_image), np.nan, np.float32)
+        near = scheme_neighbours(self.mesh, self.landmark_scheme)
+        visibility: Array = np.maximum.reduceat(self.visibility[near.vertices], near.starts)
+        return visibility
+
+    def to_dict(self) -> dict[str, Any]:
+        """The face as plain values, under the names of ``docs/json.md``: what its JSON says of it."""
+        return face_values(self)
 
     def landmarks(self, scheme: str = DEFAULT_SCHEME) -> Array:
         """(P, 3) float32 px of the photo: the landmarks of one of ``mesh.schemes``.

@@ -84,7 +84,7 @@ def test_every_format_that_is_asked_for_is_written(asked, album, tmp_path):
     of_photos = ["", *(f"_{name}" for name in ("normals", "parts", "pncc", "depth"))]
     of_a = [f"a{name}.png" for name in of_photos[1:]] + ["a_depth.npz", "a.json", *of_faces]
     of_empty = [f"empty{name}.png" for name in of_photos[1:]] + ["empty_depth.npz", "empty.json"]
-    assert names == sorted([*of_a, *of_empty, "faces.parquet"])
+    assert names == sorted([*of_a, *of_empty, "faces.parquet", "lineament_align.jsonl"])
     content = json.loads((tmp_path / "out" / "a.json").read_text())
     assert content["faces"][0]["mesh"] == "a_face0.glb"
 

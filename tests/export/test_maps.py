@@ -131,3 +131,14 @@ def test_depth_comes_back_from_both_files(tmp_path):
         np.testing.assert_array_equal(data["depth_mm"], maps.depth_mm)
     with pytest.raises(ExportError, match=r"\.png or \.npz"):
         export_depth(maps, tmp_path / "d.jpg")
+
+
+def test_parts_have_colours_in_pictures_and_stay_numbers(tmp_path):
+    write_maps(FACES, SIZE, {"parts": tmp_path / "p.png"})
+    parts = face_maps(FACES, SIZE).parts
+    with Image.open(tmp_path / "p.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), parts)
+        colors = np.asarray(picture.convert("RGB"))
+    assert (colors[parts == 0] == 0).all()
+    assert {tuple(color) for color in colors[parts == 1]} == {(231, 186, 156)}
+    assert {tuple(color) for color in colors[parts == 2]} <= {(96, 190, 255)}

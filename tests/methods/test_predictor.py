@@ -218,10 +218,11 @@ class Finishing:
 
     def __init__(self, method):
         self.crop_rule, self.estimate = method.crop_rule, method.estimate
-        self.finished = []
+        self.finished, self.images = [], []
 
     def finish(self, image, estimates):
         self.finished.append(len(estimates))
+        self.images.append(image)
         return [replace(one, landmarks_image=one.landmarks_image + 1) for one in estimates]
 
 
@@ -230,8 +231,24 @@ def test_a_method_may_finish_what_the_passes_found(predictor, disc_photo):
     box = CropBox(center_xy=(160.0, 115.0), side=150.0, size=64)
     method = Finishing(predictor.method)
     for passes in (1, 2):
-        boxes, estimates = Predictor(method)._passes(photo, [box], passes)
-        plain_boxes, plain = predictor._passes(photo, [box], passes)
+        boxes, estimates = Predictor(method)._passes([photo], [box], passes)
+        plain_boxes, plain = predictor._passes([photo], [box], passes)
         assert boxes == plain_boxes
         np.testing.assert_allclose(estimates[0].landmarks_image, plain[0].landmarks_image + 1, atol=1e-4)
     assert method.finished == [1, 1]
+
+
+def test_faces_of_several_photos_are_finished_photo_by_photo(predictor, disc_photo):
+    one = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+    other = disc_photo((200, 300), [(100.0, 90.0, 30.0), (220.0, 100.0, 30.0)])
+    boxes = [
+        CropBox(center_xy=center_xy, side=side, size=64)
+        for center_xy, side in (((100.0, 90.0), 100.0), ((150.0, 110.0), 130.0), ((220.0, 100.0), 100.0))
+    ]
+    method = Finishing(predictor.method)
+    _, finished = Predictor(method)._passes([other, one, other], list(boxes), 1)
+    assert method.finished == [2, 1]
+    assert [image is shown for image, shown in zip(method.images, (other, one), strict=True)] == [True, True]
+    _, plain = predictor._passes([other, one, other], list(boxes), 1)
+    for estimate, before in zip(finished, plain, strict=True):
+        np.testing.assert_allclose(estimate.landmarks_image, before.landmarks_image + 1, atol=1e-4)

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from lineament.weights import WeightsEntry, WeightsPackage
 
 FACE_MODEL = "lfm, computed from ICT-FaceKit (MIT, USC Institute for Creative Technologies)"
+AT_WORK = {
+    False: "Yes: neither their licence nor any of the data they learned from is for research alone.",
+    True: "Their licence says yes. A part of the photographs they learned from was collected for research; "
+    'whether that matters is yours to judge. "open" learned from none of those.',
+}
+"""By whether a part of the data is for research only."""
 LIBRARIES = ("numpy", "onnxruntime", "pillow")
 
 
@@ -45,6 +51,7 @@ def info(
             typer.echo(f"weights {names}: {row['method']}, {state}, from {package.package} {package.version}")
             typer.echo(f"  licence: {row['licence']}")
             typer.echo(f"  trained on {row['data']}")
+            typer.echo(f"  may I use them at work? {row['at_work']}")
             if row["keys_not_measured"]:
                 typer.echo(
                     f"  expressions not measured, reported as 0: {', '.join(row['keys_not_measured'])}"
@@ -87,6 +94,7 @@ def _rows(package: WeightsPackage) -> list[dict[str, Any]]:
             "licence": entry.licence,
             "data": entry.data,
             "research": entry.research,
+            "at_work": AT_WORK[entry.research],
             "keys_not_measured": _not_measured(entry),
         }
         for entry in package.entries.values()

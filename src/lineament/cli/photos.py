@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import glob
+import itertools
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ Array = NDArray[np.floating]
 
 # Pictures that `align` writes; not taken for photographs of a folder.
 RESULT_NAME = re.compile(
-    r"_(overlay|depth|pncc|normals|parts|face\d+(_texture|_texture_seen|_frontal)?)\.png$"
+    r"_(overlay\.(png|jpg|webp)|(depth|pncc|normals|parts|face\d+(_texture|_texture_seen|_frontal)?)\.png)$"
 )
 
 
@@ -41,50 +42,86 @@ class Photo:
     target: Path
 
 
-def find_photos(arguments: Sequence[str]) -> list[Photo]:
+def find_photos(arguments: Sequence[str], *, recursive: bool = False) -> list[Photo]:
     """The photographs that files, folders and patterns name, each once, in the order given.
 
-    A folder stands for the pictures directly in it, by name. A file is taken whatever its name, and may be
-    missing: reading it will say so. Results mirror the folders where photographs are of several.
+    A folder stands for the pictures directly in it, by name, or for those of the folders in it too. A file is
+    taken whatever its name, and may be missing: reading it will say so. Results mirror the folders where
+    photographs are of several.
+
+    Args:
+        arguments: as they were given.
+        recursive: go into the folders of folders, those that are hidden left out.
 
     Raises:
         ConfigError: a folder without pictures, or a pattern that nothing fits.
     """
     paths: dict[str, Path] = {}
+    roots: list[Path] = []
     for argument in arguments:
-        for path in _photos_of(argument):
+        root, found = _photos_of(argument, recursive)
+        roots.append(root)
+        for path in found:
             paths.setdefault(
                 os.path.realpath(path), path
             )  # which, unlike `resolve`, survives circles of links
-    return _with_targets(list(paths.values()))
+    return _with_targets(list(paths.values()), roots)
 
 
-def _photos_of(argument: str) -> Iterator[Path]:
+def is_album(arguments: Sequence[str]) -> bool:
+    """Whether photographs are given by folder or pattern, so that there may be any number of them."""
+    return any(
+        Path(argument).is_dir() or (glob.has_magic(argument) and not Path(argument).exists())
+        for argument in arguments
+    )
+
+
+def _photos_of(argument: str, recursive: bool) -> tuple[Path, Iterable[Path]]:
+    """The folder that results of an argument mirror, and its photographs."""
     path = Path(argument)
     if path.is_dir():
-        found = [entry for entry in photos_of_folder(path) if not RESULT_NAME.search(entry.name)]
+        folders = _folders_below(path) if recursive else [path]
+        found = [
+            entry
+            for folder in folders
+            for entry in photos_of_folder(folder)
+            if not RESULT_NAME.search(entry.name)
+        ]
         if not found:
-            raise ConfigError(f"There are no photographs in the folder {argument}.")
-        yield from found
-    elif glob.has_magic(argument) and not path.exists():
+            more = "" if recursive else " Those of folders in it are taken with --recursive."
+            raise ConfigError(f"There are no photographs in the folder {argument}.{more}")
+        return path, found
+    if glob.has_magic(argument) and not path.exists():
         found = sorted(
             entry for name in glob.glob(argument, recursive=True) if not (entry := Path(name)).is_dir()
         )
         if not found:
             raise ConfigError(f"Nothing fits the pattern {argument}.")
-        yield from found
-    else:
-        yield path
+        fixed = list(itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
+        return Path(*fixed), found
+    return path.parent, [path]
 
 
-def _with_targets(paths: Sequence[Path]) -> list[Photo]:
-    """Photographs of several folders keep these, from the folder on that holds all of them."""
-    folders = [Path(os.path.abspath(path.parent)) for path in paths]
-    root = Path(os.path.commonpath(folders)) if folders else Path()
+def _folders_below(root: Path) -> list[Path]:
+    """A folder and all in it, by name; links are not followed, they may lead in circles."""
+    folders = []
+    for name, inner, _ in os.walk(root):
+        inner[:] = sorted(each for each in inner if not each.startswith("."))
+        folders.append(Path(name))
+    return folders
+
+
+def _with_targets(paths: Sequence[Path], roots: Sequence[Path]) -> list[Photo]:
+    """Photographs of several folders keep these, from the folder on that holds all that was given."""
+    root = os.path.commonpath([os.path.abspath(each) for each in roots]) if roots else ""
     photos: list[Photo] = []
     used: set[str] = set()
-    for path, folder in zip(paths, folders):
-        inner = folder.relative_to(root)
+    inner_of: dict[Path, Path] = {}  # by folder: an album has many photographs in each
+    for path in paths:
+        folder = path.parent
+        if folder not in inner_of:
+            inner_of[folder] = Path(os.path.abspath(folder)).relative_to(root)
+        inner = inner_of[folder]
         target, number = inner / path.stem, 2
         while str(target).casefold() in used:  # some file systems do not tell a.json from A.json
             target, number = inner / f"{path.stem}_{number}", number + 1

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.cli.overlay_file import OverlayStyle
+from lineament.cli.whole_results import FormerResults
 from lineament.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,12 +23,15 @@ if TYPE_CHECKING:
     from lineament.expression_keys import TargetNames
     from lineament.result import FaceResult
 
-TEXTURE_SIZE = 1024  # texels along a side
+TEXTURE_SIZE = 1024  # texels along a side, at most
+SMALLER_TEXTURES = 256, 512
+TEXELS_A_PX = 1.5  # the chart is as wide as half a head around; a face in a photo is its projection
 MESH_FORMATS = ("obj", "ply", "glb", "npz")
 _MESHES_OF_JSON = ("obj", "glb", "ply")  # the first of these that is written is named there
 MAP_FORMATS = ("depth", "pncc", "normals", "parts")
 PICTURE_FORMATS = ("texture", "frontal")
-FORMATS = (*MESH_FORMATS, "json", "parquet", *MAP_FORMATS, *PICTURE_FORMATS)
+TABLE_FORMATS = ("parquet", "csv")
+FORMATS = (*MESH_FORMATS, "json", *TABLE_FORMATS, *MAP_FORMATS, *PICTURE_FORMATS)
 
 
 def targets_from(name: str) -> TargetNames:
@@ -55,41 +61,83 @@ def chosen_from(names: str, known: Sequence[str], what: str) -> tuple[str, ...]:
     return chosen
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a photo's results.
+
+    Attributes:
+        files: endings of the names of the files.
+        impossible: a line for each file that was asked for and cannot be made, with the reason.
+    """
+
+    files: tuple[str, ...]
+    impossible: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class ResultWriter:
-    """Writes the results of photos in the formats asked for."""
+    """Writes the results of photos in the formats asked for.
+
+    Attributes:
+        formats: names of :data:`FORMATS`; tables are not written here.
+        layers: of the overlay; none writes none.
+        overlay: its format and size.
+        targets: names of expressions.
+        texture_size: texels along a side; None for what each face needs.
+        with_texture: whether GLB has the photo's colours.
+        texturers: by mesh and size, made when first needed.
+    """
 
     formats: tuple[str, ...]
-    layers: tuple[str, ...]  # of the overlay; none writes none
-    targets: TargetNames = "arkit"  # names of expressions
-    texturers: dict[str, FaceTexturer] = field(default_factory=dict)  # by mesh, made when first needed
+    layers: tuple[str, ...]
+    overlay: OverlayStyle = OverlayStyle()
+    targets: TargetNames = "arkit"
+    texture_size: int | None = None
+    with_texture: bool = True
+    texturers: dict[str, FaceTexturer] = field(default_factory=dict)
+
+    def identity(self) -> dict[str, Any]:
+        """What its files depend on, as JSON knows it."""
+        return {
+            "formats": sorted(set(self.formats) - set(TABLE_FORMATS)),
+            "layers": self.layers,
+            "overlay": [self.overlay.kind, self.overlay.longer_px],
+            "targets": self.targets,
+            "texture": [self.texture_size, self.with_texture],
+        }
 
     def write(
-        self, photo: Image.Image, faces: Sequence[FaceResult], target: Path, *, source: Path
-    ) -> list[str]:
+        self,
+        photo: Image.Image,
+        faces: Sequence[FaceResult],
+        target: Path,
+        former: FormerResults,
+        *,
+        source: Path,
+    ) -> Written:
         """Write everything of one photo but its rows of a table, under names that begin with `target`.
 
         The overlay is drawn on the photo itself.
 
         All of it or nothing; what a former run left under these names goes.
 
-        Returns:
-            A line for each file that was asked for and cannot be made of these faces, with the reason.
-
         Raises:
             LineamentError: a file cannot be written.
         """
         from lineament.cli.whole_results import whole_results
 
-        with whole_results(target) as temporary:
-            return self._write(photo, faces, temporary, source=source)
+        if not self.layers and not set(self.formats) - set(TABLE_FORMATS):
+            return Written((), ())
+        with whole_results(target, former) as temporary:
+            impossible = self._write(photo, faces, temporary, source=source)
+            names = sorted(os.listdir(temporary.parent))
+        return Written(tuple(name[len(target.name) :] for name in names), tuple(impossible))
 
     def _write(
         self, photo: Image.Image, faces: Sequence[FaceResult], target: Path, *, source: Path
     ) -> list[str]:
-        from lineament.draw import overlay_in_place
+        from lineament.cli.overlay_file import write_overlay
         from lineament.export import export_json
-        from lineament.image import write_image
 
         impossible, size_hw, shared = [], (photo.height, photo.width), _Photo(photo)
         for number, face in enumerate(faces):
@@ -105,8 +153,7 @@ class ResultWriter:
             about = {"photo": source.name, "source": str(source)}
             export_json(faces, path, **about, size_hw=size_hw, meshes=meshes, targets=self.targets)
         if self.layers:  # last, for it changes the photo
-            overlay_in_place(photo, faces, layers=self.layers)
-            write_image(_named(target, "_overlay.png"), photo)
+            write_overlay(photo, faces, target, layers=self.layers, style=self.overlay)
         return impossible
 
     def _mesh_name(self, face: FaceResult, stem: str) -> str | None:
@@ -173,10 +220,11 @@ class _FaceFiles:
 
         if self.face.mesh.uv is None:
             return None
-        made = self.writer.texturers
-        if self.face.mesh.name not in made:
-            made[self.face.mesh.name] = FaceTexturer(self.face.mesh, size=TEXTURE_SIZE)
-        return made[self.face.mesh.name](self.photo.pixels, self.face)
+        made, size = self.writer.texturers, self.writer.texture_size or texture_size_for(self.face)
+        key = f"{self.face.mesh.name} {size}"
+        if key not in made:
+            made[key] = FaceTexturer(self.face.mesh, size=size)
+        return made[key](self.photo.pixels, self.face)
 
     def _obj(self) -> None:
         from lineament.export import export_obj
@@ -196,7 +244,8 @@ class _FaceFiles:
     def _glb(self) -> None:
         from lineament.export import export_glb
 
-        texture_rgb = None if self.texture is None else self.texture.colors_rgb
+        texture = self.texture if self.writer.with_texture else None
+        texture_rgb = None if texture is None else texture.colors_rgb
         path = _named(self.target, ".glb")
         export_glb(self.face, path, texture_rgb=texture_rgb, targets=self.writer.targets)
 
@@ -220,6 +269,13 @@ class _FaceFiles:
         assert self.texture is not None
         view = frontal_view(self.face, self.texture)
         write_bytes(_named(self.target, "_frontal.png"), png_bytes(view))
+
+
+def texture_size_for(face: FaceResult) -> int:
+    """Texels along a side that hold what a photo shows of a face: 256, 512 or :data:`TEXTURE_SIZE`."""
+    extent_px = float(np.ptp(face.vertices_image[:, :2], axis=0).max())
+    enough = (size for size in SMALLER_TEXTURES if size >= TEXELS_A_PX * extent_px and size < TEXTURE_SIZE)
+    return next(enough, TEXTURE_SIZE)
 
 
 def why_impossible(name: str, face: FaceResult) -> str | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from lineament.export import FaceTexturer, HeadMotion, MeanTexture
     from lineament.expression_keys import TargetNames
     from lineament.result import FaceResult, MorphableResult
-    from lineament.video import FaceSmoother, FaceTracker, Frame, TrackedFace, VideoWriter
+    from lineament.video import (
+        Encoder,
+        FaceSmoother,
+        FaceTracker,
+        Frame,
+        Section,
+        TrackedFace,
+        VideoReader,
+        VideoWriter,
+    )
 
 FORMATS = ("film", "glb", "parquet")
 TEXTURE_SIZE = 512  # texels along a side; a face in a film is seldom larger
@@ -50,6 +59,12 @@ def video(
     texture: Annotated[
         bool, typer.Option(help="Give animated heads their person's colours, the mean of the film.")
     ] = True,
+    codec: Annotated[
+        str,
+        typer.Option(
+            help="Of the film: h264 or vp9 by the system's ffmpeg, or auto: h264, vp9, else OpenCV's."
+        ),
+    ] = "auto",
     neutral: Annotated[
         str,
         typer.Option(
@@ -65,6 +80,9 @@ def video(
         ),
     ] = "arkit",
     seconds: Annotated[float | None, typer.Option(min=0, help="Stop after so many seconds.")] = None,
+    start: Annotated[float, typer.Option(min=0, help="Begin at this time of the film, s.")] = 0.0,
+    end: Annotated[float | None, typer.Option(min=0, help="End before this time of the film, s.")] = None,
+    stride: Annotated[int, typer.Option(min=1, max=100_000, help="Take every so manieth frame.")] = 1,
     threads: Annotated[
         int | None, typer.Option(min=1, max=1024, help="CPU threads; what suits the weights when left out.")
     ] = None,
@@ -84,15 +102,16 @@ def video(
     """Follow every face through a video.
 
     Ctrl+C and SIGTERM end a film; what was seen until then is written.
-    Writes NAME_overlay.webm (VP9, which browsers play), NAME_person1.glb, NAME_person2.glb, ... (animated
-    heads) and, when asked for, NAME.parquet (a row a face and frame).
+    Writes NAME_overlay.mp4 with the film's sound (.webm without, where ffmpeg is not installed),
+    NAME_person1.glb, NAME_person2.glb, ... (animated heads) and, when asked for, NAME.parquet (a row a face
+    and frame).
     """
     from lineament.aligner import FaceAligner
     from lineament.cli.results import chosen_from, targets_from
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
     from lineament.files import remove_leftovers
-    from lineament.video import FaceTracker
+    from lineament.video import FaceTracker, Section, find_encoder
 
     chosen_source = camera if source is None else source
     if chosen_source is None or (source is not None and camera is not None):
@@ -100,6 +119,9 @@ def video(
     try:
         chosen = chosen_from(formats, FORMATS, "format")
         layers = chosen_from(overlay, tuple(LAYERS), "layer")
+        last_s = float("inf") if seconds is None else start + seconds
+        section = Section(start, last_s if end is None else min(end, last_s), stride)
+        encoder = find_encoder(codec) if "film" in chosen else None
         own_rest, names = _neutral_from(neutral), targets_from(targets)
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
@@ -115,7 +137,8 @@ def video(
             texture=texture,
             neutral=own_rest,
             targets=names,
-            seconds=float("inf") if seconds is None else seconds,
+            section=section,
+            encoder=encoder,
             allow_network=allow_network,
         )
         all_made = _VideoJob(chosen_source, out, tracker, options).run()
@@ -136,7 +159,8 @@ class _Options:
     texture: bool
     neutral: int | str | None  # a frame, "auto", or everybody's rest
     targets: TargetNames
-    seconds: float  # of the film, at most
+    section: Section
+    encoder: Encoder | None  # of the film; OpenCV's own where None
     allow_network: bool
 
 
@@ -177,9 +201,13 @@ class _VideoJob:
         self.stopped = Event()
         self.frames = 0
         self.size_hw = (0, 0)  # of the first frame
+        self.length_s: float | None = None
+        self.begun_s = time.monotonic()
 
     def run(self) -> bool:
         """Read, follow, write, and say what was found; False where something asked for cannot be made."""
+        from lineament.cli.stopping import stopped_by_signals
+
         with stopped_by_signals() as self.stopped:
             self._follow()
             if self.stopped.is_set():
@@ -198,15 +226,44 @@ class _VideoJob:
 
     def _follow(self) -> None:
         """All frames; the film and the table, where they are asked for, are written on the way."""
-        from lineament.video import VideoReader, VideoWriter
+        from lineament.ahead import ahead
+        from lineament.video import VideoReader
 
-        with VideoReader(self.source, allow_network=self.options.allow_network) as reader:
-            if "film" in self.options.formats:
-                path = _ending(self.target, "_overlay.webm")
-                with VideoWriter(path, rate=reader.rate, is_stopped=self.stopped.is_set) as film:
-                    self._write_rows(self._rows(reader, film))
+        options = self.options
+        with (
+            VideoReader(self.source, allow_network=options.allow_network, section=options.section) as reader,
+            closing(ahead(reader)) as frames,  # whose thread ends before what it reads is closed
+        ):
+            self.length_s = reader.length_s
+            if "film" in options.formats:
+                with self._film(reader) as film:
+                    self._write_rows(self._rows(frames, film))
+                self._say_of_sound(film)
             else:
-                self._write_rows(self._rows(reader, None))
+                self._write_rows(self._rows(frames, None))
+
+    def _film(self, reader: VideoReader) -> VideoWriter:
+        from lineament.video import Sound, VideoWriter
+
+        encoder, section = self.options.encoder, self.options.section
+        suffix = ".webm" if encoder is None else encoder.suffix
+        source = self.source if isinstance(self.source, str) and Path(self.source).is_file() else None
+        return VideoWriter(
+            _ending(self.target, f"_overlay{suffix}"),
+            rate=reader.rate / section.stride,
+            is_stopped=self.stopped.is_set,
+            encoder=encoder,
+            sound=None if source is None else Sound(os.path.abspath(source), section.start_s),
+        )
+
+    def _say_of_sound(self, film: VideoWriter) -> None:
+        """A word where a film has lost what it may have had."""
+        if self.options.encoder is None and isinstance(self.source, str):
+            typer.echo(
+                f"{film.path.name} has no sound: ffmpeg, which would copy it and be quicker, is not installed"
+            )
+        elif not film.has_sound and isinstance(self.source, str):
+            typer.echo(f"{film.path.name} has no sound: none of {Path(self.source).name} could be taken")
 
     def _write_rows(self, rows: Iterator[tuple[dict[str, Any], Sequence[FaceResult]]]) -> None:
         if "parquet" in self.options.formats:
@@ -263,15 +320,17 @@ class _VideoJob:
             )
 
     def _rows(
-        self, reader: Iterable[Frame], film: VideoWriter | None
+        self, frames: Iterable[Frame], film: VideoWriter | None
     ) -> Iterator[tuple[dict[str, Any], Sequence[FaceResult]]]:
         """Each frame's faces with what their rows begin with; draws them on the film on the way."""
         from lineament.draw import draw_overlay
 
         shape_hw = self.size_hw
-        for frame in reader:
-            if frame.time_s >= self.options.seconds or self.stopped.is_set():
+        first_s = None
+        for frame in frames:
+            if self.stopped.is_set():
                 break
+            first_s = frame.time_s if first_s is None else first_s
             self.frames += 1
             shape_hw = self._shape_of(frame, shape_hw)
             found = self.tracker.step(frame.time_s, frame.picture)
@@ -279,15 +338,27 @@ class _VideoJob:
             if "glb" in self.options.formats:
                 for number, person in self.people.items():
                     shown = _animated(person, faces.get(number))
-                    person.motion.add(frame.time_s, shown, size_hw=shape_hw)
+                    person.motion.add(frame.time_s - first_s, shown, size_hw=shape_hw)
             if film is not None:
                 labels = [str(number) for number in faces]
                 layers = self.options.layers
                 picture = draw_overlay(frame.picture, [*faces.values()], layers=layers, labels=labels)
-                film.write(frame.time_s, picture)
+                film.write(frame.time_s - first_s, picture)
             for number, face in faces.items():
                 yield {"frame": frame.number, "time_s": frame.time_s, "person": number}, [face]
-            _show_progress(self.frames, frame.time_s)
+            self._show_progress(frame.time_s - first_s)
+
+    def _show_progress(self, time_s: float) -> None:
+        """A line on the terminal now and then: how far, how quick, how long still."""
+        if not sys.stderr.isatty() or self.frames % 25:
+            return
+        elapsed_s = max(time.monotonic() - self.begun_s, 1e-3)
+        line = f"{self.frames} frames, {self.frames / elapsed_s:.0f} a second, {time_s:.0f} s of film"
+        if self.length_s is not None and time_s > 0:
+            left_s = elapsed_s * max(self.length_s / time_s - 1, 0)
+            line += f" of {self.length_s:.0f}, {left_s // 60:.0f}:{left_s % 60:02.0f} left"
+        sys.stderr.write(f"\r{line}\x1b[K")
+        sys.stderr.flush()
 
     def _shape_of(self, frame: Frame, before_hw: tuple[int, int]) -> tuple[int, int]:
         """Height and width of a frame; says so where they are new in mid-film."""
@@ -365,24 +436,6 @@ def _animated(person: _Person, face: FaceResult | None) -> FaceResult | None:
     return None
 
 
-@contextmanager
-def stopped_by_signals() -> Iterator[Event]:
-    """An event that Ctrl+C or SIGTERM sets, so that a film ends whole; a second one ends at once."""
-    stopped = Event()
-
-    def stop(*_: object) -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        stopped.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _silence_opencv() -> None:
     """Let a damaged film be one line of ours; read when OpenCV is imported, so this process's own."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -391,10 +444,3 @@ def _silence_opencv() -> None:
 
 def _ending(target: Path, ending: str) -> Path:
     return target.with_name(target.name + ending)
-
-
-def _show_progress(frames: int, time_s: float) -> None:
-    """A line on the terminal now and then."""
-    if sys.stderr.isatty() and frames % 25 == 0:
-        sys.stderr.write(f"\r{frames} frames, {time_s:.0f} s of film")
-        sys.stderr.flush()

@@ -6,8 +6,10 @@ import os
 import re
 import secrets
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lineament.errors import ExportError
@@ -15,18 +17,51 @@ from lineament.files import remove_leftovers
 
 _LEFT_BY = re.compile(r"\.align-(\d+)-[0-9a-f]{8}\.part")
 _RESULT = re.compile(
-    r"(_overlay|_pncc|_normals|_parts|_face\d+(_texture|_texture_seen|_frontal)?)\.png"
-    r"|_depth\.(png|npz)|_face\d+\.(obj|mtl|ply|glb|npz)|\.json"
+    r"(_overlay\.(png|jpg|webp)|(_pncc|_normals|_parts|_face\d+(_texture|_texture_seen|_frontal)?)\.png"
+    r"|_depth\.(png|npz)|_face\d+\.(obj|mtl|ply|glb|npz)|\.json)$"
 )
 """What follows the name of a photograph in the names of its results."""
 
 
+@dataclass
+class FormerResults:
+    """What former runs left, by photograph; a folder is looked through once, however many photographs it has.
+
+    What this run writes is not noticed, for it writes the results of each photograph once.
+    """
+
+    _names: dict[Path, dict[str, list[str]]] = field(default_factory=dict)
+
+    def remove(self, target: Path) -> None:
+        """Remove the files that results of a photograph have, whichever formats were asked for.
+
+        Raises:
+            OSError: one cannot be removed.
+        """
+        if target.parent not in self._names:
+            self._names[target.parent] = self._found(target.parent)
+        for name in self._names[target.parent].pop(target.name, []):
+            (target.parent / name).unlink(missing_ok=True)
+
+    @staticmethod
+    def _found(folder: Path) -> dict[str, list[str]]:
+        """Names of results by what they begin with; every way of reading a name counts."""
+        names: dict[str, list[str]] = defaultdict(list)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for name in os.listdir(folder):
+                for start in range(len(name)):
+                    if name[start] in "_." and _RESULT.match(name, start):
+                        names[name[:start]].append(name)
+        return names
+
+
 @contextmanager
-def whole_results(target: Path) -> Iterator[Path]:
+def whole_results(target: Path, former: FormerResults) -> Iterator[Path]:
     """A target in a temporary folder; at the end its files take their places, and old ones are gone.
 
     Args:
         target: what the names of the files begin with; its folder is made when missing.
+        former: what there was before.
 
     Raises:
         ExportError: the files cannot take their places.
@@ -36,28 +71,18 @@ def whole_results(target: Path) -> Iterator[Path]:
         try:
             temporary.mkdir(parents=True)
             yield temporary / target.name
-            remove_results(target)
-            for path in sorted(temporary.iterdir()):
-                path.replace(target.parent / path.name)
-        finally:
+            former.remove(target)
+            for name in sorted(os.listdir(temporary)):
+                (temporary / name).replace(target.parent / name)
+            temporary.rmdir()
+        except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
+            raise
     except OSError as error:
         reason = error.strerror or error
         raise ExportError(
             f"Cannot write the results {target}* ({reason}). Check the folder, the name and the disk."
         ) from error
-
-
-def remove_results(target: Path) -> None:
-    """Remove the files that results of a photograph have, whichever formats were asked for.
-
-    Raises:
-        OSError: one cannot be removed.
-    """
-    with suppress(FileNotFoundError, NotADirectoryError):
-        for path in list(target.parent.iterdir()):
-            if path.name.startswith(target.name) and _RESULT.fullmatch(path.name[len(target.name) :]):
-                path.unlink(missing_ok=True)
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -15,6 +15,7 @@ from lineament.draw.overlay import (
     overlay_in_place,
 )
 from lineament.draw.sheet import contact_sheet, side_by_side
+from lineament.draw.smaller import scaled_face, smaller
 
 __all__ = [
     "LAYERS",
@@ -25,5 +26,7 @@ __all__ = [
     "draw_overlay",
     "draw_pose_box",
     "overlay_in_place",
+    "scaled_face",
     "side_by_side",
+    "smaller",
 ]

@@ -7,6 +7,8 @@ file is written under a temporary name and renamed, so that a half-written one i
 
 from lineament.export.animation import HeadMotion, export_glb_animation, export_motion
 from lineament.export.arrays import export_npz
+from lineament.export.csv_table import export_csv
+from lineament.export.dataframe import to_dataframe
 from lineament.export.faces_json import export_json
 from lineament.export.frontal import frontal_view
 from lineament.export.glb import export_glb
@@ -23,6 +25,7 @@ __all__ = [
     "FaceTexturer",
     "HeadMotion",
     "MeanTexture",
+    "export_csv",
     "export_depth",
     "export_glb",
     "export_glb_animation",
@@ -36,4 +39,5 @@ __all__ = [
     "face_maps",
     "frontal_view",
     "rewrite_weights",
+    "to_dataframe",
 ]

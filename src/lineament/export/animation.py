@@ -84,9 +84,10 @@ class HeadMotion:
 
     def set_neutral(self, expression: Array | None) -> None:
         """Take a person's own rest, (E,) or as many as methods give; None takes everybody's."""
-        count = 0 if self.model is None else len(self.model.expression_basis)
-        known = expression is not None and self.model is not None
-        self.neutral = np.pad(expression, (0, count - len(expression))) if known else None
+        self.neutral = None
+        if expression is not None and self.model is not None:
+            missing = len(self.model.expression_basis) - len(expression)
+            self.neutral = np.pad(expression, (0, missing))
 
     def reported(self) -> Array:
         """(n, E) reported weights of the frames that show the person, not clipped."""

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 
 from lineament.errors import ExportError
 from lineament.export.files import write_text
 from lineament.expression_keys import TargetNames
-from lineament.result import FaceResult, FreeFormResult, MorphableResult
+from lineament.face_values import face_values
 from lineament.several import Faces, list_of_faces
 from lineament.version import __version__
 
@@ -60,49 +57,3 @@ def export_json(
         ],
     }
     write_text(path, json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-
-
-def face_values(face: FaceResult, *, targets: TargetNames = "arkit") -> dict[str, Any]:
-    """What JSON says of one face, as the values JSON knows; `targets` as in :func:`export_json`."""
-    pose, detection = face.pose, face.detection
-    values: dict[str, Any] = {
-        "box_xyxy": _numbers(detection.box_xyxy, 2),
-        "score": _numbers(detection.score, 4),
-        "uncertainty_mm": None if face.uncertainty_mm is None else _numbers(face.uncertainty_mm, 2),
-        "crop_box": {
-            "center_xy": _numbers(face.crop_box.center_xy, 2),
-            "side": _numbers(face.crop_box.side, 2),
-            "roll": _numbers(face.crop_box.roll, 5),
-        },
-        "pose": {
-            "yaw": _numbers(pose.yaw, 5),
-            "pitch": _numbers(pose.pitch, 5),
-            "roll": _numbers(pose.roll, 5),
-            "rotation": _numbers(pose.rotation, 6),
-            "scale": _numbers(pose.scale, 6),
-            "translation": _numbers(pose.translation, 3),
-        },
-        "landmark_scheme": face.landmark_scheme,
-        "landmarks_image": _numbers(face.landmarks_image, 2),
-        "face_model": face.mesh.name,
-    }
-    if isinstance(face, MorphableResult):
-        named = face.named_weights(targets)
-        values |= {
-            "identity": _numbers(face.identity, 4),
-            "expression": _numbers(face.expression, 4),
-            "expression_names": list(face.model.expression_names[: len(face.expression)]),
-            "blendshapes": {name: _numbers(weight, 4) for name, weight in named.items()},
-        }
-    if isinstance(face, FreeFormResult):
-        values["fit_residual_mm"] = _numbers(face.fit_residual_mm, 2)
-    return values
-
-
-def _numbers(values: Any, digits: int) -> Any:  # noqa: ANN401 - a number or nested lists, as JSON has them
-    """Numbers rounded for a file; null for those that are not finite, which JSON cannot hold."""
-    rounded = np.asarray(np.round(np.asarray(values, dtype=np.float64), digits) + 0.0)  # no minus zero
-    finite = np.isfinite(rounded)
-    cells = np.full(rounded.shape, None, dtype=object)
-    cells[finite] = rounded[finite]
-    return cells.tolist()

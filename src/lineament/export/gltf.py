@@ -80,9 +80,9 @@ class GlbFile:
         self.document["buffers"] = [{"byteLength": len(self._buffer)}]
         text = json.dumps(self.document, separators=(",", ":"), allow_nan=False).encode()
         text += b" " * (-len(text) % 4)
-        chunks = struct.pack("<I4s", len(text), b"JSON") + text
-        chunks += struct.pack("<I4s", len(self._buffer), b"BIN\0") + bytes(self._buffer)
-        return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+        heads = struct.pack("<I4s", len(text), b"JSON"), struct.pack("<I4s", len(self._buffer), b"BIN\0")
+        length = 12 + len(heads[0]) + len(text) + len(heads[1]) + len(self._buffer)
+        return b"".join([struct.pack("<4sII", b"glTF", 2, length), heads[0], text, heads[1], self._buffer])
 
     def _accessor(self, values: NDArray[np.float32], code: int, *, bounds: bool) -> dict[str, Any]:
         width = 1 if values.ndim == 1 else values.shape[1]

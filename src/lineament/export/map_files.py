@@ -12,7 +12,14 @@ from typing import IO, TypeAlias
 import numpy as np
 
 from lineament.errors import ConfigError, ExportError
-from lineament.export.maps import DEPTH_NOTE, DEPTH_STEP_MM, FaceMaps, depth_steps, map_bands
+from lineament.export.maps import (
+    DEPTH_NOTE,
+    DEPTH_STEP_MM,
+    PARTS_PALETTE_RGB,
+    FaceMaps,
+    depth_steps,
+    map_bands,
+)
 from lineament.export.png_file import PngFile
 from lineament.files import whole_file
 from lineament.several import Faces, list_of_faces
@@ -99,7 +106,7 @@ def _normals(stream: IO[bytes], size_hw: Size) -> Iterator[Take]:
 
 @contextmanager
 def _parts(stream: IO[bytes], size_hw: Size) -> Iterator[Take]:
-    picture = PngFile(stream, size_hw=size_hw)
+    picture = PngFile(stream, size_hw=size_hw, palette_rgb=PARTS_PALETTE_RGB)
     yield lambda band: picture.write(band.parts)
     picture.end()
 

@@ -31,6 +31,15 @@ DEPTH_NOTE = f"0: no face; else depth_mm = (value - 1) * {DEPTH_STEP_MM}, behind
 BAND_PX = 1_000_000
 """Pixels that are painted at once: while they are, each takes some 200 bytes."""
 
+_PARTS_RGB = (
+    *((231, 186, 156), (96, 190, 255), (214, 84, 96), (120, 220, 140)),
+    *((255, 214, 92), (170, 130, 230), (255, 255, 255)),
+)
+PARTS_PALETTE_RGB = np.concatenate(
+    [np.zeros((1, 3), np.uint8), np.resize(np.array(_PARTS_RGB, np.uint8), (255, 3))]
+)
+"""(256, 3) uint8: the colours of parts in their picture, black where no face is; then skin, eyeballs, ..."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FaceMaps:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lineament.errors import ExportError
+from lineament.export.decimals import lines_of
 from lineament.export.files import png_bytes, write_bytes, write_text
 from lineament.export.frames import FRAMES, ExportFrame, uv_upward, vertices_in
+from lineament.geometry.face_mesh import FaceMesh
 from lineament.geometry.mesh import vertex_normals
 from lineament.result import FaceResult
 from lineament.version import __version__
-
-Array = NDArray[np.floating]
-IndexArray = NDArray[np.integer]
 
 
 def export_obj(
@@ -44,7 +43,7 @@ def export_obj(
     """
     path = Path(path)
     vertices = vertices_in(face, frame, name=path.name)
-    uv, parts = face.mesh.uv, dict(face.mesh.parts)
+    uv = face.mesh.uv
     header = [f"# lineament {__version__}; {FRAMES[frame].unit}: {FRAMES[frame].axes}"]
     if texture_rgb is not None:
         if uv is None:
@@ -55,8 +54,10 @@ def export_obj(
         write_bytes(path.with_suffix(".png"), png_bytes(texture_rgb))
         write_text(material, _material(path.with_suffix(".png").name))
         header += [f"mtllib {material.name}", "usemtl face"]
-    lines = [*header, *_obj_lines(vertices, face.triangles, uv, parts)]
-    write_text(path, "\n".join(lines) + "\n")
+    head = "\n".join(header).encode() + b"\n"
+    normals = vertex_normals(vertices, face.triangles)
+    numbers = lines_of("v", vertices, digits=4), lines_of("vn", normals, digits=4)
+    write_bytes(path, b"".join([head, *numbers, _shared_lines(face.mesh)]))
 
 
 def _material(picture: str) -> str:
@@ -64,16 +65,15 @@ def _material(picture: str) -> str:
     return f"newmtl face\nKa 1 1 1\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {picture}\n"
 
 
-def _obj_lines(
-    vertices: Array, triangles: IndexArray, uv: Array | None, parts: dict[str, tuple[int, int]]
-) -> Iterator[str]:
-    yield from (f"v {x:.4f} {y:.4f} {z:.4f}" for x, y, z in vertices.tolist())
-    if uv is not None:
-        yield from (f"vt {u:.6f} {v:.6f}" for u, v in uv_upward(uv).tolist())
-    yield from (f"vn {x:.4f} {y:.4f} {z:.4f}" for x, y, z in vertex_normals(vertices, triangles).tolist())
-    corner = "{0}//{0}" if uv is None else "{0}/{0}/{0}"
-    starts = {first: name for name, (first, last) in parts.items() if last > first}
-    for number, triangle in enumerate((np.asarray(triangles) + 1).tolist()):
+@lru_cache(maxsize=4)
+def _shared_lines(mesh: FaceMesh) -> bytes:
+    """Texture coordinates and triangles: the same text for all faces of a mesh."""
+    corner = "{0}//{0}" if mesh.uv is None else "{0}/{0}/{0}"
+    starts = {first: name for name, (first, last) in mesh.parts.items() if last > first}
+    lines = []
+    for number, triangle in enumerate((np.asarray(mesh.triangles) + 1).tolist()):
         if number in starts:
-            yield f"g {starts[number]}"
-        yield "f " + " ".join(corner.format(vertex) for vertex in triangle)
+            lines.append(f"g {starts[number]}")
+        lines.append("f " + " ".join(corner.format(vertex) for vertex in triangle))
+    text = ("\n".join(lines) + "\n").encode()
+    return text if mesh.uv is None else lines_of("vt", uv_upward(mesh.uv), digits=6) + text

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GREY, RGB = 0, 2  # the format's numbers of colour types
+GREY, RGB, PALETTE = 0, 2, 3  # the format's numbers of colour types
 LEFT = 1  # its number of the filter "sub": bytes as differences from the pixel to the left
 PIECE_BYTES = 1 << 20
 
@@ -30,6 +30,7 @@ class PngFile:
         channels: int = 1,
         bits: int = 8,
         notes: dict[str, str] | None = None,
+        palette_rgb: NDArray[np.uint8] | None = None,
     ) -> None:
         """Write what stands before the pixels.
 
@@ -39,14 +40,17 @@ class PngFile:
             channels: 1, grey, or 3, RGB.
             bits: 8 or 16 a channel.
             notes: texts that say what the picture is.
+            palette_rgb: (n, 3) colours that show the numbers of one channel of 8 bits; n is 256 at most.
         """
         self._stream, self._bytes_a_pixel = stream, channels * bits // 8
         self._packed = zlib.compressobj()
         self._piece = b""
         stream.write(SIGNATURE)
         height, width = size_hw
-        color = RGB if channels == 3 else GREY
+        color = PALETTE if palette_rgb is not None else RGB if channels == 3 else GREY
         self._chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0))
+        if palette_rgb is not None:
+            self._chunk(b"PLTE", np.ascontiguousarray(palette_rgb, np.uint8).tobytes())
         for name, text in (notes or {}).items():
             self._chunk(b"iTXt", name.encode("latin-1") + b"\0\0\0\0\0" + text.encode())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,12 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lineament.errors import ExportError
+from lineament.export.parquet import load_pyarrow, table_of_rows
+from lineament.export.rows import photo_rows
 from lineament.expression_keys import TargetNames
 from lineament.files import remove_leftovers, whole_file
-from lineament.result import FaceResult, FreeFormResult, MorphableResult
 from lineament.several import Faces, list_of_faces
 
 PARTS_EVERY_S = 30.0
@@ -54,13 +52,7 @@ def export_parquet(
     table = _Table(Path(path), rows_at_once)
     try:
         for start, faces in photos:
-            words = {name: _readable(value) for name, value in start.items()}
-            table.add(
-                [
-                    words | {"face": number} | face_row(face, targets=targets)
-                    for number, face in enumerate(list_of_faces(faces))
-                ]
-            )
+            table.add(photo_rows(start, list_of_faces(faces), targets=targets))
     except BaseException:
         if table.count:
             with suppress(ExportError):  # what broke it off says more
@@ -83,7 +75,7 @@ def rewrite_weights(
     Raises:
         ExportError: the package pyarrow is missing, or the file cannot be read or written.
     """
-    pyarrow, parquet = _pyarrow()
+    pyarrow, parquet = load_pyarrow()
     path = Path(path)
     try:
         with (
@@ -101,49 +93,11 @@ def rewrite_weights(
         raise ExportError(f"Cannot write {path} anew ({error}). Check the folder and the disk.") from error
 
 
-def face_row(face: FaceResult, *, targets: TargetNames = "arkit") -> dict[str, Any]:
-    """The columns of one face: numbers, and lists of numbers; `targets` as in :func:`export_parquet`."""
-    pose = face.pose
-    row: dict[str, Any] = {
-        "box_xyxy": _floats(face.detection.box_xyxy),
-        "score": float(face.detection.score),
-        "uncertainty_mm": math.nan if face.uncertainty_mm is None else face.uncertainty_mm,
-        "yaw": pose.yaw,
-        "pitch": pose.pitch,
-        "roll": pose.roll,
-        "rotation": _floats(pose.rotation),
-        "scale": float(pose.scale),
-        "translation": _floats(pose.translation),
-        "landmark_scheme": face.landmark_scheme,
-        "landmarks_image": _floats(face.landmarks_image),
-        "face_model": face.mesh.name,
-    }
-    if isinstance(face, MorphableResult):
-        row |= {
-            "identity": _floats(face.identity),
-            "expression": _floats(face.expression),
-            **{f"blendshape_{name}": weight for name, weight in face.named_weights(targets).items()},
-        }
-    if isinstance(face, FreeFormResult):
-        row["fit_residual_mm"] = float(face.fit_residual_mm)
-    return row
-
-
-def _readable(value: Any) -> Any:  # noqa: ANN401 - whatever rows begin with
-    """Text that UTF-8 can hold: names of files may be other bytes."""
-    return value.encode("utf-8", errors="replace").decode("utf-8") if isinstance(value, str) else value
-
-
-def _floats(values: Any) -> list[float]:  # noqa: ANN401 - an array of any shape
-    """Numbers row by row, as Parquet's lists have them."""
-    return np.asarray(values, dtype=np.float32).ravel().tolist()
-
-
 class _Table:
     """Rows on their way into a file: waiting, then a part each block, then the file."""
 
     def __init__(self, path: Path, rows_at_once: int) -> None:
-        self._pyarrow, self._parquet = _pyarrow()
+        self._pyarrow, self._parquet = load_pyarrow()
         self._path, self._folder = path, path.with_name(f"{path.name}.parts")
         self._rows_at_once = rows_at_once
         self._waiting: list[dict[str, Any]] = []
@@ -199,7 +153,7 @@ class _Table:
         rows, self._waiting = self._waiting, []
         if not rows:
             return None
-        block = self._pyarrow.Table.from_pylist(rows, schema=self._schema)
+        block = table_of_rows(rows, self._schema)
         self._schema = block.schema
         return block
 
@@ -221,13 +175,3 @@ class _Table:
             raise ExportError(
                 f"Cannot write {self._path} ({error}). Check the folder, the disk and the rows.{kept}"
             ) from error
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    """The optional library and its Parquet part."""
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ExportError("Parquet needs one more package: pip install 'lineament[parquet]'.") from error
-    return pyarrow, pyarrow.parquet

@@ -43,11 +43,20 @@ class Raster:
         Returns:
             (..., H, W, C) float, zero where no triangle is.
         """
-        corner_index = np.asarray(triangles)[np.maximum(self.triangle_index, 0)]
-        return sum(  # type: ignore[return-value]
-            attributes[..., corner_index[..., corner], :] * self.weights[..., corner, None]
+        shown = np.flatnonzero(self.mask)
+        corner_index = np.asarray(triangles).take(self.triangle_index.ravel()[shown], axis=0)
+        weights = self.weights.reshape(-1, 3)[shown]
+        terms = (
+            attributes.take(corner_index[:, corner], axis=-2) * weights[:, corner, None]
             for corner in range(3)
         )
+        first, second, third = terms
+        spread = first + second + third
+        height, width = self.triangle_index.shape
+        lead, count = attributes.shape[:-2], attributes.shape[-1]
+        flat = np.zeros((*lead, height * width, count), spread.dtype)
+        flat[..., shown, :] = spread
+        return flat.reshape(*lead, height, width, count)
 
 
 def rasterize(vertices_image: Array, triangles: IndexArray, *, size_hw: tuple[int, int]) -> Raster:

@@ -147,16 +147,19 @@ def sample_texture(
         Texture; hidden texels carry the colour of what hides them, with their low visibility.
     """
     visible = np.ones(len(vertices_image)) if visibility is None else np.asarray(visibility)
-    points_xy = uv_map.position_map(np.asarray(vertices_image, dtype=np.float64)[:, :2])
+    values = np.concatenate([np.asarray(vertices_image, np.float64)[:, :2], visible[:, None]], axis=1)
+    shown = np.flatnonzero(uv_map.mask)
+    spread = uv_map.position_map(values).reshape(-1, 3)[shown]
     height, width = photo.shape[:2]
-    known = uv_map.mask & np.isfinite(points_xy).all(axis=-1)
-    points_xy = np.where(known[..., None], points_xy, 0)
+    points_xy = spread[:, :2]
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(points_xy).all(axis=-1))
+    points_xy = np.where(known[:, None], points_xy, 0)
     known &= ((points_xy >= 0) & (points_xy <= (width, height))).all(axis=-1)
-    colors = bilinear(photo, points_xy) * known[..., None]
-    return Texture(
-        np.rint(colors).astype(np.uint8),
-        (uv_map.position_map(visible[:, None])[..., 0] * known).astype(np.float32),
-    )
+    size = uv_map.size
+    colors, visibilities = np.zeros((size * size, 3), np.uint8), np.zeros(size * size, np.float32)
+    colors[shown[known]] = np.rint(bilinear(photo, points_xy[known]))
+    visibilities[shown[known]] = spread[known, 2]
+    return Texture(colors.reshape(size, size, 3), visibilities.reshape(size, size))
 
 
 def region_weight_map(uv_map: UvMap, vertex_region: IndexArray, landmark_uv: Array) -> NDArray[np.float32]:
@@ -212,10 +215,13 @@ def bilinear(picture: NDArray[np.uint8], points_xy: Array) -> Array:
     shifted = np.clip(points_xy - 0.5, 0, (width - 1, height - 1))
     low = np.floor(shifted).astype(np.int64)
     high = np.minimum(low + 1, (width - 1, height - 1))
-    part = shifted - low
-    (x0, y0), (x1, y1) = np.moveaxis(low, -1, 0), np.moveaxis(high, -1, 0)
+    part = (shifted - low).astype(np.float32)
     right, down = part[..., :1], part[..., 1:]
-    upper = picture[y0, x0] * (1 - right) + picture[y0, x1] * right
-    lower = picture[y1, x0] * (1 - right) + picture[y1, x1] * right
+    flat = picture.reshape(height * width, -1)
+    rows = low[..., 1] * width, high[..., 1] * width
+    upper, lower = (
+        flat.take(row + low[..., 0], axis=0) * (1 - right) + flat.take(row + high[..., 0], axis=0) * right
+        for row in rows
+    )
     mixed: Array = upper * (1 - down) + lower * down
     return mixed

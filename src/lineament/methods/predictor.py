@@ -59,7 +59,25 @@ class Predictor:
         Raises:
             WeightsError: the networks' outputs do not fit the face model, or are all not finite.
         """
-        boxes, estimates = self._passes(image, list(crop_boxes), passes)
+        return self.predict_each([image] * len(crop_boxes), crop_boxes, detections=detections, passes=passes)
+
+    def predict_each(
+        self,
+        images: Sequence[Picture],
+        crop_boxes: Sequence[CropBox],
+        *,
+        detections: Sequence[Detection] | None = None,
+        passes: int = 1,
+    ) -> list[FaceResult]:
+        """The same for faces of several photos, which go through the method together.
+
+        Args:
+            images: the photo of each face.
+            crop_boxes: one a face, of any size.
+            detections: as in :meth:`predict`.
+            passes: as there.
+        """
+        boxes, estimates = self._passes(images, list(crop_boxes), passes)
         if detections is None:
             detections = [landmark_detection(estimate) for estimate in estimates]
         return [
@@ -74,40 +92,57 @@ class Predictor:
             image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
             crop_boxes: one a face.
         """
-        estimates = self._estimate(image, crop_boxes)
+        estimates = self._estimate([image] * len(crop_boxes), crop_boxes)
         return [self._refined(box, estimate) for box, estimate in zip(crop_boxes, estimates, strict=True)]
 
     def _passes(
-        self, image: Picture, boxes: list[CropBox], passes: int
+        self, images: Sequence[Picture], boxes: list[CropBox], passes: int
     ) -> tuple[list[CropBox], list[Estimate]]:
         """The crop boxes that the last believed predictions are of, and these, finished."""
-        estimates = self._estimate(image, boxes)
+        estimates = self._estimate(images, boxes)
         for _ in range(passes - 1):
             refined = [self._refined(box, estimate) for box, estimate in zip(boxes, estimates)]
             again = [
                 number
-                for number, (box, better) in enumerate(zip(boxes, refined))
-                if not box.is_close_to(better, **WELL_FRAMED)
+                for number, (box, wanted) in enumerate(zip(boxes, refined))
+                if not box.is_close_to(wanted, **WELL_FRAMED)
             ]
             if not again:
                 break
-            for number, estimate in zip(
-                again, self._estimate(image, [refined[number] for number in again]), strict=True
-            ):
+            better = self._estimate(
+                [images[number] for number in again], [refined[number] for number in again]
+            )
+            for number, estimate in zip(again, better, strict=True):
                 if estimate.is_finite:
                     boxes[number], estimates[number] = refined[number], estimate
         if isinstance(self.method, FinishingMethod):
-            estimates = self.method.finish(image, estimates)
+            estimates = self._finished(self.method, images, estimates)
         return boxes, estimates
 
-    def _estimate(self, image: Picture, crop_boxes: Sequence[CropBox]) -> list[Estimate]:
-        """What the method says of each crop."""
+    @staticmethod
+    def _finished(
+        method: FinishingMethod, images: Sequence[Picture], estimates: Sequence[Estimate]
+    ) -> list[Estimate]:
+        """Estimates after the method's last look, photo by photo, in their order."""
+        finished = list(estimates)
+        by_photo: dict[int, list[int]] = {}
+        for number, image in enumerate(images):
+            by_photo.setdefault(id(image), []).append(number)
+        for numbers in by_photo.values():
+            better = method.finish(images[numbers[0]], [estimates[number] for number in numbers])
+            for number, estimate in zip(numbers, better, strict=True):
+                finished[number] = estimate
+        return finished
+
+    def _estimate(self, images: Sequence[Picture], crop_boxes: Sequence[CropBox]) -> list[Estimate]:
+        """What the method says of each crop of its photo."""
         size = self.method.crop_rule.size
         boxes = [box.resized(size) for box in crop_boxes]
         estimates: list[Estimate] = []
         for first in range(0, len(boxes), self.batch):
             batch = boxes[first : first + self.batch]
-            crops = np.stack([resample_crop(image, box) for box in batch])
+            shown = images[first : first + self.batch]
+            crops = np.stack([resample_crop(image, box) for image, box in zip(shown, batch, strict=True)])
             estimates += self.method.estimate(crops, batch)
         return estimates
 

@@ -18,7 +18,7 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import ImageError
+from lineament.errors import ConfigError, ImageError
 from lineament.video.container import Orientation, read_orientation
 from lineament.video.opencv import load_cv2, open_capture, utf8_name
 from lineament.video.packets import READERS, stated_size
@@ -30,6 +30,7 @@ MAX_PIXELS = 36_000_000  # of a picture: above 8K
 MAX_ASPECT = 8.0  # of a pixel; what states more is taken for square
 RATES = (1.0, 240.0)  # pictures a second that are believed when a file states them
 USUAL_RATE = 25.0
+MAX_FRAMES = 1e9  # what states more does not know
 READ_AHEAD = 32  # packets that may lie before the one of the picture shown
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -49,18 +50,48 @@ class Frame:
     picture: Photo
 
 
-def read_video(source: Source, *, allow_network: bool = False) -> Iterator[Frame]:
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Which frames of a video are wanted.
+
+    Attributes:
+        start_s: the first one, by its time, s.
+        end_s: before which they end, s.
+        stride: every so manieth from the first one on.
+    """
+
+    start_s: float = 0.0
+    end_s: float = np.inf
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what has no frame.
+
+        Raises:
+            ConfigError: says what is wrong.
+        """
+        if self.stride < 1 or self.start_s < 0 or not self.end_s > self.start_s:
+            raise ConfigError(
+                f"A section of a video has a stride of at least 1, starts at 0 s or later and ends after it; "
+                f"found stride {self.stride}, {self.start_s} to {self.end_s} s."
+            )
+
+
+def read_video(
+    source: Source, *, allow_network: bool = False, section: Section = Section()
+) -> Iterator[Frame]:
     """The frames of a file, or of a camera by its number, one at a time.
 
     Args:
         source: name of a file, or an int for a camera.
         allow_network: take an address such as ``rtsp://...`` as well.
+        section: which frames; numbers and times stay those of the whole video.
 
     Raises:
         ConfigError: OpenCV is missing.
         ImageError: the video cannot be opened or has no frames.
     """
-    with VideoReader(source, allow_network=allow_network) as reader:
+    with VideoReader(source, allow_network=allow_network, section=section) as reader:
         yield from reader
 
 
@@ -69,11 +100,13 @@ class VideoReader:
 
     Attributes:
         rate: pictures a second; what the file states, what its first times say, or 25.
+        length_s: of the section, as far as the file states it, s; None where it does not.
     """
 
-    def __init__(self, source: Source, *, allow_network: bool = False) -> None:
+    def __init__(self, source: Source, *, allow_network: bool = False, section: Section = Section()) -> None:
         """Open a source; see `read_video` for arguments and errors."""
         self._cv2 = load_cv2()
+        self.section = section
         self._source = source
         self._closing = ExitStack()
         try:
@@ -100,6 +133,9 @@ class VideoReader:
         if self._sizes is not None:
             self._closing.callback(self._sizes.close)
         self.rate = self._rate(path)
+        count = self._stream.get(self._cv2.CAP_PROP_FRAME_COUNT) if path is not None else 0
+        end_s = min(count / self.rate, self.section.end_s)
+        self.length_s = max(end_s - self.section.start_s, 0.0) if 0 < count < MAX_FRAMES else None
 
     def __enter__(self) -> Self:
         """For `with`, which closes it."""
@@ -120,22 +156,35 @@ class VideoReader:
             ImageError: there are none.
         """
         number, last_s, first_s = 0, -np.inf, None
+        wanted, next_wanted = self.section, None
         while True:
             if self._sizes is not None:
                 self._check_pixels(*self._sizes.largest_until(number))
             try:
-                found, bgr = self._stream.read()
+                if not self._stream.grab():
+                    break
+                stated_s = self._stream.get(self._cv2.CAP_PROP_POS_MSEC) / 1000
+                first_s = stated_s if first_s is None else first_s
+                # Files without time stamps state 0, damaged ones go back: then the frame rate is believed.
+                is_later = stated_s - first_s > last_s
+                last_s = stated_s - first_s if is_later else last_s + 1 / self.rate
+                if last_s >= wanted.end_s:
+                    return
+                if next_wanted is None and last_s >= wanted.start_s - 1e-6:
+                    next_wanted = number
+                if number != next_wanted:
+                    number += 1
+                    continue
+                found, bgr = self._stream.retrieve()
             except (self._cv2.error, MemoryError) as error:
                 raise ImageError(f"{self._source} cannot be decoded after {number} frames.") from error
             if not found:
                 break
-            stated_s = self._stream.get(self._cv2.CAP_PROP_POS_MSEC) / 1000
-            first_s = stated_s if first_s is None else first_s
-            # Files without time stamps state 0, damaged ones go back: then the frame rate is believed.
-            is_later = stated_s - first_s > last_s
-            last_s = stated_s - first_s if is_later else last_s + 1 / self.rate
             yield Frame(number, last_s, self._shown(bgr, 1000 * stated_s, number))
+            next_wanted = number + wanted.stride
             number += 1
+        if number > 0 and next_wanted is None:
+            raise ImageError(f"{self._source} ends before {wanted.start_s} s, where it was to start.")
         if number == 0:
             raise ImageError(f"{self._source} has no frames that can be read. Is it a video?")
 

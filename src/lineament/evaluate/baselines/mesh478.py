@@ -14,7 +14,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from lineament.data.fitting.layouts import mesh_layout
 from lineament.evaluate.items import Prediction
@@ -70,6 +69,8 @@ def _convex_weights(mesh: Array, landmark: Array) -> Array:
     """(468,) weights of the nearest mesh points whose mean lies closest to a landmark."""
     nearest = np.argsort(np.linalg.norm(mesh - landmark, axis=1), kind="stable")[:NEIGHBOURS]
     system = np.vstack([mesh[nearest].T, np.full(NEIGHBOURS, SUM_WEIGHT)])
+    from scipy.optimize import nnls  # the extra "data"; lists of sets need none
+
     found, _ = nnls(system, np.append(landmark, SUM_WEIGHT))
     weights = np.zeros(len(mesh))
     weights[nearest] = found / found.sum()

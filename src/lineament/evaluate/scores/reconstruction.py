@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.similarity import Similarity, fit_similarity
@@ -92,6 +91,8 @@ def icp(
         rounds: at most.
         tolerance: relative change of the mean distance below which it ends.
     """
+    from scipy.spatial import cKDTree  # the extra "data"; lists of sets need none
+
     source, tree = np.asarray(source, np.float64), cKDTree(target)
     found = start or Similarity(np.float64(1), np.eye(3), np.zeros(3))
     last, used = np.inf, 0

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from lineament.errors import DataError
 from lineament.evaluate.items import LFM_FACE, EvaluationItem, EvaluationSet, TrueSurface
@@ -88,6 +87,8 @@ class IctHeads:
         skin = lfm.neutral_model[:FACE_VERTICES].astype(np.float64)
         turn = matrix_from_angles(0.0, np.radians(_PITCH_DEG), 0.0)
         neutral = ict.neutral_model.astype(np.float64)
+        from scipy.spatial import cKDTree  # the extra "data"; lists of sets need none
+
         distance, index = cKDTree(neutral).query(skin @ turn.T + _ORIGIN_MM)
         if distance.max() > _EXACT_MM or len(np.unique(index)) != len(index):
             raise DataError(
@@ -240,6 +241,8 @@ def _near(places: Array, marks: Array, reach: float) -> NDArray[np.bool_]:
     """Which points lie within a distance (mm) of a line through landmarks, five at a time."""
     fractions = np.linspace(0, 1, 9)[:, None]
     segments = [marks[a] * (1 - fractions) + marks[a + 1] * fractions for a in (0, 1, 2, 3, 5, 6, 7, 8)]
+    from scipy.spatial import cKDTree  # the extra "data"; lists of sets need none
+
     return cKDTree(np.concatenate(segments)).query(places)[0] < reach
 
 

@@ -1,0 +1,273 @@
+"""A run over photographs: which are done already, processes for the others, tables, what is said."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.cli.photo_work import PhotoOutcome, PhotoTask, PhotoWork, row_source
+from lineament.cli.photos import Photo
+from lineament.cli.reporting import Reporter
+from lineament.cli.results import TABLE_FORMATS, ResultWriter
+
+if TYPE_CHECKING:
+    from lineament.batch import AlignerOptions, Journal, JournalEntry
+    from lineament.cli.stopping import Stop
+    from lineament.export.parts import PartsTable
+
+JOURNAL = "lineament_align.jsonl"
+PHOTOS_A_PROCESS = 8  # for fewer, starting a process takes longer than it saves
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumConfig:
+    """What is to be done with photographs.
+
+    Attributes:
+        options: which aligner.
+        writer: which files.
+        out: the folder for results.
+        jobs: processes; None takes what suits cores and photographs.
+        keeps_journal: write down what is done, and leave out what was done before.
+        anew: leave out nothing.
+        quiet: say nothing but errors.
+        log: a file that every line goes to as well.
+    """
+
+    options: AlignerOptions
+    writer: ResultWriter
+    out: Path
+    jobs: int | None = None
+    keeps_journal: bool = False
+    anew: bool = False
+    quiet: bool = False
+    log: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumEnd:
+    """How a run ended.
+
+    Attributes:
+        is_whole: whether everything that was asked for is there.
+        left: photographs that were not begun, because of a signal.
+    """
+
+    is_whole: bool
+    left: int
+
+
+def align_album(
+    config: AlbumConfig,
+    photos: Sequence[Photo],
+    boxes: Mapping[Path, NDArray[np.floating]] | None,
+    stopped: Stop,
+) -> AlbumEnd:
+    """Align photographs, write their results and say what came of them.
+
+    Raises:
+        LineamentError: the weights cannot be used.
+        BlockingIOError: another run writes into the folder.
+        OSError: the disk is full.
+    """
+    with ExitStack() as closing:
+        run = _Run(config, closing)
+        todo = [photo for photo in photos if not run.is_done(photo, boxes)]
+        reporter = closing.enter_context(Reporter(len(todo), quiet=config.quiet, log=config.log))
+        try:
+            run.align(todo, boxes, reporter, stopped)
+        finally:
+            run.write_down()
+        run.finish_tables(photos, reporter)
+        reporter.summary(before=len(run.done), faces_before=sum(run.done.values()), out=config.out)
+        left = len(todo) - reporter.photos
+        return AlbumEnd(run.is_whole and not reporter.failed, left)
+
+
+class _Run:
+    """One run: its journal, its tables, and what waits to be written down."""
+
+    def __init__(self, config: AlbumConfig, closing: ExitStack) -> None:
+        from lineament.batch.journal import Journal
+        from lineament.files import locked_folder
+
+        self._config = config
+        self._journal: Journal | None = None
+        self.done: dict[str, int] = {}  # faces of photographs that were done before
+        self.is_whole = True
+        if config.keeps_journal:
+            closing.enter_context(locked_folder(config.out))
+            self._journal = closing.enter_context(Journal(config.out / JOURNAL, anew=config.anew))
+        self._tables: dict[str, PartsTable] = {}
+        self._open_tables()
+        self._key = self._identity()
+        self._waiting: list[JournalEntry] = []  # whose rows are not on the disk
+        self._counts: dict[str, int] = {}  # faces by source, of all that is done
+
+    def _open_tables(self) -> None:
+        from lineament.export.parts import PartsTable
+
+        for kind in (each for each in TABLE_FORMATS if each in self._config.writer.formats):
+            table = PartsTable(self._config.out / f"faces.{kind}", kind)
+            if self._journal is None or self._config.anew:
+                table.forget()
+            self._tables[kind] = table
+
+    def _identity(self) -> str:
+        from lineament.batch.journal import key_of
+        from lineament.version import __version__
+
+        if self._journal is None:
+            return ""
+        found = self._config.options.identity() | self._config.writer.identity()
+        return key_of(found | {"lineament": __version__})
+
+    def _key_of(self, photo: Photo, boxes: Mapping[Path, NDArray[np.floating]] | None) -> str:
+        from lineament.batch.journal import key_of
+
+        if boxes is None:
+            return self._key
+        given = boxes.get(photo.path)
+        return key_of({"key": self._key, "boxes": None if given is None else given.tolist()})
+
+    def is_done(self, photo: Photo, boxes: Mapping[Path, NDArray[np.floating]] | None) -> bool:
+        """Whether a former run has made of this file, as it is, what is asked for now, and it is there."""
+        entry = None if self._journal is None else self._journal.get(str(photo.path))
+        if entry is None or (entry.target, entry.key) != (str(photo.target), self._key_of(photo, boxes)):
+            return False
+        source = row_source(photo.path)
+        if any(table.rows_of(source) != entry.faces for table in self._tables.values()):
+            return False
+        target = self._config.out / photo.target
+        try:
+            about = os.stat(photo.path)
+        except OSError:
+            return False
+        are_there = all(os.path.exists(f"{target}{ending}") for ending in entry.files)
+        if (about.st_size, about.st_mtime_ns) != (entry.size, entry.time_ns) or not are_there:
+            return False
+        self.done[source] = self._counts[source] = entry.faces
+        self.is_whole = self.is_whole and not entry.incomplete
+        return True
+
+    def align(
+        self,
+        todo: Sequence[Photo],
+        boxes: Mapping[Path, NDArray[np.floating]] | None,
+        reporter: Reporter,
+        stopped: Stop,
+    ) -> None:
+        """Do what is not done, in order."""
+        from lineament.batch import WorkerLost, run_in_order
+        from lineament.errors import ExportError
+
+        if not todo:
+            return
+        config = self._config
+        work = PhotoWork(config.options, config.writer, config.out, with_rows=bool(self._tables))
+        tasks = (_task(photo, boxes) for photo in todo)
+        processes = jobs_for(config.jobs, len(todo))
+        for task, came in run_in_order(work, tasks, processes=processes, is_stopped=stopped.is_set):
+            outcome = PhotoOutcome(error=str(came)) if isinstance(came, WorkerLost) else came
+            reporter.add(task.photo, outcome)
+            try:
+                self._take(task, outcome, boxes)
+            except ExportError as error:
+                self._give_up_tables(error, reporter)
+                return
+
+    def _take(
+        self,
+        task: PhotoTask,
+        outcome: PhotoOutcome,
+        boxes: Mapping[Path, NDArray[np.floating]] | None,
+    ) -> None:
+        from lineament.batch import JournalEntry
+
+        photo = task.photo
+        if outcome.error is not None:
+            return
+        self.is_whole = self.is_whole and not outcome.impossible
+        self._counts[row_source(photo.path)] = outcome.faces
+        if self._journal is not None:
+            self._waiting.append(
+                JournalEntry(
+                    source=str(photo.path),
+                    size=task.size,
+                    time_ns=task.time_ns,
+                    key=self._key_of(photo, boxes),
+                    target=str(photo.target),
+                    faces=outcome.faces,
+                    files=outcome.files,
+                    incomplete=bool(outcome.impossible),
+                )
+            )
+        for table in self._tables.values():
+            table.add(list(outcome.rows))
+        if not self._tables or any(table.is_due for table in self._tables.values()):
+            self.write_down()
+
+    def write_down(self) -> None:
+        """Put what waits on the disk: rows first, then that they are there.
+
+        Raises:
+            ExportError: rows cannot be written.
+            OSError: the journal cannot.
+        """
+        for table in self._tables.values():
+            table.flush()
+        if self._journal is not None:
+            for entry in self._waiting:
+                self._journal.add(entry)
+        self._waiting.clear()
+
+    def finish_tables(self, photos: Sequence[Photo], reporter: Reporter) -> None:
+        """Make the tables of all photographs that are done, in their order."""
+        from lineament.errors import ExportError
+
+        sources = [source for photo in photos if self._counts.get(source := row_source(photo.path))]
+        for table in self._tables.values():
+            try:
+                table.finish(sources)
+            except ExportError as error:
+                self._give_up_tables(error, reporter)
+                return
+
+    def _give_up_tables(self, error: Exception, reporter: Reporter) -> None:
+        reporter.error(f"error: {error}")
+        self.is_whole = False
+        self._tables.clear()
+        self._waiting.clear()
+
+
+def jobs_for(jobs: int | None, photos: int) -> int:
+    """Processes for so many photographs: what was asked for, or a core each where that pays."""
+    if jobs is not None:
+        return max(1, min(jobs, photos))
+    return max(1, min(cores(), photos // PHOTOS_A_PROCESS))
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _task(photo: Photo, boxes: Mapping[Path, NDArray[np.floating]] | None) -> PhotoTask:
+    """A photograph with its file as it is before it is read."""
+    given = None if boxes is None else boxes.get(photo.path)
+    missing = boxes is not None and given is None
+    problem = f"The file of boxes has no line for {photo.shown}." if missing else None
+    try:
+        about = os.stat(photo.path)
+    except OSError:  # reading it will say why
+        return PhotoTask(photo, given, problem)
+    return PhotoTask(photo, given, problem, about.st_size, about.st_mtime_ns)

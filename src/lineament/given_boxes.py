@@ -1,0 +1,49 @@
+"""Boxes that a caller gives for the faces of a photo, checked one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lineament.crop import check_box
+from lineament.errors import BoxError
+from lineament.image import Picture, size_wh
+from lineament.result import Detection
+
+MAX_BOX = 20  # times the photo's longer side
+
+
+def given_detections(boxes: ArrayLike, photo: Picture) -> list[Detection]:
+    """Boxes of the caller as detections of score 1; BoxError naming the row that cannot be one."""
+    try:
+        rows = np.asarray(boxes)
+    except ValueError as error:
+        raise BoxError(f"boxes must be rows of four numbers each ({error}).") from error
+    if rows.size == 0:
+        return []
+    if rows.ndim != 2 or rows.shape[1] != 4 or rows.dtype.kind not in "fiu":
+        raise BoxError(
+            f"boxes must be (n, 4) numbers: left, top, right, bottom in px; found shape {rows.shape} "
+            f"of {rows.dtype}. A single box is given as [[left, top, right, bottom]]."
+        )
+    width, height = size_wh(photo)
+    if min(width, height) > 2 and np.abs(rows).max() <= 1.5 and rows.dtype.kind == "f":
+        raise BoxError(
+            f"boxes are in px, found values of 0 to 1 such as {rows[0].tolist()}: they are parts of the "
+            f"photo's "
+            f"size. Multiply x by {width} and y by {height}."
+        )
+    for number, row in enumerate(rows):
+        left, top, right, bottom = check_box(row, name=f"boxes[{number}]")
+        if max(right - left, bottom - top) > MAX_BOX * max(width, height):
+            raise BoxError(
+                f"boxes[{number}] is {right - left:.3g} x {bottom - top:.3g} px; a box may be up to "
+                f"{MAX_BOX} times "
+                f"as large as its photo, which has {width} x {height} px. Check the units."
+            )
+        if right <= 0 or bottom <= 0 or left >= width or top >= height:
+            raise BoxError(
+                f"boxes[{number}] lies outside of the photo, which has {width} x {height} px: "
+                f"{row.tolist()}. Give boxes in the px of the photo as read upright."
+            )
+    return [Detection(box_xyxy=row.astype(np.float32), score=1.0) for row in rows]
