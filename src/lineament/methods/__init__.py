@@ -1,5 +1,6 @@
 """Methods: one file each, and the only table of them."""
 
+from lineament.methods.dff import Dff
 from lineament.methods.dsfnet import DsfNet
 from lineament.methods.estimate import Estimate
 from lineament.methods.method import Method
@@ -9,6 +10,7 @@ from lineament.methods.sadrnet import SadrNet
 from lineament.methods.synergynet import SynergyNet
 
 METHODS: dict[str, type[Method]] = {
+    "dff": Dff,
     "dsfnet": DsfNet,
     "morphable-regressor": MorphableRegressor,
     "sadrnet": SadrNet,
@@ -18,6 +20,7 @@ METHODS: dict[str, type[Method]] = {
 
 __all__ = [
     "METHODS",
+    "Dff",
     "DsfNet",
     "Estimate",
     "Method",

@@ -13,6 +13,8 @@ from lineament.config_file import read_config
 from lineament.errors import ConfigError, DataError
 from lineament.files import working_folder
 from lineament.train.detector.method import DETECTOR
+from lineament.train.dff.descriptor_method import DFF_DESCRIPTOR
+from lineament.train.dff.method import DFF
 from lineament.train.dsfnet.method import DSFNET
 from lineament.train.engine.processes import Processes, joined_processes
 from lineament.train.engine.run_folder import ABOUT, CONFIG, read_table
@@ -27,6 +29,8 @@ METHODS: dict[str, TrainableMethod[Any]] = {
     row.name: row
     for row in (
         DETECTOR,
+        DFF,
+        DFF_DESCRIPTOR,
         DSFNET,
         REGRESSOR,
         SADRNET,
