@@ -129,7 +129,7 @@ class DffResult(MorphableResult):
 
     @property
     def albedo(self) -> NDArray[np.float32]:
-        """(S, S, 3) in 0..1 on the chart: the face's own colours without light, as photographs encode them."""
+        """(S, S, 3) in 0..1 on the chart: the face's own colours without light, as photographs have them."""
         return np.clip(self.colors.texture.uv_map(self.texture_coefficients), 0, 1)
 
     def irradiance(self, light: Array | None = None) -> Array:

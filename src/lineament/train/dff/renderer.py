@@ -27,8 +27,7 @@ class ProjectedMesh:
 
     Attributes:
         xy: (B, N, 2) px of the picture.
-        inverse_depth: (B, N) 1 / depth, any unit, for perspective-correct weights; alike for a weak-perspective
-            camera.
+        inverse_depth: (B, N) 1 / depth, any unit, for perspective-correct weights; equal for a weak camera.
         depth: (B, N) grows away from the viewer; decides what hides what, has no gradient.
     """
 
