@@ -1,4 +1,4 @@
-"""How well descriptors match places of faces: ``python -m benchmarks.descriptors --samples FOLDER --run RUN``.
+"""How well descriptors match places: ``python -m benchmarks.descriptors --samples FOLDER --run RUN``.
 
 Mean error of the nearest neighbour, percent of the root of the face box's area, between two pictures of one
 photograph and between people, on pairs of people kept from training (``train/dff/matching.py``). Compared

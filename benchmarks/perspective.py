@@ -1,9 +1,9 @@
 """What a camera is worth on close-ups: ``python -m benchmarks.perspective``.
 
 Faces are seen by a pinhole camera from 20 to 100 cm, cut to their crop, and fitted by each of the three
-cameras that ``network.camera`` knows, with the true shape (pose and place alone) and with shape and expression
-free. Printed is what is left of the distance between the 68 landmarks, percent of the root of their box's
-area, and of the vertices' shape in mm where the shape was free.
+cameras that ``network.camera`` knows, with the true shape (pose and place alone) and with the identity free.
+Printed is what is left of the distance between the 68 landmarks, percent of the root of their box's area, and
+how far the landmarks of the shape are off, mm, where the identity was free.
 """
 
 from __future__ import annotations

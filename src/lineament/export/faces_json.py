@@ -92,6 +92,8 @@ def face_values(face: FaceResult) -> dict[str, Any]:
         }
     if isinstance(face, FreeFormResult):
         values["fit_residual_mm"] = _numbers(face.fit_residual_mm, 2)
+    for name, value in getattr(face, "own_values", dict)().items():  # of methods that know more
+        values[name] = _numbers(value, 4)
     return values
 
 

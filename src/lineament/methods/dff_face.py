@@ -176,6 +176,15 @@ class DffResult(MorphableResult):
         )
         return np.moveaxis(bands, 0, -1), mask
 
+    def own_values(self) -> dict[str, Any]:
+        """What files say of it beside what they say of every face; NaN for what is not known."""
+        return {
+            "light": self.light,
+            "texture_coefficients": self.texture_coefficients,
+            "focal_px": np.nan if self.focal_px is None else self.focal_px,
+            "distance_mm": np.nan if self.distance_mm is None else self.distance_mm,
+        }
+
     def without_values(self) -> Self:
         """See :meth:`FaceResult.without_values`."""
         face = MorphableResult.without_values(self)

@@ -44,8 +44,10 @@ def small_config(**changes):
 def numbers_of(config, count, seed=0, *, turn=0.3):
     """(count, n) numbers of the network that make plausible faces."""
     rng = torch.Generator().manual_seed(seed)
-    sizes = (0.7, 0.7, 0.4, turn, 0.0, 0.1, 0.1)
-    parts = [size * torch.randn(count, n, generator=rng) for size, n in zip(sizes, config.sizes, strict=True)]
+    sizes = (0.7, 0.5, 0.4, turn, 0.0, 0.02, 0.1)
+    parts = [
+        size * torch.randn(count, n, generator=rng) for size, n in zip(sizes, config.sizes, strict=False)
+    ]
     return torch.cat(parts, dim=1)
 
 

@@ -41,7 +41,7 @@ def labels_of(points, *, source="detector", weights=None, occlusion=None):
 def drawn(lfm):
     """Two faces that the renderer drew, and what the network would have to say of them."""
     net, face, rgb, mask = drawn_faces(lfm, 2)
-    photo = torch.where(mask[:, None], rgb.clamp(0, 1), torch.tensor(0.3))
+    photo = torch.where(mask[:, None], rgb, torch.tensor(0.3))
     return net.train(), replace(face, picture=255 * photo), mask
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from lineament.data.crops.augment import AugmentConfig, disturb, random_crop_box
 from lineament.data.labels.label_surface import LabelSurface
 from lineament.data.labels.targets import image_maps, posed
 from lineament.data.samples.sample import Sample
+from lineament.data.samples.shards import read_manifest
 from lineament.data.samples.store import SampleStore
 from lineament.errors import DataError
 from lineament.geometry.morphable import MorphableModel
@@ -72,12 +74,8 @@ class PairSource:
         return replace(self, augment=replace(self.augment, **STEADY), validation=validation)
 
 
-def _paths(source: PairSource) -> list[Any]:
+def _paths(source: PairSource) -> list[Path]:
     """The folders that have samples of the side asked for."""
-    from pathlib import Path
-
-    from lineament.data.samples.shards import read_manifest
-
     folders = [Path(folder) for folder in source.folders.samples]
     if source.validation:
         folders = [f for f in folders if any(entry.validation for entry in read_manifest(f)[1])]
@@ -107,9 +105,10 @@ class OpenPairs:
         self._numbers = [(which, int(n)) for which, numbers in enumerate(fitted) for n in numbers]
         if not self._numbers:
             raise DataError("No sample is of a fitted face: descriptors are learnt from correspondences.")
-        photos: dict[str, list[int]] = {}
+        photos: dict[tuple[str, str], list[int]] = {}
         for at, (which, number) in enumerate(self._numbers):
-            photos.setdefault(stores[which].photo(number), []).append(at)
+            photo = stores[which].collection(number), stores[which].photo(number)
+            photos.setdefault(photo, []).append(at)
         self._views = {at: views for views in photos.values() for at in views}
 
     def rows(self, rngs: Sequence[np.random.Generator]) -> Arrays:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lineament.errors import ConfigError
 from lineament.geometry.morphable import MorphableModel
 from lineament.models.texture import TextureModel
+from lineament.train.dff.rasterisers import Rasteriser
 from lineament.train.dff.renderer import ProjectedMesh, Renderer, VertexNormals, harmonics
 from lineament.train.networks.dff.network import EXPRESSION_UNIT, DffConfig, DffOutput
 
@@ -82,7 +83,7 @@ class FaceSurface(nn.Module):
         model: with the part "face".
         texture: on the model's vertices.
         config: of the network.
-        renderer: draws triangles; None takes our own.
+        rasteriser: finds the triangle of each pixel; None takes our own.
 
     Raises:
         ConfigError: the texture belongs to another mesh, or model or texture has fewer modes than are asked.
@@ -93,7 +94,7 @@ class FaceSurface(nn.Module):
         model: MorphableModel,
         texture: TextureModel,
         config: DffConfig,
-        renderer: type[Renderer] = Renderer,
+        rasteriser: Rasteriser | None = None,
     ) -> None:
         super().__init__()
         check_modes(model, texture, config)
@@ -102,7 +103,7 @@ class FaceSurface(nn.Module):
         triangles = torch.as_tensor(triangles.reshape(-1, 3).astype(np.int64))
         self.points = FacePoints(vertices_of(model, skin), config)
         self.normals = VertexNormals(triangles, len(skin))
-        self.renderer = renderer(triangles)
+        self.renderer = Renderer(triangles, rasteriser)
         mean, modes = texture.vertex_basis()
         self.register_buffer("skin", torch.as_tensor(skin), persistent=False)
         self.register_buffer("mean_rgb", torch.as_tensor(mean[skin]), persistent=False)

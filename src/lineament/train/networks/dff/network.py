@@ -72,9 +72,9 @@ class DffConfig:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """How many numbers say identity, texture, expression, rotation, translation, light and distance."""
-        free = 1 if self.camera == "free" else 0
-        return (self.identity, self.texture, self.expression, 3, 3, LIGHT[0] * LIGHT[1], free)
+        """How many numbers say identity, texture, expression, rotation, translation, light, and distance."""
+        free = (1,) if self.camera == "free" else ()
+        return (self.identity, self.texture, self.expression, 3, 3, LIGHT[0] * LIGHT[1], *free)
 
 
 COMPACT = DffConfig()
@@ -149,9 +149,9 @@ class DffNet(nn.Module):
     def parts(self, numbers: Tensor, picture: Tensor) -> DffOutput:
         """What (B, n) numbers say of pictures."""
         config = self.config
-        identity, texture, expression, turn, moved, light, free = numbers.split(config.sizes, dim=1)
+        identity, texture, expression, turn, moved, light, *free = numbers.split(config.sizes, dim=1)
         translation = self.translation_mean + UNIT_MM * moved
-        factor = torch.exp(free[:, 0]) if config.camera == "free" else torch.ones_like(turn[:, 0])
+        factor = torch.exp(free[0][:, 0]) if free else torch.ones_like(turn[:, 0])
         translation = torch.cat([translation[:, :2], translation[:, 2:] * factor[:, None]], dim=1)
         rotation = rotation_from_angles(turn) if config.rotation == "euler" else rotation_from_vector(turn)
         ambient = torch.zeros(LIGHT, device=numbers.device)
@@ -226,7 +226,8 @@ def rotation_from_vector(vector: Tensor) -> Tensor:
     zero = torch.zeros_like(x)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=1).view(-1, 3, 3)
     eye = torch.eye(3, dtype=vector.dtype, device=vector.device)
-    return eye + sine[:, None, None] * cross + half[:, None, None] * (cross @ cross)
+    twice = vector[:, :, None] * vector[:, None] - vector.square().sum(1)[:, None, None] * eye
+    return eye + sine[:, None, None] * cross + half[:, None, None] * twice
 
 
 def mean_translation(low_xy: np.ndarray, high_xy: np.ndarray, config: DffConfig, margin: float) -> np.ndarray:
