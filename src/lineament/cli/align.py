@@ -72,7 +72,7 @@ def align(
         str,
         typer.Option(
             help="Layers of the overlay picture, lowest first: mesh, wireframe, depth, normals, landmarks, "
-            "numbers, axes, posebox, box; or none.",
+            "numbers, axes, posebox, box; rendered (weights that know colours); or none.",
         ),
     ] = "mesh,landmarks,axes,box",
 ) -> None:

@@ -144,6 +144,11 @@ class DffResult(MorphableResult):
         normals = vertex_normals(self.vertices_model.astype(np.float64), self.triangles)
         return harmonics(normals @ np.asarray(self.camera.rotation).T) @ self._checked(light)
 
+    def vertex_colors(self, light: Array | None = None) -> Array:
+        """(N, 3) in 0..1 lit colours of the vertices; see :meth:`irradiance`."""
+        albedo = self.colors.texture.vertex_colors(self.texture_coefficients)
+        return np.clip(albedo * self.irradiance(light), 0, 1)
+
     def relit(self, light: Array) -> NDArray[np.float32]:
         """(S, S, 3) in 0..1 on the chart: the face's colours in another light.
 
@@ -169,11 +174,8 @@ class DffResult(MorphableResult):
         Returns:
             (H, W, 3) float32 RGB in 0..1, zero where no skin is, and (H, W) bool, where it is.
         """
-        albedo = self.colors.texture.vertex_colors(self.texture_coefficients)
-        values = np.clip(albedo * self.irradiance(light), 0, 1)
-        mask, bands = rasterize_values(
-            self.vertices_image, self.colors.triangles, values, size_hw=size_hw, both_sides=False
-        )
+        values, skin = self.vertex_colors(light), self.colors.triangles
+        mask, bands = rasterize_values(self.vertices_image, skin, values, size_hw=size_hw, both_sides=False)
         return np.moveaxis(bands, 0, -1), mask
 
     def own_values(self) -> dict[str, Any]:

@@ -279,6 +279,35 @@ def test_a_photo_gives_faces_with_colours_whose_copies_are_small(weights):
     assert np.isnan(nothing.light).all()
 
 
+def test_the_face_as_it_was_drawn_lies_over_the_photo(weights):
+    from lineament.draw import draw_overlay
+
+    photo = np.asarray(read_image(PHOTO))
+    face = FaceAligner.from_pretrained(weights, threads=1)(photo)[0]
+    found = draw_overlay(photo, [face], layers=["rendered"])
+    picture, seen = face.rendered(photo.shape[:2])
+    inner = seen & (np.abs(found.astype(int) - photo).sum(2) > 0)
+    assert inner.sum() > 0.8 * seen.sum()
+    apart = np.abs(found / 255 - picture)[inner].mean(axis=1)
+    assert np.median(apart) < 0.03  # it is drawn coarser and enlarged
+    plain = FaceAligner.from_pretrained(threads=1)(photo)[0]
+    with pytest.raises(ConfigError, match="knows nothing of the face's colours"):
+        draw_overlay(photo, [plain], layers=["rendered"])
+
+
+def test_files_say_light_and_distance(weights, tmp_path):
+    from lineament.export import export_json, export_npz
+
+    face = FaceAligner.from_pretrained(weights, threads=1)(read_image(PHOTO))[0]
+    export_json([face], tmp_path / "face.json")
+    (told,) = json.loads((tmp_path / "face.json").read_text())["faces"]
+    np.testing.assert_allclose(told["light"], face.light, atol=1e-4)
+    assert told["distance_mm"] == pytest.approx(face.distance_mm, rel=1e-3)
+    export_npz(face, tmp_path / "face.npz")
+    with np.load(tmp_path / "face.npz") as data:
+        np.testing.assert_array_equal(data["texture_coefficients"], face.texture_coefficients)
+
+
 def test_faces_of_a_film_keep_their_perspective(weights):
     from lineament.video.smoother import FaceSmoother
 
