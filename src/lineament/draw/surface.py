@@ -66,8 +66,8 @@ def _skin(face: FaceResult) -> Array:
     colors = getattr(face, "colors", None)
     if colors is None:
         raise ConfigError(
-            f"A {type(face).__name__} knows nothing of the face's colours and light: draw it as another layer, "
-            f"or use weights that do ('dff')."
+            f"A {type(face).__name__} knows nothing of the face's colours and light: draw it as another "
+            f"layer, or use weights that do ('dff')."
         )
     triangles: Array = colors.triangles
     return triangles
