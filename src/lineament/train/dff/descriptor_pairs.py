@@ -27,16 +27,6 @@ from lineament.train.batches.samples import Arrays, Folders
 
 Array = NDArray[Any]
 
-STEADY = {
-    "occluder_probability": 0.0,
-    "grey_probability": 0.0,
-    "blur_probability": 0.0,
-    "noise_probability": 0.0,
-    "jpeg_probability": 0.0,
-    "border_probability": 0.0,
-}
-"""Disturbances that pairs to be measured on do not have."""
-
 
 @dataclass(frozen=True, slots=True)
 class PairSource:
@@ -52,6 +42,7 @@ class PairSource:
         face_model: the model of their coefficients.
         same_photo: fraction of pairs that are of one photograph.
         validation: of people kept from training.
+        disturbed: whether pictures are disturbed as for training, beyond where they are cut.
     """
 
     folders: Folders
@@ -59,6 +50,7 @@ class PairSource:
     face_model: str
     same_photo: float = 0.5
     validation: bool = False
+    disturbed: bool = True
 
     def open(self) -> OpenPairs:
         """The pairs themselves.
@@ -71,7 +63,7 @@ class PairSource:
 
     def steady(self, *, validation: bool) -> PairSource:
         """The same without disturbances, of one side of the split."""
-        return replace(self, augment=replace(self.augment, **STEADY), validation=validation)
+        return replace(self, disturbed=False, validation=validation)
 
 
 def _paths(source: PairSource) -> list[Path]:
@@ -132,14 +124,16 @@ class OpenPairs:
             sample = sample.mirrored(self._model)
         landmarks = self._landmarks(sample)
         sample = sample.cropped(random_crop_box(landmarks, augment, rng))
-        other = int(rng.integers(len(self._numbers)))
-        disturbed = disturb(sample.image, lambda: self._sample(other).image, augment, rng)
-        labels = sample.labels.hidden_by(disturbed.covered)
+        image, labels = sample.image, sample.labels
+        if self._source.disturbed:
+            other = int(rng.integers(len(self._numbers)))
+            made = disturb(image, lambda: self._sample(other).image, augment, rng)
+            image, labels = made.image, labels.hidden_by(made.covered)
         size = augment.crop_size
         maps = image_maps(posed(labels, self._model, size_hw=(size, size)), self._surface)
         box = np.ptp(self._landmarks(sample)[:, :2], axis=0)
         return {
-            "crop": disturbed.image,
+            "crop": image,
             "place": np.float32(self._low + maps.ncc * self._extent),
             "face": maps.face,
             "size": np.float32(np.sqrt(np.prod(box))),
