@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lineament.errors import BoxError
 from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.perspective import Perspective
 
 Array = NDArray[np.floating]
 
@@ -92,6 +93,16 @@ class CropBox:
             rotation=(turn @ camera.rotation).astype(camera.rotation.dtype),
             scale=float(camera.scale * self.scale),
             translation=self.crop_from_image(np.asarray(camera.translation, np.float64)),
+        )
+
+    def perspective_in_image(self, camera: Perspective) -> Perspective:
+        """The perspective camera of the crop as one of the photo; see :meth:`camera_in_image`."""
+        turn = _turn_in_image(self.roll)
+        return Perspective(
+            rotation=(_turn_in_image(-self.roll) @ camera.rotation).astype(camera.rotation.dtype),
+            translation=turn @ np.asarray(camera.translation, np.float64),
+            focal_px=float(camera.focal_px / self.scale),
+            center_xy=self.image_from_crop(np.asarray(camera.center_xy, np.float64)),
         )
 
     def is_close_to(self, other: CropBox, *, shift: float, scale: float, roll: float) -> bool:

@@ -45,6 +45,8 @@ def face_values(face: Any, *, targets: str = "arkit") -> dict[str, Any]:  # noqa
         }
     if hasattr(face, "fit_residual_mm"):
         values["fit_residual_mm"] = _numbers(face.fit_residual_mm, 2)
+    for name, value in getattr(face, "own_values", dict)().items():  # of methods that know more
+        values[name] = _numbers(value, 4)
     return values
 
 

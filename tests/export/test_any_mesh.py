@@ -45,7 +45,7 @@ def test_a_mesh_alone_has_a_texture_and_a_frontal_view():
 
 
 def test_every_layer_of_an_overlay_is_drawn_of_a_mesh_alone():
-    for layer in LAYERS:
+    for layer in set(LAYERS) - {"rendered"}:  # which needs colours
         assert (draw_overlay(PHOTO, [mesh_alone(egg_face())], layers=[layer]) != PHOTO).any(), layer
 
 

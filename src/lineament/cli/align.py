@@ -100,7 +100,8 @@ def align(
         str,
         typer.Option(
             help="Layers of the overlay picture, lowest first: mesh, wireframe, depth, normals, "
-            "correspondence, landmarks, numbers, axes, posebox, box; or none.",
+            "correspondence, landmarks, numbers, axes, posebox, box; rendered (weights that know colours); "
+            "or none.",
         ),
     ] = "mesh,landmarks,axes,box",
     overlay_format: Annotated[

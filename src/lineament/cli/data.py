@@ -147,6 +147,45 @@ def fit(
 
 
 @app.command()
+def points(
+    out: OutOption,
+    photos: PhotosOption = None,
+    labels: Annotated[
+        str,
+        typer.Option(help="Whose points: detector (beside the photographs, or ours), mesh478, or hand."),
+    ] = "detector",
+    people: PeopleOption = "auto",
+    licence: Annotated[
+        str, typer.Option(help="Of the photographs, in words; goes into the manifest.")
+    ] = "not stated",
+    landmarks: LandmarksOption = None,
+    limit: LimitOption = None,
+) -> None:
+    """Make samples of photographs with points in the plane and nothing else, for `lineament train dff`.
+
+    No face is fitted. What cannot be used is a line of OUT/points_left_out.csv.
+    """
+    with data_wing():
+        from lineament.data.build.point_samples import PointSampleConfig, build_points
+        from lineament.data.samples.recipe import BuildRecipe
+        from lineament.errors import ConfigError
+
+        if labels not in ("detector", "mesh478", "hand"):
+            raise ConfigError(f"There are no labels {labels!r}: choose detector, mesh478 or hand.")
+        if not photos:
+            raise ConfigError("Say --photos FOLDER, or a zip.")
+        collections = _collections(photos, BuildRecipe(), people, limit, landmarks)
+        command = _command(
+            "points", photos, labels=labels, people=people, licence=licence, landmarks=landmarks, limit=limit
+        )
+        config = PointSampleConfig(tuple(collections), labels, out, licence, command)  # type: ignore[arg-type]
+        total = 0
+        for finished, parts, total in build_points(config):
+            say(f"{finished}/{parts} shards, {total} samples")
+        say(f"{total} samples are in {out}; licence: {licence}")
+
+
+@app.command()
 def preview(
     folder: Annotated[Path, typer.Argument(help="Folder of samples.")],
     out: Annotated[

@@ -24,6 +24,7 @@ LAYERS: dict[str, Callable[[Canvas, FaceResult, float, str], None]] = {
     "normals": lambda picture, face, opacity, label: paint_surface(picture, face, opacity, "normals"),
     "wireframe": lambda picture, face, opacity, label: paint_surface(picture, face, opacity, "wireframe"),
     "correspondence": lambda picture, face, opacity, label: paint_correspondence(picture, face, opacity),
+    "rendered": lambda picture, face, opacity, label: paint_surface(picture, face, 1.0, "rendered"),
     "landmarks": lambda picture, face, opacity, label: paint_landmarks(picture, face),
     "numbers": lambda picture, face, opacity, label: paint_landmarks(picture, face, numbers=True),
     "axes": lambda picture, face, opacity, label: paint_axes(picture, face),

@@ -28,7 +28,7 @@ MAX_EDGES_PX = 4096  # and of a layer of edges
 FINE_PX = 2000  # of a face's rectangle: edges on smaller ones are drawn finer than the photo
 DEPTH_RGB = ((255, 247, 214), (255, 176, 84), (226, 84, 96), (120, 52, 130), (34, 28, 74))  # near to far
 _BYTES = np.linspace(0, 1, 256)  # what the values of a byte stand for
-STYLES = ("shaded", "depth", "normals", "wireframe")
+STYLES = ("shaded", "depth", "normals", "wireframe", "rendered")
 
 
 def paint_surface(picture: Canvas, face: FaceResult, opacity: float, style: str) -> None:
@@ -44,11 +44,14 @@ def paint_surface(picture: Canvas, face: FaceResult, opacity: float, style: str)
     zoom = min(float(np.clip(LAYER_PX / patch.extent, COARSEST, 2)), MAX_LAYER_PX / patch.extent)
     patch = replace(patch, zoom=zoom if zoom <= 1 else 2.0)
     vertices = patch.from_image(face.vertices_image)
-    triangles = face.triangles
+    triangles = _skin(face) if style == "rendered" else face.triangles
     if not np.isfinite(vertices).all():
         finite = np.asarray(np.isfinite(vertices).all(axis=1))
         triangles = triangles[finite[triangles].all(axis=1)]
-    values, palette = _values(vertices, triangles, style)
+    if style == "rendered":
+        values, palette = 255 * face.vertex_colors(), None  # type: ignore[attr-defined]
+    else:
+        values, palette = _values(vertices, triangles, style)
     mask, pictures = rasterize_values(vertices, triangles, values, size_hw=patch.size_hw, both_sides=False)
     bands = [_bled(band.astype(np.uint8)) for band in pictures] + [mask * np.uint8(255)]
     # In these modes Pillow resamples every band as it is, all at once.
@@ -57,6 +60,22 @@ def paint_surface(picture: Canvas, face: FaceResult, opacity: float, style: str)
     for part, strip in patch.strips(layer):
         *colors, alpha = strip.split()
         blend(picture, part, _rgb(colors, palette), alpha.point(table))
+
+
+def _skin(face: FaceResult) -> Array:
+    """The triangles that have colours of their own.
+
+    Raises:
+        ConfigError: the method knows no colours.
+    """
+    colors = getattr(face, "colors", None)
+    if colors is None:
+        raise ConfigError(
+            f"A {type(face).__name__} knows nothing of the face's colours and light: draw it as another "
+            f"layer, or use weights that do ('dff')."
+        )
+    triangles: Array = colors.triangles
+    return triangles
 
 
 def _values(vertices: Array, triangles: NDArray[np.integer], style: str) -> tuple[Array, list[int] | None]:

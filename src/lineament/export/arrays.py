@@ -55,4 +55,5 @@ def face_arrays(face: FaceResult) -> dict[str, NDArray[Any]]:
         }
     if isinstance(face, FreeFormResult):
         arrays["fit_residual_mm"] = face.fit_residual_mm
+    arrays |= getattr(face, "own_values", dict)()  # of methods that know more
     return {name: np.asarray(value) for name, value in arrays.items()}

@@ -63,6 +63,9 @@ def vertices_in(face: FaceResult, frame: ExportFrame, *, name: str = "the file")
         )
     if frame == "image":
         return vertices
+    if (perspective := getattr(face, "perspective", None)) is not None:  # or its distortion would be kept
+        model: Array = perspective.model_from_image(vertices)
+        return model if frame == "model" else model @ face.pose.rotation.T
     rotated = (vertices - face.pose.translation) / face.pose.scale * PICTURE_AXES
     return rotated if frame == "camera" else rotated @ face.pose.rotation
 

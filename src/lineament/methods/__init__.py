@@ -2,6 +2,7 @@
 
 from lineament.methods.closeup_regressor import CloseUpRegressor
 from lineament.methods.cprfa import Cprfa
+from lineament.methods.dff import Dff
 from lineament.methods.dsfnet import DsfNet
 from lineament.methods.estimate import Estimate
 from lineament.methods.method import Method
@@ -13,6 +14,7 @@ from lineament.methods.synergynet import SynergyNet
 METHODS: dict[str, type[Method]] = {
     "close-up-regressor": CloseUpRegressor,
     "cprfa": Cprfa,
+    "dff": Dff,
     "dsfnet": DsfNet,
     "morphable-regressor": MorphableRegressor,
     "sadrnet": SadrNet,
@@ -24,6 +26,7 @@ __all__ = [
     "METHODS",
     "CloseUpRegressor",
     "Cprfa",
+    "Dff",
     "DsfNet",
     "Estimate",
     "Method",

@@ -15,6 +15,8 @@ from lineament.files import working_folder
 from lineament.train.closeup.method import CLOSEUP
 from lineament.train.cprfa.method import CPRFA
 from lineament.train.detector.method import DETECTOR
+from lineament.train.dff.descriptor_method import DFF_DESCRIPTOR
+from lineament.train.dff.method import DFF
 from lineament.train.dsfnet.method import DSFNET
 from lineament.train.engine.processes import Processes, joined_processes
 from lineament.train.engine.run_folder import ABOUT, CONFIG, read_table
@@ -31,6 +33,8 @@ METHODS: dict[str, TrainableMethod[Any]] = {
         CLOSEUP,
         CPRFA,
         DETECTOR,
+        DFF,
+        DFF_DESCRIPTOR,
         DSFNET,
         REGRESSOR,
         SADRNET,

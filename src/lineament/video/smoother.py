@@ -136,8 +136,9 @@ class FaceSmoother:
 
 
 def _with_mesh(face: Face, camera: WeakPerspective, vertices_model: Array) -> Face:
-    vertices_image = camera.image_from_model(vertices_model.astype(np.float32))
-    return replace(face, camera=camera, vertices_image=vertices_image)
+    moved = replace(face, camera=camera)
+    seen_by = getattr(moved, "perspective", None) or camera  # of faces whose distance is known
+    return replace(moved, vertices_image=seen_by.image_from_model(vertices_model.astype(np.float32)))
 
 
 def _points_model(face: FaceResult) -> Array:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lineament.data.render.lighting import Light, LightConfig, harmonics, random_light, shadow_frame
+from lineament.data.render.lighting import Light, LightConfig, random_light, shadow_frame
+from lineament.geometry.harmonics import harmonics
 
 
 def unit_vectors(count: int) -> np.ndarray:

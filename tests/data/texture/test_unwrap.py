@@ -5,10 +5,10 @@ import pytest
 
 from lineament.data.drawing.zbuffer import draw_mesh, interpolate
 from lineament.data.fitting.fitted import FittedPhoto
-from lineament.data.render.lighting import harmonics
 from lineament.data.samples.sample import Kind, Provenance
 from lineament.data.texture.unwrap import LUMINANCE, TextureChart, Unwrapped, delit, unwrap
 from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.harmonics import harmonics
 from lineament.geometry.rotation import matrix_from_angles
 
 SIZE = 64

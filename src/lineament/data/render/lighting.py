@@ -11,41 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.geometry.harmonics import AMBIENT, harmonics
+
 Array = NDArray[np.floating]
-
-BAND_FACTORS = (np.pi, 2 * np.pi / np.sqrt(3), 2 * np.pi / np.sqrt(8))
-"""Lambert's law in each band, as Zhou & Huang (2020) and Deng et al. (2019) have it."""
-BASIS_FACTORS = (
-    1 / np.sqrt(4 * np.pi),
-    np.sqrt(3) / np.sqrt(4 * np.pi),
-    3 * np.sqrt(5) / np.sqrt(12 * np.pi),
-)
-
-
-def harmonics(normals: Array) -> Array:
-    """The nine Lambertian basis functions at unit normals.
-
-    Args:
-        normals: (..., 3).
-
-    Returns:
-        (..., 9), of the dtype of the normals.
-    """
-    x, y, z = np.moveaxis(normals, -1, 0)
-    zeroth, first, second = (a * c for a, c in zip(BAND_FACTORS, BASIS_FACTORS, strict=True))
-    root = 1 / np.sqrt(3)
-    terms = (
-        np.full_like(x, zeroth),
-        first * y,
-        first * z,
-        first * x,
-        second * x * y,
-        second * y * z,
-        second * root / 2 * (3 * z * z - 1),
-        second * x * z,
-        second / 2 * (x * x - y * y),
-    )
-    return np.stack(terms, axis=-1).astype(normals.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +69,7 @@ def random_light(rng: np.random.Generator, config: LightConfig) -> Light:
     for band, maximum in zip((slice(1, 4), slice(4, 9)), config.max_uneven, strict=True):
         ambient[band] *= min(1.0, maximum / max(float(np.linalg.norm(ambient[band])), 1e-6))
     tint = rng.normal(0, config.colour_std * 0.4, (9, 3)) * strength[:, None]
-    scale = BAND_FACTORS[0] * BASIS_FACTORS[0]
-    coefficients = (ambient[:, None] + tint) / scale * (1 - fraction) * exposure * _colour(rng, config)
+    coefficients = (ambient[:, None] + tint) / AMBIENT * (1 - fraction) * exposure * _colour(rng, config)
     azimuth = rng.normal(0, np.radians(50))
     height = np.clip(rng.normal(np.radians(32), np.radians(22)), np.radians(-35), np.radians(80))
     flat = np.cos(height)

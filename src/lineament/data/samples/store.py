@@ -112,6 +112,11 @@ class SampleStore:
         shard, row = self._place[number]
         return str(self._indices[shard].photo[row])
 
+    def collection(self, number: int) -> str:
+        """Name of the collection that a sample's photograph is of, without reading pictures."""
+        shard, row = self._place[number]
+        return str(self._indices[shard].collection[row])
+
     def is_occluded(self) -> NDArray[np.bool_]:
         """(n,) which samples have an occlusion mask, without reading it."""
         return np.array([self._indices[shard].mask_place[row, 1] > 0 for shard, row in self._place], bool)

@@ -15,8 +15,8 @@ from scipy import ndimage
 
 from lineament.data.drawing.zbuffer import draw_mesh, interpolate, vertex_visibility
 from lineament.data.fitting.fitted import FittedPhoto
-from lineament.data.render.lighting import harmonics
 from lineament.geometry.camera import PICTURE_AXES
+from lineament.geometry.harmonics import harmonics
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.raster import Raster

@@ -1,0 +1,1 @@
+"""The networks of Zhou and Huang's method."""
