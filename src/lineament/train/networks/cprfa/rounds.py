@@ -223,13 +223,13 @@ class Round(nn.Module):
         self, length: StepLength, name: str, step: Tensor, seen: Observations, shapes: Shapes, pose: Tensor
     ) -> Tensor:
         assert shapes.path is not None, "a line search looks at shapes"
-        # All places at once: one by one they would be most of an exported graph.
-        count = len(length.places)
-        parts = step[:, None] * step.new_tensor(length.places)[:, None]
-        poses = _added(_repeated(pose, count), name, parts.flatten(0, 1))
-        model = projected(_repeated(shapes.path, count), poses).unflatten(0, (-1, count))
-        errors = path_error(seen.path_points[:, None], model, seen.path_valid[:, None])
-        return length(errors, seen.path_valid.sum(1))
+        errors = [
+            path_error(
+                seen.path_points, projected(shapes.path, _added(pose, name, part * step)), seen.path_valid
+            )
+            for part in length.places
+        ]
+        return length(torch.stack(errors, 1), seen.path_valid.sum(1))
 
     def _shift(self, seen: Observations, placed: Shapes) -> Tensor:
         """(B, 2) to the mean of what is seen of vertices and landmarks."""
@@ -238,11 +238,6 @@ class Round(nn.Module):
         observed = torch.cat([seen.points[..., :2], seen.landmarks], 1)
         model = torch.cat([placed.chosen[..., :2], placed.landmarks[..., :2]], 1)
         return shift(observed, model, torch.cat([seen.valid, seen.landmark_valid], 1))
-
-
-def _repeated(values: Tensor, count: int) -> Tensor:
-    """(B count, ...) each row so many times in turn."""
-    return values[:, None].expand(-1, count, *[-1] * (values.dim() - 1)).flatten(0, 1)
 
 
 def _added(pose: Tensor, name: str, step: Tensor) -> Tensor:
