@@ -38,8 +38,8 @@ MARK = "lineament-page.txt"
 DETECTOR = "face-detector"
 REGRESSORS = ("default", "fast")
 """Weights that the page offers; all of these name `DETECTOR` as theirs."""
-METHOD, FACE_MODEL = "morphable-regressor", "lfm"
-"""What the page's JavaScript can run."""
+METHODS, FACE_MODEL = ("morphable-regressor", "close-up-regressor"), "lfm"
+"""What the page's JavaScript can run; of the second method the network of the whole face, no close-ups."""
 FINER = (
     *(
         "found_px",
@@ -118,9 +118,9 @@ def offered(weights: str | os.PathLike[str] = "default") -> dict[str, Bundle]:
     for bundle in bundles.values():
         manifest = bundle.manifest
         model = None if manifest.face_model is None else manifest.face_model.name
-        if (manifest.method, model) != (METHOD, FACE_MODEL):
+        if manifest.method not in METHODS or model != FACE_MODEL:
             raise WeightsError(
-                f"The page runs {METHOD}; {bundle.path.name} is {manifest.method} for the face model "
+                f"The page runs {METHODS[0]}; {bundle.path.name} is {manifest.method} for the face model "
                 f"{model}. Use it with `lineament align` or `lineament video`."
             )
     return bundles

@@ -11,6 +11,9 @@ from lineament.train.batches.labels import LabelBatch
 from lineament.train.closeup.targets import KEYS, POINTS, SHOWN
 from lineament.train.networks.closeup import CloseUpOutput
 
+KEY_UNIT = 0.2
+"""An error of a key that counts as one."""
+
 
 @dataclass(frozen=True, slots=True)
 class CloseUpLossConfig:
@@ -18,13 +21,15 @@ class CloseUpLossConfig:
 
     Attributes:
         points: mean distance of the points, hundredths of the close-up's side.
-        keys: mean error of expression keys of rendered faces, which are exact, hundredths of a whole key.
+        keys: mean squared error of expression keys of rendered faces, which are exact, in units of
+            :data:`KEY_UNIT`. Not the mean error: most keys rest on most faces, and the median of what is
+            possible is rest.
         fitted_keys: factor on the errors of the keys of photographs, which are fits.
         believed: first parts of the names of the keys that fits are believed in.
     """
 
     points: float = 1.0
-    keys: float = 0.3
+    keys: float = 3.0
     fitted_keys: float = 0.3
     believed: tuple[str, ...] = (
         "eyeBlink",
@@ -57,7 +62,7 @@ class CloseUpLoss(nn.Module):
         apart = 100 * (predicted.points - truth.targets[POINTS])
         distance = torch.sqrt((apart**2).sum(-1) + 1e-4).mean(1)
         exact = truth.is_rendered.to(distance.dtype)[:, None]
-        keys = 100 * (predicted.keys - truth.targets[KEYS]).abs() * torch.maximum(exact, self.believed)
+        keys = ((predicted.keys - truth.targets[KEYS]) / KEY_UNIT) ** 2 * torch.maximum(exact, self.believed)
         terms = {
             "points": config.points * (distance * shown).mean(),
             "keys": config.keys * (keys.mean(1) * shown).mean(),
