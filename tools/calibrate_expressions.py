@@ -5,8 +5,8 @@ python -m tools.calibrate_expressions mine.lineament --out calibrated.lineament 
 
 Rest: the median of what the network gives on neutral portraits (London, the people that are for training).
 Full: the median on rendered faces on which the key alone is raised to 1, of other faces than those that
-``lineament eval expressions`` shows. A key that hardly moves is marked as not measured, and so is what
-``--not-measured`` begins the name of. The network is not touched.
+``lineament eval expressions`` shows. The range of a key that hardly moves there is not known: it keeps the face
+model's own. What ``--not-measured`` begins the name of is marked as not measured. The network is not touched.
 """
 
 from __future__ import annotations
@@ -79,10 +79,10 @@ def key_scales(
         raised = found[key == number, number]
         full = min(float(np.median(raised)), MOST) if len(raised) else 0.0
         low = float(rest[number])
-        if full - low < LEAST or name.startswith(tuple(not_measured)):
+        if name.startswith(tuple(not_measured)):
             scales[name] = KeyScale(measured=False)
         else:
-            scales[name] = KeyScale(round(low, 4), round(full, 4))
+            scales[name] = KeyScale(round(low, 4), 1.0 if full - low < LEAST else round(full, 4))
     return scales
 
 
