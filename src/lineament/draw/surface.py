@@ -44,7 +44,7 @@ def paint_surface(picture: Canvas, face: FaceResult, opacity: float, style: str)
     zoom = min(float(np.clip(LAYER_PX / patch.extent, COARSEST, 2)), MAX_LAYER_PX / patch.extent)
     patch = replace(patch, zoom=zoom if zoom <= 1 else 2.0)
     vertices = patch.from_image(face.vertices_image)
-    triangles = _skin(face) if style == "rendered" else face.triangles
+    triangles: NDArray[np.integer] = _skin(face) if style == "rendered" else face.triangles
     if not np.isfinite(vertices).all():
         finite = np.asarray(np.isfinite(vertices).all(axis=1))
         triangles = triangles[finite[triangles].all(axis=1)]
@@ -62,7 +62,7 @@ def paint_surface(picture: Canvas, face: FaceResult, opacity: float, style: str)
         blend(picture, part, _rgb(colors, palette), alpha.point(table))
 
 
-def _skin(face: FaceResult) -> Array:
+def _skin(face: FaceResult) -> NDArray[np.integer]:
     """The triangles that have colours of their own.
 
     Raises:
@@ -74,7 +74,7 @@ def _skin(face: FaceResult) -> Array:
             f"A {type(face).__name__} knows nothing of the face's colours and light: draw it as another "
             f"layer, or use weights that do ('dff')."
         )
-    triangles: Array = colors.triangles
+    triangles: NDArray[np.integer] = colors.triangles
     return triangles
 
 
