@@ -94,4 +94,4 @@ def test_the_main_job_opens_no_socket(tmp_path):
     assert done.returncode == 0, done.stderr
     names = {path.name for path in tmp_path.iterdir()}
     for photo in photos.glob("*.jpg"):
-        assert {f"{photo.stem}_overlay.png", f"{photo.stem}_face0.obj", f"{photo.stem}.json"} <= names
+        assert {f"{photo.stem}_overlay.png", f"{photo.stem}.json"} <= names

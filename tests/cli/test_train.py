@@ -22,7 +22,7 @@ def run(*arguments):
 def test_what_can_be_trained_is_said(tmp_path):
     done = run("nothing", "--config", tmp_path / "c.toml", "--out", tmp_path)
     assert done.exit_code == 1
-    assert "choose from detector, " in done.output
+    assert "choose from closeup, " in done.output
 
 
 def test_who_asks_train_for_a_table_is_told_the_command_that_makes_it(tmp_path):

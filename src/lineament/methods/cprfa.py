@@ -245,14 +245,14 @@ class Cprfa:
         network = self._networks["round_1"]
         count = self._tables.identity + self._tables.expression
         wanted = {name: inputs[name] for name in network.input_shapes}
-        first = finite_outputs(network, {"pose": (len(POSE),), "alpha": (count,)}, **wanted)
+        first = finite_outputs(network, {"moved_pose": (len(POSE),), "alpha": (count,)}, **wanted)
         if self.switches.rounds == 1 or "round_2" not in self._networks:
-            return first["pose"], first["alpha"]
-        inputs |= {"pose": first["pose"], **self._shapes(first["alpha"], seen)}
+            return first["moved_pose"], first["alpha"]
+        inputs |= {"pose": first["moved_pose"], **self._shapes(first["alpha"], seen)}
         network = self._networks["round_2"]
         wanted = {name: inputs[name] for name in network.input_shapes}
-        second = finite_outputs(network, {"pose": (len(POSE),)}, **wanted)
-        return second["pose"], first["alpha"]
+        second = finite_outputs(network, {"moved_pose": (len(POSE),)}, **wanted)
+        return second["moved_pose"], first["alpha"]
 
     def _inputs(self, seen: Sequence[Observed], depth: Array | None, landmarks: Array | None) -> Inputs:
         """What the first round reads, unit frame; zero where nothing is known."""

@@ -71,7 +71,7 @@ def test_the_truth_has_no_error_wherever_and_however_large_it_is(scans):
     for item in scans.items[5:6]:
         prediction, surface = of_truth(item)
         for name in MEASURES:
-            if name != "points":
+            if name != "points" and not name.startswith("detection"):
                 assert MEASURES[name].value(prediction, surface) == pytest.approx(0, abs=2e-3), name
         prediction, surface = of_truth(item, lambda p: 1.2 * p @ turn.T + 30)
         for name in ("reconstruction", "interocular-icp", "point-to-plane"):

@@ -58,7 +58,7 @@ class FitConfig:
     sweeps: int = 12
     refinements: int = 4
     identity_ridge_mm: float = 5.5
-    expression_ridge_mm: float = 4.0
+    expression_ridge_mm: float = 10.0
     easy_ridge_mm: float = 3.0
     expression_limits: tuple[float, float] = (0.0, 1.05)
     blink_reach: float = 1.25

@@ -19,7 +19,7 @@ from lineament.train.networks.cprfa.rounds import Observations, Shapes
 from lineament.train.onnx.exporter import Arrays, Exporter
 from lineament.train.onnx.graph import SEEDED_ROWS, Graph, crop_graph, noise
 
-TOLERANCE = {"code": 2e-3, "face_mask": 5e-3, "depth": 5e-3, "pose": 5e-3, "alpha": 0.05}
+TOLERANCE = {"code": 2e-3, "face_mask": 5e-3, "depth": 5e-3, "moved_pose": 5e-3, "alpha": 0.05}
 HALF_TOLERANCE = {name: 20 * value for name, value in TOLERANCE.items()}
 SEEN = ("points", "valid")
 LANDMARKS = ("landmarks", "landmark_valid")
@@ -43,9 +43,9 @@ def graphs(network: CprfaNet) -> dict[str, Graph]:
     }
     trained = int(network.trained_rounds)
     if trained > 0:
-        made["round_1"] = _graph(network, _First(network), ("pose", "alpha"))
+        made["round_1"] = _graph(network, _First(network), ("moved_pose", "alpha"))
     if trained > 1:
-        made["round_2"] = _graph(network, _Second(network), ("pose",))
+        made["round_2"] = _graph(network, _Second(network), ("moved_pose",))
     return made
 
 
