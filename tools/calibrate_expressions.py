@@ -6,7 +6,8 @@ python -m tools.calibrate_expressions mine.lineament --out calibrated.lineament 
 Rest: the median of what the network gives on neutral portraits (London, the people that are for training).
 Full: the median on rendered faces on which the key alone is raised to 1, of other faces than those that
 ``lineament eval expressions`` shows. The range of a key that hardly moves there is not known: it keeps the
-face model's own. What ``--not-measured`` begins the name of is marked as not measured. The network is not touched.
+face model's own. What ``--not-measured`` begins the name of is marked as not measured. The network is not
+touched.
 """
 
 from __future__ import annotations
