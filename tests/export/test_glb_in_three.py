@@ -148,7 +148,7 @@ def test_drawn_over_its_photograph_the_textured_head_is_the_photograph(
     (left, top), (right, bottom) = inner.min(axis=0).astype(int), inner.max(axis=0).astype(int)
     mask = np.zeros((height, width), bool)
     mask[top:bottom, left:right] = True
-    assert (drawn[mask][:, 3] == 255).mean() > 0.9  # the skin; eyes and the inside of the mouth are no skin
+    assert (drawn[mask][:, 3] == 255).mean() > 0.9  # eyes and the inside of the mouth are no skin
     mask &= drawn[..., 3] == 255
     difference = np.abs(drawn[mask][:, :3] - photo[mask].astype(int))
     alike = np.corrcoef(drawn[mask][:, 1], photo[mask][:, 1])[0, 1]
