@@ -31,3 +31,11 @@ def node() -> str:
 def package(module: str, *, extra: str):
     """A module of an optional package; without it the test is skipped."""
     return pytest.importorskip(module, reason=f"{module} is not installed: pip install 'lineament[{extra}]'")
+
+
+def film_suffix() -> str:
+    """What films are called by default on this machine: as ffmpeg's first codec, or as OpenCV's."""
+    from lineament.video.ffmpeg import find_encoder
+
+    encoder = find_encoder()
+    return ".webm" if encoder is None else encoder.suffix

@@ -88,10 +88,9 @@ print(sorted(network(crop=np.zeros((1, 64, 64, 3), np.uint8))))
 
 def test_the_main_job_opens_no_socket(tmp_path):
     photos = ROOT / "demo" / "photos"
-    done = run_offline(
-        "from lineament.cli.main import main; main()", "align", str(photos), "--out", str(tmp_path)
-    )
+    words = ["align", str(photos), "--out", str(tmp_path), "--format", "obj,json"]  # as `make demo` has it
+    done = run_offline("from lineament.cli.main import main; main()", *words)
     assert done.returncode == 0, done.stderr
     names = {path.name for path in tmp_path.iterdir()}
     for photo in photos.glob("*.jpg"):
-        assert {f"{photo.stem}_overlay.png", f"{photo.stem}.json"} <= names
+        assert {f"{photo.stem}_overlay.png", f"{photo.stem}_face0.obj", f"{photo.stem}.json"} <= names

@@ -13,7 +13,7 @@ DOCUMENTED = [name for name in lineament.__all__ if not name.startswith("__")]
 
 def test_the_public_names_are_sorted_and_few():
     assert lineament.__all__ == sorted(lineament.__all__)
-    assert len(set(lineament.__all__)) == len(lineament.__all__) < 30
+    assert len(set(lineament.__all__)) == len(lineament.__all__) < 27
 
 
 def test_the_names_for_type_checkers_are_the_public_names():

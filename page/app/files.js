@@ -25,7 +25,7 @@ export function jsonText(faces, model, settings, photo) {
   return JSON.stringify(content, null, 1) + "\n";
 }
 
-function faceValues({ camera, cropBox, detection, identity, expression, uncertainty }, landmarks, model, settings) {
+function faceValues({ camera, cropBox, detection, identity, expression, uncertainty, keyScales }, landmarks, model, settings) {
   const { yaw, pitch, roll } = anglesOf(camera.rotation);
   return {
     box_xyxy: roundedAll(detection.box, 2),
@@ -46,20 +46,23 @@ function faceValues({ camera, cropBox, detection, identity, expression, uncertai
     identity: roundedAll(identity, 4),
     expression: roundedAll(expression, 4),
     expression_names: model.expressionNames.slice(0, expression.length),
-    blendshapes: blendshapes(expression, model, settings),
+    blendshapes: blendshapes(expression, model, settings, keyScales),
   };
 }
 
 /**
  * Weights by ARKit's 52 names, 0 to 1; sides that ARKit does not tell apart as their mean, 0 for the tongue.
  * @param {{arkit_name_of_side: Record<string, string>, arkit_names: string[]}} settings
+ * @param {Record<string, {rest: number, full: number, measured: boolean}>} keyScales  of the weights' keys (expression_keys.py)
  */
-export function blendshapes(expression, model, { arkit_name_of_side: arkitNameOfSide, arkit_names: arkitNames }) {
+export function blendshapes(expression, model, { arkit_name_of_side: arkitNameOfSide, arkit_names: arkitNames }, keyScales = {}) {
   /** @type {Record<string, number[]>} */
   const sides = {};
   expression.forEach((weight, number) => {
     const name = model.expressionNames[number];
-    (sides[arkitNameOfSide[name] ?? name] ??= []).push(Math.min(Math.max(weight, 0), 1));
+    const { rest, full, measured } = keyScales[name] ?? { rest: 0, full: 1, measured: true };
+    const reported = measured ? (weight - rest) / (full - rest) : 0;
+    (sides[arkitNameOfSide[name] ?? name] ??= []).push(Math.min(Math.max(reported, 0), 1));
   });
   const mean = (values) => values.reduce((total, value) => total + value, 0) / values.length;
   return Object.fromEntries(arkitNames.map((name) => [name, name in sides ? rounded(mean(sides[name]), 4) : 0]));
@@ -71,9 +74,9 @@ export function objText(face, model, settings) {
   const lines = [`# lineament ${settings.lineament}; mm: x to the viewer's right, y up, z to the viewer`];
   const number = (value) => value.toFixed(4);
   for (let at = 0; at < vertices.length; at += 3) lines.push(`v ${Array.from(vertices.subarray(at, at + 3), number).join(" ")}`);
-  for (let at = 0; at < model.uv.length; at += 2) lines.push(`vt ${model.uv[at].toFixed(6)} ${(1 - model.uv[at + 1]).toFixed(6)}`);
   const normals = vertexNormals(vertices, model.triangles);
   for (let at = 0; at < normals.length; at += 3) lines.push(`vn ${Array.from(normals.subarray(at, at + 3), number).join(" ")}`);
+  for (let at = 0; at < model.uv.length; at += 2) lines.push(`vt ${model.uv[at].toFixed(6)} ${(1 - model.uv[at + 1]).toFixed(6)}`);
   const starts = Object.fromEntries(Object.entries(model.parts).map(([name, [first]]) => [first, name]));
   for (let triangle = 0; triangle < model.triangles.length / 3; triangle++) {
     if (triangle in starts) lines.push(`g ${starts[triangle]}`);

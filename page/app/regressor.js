@@ -9,6 +9,7 @@ import { imageFromModel, uprightRoll } from "./geometry.js";
  * @property {import("./geometry.js").Camera} camera  of the photo
  * @property {Float32Array} identity
  * @property {Float32Array} expression
+ * @property {Record<string, {rest: number, full: number, measured: boolean}>} [keyScales]  what the weights of keys mean
  * @property {number | null} uncertainty  how far several looks are apart, mm; null after one
  */
 
@@ -90,7 +91,8 @@ export class Regressor {
       const camera = cameraInImage(cropBox, { rotation, scale: out.scale[row], translation });
       const identity = part(out.identity, out.identity.length / cropBoxes.length);
       const expression = part(out.expression, out.expression.length / cropBoxes.length);
-      return { camera, identity, expression, uncertainty: out.uncertainty ? out.uncertainty[row] : null };
+      const uncertainty = out.uncertainty ? out.uncertainty[row] : null;
+      return { camera, identity, expression, uncertainty, keyScales: this.settings.expression_keys };
     });
   }
 

@@ -13,7 +13,7 @@ from discs import DiscEstimate, disc_aligner, picture_of
 from faces import egg_face, mesh_alone
 from glb_files import read_glb
 from lineament.cli.main import app
-from shared import shared_path
+from shared import film_suffix, shared_path
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def test_a_film_gives_an_overlay_a_head_a_person_and_a_table(clip, tmp_path):
     done = run(clip, "--out", tmp_path / "out", "-f", "film,glb,parquet", "--no-smooth")
     assert done.exit_code == 0, done.output
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["clip.parquet", "clip_overlay.webm", "clip_person1.glb", "clip_person2.glb"]
+    assert names == ["clip.parquet", f"clip_overlay{film_suffix()}", "clip_person1.glb", "clip_person2.glb"]
     assert "person 1: in 20 of 20 frames" in done.stdout
     rows = parquet.read_table(tmp_path / "out" / "clip.parquet").to_pylist()
     of_first = [row for row in rows if row["person"] == 1]
@@ -104,7 +104,7 @@ def test_heads_that_cannot_be_animated_are_named_and_the_film_and_table_are_made
     assert done.exit_code == 1
     assert "person 1: no glb, which needs coefficients" in done.stderr
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["clip.parquet", "clip_overlay.webm"]
+    assert names == ["clip.parquet", f"clip_overlay{film_suffix()}"]
     assert "person 1: in 20 of 20 frames" in done.stdout
 
 
@@ -204,7 +204,7 @@ def test_a_name_of_digits_is_a_file_and_cameras_have_an_option(clip, tmp_path, m
     assert "--camera 0" in missing.stderr
     clip.rename(tmp_path / "0")
     assert run("0", "--out", "out", "-f", "film").exit_code == 0
-    assert (tmp_path / "out" / "0_overlay.webm").is_file()
+    assert (tmp_path / "out" / f"0_overlay{film_suffix()}").is_file()
     assert run("0", "--camera", "1", "--out", "out").exit_code == 2
     assert run("--out", "out").exit_code == 2
 
@@ -222,7 +222,7 @@ def test_a_gap_of_hours_is_a_cut_in_the_film(tmp_path):
         source = shared_path("cases") / name
         done = run(source, "--out", tmp_path, "-f", "film,glb")
         assert done.exit_code == 0, done.output
-        assert len(list(read_video(tmp_path / f"{source.stem}_overlay.webm"))) == 25
+        assert len(list(read_video(tmp_path / f"{source.stem}_overlay{film_suffix()}"))) == 25
 
 
 def test_a_new_size_in_mid_film_is_one_line_and_the_film_goes_on(tmp_path):
@@ -238,7 +238,7 @@ def test_a_new_size_in_mid_film_is_one_line_and_the_film_goes_on(tmp_path):
     assert done.exit_code == 0, done.output
     (height, width), (tall, narrow) = first.shape[:2], second.shape[:2]
     assert f"from 0.20 s on pictures are {narrow} x {tall} px; they were {width} x {height}\n" in done.stdout
-    shapes = {frame.picture.shape for frame in read_video(tmp_path / "out" / "film_overlay.webm")}
+    shapes = {frame.picture.shape for frame in read_video(tmp_path / "out" / f"film_overlay{film_suffix()}")}
     assert shapes == {first.shape}
 
 

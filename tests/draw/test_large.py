@@ -5,15 +5,15 @@ import pytest
 from PIL import Image
 
 from faces import egg_face
-from lineament.draw import LAYERS, draw_overlay, marks, overlay_in_place, patch, surface
+from lineament.draw import LAYERS, correspondence, draw_overlay, marks, overlay_in_place, patch, surface
 from lineament.draw.patch import Patch
 
 SIDE = 900
-OF_METHODS = ("correspondence", "rendered")  # pictures of what only some methods find
+OF_EVERY_FACE = [layer for layer in LAYERS if layer != "rendered"]  # which only faces with colours have
 FACE = egg_face(center_xy=(SIDE / 2, SIDE / 2), scale=SIDE / 220)
 
 
-@pytest.mark.parametrize("layer", [layer for layer in LAYERS if layer not in OF_METHODS])
+@pytest.mark.parametrize("layer", OF_EVERY_FACE)
 def test_strips_are_the_whole(layer, monkeypatch):
     photo = np.full((SIDE, SIDE, 3), 90, np.uint8)
     whole = draw_overlay(photo, [FACE], layers=[layer])
@@ -23,7 +23,7 @@ def test_strips_are_the_whole(layer, monkeypatch):
     assert np.abs(strips.astype(int) - whole).max() <= 1
 
 
-@pytest.mark.parametrize("layer", [layer for layer in LAYERS if layer not in OF_METHODS])
+@pytest.mark.parametrize("layer", OF_EVERY_FACE)
 def test_a_layer_is_no_larger_than_its_bound_and_shows_the_same(layer, monkeypatch):
     photo = np.full((SIDE, SIDE, 3), 90, np.uint8)
     whole = draw_overlay(photo, [FACE], layers=[layer])
@@ -37,6 +37,7 @@ def test_a_layer_is_no_larger_than_its_bound_and_shows_the_same(layer, monkeypat
     monkeypatch.setattr(Patch, "strips", seen)
     for module, name in ((marks, "MAX_LAYER_PX"), (surface, "MAX_LAYER_PX"), (surface, "MAX_EDGES_PX")):
         monkeypatch.setattr(module, name, 300)
+    monkeypatch.setattr(correspondence, "LAYER_PX", 300)
     monkeypatch.setattr(marks, "FINE_PX", 0)
     monkeypatch.setattr(surface, "FINE_PX", 0)
     picture = Image.fromarray(photo)

@@ -46,12 +46,13 @@ def paint_correspondence(picture: Canvas, face: FaceResult, opacity: float) -> N
     patch = replace(patch, zoom=min(1.0, LAYER_PX / patch.extent))
     codes, seen = _of_mesh(face, patch) if known is None else _of_pixels(known, patch)
     colors = np.rint(np.clip(codes, 0, 1) * 255).astype(np.uint8)
-    alpha = (seen * round(255 * opacity)).astype(np.uint8)
+    alpha = seen * np.uint8(255)
     # Premultiplied, so that what means nothing beside the face does not colour its rim.
     layer = Image.fromarray(np.concatenate([colors, alpha[..., None]], axis=2)).convert("RGBa")
+    table = [round(opacity * value) for value in range(256)]
     for part, strip in patch.strips(layer):
         shown = strip.convert("RGBA")
-        blend(picture, part, shown.convert("RGB"), shown.getchannel("A"))
+        blend(picture, part, shown.convert("RGB"), shown.getchannel("A").point(table))
 
 
 def _corners(box: CropBox) -> Array:

@@ -174,6 +174,7 @@ def _regressor_settings(name: str, bundle: Bundle) -> dict[str, Any]:
         "well_framed": predictor.WELL_FRAMED,
         "largest_step": predictor.LARGEST_STEP,
         "max_uncertainty_mm": bundle.manifest.max_uncertainty_mm,
+        "expression_keys": {name: asdict(scale) for name, scale in bundle.manifest.expression_keys.items()},
         "on_its_head": ON_ITS_HEAD,
         "belief": {name.lower(): getattr(belief, name) for name in ("LOW_SCORE", "SURE_SCORE", "STRICTER")},
         "scheme": DEFAULT_SCHEME,

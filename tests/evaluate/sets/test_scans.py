@@ -71,6 +71,7 @@ def test_the_truth_has_no_error_wherever_and_however_large_it_is(scans):
     for item in scans.items[5:6]:
         prediction, surface = of_truth(item)
         for name in MEASURES:
+            # What is detected at all has tests of its own (tests/evaluate/scores/test_detections.py).
             if name != "points" and not name.startswith("detection"):
                 assert MEASURES[name].value(prediction, surface) == pytest.approx(0, abs=2e-3), name
         prediction, surface = of_truth(item, lambda p: 1.2 * p @ turn.T + 30)
