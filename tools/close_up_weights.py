@@ -27,6 +27,7 @@ from lineament.data.crops.augment import AugmentConfig, disturb, random_crop_box
 from lineament.data.fitting.closeups import close_up_table
 from lineament.data.samples.mixture import Mixture
 from lineament.data.samples.sample import Kind, Sample
+from lineament.geometry.morphable import MorphableModel
 from lineament.methods.closeup import CloseUp
 from lineament.methods.coefficient_update import FaceState, Sighting, expected
 from lineament.methods.regressor import MorphableRegressor
@@ -45,6 +46,8 @@ only seem to go together would move what a close-up does not show."""
 RAISED_KEY = 0.3
 """Standard deviation that the keys of close-ups have beside the errors of the whole face. Keys rest on most
 faces; where one is raised, the error of a network that missed it is of this size, and not normal."""
+TWICE = {"eye": 1, "mouth": 2}
+"""How often a network sees the same part: what it says of it and of its mirror image counts as one."""
 NEW_PEOPLE = 1.36
 """How much greater the variances of close-ups are on people they were not trained on (2.02 % of the side
 against 1.73)."""
@@ -137,6 +140,16 @@ def covariance(rows: Array) -> Array:
     return (1 - SHRINKAGE) * found + SHRINKAGE * np.diag(np.diag(found))
 
 
+def symmetric(prior: Array, model: MorphableModel) -> Array:
+    """(D, D) the mean of a covariance and what a mirror makes of it: faces have no better side."""
+    sign, order = model.mirrored(np.ones(len(model.identity_basis)), np.arange(len(model.expression_basis)))
+    flip = np.concatenate([[1, -1, -1, 1, -1, 1], sign, np.ones(len(order))])
+    places = np.arange(len(flip))
+    places[-len(order) :] = len(flip) - len(order) + np.asarray(order, int)
+    mirrored = flip[:, None] * prior[np.ix_(places, places)] * flip
+    return (prior + mirrored) / 2
+
+
 def noise_of(errors: list[tuple[Array, bool]], points: int) -> Array:
     """(2P + K, 2P + K) of points on all close-ups, and of keys on those whose keys are exact."""
     rows = np.array([error for error, _ in errors])
@@ -168,7 +181,7 @@ def main() -> None:
     networks = {part: bundle.network(threads=1) for part, bundle in parts.items()}
     samples = Folders(tuple(options.samples), tuple(options.shares)).opened(validation=False)
     errors = list(measured(regressor, networks, samples, options.faces))
-    prior = covariance(np.array([one.step for one in errors]))
+    prior = symmetric(covariance(np.array([one.step for one in errors])), regressor.model)
     names = regressor.model.expression_names
     keys = {key for part in parts for side in close_up_table(part).keys for key in side}
     places = len(prior) - len(names) + np.array([names.index(key) for key in sorted(keys)], int)
@@ -177,7 +190,7 @@ def main() -> None:
     for part in parts:
         own = [(error, exact) for one in errors for name, error, exact in one.parts if name == part]
         table = close_up_table(part)
-        noise = NEW_PEOPLE * noise_of(own, table.vertex_index.shape[1])
+        noise = NEW_PEOPLE * TWICE[part] * noise_of(own, table.vertex_index.shape[1])
         arrays[part] = {**table.arrays(), "noise": noise.astype(np.float32)}
     everything = {"whole face": whole, **parts}
     manifest = replace(

@@ -113,3 +113,16 @@ def test_a_table_travels_as_arrays_and_is_checked(lfm):
         CloseUpTable.from_arrays({name: a for name, a in arrays.items() if name != "keys"})
     with pytest.raises(WeightsError, match="another face model"):
         replace(table, keys=(("noSuchKey",),) * 2).of(lfm)
+
+
+def test_a_mouth_is_seen_in_a_mirror_as_the_mirrored_mouth(lfm, face):
+    plain, in_mirror = close_up_table("mouth").of(lfm)
+    identity, expression = lfm.mirrored(face.identity, face.expression)
+    flip = np.diag([-1.0, 1, 1])
+    moved = np.array([400 - face.camera.translation[0], *face.camera.translation[1:]])
+    mirrored = FaceState(
+        WeakPerspective(flip @ face.camera.rotation @ flip, face.camera.scale, moved), identity, expression
+    )
+    first, second = sighting_of(face, in_mirror), sighting_of(mirrored, plain)
+    np.testing.assert_allclose(first.points, second.points, atol=2e-3)
+    np.testing.assert_allclose(first.keys, second.keys, atol=1e-6)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from lineament.cli.options import ExpressionTargets
+
 MANY_FILES = 20  # photos named one by one that are an album: shells make such lists of patterns
 DEFAULT_FORMATS, ALBUM_FORMATS = "obj,json", "json"
 
@@ -89,13 +91,7 @@ def align(
             "normals, parts, texture, frontal; or none. obj,json for photos, json for folders.",
         ),
     ] = None,
-    targets: Annotated[
-        str,
-        typer.Option(
-            help="Names of expressions: arkit, its 52; or all, the face model's own with both sides of "
-            "browInnerUp and cheekPuff."
-        ),
-    ] = "arkit",
+    targets: ExpressionTargets = "arkit",
     overlay: Annotated[
         str,
         typer.Option(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.geometry.morphable import MorphableModel
+from lineament.geometry.similarity import fit_similarity
 
 Array: TypeAlias = NDArray[Any]
 
@@ -146,14 +147,7 @@ def _with_the_jaw(model: MorphableModel, rest: Array, is_lower: NDArray[np.bool_
     differences = np.zeros((len(model.expression_names), len(rest), 3), np.float32)
     for name in JAW_SHAPES:
         number = model.expression_names.index(name)
-        turn, before, after = _rigid(neutral[chin], neutral[chin] + model.expression_basis[number][chin])
-        differences[number] = ((rest - before) @ turn.T + after - rest) * is_lower[:, None]
+        moved = neutral[chin] + model.expression_basis[number][chin]
+        jaw = fit_similarity(neutral[chin], moved, with_scale=False)
+        differences[number] = (rest @ jaw.rotation.T + jaw.translation - rest) * is_lower[:, None]
     return differences
-
-
-def _rigid(points: Array, moved: Array) -> tuple[Array, Array, Array]:
-    """(3, 3) rotation that takes points nearest to where they moved, and both means (Kabsch 1976)."""
-    before, after = points.mean(axis=0), moved.mean(axis=0)
-    u, _, v = np.linalg.svd((moved - after).T @ (points - before))
-    sign = np.array([1, 1, np.sign(np.linalg.det(u @ v))])
-    return np.asarray((u * sign) @ v), before, after

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from lineament.crop import CropBox, upright_roll
 from lineament.errors import WeightsError
 from lineament.geometry.camera import WeakPerspective
-from lineament.geometry.mesh import barycentric_points
+from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.morphable import MorphableModel
 
 Array: TypeAlias = NDArray[Any]
 
+PART = "close-up"
+"""Scheme of the points of a part."""
 OUTWARD_DEG = 20.0
 """How far an eye looks outward of the head's own direction, about: what decides whether it is seen."""
 MIN_FACING = 0.2
@@ -73,7 +75,8 @@ class CloseUpTable:
 
     Attributes:
         vertex_index: (S, P, 3) corners of the mesh around each point, for each side of the face on which the
-            part is; what the second side shows in a mirror is what the first shows.
+            part is; what the second side shows in a mirror is what the first shows. A part of the middle is
+            its own second side.
         weights: (S, P, 3) barycentric weights.
         keys: (S, K) names of expression keys.
         side_mm: side of the square that is cut, on the head.
@@ -148,19 +151,7 @@ class CloseUpTable:
 
 def _point_model(model: MorphableModel, index: Array, weights: Array) -> MorphableModel:
     """A model without triangles of points on another one's mesh."""
-    neutral, identity, expression = (
-        np.ascontiguousarray(barycentric_points(part, index, weights))
-        for part in (model.neutral_model, model.identity_basis, model.expression_basis)
-    )
-    return replace(
-        model,
-        name=f"{model.name}/close-up",
-        neutral_model=neutral,
-        identity_basis=identity,
-        expression_basis=expression,
-        triangles=np.zeros((0, 3), np.int32),
-        uv=None,
-        mirror=None,
-        schemes={},
-        parts={},
-    )
+    count = len(index)
+    none = np.zeros((0, count, 3), np.float32)
+    scheme = LandmarkScheme(PART, index, weights, np.zeros((count, 3), np.float32), none, none)
+    return replace(model, schemes={PART: scheme}).landmark_points(PART)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lineament.crop import CropBox, upright_roll
 from lineament.geometry.camera import WeakPerspective
-from lineament.geometry.rotation import matrix_from_vector, vector_from_matrix
+from lineament.geometry.rotation import matrix_from_angles, matrix_from_vector, vector_from_matrix
 from lineament.methods.closeup import CloseUp
 
 Array: TypeAlias = NDArray[Any]
@@ -54,7 +54,7 @@ class FaceState:
         Args:
             step: (6 + K + E,), see :data:`POSE`.
         """
-        turn = _about_view(upright_roll(self.camera.rotation))
+        turn = matrix_from_angles(0.0, 0.0, upright_roll(self.camera.rotation))
         rotation = turn @ matrix_from_vector(step[:3]) @ turn.T @ self.camera.rotation
         shift = turn[:2, :2] @ step[4:6] * self.camera.scale
         translation = np.array(self.camera.translation, np.float64)
@@ -73,7 +73,7 @@ class FaceState:
 
     def step_to(self, other: FaceState) -> Array:
         """(6 + K + E,) the step that leads to another face: the inverse of :meth:`moved`."""
-        turn = _about_view(upright_roll(self.camera.rotation))
+        turn = matrix_from_angles(0.0, 0.0, upright_roll(self.camera.rotation))
         vector = vector_from_matrix(turn.T @ other.camera.rotation @ self.camera.rotation.T @ turn)
         shift = (np.asarray(other.camera.translation)[:2] - self.camera.translation[:2]) * (1, -1)
         return np.concatenate(
@@ -188,9 +188,3 @@ def _distrust(camera: WeakPerspective) -> float:
     """Factor on the variances of close-ups of a head that is turned; see :data:`TRUSTED_YAW`."""
     yaw = float(np.arctan2(camera.rotation[0, 2], camera.rotation[2, 2]))
     return 1 + (yaw / TRUSTED_YAW) ** 4
-
-
-def _about_view(angle: float) -> Array:
-    """(3, 3) turn about the viewing axis, counter-clockwise, y up."""
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])

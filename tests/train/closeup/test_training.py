@@ -121,6 +121,11 @@ def test_a_run_has_figures_of_its_own(lfm, samples, tmp_path):
     assert CLOSEUP.about(run).crop.size == 64
 
 
+def test_close_ups_on_the_device_are_refused(samples):
+    with pytest.raises(ConfigError, match="cut by workers alone"):
+        replace(config_of("eye", samples), crops_by="device")
+
+
 def test_crops_of_another_part_are_refused():
     with pytest.raises(ConfigError, match="make them equal"):
         CloseUpTrainConfig(network=replace(SMALL, part="mouth"))
@@ -156,6 +161,8 @@ def test_weights_of_all_passes_are_joined_and_align_a_photograph(lfm, samples, t
     method = open_method(bundle, threads=1)
     assert isinstance(method, CloseUpRegressor)
     assert bundle.manifest.detector == Bundle.open("fast").manifest.detector
+    prior = bundle.arrays("network")["prior"]
+    np.testing.assert_allclose(close_up_weights.symmetric(prior, lfm), prior, rtol=1e-4, atol=1e-7)
     image = read_image(PHOTO)
     (plain,), (refined,) = (FaceAligner.from_pretrained(w, threads=1)(image) for w in ("fast", str(out)))
     apart = np.linalg.norm((plain.landmarks_image - refined.landmarks_image)[:, :2], axis=1).mean()

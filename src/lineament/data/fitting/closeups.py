@@ -8,12 +8,20 @@ import numpy as np
 
 from lineament.data.fitting.layouts import IRIS_POINTS, LEFT_EYE, MOUTH, RIGHT_EYE, mesh_layout
 from lineament.methods.closeup import CloseUpTable
+from lineament.models.builtin import load_builtin
 
 RIGHT_BROW = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55)
 LEFT_BROW = (300, 293, 334, 296, 336, 276, 283, 282, 295, 285)
 OUTER_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 146, 91, 181, 84, 17, 314, 405, 321, 375)
 NOSE = (1, 2, 97, 98, 326, 327, 64, 294)
 """Tip, base and wings."""
+_PAIRS = (
+    *((61, 291), (185, 409), (40, 270), (39, 269), (37, 267), (146, 375), (91, 321), (181, 405), (84, 314)),
+    *((78, 308), (191, 415), (80, 310), (81, 311), (82, 312), (95, 324), (88, 318), (178, 402), (87, 317)),
+    *((97, 326), (98, 327), (64, 294)),
+)
+MIRRORED = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
+"""The point on the other side of each of mouth and nose; those of the middle are left out."""
 EYE_KEYS = ("eyeBlink", "eyeSquint", "eyeWide", "browDown", "browInnerUp", "browOuterUp", "cheekSquint")
 MOUTH_KEYS = ("jaw", "mouth", "cheekPuff")
 """First parts of the names of the keys that a close-up of the mouth shows."""
@@ -41,10 +49,19 @@ def close_up_table(part: str, size: int = CLOSE_UP_PX) -> CloseUpTable:
         keys = tuple(tuple(key + side for key in EYE_KEYS) for side in ("Right", "Left"))
         side_mm = EYE_MM
     else:
-        from lineament.models.builtin import load_builtin
-
-        sides = [[*OUTER_LIPS, *NOSE, *MOUTH.upper, *MOUTH.lower, *MOUTH.corners]]
-        keys = (tuple(name for name in load_builtin().expression_names if name.startswith(MOUTH_KEYS)),)
+        points = [*OUTER_LIPS, *NOSE, *MOUTH.upper, *MOUTH.lower, *MOUTH.corners]
+        own = tuple(name for name in load_builtin().expression_names if name.startswith(MOUTH_KEYS))
+        # A mouth is its own other side: it is seen once as it is and once in a mirror.
+        sides = [points, [MIRRORED.get(number, number) for number in points]]
+        keys = (own, tuple(map(_other_side, own)))
         side_mm = MOUTH_MM
     numbers = np.array(sides)
     return CloseUpTable(layout.vertex_index[numbers], layout.weights[numbers], keys, side_mm, size)
+
+
+def _other_side(key: str) -> str:
+    """The key that a mirror makes of one."""
+    for side, other in (("Left", "Right"), ("Right", "Left")):
+        if key.endswith(side):
+            return key.removesuffix(side) + other
+    return key

@@ -68,6 +68,10 @@ class CropTrainConfig:
                 f"augment.crop_size is {self.augment.crop_size} and network.crop_size "
                 f"{self.network.crop_size}: make them equal."
             )
+        if self.augment.close_up and self.crops_by == "device":
+            raise ConfigError(
+                f"Close-ups of the {self.augment.close_up} are cut by workers alone: leave crops_by out."
+            )
 
 
 def about_start(start: str) -> dict[str, str] | None:

@@ -24,14 +24,15 @@ class CloseUpLossConfig:
         keys: mean squared error of expression keys of rendered faces, which are exact, in units of
             :data:`KEY_UNIT`. Not the mean error: most keys rest on most faces, and the median of what is
             possible is rest.
-        fitted_keys: factor on the errors of the keys of photographs, which are fits.
-        believed: first parts of the names of the keys that fits are believed in.
+        fitted: factor on the errors of the keys of photographs, which are fits.
+        fitted_keys: first parts of the names of keys that fits of photographs are believed in; of the others
+            only rendered faces say how far they are raised.
     """
 
     points: float = 1.0
     keys: float = 3.0
-    fitted_keys: float = 0.3
-    believed: tuple[str, ...] = (
+    fitted: float = 0.3
+    fitted_keys: tuple[str, ...] = (
         "eyeBlink",
         "jawOpen",
         "jawLeft",
@@ -53,7 +54,7 @@ class CloseUpLoss(nn.Module):
     def __init__(self, names: tuple[str, ...], config: CloseUpLossConfig) -> None:
         super().__init__()
         self.config = config
-        believed = [config.fitted_keys * name.startswith(config.believed) for name in names]
+        believed = [config.fitted * name.startswith(config.fitted_keys) for name in names]
         self.register_buffer("believed", torch.tensor(believed, dtype=torch.float32))
 
     def forward(self, predicted: CloseUpOutput, truth: LabelBatch) -> dict[str, Tensor]:
