@@ -26,13 +26,14 @@ from lineament.bundle import Bundle
 from lineament.evaluate.expressions.photographs import at_rest
 from lineament.evaluate.expressions.pictures import SEED, PictureRecipe, raised_pictures
 from lineament.evaluate.expressions.report import read_keys
-from lineament.expression_keys import KeyScale
+from lineament.expression_keys import KeyScale, stem_of
 
 Array = NDArray[Any]
 
 RECIPE = PictureRecipe(seed=SEED + 1, faces=150)
-LEAST, MOST = 0.25, 1.2
-"""A raised key has to move its weight by the first; no key is full beyond the second."""
+LEAST, MOST = 0.5, 1.2
+"""A key that is raised has to move its weight by the first, lest noise be stretched by more than two; no key
+is full beyond the second."""
 
 
 def main() -> None:
@@ -66,7 +67,7 @@ def key_scales(
     key: NDArray[np.integer],
     not_measured: Sequence[str] = (),
 ) -> dict[str, KeyScale]:
-    """What each key is at rest and fully raised.
+    """What each key is at rest and fully raised: the same on both sides, for faces have no better one.
 
     Args:
         names: of E keys.
@@ -76,10 +77,11 @@ def key_scales(
         not_measured: how names of keys begin that are not to be believed.
     """
     scales = {}
-    for number, name in enumerate(names):
-        raised = found[key == number, number]
-        full = min(float(np.median(raised)), MOST) if len(raised) else 0.0
-        low = float(rest[number])
+    for name in names:
+        sides = [number for number, other in enumerate(names) if stem_of(other) == stem_of(name)]
+        raised = [found[key == number, number] for number in sides if (key == number).any()]
+        full = min(float(np.median(np.concatenate(raised))), MOST) if raised else 0.0
+        low = float(np.mean(rest[sides]))
         if name.startswith(tuple(not_measured)):
             scales[name] = KeyScale(measured=False)
         else:

@@ -47,6 +47,21 @@ ARKIT_NAMES = (
 )
 """The 52 names of Apple's ``ARFaceAnchor.BlendShapeLocation``, by the alphabet."""
 
+
+def stem_of(name: str) -> str:
+    """A key's name without its side; "mouthLeft" and "jawRight" are keys of their own, not sides of one."""
+    stem = name.removesuffix("Left").removesuffix("Right")
+    return name if stem in ("mouth", "jaw") else stem
+
+
+def other_side(name: str) -> str:
+    """The key that a mirror makes of one."""
+    for side, other in (("Left", "Right"), ("Right", "Left")):
+        if name.endswith(side):
+            return name.removesuffix(side) + other
+    return name
+
+
 LEAST_RANGE = 0.05
 """Least distance of a raised key's weight from its weight at rest that can be calibrated."""
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from lineament.data.fitting.layouts import IRIS_POINTS, LEFT_EYE, MOUTH, RIGHT_EYE, mesh_layout
+from lineament.expression_keys import other_side
 from lineament.methods.closeup import CloseUpTable
 from lineament.models.builtin import load_builtin
 
@@ -53,15 +54,7 @@ def close_up_table(part: str, size: int = CLOSE_UP_PX) -> CloseUpTable:
         own = tuple(name for name in load_builtin().expression_names if name.startswith(MOUTH_KEYS))
         # A mouth is its own other side: it is seen once as it is and once in a mirror.
         sides = [points, [MIRRORED.get(number, number) for number in points]]
-        keys = (own, tuple(map(_other_side, own)))
+        keys = (own, tuple(map(other_side, own)))
         side_mm = MOUTH_MM
     numbers = np.array(sides)
     return CloseUpTable(layout.vertex_index[numbers], layout.weights[numbers], keys, side_mm, size)
-
-
-def _other_side(key: str) -> str:
-    """The key that a mirror makes of one."""
-    for side, other in (("Left", "Right"), ("Right", "Left")):
-        if key.endswith(side):
-            return key.removesuffix(side) + other
-    return key

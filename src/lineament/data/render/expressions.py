@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.expression_keys import stem_of
+
 REST_SCALE = 0.05
 """Mean weight of shapes that nothing was chosen for."""
 CLOSED_OF_OPEN = 0.6
@@ -47,8 +49,8 @@ def random_keys(names: tuple[str, ...], rng: np.random.Generator) -> NDArray[np.
     parts = rng.permutation(len(PARTS))[: rng.integers(2, 4)] if kind == 2 else [None]
     for part in parts:
         own = [name for name in names if part is None or name.startswith(PARTS[part])]
-        stem = str(rng.choice(sorted({_stem(name) for name in own})))
-        name = str(rng.choice([name for name in own if _stem(name) == stem]))
+        stem = str(rng.choice(sorted({stem_of(name) for name in own})))
+        name = str(rng.choice([name for name in own if stem_of(name) == stem]))
         _raise(weights, names, name, both=kind == 1 or rng.uniform() < 0.25, rng=rng)
     for name, fraction in WITH_JAW.items():
         if weights.get(name, 0.0) > fraction * weights.get("jawOpen", 0.0):
@@ -64,7 +66,7 @@ def _raise(
     """Give a key a random weight, and its other side nearly the same where both are meant."""
     amount = 1.0 if rng.uniform() < 0.25 else rng.uniform(0.1, 1.0)
     weights[name] = amount
-    stem = _stem(name)
+    stem = stem_of(name)
     sides = [stem + side for side in SIDES if stem + side in names]
     if name.startswith("eyeLook"):
         _look(weights, name, amount)
@@ -73,19 +75,13 @@ def _raise(
         weights[other] = amount * rng.uniform(0.7, 1.0) if both else min(weights.get(other, 0.0), 0.05)
 
 
-def _stem(name: str) -> str:
-    """A key's name without its side; "mouthLeft" and "jawRight" are no sides of one key."""
-    stem = name.removesuffix("Left").removesuffix("Right")
-    return name if stem in ("mouth", "jaw") else stem
-
-
 def _look(weights: dict[str, float], name: str, amount: float) -> None:
     """Both eyes look the same way: what is out for the left is in for the right."""
     for key in [key for key in weights if key.startswith("eyeLook")]:
         weights[key] = 0.0
     left = name.endswith("Left")
     turned = {"eyeLookOut": "eyeLookIn", "eyeLookIn": "eyeLookOut"}
-    stem = _stem(name)
+    stem = stem_of(name)
     weights[name] = amount
     weights[turned.get(stem, stem) + ("Right" if left else "Left")] = amount
 
