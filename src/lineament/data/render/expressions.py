@@ -35,6 +35,8 @@ WITH_JAW = {"mouthClose": CLOSED_OF_OPEN}
 """Keys that need an open jaw, and how far they may go for each part of it."""
 NEUTRAL = 0.3
 """Fraction of these faces on which everything else is exactly at rest."""
+LOOKING = 0.5
+"""Fraction of the others whose eyes look somewhere whatever the rest of the face does."""
 
 
 def random_keys(names: tuple[str, ...], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -45,6 +47,8 @@ def random_keys(names: tuple[str, ...], rng: np.random.Generator) -> NDArray[np.
     both eyes alike, and lips close no more than the jaw is open.
     """
     weights = {} if rng.uniform() < NEUTRAL else _at_rest(names, rng)
+    if weights and rng.uniform() < LOOKING:
+        _look_anywhere(weights, rng.uniform(-0.9, 0.9), rng.uniform(-0.8, 0.8))
     kind = rng.choice(3, p=(ALONE, BOTH_SIDES, SEVERAL))
     parts = rng.permutation(len(PARTS))[: rng.integers(2, 4)] if kind == 2 else [None]
     for part in parts:
@@ -122,7 +126,11 @@ def _eyes(weights: dict[str, float], rng: np.random.Generator) -> None:
         _both(weights, "eyeWide", rng.uniform(0.1, 0.9), rng)
     if rng.uniform() < 0.3:
         _both(weights, "eyeSquint", rng.uniform(0.1, 0.8), rng)
-    aside, up = rng.normal(0, 0.32), rng.normal(-0.05, 0.25)
+    _look_anywhere(weights, rng.normal(0, 0.32), rng.normal(-0.05, 0.25))
+
+
+def _look_anywhere(weights: dict[str, float], aside: float, up: float) -> None:
+    """Both eyes to the person's left by so much, and up."""
     names = ("eyeLookOutLeft", "eyeLookInRight") if aside > 0 else ("eyeLookInLeft", "eyeLookOutRight")
     for name in names:
         weights[name] = min(abs(aside), 1.0)
