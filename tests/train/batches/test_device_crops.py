@@ -13,7 +13,8 @@ from lineament.data.samples.view import mirrored_camera
 from lineament.errors import ConfigError
 from lineament.geometry.camera import WeakPerspective
 from lineament.train.batches import device_crops
-from lineament.train.batches.device_crops import DeviceCrops, device_batches
+from lineament.train.batches.device_batches import device_batches
+from lineament.train.batches.device_crops import DeviceCrops
 from lineament.train.batches.device_draws import Draws
 from lineament.train.batches.device_views import read_views
 from lineament.train.batches.samples import LABELS, CropSource, Folders

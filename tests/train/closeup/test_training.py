@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,9 @@ from lineament.errors import ConfigError, WeightsError
 from lineament.image import read_image
 from lineament.methods import CloseUpRegressor
 from lineament.methods.pretrained import open_method
+from lineament.train.batches.device_close_ups import DeviceCloseUps
+from lineament.train.batches.device_draws import Draws
+from lineament.train.batches.device_views import read_views
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import CropSource, Folders, StepBatches, crops_as_input
 from lineament.train.closeup.method import CLOSEUP, EXPORTER
@@ -121,9 +125,49 @@ def test_a_run_has_figures_of_its_own(lfm, samples, tmp_path):
     assert CLOSEUP.about(run).crop.size == 64
 
 
-def test_close_ups_on_the_device_are_refused(samples):
-    with pytest.raises(ConfigError, match="cut by workers alone"):
-        replace(config_of("eye", samples), crops_by="device")
+@pytest.mark.parametrize("part", ["eye", "mouth"])
+def test_the_device_cuts_the_close_ups_that_worker_processes_cut(lfm, samples, part):
+    folders, size = Folders((samples,)), 64
+    targets = CloseUpTargets(part, size)
+    steady = replace(CLOSE_UP_AUGMENT, close_up=part, tight_shift=0.0, tight_scale=0.0, tight_roll=0.0)
+    source = CropSource(folders, steady, targets=targets)
+    numbers = np.arange(5)
+    expected = source.sampler(validation=False).plain_batch(numbers)
+    store, device = folders.opened(validation=False), torch.device("cpu")
+    views = read_views(folders, device, lfm)
+    crops = DeviceCloseUps(views, store.probabilities, store.counts, lfm, steady)
+    for mirrored in (False, True):
+        picture, labels = crops.cut(torch.tensor(numbers), torch.full((5,), mirrored), Draws(device, [0]))
+        made = targets.on_device(lfm, device).make(labels, size)
+        if mirrored:  # as a mirrored sample is cut
+            maker, sampler = targets.open(lfm), source.sampler(validation=False)
+            twins = [sampler.store.sample(int(number)).mirrored(lfm) for number in numbers]
+            shown = [maker.make(twin.labels, size)[SHOWN] for twin in twins]
+            np.testing.assert_array_equal(made[SHOWN], shown)
+            keys = [maker.make(twin.labels, size)[KEYS] for twin in twins]
+            np.testing.assert_allclose(made[KEYS], keys, atol=1e-6)
+            continue
+        assert np.abs(picture.permute(0, 2, 3, 1).numpy() - expected.crop).max() <= 1
+        for name in (POINTS, KEYS, SHOWN):
+            np.testing.assert_allclose(made[name], expected.targets[name], atol=2e-5)
+
+
+def test_close_ups_of_mirrored_views_lie_where_their_points_say(lfm, samples):
+    """The mean of a part's points is the middle of its close-up, whichever side is looked at."""
+    folders, device = Folders((samples,)), torch.device("cpu")
+    steady = replace(CLOSE_UP_AUGMENT, tight_shift=0.0, tight_scale=0.0, tight_roll=0.0)
+    store = folders.opened(validation=False)
+    views = read_views(folders, device, lfm)
+    crops = DeviceCloseUps(views, store.probabilities, store.counts, lfm, steady)
+    _, labels = crops.cut(torch.arange(5), torch.ones(5, dtype=torch.bool), Draws(device, [0]))
+    made = CloseUpTargets("eye", 64).on_device(lfm, device).make(labels, 64)
+    np.testing.assert_allclose(made[POINTS].mean(1), 0, atol=1e-5)
+
+
+def test_a_run_takes_its_close_ups_from_the_device(samples, tmp_path):
+    run = CLOSEUP.train(replace(config_of("eye", samples), crops_by="device"), tmp_path / "run")
+    [line] = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()][-1:]
+    assert np.isfinite(line["nme_percent"])
 
 
 def test_crops_of_another_part_are_refused():
@@ -183,7 +227,7 @@ def test_tables_of_another_size_are_refused(lfm, samples, tmp_path):
             graphs={"network": fast.graph(), "eye": eye.graph()},
             arrays={
                 "network": {"prior": prior},
-                "eye": {**close_up_weights.close_up_table("eye").arrays(), "noise": np.eye(61)},
+                "eye": {**close_up_weights.close_up_table("eye").arrays(), "noise": np.eye(65)},
             },
         )
         with pytest.raises(WeightsError, match="prior"):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lineament.bundle import Bundle
 from lineament.data.crops.augment import AugmentConfig
 from lineament.errors import ConfigError
-from lineament.train.batches.device_crops import device_batches
+from lineament.train.batches.device_batches import device_batches
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import CropSource, Folders, batches_of, crops_as_input, on_device
 from lineament.train.engine.loop import LoopConfig, Run, Terms
@@ -67,10 +67,6 @@ class CropTrainConfig:
             raise ConfigError(
                 f"augment.crop_size is {self.augment.crop_size} and network.crop_size "
                 f"{self.network.crop_size}: make them equal."
-            )
-        if self.augment.close_up and self.crops_by == "device":
-            raise ConfigError(
-                f"Close-ups of the {self.augment.close_up} are cut by workers alone: leave crops_by out."
             )
 
 

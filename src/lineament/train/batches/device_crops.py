@@ -6,8 +6,6 @@ views are drawn as often, and cut and disturbed in the same ranges. Labels are e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,17 +14,14 @@ from lineament.data.crops.augment import AugmentConfig
 from lineament.data.crops.framing import framing_landmarks
 from lineament.data.crops.sampler import BOX_SCHEME
 from lineament.data.samples.view import FLIP_X
-from lineament.errors import ConfigError
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.topology import MIRROR_68
-from lineament.models import load_model
 from lineament.train.batches.device_draws import Draws
 from lineament.train.batches.device_effects import random_effects
 from lineament.train.batches.device_occluders import occluded
-from lineament.train.batches.device_views import DeviceViews, read_views
-from lineament.train.batches.samples import LABELS, CropSource
-from lineament.train.engine.loop import LoopConfig
-from lineament.train.engine.processes import Processes
+from lineament.train.batches.device_points import DevicePoints
+from lineament.train.batches.device_views import DeviceViews
+from lineament.train.batches.samples import LABELS
 
 AT_ONCE = 4096
 """Views whose landmarks are computed at once."""
@@ -205,50 +200,12 @@ def _turns(roll: Tensor) -> Tensor:
 def _landmarks_of(views: DeviceViews, model: MorphableModel) -> Tensor:
     """(N, 68, 2) px of the landmarks that crops are cut around."""
     points = model.landmark_points(BOX_SCHEME)
-    rest, identity, expression = (
-        torch.tensor(np.asarray(part, np.float32), device=views.device).flatten(-2)
-        for part in (points.neutral_model, points.identity_basis, points.expression_basis)
-    )
-    axes = torch.tensor([1.0, -1.0], device=views.device)
-    found = []
-    for first in range(0, len(views), AT_ONCE):
-        rows = slice(first, first + AT_ONCE)
-        flat = rest + views.identity[rows] @ identity + views.expression[rows] @ expression
-        rotated = (flat.view(len(flat), -1, 3) @ views.rotation[rows].transpose(1, 2))[..., :2] * axes
-        found.append(views.scale[rows, None, None] * rotated + views.translation[rows, None])
-    landmarks = torch.cat(found)
+    on_device = DevicePoints(points, views.device)
+    rows = [slice(first, first + AT_ONCE) for first in range(0, len(views), AT_ONCE)]
+    known = views.rotation, views.scale, views.translation, views.identity, views.expression
+    landmarks = torch.cat([on_device.image(*(labels[some] for labels in known)) for some in rows])
     for row in torch.nonzero(views.point_weights.any(1) & ~views.has_coefficients)[:, 0].tolist():
         marks, weights = views.points[row].cpu().numpy(), views.point_weights[row].cpu().numpy()
         framing = framing_landmarks(marks, weights, points.neutral_model)
         landmarks[row] = torch.as_tensor(framing, dtype=landmarks.dtype)
     return landmarks
-
-
-def device_batches(
-    source: CropSource, loop: LoopConfig, first: int, *, processes: Processes, workers: int
-) -> Iterator[dict[str, Tensor]]:
-    """The batches of the remaining steps, made on the device when asked for.
-
-    Args:
-        source: of the crops.
-        loop: seed, batch and steps.
-        first: the step of the first batch.
-        processes: that train together; each makes its own rows.
-        workers: processes that decode pictures, before the first batch.
-
-    Raises:
-        ConfigError: the source swaps faces or makes targets, which only worker processes can.
-        DataError: the samples cannot be read.
-    """
-    if source.swap_probability:
-        raise ConfigError(
-            "Faces are swapped by worker processes only: set face_swap = 0, or crops_by = 'workers'."
-        )
-    if source.targets is not None:
-        raise ConfigError("Dense targets are made by worker processes only: set crops_by = 'workers'.")
-    store, model = source.folders.opened(validation=False), load_model(source.face_model)
-    views = read_views(source.folders, processes.device, model, workers=workers, occlusion=source.occlusion)
-    crops = DeviceCrops(views, store.probabilities, store.counts, model, source.augment)
-    rows = len(processes.rows_of(loop.batch))
-    for step in range(first, loop.steps):
-        yield crops.batch(rows, Draws(processes.device, [loop.seed, step, processes.rank]))

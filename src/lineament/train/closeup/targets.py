@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from lineament.data.fitting.closeups import close_up_table
 from lineament.data.samples.face_labels import FaceLabels
 from lineament.geometry.morphable import MorphableModel
-from lineament.methods.closeup import CloseUp
+from lineament.methods.closeup import MIN_FACING, CloseUp
+from lineament.train.batches.device_points import DevicePoints
 
 Array = NDArray[Any]
 
@@ -36,6 +40,10 @@ class CloseUpTargets:
     def open(self, model: MorphableModel) -> CloseUpTargetMaker:
         """The maker, with its points of a face model."""
         return CloseUpTargetMaker(close_up_table(self.part, self.size).of(model)[0])
+
+    def on_device(self, model: MorphableModel, device: torch.device) -> DeviceCloseUpTargets:
+        """What makes the same targets of whole batches."""
+        return DeviceCloseUpTargets(close_up_table(self.part, self.size).of(model)[0], device)
 
 
 class CloseUpTargetMaker:
@@ -64,4 +72,31 @@ class CloseUpTargetMaker:
             POINTS: there.astype(np.float32),
             KEYS: labels.expression[part.keys].astype(np.float32),
             SHOWN: np.array(part.is_shown(labels.camera), np.float32),
+        }
+
+
+class DeviceCloseUpTargets:
+    """Makes the targets of one part for whole batches; see :class:`CloseUpTargets`.
+
+    Args:
+        close_up: the part.
+        device: where the batches are.
+    """
+
+    def __init__(self, close_up: CloseUp, device: torch.device) -> None:
+        self._points = DevicePoints(close_up.points, device)
+        self._keys = torch.as_tensor(np.asarray(close_up.keys, np.int64), device=device)
+        self._facing = torch.as_tensor(np.asarray(close_up.facing, np.float32), device=device)
+
+    def make(self, labels: Mapping[str, Tensor], crop_size: int) -> dict[str, Tensor]:
+        """The targets; zeros in rows without coefficients."""
+        known = labels["has_coefficients"]
+        points = self._points.image(
+            *(labels[name] for name in ("rotation", "scale", "translation", "identity", "expression"))
+        )
+        shown = labels["rotation"][:, 2] @ self._facing >= MIN_FACING
+        return {
+            POINTS: (points / crop_size - 0.5) * known[:, None, None],
+            KEYS: labels["expression"][:, self._keys] * known[:, None],
+            SHOWN: (shown & known).float(),
         }
