@@ -20,6 +20,7 @@ from lineament.train.dff.method import DFF
 from lineament.train.dsfnet.method import DSFNET
 from lineament.train.engine.processes import Processes, joined_processes
 from lineament.train.engine.run_folder import ABOUT, CONFIG, read_table
+from lineament.train.occlusion.method import OCCLUSION
 from lineament.train.onnx.exporter import USUAL, ExportOptions, export
 from lineament.train.regressor.method import REGRESSOR
 from lineament.train.runs.ablation import ablate, read_ablation
@@ -36,6 +37,7 @@ METHODS: dict[str, TrainableMethod[Any]] = {
         DFF,
         DFF_DESCRIPTOR,
         DSFNET,
+        OCCLUSION,
         REGRESSOR,
         SADRNET,
         SYNERGYNET,

@@ -44,7 +44,7 @@ class DeviceCloseUps(DeviceCrops):
         shift = draws.normal((count, 2), config.tight_shift)
         scale = draws.normal((count,), config.tight_scale)
         face = self._labels(numbers, mirrored)
-        points = self._points.image(
+        points = self._points(
             face["rotation"], face["scale"], face["translation"], face["identity"], face["expression"]
         )
         known = face["has_coefficients"]

@@ -203,7 +203,7 @@ def _landmarks_of(views: DeviceViews, model: MorphableModel) -> Tensor:
     on_device = DevicePoints(points, views.device)
     rows = [slice(first, first + AT_ONCE) for first in range(0, len(views), AT_ONCE)]
     known = views.rotation, views.scale, views.translation, views.identity, views.expression
-    landmarks = torch.cat([on_device.image(*(labels[some] for labels in known)) for some in rows])
+    landmarks = torch.cat([on_device(*(labels[some] for labels in known)) for some in rows])
     for row in torch.nonzero(views.point_weights.any(1) & ~views.has_coefficients)[:, 0].tolist():
         marks, weights = views.points[row].cpu().numpy(), views.point_weights[row].cpu().numpy()
         framing = framing_landmarks(marks, weights, points.neutral_model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lineament.geometry.morphable import MorphableModel
 
@@ -12,7 +12,7 @@ Y_DOWN = (1.0, -1.0)
 """From the model's axes, y up, to the picture's."""
 
 
-class DevicePoints:
+class DevicePoints(nn.Module):
     """Where P points of faces lie in their pictures.
 
     Args:
@@ -21,13 +21,18 @@ class DevicePoints:
     """
 
     def __init__(self, points: MorphableModel, device: torch.device) -> None:
-        self._rest, self._identity, self._expression = (
-            torch.tensor(np.asarray(part, np.float32), device=device).flatten(-2)
-            for part in (points.neutral_model, points.identity_basis, points.expression_basis)
-        )
-        self._axes = torch.tensor(Y_DOWN, device=device)
+        super().__init__()
+        arrays = {
+            "rest": points.neutral_model,
+            "identity": points.identity_basis,
+            "expression": points.expression_basis,
+        }
+        for name, array in arrays.items():
+            flat = torch.tensor(np.asarray(array, np.float32), device=device).flatten(-2)
+            self.register_buffer(name, flat)
+        self.register_buffer("axes", torch.tensor(Y_DOWN, device=device))
 
-    def image(
+    def forward(
         self, rotation: Tensor, scale: Tensor, translation: Tensor, identity: Tensor, expression: Tensor
     ) -> Tensor:
         """(B, P, 2) px of the points of B faces.
@@ -39,6 +44,6 @@ class DevicePoints:
             identity: (B, K).
             expression: (B, E).
         """
-        flat = self._rest + identity @ self._identity + expression @ self._expression
-        seen = (flat.view(len(flat), -1, 3) @ rotation.transpose(1, 2))[..., :2] * self._axes
+        flat = self.rest + identity @ self.identity + expression @ self.expression
+        seen = (flat.view(len(flat), -1, 3) @ rotation.transpose(1, 2))[..., :2] * self.axes
         return scale[:, None, None] * seen + translation[:, None]

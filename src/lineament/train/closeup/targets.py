@@ -91,7 +91,7 @@ class DeviceCloseUpTargets:
     def make(self, labels: Mapping[str, Tensor], crop_size: int) -> dict[str, Tensor]:
         """The targets; zeros in rows without coefficients."""
         known = labels["has_coefficients"]
-        points = self._points.image(
+        points = self._points(
             *(labels[name] for name in ("rotation", "scale", "translation", "identity", "expression"))
         )
         shown = labels["rotation"][:, 2] @ self._facing >= MIN_FACING

@@ -90,7 +90,7 @@ class CropMethod(TrainableMethod[C]):
         def validate(ema_network: nn.Module) -> dict[str, float]:
             figures = self.figures(ema_network, held_out, config.validation_crops, processes.device)
             own = self.figures(ema_network, known, config.validation_crops, processes.device)
-            return figures | {TRAIN_NME: own[NME]}
+            return figures | ({TRAIN_NME: own[NME]} if NME in own else {})
 
         return train_on_crops(
             config,

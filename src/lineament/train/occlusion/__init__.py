@@ -1,0 +1,1 @@
+"""Training of the network that sees what is in front of a face."""
