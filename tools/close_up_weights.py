@@ -1,7 +1,7 @@
 r"""Join weights and close-ups of eyes and mouth into weights of the method "close-up-regressor".
 
     python -m tools.close_up_weights --weights lfm-regressor --eye eye.lineament --mouth mouth.lineament \
-        --samples sets/open sets/rendered --out with_close_ups.lineament
+        --occlusion occlusion.lineament --samples sets/open sets/rendered --out with_close_ups.lineament
 
 Errors of all networks are measured on training samples, cut as a second pass cuts them: their covariances are
 what the update of coefficients needs (:mod:`lineament.methods.coefficient_update`). The result says what each
@@ -169,6 +169,7 @@ def main() -> None:
     parser.add_argument("--weights", required=True, help="of whole faces: a name or a file")
     for part in PARTS:
         parser.add_argument(f"--{part}", help=f"weights of the close-up of the {part}")
+    parser.add_argument("--occlusion", help="weights of the network that sees what is in front of a face")
     parser.add_argument("--samples", nargs="+", required=True, help="folders of training samples")
     parser.add_argument("--shares", nargs="*", type=float, default=[], help="how often each is drawn")
     parser.add_argument("--faces", type=int, default=FACES, help="to measure errors on")
@@ -192,6 +193,10 @@ def main() -> None:
         table = close_up_table(part)
         noise = NEW_PEOPLE * TWICE[part] * noise_of(own, table.vertex_index.shape[1])
         arrays[part] = {**table.arrays(), "noise": noise.astype(np.float32)}
+    if options.occlusion:
+        parts["occlusion"] = occlusion = Bundle.open(options.occlusion)
+        crop = occlusion.manifest.crop
+        arrays["occlusion"] = {"size": np.int32(crop.size), "margin": np.float32(crop.margin)}
     everything = {"whole face": whole, **parts}
     manifest = replace(
         whole.manifest,

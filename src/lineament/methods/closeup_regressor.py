@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.bundle import Bundle
-from lineament.crop import CropRule
-from lineament.errors import WeightsError
+from lineament.crop import CropRule, upright_roll
+from lineament.errors import BoxError, WeightsError
 from lineament.geometry.morphable import MorphableModel
 from lineament.image import Picture
 from lineament.methods.closeup import CloseUp, CloseUpTable
@@ -26,11 +26,14 @@ from lineament.methods.method import finite_outputs
 from lineament.methods.regressor import MorphableRegressor
 from lineament.network import OnnxNetwork
 from lineament.resample import resample_crop
+from lineament.result.face_mask import FaceMask
 
 Array: TypeAlias = NDArray[Any]
 
 PARTS = ("eye", "mouth")
-"""Graphs and constants of close-ups; weights have one of them or both."""
+"""Graphs and constants of close-ups; weights have one of them, both, or an occlusion network alone."""
+OCCLUSION = "occlusion"
+"""Graph that sees what is in front of a face, and its constants: how its crops are cut."""
 KEY_LIMITS = (0.0, 1.25)
 """What expression keys may be after an update; large eyes need more than one to shut."""
 
@@ -40,8 +43,10 @@ class CloseUpRegressor(MorphableRegressor):
 
     Graphs: ``network``, as :class:`MorphableRegressor` takes it; ``eye`` and ``mouth``, close-ups
     (n, S, S, 3) uint8 RGB to ``points`` (n, P, 2), sides of the close-up from its middle, and ``keys``
-    (n, K). Constants: ``eye`` and ``mouth``, each a :class:`CloseUpTable` and its ``noise``; ``network``,
-    with ``prior``, the covariance of that network's errors.
+    (n, K); ``occlusion``, a crop of the whole face (n, S, S, 3) to ``shown`` (n, A, A), how surely each cell
+    shows the face itself. Constants: ``eye`` and ``mouth``, each a :class:`CloseUpTable` and its ``noise``;
+    ``network``, with ``prior``, the covariance of that network's errors; ``occlusion``, ``size`` and
+    ``margin`` of its crops.
     """
 
     def __init__(
@@ -51,7 +56,8 @@ class CloseUpRegressor(MorphableRegressor):
         *,
         crop_rule: CropRule,
         close_ups: Mapping[str, tuple[OnnxNetwork, tuple[CloseUp, ...]]],
-        update: CoefficientUpdate,
+        update: CoefficientUpdate | None,
+        occlusion: tuple[OnnxNetwork, CropRule] | None = None,
     ) -> None:
         """Join networks.
 
@@ -60,13 +66,14 @@ class CloseUpRegressor(MorphableRegressor):
             model: see there.
             crop_rule: of the whole face.
             close_ups: by part its network, and the part on each side.
-            update: with the errors of all of them.
+            update: with the errors of all of them; None without close-ups.
+            occlusion: sees what is in front of a face, and how its crops are cut.
 
         Raises:
             WeightsError: see :class:`MorphableRegressor`.
         """
         super().__init__(network, model, crop_rule=crop_rule)
-        self._close_ups, self._update = close_ups, update
+        self._close_ups, self._update, self._occlusion = close_ups, update, occlusion
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:
@@ -78,7 +85,11 @@ class CloseUpRegressor(MorphableRegressor):
         """
         whole = MorphableRegressor.from_bundle(bundle, threads=threads, device=device)
         parts = [part for part in PARTS if part in bundle.manifest.graphs]
-        if not parts:
+        occlusion = None
+        if OCCLUSION in bundle.manifest.graphs:
+            rule = _crop_rule(bundle.arrays(OCCLUSION), bundle)
+            occlusion = bundle.network(OCCLUSION, threads=threads, device=device), rule
+        if not parts and occlusion is None:
             raise WeightsError(
                 f"{bundle.path.name} has no close-ups ({' or '.join(PARTS)}), as a {cls.__name__} has. These "
                 f"weights belong to another method."
@@ -90,14 +101,18 @@ class CloseUpRegressor(MorphableRegressor):
             seen = 2 * table.vertex_index.shape[1] + len(table.keys[0])
             noise[part] = _covariance(arrays, "noise", seen, bundle)
             close_ups[part] = (bundle.network(part, threads=threads, device=device), table.of(model))
-        state = 6 + len(model.identity_basis) + len(model.expression_basis)
-        prior = _covariance(bundle.arrays("network"), "prior", state, bundle)
+        update = None
+        if parts:
+            state = 6 + len(model.identity_basis) + len(model.expression_basis)
+            prior = _covariance(bundle.arrays("network"), "prior", state, bundle)
+            update = CoefficientUpdate(prior, noise)
         return cls(
             whole.network,
             model,
             crop_rule=whole.crop_rule,
             close_ups=close_ups,
-            update=CoefficientUpdate(prior, noise),
+            update=update,
+            occlusion=occlusion,
         )
 
     def finish(self, image: Picture, estimates: Sequence[Estimate]) -> list[Estimate]:
@@ -131,15 +146,31 @@ class CloseUpRegressor(MorphableRegressor):
                     sightings[number].append((part, Sighting(side, box, points, values)))
         finished = list(estimates)
         for number, one in known:
-            if sightings[number]:
-                finished[number] = self._updated(one, sightings[number])
+            better = self._updated(one, sightings[number]) if sightings[number] else one
+            finished[number] = better if self._occlusion is None else self._masked(image, better)
         return finished
+
+    def _masked(self, image: Picture, estimate: MorphableEstimate) -> MorphableEstimate:
+        """A face with what is seen in front of it."""
+        assert self._occlusion is not None
+        network, rule = self._occlusion
+        try:
+            box = rule.around_points(estimate.landmarks_image, roll=upright_roll(estimate.camera.rotation))
+        except BoxError:  # all landmarks in one place
+            return estimate
+        cells = rule.size // 2
+        crop = resample_crop(image, box)[None]
+        [shown] = finite_outputs(network, {"shown": (cells, cells)}, crop=crop)["shown"]
+        if not np.isfinite(shown).all():
+            return estimate
+        return replace(estimate, shown=FaceMask(shown.astype(np.float32), box))
 
     def _updated(
         self, estimate: MorphableEstimate, sightings: list[tuple[str, Sighting]]
     ) -> MorphableEstimate:
         """A face moved by what was seen of it."""
         state = FaceState(estimate.camera, estimate.identity, estimate.expression)
+        assert self._update is not None
         face = self._update(state, sightings)
         expression = np.clip(face.expression, *KEY_LIMITS)
         landmarks = self._landmark_points.vertices_model(face.identity, expression)
@@ -150,6 +181,23 @@ class CloseUpRegressor(MorphableRegressor):
             expression=expression,
             landmarks_image=face.camera.image_from_model(landmarks),
         )
+
+
+def _crop_rule(arrays: Mapping[str, Array], bundle: Bundle) -> CropRule:
+    """How crops are cut for the occlusion network; WeightsError where it is not said."""
+    try:
+        size, margin = int(arrays["size"]), float(arrays["margin"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{bundle.path.name} does not state how its occlusion network's crops are cut ({error}): get the "
+            f"file again."
+        ) from error
+    if not (8 <= size <= 512 and 0.5 < margin < 10):
+        raise WeightsError(
+            f"{bundle.path.name} cuts the occlusion network's crops at {size} px, {margin} times the "
+            f"landmarks: get the file again."
+        )
+    return CropRule(size, margin)
 
 
 def _covariance(arrays: Mapping[str, Array], name: str, size: int, bundle: Bundle) -> Array:

@@ -28,9 +28,9 @@ from lineament.methods.dsfnet_points import (
     observed,
 )
 from lineament.methods.method import Crops, finite_outputs
-from lineament.methods.seen_face import mask_at
 from lineament.models import load_model
 from lineament.network import OnnxNetwork
+from lineament.result.face_mask import mask_at
 
 Array: TypeAlias = NDArray[Any]
 Outputs: TypeAlias = Mapping[str, Array]

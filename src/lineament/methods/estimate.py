@@ -15,6 +15,7 @@ from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.nearest_coefficients import NearestCoefficients, NearestFit
 from lineament.result import Detection, FaceResult, FreeFormResult, MorphableResult, free_form_points
+from lineament.result.face_mask import FaceMask
 
 Array: TypeAlias = NDArray[Any]
 
@@ -65,12 +66,14 @@ class MorphableEstimate(Estimate):
         expression: (E,).
         own_landmarks_image: (68, 3) px of the photo, scheme "300w-lp", depth from the model's origin:
             landmarks that the network gives by themselves, finer than the coefficients have them, or None.
+        shown: what was seen in front of the face; None where nobody looked.
     """
 
     model: MorphableModel
     identity: Array
     expression: Array
     own_landmarks_image: Array | None = None
+    shown: FaceMask | None = None
 
     def _numbers(self) -> tuple[Array, ...]:
         """See :class:`Estimate`; landmarks that are finite come from coefficients that are."""
@@ -87,6 +90,7 @@ class MorphableEstimate(Estimate):
             crop_box=crop_box,
             detection=detection,
             uncertainty_mm=self.uncertainty_mm,
+            shown=self.shown,
         )
         if self.own_landmarks_image is None:
             return face

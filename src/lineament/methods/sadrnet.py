@@ -26,9 +26,10 @@ from lineament.methods.sadrnet_tables import (
     SadrTables,
     landmark_weights,
 )
-from lineament.methods.seen_face import SeenFaceEstimate, mask_at
+from lineament.methods.seen_face import SeenFaceEstimate
 from lineament.models import load_model
 from lineament.network import OnnxNetwork
+from lineament.result.face_mask import mask_at
 
 Array: TypeAlias = NDArray[Any]
 

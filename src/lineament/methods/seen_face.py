@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from lineament.crop import CropBox
 from lineament.geometry.nearest_coefficients import NearestCoefficients
 from lineament.geometry.raster import visible_vertices
-from lineament.geometry.uv import bilinear
 from lineament.methods.estimate import FreeFormEstimate
 from lineament.result import DEFAULT_SCHEME, Detection, FreeFormResult
+from lineament.result.face_mask import FaceMask
 
 Array: TypeAlias = NDArray[Any]
 
@@ -55,10 +55,7 @@ class SeenFaceResult(FreeFormResult):
 
         Outside of the crop, and where a place is not finite, nothing is known and it is 0.
         """
-        points = self.crop_box.crop_from_image(np.asarray(points_image, np.float64)[:, :2])
-        size = self.crop_box.size
-        inside = ((points >= 0) & (points <= size)).all(axis=1)  # False where it is not finite
-        return (mask_at(self.crop_mask, points / size) * inside).astype(np.float32)
+        return FaceMask(self.crop_mask, self.crop_box).at(points_image)
 
     def face_mask(self, size_hw: tuple[int, int]) -> Array:
         """(H, W) float32 in 0..1: where a photo of that size shows the face itself.
@@ -66,9 +63,7 @@ class SeenFaceResult(FreeFormResult):
         Args:
             size_hw: height and width of the photo, px.
         """
-        row, column = np.mgrid[: size_hw[0], : size_hw[1]] + 0.5
-        places = np.stack([column.ravel(), row.ravel()], axis=1)
-        return self.face_mask_at(places).reshape(size_hw)
+        return FaceMask(self.crop_mask, self.crop_box).over(size_hw)
 
     def without_values(self) -> Self:
         """See :meth:`FaceResult.without_values`."""
@@ -76,18 +71,6 @@ class SeenFaceResult(FreeFormResult):
         for name in ("crop_mask", "confidence"):
             object.__setattr__(face, name, np.full_like(getattr(self, name), np.nan))
         return face
-
-
-def mask_at(mask: Array, places: Array) -> Array:
-    """(P,) values of an (A, A) mask between the centres of its cells.
-
-    Args:
-        mask: of a square.
-        places: (P, 2) x and y in sides of the square; what is not finite gives 0.
-    """
-    finite: Array = np.asarray(np.isfinite(places).all(axis=1))
-    points = np.where(finite[:, None], places, 0) * len(mask)
-    return np.where(finite, bilinear(mask[..., None], points)[:, 0], 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

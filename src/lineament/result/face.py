@@ -15,7 +15,8 @@ from lineament.face_values import face_values
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.face_mesh import FaceMesh, LandmarkScheme, Recipe, whole
 from lineament.geometry.landmark_neighbours import scheme_neighbours
-from lineament.geometry.raster import visible_vertices
+from lineament.geometry.raster import rasterize_values, visible_vertices
+from lineament.result.face_mask import FaceMask
 
 Array: TypeAlias = NDArray[Any]
 
@@ -96,6 +97,8 @@ class FaceResult:
         uncertainty_mm: how far the 68 landmarks of several predictions of this face are apart on average, mm
             on the head; None where the method predicts once. Most faces have less than 3; of what is no face,
             or can hardly be seen, every prediction says something else.
+        shown: what the method saw in front of the face: hands, hair, masks, people; None where it does not
+            look for them.
     """
 
     detection: Detection
@@ -106,6 +109,7 @@ class FaceResult:
     vertices_image: Array
     mesh: FaceMesh
     uncertainty_mm: float | None = None
+    shown: FaceMask | None = None
     _visibility: Array | None = field(default=None, init=False)
 
     def __repr__(self) -> str:
@@ -154,24 +158,27 @@ class FaceResult:
             name: np.full_like(value, np.nan) if isinstance(value, np.ndarray) else math.nan
             for name, value in found.items()
         }
-        return replace(self, camera=camera, uncertainty_mm=math.nan, **values)
+        return replace(self, camera=camera, uncertainty_mm=math.nan, shown=None, **values)
 
     @property
     def visibility(self) -> Array:
-        """(N,) float32 in 0..1: 0 where the head itself hides a vertex, between at the silhouette.
+        """(N,) float32 in 0..1: 0 where a vertex is hidden, between at silhouettes.
 
-        It follows from the mesh alone. Hands, hair, glasses or people in front of the face are not noticed: a
-        vertex behind them counts as visible. Found once, when first asked for.
+        By the head itself, which follows from the mesh, and by what is in front of the face where the method
+        looks for that (:attr:`shown`): with weights that do not, a vertex behind a hand counts as visible.
+        Found once, when first asked for.
         """
         if self._visibility is None:
             visibility = visible_vertices(self.vertices_image, self.triangles).astype(np.float32)
+            if self.shown is not None:
+                visibility *= self.shown.at(self.vertices_image, outside=1.0)
             object.__setattr__(self, "_visibility", visibility)
             return visibility
         return self._visibility
 
     @property
     def landmark_visibility(self) -> Array:
-        """(P,) float32 in 0..1 for `landmarks_image`: 0 where the head itself hides a landmark.
+        """(P,) float32 in 0..1 for `landmarks_image`: 0 where a landmark is hidden, as :attr:`visibility`.
 
         That of the most visible vertex near each landmark: landmarks lie on silhouettes and in corners, where
         the visibility of vertices ends.
@@ -184,6 +191,27 @@ class FaceResult:
         near = scheme_neighbours(self.mesh, self.landmark_scheme)
         visibility: Array = np.maximum.reduceat(self.visibility[near.vertices], near.starts)
         return visibility
+
+    def face_mask(self, size_hw: tuple[int, int]) -> Array:
+        """(H, W) float32 in 0..1: where a photo of that size shows the skin of this face.
+
+        Inside the mesh's outline, and where the method looks for it (:attr:`shown`) not behind a hand, hair
+        or anything else.
+
+        Args:
+            size_hw: height and width of the photo, px.
+        """
+        if not self.is_finite:
+            return np.full(size_hw, np.nan, np.float32)
+        skin = self.triangles[slice(*self.mesh.parts.get("face", (0, len(self.triangles))))]
+        inside, _ = rasterize_values(
+            self.vertices_image, skin, np.zeros((len(self.vertices_image), 1)), size_hw=size_hw
+        )
+        mask = inside.astype(np.float32)
+        if self.shown is not None:
+            row, column = np.nonzero(inside)
+            mask[inside] = self.shown.at(np.stack([column, row], axis=1) + 0.5, outside=1.0)
+        return mask
 
     def to_dict(self) -> dict[str, Any]:
         """The face as plain values, under the names of ``docs/json.md``: what its JSON says of it."""

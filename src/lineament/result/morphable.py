@@ -16,6 +16,7 @@ from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.nearest_coefficients import NearestCoefficients, NearestFit
 from lineament.result.face import DEFAULT_SCHEME, Array, Detection, FaceResult
+from lineament.result.face_mask import FaceMask
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
@@ -48,6 +49,7 @@ class MorphableResult(FaceResult):
         crop_box: CropBox,
         detection: Detection,
         uncertainty_mm: float | None = None,
+        shown: FaceMask | None = None,
     ) -> MorphableResult:
         """Shape the face and project it; `camera` belongs to the photo."""
         vertices_model = model.vertices_model(identity, expression)
@@ -61,6 +63,7 @@ class MorphableResult(FaceResult):
             vertices_image=camera.image_from_model(vertices_model),
             mesh=model.mesh,
             uncertainty_mm=uncertainty_mm,
+            shown=shown,
             model=model,
             identity=identity,
             expression=expression,

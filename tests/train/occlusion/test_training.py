@@ -88,4 +88,4 @@ def test_a_run_has_figures_of_its_own(samples, tmp_path, crops_by):
     run = OCCLUSION.train(config, tmp_path / "run")
     line = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
     assert 0 <= line["shown_iou"] <= 1
-    assert 0 <= line["hidden_ap"] <= 1
+    assert 0 <= line["hidden_iou"] <= 1

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lineament.data.crops.sampler import CropSampler
-from lineament.evaluate.scores.parts import average_precision
 from lineament.train.batches.alignment_figures import CropEstimate, CropLandmarks
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import arrays_of, crops_as_input
@@ -45,8 +45,8 @@ class OcclusionMethod(CropMethod[OcclusionTrainConfig]):
             device: to compute on.
 
         Returns:
-            "shown_iou", of the places that are shown and those that are said to be, and "hidden_ap", average
-            precision of what is hidden, over all places of all crops.
+            "shown_iou" and "hidden_iou": over all places of all crops, those that are shown (hidden) and are
+            said to be, of those of which either is true.
         """
         occluding = CropSampler(sampler.store, sampler.model, sampler.config, occlusion=True)
         places_of = SkinPlaces(sampler.model, sampler.config.crop_size).to(device)
@@ -60,11 +60,13 @@ class OcclusionMethod(CropMethod[OcclusionTrainConfig]):
                 found.append(read_at(mask, places)[places.counted].cpu().numpy())
                 truth.append(places.shown[places.counted].cpu().numpy())
         shown, said = np.concatenate(truth) > 0.5, np.concatenate(found)
-        both, either = (shown & (said > 0.5)).sum(), (shown | (said > 0.5)).sum()
-        return {
-            "shown_iou": float(both / max(either, 1)),
-            "hidden_ap": average_precision(1 - said, ~shown),
-        }
+        said = said > 0.5
+        return {"shown_iou": _overlap(shown, said), "hidden_iou": _overlap(~shown, ~said)}
+
+
+def _overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Intersection over union."""
+    return float((one & other).sum() / max((one | other).sum(), 1))
 
 
 def _no_landmarks(network: OcclusionNet, mask: Tensor, landmarks: CropLandmarks) -> CropEstimate:

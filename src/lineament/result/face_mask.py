@@ -1,0 +1,62 @@
+"""Which part of a photo shows a face itself, and nothing in front of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.crop import CropBox
+from lineament.geometry.uv import bilinear
+
+Array: TypeAlias = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceMask:
+    """What a network said of the cells of a crop.
+
+    Attributes:
+        values: (A, A) float32 in 0..1: how surely each cell shows the face itself.
+        box: the crop, in the photo.
+    """
+
+    values: Array
+    box: CropBox
+
+    def at(self, points_image: Array, *, outside: float = 0.0) -> Array:
+        """(P,) float32 in 0..1 at places of the photo, between the centres of cells.
+
+        Args:
+            points_image: (P, 2 or 3) px; a place that is not finite gives 0.
+            outside: what is given beyond the crop, where nothing is known.
+        """
+        points = self.box.crop_from_image(np.asarray(points_image, np.float64)[:, :2]) / self.box.size
+        inside = ((points >= 0) & (points <= 1)).all(axis=1)
+        known = np.where(np.isfinite(points).all(axis=1), outside, 0.0)
+        return np.where(inside, mask_at(self.values, points), known).astype(np.float32)
+
+    def over(self, size_hw: tuple[int, int], *, outside: float = 0.0) -> Array:
+        """(H, W) float32 in 0..1, the mask over a photo of that size.
+
+        Args:
+            size_hw: height and width of the photo, px.
+            outside: see :meth:`at`.
+        """
+        row, column = np.mgrid[: size_hw[0], : size_hw[1]] + 0.5
+        places = np.stack([column.ravel(), row.ravel()], axis=1)
+        return self.at(places, outside=outside).reshape(size_hw)
+
+
+def mask_at(mask: Array, places: Array) -> Array:
+    """(P,) values of an (A, A) mask between the centres of its cells.
+
+    Args:
+        mask: of a square.
+        places: (P, 2) x and y in sides of the square; what is not finite gives 0.
+    """
+    finite: Array = np.asarray(np.isfinite(places).all(axis=1))
+    points = np.where(finite[:, None], places, 0) * len(mask)
+    return np.where(finite, bilinear(mask[..., None], points)[:, 0], 0)
