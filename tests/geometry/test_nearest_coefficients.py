@@ -1,16 +1,11 @@
 """There and back: faces of known coefficients, disturbed, and what is found of them."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.nearest_coefficients import NearestCoefficients
 from lineament.geometry.rotation import angle_between, matrix_from_angles
-from shared import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -94,27 +89,3 @@ def test_a_small_model_is_fitted_with_all_its_vertices(tiny_model):
     fit = NearestCoefficients(tiny_model, noise_mm=0.05).fit(vertices)
     assert_camera_is(fit.camera, camera, degrees=0.5, scale=0.01)
     assert distance_mm(tiny_model, fit, identity, expression).mean() < 0.5
-
-
-MEASURE = """
-import time
-import numpy as np
-from lineament.geometry.nearest_coefficients import NearestCoefficients
-from lineament.models import load_model
-nearest = NearestCoefficients(load_model("lfm"))
-vertices = nearest.model.neutral_model * 2 + np.random.default_rng(0).normal(size=(9163, 3))
-seconds = []
-for _ in range(10):
-    start = time.thread_time()
-    nearest.fit(vertices)
-    seconds.append(time.thread_time() - start)
-print(min(seconds))
-"""
-
-
-def test_a_face_takes_less_than_20_ms_of_one_core():
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE], env=environment, capture_output=True, text=True, check=True
-    )
-    assert float(done.stdout) < 0.02
