@@ -48,9 +48,21 @@ class CloseUp:
 
     @cached_property
     def bases(self) -> Array:
-        """(K + E, P, 3) mm, identity before expression."""
+        """(P, 3, K + E) float32 mm, identity before expression."""
         bases = np.concatenate([self.points.identity_basis, self.points.expression_basis])
-        return np.ascontiguousarray(bases, np.float64)
+        return np.ascontiguousarray(np.moveaxis(bases, 0, -1), np.float32)
+
+    @cached_property
+    def middle_model(self) -> Array:
+        """(3,) mm, the middle of the points of the mean face."""
+        middle: Array = self.points.neutral_model.mean(axis=0, dtype=np.float64)
+        return middle
+
+    @cached_property
+    def middle_basis(self) -> Array:
+        """(3, K + E) mm by which coefficients move that middle."""
+        basis: Array = self.bases.mean(axis=0, dtype=np.float64)
+        return basis
 
     def box(self, camera: WeakPerspective, identity: Array, expression: Array) -> CropBox:
         """Where the part lies in the photo: upright, around the middle of its points.
@@ -60,8 +72,8 @@ class CloseUp:
             identity: (K,).
             expression: (E,).
         """
-        points = camera.image_from_model(self.points.vertices_model(identity, expression))
-        x, y = points[:, :2].mean(axis=0).tolist()
+        shape = self.middle_basis @ np.concatenate([identity, expression])
+        x, y, _ = camera.image_from_model(self.middle_model + shape).tolist()
         return CropBox((x, y), self.side_mm * camera.scale, self.size, upright_roll(camera.rotation))
 
     def is_shown(self, camera: WeakPerspective) -> bool:
