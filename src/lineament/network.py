@@ -5,6 +5,7 @@ ONNX Runtime is imported when the first network is opened (:mod:`lineament.runti
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -150,10 +151,9 @@ def finite_rows(
         WeightsError: an output is missing, no number, or of another shape; says which.
     """
     rows = check_shapes(outputs, expected, source=source)
-    finite = np.ones(rows, bool)
-    for name in expected:
-        size = np.abs(outputs[name])
-        finite &= size.max(axis=tuple(range(1, size.ndim)), initial=0) <= LARGEST  # NaN is not
+    flat = [outputs[name].reshape(rows, math.prod(outputs[name].shape[1:])) for name in expected]
+    largest = np.abs(np.concatenate(flat, axis=1)).max(axis=1, initial=0)  # NaN where there is one
+    finite: NDArray[np.bool_] = largest <= LARGEST
     return finite
 
 
