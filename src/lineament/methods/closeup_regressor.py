@@ -147,23 +147,6 @@ class CloseUpRegressor(MorphableRegressor):
         )
 
 
-def _sightings(
-    network: OnnxNetwork, image: Picture, places: Sequence[tuple[CloseUp, CropBox]]
-) -> list[Sighting | None]:
-    """What a part's network sees at places of a photo, all in one run; None where it gives no numbers."""
-    if not places:
-        return []
-    cut = {box: resample_crop(image, box) for box in dict.fromkeys(box for _, box in places)}
-    crops = np.stack([cut[box][:, ::-1] if side.mirrored else cut[box] for side, box in places])
-    first = places[0][0]
-    shapes = {"points": (len(first.points.neutral_model), 2), "keys": (len(first.keys),)}
-    found = finite_outputs(network, shapes, crop=crops)
-    return [
-        Sighting(side, box, points, keys) if np.isfinite(points).all() else None
-        for (side, box), points, keys in zip(places, found["points"], found["keys"], strict=True)
-    ]
-
-
 def _covariance(arrays: Mapping[str, Array], name: str, size: int, bundle: Bundle) -> Array:
     """A square table of the right size; WeightsError otherwise."""
     found = arrays.get(name)
@@ -189,3 +172,20 @@ def _is_covariance(table: Array) -> bool:
     except np.linalg.LinAlgError:
         return False
     return bool(np.allclose(wide, wide.T, rtol=1e-4, atol=1e-6 * np.abs(wide).max()))
+
+
+def _sightings(
+    network: OnnxNetwork, image: Picture, places: Sequence[tuple[CloseUp, CropBox]]
+) -> list[Sighting | None]:
+    """What a part's network sees at places of a photo, all in one run; None where it gives no numbers."""
+    if not places:
+        return []
+    cut = {box: resample_crop(image, box) for box in dict.fromkeys(box for _, box in places)}
+    crops = np.stack([cut[box][:, ::-1] if side.mirrored else cut[box] for side, box in places])
+    first = places[0][0]
+    shapes = {"points": (len(first.points.neutral_model), 2), "keys": (len(first.keys),)}
+    found = finite_outputs(network, shapes, crop=crops)
+    return [
+        Sighting(side, box, points, keys) if np.isfinite(points).all() else None
+        for (side, box), points, keys in zip(places, found["points"], found["keys"], strict=True)
+    ]
