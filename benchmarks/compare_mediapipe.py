@@ -166,14 +166,20 @@ def print_report(rows: list[Contestant], console: Console) -> None:
         table.add_row(row.name, *numbers, f"{row.cpu_s / row.wall_s:.1f}", *found, *ratios)
     console.print(table)
     for row in rows:
-        parts = ", ".join(f"{name} {1000 * np.median(seconds):.2f}" for name, seconds in row.parts.items())
-        console.print(f"{row.name}: {parts}", soft_wrap=True)
+        console.print(f"{row.name}: {_shares(row.parts)}", soft_wrap=True)
     for name in sorted({row.name for row in rows if row.start["faces"] != 1}):
         console.print(f"CAUTION: {name} found other than one face: choose another photograph.")
     versions = [row.start["versions"] for row in (rows[0], bases[0])]
     if versions[0]["pillow"] != versions[1]["pillow"]:
         console.print("CAUTION: the environments decode with different versions of Pillow.")
     console.print(f"ours: {versions[0]}, theirs: {versions[1]}", soft_wrap=True)
+
+
+def _shares(parts: Mapping[str, list[float]]) -> str:
+    """Median of each step in ms, and its share of their sum."""
+    medians = {name: 1000 * float(np.median(seconds)) for name, seconds in parts.items()}
+    whole = sum(medians.values())
+    return ", ".join(f"{name} {ms:.2f} ({100 * ms / whole:.0f} %)" for name, ms in medians.items())
 
 
 def main() -> None:

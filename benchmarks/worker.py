@@ -54,34 +54,11 @@ class Lineament:
         return len(faces), len(faces[0].vertices_image) if faces else 0
 
     def parts(self, jpeg: bytes) -> dict[str, float]:
-        """See Contestant; the first pass, its crop and its network, is made once more to tell its time."""
-        from lineament.image import read_picture
-        from lineament.methods import Predictor
-        from lineament.result import MorphableResult
+        """See Contestant."""
+        from steps import alignment_watch, steps_of
 
-        method, clock = self.aligner.method, Clock()
-        predictor = Predictor(method)
-        photo = read_picture(jpeg)
-        clock.lap("decode")
-        detections = self.aligner.detector.detect(photo)
-        clock.lap("detect")
-        crop_boxes = [method.crop_rule.around_box(d.box_xyxy, roll=d.roll) for d in detections]
-        predictor.refine_crops(photo, crop_boxes)
-        clock.lap("(first pass by itself)")
-        faces = predictor.predict(photo, crop_boxes, detections=detections, passes=self.aligner.passes)
-        clock.lap("align, all passes")
-        for face in faces:  # once more by itself, to tell it from the pass that it is part of
-            MorphableResult.from_coefficients(
-                face.model,
-                face.identity,
-                face.expression,
-                camera=face.camera,
-                crop_box=face.crop_box,
-                detection=face.detection,
-            )
-        clock.lap("mesh")
-        clock.laps["align, all passes"] -= clock.laps["mesh"]
-        return clock.laps
+        with alignment_watch(self.aligner) as watch:
+            return steps_of(self.aligner, watch, jpeg)
 
 
 class MediaPipe:

@@ -5,6 +5,7 @@ ONNX Runtime is imported when the first network is opened (:mod:`lineament.runti
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -149,6 +150,26 @@ def finite_rows(
     Raises:
         WeightsError: an output is missing, no number, or of another shape; says which.
     """
+    rows = check_shapes(outputs, expected, source=source)
+    flat = [outputs[name].reshape(rows, math.prod(outputs[name].shape[1:])) for name in expected]
+    largest = np.abs(np.concatenate(flat, axis=1)).max(axis=1, initial=0)  # NaN where there is one
+    finite: NDArray[np.bool_] = largest <= LARGEST
+    return finite
+
+
+def check_shapes(
+    outputs: Mapping[str, Array], expected: Mapping[str, tuple[int | None, ...]], *, source: str
+) -> int:
+    """How many rows a network's outputs have, which are numbers of the shapes that they must have.
+
+    Args:
+        outputs: as a network returns them.
+        expected: the outputs a method needs and their shapes without the rows; None where any length fits.
+        source: the network's name, for the error.
+
+    Raises:
+        WeightsError: an output is missing, no number, or of another shape; says which.
+    """
     missing = [name for name in expected if name not in outputs]
     if missing:
         raise WeightsError(
@@ -157,7 +178,6 @@ def finite_rows(
         )
     first = next((np.shape(outputs[name]) for name in expected), ())
     rows = first[0] if first else 0
-    finite = np.ones(rows, bool)
     for name, shape in expected.items():
         found = outputs[name]
         is_alike = len(found.shape) == len(shape) + 1 and found.shape[0] == rows
@@ -170,8 +190,7 @@ def finite_rows(
             )
         if found.dtype.kind not in "fiub":
             raise WeightsError(f"{name} of {source} holds {found.dtype}, expected numbers.")
-        finite &= (np.abs(found) <= LARGEST).all(axis=tuple(range(1, found.ndim)))  # NaN is not
-    return finite
+    return rows
 
 
 def _open_session(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lineament.geometry.half_basis import STRIDE, HalfBasis
+from lineament.geometry.half_basis import BLOCK, HalfBasis
 
 VERTEX = np.array([1, 0, 2])  # the third lies in the middle
 PARTNER = np.array([0, 1, 3, 2, 4])  # of an even mode, an odd one, two of one side each and one of both sides
@@ -32,9 +32,14 @@ def test_sums_of_one_half_are_those_of_the_whole(block):
         np.testing.assert_allclose(half.summed(np.append(coefficients, 0)), block @ coefficients, atol=1e-12)
 
 
-def test_a_half_holds_one_side_and_whole_strides(block):
-    half = HalfBasis.of(block, VERTEX, PARTNER, SIGN)
-    assert half.even.shape == half.odd.shape == (2, 3, STRIDE)
+def test_a_half_holds_one_side_in_blocks_that_wake_no_threads(lfm):
+    half = lfm._half_basis()
+    vertices = np.count_nonzero(np.arange(len(lfm.mirror.vertex)) <= lfm.mirror.vertex)
+    for modes in (half.even, half.odd):
+        blocks, count, numbers = modes.shape
+        assert count * numbers <= BLOCK
+        assert 0 <= blocks * numbers - 3 * vertices < numbers
+    assert half.even.shape[1] + half.odd.shape[1] == 153
 
 
 @pytest.mark.parametrize("mode", range(5))

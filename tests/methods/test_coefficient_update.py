@@ -8,7 +8,15 @@ from lineament.errors import WeightsError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.methods.closeup import CloseUpTable
-from lineament.methods.coefficient_update import POSE, CoefficientUpdate, FaceState, Sighting, expected
+from lineament.methods.coefficient_update import (
+    MAX_SURPRISE,
+    POSE,
+    TRUSTED_YAW,
+    CoefficientUpdate,
+    FaceState,
+    Sighting,
+    expected,
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +38,67 @@ def sighting_of(face, side, box_of=None):
     _, deviation = expected(face, nothing)
     count = 2 * len(nothing.points)
     return replace(nothing, points=-deviation[:count].reshape(-1, 2), keys=-deviation[count:])
+
+
+def gain_update(update, face, sightings):
+    """The same update by its textbook formula: the gain, over all rows, and each surprise by itself."""
+    seen = [expected(face, sighting) for _, sighting in sightings]
+    turned = np.arctan2(face.camera.rotation[0, 2], face.camera.rotation[2, 2])
+    distrust = 1 + (turned / TRUSTED_YAW) ** 4
+    kept = []
+    for (part, _), (slope, deviation) in zip(sightings, seen, strict=True):
+        spread = slope @ update.prior @ slope.T + update.noise[part] * distrust
+        if deviation @ np.linalg.solve(spread, deviation) <= MAX_SURPRISE * len(deviation):
+            kept.append((part, slope, deviation))
+    if not kept:
+        return face, 0
+    slope = np.concatenate([rows for _, rows, _ in kept])
+    spread = slope @ update.prior @ slope.T
+    start = 0
+    for part, rows, _ in kept:
+        own = slice(start, start + len(rows))
+        spread[own, own] += update.noise[part] * distrust
+        start = own.stop
+    deviation = np.concatenate([apart for _, _, apart in kept])
+    return face.moved(update.prior @ slope.T @ np.linalg.solve(spread, deviation)), len(kept)
+
+
+def covariance(std, rng):
+    """Of errors that go together, shrunk a little, as measured ones are."""
+    size = len(std)
+    mixed = std[:, None] * rng.normal(size=(size, 2 * size)) / np.sqrt(2 * size)
+    return 0.9 * mixed @ mixed.T + 0.1 * np.diag(std**2)
+
+
+def test_the_update_is_that_of_the_gain_whatever_it_believes(lfm, face):
+    rng = np.random.default_rng(4)
+    std = np.concatenate([np.full(3, 0.03), [0.03], np.full(2, 2.0), np.full(100, 0.4), np.full(53, 0.2)])
+    noise = {}
+    for part, side in parts_of(lfm):
+        points, keys = len(side.points.neutral_model), len(side.keys)
+        spread = np.concatenate([np.full(2 * points, 0.03), np.full(keys, 0.1)])
+        noise[part] = covariance(spread, rng)
+    update = CoefficientUpdate(covariance(std, rng), noise)
+    counts = set()
+    for yaw, wrong in ((0.1, 0.0), (-0.8, 0.0), (0.2, 0.4), (0.0, 0.1), (0.0, 5.0)):
+        camera = WeakPerspective(matrix_from_angles(yaw, 0.1, 0.4), 1.4, np.array([110.0, 130.0, 0.0]))
+        found = replace(face, camera=camera)
+        truth = found.moved(std * rng.normal(size=len(std)))
+        sightings = [(part, sighting_of(truth, side, box_of=found)) for part, side in parts_of(lfm)]
+        last = sightings[-1][1]
+        away = last.points + wrong * rng.normal(size=last.points.shape)
+        sightings[-1] = ("mouth", replace(last, points=away))
+        plain, count = gain_update(update, found, sightings)
+        counts.add(count)
+        np.testing.assert_allclose(
+            found.step_to(update(found, sightings)) / std, found.step_to(plain) / std, atol=5e-5
+        )
+    assert counts == {3, 4}
+
+
+def test_a_covariance_that_is_none_is_refused():
+    with pytest.raises(np.linalg.LinAlgError):
+        CoefficientUpdate(np.diag([1.0, 0.0]), {})
 
 
 def test_a_step_leads_from_a_face_to_another_and_back(face):

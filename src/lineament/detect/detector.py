@@ -32,7 +32,7 @@ from lineament.detect.finer import (
 from lineament.detect.options import CELL, DetectorOptions
 from lineament.errors import WeightsError
 from lineament.image import Picture, as_picture
-from lineament.network import finite_rows
+from lineament.network import check_shapes
 from lineament.resample import letterbox
 from lineament.result import Detection
 
@@ -186,7 +186,7 @@ class OnnxDetector:
         maps = self._network(image=pictures)
         height, width = pictures.shape[1:3]
         shapes = {name: (MAP_VALUES, height // step, width // step) for name, step in MAPS.items()}
-        finite_rows(maps, shapes, source=self._network.path.name)
+        check_shapes(maps, shapes, source=self._network.path.name)
         return maps
 
 

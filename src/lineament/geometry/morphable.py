@@ -17,7 +17,9 @@ from lineament.geometry.face_mesh import (
     weighted_sum,
     whole,
 )
-from lineament.geometry.half_basis import STRIDE, HalfBasis
+from lineament.geometry.half_basis import HalfBasis
+
+STRIDE = 32  # numbers that BLAS multiplies at a time; it takes the rest one by one: 153 cost more than 160
 
 
 @dataclass(frozen=True, slots=True)

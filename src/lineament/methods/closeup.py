@@ -24,6 +24,36 @@ OUTWARD_DEG = 20.0
 """How far an eye looks outward of the head's own direction, about: what decides whether it is seen."""
 MIN_FACING = 0.2
 """Cosine between that direction and the viewer's, below which a close-up shows the eye from its side."""
+SAME_MM = 1e-4
+"""How far the middle of a part may be from that of its mirror image if it is said to lie in the middle."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Middle:
+    """The mean of some points of a face, as its coefficients move it.
+
+    Attributes:
+        neutral_model: (3,) mm, of the mean face.
+        basis: (3, K + E) mm, identity before expression.
+    """
+
+    neutral_model: Array
+    basis: Array
+
+    @classmethod
+    def of(cls, points: MorphableModel) -> Self:
+        """Of all points of a model."""
+        bases = np.concatenate([points.identity_basis, points.expression_basis])
+        return cls(
+            points.neutral_model.mean(axis=0, dtype=np.float64), bases.mean(axis=1, dtype=np.float64).T.copy()
+        )
+
+    def is_same_as(self, other: Self) -> bool:
+        """Whether both are one point of every face."""
+        return bool(
+            np.allclose(self.neutral_model, other.neutral_model, atol=SAME_MM, rtol=0)
+            and np.allclose(self.basis, other.basis, atol=SAME_MM, rtol=0)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +63,7 @@ class CloseUp:
     Attributes:
         points: a model without triangles whose P vertices are the points that a close-up shows.
         keys: (K,) places of the expression keys that it shows.
+        middle: what a close-up is cut around, of these points.
         side_mm: side of the square that is cut, on the head.
         size: px of the close-up.
         mirrored: whether it is looked at in a mirror: the left eye as if it were the right one.
@@ -41,6 +72,7 @@ class CloseUp:
 
     points: MorphableModel
     keys: Array
+    middle: Middle
     side_mm: float
     size: int
     mirrored: bool
@@ -48,9 +80,9 @@ class CloseUp:
 
     @cached_property
     def bases(self) -> Array:
-        """(K + E, P, 3) mm, identity before expression."""
+        """(P, 3, K + E) float32 mm, identity before expression."""
         bases = np.concatenate([self.points.identity_basis, self.points.expression_basis])
-        return np.ascontiguousarray(bases, np.float64)
+        return np.ascontiguousarray(np.moveaxis(bases, 0, -1), np.float32)
 
     def box(self, camera: WeakPerspective, identity: Array, expression: Array) -> CropBox:
         """Where the part lies in the photo: upright, around the middle of its points.
@@ -60,8 +92,8 @@ class CloseUp:
             identity: (K,).
             expression: (E,).
         """
-        points = camera.image_from_model(self.points.vertices_model(identity, expression))
-        x, y = points[:, :2].mean(axis=0).tolist()
+        moved = self.middle.basis @ np.concatenate([identity, expression])
+        x, y, _ = camera.image_from_model(self.middle.neutral_model + moved).tolist()
         return CropBox((x, y), self.side_mm * camera.scale, self.size, upright_roll(camera.rotation))
 
     def is_shown(self, camera: WeakPerspective) -> bool:
@@ -138,14 +170,17 @@ class CloseUpTable:
                 f"{model!r} lacks what these weights look at ({missing[:3] or 'vertices'}). They belong to "
                 f"another face model."
             )
-        sides = []
+        sides: list[CloseUp] = []
         for number, (index, weights, keys) in enumerate(zip(self.vertex_index, self.weights, self.keys)):
             points = _point_model(model, index, weights)
             x = float(points.neutral_model[:, 0].mean())
             outward = np.radians(OUTWARD_DEG) * np.clip(x / 30.0, -1, 1)
             facing = np.array([np.sin(outward), 0.0, np.cos(outward)])
             places = np.array([names.index(key) for key in keys], np.int64)
-            sides.append(CloseUp(points, places, self.side_mm, self.size, number == 1, facing))
+            middle = Middle.of(points)
+            if sides and middle.is_same_as(sides[0].middle):
+                middle = sides[0].middle  # cut at the very same place, so that one cut does for both
+            sides.append(CloseUp(points, places, middle, self.side_mm, self.size, number == 1, facing))
         return tuple(sides)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.bundle import Bundle
-from lineament.crop import CropRule, upright_roll
+from lineament.crop import CropBox, CropRule, upright_roll
 from lineament.errors import BoxError, WeightsError
 from lineament.geometry.morphable import MorphableModel
 from lineament.image import Picture
@@ -129,21 +129,16 @@ class CloseUpRegressor(MorphableRegressor):
         ]
         sightings: dict[int, list[tuple[str, Sighting]]] = {number: [] for number, _ in known}
         for part, (network, sides) in self._close_ups.items():
-            cut = [
+            looks = [
                 (number, side, side.box(one.camera, one.identity, one.expression))
                 for number, one in known
                 for side in sides
                 if side.is_shown(one.camera)
             ]
-            if not cut:
-                continue
-            pictures = [resample_crop(image, box) for _, _, box in cut]
-            crops = np.stack([p[:, ::-1] if side.mirrored else p for p, (_, side, _) in zip(pictures, cut)])
-            count, keys = len(sides[0].points.neutral_model), len(sides[0].keys)
-            found = finite_outputs(network, {"points": (count, 2), "keys": (keys,)}, crop=crops)
-            for (number, side, box), points, values in zip(cut, found["points"], found["keys"], strict=True):
-                if np.isfinite(points).all():
-                    sightings[number].append((part, Sighting(side, box, points, values)))
+            places = [(side, box) for _, side, box in looks]
+            for (number, _, _), seen in zip(looks, _sightings(network, image, places), strict=True):
+                if seen is not None:
+                    sightings[number].append((part, seen))
         finished = list(estimates)
         for number, one in known:
             better = self._updated(one, sightings[number]) if sightings[number] else one
@@ -209,4 +204,36 @@ def _covariance(arrays: Mapping[str, Array], name: str, size: int, bundle: Bundl
             f"{bundle.path.name} states {name!r} as {shape}, expected ({size}, {size}) finite numbers. "
             f"Get the file again."
         )
+    if not _is_covariance(found):
+        raise WeightsError(
+            f"{bundle.path.name} states a {name!r} that is no covariance: it is not symmetric, or has a "
+            f"direction without variance. Get the file again."
+        )
     return found.astype(np.float64)
+
+
+def _is_covariance(table: Array) -> bool:
+    """Whether (D, D) is the covariance of errors in every direction: symmetric, positive definite."""
+    wide = np.asarray(table, np.float64)
+    try:
+        np.linalg.cholesky(wide)
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.allclose(wide, wide.T, rtol=1e-4, atol=1e-6 * np.abs(wide).max()))
+
+
+def _sightings(
+    network: OnnxNetwork, image: Picture, places: Sequence[tuple[CloseUp, CropBox]]
+) -> list[Sighting | None]:
+    """What a part's network sees at places of a photo, all in one run; None where it gives no numbers."""
+    if not places:
+        return []
+    cut = {box: resample_crop(image, box) for box in dict.fromkeys(box for _, box in places)}
+    crops = np.stack([cut[box][:, ::-1] if side.mirrored else cut[box] for side, box in places])
+    first = places[0][0]
+    shapes = {"points": (len(first.points.neutral_model), 2), "keys": (len(first.keys),)}
+    found = finite_outputs(network, shapes, crop=crops)
+    return [
+        Sighting(side, box, points, keys) if np.isfinite(points).all() else None
+        for (side, box), points, keys in zip(places, found["points"], found["keys"], strict=True)
+    ]

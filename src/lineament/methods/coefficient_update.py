@@ -10,7 +10,7 @@ what is, and moves nothing by more than errors of that size explain.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -105,16 +105,53 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What close-ups say of a face, on a scale on which its errors are independent and of variance one.
+
+    Attributes:
+        slope: (M, 6 + K + E) derivatives by the step.
+        deviation: (M,) from what the face has.
+    """
+
+    slope: Array
+    deviation: Array
+
+    def misfit(self, step: Array) -> float:
+        """Sum of squares that a step (6 + K + E,) leaves of the deviation."""
+        left = self.deviation - self.slope @ step
+        return float(left @ left)
+
+    def rows(self, chosen: Array | slice) -> Evidence:
+        """Some of it."""
+        return Evidence(self.slope[chosen], self.deviation[chosen])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CoefficientUpdate:
     """The measured errors of both kinds of networks, and the update that they make.
+
+    It is the filter's information form, for close-ups have more rows than a face has coefficients. Its step
+    is that of the gain, ``prior S' (S prior S' + noise)^-1 deviation``, to rounding (Woodbury's identity).
 
     Attributes:
         prior: (6 + K + E, 6 + K + E) covariance of what the face's step lacks.
         noise: by part, (2P + K, 2P + K) covariance of the errors of its points, sides, and keys.
+
+    Raises:
+        numpy.linalg.LinAlgError: one of them is not positive definite.
     """
 
     prior: Array
     noise: dict[str, Array]
+    _information: Array = field(init=False, repr=False)
+    _whitening: dict[str, Array] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Invert what no face changes."""
+        root = _inverse_root(self.prior)
+        object.__setattr__(self, "_information", root.T @ root)
+        whitening = {part: _inverse_root(noise).astype(np.float32) for part, noise in self.noise.items()}
+        object.__setattr__(self, "_whitening", whitening)
 
     def __call__(self, face: FaceState, sightings: Sequence[tuple[str, Sighting]]) -> FaceState:
         """The face that it and the close-ups explain best.
@@ -125,24 +162,52 @@ class CoefficientUpdate:
         """
         if not sightings:
             return face
-        seen = [expected(face, sighting) for _, sighting in sightings]
-        slope = np.concatenate([rows for rows, _ in seen])
-        deviation = np.concatenate([apart for _, apart in seen])
-        moved = slope @ self.prior
-        spread = moved @ slope.T
-        kept, start, distrust = np.ones(len(deviation), bool), 0, _distrust(face.camera)
-        for part, _ in sightings:
-            noise = self.noise[part] * distrust
-            rows = slice(start, start + len(noise))
-            spread[rows, rows] += noise
-            own = deviation[rows]
-            kept[rows] = own @ np.linalg.solve(spread[rows, rows], own) <= MAX_SURPRISE * len(own)
-            start = rows.stop
-        if not kept.any():
+        evidence, of_each = self._evidence(face, sightings)
+        step = self._best_step(evidence)
+        is_believed = [self._is_believed(evidence.rows(own), step) for own in of_each]
+        if not any(is_believed):
             return face
-        if not kept.all():
-            moved, deviation, spread = moved[kept], deviation[kept], spread[np.ix_(kept, kept)]
-        return face.moved(np.linalg.solve(spread, deviation) @ moved)
+        if not all(is_believed):
+            kept = np.concatenate(
+                [np.full(own.stop - own.start, yes) for own, yes in zip(of_each, is_believed)]
+            )
+            step = self._best_step(evidence.rows(kept))
+        return face.moved(step)
+
+    def _evidence(
+        self, face: FaceState, sightings: Sequence[tuple[str, Sighting]]
+    ) -> tuple[Evidence, list[slice]]:
+        """What all sightings say of a face together, and the rows of each."""
+        ends = np.cumsum([len(self.noise[part]) for part, _ in sightings]).tolist()
+        of_each = [slice(start, end) for start, end in zip([0, *ends], ends)]
+        evidence = Evidence(np.empty((ends[-1], len(self.prior)), np.float32), np.empty(ends[-1], np.float32))
+        trust = np.float32(1 / np.sqrt(_distrust(face.camera)))
+        for own, (part, sighting) in zip(of_each, sightings):
+            slope, deviation = expected(face, sighting)
+            whitening = trust * self._whitening[part]
+            np.matmul(whitening, slope, out=evidence.slope[own])
+            np.matmul(whitening, deviation.astype(np.float32), out=evidence.deviation[own])
+        return evidence, of_each
+
+    def _best_step(self, evidence: Evidence) -> Array:
+        """(6 + K + E,) the likeliest step."""
+        slope = evidence.slope
+        return np.linalg.solve(self._information + slope.T @ slope, slope.T @ evidence.deviation)
+
+    def _is_believed(self, evidence: Evidence, step: Array) -> bool:
+        """Whether a likely step explains one sighting: whether it surprises less than :data:`MAX_SURPRISE`.
+
+        ``deviation' (S prior S' + noise)^-1 deviation`` is the least that any step costs. That of the step
+        for all sightings is an upper bound, which most often settles it.
+        """
+        limit = MAX_SURPRISE * len(evidence.deviation)
+        return self._cost(evidence, step) <= limit or (
+            self._cost(evidence, self._best_step(evidence)) <= limit
+        )
+
+    def _cost(self, evidence: Evidence, step: Array) -> float:
+        """How unlikely a step and the misfit that it leaves are together, in squared standard deviations."""
+        return float(step @ self._information @ step) + evidence.misfit(step)
 
 
 def expected(face: FaceState, sighting: Sighting) -> tuple[Array, Array]:
@@ -154,34 +219,43 @@ def expected(face: FaceState, sighting: Sighting) -> tuple[Array, Array]:
     """
     part, box = sighting.close_up, sighting.box
     camera = box.camera_in_crop(face.camera)
-    model = part.points
-    points = model.vertices_model(face.identity, face.expression).astype(np.float64)
-    rotation = np.asarray(camera.rotation, np.float64)
-    seen = points @ rotation.T  # (P, 3) mm, axes of the close-up, y up
-    per_side = camera.scale / box.size
-    x, y, z = seen.T
-    zero = np.zeros_like(x)
-    pose = np.array(
-        [
-            [zero, z, -y, x, zero + 1, zero],
-            [-z, zero, x, y, zero, zero + 1],
-        ]
-    )  # (2, 6, P)
-    shape = np.moveaxis(part.bases @ rotation[:2].T, -1, 0)  # (2, C, P)
-    slope = np.concatenate([pose, shape], axis=1) * per_side
-    slope[1] *= -1  # y down
+    points = part.points.vertices_model(face.identity, face.expression).astype(np.float64)
     there = camera.image_from_model(points)[:, :2] / box.size - 0.5
     if part.mirrored:
-        slope[0] *= -1
-        there = there * (-1, 1)
-    count = len(model.neutral_model)
-    whole = np.zeros((2 * count + len(part.keys), slope.shape[1]))
-    whole[: 2 * count] = slope.transpose(2, 0, 1).reshape(2 * count, -1)
-    whole[2 * count + np.arange(len(part.keys)), POSE + len(face.identity) + part.keys] = 1
-    deviation = np.concatenate(
-        [(sighting.points - there).ravel(), sighting.keys - face.expression[part.keys]]
-    )
-    return whole, deviation
+        there *= (-1, 1)
+    count, places = 2 * len(points), POSE + len(face.identity) + part.keys
+    slope = np.zeros((count + len(places), POSE + part.bases.shape[-1]), np.float32)
+    _fill_slope_of_points(slope[:count].reshape(len(points), 2, -1), part, camera, points, size=box.size)
+    slope[count + np.arange(len(places)), places] = 1
+    deviation = [(sighting.points - there).ravel(), sighting.keys - face.expression[part.keys]]
+    return slope, np.concatenate(deviation)
+
+
+def _fill_slope_of_points(
+    slope: Array, part: CloseUp, camera: WeakPerspective, points: Array, *, size: int
+) -> None:
+    """Write into (P, 2, 6 + K + E) zeros how a step moves the points of a part, sides of the close-up.
+
+    Args:
+        slope: to fill; x before y.
+        part: whose points.
+        camera: of the close-up before it is mirrored.
+        points: (P, 3) mm, model frame.
+        size: px of the close-up.
+    """
+    signs = np.array([[-1.0], [-1.0]]) if part.mirrored else np.array([[1.0], [-1.0]])  # y down
+    side_per_mm = signs * (camera.scale / size)
+    rotation = np.asarray(camera.rotation, np.float64)
+    x, y, z = rotation @ points.T  # mm, axes of the close-up, y up
+    slope[:, 0, 1], slope[:, 0, 2], slope[:, 0, 3], slope[:, 0, 4] = z, -y, x, 1
+    slope[:, 1, 0], slope[:, 1, 2], slope[:, 1, 3], slope[:, 1, 5] = -z, x, y, 1
+    slope[..., :POSE] *= side_per_mm
+    np.matmul((side_per_mm * rotation[:2]).astype(slope.dtype), part.bases, out=slope[..., POSE:])
+
+
+def _inverse_root(covariance: Array) -> Array:
+    """(D, D) by which vectors of that covariance become independent, of variance one."""
+    return np.linalg.inv(np.linalg.cholesky(covariance))
 
 
 def _distrust(camera: WeakPerspective) -> float:

@@ -1,0 +1,74 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lineament.bundle import Bundle
+from lineament.errors import WeightsError
+from lineament.image import read_image
+from lineament.methods import CloseUpRegressor, closeup_regressor
+from lineament.resample import resample_crop
+
+HOPPER = Path(__file__).parents[2] / "demo" / "photos" / "hopper.jpg"
+
+
+@pytest.fixture(scope="module")
+def method():
+    return CloseUpRegressor.from_bundle(Bundle.open("default"), threads=1)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return read_image(HOPPER)
+
+
+def estimates_of(method, photo, boxes):
+    crop_boxes = [method.crop_rule.around_box(box) for box in boxes]
+    return method.estimate(np.stack([resample_crop(photo, box) for box in crop_boxes]), crop_boxes)
+
+
+@pytest.fixture(scope="module")
+def estimates(method, photo):
+    """Of one face, framed in two ways."""
+    height, width = photo.shape[:2]
+    box = np.array([0.3 * width, 0.3 * height, 0.7 * width, 0.75 * height])
+    return estimates_of(method, photo, [box, box + 3])
+
+
+def test_a_mouth_is_cut_once_for_both_looks_at_it(method, photo, estimates, monkeypatch):
+    cut = []
+    monkeypatch.setattr(
+        closeup_regressor, "resample_crop", lambda image, box: cut.append(box) or resample_crop(image, box)
+    )
+    method.finish(photo, estimates[:1])
+    assert len(cut) == len(set(cut)) == 3  # two eyes and a mouth
+
+
+def test_faces_are_finished_together_as_each_alone(method, photo, estimates):
+    together = method.finish(photo, estimates)
+    for one, found in zip(estimates, together, strict=True):
+        (alone,) = method.finish(photo, [one])
+        np.testing.assert_allclose(found.identity, alone.identity, atol=1e-5)
+        np.testing.assert_allclose(found.landmarks_image, alone.landmarks_image, atol=1e-3)
+        assert np.abs(found.landmarks_image - one.landmarks_image).max() > 0.01
+
+
+def test_what_is_not_finite_stays_as_it_is(method, photo, estimates):
+    lost = replace(estimates[0], uncertainty_mm=np.nan)
+    found = method.finish(photo, [lost, estimates[1]])
+    assert found[0] is lost
+    assert found[1] is not estimates[1]
+
+
+@pytest.mark.parametrize("part", ["network", "eye"])
+def test_a_table_that_is_no_covariance_is_refused(part, tmp_path):
+    bundle = Bundle.open("default")
+    arrays = {name: bundle.arrays(name) for name in bundle.manifest.arrays}
+    name = "prior" if part == "network" else "noise"
+    for broken in (np.zeros_like(arrays[part][name]), np.triu(arrays[part][name])):
+        changed = arrays | {part: arrays[part] | {name: broken}}
+        graphs = {graph: bundle.graph(graph) for graph in bundle.manifest.graphs}
+        path = Bundle.write(tmp_path / "w.lineament", bundle.manifest, graphs=graphs, arrays=changed)
+        with pytest.raises(WeightsError, match=f"'{name}' that is no covariance"):
+            CloseUpRegressor.from_bundle(Bundle.open(path), threads=1)
