@@ -186,10 +186,10 @@ def test_faces_are_followed_as_in_python_and_the_detector_looks_five_times_a_sec
     assert [len(faces) for faces in answer["frames"]] == [len(faces) for faces in expected]
     assert [len(faces) for faces in expected][:8] == [1] * 8
     assert answer["looks"] == 3  # at 0, 0.2 and 0.4 s
-    # Each look begins where the last one ended, so that differences of rounding add up: 2 % of the face are
+    # Each look begins where the last one ended, so that differences of rounding add up: 3 % of the face are
     # allowed. The face moves by more from frame to frame, so a crop box in the wrong place is noticed.
     for [face], [other] in zip(expected[:8], answer["frames"][:8], strict=True):
-        limit = 0.02 * np.ptp(face.landmarks_image[:, 1])
+        limit = 0.03 * np.ptp(face.landmarks_image[:, 1])
         assert np.abs(np.reshape(other["landmarks"], (-1, 3)) - face.landmarks_image)[:, :2].max() < limit
         assert np.hypot(*np.subtract(face.crop_box.center_xy, [other["cropBox"][k] for k in "xy"])) < limit
         assert other["cropBox"]["side"] == pytest.approx(face.crop_box.side, rel=0.02)

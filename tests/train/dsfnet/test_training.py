@@ -185,7 +185,7 @@ def test_other_draws_of_points_move_the_face_by_little(weights, folder, tmp_path
         method = with_constants(weights, tmp_path / f"{seed}.lineament", draws=draws(seed, 256))
         faces.append([each.landmarks_image[:, :2] for each in method.estimate(crops, [box] * COUNT)])
     std = np.linalg.norm(np.std(faces, axis=0), axis=-1).mean()
-    assert 0 < std < 3.0  # px of 64, of a network that has seen eight faces
+    assert 0 < std < 5.0  # px of 64, of a network that has seen eight faces
 
 
 def test_a_photo_gives_faces_that_know_what_is_seen_of_them(weights):
