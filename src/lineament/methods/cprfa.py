@@ -122,6 +122,11 @@ class Cprfa:
             detector = MethodLandmarks(method, rule.margin)
         return cls(networks, model, tables, switches, crop_rule=rule, detector=detector)
 
+    @property
+    def other_weights(self) -> tuple[str, ...]:
+        """Names of other weights that take part: those of the external detector."""
+        return (self._tables.landmark_weights,) if isinstance(self.detector, MethodLandmarks) else ()
+
     def changed(self, **changes: Any) -> Cprfa:  # noqa: ANN401 - see CprfaSwitches
         """The same networks with other switches, such as ``solver="cpr"``; see :class:`CprfaSwitches`.
 

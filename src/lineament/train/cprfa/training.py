@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,8 @@ from lineament.train.networks.cprfa.config import COMPACT, CprfaConfig
 from lineament.train.networks.cprfa.network import CprfaNet
 from lineament.train.networks.cprfa.rounds import Observations
 from lineament.train.runs.crop_method import begin_with_run
+
+log = logging.getLogger(__name__)
 
 Stage = Literal["maps", "round_1", "round_2", "all"]
 STAGES: tuple[Stage, ...] = ("maps", "round_1", "round_2")
@@ -165,6 +168,9 @@ def choose(network: CprfaNet, sampler: CropSampler, count: int) -> None:
     for face in seen_faces(network, sampler.model, plain_batches(sampler, count, device)):
         counts.add(face.seen.points_crop, face.truth, face.size)
     network.train(training)
+    log.info("maps detect %.1f %% of the vertices", 100 * counts.detected.mean() / max(counts.faces, 1))
+    if counts.good.max(initial=0) < 1:
+        log.warning("maps find no vertex well: updates would learn of nothing, so train the maps for longer")
     places = codes.low_mm + codes.code * codes.extent_mm
     cpr = network.config.cpr
     chosen = choose_vertices(counts.score, places, cpr.side, spacing_mm=cpr.spacing_mm)
