@@ -126,7 +126,8 @@ def training(network: CprfaNet, labels: FaceLabels, model: MorphableModel, rows:
     targets = {name: torch.as_tensor(values).expand(rows, *values.shape) for name, values in made.items()}
     nothing, fitted = torch.zeros(rows), torch.ones(rows, dtype=torch.bool)
     truth = LabelBatch(*[nothing] * 5, fitted, *[nothing] * 3, fitted, targets=targets)
-    crops = 255 * torch.rand(rows, 3, size, size)
+    crops = (255 * torch.rand(rows, 3, size, size)).contiguous(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)
     seen, map_loss = observations(network, rows), MapLoss(MapLossConfig())
     batch = {
         "pose": torch.tensor([[0.1, 0.2, 0, 1, 0, 0]]).expand(rows, -1),
@@ -149,7 +150,7 @@ def training(network: CprfaNet, labels: FaceLabels, model: MorphableModel, rows:
         wall, processor = clocked(step, steps)
         print(f"training of {name}, float32: {rows / wall:.1f} crops/s, {rows / processor:.1f} a core second")
     network.trained_part = None
-    network.eval()
+    network.to(memory_format=torch.contiguous_format).eval()
 
 
 def exported(network: CprfaNet) -> Cprfa:
@@ -183,13 +184,14 @@ def inference(method: Cprfa, labels: FaceLabels, steps: int) -> None:
     landmarks = method.landmarks(crops, [box])
     depth = maps.get("depth")
     ways = {name: method.changed(solver=name) for name in ("pnp", "least_squares", "cpr")}
+    ways["one round"] = method.changed(solver="cpr", rounds=1)
     parts: dict[str, Callable[[], object]] = {
         "maps": lambda: method.maps(crops),
         "retrieval": lambda: method.observed(maps, 0),
         "landmarks of the detector": lambda: method.landmarks(crops, [box]),
         "pnp": lambda: ways["pnp"].solve(seen, depth, landmarks),
         "least squares": lambda: ways["least_squares"].solve(seen, depth, landmarks),
-        "round 1": lambda: ways["cpr"].changed(rounds=1).solve(seen, depth, landmarks),
+        "round 1": lambda: ways["one round"].solve(seen, depth, landmarks),
         "both rounds": lambda: ways["cpr"].solve(seen, depth, landmarks),
     }
     print(f"detected: {seen[0].detected.mean():.0%} of the vertices")
