@@ -41,6 +41,16 @@ def test_the_nearest_is_the_nearest_of_all_and_nothing_beyond_the_radius():
     assert np.isinf(distance[~inside]).all()
 
 
+def test_questions_in_disorder_are_answered_in_parts(monkeypatch):
+    rng = np.random.default_rng(0)
+    points, queries = rng.uniform(size=(400, 3)), rng.uniform(size=(300, 3))
+    whole = KdTree.of(points).within(queries, 0.2)
+    monkeypatch.setattr("lineament.geometry.kd_tree.AT_ONCE", 7)
+    parts = KdTree.of(points).within(queries, 0.2)
+    for name in ("query", "point", "distance"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+
+
 def test_equal_points_are_all_found():
     pairs = KdTree.of(np.zeros((100, 2))).within(np.zeros((1, 2)), 0.0)
     np.testing.assert_array_equal(pairs.point, np.arange(100))

@@ -101,6 +101,7 @@ class LineamentPredictor:
     def recipe(self) -> Mapping[str, object]:
         """See Predictor."""
         bundles = [Bundle.open(self.weights)]
+        bundles += [Bundle.open(name) for name in getattr(self.aligner.method, "other_weights", ())]
         detector = bundles[0].manifest.detector
         if self.crops is Crops.DETECTOR and detector is not None:
             bundles.append(Bundle.open(detector.weights))

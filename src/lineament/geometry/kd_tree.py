@@ -19,6 +19,8 @@ LEAF = 12
 """Points of a leaf, at most: fewer make more boxes, more make more distances."""
 GROUP = 16
 """Questions that are asked together, by their box."""
+AT_ONCE = 8192
+"""Pairs of group and leaf whose distances are in memory at once: questions in disorder meet every leaf."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,10 +127,16 @@ class KdTree:
             outside = np.maximum(np.maximum(least[node] - high[group], low[group] - greatest[node]), 0)
             kept = (outside * outside).sum(axis=1) <= limit
             group, node = group[kept], node[kept]
-        return self._pairs(groups, group, node, limit)
+        parts = [
+            self._near(groups, group[first : first + AT_ONCE], node[first : first + AT_ONCE], limit)
+            for first in range(0, max(len(group), 1), AT_ONCE)
+        ]
+        query, point, near = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        order = np.lexsort((point, near, query))
+        return Pairs(query[order], point[order], np.sqrt(near[order]))
 
-    def _pairs(self, groups: Array, group: Array, node: Array, limit: float) -> Pairs:
-        """The near ones among all points of some groups and leaves."""
+    def _near(self, groups: Array, group: Array, node: Array, limit: float) -> tuple[Array, Array, Array]:
+        """Question, point, squared distance of the near ones among all points of some groups and leaves."""
         square = np.zeros((len(group), groups.shape[1], self.points.shape[1]))
         for axis in range(groups.shape[2]):
             away = groups[group, :, axis, None] - self.points[node, None, :, axis]
@@ -136,10 +144,7 @@ class KdTree:
             square += away
         row, place, column = np.nonzero(square <= limit)  # never where either is not finite
         query = group[row] * groups.shape[1] + place
-        point = self.index[node[row], column]
-        near = square[row, place, column]
-        order = np.lexsort((point, near, query))
-        return Pairs(query[order], point[order], np.sqrt(near[order]))
+        return query, self.index[node[row], column], square[row, place, column]
 
     def nearest(self, queries: Array, radius: float) -> tuple[Array, Array]:
         """(Q,) the nearest point of each question, -1 where none is within `radius`; (Q,) its distance."""

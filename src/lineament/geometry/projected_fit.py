@@ -7,7 +7,7 @@ coefficients together, with a ridge on the coefficients, and weights that fall w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -40,15 +40,21 @@ class PointModel:
         mean: (n, 3) at rest.
         modes: (K, n, 3) how each coefficient moves them; K may be 0.
         stds: (K,) standard deviations of the coefficients, the ridge of the fit.
+        modes_by_axis: (3, n, K) the modes.
     """
 
     mean: Array
     modes: Array
     stds: Array
+    modes_by_axis: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep the modes with the axes first."""
+        object.__setattr__(self, "modes_by_axis", np.ascontiguousarray(self.modes.transpose(2, 1, 0)))
 
     def points(self, coefficients: Array) -> Array:
         """(n, 3) mm, model frame."""
-        return self.mean + np.tensordot(coefficients, self.modes, axes=1)
+        return self.mean + (self.modes_by_axis @ coefficients).T
 
     def rigid(self) -> PointModel:
         """The mean alone."""
@@ -94,12 +100,12 @@ def fit_projected(
     camera = _first_camera(used.mean, target, trust / trust.max())
     if camera is None:
         return None
-    coefficients = np.zeros(len(used.modes))
+    rigid, coefficients = used.rigid(), np.zeros(len(used.modes))
     share = min(1.0, independent / trust.sum())
     belief = np.ones(len(known))
     # Coefficients join when the camera is about right: before, they would explain its errors.
     for number in range(CAMERA_ROUNDS + (ROUNDS if len(used.modes) else 0)):
-        part = used if number >= CAMERA_ROUNDS else used.rigid()
+        part = used if number >= CAMERA_ROUNDS else rigid
         belief = _belief(_residual(used, camera, coefficients, target), trust)
         step = _step(part, used, camera, coefficients, target, trust * belief * share, noise_px)
         camera = _moved(camera, step[:6])
@@ -160,13 +166,16 @@ def _step(
     x, y, z = rotated.T
     zero, one = np.zeros_like(x), np.ones_like(x)
     columns = [(zero, -z), (z, zero), (-y, x), (x, y), (one, zero), (zero, -one)]
-    rigid = np.stack([np.stack(column, axis=1).ravel() for column in columns], axis=1)
-    turned = camera.scale * (moving.modes @ camera.rotation[:2].T)
-    jacobian = np.concatenate([rigid, turned.reshape(len(moving.modes), 2 * len(x)).T], axis=1)
+    # Rows are all x, then all y: modes of one axis lie together, so that turning them is one product.
+    jacobian = np.empty((2, len(x), 6 + len(moving.modes)))
+    jacobian[..., :6] = np.moveaxis(np.array(columns), 0, -1)
+    turned = camera.scale * camera.rotation[:2] @ moving.modes_by_axis.reshape(3, -1)
+    jacobian[..., 6:] = turned.reshape(2, len(x), -1)
     found = rotated[:, :2] + camera.translation[:2] * [1, -1]
-    difference = (target * [1, -1] - found).ravel()
-    root = np.sqrt(np.repeat(weights, 2))
-    weighted = jacobian * root[:, None]
+    difference = (target * [1, -1] - found).T.ravel()
+    root = np.sqrt(np.tile(weights, 2))
+    weighted = jacobian.reshape(2 * len(x), -1)
+    weighted *= root[:, None]
     ridge = np.concatenate([np.full(6, 1e-9), (noise_px / moving.stds) ** 2])
     gram = weighted.T @ weighted
     gram[np.diag_indices_from(gram)] += ridge

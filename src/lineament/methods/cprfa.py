@@ -46,9 +46,10 @@ class Cprfa:
 
     The graph ``maps`` takes ``crop`` (n, S, S, 3) uint8 RGB and gives ``code`` (n, 3, S, S) and ``face_mask``
     (n, S, S), and where it was trained to ``depth``. ``round_1`` takes ``points`` (n, C, 2 or 3), ``valid``
-    (n, C) of the chosen vertices, with fusion ``landmarks`` and ``landmark_valid``, and gives ``pose`` (n, 6)
-    and ``alpha`` (n, K + E); ``round_2`` takes these, the shapes that they make, and what its line search
-    looks at. Weights without rounds have the other solvers.
+    (n, C) of the chosen vertices, with fusion ``landmarks`` and ``landmark_valid``, and ``pose`` (n, 6),
+    ``alpha`` (n, K + E) and ``memory`` (n, M) as the stage before has left them, which it gives anew as
+    ``moved_pose``, ``moved_alpha`` and ``next_memory``; ``round_2`` takes, in place of alpha, the shapes that
+    it makes, and what its line search looks at. Weights without rounds have the other solvers.
     """
 
     def __init__(
@@ -120,6 +121,11 @@ class Cprfa:
             method = MorphableRegressor.from_bundle(other, threads=threads, device=device)
             detector = MethodLandmarks(method, rule.margin)
         return cls(networks, model, tables, switches, crop_rule=rule, detector=detector)
+
+    @property
+    def other_weights(self) -> tuple[str, ...]:
+        """Names of other weights that take part: those of the external detector."""
+        return (self._tables.landmark_weights,) if isinstance(self.detector, MethodLandmarks) else ()
 
     def changed(self, **changes: Any) -> Cprfa:  # noqa: ANN401 - see CprfaSwitches
         """The same networks with other switches, such as ``solver="cpr"``; see :class:`CprfaSwitches`.
@@ -241,18 +247,25 @@ class Cprfa:
         self, seen: Sequence[Observed], depth: Array | None, landmarks: Array | None
     ) -> tuple[Array, Array]:
         """(n, 6) poses and (n, K + E) whitened coefficients by the update networks."""
-        inputs = self._inputs(seen, depth, landmarks)
-        network = self._networks["round_1"]
-        count = self._tables.identity + self._tables.expression
-        wanted = {name: inputs[name] for name in network.input_shapes}
-        first = finite_outputs(network, {"moved_pose": (len(POSE),), "alpha": (count,)}, **wanted)
-        if self.switches.rounds == 1 or "round_2" not in self._networks:
-            return first["moved_pose"], first["alpha"]
-        inputs |= {"pose": first["moved_pose"], **self._shapes(first["alpha"], seen)}
-        network = self._networks["round_2"]
-        wanted = {name: inputs[name] for name in network.input_shapes}
-        second = finite_outputs(network, {"moved_pose": (len(POSE),)}, **wanted)
-        return second["moved_pose"], first["alpha"]
+        inputs, count = self._inputs(seen, depth, landmarks), len(self._tables.weights)
+        inputs["pose"] = np.tile(np.float32(START), (len(seen), 1))
+        inputs["alpha"] = np.zeros((len(seen), count), np.float32)
+        self._round("round_1", inputs, {"pose": len(POSE), "alpha": count})
+        if self.switches.rounds == 2 and "round_2" in self._networks:
+            inputs |= self._shapes(inputs["alpha"], seen)
+            self._round("round_2", inputs, {"pose": len(POSE)})
+        return inputs["pose"], inputs["alpha"]
+
+    def _round(self, name: str, inputs: Inputs, moved: Mapping[str, int]) -> None:
+        """All stages of a round: what each moves, and its memory, is what the next begins with."""
+        network = self._networks[name]
+        width = network.input_shapes["memory"][1]
+        inputs["memory"] = np.zeros((len(inputs["pose"]), width or 0), np.float32)
+        shapes = {f"moved_{each}": (length,) for each, length in moved.items()} | {"next_memory": (width,)}
+        for _ in range(self.switches.stages):
+            wanted = {each: inputs[each] for each in network.input_shapes}
+            found = finite_outputs(network, shapes, **wanted)
+            inputs |= {each: found[f"moved_{each}"] for each in moved} | {"memory": found["next_memory"]}
 
     def _inputs(self, seen: Sequence[Observed], depth: Array | None, landmarks: Array | None) -> Inputs:
         """What the first round reads, unit frame; zero where nothing is known."""

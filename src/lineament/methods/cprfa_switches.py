@@ -26,6 +26,7 @@ class CprfaSwitches:
         fusion: whether an external detector's landmarks are used.
         vertices: whether the detected vertices are; without them the landmarks stand alone.
         rounds: of updates.
+        stages: of each round; the networks are trained for so many as their weights say.
         capu: whether the second round searches along its steps.
         retrieval: how vertices are found.
     """
@@ -34,6 +35,7 @@ class CprfaSwitches:
     fusion: bool = True
     vertices: bool = True
     rounds: int = 2
+    stages: int = 3
     capu: bool = True
     retrieval: Retrieval = Retrieval()
 
@@ -43,6 +45,8 @@ class CprfaSwitches:
             raise ConfigError(f"solver is {', '.join(SOLVERS)}, not {self.solver!r}.")
         if self.rounds not in (1, 2):
             raise ConfigError(f"rounds is 1 or 2, not {self.rounds}.")
+        if self.stages < 1:
+            raise ConfigError(f"stages is at least 1, not {self.stages}.")
         if not (self.fusion or self.vertices):
             raise ConfigError("Neither vertices nor landmarks are left: set fusion or vertices.")
 
@@ -100,5 +104,8 @@ def switches_of_arrays(arrays: Mapping[str, Array]) -> CprfaSwitches:
         int(arrays["erode_px"]),
     )
     return CprfaSwitches(
-        solver=SOLVERS[int(arrays["solver"])], fusion=bool(arrays["fusion"]), retrieval=retrieval
+        solver=SOLVERS[int(arrays["solver"])],
+        fusion=bool(arrays["fusion"]),
+        stages=int(arrays["stages"]),
+        retrieval=retrieval,
     )

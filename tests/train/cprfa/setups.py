@@ -1,12 +1,13 @@
 """Small configurations of CPRFA's training."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import nn
 
 from lineament.data.crops.augment import AugmentConfig
-from lineament.train.batches.samples import Folders
+from lineament.train.batches.samples import CropSource, Folders, arrays_of
 from lineament.train.cprfa.observations import ObserveConfig
 from lineament.train.cprfa.training import CprfaTrainConfig, new_network
 from lineament.train.engine.loop import LoopConfig
@@ -15,6 +16,7 @@ from lineament.train.engine.schedules import ScheduleConfig
 from lineament.train.networks.cprfa.config import tiny
 from lineament.train.networks.cprfa.hsunet import Maps
 
+COUNT, SIZE = 16, 64
 UNDISTURBED = AugmentConfig(
     crop_size=64,
     crop_margin=1.5,
@@ -30,16 +32,18 @@ UNDISTURBED = AugmentConfig(
 
 def tiny_config(folder, *, stage="maps", steps=3, batch=4, start="", **network):
     """A run of a few steps on painted faces."""
+    loop = LoopConfig(
+        steps=steps,
+        batch=batch,
+        optimiser=OptimiserConfig(learning_rate=5e-3),
+        schedule=ScheduleConfig(warm_up=5),
+        precision="float32",
+        log_every=1,
+        save_every=max(steps, 1),
+    )
     return CprfaTrainConfig(
-        loop=LoopConfig(
-            steps=steps,
-            batch=batch,
-            optimiser=OptimiserConfig(learning_rate=5e-3 if stage == "maps" else 1e-3),
-            schedule=ScheduleConfig(warm_up=5),
-            precision="float32",
-            log_every=1,
-            save_every=max(steps, 1),
-        ),
+        loop=loop,
+        round_loop=replace(loop, optimiser=OptimiserConfig(learning_rate=1e-3)),
         stage=stage,
         network=replace(tiny(), **network),
         augment=UNDISTURBED,
@@ -50,6 +54,24 @@ def tiny_config(folder, *, stage="maps", steps=3, batch=4, start="", **network):
         reference_crops=2,
         validation_crops=4,
     )
+
+
+@dataclass(frozen=True)
+class StraightCrops:
+    """A source of crops as they are: the paint of a mirrored face says the place that it had before."""
+
+    source: CropSource
+
+    @property
+    def face_model(self):
+        return self.source.face_model
+
+    def open(self):
+        return self
+
+    def rows(self, rngs):
+        sampler = self.source.sampler(validation=False)
+        return arrays_of(sampler.plain_batch(np.array([rng.integers(COUNT) for rng in rngs])))
 
 
 class PaintedMaps(nn.Module):

@@ -175,6 +175,9 @@ def test_the_detection_table_counts_errors_of_the_detected_and_rates_of_all():
     assert figures["detected_adr_visible_chosen"] == pytest.approx(40.0)
     assert figures["detected_failed"] == pytest.approx(100 / 3)
     assert detection_figures([seen_face(11.0, 9)], np.arange(10))["detected_failed"] == 100
+    nothing = detection_figures([seen_face(1.0, 0)], np.arange(10))
+    assert nothing["detected_adr_all"] == 0
+    assert "detected_nme_all" not in nothing
     with pytest.raises(DataError):
         detection_figures([], np.arange(10))
 

@@ -35,7 +35,7 @@ def detection_figures(faces: Iterable[SeenFace], chosen: Array) -> dict[str, flo
         "detected_nme_chosen", the error over the size of the landmarks' box; "detected_adr_chosen", the rate
         among all of them, and "detected_adr_visible_chosen" among those that the crop shows; the same for
         "all"; "detected_failed", faces whose error of the chosen is above 10 % or whose rate is below 10 %.
-        Faces without a detection have no error.
+        Faces without a detection have no error; where nothing is detected at all there is no figure of it.
 
     Raises:
         DataError: there is no face.
@@ -46,9 +46,11 @@ def detection_figures(faces: Iterable[SeenFace], chosen: Array) -> dict[str, flo
     table = np.array(rows)
     names = [f"detected_{column}_{part}" for part in PARTS for column in COLUMNS]
     known = np.isfinite(table)
+    measured = known.any(axis=0)
     means = np.where(known, table, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     failed = ~(table[:, 0] <= LARGEST_NME) | (table[:, 1] < LEAST_RATE)
-    return dict(zip(names, means.tolist(), strict=True)) | {"detected_failed": 100 * float(failed.mean())}
+    figures = {name: mean for name, mean, has in zip(names, means.tolist(), measured, strict=True) if has}
+    return figures | {"detected_failed": 100 * float(failed.mean())}
 
 
 def _measured(face: SeenFace, places: Array | slice) -> tuple[float, float, float]:

@@ -130,14 +130,13 @@ class UpdateLoss(nn.Module):
         units = [config.angle, config.yaw, config.angle, config.scale, *[config.shift_px / 256] * 2]
         assert len(units) == len(POSE)
         self.register_buffer("units", torch.tensor(units))
-        self.register_buffer("order", torch.randperm(len(network.codes)))
 
     def forward(self, found: Updated, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Each term over all stages, weighted, and their sum under "loss"."""
         config, network = self.config, self._network[0]
         poses, alphas = found.pose[-1], found.alpha[-1]
-        places = self.order[torch.randint(len(self.order), (config.sampled,), device=self.order.device)]
         pose, alpha, size = batch["pose"], batch["alpha"], batch["box_size"]
+        places = torch.randint(len(network.codes), (config.sampled,), device=pose.device)
         truth = projected(network.skin(alpha, places), pose)
         terms = {name: pose.new_zeros(()) for name in ("pose", "vertices", "alpha")}
         for number, (own, coefficients) in enumerate(zip(poses, alphas, strict=True)):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -23,6 +24,7 @@ from lineament.train.cprfa.observations import (
 )
 from lineament.train.cprfa.targets import CprfaTargets
 from lineament.train.cprfa.training import (
+    STAGES,
     CprfaTrainConfig,
     Estimator,
     landmark_detector,
@@ -31,13 +33,14 @@ from lineament.train.cprfa.training import (
     prepare,
 )
 from lineament.train.engine.face_model_record import check_record, record_of
-from lineament.train.engine.loop import ALONE, CHECKPOINT, Run, Terms
+from lineament.train.engine.loop import ALONE, CHECKPOINT, Run, Terms, is_finished
 from lineament.train.engine.processes import Processes
 from lineament.train.engine.run_folder import ABOUT, DATA, read_table
 from lineament.train.networks.cprfa.network import CprfaNet
 from lineament.train.runs.crop_method import CropMethod
 
-OBSERVATIONS = "observations.npz"
+OBSERVATIONS = "observations"
+NO_LIMIT = float("inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,44 +55,68 @@ class CprfaMethod(CropMethod[CprfaTrainConfig]):
         processes: Processes = ALONE,
         seconds: float | None = None,
     ) -> Path:
-        """See :class:`CropMethod`; the rounds' runs keep what they learn on in a file of their folder."""
+        """See :class:`CropMethod`; the rounds' runs keep what they learn on in files of their folder.
+
+        Of a run of all stages each has a folder of its own in `out`, and begins when the one before has
+        ended.
+        """
+        until = time.monotonic() + (NO_LIMIT if seconds is None else seconds)
+        if config.stage != "all":
+            return self._train_stage(config, out, processes, until)
+        start = config.start
+        for stage in STAGES[: 1 + config.network.updates.rounds]:
+            run = out / stage
+            own = replace(config, stage=stage, start=start)
+            if not processes.first_says(is_finished(run, own.loop_of_stage)):
+                self._train_stage(own, run, processes, until)
+            if not processes.first_says(is_finished(run, own.loop_of_stage)):
+                break
+            start = str(run)
+        return out
+
+    def _train_stage(self, config: CprfaTrainConfig, out: Path, processes: Processes, until: float) -> Path:
+        """One stage, until it or the time is at its end."""
         if config.stage == "maps":
-            return CropMethod.train(self, config, out, processes=processes, seconds=seconds)
-        plain = CropSource(config.data, config.augment, config.face_model)
+            left = None if until == NO_LIMIT else max(until - time.monotonic(), 0.0)
+            return CropMethod.train(self, config, out, processes=processes, seconds=left)
+        plain, loop = CropSource(config.data, config.augment, config.face_model), config.round_loop
         held_out, known = (plain.sampler(validation=validation) for validation in (True, False))
         model, device = held_out.model, processes.device
-        torch.manual_seed(config.loop.seed)
+        torch.manual_seed(loop.seed)
         network = new_network(config, model).to(device)
         if (out / CHECKPOINT).exists():
             record = read_table(out, ABOUT).get("face_model") if (out / ABOUT).exists() else None
             check_record(record, model, where=out, schemes=True)
         else:
             prepare(network, config, plain)
-        run = Run(out, network, config.loop, processes=processes)
-        observed = out / OBSERVATIONS
+        run = Run(out, network, loop, processes=processes)
         detector = landmark_detector(config)
+        complete = True
         if processes.is_first:
             before = run.folder.read(DATA) if run.step else None
             start = about_start(config.start) if before is None else before.get("start")
             about = {"method": self.name, "face_model": record_of(model)}
             data = {"folders": config.data.manifest(), "start": start}
             run.folder.begin(config, data, step=run.step, about=about)
-            if not observed.exists():
-                write_observations(
-                    observed,
-                    run.ema,
-                    known,
-                    config.observe,
-                    seed=config.loop.seed,
-                    detector=detector,
-                    device=device,
-                )
-        processes.mean(torch.zeros(1, device=device))  # the others wait for the file
+            complete = run.step >= loop.steps or write_observations(
+                out / OBSERVATIONS,
+                run.ema,
+                plain,
+                config.observe,
+                seed=loop.seed,
+                detector=detector,
+                device=device,
+                workers=config.workers,
+                until=until,
+            )
+        if not processes.first_says(complete):  # the others wait for the files
+            run.folder.close()
+            return out
         loss = UpdateLoss(config.update_loss, run.network).to(device)
 
         def terms_of(network: nn.Module, batch: dict[str, Tensor]) -> Terms:
             batch = on_device(batch, device)
-            with config.loop.autocast(device):
+            with loop.autocast(device):
                 found = network(observations_of(batch))
             return loss(found, batch)
 
@@ -99,7 +126,7 @@ class CprfaMethod(CropMethod[CprfaTrainConfig]):
             return figures | {TRAIN_NME: own[NME]}
 
         source = ObservationSource(
-            str(observed),
+            str(out / OBSERVATIONS),
             tuple(run.network.chosen.tolist()),
             len(network.codes),
             path_count(network),
@@ -107,8 +134,9 @@ class CprfaMethod(CropMethod[CprfaTrainConfig]):
             detector is None,
             config.network.unet.depth,
         )
-        batches = batches_of(source, config.loop, run.step, processes=processes, workers=config.workers)
-        run.train(batches, terms_of, validate, seconds=seconds)
+        batches = batches_of(source, loop, run.step, processes=processes, workers=config.workers)
+        left = None if until == NO_LIMIT else max(until - time.monotonic(), 0.0)
+        run.train(batches, terms_of, validate, seconds=left)
         return out
 
     def figures(

@@ -1,12 +1,14 @@
-"""What trained maps show of training crops, kept in a file: the updates learn on that, spoilt anew each time.
+"""What trained maps show of training crops, kept in files: the updates learn on that, spoilt anew each time.
 
-Maps are made once for each crop. A row of a batch is drawn from them, moved about in the plane and spoilt
-(:mod:`lineament.train.cprfa.corruption`), so that few crops give many rows.
+Maps are made once for each crop, and a thousand crops are a file, so that who is broken off goes on. A row of
+a batch is drawn from them, moved about in the plane and spoilt (:mod:`lineament.train.cprfa.corruption`), so
+that few crops give many rows.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +20,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lineament.crop import CropBox
-from lineament.data.crops.sampler import CropSampler
 from lineament.data.drawing.zbuffer import vertex_visibility
 from lineament.errors import DataError
+from lineament.files import replace_durably
+from lineament.foreign import foreign
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 from lineament.methods.cprfa_landmarks import LandmarkDetector
 from lineament.methods.cprfa_points import Observed, Retrieval, depths_at, retrieve
 from lineament.methods.cprfa_pose import SCHEME, unit_from_crop
-from lineament.train.batches.samples import arrays_of, crops_as_input
+from lineament.models import load_model
+from lineament.train.batches.samples import CropSource, batches_of, crops_as_input
 from lineament.train.cprfa.corruption import CorruptionConfig, Face, corrupted
+from lineament.train.engine.loop import ALONE, LoopConfig
 from lineament.train.networks.cprfa.config import CprfaConfig
 from lineament.train.networks.cprfa.network import CprfaNet
 from lineament.train.networks.cprfa.rounds import Observations
@@ -40,6 +45,10 @@ Arrays = dict[str, Array]
 CODED = 2.0**15
 """Steps of a place in a crop side, as 16 bits keep it: a hundredth of a px and less."""
 BATCH = 16
+PART_BATCHES = 64
+"""Of a file."""
+CROP_SEED = 7919
+"""Added to a run's seed: other crops than those of its training of maps."""
 SEEN = 0.5
 """Of the visibility of a vertex: above, a crop shows it."""
 
@@ -103,42 +112,72 @@ def box_size(landmarks: Array) -> float:
 
 
 def write_observations(
-    path: Path,
+    folder: Path,
     network: CprfaNet,
-    sampler: CropSampler,
+    source: CropSource,
     config: ObserveConfig,
     *,
     seed: int,
     detector: LandmarkDetector | None,
     device: torch.device,
-) -> None:
-    """Look at so many crops and keep what is seen.
+    workers: int = 0,
+    until: float | None = None,
+) -> bool:
+    """Look at so many crops and keep what is seen; files that are there already stay.
 
     Args:
-        path: of the file, an .npz.
+        folder: of the files, made where it is missing.
         network: with trained maps, on the device, in evaluation mode.
-        sampler: of disturbed crops.
+        source: of disturbed crops.
         config: how many.
         seed: of the crops.
         detector: of landmarks; None keeps the true ones.
         device: where the network is.
+        workers: processes that make crops.
+        until: of the monotonic clock; after that no second file is begun.
+
+    Returns:
+        Whether all are there.
+
+    Raises:
+        DataError: none of the samples has coefficients.
     """
-    lists: dict[str, list[Array]] = {}
-    for first in range(0, config.crops, BATCH):
-        rows = range(first, min(first + BATCH, config.crops))
-        arrays = arrays_of(sampler.rows([np.random.default_rng([seed, 17, row]) for row in rows]))
-        for kept in _looked_at(network, sampler.model, arrays, detector, device):
-            for name, value in kept.items():
-                lists.setdefault(name, []).append(value)
-        if first and first % (BATCH * 100) == 0:
-            log.info("looked at %d of %d crops", first, config.crops)
+    folder.mkdir(parents=True, exist_ok=True)
+    steps = -(-config.crops // BATCH)
+    paths = [folder / f"{number:04d}.npz" for number in range(-(-steps // PART_BATCHES))]
+    model = load_model(source.face_model)
+    missing = [number for number, path in enumerate(paths) if not path.exists()]
+    for number in missing:
+        if number != missing[0] and until is not None and time.monotonic() > until:
+            log.info("time is up: %d of %d files of observations are there", number, len(paths))
+            return False
+        first, last = number * PART_BATCHES, min((number + 1) * PART_BATCHES, steps)
+        loop = LoopConfig(steps=last, batch=BATCH, seed=seed + CROP_SEED)
+        lists: dict[str, list[Array]] = {}
+        batches = batches_of(source, loop, first, processes=ALONE, workers=workers)
+        for step, batch in enumerate(batches, first):
+            arrays = {name: values[: config.crops - step * BATCH].numpy() for name, values in batch.items()}
+            for kept in _looked_at(network, model, arrays, detector, device):
+                for name, value in kept.items():
+                    lists.setdefault(name, []).append(value)
+        _write_part(paths[number], lists)
+        log.info("looked at %d of %d crops", min(last * BATCH, config.crops), config.crops)
+    return True
+
+
+def _write_part(path: Path, lists: dict[str, list[Array]]) -> None:
+    """A file of what was seen of some crops, whole or not at all."""
     if not lists:
-        raise DataError("None of the samples has coefficients, so nothing can be learned of updates.")
+        raise DataError(
+            "None of the crops is of a sample with coefficients, so nothing can be learned of updates: name "
+            "samples of fitted or rendered faces under data.samples."
+        )
     ends = np.cumsum([len(each) for each in lists["vertex"]])
     ragged = {name: np.concatenate(lists.pop(name)) for name in ("vertex", "place", "depth") if name in lists}
-    temporary = path.with_suffix(".part.npz")
-    np.savez(temporary, ends=ends, **ragged, **{name: np.stack(values) for name, values in lists.items()})
-    temporary.replace(path)
+    temporary = path.with_suffix(".part")
+    with temporary.open("wb") as file:
+        np.savez(file, ends=ends, **ragged, **{name: np.stack(values) for name, values in lists.items()})
+    replace_durably(temporary, path)
 
 
 def _looked_at(
@@ -182,12 +221,12 @@ class ObservationSource:
     """A :class:`lineament.train.batches.samples.SourceConfig` of spoilt observations.
 
     Attributes:
-        path: of the file.
+        path: folder of the files.
         chosen: vertices of the matrices.
         count: V, vertices with a code.
         path_count: vertices that the line search looks at.
         corruption: how they are spoilt.
-        noisy_landmarks: whether the file's landmarks are the true ones, which get all of the noise.
+        noisy_landmarks: whether the files' landmarks are the true ones, which get all of the noise.
         depth: whether points have a third number.
     """
 
@@ -205,12 +244,15 @@ class ObservationSource:
 
 
 class ObservationRows:
-    """Rows of an observation file."""
+    """Rows of the files of observations.
+
+    Raises:
+        DataError: there is no file, or one cannot be read.
+    """
 
     def __init__(self, source: ObservationSource) -> None:
         self._source = source
-        with np.load(source.path, allow_pickle=False) as data:
-            self._arrays = {name: data[name] for name in data.files}
+        self._arrays = _joined_parts(Path(source.path))
         self._chosen = np.array(source.chosen)
 
     def __len__(self) -> int:
@@ -252,6 +294,21 @@ class ObservationRows:
             "alpha": self._arrays["alpha"][number],
             "box_size": np.float32(face.box_size),
         }
+
+
+def _joined_parts(folder: Path) -> Arrays:
+    """All files of a folder as one."""
+    parts: list[Arrays] = []
+    for path in sorted(folder.glob("*.npz")):
+        remedy = "Remove it: it is made again."
+        with foreign(DataError, f"{path} cannot be read", remedy), np.load(path, allow_pickle=False) as data:
+            parts.append({name: data[name] for name in data.files})
+    if not parts:
+        raise DataError(f"{folder} holds no observations: start the run again, which makes them.")
+    before = np.cumsum([0, *(len(part["vertex"]) for part in parts[:-1])])
+    for part, first in zip(parts, before, strict=True):
+        part["ends"] = part["ends"] + first
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def observations_of(batch: dict[str, Tensor]) -> Observations:

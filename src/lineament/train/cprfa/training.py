@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -35,9 +36,18 @@ from lineament.train.networks.cprfa.network import CprfaNet
 from lineament.train.networks.cprfa.rounds import Observations
 from lineament.train.runs.crop_method import begin_with_run
 
-Stage = Literal["maps", "round_1", "round_2"]
+log = logging.getLogger(__name__)
+
+Stage = Literal["maps", "round_1", "round_2", "all"]
 STAGES: tuple[Stage, ...] = ("maps", "round_1", "round_2")
 OURS = LoopConfig(steps=12500, batch=32, optimiser=OptimiserConfig(learning_rate=2.0e-3, weight_decay=0.01))
+OUR_ROUNDS = LoopConfig(
+    steps=12500,
+    batch=16,
+    optimiser=OptimiserConfig(learning_rate=5e-4, weight_decay=0.0),
+    max_grad_norm=1.0,
+    precision="float32",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +55,10 @@ class CprfaTrainConfig(CropTrainConfig):
     """All of a training run; see :class:`CropTrainConfig` for the rest.
 
     Attributes:
+        loop: of maps.
+        round_loop: of each round.
         stage: what is trained: the maps; the first round, with `start` at a run of maps; the second, with
-            `start` at a run of the first.
+            `start` at a run of the first; or all, one after the other, each in a folder of its name.
         network: sizes and switches; the compact preset unless something else is asked for.
         loss: of maps.
         update_loss: of rounds.
@@ -57,6 +69,7 @@ class CprfaTrainConfig(CropTrainConfig):
     """
 
     loop: LoopConfig = OURS
+    round_loop: LoopConfig = OUR_ROUNDS
     stage: Stage = "maps"
     network: CprfaConfig = COMPACT
     loss: MapLossConfig = MapLossConfig()
@@ -78,8 +91,8 @@ class CprfaTrainConfig(CropTrainConfig):
                 f"augment.crop_margin is {self.augment.crop_margin} and network.crop_margin "
                 f"{self.network.crop_margin}: make them equal."
             )
-        if self.stage not in STAGES:
-            raise ConfigError(f"stage is {', '.join(STAGES)}, not {self.stage!r}.")
+        if self.stage not in (*STAGES, "all"):
+            raise ConfigError(f"stage is {', '.join(STAGES)} or all, not {self.stage!r}.")
         if self.part > self.network.updates.rounds:
             raise ConfigError(f"There is no {self.stage}: network.updates.rounds is 1.")
         if self.part and not self.start:
@@ -88,8 +101,13 @@ class CprfaTrainConfig(CropTrainConfig):
 
     @property
     def part(self) -> int:
-        """0 for maps, or the round's number."""
-        return STAGES.index(self.stage)
+        """0 for maps, with which all begins too, or the round's number."""
+        return 0 if self.stage == "all" else STAGES.index(self.stage)
+
+    @property
+    def loop_of_stage(self) -> LoopConfig:
+        """Of maps, or of rounds."""
+        return self.round_loop if self.part else self.loop
 
 
 def new_network(config: CprfaTrainConfig, model: MorphableModel) -> CprfaNet:
@@ -150,6 +168,9 @@ def choose(network: CprfaNet, sampler: CropSampler, count: int) -> None:
     for face in seen_faces(network, sampler.model, plain_batches(sampler, count, device)):
         counts.add(face.seen.points_crop, face.truth, face.size)
     network.train(training)
+    log.info("maps detect %.1f %% of the vertices", 100 * counts.detected.mean() / max(counts.faces, 1))
+    if counts.good.max(initial=0) < 1:
+        log.warning("maps find no vertex well: updates would learn of nothing, so train the maps for longer")
     places = codes.low_mm + codes.code * codes.extent_mm
     cpr = network.config.cpr
     chosen = choose_vertices(counts.score, places, cpr.side, spacing_mm=cpr.spacing_mm)

@@ -22,7 +22,7 @@ from lineament.foreign import foreign
 from lineament.train.engine.optimisers import OptimiserConfig, make_optimiser
 from lineament.train.engine.processes import Processes, synchronise_normalisation
 from lineament.train.engine.progress import Pace, ProgressLine
-from lineament.train.engine.run_folder import FIGURES, RunFolder
+from lineament.train.engine.run_folder import FIGURES, RunFolder, read_table
 from lineament.train.engine.schedules import ScheduleConfig
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,11 @@ class LoopConfig:
 
 
 CHECKPOINT = "checkpoint.pt"
+
+
+def is_finished(run: Path, loop: LoopConfig) -> bool:
+    """Whether a run folder holds the figures of a run's last step."""
+    return (run / FIGURES).exists() and bool(read_table(run, FIGURES).get("step", 0) >= loop.steps)
 
 
 class Run:

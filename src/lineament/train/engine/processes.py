@@ -60,6 +60,10 @@ class Processes:
         distributed.all_reduce(values)
         return values / self.count
 
+    def first_says(self, answer: bool) -> bool:
+        """The first process's answer, for all: clocks differ, and it is the one that writes files."""
+        return bool(self.mean(torch.tensor(float(answer and self.is_first), device=self.device)) > 0)
+
 
 @contextmanager
 def joined_processes() -> Iterator[Processes]:

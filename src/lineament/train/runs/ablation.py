@@ -16,14 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import torch
-
 from lineament import config_file
 from lineament.config_file import from_table
 from lineament.errors import ConfigError
 from lineament.train.batches.alignment_figures import FIGURES as SHARED_FIGURES
 from lineament.train.batches.alignment_figures import NME
-from lineament.train.engine.loop import ALONE, LoopConfig
+from lineament.train.engine.loop import ALONE, LoopConfig, is_finished
 from lineament.train.engine.processes import Processes
 from lineament.train.engine.run_folder import FIGURES, read_table
 from lineament.train.runs.method import Ablation, TrainableMethod, changed
@@ -160,14 +158,14 @@ def ablate(
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     for run, settings in _runs(table, out):
-        if _is_finished(run, settings.loop):
+        if is_finished(run, settings.loop):
             continue
         left = None if deadline is None else deadline - time.monotonic()
-        if _first_says(processes, left is not None and left <= 0):
+        if processes.first_says(left is not None and left <= 0):
             break
         log.info("training %s", run)
         table.method.train(settings, run, processes=processes, seconds=left)
-        if _first_says(processes, not _is_finished(run, settings.loop)):
+        if processes.first_says(not is_finished(run, settings.loop)):
             break  # the time is up; what follows may need this run
     rows = read_rows(table, out)
     text = markdown(table, rows)
@@ -190,17 +188,6 @@ def _runs(table: AblationTable, out: Path) -> list[tuple[Path, Any]]:
             (out / name / str(seed), table.variant(name, seed=seed, start=start)) for name in table.variants
         ]
     return runs
-
-
-def _is_finished(run: Path, loop: LoopConfig) -> bool:
-    figures = run / FIGURES
-    return figures.exists() and bool(read_table(run, FIGURES).get("step", 0) >= loop.steps)
-
-
-def _first_says(processes: Processes, answer: bool) -> bool:
-    """The first process's answer, for all: clocks differ, and it is the one that writes files."""
-    own = torch.tensor(float(answer and processes.is_first), device=processes.device)
-    return bool(processes.mean(own) > 0)
 
 
 def read_rows(table: AblationTable, out: Path) -> Rows:

@@ -55,7 +55,7 @@ class StepLength(nn.Module):
 
 
 def path_error(observed: Tensor, model: Tensor, weights: Tensor) -> Tensor:
-    """(B,) mean distance of (B, P, 2) points in the plane, each cut at :data:`LARGEST_ERROR`."""
+    """(...,) mean distance of (..., P, 2) points in the plane, each cut at :data:`LARGEST_ERROR`."""
     away = (observed[..., :2] - model[..., :2]).square().sum(-1).clamp(min=1e-12).sqrt()
-    total = (away.clamp(max=LARGEST_ERROR) * weights).sum(1)
-    return total / weights.sum(1).clamp(min=1)
+    total = (away.clamp(max=LARGEST_ERROR) * weights).sum(-1)
+    return total / weights.sum(-1).clamp(min=1)

@@ -47,19 +47,9 @@ class Matrix:
     known: Tensor
 
 
-def differences(points: Tensor) -> Tensor:
-    """(..., N, N, D) y_i - y_j."""
-    return points[..., :, None, :] - points[..., None, :, :]
-
-
 def following(points: Tensor) -> Tensor:
     """(..., N, D) the point after each, and the first after the last."""
     return torch.cat([points[..., 1:, :], points[..., :1, :]], dim=-2)
-
-
-def norms(vectors: Tensor) -> Tensor:
-    """(...) lengths of (..., D), at least :data:`LEAST_NORM`."""
-    return vectors.square().sum(-1).clamp(min=LEAST_NORM**2).sqrt()
 
 
 def known_pairs(valid: Tensor) -> Tensor:
@@ -68,9 +58,22 @@ def known_pairs(valid: Tensor) -> Tensor:
     return pairs * (1 - torch.eye(valid.shape[-1], dtype=valid.dtype, device=valid.device))
 
 
-def long_pairs(points: Tensor, least: float) -> Tensor:
-    """(..., N, N) 1 where two points lie at least so far apart."""
-    return (differences(points).square().sum(-1) >= least**2).to(points.dtype)
+def _apart(points: Tensor) -> list[Tensor]:
+    """(..., N, N) y_i - y_j along each axis by itself: sums over a last axis of two are slow."""
+    return [each[..., :, None] - each[..., None, :] for each in points.unbind(-1)]
+
+
+def _square(apart: list[Tensor]) -> Tensor:
+    """(..., N, N) squared lengths."""
+    total = apart[0] * apart[0]
+    for each in apart[1:]:
+        total = total + each * each
+    return total
+
+
+def _length(square: Tensor) -> Tensor:
+    """Lengths of squared ones, at least :data:`LEAST_NORM`."""
+    return square.clamp(min=LEAST_NORM**2).sqrt()
 
 
 def translation_matrices(observed: Tensor, model: Tensor, valid: Tensor) -> tuple[Matrix, Matrix]:
@@ -97,7 +100,7 @@ def shift(observed: Tensor, model: Tensor, valid: Tensor) -> Tensor:
 
 def distances(points: Tensor) -> Tensor:
     """(..., N, N) in the plane, the kernel of s."""
-    return norms(differences(points[..., :2]))
+    return _length(_square(_apart(points[..., :2])))
 
 
 def scale_matrix(observed: Tensor, model: Tensor, valid: Tensor, *, log: bool = False) -> Matrix:
@@ -111,20 +114,30 @@ def scale_matrix(observed: Tensor, model: Tensor, valid: Tensor, *, log: bool = 
 
 def signed_sines(points: Tensor) -> Tensor:
     """(..., N, N) sine of the angle from the x axis to y_i - y_j, the kernel of r_z."""
-    apart = differences(points[..., :2])
-    return apart[..., 1] / norms(apart)
+    apart = _apart(points[..., :2])
+    return apart[1] / _length(_square(apart))
 
 
 def roll_matrix(
     observed: Tensor, model: Tensor, valid: Tensor, *, least: float, cross_pair: bool = False
 ) -> Matrix:
-    """Signed sines of the model less observed ones, or the sine from each observed pair to its model pair."""
-    known = known_pairs(valid) * long_pairs(observed[..., :2], least)
+    """Signed sines of the model less observed ones, or the sine from each observed pair to its model pair.
+
+    Args:
+        observed: (..., N, 2 or 3).
+        model: (..., N, 2 or 3).
+        valid: (..., N).
+        least: observed pairs that lie closer are not known.
+        cross_pair: which of the two.
+    """
+    seen, made = _apart(observed[..., :2]), _apart(model[..., :2])
+    square = _square(seen)
+    known = known_pairs(valid) * (square >= least**2).to(valid.dtype)
+    length, other = _length(square), _length(_square(made))
     if not cross_pair:
-        return Matrix((signed_sines(model) - signed_sines(observed)) * known, known)
-    seen, made = (differences(points[..., :2]) for points in (observed, model))
-    cross = seen[..., 0] * made[..., 1] - seen[..., 1] * made[..., 0]
-    return Matrix(cross / (norms(seen) * norms(made)) * known, known)
+        return Matrix((made[1] / other - seen[1] / length) * known, known)
+    cross = seen[0] * made[1] - seen[1] * made[0]
+    return Matrix(cross / (length * other) * known, known)
 
 
 def triple_cosines(points: Tensor) -> Tensor:
@@ -132,21 +145,34 @@ def triple_cosines(points: Tensor) -> Tensor:
 
     In as many dimensions as the points have.
     """
-    apart = differences(points)
-    pairs = apart / norms(apart)[..., None]
+    apart = _apart(points)
+    return _cosines(points, apart, _square(apart))
+
+
+def _cosines(points: Tensor, apart: list[Tensor], square: Tensor) -> Tensor:
     onward = points - following(points)
-    onward = onward / norms(onward)[..., None]
-    return (pairs * onward[..., None, :, :]).sum(-1)
+    onward = onward / _length(onward.square().sum(-1))[..., None]
+    parts = [each * along[..., None, :] for each, along in zip(apart, onward.unbind(-1), strict=True)]
+    return sum(parts[1:], parts[0]) / _length(square)
 
 
 def triple_matrix(observed: Tensor, model: Tensor, valid: Tensor, *, least: float) -> Matrix:
-    """Cosines of the model less observed ones, in as many dimensions as the observed points have."""
+    """Cosines of the model less observed ones, in as many dimensions as the observed points have.
+
+    Args:
+        observed: (..., N, D).
+        model: (..., N, D or more).
+        valid: (..., N).
+        least: observed points that lie closer to each other say nothing.
+    """
     onward = (observed - following(observed)).square().sum(-1) >= least**2
     there = following(valid[..., None])[..., 0] * onward.to(valid.dtype)
-    known = known_pairs(valid) * there[..., None, :] * long_pairs(observed, least)
+    apart = _apart(observed)
+    square = _square(apart)
+    known = known_pairs(valid) * there[..., None, :] * (square >= least**2).to(valid.dtype)
     # Where k is i the three are two points, and the cosine says nothing.
     count = valid.shape[-1]
     twice = following(torch.eye(count, dtype=valid.dtype, device=valid.device)).T
     known = known * (1 - twice)
     made = triple_cosines(model[..., : observed.shape[-1]])
-    return Matrix((made - triple_cosines(observed)) * known, known)
+    return Matrix((made - _cosines(observed, apart, square)) * known, known)

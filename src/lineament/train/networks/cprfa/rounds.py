@@ -147,26 +147,59 @@ class Round(nn.Module):
             shapes_of: gives the shapes of coefficients, or the shapes themselves where alpha stays.
             half: whether the networks multiply in bf16; the geometry between them never does.
         """
-        states = {name: network.start(pose) for name, network in self.networks.items()}
-        after = []
+        memory, after = self.start(pose), []
         for _ in range(self.config.updates.stages):
-            before = self._posed(shapes_of, alpha, pose)
-            for name in self.groups:
-                sequential = self.config.updates.order == "sequential"
-                shapes, placed = self._posed(shapes_of, alpha, pose) if sequential else before
-                matrices = self._matrices(name, seen, placed)
-                with torch.autocast(pose.device.type, torch.bfloat16, enabled=half):
-                    found = self.networks[name](matrices, states[name])
-                states[name] = found.states
-                step = self._step(name, [each.float() for each in found.steps], seen, shapes, pose)
-                if name == "alpha":
-                    alpha = alpha + step
-                else:
-                    pose = _added(pose, name, step)
-            shapes, placed = self._posed(shapes_of, alpha, pose)
-            pose = pose + torch.cat([torch.zeros_like(pose[:, :4]), self._shift(seen, placed)], dim=1)
+            pose, alpha, memory = self.stage(seen, pose, alpha, memory, shapes_of, half=half)
             after.append((pose, alpha))
         return after
+
+    @property
+    def memory_widths(self) -> list[int]:
+        """Numbers that each branch of each group remembers from stage to stage."""
+        return [width for network in self.networks.values() for width in network.state_widths]
+
+    def start(self, like: Tensor) -> Tensor:
+        """(B, M) the memory at the beginning of a round: nothing."""
+        return like.new_zeros(like.shape[0], sum(self.memory_widths))
+
+    def stage(
+        self,
+        seen: Observations,
+        pose: Tensor,
+        alpha: Tensor,
+        memory: Tensor,
+        shapes_of: ShapeTable | Shapes,
+        *,
+        half: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Pose, alpha and memory after one stage; arguments as of :meth:`forward`.
+
+        Args:
+            seen: what the crops show.
+            pose: before.
+            alpha: before.
+            memory: (B, M) of all groups' branches, in their order.
+            shapes_of: see there.
+            half: see there.
+        """
+        left = list(memory.split(self.memory_widths, dim=1))
+        kept: list[Tensor] = []
+        shapes, placed = self._posed(shapes_of, alpha, pose)
+        for name in self.groups:
+            matrices = self._matrices(name, seen, placed)
+            states, left = left[: len(matrices)], left[len(matrices) :]
+            with torch.autocast(pose.device.type, torch.bfloat16, enabled=half):
+                found = self.networks[name](matrices, states)
+            kept += [state.float() for state in found.states]
+            step = self._step(name, [each.float() for each in found.steps], seen, shapes, pose)
+            if name == "alpha":
+                alpha = alpha + step
+            else:
+                pose = _added(pose, name, step)
+            if self.config.updates.order == "sequential" or name == self.groups[-1]:
+                shapes, placed = self._posed(shapes_of, alpha, pose)
+        pose = pose + torch.cat([torch.zeros_like(pose[:, :4]), self._shift(seen, placed)], dim=1)
+        return pose, alpha, torch.cat(kept, dim=1)
 
     @staticmethod
     def _posed(shapes_of: ShapeTable | Shapes, alpha: Tensor, pose: Tensor) -> tuple[Shapes, Shapes]:
@@ -223,13 +256,13 @@ class Round(nn.Module):
         self, length: StepLength, name: str, step: Tensor, seen: Observations, shapes: Shapes, pose: Tensor
     ) -> Tensor:
         assert shapes.path is not None, "a line search looks at shapes"
-        errors = [
-            path_error(
-                seen.path_points, projected(shapes.path, _added(pose, name, part * step)), seen.path_valid
-            )
-            for part in length.places
-        ]
-        return length(torch.stack(errors, 1), seen.path_valid.sum(1))
+        # All places at once: one by one they would be most of an exported graph.
+        count = len(length.places)
+        parts = step[:, None] * step.new_tensor(length.places)[:, None]
+        poses = _added(_repeated(pose, count), name, parts.flatten(0, 1))
+        model = projected(_repeated(shapes.path, count), poses).unflatten(0, (-1, count))
+        errors = path_error(seen.path_points[:, None], model, seen.path_valid[:, None])
+        return length(errors, seen.path_valid.sum(1))
 
     def _shift(self, seen: Observations, placed: Shapes) -> Tensor:
         """(B, 2) to the mean of what is seen of vertices and landmarks."""
@@ -238,6 +271,11 @@ class Round(nn.Module):
         observed = torch.cat([seen.points[..., :2], seen.landmarks], 1)
         model = torch.cat([placed.chosen[..., :2], placed.landmarks[..., :2]], 1)
         return shift(observed, model, torch.cat([seen.valid, seen.landmark_valid], 1))
+
+
+def _repeated(values: Tensor, count: int) -> Tensor:
+    """(B count, ...) each row so many times in turn."""
+    return values[:, None].expand(-1, count, *[-1] * (values.dim() - 1)).flatten(0, 1)
 
 
 def _added(pose: Tensor, name: str, step: Tensor) -> Tensor:

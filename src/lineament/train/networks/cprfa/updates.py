@@ -86,10 +86,6 @@ class Head(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def start(self, like: Tensor) -> Tensor:
-        """(B, state_width) zeros."""
-        return like.new_zeros(like.shape[0], self.cell.state_width)
-
     def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """(B, W, 4, 4) and a state to (B, count) and the next state."""
         flat = torch.cat([features.mean((2, 3)), features.amax((2, 3))], dim=1)
@@ -134,9 +130,10 @@ class UpdateNet(nn.Module):
         )
         self.heads = nn.ModuleList(Head(width, config.hidden, config.cell, count) for _ in trunks)
 
-    def start(self, like: Tensor) -> list[Tensor]:
-        """States at the beginning of a round."""
-        return [head.start(like) for head in self.heads]
+    @property
+    def state_widths(self) -> list[int]:
+        """Numbers of each branch's state, which is zero at the beginning of a round."""
+        return [head.cell.state_width for head in self.heads]
 
     def forward(self, matrices: Sequence[Tensor], states: Sequence[Tensor]) -> Increments:
         """(B, C, N, N) matrices of each branch and its state to increments."""
