@@ -5,8 +5,8 @@ each to its reader in processes of their own; kills runs of `lineament align` at
 on films that lie, on full disks and with broken outputs (hostile_films.py): `align`, `video`, `view`, `eval`,
 `train`, `data fit` and `data build`. Counted are tracebacks (anything but our own errors), hangs over 10 s,
 processes that die or take more than 1.5 GiB, and results that are half written or lost; what a process waits
-for a busy processor is no hang. Files are read beside the runs, on a processor each: both take the whole time. The exit status is 1
-unless all are 0. The same seed gives the same files.
+for a busy processor is no hang. Files are read beside the runs, on a processor each: both take the whole
+time. The exit status is 1 unless all are 0. The same seed gives the same files.
 """
 
 from __future__ import annotations
@@ -185,7 +185,9 @@ def main() -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     findings, seconds = Findings(), 60 * options.minutes
     with ThreadPoolExecutor(2) as both:
-        parts = [both.submit(part, options.seed, seconds, findings) for part in (read_all_kinds, run_commands)]
+        parts = [
+            both.submit(part, options.seed, seconds, findings) for part in (read_all_kinds, run_commands)
+        ]
     for part in parts:
         part.result()
     for kind, count in findings.tried.items():

@@ -2,11 +2,29 @@
 
 import importlib
 import json
+import random
 
 import pytest
 
+from lineament.errors import LineamentError
 from shared import ROOT
 
+KINDS = (
+    *("picture", "boxes", "people", "landmarks", "pts", "archive", "shard", "index", "manifest", "recipe"),
+    *("model.npz", "model.pkl", "model.obj", "model.mat"),
+)
+NASTY = {
+    "nothing": b"",
+    "zeros": bytes(700),
+    "no UTF-8": b"\xff\xfe{a\xe9,1\n\x80",
+    "nested": b"[" * 100_000,
+    "nested TOML": b"a = " + b"[" * 20_000,
+    "an archive cut short": b"PK\x03\x04" + bytes(40),
+    "huge numbers": b"photo,x1,y1,x2,y2\na.jpg,1e400,-1e308,nan,99999999999999999999999\n",
+    "one endless line": b"9" * 300_000,
+    "a path outside": b'{"format": "lineament-samples-1", "shards": [{"name": "../victim"}]}',
+}
+MUTATED = 25  # of each kind; the campaign tries thousands
 MESH = "v 0 0 0\nf 1 1 1\n"
 
 
@@ -14,6 +32,37 @@ MESH = "v 0 0 0\nf 1 1 1\n"
 def hostile(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     return importlib.import_module("hostile")
+
+
+@pytest.fixture
+def reader(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    pytest.importorskip("scipy", reason="SciPy (extra 'models') is not installed")
+    return importlib.import_module("hostile_reader")
+
+
+def test_all_kinds_of_files_are_tried(reader):
+    assert set(KINDS) == set(reader.KINDS) == set(reader.readers()) == set(reader.seed_files())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.filterwarnings("ignore")
+def test_whatever_a_file_holds_it_is_read_or_refused_in_a_line_of_ours(reader, tmp_path, kind):
+    rng, seeds, read = random.Random(kind), reader.seed_files()[kind], reader.readers()[kind]
+    contents = NASTY | {
+        f"mutated {number}": reader.mutated(rng.choice(seeds), seeds, rng) for number in range(MUTATED)
+    }
+    refused = {}
+    for number, (name, content) in enumerate(contents.items()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "file").write_bytes(content)
+        try:
+            read(folder / "file")
+        except LineamentError as error:
+            refused[name] = str(error)
+    assert {name: line for name, line in refused.items() if "\n" in line or len(line) > 1000} == {}
+    assert "nothing" in refused or kind in ("boxes", "people", "recipe"), "which may be empty"
 
 
 def write_result(out, *, mesh="a_face0.obj", content=MESH):
