@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 VENV = ROOT / ".venv-lowest"
-EXTRAS = ("models", "parquet", "video")  # those of training would bring gigabytes
+EXTRAS = ("data", "heif", "models", "parquet", "video")  # those of training would bring gigabytes
 PHOTOS = ROOT / "demo" / "photos"
 FORMATS = "obj,glb,ply,npz,json,parquet,depth,pncc,texture,frontal"
 FILM = """
@@ -32,6 +32,13 @@ with VideoWriter(sys.argv[2], rate=12) as film:
     for number in range(6):
         film.write(number / 12, np.roll(picture, number, axis=1))
 """
+HEIC = """
+import sys
+import pillow_heif
+from PIL import Image
+pillow_heif.from_pillow(Image.open(sys.argv[1]).convert("RGB")).save(sys.argv[2], quality=90)
+"""
+RECIPE = "backgrounds = 'photos'\n[rendered]\ncount = 1\nsize = 64\n[occluded]\nprobability = 0\n"
 MODELS = """
 import sys
 from pathlib import Path
@@ -71,7 +78,7 @@ def install(packages: list[str]) -> Path:
 
 
 def main() -> None:
-    """Install, and run photographs, a film, models and every command's help."""
+    """Install, and run photographs, a film, models, a set of samples and every command's help."""
     began, packages = time.monotonic(), lowest()
     python = install(packages)
     command = [python, "-c", "from lineament.cli.main import main; main()"]
@@ -90,10 +97,15 @@ def main() -> None:
         for words in ([], ["align"], ["data", "build"]):
             run(*words, "--help")
         run("align", PHOTOS, "-w", "fast", "-f", FORMATS, "-o", folder / "photos")
-        for photo in PHOTOS.glob("*.jpg"):
-            faces = json.loads((folder / "photos" / f"{photo.stem}.json").read_text())["faces"]
+        run(HEIC, next(PHOTOS.glob("astronaut.*")), folder / "phone.heic", program=[python, "-c"])
+        run("align", folder / "phone.heic", "-w", "fast", "-o", folder / "photos")
+        for name in ("phone", *(photo.stem for photo in PHOTOS.glob("*.jpg"))):
+            faces = json.loads((folder / "photos" / f"{name}.json").read_text())["faces"]
             if len(faces) != 1:
-                sys.exit(f"{photo.name}: {len(faces)} faces with {', '.join(packages)}")
+                sys.exit(f"{name}: {len(faces)} faces with {', '.join(packages)}")
+        (folder / "tiny.toml").write_text(RECIPE)
+        run("data", "build", "-r", folder / "tiny.toml", "--processes", 1, "-o", folder / "samples")
+        run("data", "verify", folder / "samples")
         run(FILM, next(PHOTOS.glob("astronaut.*")), folder / "film.webm", program=[python, "-c"])
         run("video", folder / "film.webm", "-w", "fast", "-f", "film,parquet", "-o", folder / "film")
         run(MODELS, folder, program=[python, "-c"])

@@ -5,7 +5,8 @@ each to its reader in processes of their own; kills runs of `lineament align` at
 on films that lie, on full disks and with broken outputs (hostile_films.py): `align`, `video`, `view`, `eval`,
 `train`, `data fit` and `data build`. Counted are tracebacks (anything but our own errors), hangs over 10 s,
 processes that die or take more than 1.5 GiB, and results that are half written or lost; what a process waits
-for a busy processor is no hang. The exit status is 1 unless all are 0. The same seed gives the same files.
+for a busy processor is no hang. Files are read beside the runs, on a processor each: both take the whole
+time. The exit status is 1 unless all are 0. The same seed gives the same files.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import os
 import queue
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -23,6 +25,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +39,8 @@ HERE = Path(__file__).parent
 
 PHOTOS = HERE.parent / "demo" / "photos"
 ADDRESS_SPACE = 8 * 1024**3  # so that a fault does not take the machine with it
-KILLS_FRACTION, FILMS_FRACTION = 0.15, 0.3  # of the time
+KILLS_FRACTION = 1 / 3  # of the time beside the files; films, disks and streams have the rest
+PICTURES_SHARE = 4  # of the time that another kind of file has
 ALIGN = "from lineament.cli.main import main; main()"
 
 
@@ -104,8 +108,6 @@ def _judge(kind: str, said: dict[str, object], folder: Path, findings: Findings)
 
 
 def _limited() -> None:
-    import resource
-
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
 
 
@@ -123,7 +125,8 @@ def kill_runs(seed: int, seconds: float, findings: Findings) -> None:
         album, out = Path(name) / "album", Path(name) / "out"
         shutil.copytree(PHOTOS, album, ignore=shutil.ignore_patterns("*.md"))
         before = {path.name: path.read_bytes() for path in album.iterdir()}
-        command = [sys.executable, "-c", ALIGN, "align", str(album), "--out", str(out), "-w", "fast"]
+        words = ["align", str(album), "--out", str(out), "-w", "fast", "-f", "obj,json"]
+        command = [sys.executable, "-c", ALIGN, *words]
         while time.monotonic() < end:
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
@@ -149,11 +152,26 @@ def _judge_results(out: Path, findings: Findings) -> None:
         except (ValueError, KeyError):
             findings.add("killed runs", f"{path.name} is half written", file=path)
             continue
-        for mesh in (out / face["mesh"] for face in faces):
+        for name in (face["mesh"] for face in faces):
+            mesh = out / str(name)  # null where a run was to write none
             if not mesh.is_file() or b"\nf " not in mesh.read_bytes():
-                findings.add(
-                    "killed runs", f"{path.name} names {mesh.name}, which is missing or half written"
-                )
+                findings.add("killed runs", f"{path.name} names {name}, which is missing or half written")
+
+
+def read_all_kinds(seed: int, seconds: float, findings: Findings) -> None:
+    """One process after the other, each with its kind of files."""
+    kinds = (*KINDS, *WEIGHTS)
+    each = seconds / (len(kinds) - 1 + PICTURES_SHARE)
+    for kind in kinds:
+        read_files(kind, f"{seed}", each * (PICTURES_SHARE if kind == "picture" else 1), findings)
+
+
+def run_commands(seed: int, seconds: float, findings: Findings) -> None:
+    """Runs that are killed, then films that lie and surroundings that fail."""
+    kill_runs(seed, KILLS_FRACTION * seconds, findings)
+    count, faults = try_for((1 - KILLS_FRACTION) * seconds, seed=seed)
+    findings.tried["films, disks, streams"] = count
+    findings.faults += faults
 
 
 def main() -> int:
@@ -165,13 +183,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    findings, kinds, seconds = Findings(), (*KINDS, *WEIGHTS), 60 * options.minutes
-    each = seconds * (1 - KILLS_FRACTION - FILMS_FRACTION) / (len(kinds) + 3)  # pictures four times as long
-    for kind in kinds:
-        read_files(kind, f"{options.seed}", each * (4 if kind == "picture" else 1), findings)
-    kill_runs(options.seed, KILLS_FRACTION * seconds, findings)
-    findings.tried["films, disks, streams"], faults = try_for(FILMS_FRACTION * seconds, seed=options.seed)
-    findings.faults += faults
+    findings, seconds = Findings(), 60 * options.minutes
+    with ThreadPoolExecutor(2) as both:
+        parts = [
+            both.submit(part, options.seed, seconds, findings) for part in (read_all_kinds, run_commands)
+        ]
+    for part in parts:
+        part.result()
     for kind, count in findings.tried.items():
         sys.stdout.write(f"{kind}: {count} tried" + "\n")
     for fault, count in Counter(findings.faults).most_common():

@@ -27,6 +27,8 @@ EXTREMES = (b"-1", b"1e400", b"nan", b"99999999999999999999", b"0", b"[" * 3000,
 MAX_EDITS = 8
 WHOLE = 0.5  # of weights: they lie as they are
 MAX_SECONDS, MAX_BYTES = 10.0, 3 * 512 * 1024**2
+MIN_READING_S = 0.5  # however long the imports took
+BEGUN = time.monotonic()
 
 
 def mutated(content: bytes, others: list[bytes], rng: random.Random) -> bytes:
@@ -139,7 +141,7 @@ def main() -> None:
     else:
         seeds, read, whole = hostile_weights.seeds(kind), hostile_weights.readers()[kind], WHOLE
     _warm_up(read, seeds[0], folder)
-    end, number = time.monotonic() + seconds, 0
+    end, number = max(BEGUN + seconds, time.monotonic() + MIN_READING_S), 0
     while time.monotonic() < end:
         content = rng.choice(seeds)
         if rng.random() >= whole:

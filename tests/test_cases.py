@@ -61,7 +61,7 @@ def test_eighty_faces_of_60_px_on_a_photo_of_24_megapixels_are_found(aligner):
     assert sum(overlap(box, found).max() > 0.4 for box in truth) >= 74
 
 
-@pytest.mark.parametrize("name", ["default", "fast"])
+@pytest.mark.parametrize("name", ["default", "fast", "open"])
 def test_a_portrait_of_12_megapixels_shows_the_detector_no_more_than_a_small_one_needs(name, monkeypatch):
     portrait = Image.open(PHOTOS / "hopper.jpg").convert("RGB").resize((3413, 4000))
     detector = FaceAligner.from_pretrained(name, threads=2).detector

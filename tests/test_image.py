@@ -15,6 +15,7 @@ from PIL import Image
 
 from lineament.errors import ImageError
 from lineament.image import as_picture, check_image, read_image, read_picture, size_wh, write_image
+from lineament.image.formats import FORMATS
 
 
 def encoded(picture, kind, **options):
@@ -59,6 +60,14 @@ def test_every_kind_of_source_gives_the_same_photo(photo, tmp_path):
         ):
             np.testing.assert_array_equal(read_image(source), photo)
         assert not stream.closed
+
+
+@pytest.mark.parametrize("kind", [*FORMATS, "MPO"])
+def test_every_format_of_photographs_is_read(kind):
+    picture = Image.linear_gradient("L").resize((40, 32)).convert("RGB")
+    several = {"save_all": True, "append_images": [picture.rotate(180)]} if kind == "MPO" else {}
+    read = read_image(encoded(picture, kind, **several))
+    assert np.abs(read.astype(int) - np.asarray(picture)).mean() < 4
 
 
 def test_a_picture_read_is_pillows_or_the_array_that_was_given(photo):
@@ -432,6 +441,75 @@ def test_ten_bits_in_sixteen_are_stretched_and_a_line_says_so(caplog):
     assert read.max() == 255
     (line,) = caplog.messages
     assert "the given bytes uses little of the range" in line
+
+
+RAMP = np.arange(1024, dtype=np.uint16).repeat(4).reshape(64, 64)
+
+
+def deep(kind, *, alpha=None, offset=0):
+    """A file of 16-bit colours whose greens are a ramp of 10 bits; red is half of it, blue nothing."""
+    channels = [RAMP // 2 + offset, RAMP + offset, np.zeros_like(RAMP) + offset]
+    values = np.dstack(channels if alpha is None else [*channels, np.full_like(RAMP, alpha)])
+    return png16(values, 2 if alpha is None else 6) if kind == "PNG" else tiff16(values, kind)
+
+
+def tiff16(values, order):
+    """A TIFF of 16 bits a channel in one strip, "II" with the lower byte first or "MM"."""
+    sign = "<" if order == "II" else ">"
+    channels, pixels = values.shape[2], values.astype(f"{sign}u2").tobytes()
+    bits = struct.pack(f"{sign}{channels}H", *[16] * channels)
+    kinds = {3: "H", 4: "I"}
+    entries = [
+        *[(256, 4, 1, values.shape[1]), (257, 4, 1, values.shape[0]), (258, 3, channels, 8)],
+        *[(259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, 8 + len(bits)), (277, 3, 1, channels)],
+        *[(278, 4, 1, values.shape[0]), (279, 4, 1, len(pixels))],
+        *([(338, 3, 1, 2)] if channels == 4 else []),
+    ]
+    packed = b"".join(
+        struct.pack(f"{sign}HHI", tag, kind, count)
+        + struct.pack(f"{sign}{kinds[kind] if count == 1 else 'I'}", value).ljust(4, b"\0")
+        for tag, kind, count, value in entries
+    )
+    head = order.encode() + struct.pack(f"{sign}HI", 42, 8 + len(bits) + len(pixels))
+    return head + bits + pixels + struct.pack(f"{sign}H", len(entries)) + packed + bytes(4)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "II", "MM"])
+@pytest.mark.parametrize("alpha", [None, 65535, 1023])
+def test_colours_of_ten_bits_in_sixteen_are_stretched_and_keep_their_hue(kind, alpha, caplog):
+    read = read_image(deep(kind, alpha=alpha)).astype(int)
+    expected = np.round(RAMP / 1023 * 255).astype(int)
+    assert np.abs(read[..., 1] - expected).max() <= 1
+    assert np.abs(read[..., 0] - expected / 2).max() <= 1
+    assert read[..., 2].max() <= 1
+    (line,) = caplog.messages
+    assert "uses little of the range" in line
+
+
+def test_colours_far_above_zero_are_stretched_and_whole_ones_left_alone(caplog):
+    read = read_image(deep("PNG", offset=29_000))
+    assert (read.min(), read.max()) == (0, 255)
+    assert len(caplog.messages) == 1
+    values = np.linspace(0, 65535, 4096).astype(np.uint16).reshape(64, 64)
+    np.testing.assert_array_equal(read_image(png16(np.dstack([values] * 3), 2))[..., 0], values >> 8)
+    assert len(caplog.messages) == 1
+
+
+def test_colours_too_large_to_be_decoded_twice_stay_as_they_are(monkeypatch, caplog):
+    monkeypatch.setattr("lineament.image.deep_colors.MEMORY_LIMIT", 64 * 64 * 15)
+    assert read_image(deep("PNG")).max() == 3
+    assert "too large to be stretched" in caplog.messages[0]
+
+
+def test_a_turned_picture_of_ten_bits_is_upright_and_stretched():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content, block = deep("PNG"), exif.tobytes()
+    chunk = b"eXIf" + block.removeprefix(b"Exif\0\0")
+    placed = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    read = read_image(content[:33] + placed + content[33:])
+    assert read[:, -1, 1].max() < 10  # the dark row of the top has become the column on the right
+    assert read[:, 0, 1].min() > 240
 
 
 def test_temperatures_far_above_zero_are_stretched_between_the_least_and_the_greatest(caplog):

@@ -10,9 +10,22 @@ LineamentError
 └── ConfigError     options that do not fit together, or an unknown name
 """
 
+MAX_LENGTH, KEPT_AT_END = 1000, 250
+"""Characters of a message, and those of its end: there it says what to do."""
+
 
 class LineamentError(Exception):
-    """Base of everything lineament raises on purpose."""
+    """Base of everything lineament raises on purpose.
+
+    A message is for people to read: where it quotes a foreign file at length, its middle is left out.
+    """
+
+    def __str__(self) -> str:
+        """The message, of at most :data:`MAX_LENGTH` characters."""
+        text = super().__str__()
+        if len(text) <= MAX_LENGTH:
+            return text
+        return f"{text[: MAX_LENGTH - KEPT_AT_END - 5]} ... {text[-KEPT_AT_END:]}"
 
 
 class ImageError(LineamentError):

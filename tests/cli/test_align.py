@@ -153,7 +153,8 @@ def test_photos_of_the_same_name_do_not_overwrite_each_other(asked, album, tmp_p
     other.mkdir()
     Image.new("RGB", (200, 200), "white").save(other / "a.jpg")
     Image.new("RGB", (200, 200), "white").save(other / "a.png")
-    done = run(album / "a.png", other, "--out", tmp_path / "out")
+    parquet = shared.package("pyarrow.parquet", extra="parquet")
+    done = run(album / "a.png", other, "--out", tmp_path / "out", "-f", "json,parquet")
     files = {
         path.relative_to(tmp_path / "out").as_posix(): json.loads(path.read_text())["photo"]["source"]
         for path in (tmp_path / "out").rglob("*.json")
@@ -164,6 +165,37 @@ def test_photos_of_the_same_name_do_not_overwrite_each_other(asked, album, tmp_p
         "other/a_2.json": str(other / "a.png"),
     }
     assert "album/a.png: face 0" in done.stdout
+    rows = parquet.read_table(tmp_path / "out" / "faces.parquet").to_pylist()
+    assert [row["source"] for row in rows] == list(files.values())
+
+
+def test_a_photo_deleted_meanwhile_is_a_line_and_the_rest_goes_on(asked, album, tmp_path, monkeypatch):
+    whole = EggAligner.__call__
+
+    def delete_the_next(*given, **boxes):
+        (album / "empty.png").unlink(missing_ok=True)
+        return whole(*given, **boxes)
+
+    monkeypatch.setattr(EggAligner, "__call__", delete_the_next)
+    Image.new("RGB", (200, 200), "white").save(album / "z.png")
+    done = run(album, "--out", tmp_path / "out", "--jobs", 1)
+    assert done.exit_code == 1
+    errors = [line for line in done.stderr.splitlines() if "error:" in line]
+    assert [line.split(":")[0] for line in errors] == ["empty.png", "liar.jpg"]
+    assert "There is no file" in errors[0]
+    assert "z.png: face 0" in done.stdout
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="this system has no /dev/fd")
+def test_a_photo_may_come_through_a_pipe(asked, album, tmp_path):
+    readable, writable = os.pipe()
+    with os.fdopen(writable, "wb") as file:
+        file.write((album / "a.png").read_bytes())
+    done = run(f"/dev/fd/{readable}", "--out", tmp_path / "out")  # as shells name <(...)
+    os.close(readable)
+    assert done.exit_code == 0, done.output
+    (content,) = (json.loads(path.read_text()) for path in (tmp_path / "out").glob("*.json"))
+    assert len(content["faces"]) == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")

@@ -30,6 +30,8 @@ def peak_bytes(photo, out):
         "fast",
         "--threads",
         "1",
+        "-f",
+        "json,ply,glb",  # which have the photo's colours
         "-o",
         str(out),
     ]
@@ -38,7 +40,7 @@ def peak_bytes(photo, out):
     return 1024 * int(done.stderr.rpartition("peak ")[2])
 
 
-def test_a_large_photo_is_there_once_while_it_is_aligned_and_drawn_on(tmp_path):
+def test_a_large_photo_is_there_once_while_it_is_aligned_its_colours_are_taken_and_it_is_drawn_on(tmp_path):
     face = Image.open(PHOTO).convert("RGB")
     face.save(tmp_path / "small.jpg")
     large = Image.new("RGB", (SIDE, SIDE), (150, 160, 170))

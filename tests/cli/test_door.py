@@ -5,13 +5,16 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import shared
-from discs import picture_of
+from discs import disc_aligner, picture_of
 from lineament.cli.door import sentence
+from lineament.cli.main import app
 from lineament.image import write_image
 from samples import fill
 from shared import ROOT
@@ -173,13 +176,35 @@ def test_a_full_disk_is_a_line_each_and_leaves_nothing_half_written(place, clip,
     assert not [name for name in left if name.startswith(".")], left
 
 
+@pytest.fixture
+def here(monkeypatch):
+    """Runs a command in this process, with an aligner that sees discs: status and what was said of errors."""
+    monkeypatch.setattr("lineament.aligner.FaceAligner.from_pretrained", lambda *_, **__: disc_aligner())
+
+    def said(words):
+        done = CliRunner().invoke(app, words)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.exit_code, done.stderr
+
+    return said
+
+
 @pytest.mark.parametrize("verb", [*WRITING, *SLOW])
-def test_a_file_where_a_folder_is_wanted_is_a_sentence(place, clip, verb):
-    status, errors = run(*filled((WRITING | SLOW)[verb], place, place / "file"))
+def test_a_file_where_a_folder_is_wanted_is_a_sentence(place, clip, here, verb):
+    status, errors = here(filled((WRITING | SLOW)[verb], place, place / "file"))
     assert (status, errors.count("\n")) == (1, 1), errors
     assert str(place / "file") in errors
     assert "Errno" not in errors or verb == "view"
     assert (place / "file").read_text() == "not a folder"
+
+
+@pytest.mark.skipif(not os.path.isdir("/sys/kernel"), reason="needs a folder where nobody may write")
+@pytest.mark.parametrize("verb", [*WRITING, *SLOW])
+def test_where_nobody_may_write_is_a_sentence(place, clip, here, verb):
+    status, errors = here(filled((WRITING | SLOW)[verb], place, Path("/sys/kernel/results")))
+    assert (status, errors.count("\n")) == (1, 1), errors
+    assert "/sys/kernel" in errors
+    assert "Check the permissions" in errors or "permitted" in errors or "read-only" in errors.lower()
 
 
 @pytest.mark.parametrize("verb", ["align", "view"])

@@ -1,7 +1,9 @@
 import contextlib
 import itertools
 import os
+import shutil
 import socket
+import subprocess
 import sys
 import threading
 
@@ -10,6 +12,7 @@ import pytest
 
 import shared
 from lineament.errors import ConfigError, ImageError
+from lineament.image.av1 import sequence_size
 from lineament.video import VideoReader, VideoWriter, read_video
 from shared import shared_path
 
@@ -110,6 +113,37 @@ def test_a_new_size_in_mid_film_is_a_new_shape(tmp_path, code, suffix):
     pictures = [frame.picture for frame in read_video(tmp_path / f"film{suffix}")]
     assert [picture.shape[:2] for picture in pictures] == 5 * [(64, 96)] + 5 * [(128, 64)]
     assert is_like(pictures[-1], tall)
+
+
+@pytest.fixture
+def av1_film(tmp_path):
+    """Five pictures of 96 x 64 px, then five of 64 x 128, by the system's ffmpeg: OpenCV writes no AV1."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        pytest.skip("ffmpeg is not installed: apt-get install ffmpeg")
+    stream, film = tmp_path / "film.obu", tmp_path / "film.mkv"
+    quiet = [program, "-hide_banner", "-loglevel", "error", "-y"]
+    encoded = ["-c:v", "libaom-av1", "-cpu-used", "8", "-pix_fmt", "yuv420p", "-f", "obu", "-"]
+    parts = []
+    for size in ("96x64", "64x128"):
+        drawn = ["-f", "lavfi", "-i", f"testsrc=size={size}:rate=25:duration=0.2"]
+        parts.append(subprocess.run([*quiet, *drawn, *encoded], check=True, capture_output=True).stdout)
+    stream.write_bytes(b"".join(parts))
+    subprocess.run([*quiet, "-i", str(stream), "-c", "copy", str(film)], check=True)
+    return film
+
+
+def test_av1_films_state_the_sizes_that_they_change_to(av1_film):
+    sizes = [sequence_size(packet.tobytes()) for packet in packets(av1_film)]
+    assert len(sizes) == 10
+    assert sizes[0] == (96, 64)
+    assert sizes[5] == (64, 128)
+    assert set(sizes[1:5] + sizes[6:]) == {None}
+
+
+def test_a_film_that_opencv_cannot_decode_names_what_it_is_and_what_to_do(av1_film):
+    with pytest.raises(ImageError, match=r"no frames.*\(AV1, for which.*ffmpeg -i FILM -c:v libx264"):
+        list(read_video(av1_film))
 
 
 def test_a_stream_without_times_changes_its_size_where_it_does(tmp_path):

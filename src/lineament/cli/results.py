@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lineament.cli.overlay_file import OverlayStyle
 from lineament.cli.whole_results import FormerResults
@@ -139,9 +138,9 @@ class ResultWriter:
         from lineament.cli.overlay_file import write_overlay
         from lineament.export import export_json
 
-        impossible, size_hw, shared = [], (photo.height, photo.width), _Photo(photo)
+        impossible, size_hw = [], (photo.height, photo.width)
         for number, face in enumerate(faces):
-            reasons = _FaceFiles(self, shared, face, _named(target, f"_face{number}")).write()
+            reasons = _FaceFiles(self, photo, face, _named(target, f"_face{number}")).write()
             impossible += [f"face {number}: {reason}" for reason in reasons]
         if set(MAP_FORMATS) & set(self.formats):
             self._write_maps(faces, size_hw, target)
@@ -172,25 +171,11 @@ class ResultWriter:
 
 
 @dataclass(frozen=True)
-class _Photo:
-    """A photo whose pixels are an array only where a format needs one."""
-
-    picture: Image.Image
-
-    @cached_property
-    def pixels(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB."""
-        from lineament.image import read_image
-
-        return read_image(self.picture)
-
-
-@dataclass(frozen=True)
 class _FaceFiles:
     """The files of one face; its texture is made once, and only if a format needs it."""
 
     writer: ResultWriter
-    photo: _Photo
+    photo: Image.Image
     face: FaceResult
     target: Path
 
@@ -224,7 +209,7 @@ class _FaceFiles:
         key = f"{self.face.mesh.name} {size}"
         if key not in made:
             made[key] = FaceTexturer(self.face.mesh, size=size)
-        return made[key](self.photo.pixels, self.face)
+        return made[key](self.photo, self.face)
 
     def _obj(self) -> None:
         from lineament.export import export_obj
@@ -237,9 +222,8 @@ class _FaceFiles:
         from lineament.export import export_ply
         from lineament.export.ply import vertex_colors
 
-        export_ply(
-            self.face, _named(self.target, ".ply"), colors_rgb=vertex_colors(self.face, self.photo.pixels)
-        )
+        colors_rgb = vertex_colors(self.face, self.photo)
+        export_ply(self.face, _named(self.target, ".ply"), colors_rgb=colors_rgb)
 
     def _glb(self) -> None:
         from lineament.export import export_glb

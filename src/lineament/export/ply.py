@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from lineament.errors import ExportError
 from lineament.export.files import write_bytes
 from lineament.export.frames import FRAMES, ExportFrame, vertices_in
+from lineament.export.photo_window import photo_window
 from lineament.geometry.mesh import vertex_normals
-from lineament.geometry.uv import bilinear
+from lineament.image import Picture
 from lineament.result import FaceResult
 from lineament.version import __version__
 
@@ -57,10 +58,10 @@ def export_ply(
     write_bytes(path, header.encode("ascii") + rows.tobytes() + corners.tobytes())
 
 
-def vertex_colors(face: FaceResult, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def vertex_colors(face: FaceResult, photo: Picture) -> NDArray[np.uint8]:
     """(N, 3) uint8: what the photo shows where each vertex falls; hidden ones show what hides them."""
     points = np.nan_to_num(np.asarray(face.vertices_image, dtype=np.float64)[:, :2])
-    return np.rint(bilinear(photo, points)).astype(np.uint8)
+    return np.rint(photo_window(photo, points).colors_at(points)).astype(np.uint8)
 
 
 def _header(fields: list[tuple[str, str]], vertices: int, triangles: int, frame: str) -> list[str]:

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from lineament.errors import ExportError
 from lineament.export.files import png_bytes, write_bytes
+from lineament.export.photo_window import photo_window
 from lineament.export.skin import SkinJudge
 from lineament.geometry.face_mesh import FaceMesh
 from lineament.geometry.raster import rasterize, toward_viewer
 from lineament.geometry.uv import UvMap, make_uv_map, sample_texture
+from lineament.image import Picture as Photo
 from lineament.result import FaceResult
 
 Array = NDArray[np.floating]
@@ -75,11 +77,12 @@ class FaceTexturer:
         """Mesh and size."""
         return f"FaceTexturer({self.mesh!r}, size={self._map.size})"
 
-    def __call__(self, photo: Picture, face: FaceResult) -> FaceTexture:
+    def __call__(self, photo: Photo, face: FaceResult) -> FaceTexture:
         """The texture of one face.
 
         Args:
-            photo: (H, W, 3) uint8 RGB.
+            photo: (H, W, 3) uint8 RGB, or Pillow's picture of mode RGB, of which only the part around the
+                face is copied.
             face: aligned on it, of this mesh.
 
         Raises:
@@ -87,7 +90,7 @@ class FaceTexturer:
         """
         return self.completed(*self.visible(photo, face))
 
-    def visible(self, photo: Picture, face: FaceResult) -> tuple[Picture, NDArray[np.float32]]:
+    def visible(self, photo: Photo, face: FaceResult) -> tuple[Picture, NDArray[np.float32]]:
         """What one photo shows: (S, S, 3) uint8 colours, and (S, S) in 0..1 how far they can be trusted.
 
         Raises:
@@ -99,7 +102,9 @@ class FaceTexturer:
             )
         facing = _facing(face)
         trusted = _trust(face, facing)
-        texture = sample_texture(photo, face.vertices_image, self._map, visibility=trusted)
+        window = photo_window(photo, face.vertices_image)
+        places = window.places(face.vertices_image)
+        texture = sample_texture(window.pixels, places, self._map, visibility=trusted)
         trust: Array = np.clip(texture.visibility, 0, 1)
         if self._judge is not None:
             aslant = self._map.position_map(_between(facing, ASLANT)[:, None])[..., 0]

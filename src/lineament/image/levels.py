@@ -27,9 +27,14 @@ class Levels:
 
     def to_uint8(self, picture: Image.Image) -> Image.Image:
         """A picture of mode L."""
-        values = np.nan_to_num(np.asarray(picture).astype(np.float32), nan=self.black, posinf=self.black)
-        scaled = (values - self.black) * np.float32(255 / (self.white - self.black))
-        return Image.fromarray(np.clip(np.round(scaled), 0, 255).astype(np.uint8))
+        return Image.fromarray(self.scaled(np.asarray(picture)))
+
+    def scaled(self, values: Array) -> Array:
+        """(...) uint8: values between black and white as 0..255."""
+        known = np.nan_to_num(values.astype(np.float32), nan=self.black, posinf=self.black)
+        scaled = (known - self.black) * np.float32(255 / (self.white - self.black))
+        grey: Array = np.clip(np.round(scaled), 0, 255).astype(np.uint8)
+        return grey
 
 
 def levels_of(picture: Image.Image, *, name: str) -> Levels:
@@ -39,16 +44,32 @@ def levels_of(picture: Image.Image, *, name: str) -> Levels:
     as 0..255; larger ones are divided by their maximum. What uses less than a quarter of that range is
     stretched by the bits that are there, or between its least and greatest values; a line of the log says so.
     """
+    top = float(extrema(picture)[0][1]) if picture.mode != "F" else None
     values = _sample(picture)
+    greatest = float(values.max(initial=0.0)) if top is None else top
+    full = _full_range(picture.mode, greatest)
+    if full == 255.0:
+        return Levels(0.0, full)
+    return levels_of_values(values, top=greatest, full=full, name=name, in_bits=top is not None)
+
+
+def levels_of_values(values: Array, *, top: float, full: float, name: str, in_bits: bool = True) -> Levels:
+    """The same of a sample of a picture's values.
+
+    Args:
+        values: (n,) finite.
+        top: the greatest of all.
+        full: the greatest that there could be.
+        name: of the photo, for what is logged.
+        in_bits: whether values are integers of so many bits.
+    """
     low, high = (float(value) for value in np.percentile(values, (0.1, 99.9))) if len(values) else (0.0, 0.0)
-    top = float(values.max(initial=0.0)) if picture.mode == "F" else float(extrema(picture)[0][1])
-    full = _full_range(picture.mode, top)
-    if full == 255.0 or top <= 0 or high - low >= USED * full or high <= low:
+    if top <= 0 or high - low >= USED * full or high <= low:
         return Levels(0.0, full)
     if low > (high - low):  # all of it lies far above zero
         levels = Levels(low, high)
     else:
-        levels = Levels(0.0, 2.0 ** np.ceil(np.log2(top + 1)) - 1 if picture.mode != "F" else top)
+        levels = Levels(0.0, 2.0 ** np.ceil(np.log2(top + 1)) - 1 if in_bits else top)
     log.warning(
         "%s uses little of the range of its values (%g to %g of %g): stretched", name, low, high, full
     )

@@ -11,6 +11,7 @@ from lineament.errors import ImageError
 from lineament.foreign import foreign
 from lineament.image.bounds import check_cost
 from lineament.image.check import check_image
+from lineament.image.deep_colors import raw_mode, with_all_bits
 from lineament.image.formats import load, open_picture
 from lineament.image.jpeg import with_end_marker
 from lineament.image.kinds import Array, ImageSource, Picture
@@ -59,6 +60,7 @@ def _decode(picture: Image.Image, name: str, *, stream: IO[bytes] | None) -> Ima
     check_cost(picture, name)
     advice = "It is probably cut short or damaged: copy it again."
     with foreign(ImageError, f"{name} cannot be decoded", advice):
+        raw = raw_mode(picture)
         try:
             load(picture)
         except OSError:
@@ -67,7 +69,7 @@ def _decode(picture: Image.Image, name: str, *, stream: IO[bytes] | None) -> Ima
                 raise
             picture = whole
         orientation, is_file = orientation_of(picture), stream is not None
-        made = as_rgb(picture, name=name)
+        made = as_rgb(with_all_bits(picture, raw, stream, name=name), name=name)
         if is_file and made is not picture:
             picture.close()  # or there would be three while it is turned
         return rotated(made, orientation, ours=is_file or made is not picture)

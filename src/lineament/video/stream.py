@@ -31,6 +31,7 @@ MAX_ASPECT = 8.0  # of a pixel; what states more is taken for square
 RATES = (1.0, 240.0)  # pictures a second that are believed when a file states them
 USUAL_RATE = 25.0
 MAX_FRAMES = 1e9  # what states more does not know
+NOT_DECODED = {b"AV01": "AV1, for which the OpenCV of PyPI has no decoder"}
 READ_AHEAD = 32  # packets that may lie before the one of the picture shown
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -186,7 +187,18 @@ class VideoReader:
         if number > 0 and next_wanted is None:
             raise ImageError(f"{self._source} ends before {wanted.start_s} s, where it was to start.")
         if number == 0:
-            raise ImageError(f"{self._source} has no frames that can be read. Is it a video?")
+            raise ImageError(f"{self._source} has no frames that can be read. {self._advice()}")
+
+    def _advice(self) -> str:
+        """What to do with a film of which no picture came."""
+        code = int(self._stream.get(self._cv2.CAP_PROP_FOURCC)).to_bytes(8, "little", signed=True)[:4]
+        if not (code.isascii() and code.decode("ascii").strip("\0 ").isalnum()):
+            return "Is it a video?"
+        name = code.decode("ascii").strip("\0 ")
+        return (
+            f"It is damaged, or OpenCV cannot decode its pictures ({NOT_DECODED.get(code.upper(), name)}): "
+            f"convert it, ffmpeg -i FILM -c:v libx264 CONVERTED.mp4, or copy it again."
+        )
 
     def _check_size(self) -> None:
         cv2 = self._cv2
