@@ -248,7 +248,7 @@ class Cprfa:
     ) -> tuple[Array, Array]:
         """(n, 6) poses and (n, K + E) whitened coefficients by the update networks."""
         inputs, count = self._inputs(seen, depth, landmarks), len(self._tables.weights)
-        inputs["pose"] = np.tile(np.float32(START), (len(seen), 1))
+        inputs["pose"] = np.tile(np.array(START, np.float32), (len(seen), 1))
         inputs["alpha"] = np.zeros((len(seen), count), np.float32)
         self._round("round_1", inputs, {"pose": len(POSE), "alpha": count})
         if self.switches.rounds == 2 and "round_2" in self._networks:
