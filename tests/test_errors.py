@@ -11,9 +11,11 @@ def test_one_except_catches_every_error_of_ours(name):
     assert name in errors.__doc__
 
 
-def test_a_message_that_quotes_a_whole_file_loses_its_middle_and_keeps_what_to_do():
+def test_of_a_message_that_quotes_a_whole_file_the_rest_stays():
     long = errors.DataError(f"a.csv, line 1 is {'9' * 100_000}. Give a number.")
-    assert len(str(long)) == errors.MAX_LENGTH
-    assert str(long).startswith("a.csv, line 1 is 999")
-    assert str(long).endswith("999. Give a number.")
+    assert str(long) == f"a.csv, line 1 is {'9' * 100}...{'9' * 39}. Give a number."
+    many = str(errors.DataError(f"a.csv has {'a word ' * 10_000}. Give fewer."))
+    assert len(many) == errors.MAX_LENGTH
+    assert many.startswith("a.csv has a word")
+    assert many.endswith("a word . Give fewer.")
     assert str(errors.DataError("a" * 1000)) == "a" * 1000

@@ -37,13 +37,15 @@ def ran(tmp_path):
 
     def run(*options, **environment):
         clean = {name: value for name, value in os.environ.items() if name != "LINEAMENT_CI"}
-        clean["PYTHONPATH"] = str(ROOT / "tests")
+        clean |= {"PYTHONPATH": str(ROOT / "tests"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         command = [
             sys.executable,
             "-m",
             "pytest",
             "-p",
             "skips",
+            "-p",
+            "xdist",
             "-q",
             "-p",
             "no:cacheprovider",

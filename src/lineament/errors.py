@@ -10,19 +10,27 @@ LineamentError
 └── ConfigError     options that do not fit together, or an unknown name
 """
 
+from __future__ import annotations
+
+import re
+
 MAX_LENGTH, KEPT_AT_END = 1000, 250
 """Characters of a message, and those of its end: there it says what to do."""
+LONG_WORD = re.compile(r"(\S{100})\S{60,}(\S{40})")
+"""A name or content that was quoted, and what is kept of it."""
 
 
 class LineamentError(Exception):
     """Base of everything lineament raises on purpose.
 
-    A message is for people to read: where it quotes a foreign file at length, its middle is left out.
+    A message is for people to read: where it quotes a file or a name at length, most of that is left out.
     """
 
     def __str__(self) -> str:
         """The message, of at most :data:`MAX_LENGTH` characters."""
         text = super().__str__()
+        if len(text) > MAX_LENGTH:
+            text = LONG_WORD.sub(r"\1...\2", text)
         if len(text) <= MAX_LENGTH:
             return text
         return f"{text[: MAX_LENGTH - KEPT_AT_END - 5]} ... {text[-KEPT_AT_END:]}"

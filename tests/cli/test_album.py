@@ -100,7 +100,7 @@ def test_a_run_that_is_killed_twice_and_resumed_equals_an_unbroken_one(unbroken,
         process = start(*words)
         begun = time.monotonic()
         while made(mine) < photos and time.monotonic() - begun < 120:
-            time.sleep(0.01)
+            time.sleep(0.03)
         process.kill()
         process.communicate()
     assert not (mine / "faces.parquet").exists()
@@ -118,7 +118,7 @@ def test_ctrl_c_finishes_what_is_in_hand_and_says_how_to_go_on(unbroken, album, 
     process = start(*words, start_new_session=True)
     begun = time.monotonic()
     while not made(mine) and time.monotonic() - begun < 120:
-        time.sleep(0.01)
+        time.sleep(0.03)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130

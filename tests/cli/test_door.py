@@ -194,7 +194,7 @@ def test_a_file_where_a_folder_is_wanted_is_a_sentence(place, clip, here, verb):
     status, errors = here(filled((WRITING | SLOW)[verb], place, place / "file"))
     assert (status, errors.count("\n")) == (1, 1), errors
     assert str(place / "file") in errors
-    assert "Errno" not in errors or verb == "view"
+    assert "Errno" not in errors
     assert (place / "file").read_text() == "not a folder"
 
 
@@ -204,7 +204,8 @@ def test_where_nobody_may_write_is_a_sentence(place, clip, here, verb):
     status, errors = here(filled((WRITING | SLOW)[verb], place, Path("/sys/kernel/results")))
     assert (status, errors.count("\n")) == (1, 1), errors
     assert "/sys/kernel" in errors
-    assert "Check the permissions" in errors or "permitted" in errors or "read-only" in errors.lower()
+    assert "Errno" not in errors
+    assert "Check the " in errors  # permissions, or folder
 
 
 @pytest.mark.parametrize("verb", ["align", "view"])

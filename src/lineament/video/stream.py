@@ -114,7 +114,9 @@ class VideoReader:
             self._open(source if isinstance(source, int) else _target(source, allow_network))
         except (OSError, self._cv2.error) as error:
             self.close()
-            raise ImageError(f"{source} cannot be read as a video ({error}).") from error
+            raise ImageError(
+                f"{source} cannot be read as a video ({error}). Check its permissions, or copy it again."
+            ) from error
         except BaseException:
             self.close()
             raise

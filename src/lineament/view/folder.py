@@ -86,7 +86,10 @@ def write_folder(folder: str | os.PathLike[str], *, weights: str | os.PathLike[s
             json.dumps(settings(bundles), indent=1) + "\n", encoding="utf-8"
         )
     except OSError as error:
-        raise ExportError(f"The page cannot be written to {folder} ({error}).") from error
+        raise ExportError(
+            f"The page cannot be written to {folder} ({error.strerror or error}). "
+            f"Check the folder, its permissions and the disk."
+        ) from error
     return folder
 
 

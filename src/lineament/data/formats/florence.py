@@ -105,7 +105,7 @@ def _read_vrml(path: Path) -> ScanMesh:
     try:
         text = _COMMENT.sub("", path.read_text(encoding="utf-8", errors="replace"))
     except OSError as error:
-        raise DataError(f"{path} cannot be opened ({error}).") from error
+        raise DataError(f"{path} cannot be opened ({error}). Check its permissions.") from error
     points, polygons = _POINTS.findall(text), _POLYGONS.findall(text)
     if not points or len(points) != len(polygons):
         raise DataError(f"{path} has {len(points)} lists of points and {len(polygons)} of polygons.")
@@ -124,7 +124,7 @@ def _numbers(text: str, path: Path) -> Array:
     try:
         return np.array(text.replace(",", " ").split(), dtype=np.float64)
     except ValueError as error:
-        raise DataError(f"{path} has a list that is not of numbers ({error}).") from error
+        raise DataError(f"{path} has a list that is not of numbers ({error}). Fetch it again.") from error
 
 
 def _fans(corners: Array) -> Array:

@@ -69,7 +69,7 @@ def _read(folder: Path, path: Path) -> AnnotatedFace:
     try:
         landmarks = parse_pts(path.read_bytes(), name=str(path))
     except OSError as error:
-        raise DataError(f"{path} cannot be opened ({error}).") from error
+        raise DataError(f"{path} cannot be opened ({error}). Check its permissions.") from error
     if not path.stem.isdecimal():
         raise DataError(f"{path} is not named by the number of its frame, such as 000001.pts.")
     return AnnotatedFace(

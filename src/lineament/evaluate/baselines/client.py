@@ -92,7 +92,9 @@ class BaselinePredictor:
                 )
         except OSError as error:
             self.close()
-            raise ConfigError(f"{self.name}: {self.python} cannot be started ({error}).") from error
+            raise ConfigError(
+                f"{self.name}: {self.python} cannot be started ({error}). Give the Python of its environment."
+            ) from error
         self._version = self._answer()["version"]
 
     def _ask(self, request: Mapping[str, object]) -> None:
