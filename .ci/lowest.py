@@ -104,7 +104,7 @@ def main() -> None:
             if len(faces) != 1:
                 sys.exit(f"{name}: {len(faces)} faces with {', '.join(packages)}")
         (folder / "tiny.toml").write_text(RECIPE)
-        run("data", "build", "-r", folder / "tiny.toml", "--processes", 1, "-o", folder / "samples")
+        run("data", "build", "-r", folder / "tiny.toml", "--processes", "1", "-o", folder / "samples")
         run("data", "verify", folder / "samples")
         run(FILM, next(PHOTOS.glob("astronaut.*")), folder / "film.webm", program=[python, "-c"])
         run("video", folder / "film.webm", "-w", "fast", "-f", "film,parquet", "-o", folder / "film")
