@@ -17,6 +17,7 @@ from lineament.train.batches.device_draws import Draws
 from lineament.train.batches.device_views import read_views
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import CropSource, Folders, StepBatches, crops_as_input
+from lineament.train.closeup.loss import CloseUpLossConfig
 from lineament.train.closeup.method import CLOSEUP, EXPORTER
 from lineament.train.closeup.targets import KEYS, POINTS, SHOWN, CloseUpTargets
 from lineament.train.closeup.training import (
@@ -113,6 +114,31 @@ def test_keys_of_photographs_count_only_where_fits_are_believed_in(lfm, samples)
     loss = loss_of(config, network, lfm)
     assert float(loss(believed, truth)["keys"]) == 0
     assert float(loss(believed, exact)["keys"]) > 1
+
+
+def test_raised_keys_of_rendered_faces_can_count_more_than_resting_ones(lfm, samples):
+    config = config_of("mouth", samples)
+    network = new_network(config, lfm)
+    source = CropSource(config.data, config.augment, targets=CloseUpTargets("mouth", 64))
+    arrays = StepBatches(source, config.loop, 0)[0]
+    found = network.eval()(crops_as_input(torch.as_tensor(arrays["crop"])))
+
+    def keys_term(raised, *, rendered=True, target=1.0):
+        targets = {KEYS: torch.full_like(found.keys, target)}
+        truth = LabelBatch.of({name: torch.as_tensor(values) for name, values in arrays.items()})
+        truth = replace(
+            truth,
+            is_rendered=torch.full_like(truth.is_rendered, rendered),
+            targets=truth.targets | targets,
+        )
+        off = replace(found, keys=targets[KEYS] - 0.2)
+        return float(
+            loss_of(replace(config, loss=CloseUpLossConfig(raised=raised)), network, lfm)(off, truth)["keys"]
+        )
+
+    assert keys_term(4.0) == pytest.approx(5 * keys_term(0.0), rel=1e-4)
+    assert keys_term(4.0, target=0.0) == pytest.approx(keys_term(0.0), rel=1e-4)
+    assert keys_term(4.0, rendered=False) == pytest.approx(keys_term(0.0, rendered=False), rel=1e-4)
 
 
 def test_a_run_has_figures_of_its_own(lfm, samples, tmp_path):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.data.drawing.compiled import compiled
 from lineament.geometry.raster import Raster
 
 Array = NDArray[Any]
@@ -48,7 +48,7 @@ class ChartGather:
         return out.reshape(self.size, self.size, -1)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _gather(texel: Array, vertex_index: Array, weights: Array, values: Array, out: Array) -> None:
     channels = values.shape[1]
     for t in range(len(texel)):
