@@ -80,3 +80,16 @@ def test_sides_are_merged_and_strange_names_left_out_where_arkits_are_all_there(
 def test_other_targets_are_refused():
     with pytest.raises(ConfigError, match="'arkit' or 'all', not 'ARKit'"):
         key_groups(NAMES, "ARKit")
+
+
+def test_an_eye_behind_its_lids_looks_nowhere():
+    names = ("eyeBlinkLeft", "eyeLookDownLeft", "eyeLookInLeft", "eyeBlinkRight", "eyeLookDownRight")
+    scales = {name: KeyScale() for name in names} | {"eyeLookDownLeft": KeyScale(full=0.5)}
+    open_eyes = reported_weights(names, np.array([0.4, 0.3, 0.2, 0.1, 0.7]), scales)
+    np.testing.assert_allclose(open_eyes, [0.4, 0.6, 0.2, 0.1, 0.7])
+    winks = reported_weights(
+        names, np.array([[0.9, 0.3, 0.2, 0.1, 0.7], [0.675, 0.3, 0.2, 0.1, 0.7]]), scales
+    )
+    np.testing.assert_allclose(winks, [[0.9, 0, 0, 0.1, 0.7], [0.675, 0.3, 0.1, 0.1, 0.7]])
+    as_given = np.array([0.9, 0.3, 0.2, 0.1, 0.7])
+    np.testing.assert_array_equal(reported_weights(names, as_given, {}), as_given)

@@ -62,6 +62,10 @@ def other_side(name: str) -> str:
     return name
 
 
+GAZE = "eyeLook"
+"""First part of the names of keys that turn an eye."""
+IRIS_SEEN, IRIS_HIDDEN = 0.5, 0.85
+"""`eyeBlink` up to which enough of the iris is seen, and from which nothing of it is."""
 LEAST_RANGE = 0.05
 """Least distance of a raised key's weight from its weight at rest that can be calibrated."""
 
@@ -101,7 +105,8 @@ def reported_weights(
     """What is reported of a network's weights: 0 at rest, 1 fully raised, 0 where nothing is measured.
 
     A person's own rest takes the place of the table's; a key that rests high is not stretched by more than
-    twice for it.
+    twice for it. Where lids hide the iris, nobody sees where the eye looks: an `eyeLook...` that the table
+    has fades as `eyeBlink` of the same side goes from :data:`IRIS_SEEN` to :data:`IRIS_HIDDEN`.
 
     Args:
         names: of E keys.
@@ -119,7 +124,22 @@ def reported_weights(
         span = np.maximum(rest + span - neutral, span / 2)
         rest = np.asarray(neutral, float)
     measured = np.array([scale.measured for scale in own])
-    return np.where(measured, (weights - rest) / span, 0.0)
+    return _without_hidden_gaze(names, np.where(measured, (weights - rest) / span, 0.0), scales)
+
+
+def _without_hidden_gaze(names: Sequence[str], reported: Array, scales: Mapping[str, KeyScale]) -> Array:
+    """Reported weights (..., E), in which eyes behind their lids look nowhere."""
+    places = {name: place for place, name in enumerate(names)}
+    for side in ("Left", "Right"):
+        gaze = [
+            places[name]
+            for name in scales
+            if name.startswith(GAZE) and name.endswith(side) and name in places
+        ]
+        if gaze and "eyeBlink" + side in places:
+            shut = reported[..., places["eyeBlink" + side], None]
+            reported[..., gaze] *= np.clip((IRIS_HIDDEN - shut) / (IRIS_HIDDEN - IRIS_SEEN), 0, 1)
+    return reported
 
 
 def weights_at_rest(

@@ -6,6 +6,7 @@ import pytest
 
 from lineament.bundle import Bundle
 from lineament.errors import WeightsError
+from lineament.geometry.rotation import matrix_from_angles
 from lineament.image import read_image
 from lineament.methods import CloseUpRegressor, closeup_regressor
 from lineament.resample import resample_crop
@@ -73,3 +74,19 @@ def test_a_table_that_is_no_covariance_is_refused(part, tmp_path):
         path = Bundle.write(tmp_path / "w.lineament", bundle.manifest, graphs=graphs, arrays=changed)
         with pytest.raises(WeightsError, match=f"'{name}' that is no covariance"):
             CloseUpRegressor.from_bundle(Bundle.open(path), threads=1)
+
+
+def test_an_eye_that_is_turned_away_looks_nowhere(method, photo, estimates):
+    names = method.model.expression_names
+    gaze = {side: [names.index(f"eyeLook{way}{side}") for way in ("Up", "In")] for side in ("Left", "Right")}
+    expression = estimates[0].expression.copy()
+    expression[gaze["Left"] + gaze["Right"]] = 0.4
+    front = replace(estimates[0], expression=expression)
+
+    def hidden(yaw):
+        camera = replace(front.camera, rotation=matrix_from_angles(yaw, 0.0, 0.0))
+        [found] = method.finish(photo, [replace(front, camera=camera)])
+        return {side for side in gaze if not found.expression[gaze[side]].any()}
+
+    assert hidden(0.0) == set()
+    assert {frozenset(hidden(yaw)) for yaw in (1.4, -1.4)} == {frozenset({"Left"}), frozenset({"Right"})}

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lineament.bundle import Bundle
 from lineament.crop import CropBox, CropRule, upright_roll
 from lineament.errors import BoxError, WeightsError
+from lineament.expression_keys import GAZE
 from lineament.geometry.morphable import MorphableModel
 from lineament.image import Picture
 from lineament.methods.closeup import CloseUp, CloseUpTable
@@ -142,8 +143,24 @@ class CloseUpRegressor(MorphableRegressor):
         finished = list(estimates)
         for number, one in known:
             better = self._updated(one, sightings[number]) if sightings[number] else one
+            better = self._without_hidden_gaze(better)
             finished[number] = better if self._occlusion is None else self._masked(image, better)
         return finished
+
+    def _without_hidden_gaze(self, estimate: MorphableEstimate) -> MorphableEstimate:
+        """A face whose eyes look nowhere where they are turned away: networks of whole faces only guess."""
+        hidden = [
+            key
+            for side in self._close_ups.get("eye", (None, ()))[1]
+            if not side.is_shown(estimate.camera)
+            for key in side.keys
+            if self.model.expression_names[key].startswith(GAZE)
+        ]
+        if not hidden:
+            return estimate
+        expression = estimate.expression.copy()
+        expression[hidden] = 0
+        return replace(estimate, expression=expression)
 
     def _masked(self, image: Picture, estimate: MorphableEstimate) -> MorphableEstimate:
         """A face with what is seen in front of it."""
