@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 import typer
 
@@ -13,16 +14,20 @@ EXTRAS = {"h5py": "data", "numba": "data", "scipy": "data", "torch": "train,data
 
 @contextmanager
 def data_wing() -> Iterator[None]:
-    """Turn a missing extra into advice, and errors into one line and the status 1."""
+    """Turn a missing extra into advice, and errors into one line and the status 1.
+
+    A package that is there and lacks a part of itself is no missing extra: its own error says more.
+    """
     from lineament.errors import LineamentError
 
     try:
         yield
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
+        package = (error.name or "").partition(".")[0]
+        extra = EXTRAS.get(package)
+        if extra is None or find_spec(package) is not None:
             raise
-        say(f"error: this command needs {error.name}: pip install 'lineament[{extra}]'", error=True)
+        say(f"error: this command needs {package}: pip install 'lineament[{extra}]'", error=True)
         raise typer.Exit(1) from error
     except LineamentError as error:
         say(f"error: {error}", error=True)
