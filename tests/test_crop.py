@@ -156,3 +156,11 @@ def test_a_resized_crop_is_the_same_crop_box():
 def test_crop_boxes_are_close_when_center_side_and_roll_are(changes, close):
     box = CropBox(center_xy=(50.0, 60.0), side=100.0, size=112, roll=3.13)
     assert box.is_close_to(replace(box, **changes), shift=0.03, scale=0.05, roll=0.1) is close
+
+
+def test_a_square_says_how_much_of_it_a_photo_shows():
+    assert CropBox((50, 50), 40, 64).share_within(100, 100) == 1
+    assert CropBox((50, 90), 40, 64).share_within(100, 100) == 0.75
+    assert CropBox((50, 50), 40, 64, roll=0.4).share_within(100, 100) == 1
+    assert CropBox((100, 100), 40, 64).share_within(100, 100) == 0.25
+    assert CropBox((300, 50), 40, 64).share_within(100, 100) == 0

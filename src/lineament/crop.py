@@ -20,6 +20,10 @@ MARGIN = math.sqrt(2)
 """Side of a crop over the larger side of the landmarks' box (3DDFA's enlargement)."""
 
 
+GRID = 16
+"""Places along a side that :meth:`CropBox.share_within` looks at."""
+
+
 @dataclass(frozen=True, slots=True)
 class CropBox:
     """A square of the photo, possibly rotated, and the size it is resampled to.
@@ -60,6 +64,12 @@ class CropBox:
     def image_from_crop_matrix(self) -> Array:
         """(3, 3) linear part of the map from crop to photo: a turn about the viewing axis, scaled."""
         return _turn_in_image(self.roll) / self.scale
+
+    def share_within(self, width: int, height: int) -> float:
+        """How much of the square a photo of that size shows, 0 to 1, to a hundredth."""
+        places = (np.arange(GRID) + 0.5) * self.size / GRID
+        x, y = self.image_from_crop(np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)).T
+        return float(np.mean((x >= 0) & (x < width) & (y >= 0) & (y < height)))
 
     def image_from_crop(self, points_crop: Array) -> Array:
         """Map (..., 3) or (..., 2) points of the crop into the photo; depth scales with the picture."""

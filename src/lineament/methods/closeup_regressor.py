@@ -20,6 +20,7 @@ from lineament.errors import BoxError, WeightsError
 from lineament.expression_keys import GAZE
 from lineament.geometry.morphable import MorphableModel
 from lineament.image import Picture
+from lineament.image.check import size_wh
 from lineament.methods.closeup import CloseUp, CloseUpTable
 from lineament.methods.coefficient_update import CoefficientUpdate, FaceState, Sighting
 from lineament.methods.estimate import Estimate, MorphableEstimate
@@ -35,6 +36,9 @@ PARTS = ("eye", "mouth")
 """Graphs and constants of close-ups; weights have one of them, both, or an occlusion network alone."""
 OCCLUSION = "occlusion"
 """Graph that sees what is in front of a face, and its constants: how its crops are cut."""
+MIN_WITHIN = 0.95
+"""Share of a close-up that must be in the photo: where the chin is cut off, a network that learned from whole
+mouths sees a wide one nearly shut."""
 KEY_LIMITS = (0.0, 1.25)
 """What expression keys may be after an update; large eyes need more than one to shut."""
 
@@ -130,12 +134,13 @@ class CloseUpRegressor(MorphableRegressor):
         ]
         sightings: dict[int, list[tuple[str, Sighting]]] = {number: [] for number, _ in known}
         for part, (network, sides) in self._close_ups.items():
-            looks = [
+            shown = [
                 (number, side, side.box(one.camera, one.identity, one.expression))
                 for number, one in known
                 for side in sides
                 if side.is_shown(one.camera)
             ]
+            looks = [look for look in shown if look[2].share_within(*size_wh(image)) >= MIN_WITHIN]
             places = [(side, box) for _, side, box in looks]
             for (number, _, _), seen in zip(looks, _sightings(network, image, places), strict=True):
                 if seen is not None:
