@@ -438,13 +438,63 @@ def test_a_run_cannot_begin_with_a_network_that_does_not_fit(samples, tmp_path, 
     for other, message in [
         (replace(SMALL, width=0.5), "do not fit"),
         (replace(SMALL, mafa=MafaConfig(enabled=False)), r"do not fit \(mafa"),
-        (replace(SMALL, crop_size=64), "trained on crops of 32 px, not 64"),
     ]:
         new = SynergyTrainConfig(network=other, augment=AugmentConfig(crop_size=other.crop_size))
         with pytest.raises(ConfigError, match=message):
             begin_with_run(synergy_net(other, lfm), first, new)
     with pytest.raises(DataError, match="no run folder"):
         begin_with_run(synergy_net(SMALL, lfm), tmp_path / "nothing", config(samples))
+
+
+@pytest.mark.parametrize("changes", [{}, {"points": "pixels"}, {"mafa": MafaConfig(last="code", step=0.05)}])
+def test_a_state_for_larger_crops_finds_the_same_face_in_more_px(lfm, changes):
+    torch.manual_seed(0)
+    small = synergy_net(replace(SMALL, **changes), lfm)
+    small.mean[9:11], small.mean[:9] = 16.0, 0.1 * torch.eye(3).flatten()
+    small.std[:12] = torch.rand(12) * 0.05
+    for tensor in (small.mafa.last[0].weight, *([small.mafa.last[1].weight] if "mafa" in changes else [])):
+        torch.nn.init.uniform_(tensor, 0.1, 1.0)
+    large = synergy_net(replace(SMALL, crop_size=48, **changes), lfm)
+    state = small.state_dict()
+    large.at_other_size(state, 48 / 32)
+    large.load_state_dict(state)
+    features, parameters = torch.randn(3, small.backbone.channels), torch.randn(3, sum(small.sizes))
+    for network in (small, large):
+        network.eval()
+        network.config = replace(network.config, landmarks="geometry")  # both ways of the cycle
+    with torch.inference_mode():
+        before, after = (network._with_landmarks(parameters, features) for network in (small, large))
+        assert (before.refined - before.coarse).abs().max() > 0.01
+        for name in ("coarse", "refined"):
+            torch.testing.assert_close(
+                getattr(after, name), 1.5 * getattr(before, name), atol=1e-3, rtol=1e-5
+            )
+        torch.testing.assert_close(after.landmarks_to_3dmm, before.landmarks_to_3dmm, atol=1e-4, rtol=1e-4)
+        faces = [network.face_of(parameters) for network in (small, large)]
+    torch.testing.assert_close(faces[1].scale, 1.5 * faces[0].scale)
+    torch.testing.assert_close(faces[1].translation, 1.5 * faces[0].translation)
+    torch.testing.assert_close(faces[1].rotation, faces[0].rotation)
+    assert torch.equal(faces[1].identity, faces[0].identity)
+
+
+def test_a_run_begins_with_one_on_smaller_crops_and_the_standardisation_is_that_of_larger_ones(
+    samples, tmp_path, lfm
+):
+    first = SYNERGYNET.train(config(samples, face_swap=0.0), tmp_path / "first")
+    larger = replace(SMALL, crop_size=64)
+    new = config(samples, face_swap=0.0, network=larger, augment=AugmentConfig(crop_size=64))
+    network = synergy_net(larger, lfm)
+    begin_with_run(network, first, new)
+    measured = synergy_net(larger, lfm)
+    source = CropSource(new.data, new.augment)
+    standardise(measured, source, new.standardisation_crops, seed=new.loop.seed)
+    # The same crops, drawn at 64 px.
+    torch.testing.assert_close(network.mean, measured.mean, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(network.std, measured.std, atol=1e-3, rtol=1e-4)
+    assert network.point_origin.tolist() == [32, 32, 0]
+    assert network.point_scale[0] == pytest.approx(1 / 32)
+    run = SYNERGYNET.train(replace(new, start=str(first)), tmp_path / "second")
+    assert SYNERGYNET.trained(run).config.crop_size == 64
 
 
 def test_a_table_without_rows_or_with_another_backbone_is_refused(samples):

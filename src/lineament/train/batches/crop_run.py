@@ -51,7 +51,8 @@ class CropTrainConfig:
             swapped it gives way to "workers", with a warning.
         validation_crops: undisturbed crops that figures are taken on, of people kept from training and as
             many of the others.
-        start: weights to begin with: a run folder, a name, or a file; empty for random ones.
+        start: weights to begin with: a run folder, a name, or a file; empty for random ones. SynergyNet also
+            begins with a run on smaller or larger crops.
     """
 
     loop: LoopConfig = LoopConfig()

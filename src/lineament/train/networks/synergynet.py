@@ -209,6 +209,26 @@ class SynergyNet(nn.Module):
         rename_keys(state, {prefix + old: prefix + new for old, new in FORMER_NAMES.items()})
         super()._load_from_state_dict(state, prefix, *rest)
 
+    def at_other_size(self, state: dict[str, Tensor], ratio: float) -> None:
+        """Carry a state of this network into crops `ratio` times as large: the same face, more px.
+
+        Means and deviations of the pose, the frame of the point networks and the last layer of the refinement
+        are in px; what the point networks read, and all that they give beside px, stays the same.
+
+        Args:
+            state: of a network that differs in its crop size at most; changed in place.
+            ratio: of the new crops' side to the old ones'.
+        """
+        for name in ("mean", "std"):
+            state[name] = torch.cat([state[name][:POSE] * ratio, state[name][POSE:]])
+        state["point_origin"] = state["point_origin"] * ratio
+        state["point_scale"] = state["point_scale"] / ratio
+        # A ReLU after it lets a factor through, a normalisation's weight and bias stand for the layer's own.
+        last = "mafa.last.1" if "mafa.last.1.weight" in state else "mafa.last.0"
+        for name in (f"{last}.weight", f"{last}.bias"):
+            if name in state:
+                state[name] = state[name] * ratio
+
     def standardised(self, parameters: Tensor) -> Tensor:
         """(B, 12 + K + E) in units of the training set's standard deviations; constant ones become zero."""
         return (parameters - self.mean) / self.std.where(self.std != 0, torch.inf)
