@@ -1,6 +1,7 @@
 """SADRNet's released layout, on random weights of the right names and shapes."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def released_shapes(width=16, attention=256, size=256):
     low = [count * width for count in (32, 32, 16, 16, 16, 8, 8, 8, 4, 4, 4)]
     head = [*(count * width for count in (4, 2, 2, 1, 1)), 3, 3, 3]
     for name, widths in (("decoder_low", low), ("decoder_kpt", head), ("decoder_offset", head)):
-        for number, (before, after) in enumerate(zip(widths, widths[1:])):
+        for number, (before, after) in enumerate(pairwise(widths)):
             layer = f"{name}.{number}"
             shapes |= {f"{layer}.deconv.weight": (before, after, 4, 4)}
             shapes |= normalisation(f"{layer}.BN_AC.0", after)
@@ -280,7 +281,7 @@ def test_the_command_writes_weights_that_align_a_face(state, model, tmp_path, mo
     maps = {name: values[0] for name, values in outputs.items()}
     at = method.tables.texels
     source = (method.tables.mean + maps["offset_map"].reshape(3, -1)[:, at].T) * [1, -1, 1]
-    expected = found.shape_map[0].reshape(3, -1)[:, at].T.numpy() * [1, -1, 1]
+    expected = found.shape_map[0].reshape(3, -1).numpy()[:, at].T * [1, -1, 1]
     np.testing.assert_allclose(source, expected, atol=2e-3)
 
 
