@@ -299,5 +299,5 @@ def test_files_that_are_not_what_they_should_be_are_named(state, model, tmp_path
         conversion.convert(tmp_path / "net.pth", tmp_path, tmp_path / "out.lineament")
     (tmp_path / "none.pth").write_bytes(b"nothing")
     for name in ("none.pth", "missing.pth"):
-        with pytest.raises(WeightsError, match="not a checkpoint of SADRNet"):
+        with pytest.raises(WeightsError, match="no checkpoint of such a network"):
             conversion.read_checkpoint(tmp_path / name)

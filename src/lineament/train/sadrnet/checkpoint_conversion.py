@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -37,6 +37,8 @@ from lineament.train.networks.sadrnet import SadrConfig, SadrNet, TransposedConv
 from lineament.train.onnx.exporter import export
 from lineament.train.runs.method import Conversion
 from lineament.train.sadrnet.export import EXPORTER
+
+Array: TypeAlias = NDArray[Any]
 
 AS_RELEASED = SadrConfig(weight="code")
 CROP_MARGIN = 1.5
@@ -231,7 +233,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         raise
     except Exception as error:
         raise WeightsError(
-            f"{path} is not a checkpoint of SADRNet ({reason_of(error)}): it should hold its tensors by name."
+            f"{path} is no checkpoint of such a network ({reason_of(error)}): it should hold its tensors by "
+            f"name."
         ) from error
     return dict(state)
 
