@@ -169,6 +169,7 @@ def _compare_on(
     detections = [] if detector is None else detector.detect(picture)
     compared = [_measured(name, aligner, picture, detections) for name, aligner in aligners.items()]
     sheet = Image.fromarray(comparison(picture, compared, layers=layers, tile=tile))
+    (out / photo.target).parent.mkdir(parents=True, exist_ok=True)
     write_picture(sheet, out / photo.target, ending="compare", style=style)
     for one in compared:
         typer.echo(f"{photo.shown}, {one.name}: {one.note}")

@@ -85,5 +85,4 @@ def write_picture(picture: Image.Image, target: Path, *, ending: str, style: Ove
         kind = "png" if picture.width * picture.height <= LARGEST_PNG_PX else "jpg"
     stream = io.BytesIO()
     picture.save(stream, PILLOW_NAMES[kind], **OPTIONS[kind])
-    target.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(target.with_name(f"{target.name}_{ending}.{kind}"), stream.getvalue())
