@@ -119,4 +119,6 @@ def test_what_can_be_imported_is_said(tmp_path):
         "import", "something", tmp_path / "a.pth", "--bfm", tmp_path, "--out", tmp_path / "a.lineament"
     )
     assert done.exit_code == 1
-    assert "choose from synergynet-checkpoint" in done.output
+    assert "choose from dsfnet-checkpoint, sadrnet-checkpoint, synergynet-checkpoint" in " ".join(
+        done.output.split()
+    )

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image
 
 from faces import egg_face
+from lineament.crop import CropBox
 from lineament.draw import scaled_face, smaller
+from lineament.result.face_mask import FaceMask
 
 
 def test_a_large_photo_shrinks_with_its_faces_and_the_heads_stay():
@@ -33,3 +37,12 @@ def test_a_photo_that_shrinks_by_bands_has_no_seams():
     whole = photo.resize((32, 720), Image.Resampling.BILINEAR)
     picture, _ = smaller(photo, [], longer_px=720)
     np.testing.assert_allclose(np.asarray(picture, int), np.asarray(whole, int), atol=1)
+
+
+def test_what_is_in_front_of_a_face_shrinks_with_it():
+    mask = FaceMask(np.array([[0.0, 1.0]], np.float32).repeat(2, 0), CropBox((100.0, 80.0), 60.0, 32))
+    face = replace(egg_face(center_xy=(100, 80)), shown=mask)
+    small = scaled_face(face, 0.5)
+    places = np.array([[85.0, 80.0], [100.0, 90.0], [120.0, 70.0]])
+    np.testing.assert_allclose(small.shown.at(places / 2), mask.at(places), atol=1e-6)
+    np.testing.assert_allclose(small.visibility, face.visibility, atol=1e-5)

@@ -219,3 +219,18 @@ def test_a_missing_library_names_the_extra(tmp_path, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ModelError, match="h5py, which is not installed"):
         read_bfm_h5(path)
+
+
+def test_the_chart_beside_the_model_is_read_with_texels_where_published_maps_have_them(tmp_path):
+    scipy.io.savemat(tmp_path / "BFM.mat", {"model": merged()})
+    assert read_bfm2009(tmp_path).uv is None
+    uv = np.random.default_rng(0).uniform(size=(COUNT, 2))
+    uv[:2] = [[0, 1], [1, 0]]  # first column and row; last column and row
+    scipy.io.savemat(tmp_path / "BFM_UV.mat", {"UV": uv})
+    found = read_bfm2009(tmp_path).uv
+    np.testing.assert_allclose(found[:2] * 256, [[0.5, 0.5], [255.5, 255.5]])
+    np.testing.assert_allclose(found[:, 0] * 256, 255 * uv[:, 0] + 0.5)
+    np.testing.assert_allclose(found[:, 1] * 256, 255 - 255 * uv[:, 1] + 0.5)
+    scipy.io.savemat(tmp_path / "BFM_UV.mat", {"UV": uv[1:]})
+    with pytest.raises(ModelError, match="UV"):
+        read_bfm2009(tmp_path)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lineament.cli.compare import compared_weights
+
 EXPRESSIONS = "expressions"
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ def evaluate(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the report.")] = None,
     weights: Annotated[
         list[str] | None, typer.Option(help="Name or file of weights; may be given several times.")
+    ] = None,
+    methods: Annotated[
+        str | None, typer.Option(help='"all" weights that are installed, before those of --weights.')
     ] = None,
     predictions: Annotated[
         list[Path] | None, typer.Option(help=".npz of predictions of any method; may be given several times.")
@@ -85,6 +90,11 @@ def evaluate(
     if data_set == "list":
         _print_known()
         return
+    if methods is not None:
+        try:
+            weights = compared_weights(methods, weights or [])
+        except LineamentError as error:
+            raise typer.BadParameter(str(error)) from error
     if data_set == EXPRESSIONS:
         _expressions(weights or ["default"], data, out, pictures, passes, threads, device)
         return

@@ -32,6 +32,15 @@ def export(
     ] = None,
     count: Annotated[int, typer.Option(min=2, help="Pictures to calibrate eight bits on.")] = 256,
     method: Annotated[str | None, typer.Option(help="For runs of before December 2026.")] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            "-s",
+            metavar="KEY=VALUE",
+            help="Which answer is the result: landmarks=refined, coarse or geometry of a synergynet.",
+        ),
+    ] = None,
 ) -> None:
     """Write the weights of a training run, once ONNX Runtime agrees with torch on noise and on real pictures.
 
@@ -43,6 +52,12 @@ def export(
         options = methods.ExportOptions(half=half, int8=int8, flip=flip, count=count)
         folders = tuple(str(folder) for folder in samples or ())
         path = methods.export_run(
-            run, out, options=options, method=method, samples=folders, interpolate=interpolate
+            run,
+            out,
+            options=options,
+            method=method,
+            samples=folders,
+            interpolate=interpolate,
+            changes=change or [],
         )
         typer.echo(f"{path}, {path.stat().st_size / 1e6:.2f} MB")

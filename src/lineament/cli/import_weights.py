@@ -11,7 +11,7 @@ from lineament.cli.training_wing import in_words, training_methods
 
 
 def import_weights(
-    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="synergynet-checkpoint.")],
+    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="dsfnet-, sadrnet-, synergynet-checkpoint.")],
     checkpoint: Annotated[Path, typer.Argument(help="The authors' file, which you have.")],
     bfm: Annotated[Path, typer.Option(help="Folder of the face model it needs, which you have too.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write, such as theirs.lineament.")],

@@ -63,16 +63,26 @@ def write_overlay(
     Raises:
         ExportError: the file cannot be written.
     """
-    import io
-
     from lineament.draw import overlay_in_place, smaller
-    from lineament.export.files import write_bytes
 
     picture, shown = smaller(photo, faces, longer_px=style.longer_px)
     overlay_in_place(picture, shown, layers=layers)
+    write_picture(picture, target, ending="overlay", style=style)
+
+
+def write_picture(picture: Image.Image, target: Path, *, ending: str, style: OverlayStyle) -> None:
+    """Write a picture as NAME_ENDING with the suffix of the style's format, as large as it is.
+
+    Raises:
+        ExportError: the file cannot be written.
+    """
+    import io
+
+    from lineament.export.files import write_bytes
+
     kind = style.kind
     if kind == "auto":
         kind = "png" if picture.width * picture.height <= LARGEST_PNG_PX else "jpg"
     stream = io.BytesIO()
     picture.save(stream, PILLOW_NAMES[kind], **OPTIONS[kind])
-    write_bytes(target.with_name(f"{target.name}_overlay.{kind}"), stream.getvalue())
+    write_bytes(target.with_name(f"{target.name}_{ending}.{kind}"), stream.getvalue())

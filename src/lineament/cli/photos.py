@@ -23,7 +23,7 @@ Array = NDArray[np.floating]
 
 # Pictures that `align` writes; not taken for photographs of a folder.
 RESULT_NAME = re.compile(
-    r"_(overlay\.(png|jpg|webp)|(depth|pncc|normals|parts|face\d+(_texture|_texture_seen|_frontal)?)\.png)$"
+    r"_((overlay|compare)\.(png|jpg|webp)|(depth|pncc|normals|parts|face\d+(_texture|_texture_seen|_frontal)?)\.png)$"
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
+from lineament.crop import CropBox
 from lineament.geometry.camera import WeakPerspective
 from lineament.result import FaceResult
 
@@ -46,14 +47,20 @@ def scaled_face(face: FaceResult, factor: float) -> FaceResult:
     """The same face on a photo `factor` times as large; the head itself stays as it is."""
     detection = replace(face.detection, box_xyxy=np.asarray(face.detection.box_xyxy) * np.float32(factor))
     camera, box = face.camera, face.crop_box
+    shown = face.shown
     scaled = replace(
         face,
         detection=detection,
-        crop_box=replace(
-            box, center_xy=(box.center_xy[0] * factor, box.center_xy[1] * factor), side=box.side * factor
-        ),
+        crop_box=_scaled_box(box, factor),
+        shown=None if shown is None else replace(shown, box=_scaled_box(shown.box, factor)),
         camera=WeakPerspective(camera.rotation, camera.scale * factor, camera.translation * factor),
         landmarks_image=face.landmarks_image * np.float32(factor),
         vertices_image=face.vertices_image * np.float32(factor),
     )
     return scaled
+
+
+def _scaled_box(box: CropBox, factor: float) -> CropBox:
+    """The crop of a photo `factor` times as large."""
+    center_xy = (box.center_xy[0] * factor, box.center_xy[1] * factor)
+    return replace(box, center_xy=center_xy, side=box.side * factor)

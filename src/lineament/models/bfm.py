@@ -26,6 +26,9 @@ from lineament.models.matlab import read_hdf5, read_mat
 
 _MM_PER_MICROMETRE = 1e-3
 _GROUPS = ("shape", "expression", "metadata")  # not the colours, which are as large again
+UV_FILE = "BFM_UV.mat"
+"""The chart of the 2009 model (3DMMasSTN's), as face3d, PRNet, SADRNet and DSFNet have it."""
+_CHART_PX = 256  # of their maps
 _MERGED, _SHAPE, _EXPRESSION = "BFM.mat", "Model_Shape.mat", "Model_Exp.mat"
 # The same arrays under the names of the 300W-LP kit's two files and of face3d's merged one.
 _KIT_NAMES = {
@@ -56,7 +59,9 @@ def read_bfm2009(path: str | Path) -> MorphableModel:
             (merged, as face3d makes it), or one of these files; Matlab's formats 5 to 7.3.
 
     Returns:
-        The model in mm; its 68 keypoints are the scheme "300w-lp", exactly.
+        The model in mm; its 68 keypoints are the scheme "300w-lp", exactly. Where `BFM_UV.mat` lies beside,
+        it has that chart, with the centres of texels where maps of 256 px have them: column 255 u, row
+        255 - 255 v.
 
     Raises:
         ModelError: a file is missing, of another format, or incomplete, or scipy or h5py is not installed.
@@ -83,9 +88,20 @@ def read_bfm2009(path: str | Path) -> MorphableModel:
         expression_basis=(expression * _MM_PER_MICROMETRE).astype(np.float32),
         expression_names=_numbered(len(expression)),
         triangles=triangles,
+        uv=_chart(path if path.is_dir() else path.parent, count),
         schemes={"300w-lp": LandmarkScheme.of_vertices("300w-lp", keypoints.ravel())},
         parts=parts,
     )
+
+
+def _chart(folder: Path, count: int) -> NDArray[np.float64] | None:
+    """(N, 2) places on the chart, right and down from its corner in 0..1; None without the file."""
+    path = folder / UV_FILE
+    if not path.is_file():
+        return None
+    u, v = checked(read_mat(path), "UV", (count, 2), path=path).astype(np.float64).T
+    last = _CHART_PX - 1
+    return np.stack([last * u + 0.5, last * (1 - v) + 0.5], axis=1) / _CHART_PX
 
 
 def standard_deviations_2009(path: str | Path) -> StandardDeviations:

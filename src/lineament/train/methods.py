@@ -173,6 +173,7 @@ def export_run(
     method: str | None = None,
     samples: tuple[str, ...] = (),
     interpolate: float | None = None,
+    changes: Iterable[str] = (),
 ) -> Path:
     """Write the weights of a run as a bundle, once they agree with the network.
 
@@ -183,14 +184,17 @@ def export_run(
         method: of the run, where its folder does not say.
         samples: folders of real pictures; those that the run was trained on when empty.
         interpolate: fraction of the run's end in a mean with the weights it began with; None takes the end.
+        changes: which of the network's answers is the result, such as "landmarks=geometry".
 
     Raises:
-        ConfigError: the method is not known, or the run cannot be interpolated.
+        ConfigError: the method is not known, the run cannot be interpolated, or the network gives no such
+            answer.
         DataError: the folder holds no run, or pictures are needed and are not here.
         ExportError: the graph does not agree with the network; nothing is written.
     """
     row = method_of_run(run) if method is None else method_named(method)
     network = row.trained(run) if interpolate is None else row.interpolated(run, interpolate, samples=samples)
+    row.choose(network, changes)
     pictures = row.pictures(run, samples=samples)
     return export(row.exporter, network, out, manifest=row.about(run), pictures=pictures, options=options)
 

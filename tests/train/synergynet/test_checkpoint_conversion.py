@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from lineament.bundle import Bundle
 from lineament.cli.main import app
-from lineament.errors import WeightsError
+from lineament.errors import ConfigError, WeightsError
 from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.morphable import MorphableModel
 from lineament.train.synergynet import checkpoint_conversion
@@ -154,6 +154,13 @@ def test_a_file_is_read_without_running_what_is_in_it(state, tmp_path):
     for name in ("none.pth", "missing.pth"):
         with pytest.raises(WeightsError, match="not a checkpoint of SynergyNet"):
             read_checkpoint(tmp_path / name)
+
+
+def test_geometry_of_the_released_weights_is_refused_because_its_pose_was_never_trained(tmp_path):
+    with pytest.raises(ConfigError, match="the last twelve were never trained"):
+        checkpoint_conversion.convert(
+            tmp_path / "best.pth.tar", tmp_path, tmp_path / "out.lineament", changes=["landmarks=geometry"]
+        )
 
 
 @pytest.mark.parametrize(("changes", "expected"), [([], "coarse"), (["landmarks=refined"], "refined")])

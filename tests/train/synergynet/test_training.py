@@ -17,6 +17,7 @@ from lineament.train.batches.samples import CropSource, Folders
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.schedules import ScheduleConfig
+from lineament.train.methods import export_run
 from lineament.train.networks.synergynet import (
     AS_RELEASED,
     LandmarksTo3dmmConfig,
@@ -148,6 +149,43 @@ def test_the_loss_is_in_units_of_a_120_px_crop(network, batch):
     assert float(terms["refined"]) == pytest.approx(0.05 * 0.5, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("reduction", "expected"),
+    # Per point: 1.5 of an error of 2 px, 0.125 of half a pixel; two faces, of which one is right.
+    [("sum", 0.03 * (1.5 + 0.125 + 3 * 1.5) / 2), ("mean", 0.03 * (1.5 + 0.125 + 3 * 1.5) / 2 / 204)],
+)
+def test_the_printed_landmark_loss_sums_over_points_and_the_released_one_averages(lfm, reduction, expected):
+    whole = synergy_net(SynergyConfig(width=0.25), lfm)  # crops of 120 px: the paper's unit
+    loss = SynergyLoss(whole, replace(PRINTED_LOSS, landmark_reduction=reduction))
+    found = torch.zeros(2, 68, 3)
+    found[0, 0, 0], found[0, 1, 1] = 2.0, -0.5
+    found[0, 67] = 2.0
+    cost = PRINTED_LOSS.refined * loss._landmark_loss(found, torch.zeros(2, 68, 3), torch.ones(2, 68, 3))
+    assert float(cost) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_printed_loss_is_a_sum_of_squares_and_of_smooth_l1(network, batch):
+    truth = LabelBatch.of(batch)
+    right = network.standardised(network.parameters_of(truth.face)).detach()
+    landmarks = network.landmarks_of(right).detach()
+    wrong = right.clone()
+    wrong[:, 0] += 2  # pose: a square of 4
+    wrong[:, 12] += 1  # identity: 1
+    output = replace(
+        network(batch["crop"].permute(0, 3, 1, 2).float()),
+        parameters=wrong,
+        coarse=landmarks + 7,  # no term of the paper's
+        refined=landmarks + 3 * 32 / 120,  # 3 px of 120 in each of 204 coordinates: 2.5 each
+        landmarks_to_3dmm=right,
+    )
+    terms = SynergyLoss(network, PRINTED_LOSS)(output, truth)
+    assert set(terms) == {"loss", "parameters", "refined", "landmarks_to_3dmm", "consistency"}
+    assert float(terms["parameters"]) == pytest.approx(0.02 * 5, rel=1e-4)
+    assert float(terms["refined"]) == pytest.approx(0.03 * 204 * 2.5, rel=1e-3)
+    assert float(terms["landmarks_to_3dmm"]) == pytest.approx(0, abs=1e-6)
+    assert float(terms["consistency"]) == pytest.approx(0.001 * 5, rel=1e-4)
+
+
 def test_wing_is_continuous_and_steepest_at_zero():
     values = wing(torch.tensor([0.0, 0.1, 9.999, 10.001, 20.0]))
     assert values[0] == 0
@@ -163,6 +201,65 @@ def test_the_released_network_has_the_published_size(lfm):
     assert count(network.backbone) == pytest.approx(2.224, abs=0.001)
     assert count(network.mafa) == pytest.approx(1.557, abs=0.001)
     assert count(network.landmarks_to_3dmm) == pytest.approx(0.215, abs=0.001)
+
+
+def test_the_larger_baseline_has_layers_after_the_image_feature_and_the_papers_size(lfm):
+    changes = VARIANTS["larger-baseline"].changes["network"]
+    larger, baseline = (
+        SynergyNet(replace(AS_RELEASED, landmarks="coarse", **more), lfm.landmark_points("300w-lp"))
+        for more in (changes, {name: changes[name] for name in ("mafa", "landmarks_to_3dmm")})
+    )
+    count = lambda module: sum(p.numel() for p in module.parameters())  # noqa: E731
+    assert count(larger.backbone) == count(baseline.backbone)
+    # Two fully connected layers of 752 with normalisation, and heads of 62 outputs on them.
+    assert count(larger) - count(larger.backbone) == 752 * (1280 + 752) + 2 * 3 * 752 + 62 * 753
+    assert count(larger) / 1e6 == pytest.approx(3.80, abs=0.005)
+    assert count(baseline) / 1e6 == pytest.approx(2.30, abs=0.005)
+    assert larger.eval()(torch.zeros(2, 3, 120, 120)).parameters.shape == (2, 62)
+
+
+def test_landmark_geometry_alone_is_the_whole_answer(network, batch, lfm, tmp_path):
+    crops = batch["crop"].permute(0, 3, 1, 2).float()
+    geometry = synergy_net(replace(SMALL, landmarks="geometry"), lfm)
+    geometry.load_state_dict(network.state_dict())
+    geometry.eval()
+    torch.nn.init.normal_(geometry.landmarks_to_3dmm.heads[0][0].weight, std=0.02)
+    with torch.inference_mode():
+        output = geometry(crops)
+    way_back = output.landmarks_to_3dmm
+    assert (way_back - output.parameters).abs().mean() > 0.1
+    torch.testing.assert_close(geometry.result_landmarks(output), geometry.landmarks_of(way_back))
+    torch.testing.assert_close(output.parameters, network(crops).parameters)
+    crops = batch["crop"].numpy()
+    path = export(EXPORTER, geometry, tmp_path / "geometry.lineament", pictures=Given(crops, crops))
+    found, face = Bundle.open(path).network(threads=1)(crop=crops), geometry.face_of(way_back)
+    np.testing.assert_allclose(found["landmarks"], geometry.landmarks_of(way_back).numpy(), atol=1e-2)
+    for name in ("rotation", "identity", "expression"):
+        np.testing.assert_allclose(found[name], getattr(face, name).numpy(), atol=1e-3)
+
+
+def test_geometry_needs_a_way_back_that_is_trained_on_everything():
+    with pytest.raises(ConfigError, match="landmarks_to_3dmm gives, which is not enabled"):
+        replace(SMALL, landmarks="geometry", landmarks_to_3dmm=LandmarksTo3dmmConfig(enabled=False))
+    asked = replace(SMALL, landmarks="geometry")
+    with pytest.raises(ConfigError, match=r"loss\.targets leaves pose out"):
+        SynergyTrainConfig(
+            network=asked, augment=AUGMENT, loss=SynergyLossConfig(targets=("shape", "expression"))
+        )
+
+
+def test_a_run_is_exported_with_the_answer_that_is_asked_for(samples, tmp_path):
+    run = SYNERGYNET.train(config(samples, face_swap=0.0), tmp_path / "run")
+    network = SYNERGYNET.trained(run)
+    path = export_run(run, tmp_path / "geometry.lineament", changes=["landmarks=geometry"])
+    crops = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    found = Bundle.open(path).network(threads=1)(crop=crops)["landmarks"]
+    network.config = replace(SMALL, landmarks="geometry")
+    with torch.inference_mode():
+        output = network(torch.from_numpy(crops).permute(0, 3, 1, 2).float())
+    np.testing.assert_allclose(found, network.result_landmarks(output).numpy(), atol=1e-2)
+    with pytest.raises(ConfigError, match=r"--set width: only landmarks of a synergynet"):
+        export_run(run, tmp_path / "wide.lineament", changes=["width=2.0"])
 
 
 def test_a_resnet_and_a_model_of_other_sizes_will_do(tiny_model, lfm):
@@ -251,6 +348,21 @@ def test_training_interrupted_ends_bit_for_bit_like_training_that_was_not(sample
     assert SYNERGYNET.trained(whole).config == SMALL
 
 
+def test_where_faces_are_swapped_worker_processes_make_the_crops_and_it_is_said(samples, tmp_path, caplog):
+    asked = config(samples, crops_by="device", face_swap=0.5)
+    swapped = SYNERGYNET.train(asked, tmp_path / "device")
+    assert (
+        "Faces are swapped by worker processes only, so 0 of them make the crops, not the device"
+        in caplog.text
+    )
+    plain = SYNERGYNET.train(replace(asked, crops_by="workers"), tmp_path / "workers")
+    one, other = (torch.load(run / "checkpoint.pt", weights_only=True)["network"] for run in (swapped, plain))
+    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+    caplog.clear()
+    SYNERGYNET.train(replace(asked, face_swap=0.0), tmp_path / "without")
+    assert "swapped" not in caplog.text
+
+
 def table_of(base, *variants, **plan):
     return AblationTable(SYNERGYNET, base, TablePlan(variants, **plan))
 
@@ -260,6 +372,11 @@ def test_the_ablation_table_is_made_by_one_call_and_gone_on_with(samples, tmp_pa
     table = ablate(rows, tmp_path).read_text()
     assert "| baseline |" in table
     assert "| 3.88 |" in table
+    assert "| pose mean | published |" in table
+    row = next(line for line in table.splitlines() if line.startswith("| both |")).split("|")
+    yaw, pitch, roll, mean, published = (row[i].strip() for i in (7, 8, 9, -3, -2))
+    assert float(mean) == pytest.approx((float(yaw) + float(pitch) + float(roll)) / 3, abs=0.01)
+    assert published == "3.35"
     before = (tmp_path / "both" / "1" / "log.jsonl").read_text()
     assert ablate(rows, tmp_path).read_text() == table
     assert (tmp_path / "both" / "1" / "log.jsonl").read_text() == before
@@ -321,7 +438,6 @@ def test_a_run_cannot_begin_with_a_network_that_does_not_fit(samples, tmp_path, 
     for other, message in [
         (replace(SMALL, width=0.5), "do not fit"),
         (replace(SMALL, mafa=MafaConfig(enabled=False)), r"do not fit \(mafa"),
-        (replace(SMALL, crop_size=64), "trained on crops of 32 px, not 64"),
     ]:
         new = SynergyTrainConfig(network=other, augment=AugmentConfig(crop_size=other.crop_size))
         with pytest.raises(ConfigError, match=message):
@@ -330,10 +446,61 @@ def test_a_run_cannot_begin_with_a_network_that_does_not_fit(samples, tmp_path, 
         begin_with_run(synergy_net(SMALL, lfm), tmp_path / "nothing", config(samples))
 
 
+@pytest.mark.parametrize("changes", [{}, {"points": "pixels"}, {"mafa": MafaConfig(last="code", step=0.05)}])
+def test_a_state_for_larger_crops_finds_the_same_face_in_more_px(lfm, changes):
+    torch.manual_seed(0)
+    small = synergy_net(replace(SMALL, **changes), lfm)
+    small.mean[9:11], small.mean[:9] = 16.0, 0.1 * torch.eye(3).flatten()
+    small.std[:12] = torch.rand(12) * 0.05
+    for tensor in (small.mafa.last[0].weight, *([small.mafa.last[1].weight] if "mafa" in changes else [])):
+        torch.nn.init.uniform_(tensor, 0.1, 1.0)
+    large = synergy_net(replace(SMALL, crop_size=48, **changes), lfm)
+    state = small.state_dict()
+    large.at_other_size(state, 48 / 32)
+    large.load_state_dict(state)
+    features, parameters = torch.randn(3, small.backbone.channels), torch.randn(3, sum(small.sizes))
+    for network in (small, large):
+        network.eval()
+        network.config = replace(network.config, landmarks="geometry")  # both ways of the cycle
+    with torch.inference_mode():
+        before, after = (network._with_landmarks(parameters, features) for network in (small, large))
+        assert (before.refined - before.coarse).abs().max() > 0.01
+        for name in ("coarse", "refined"):
+            torch.testing.assert_close(
+                getattr(after, name), 1.5 * getattr(before, name), atol=1e-3, rtol=1e-5
+            )
+        torch.testing.assert_close(after.landmarks_to_3dmm, before.landmarks_to_3dmm, atol=1e-4, rtol=1e-4)
+        faces = [network.face_of(parameters) for network in (small, large)]
+    torch.testing.assert_close(faces[1].scale, 1.5 * faces[0].scale)
+    torch.testing.assert_close(faces[1].translation, 1.5 * faces[0].translation)
+    torch.testing.assert_close(faces[1].rotation, faces[0].rotation)
+    assert torch.equal(faces[1].identity, faces[0].identity)
+
+
+def test_a_run_begins_with_one_on_smaller_crops_and_the_standardisation_is_that_of_larger_ones(
+    samples, tmp_path, lfm
+):
+    first = SYNERGYNET.train(config(samples, face_swap=0.0), tmp_path / "first")
+    larger = replace(SMALL, crop_size=64)
+    new = config(samples, face_swap=0.0, network=larger, augment=AugmentConfig(crop_size=64))
+    network = synergy_net(larger, lfm)
+    begin_with_run(network, first, new)
+    measured = synergy_net(larger, lfm)
+    source = CropSource(new.data, new.augment)
+    standardise(measured, source, new.standardisation_crops, seed=new.loop.seed)
+    # The same crops, drawn at 64 px.
+    torch.testing.assert_close(network.mean, measured.mean, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(network.std, measured.std, atol=1e-3, rtol=1e-4)
+    assert network.point_origin.tolist() == [32, 32, 0]
+    assert network.point_scale[0] == pytest.approx(1 / 32)
+    run = SYNERGYNET.train(replace(new, start=str(first)), tmp_path / "second")
+    assert SYNERGYNET.trained(run).config.crop_size == 64
+
+
 def test_a_table_without_rows_or_with_another_backbone_is_refused(samples):
     with pytest.raises(ConfigError, match="no rows"):
         table_of(config(samples), seeds=())
-    with pytest.raises(ConfigError, match="wide-baseline has another network"):
+    with pytest.raises(ConfigError, match="larger-baseline has another network"):
         table_of(config(samples), pretraining=LoopConfig())
 
 

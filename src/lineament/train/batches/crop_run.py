@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from lineament.train.batches.samples import CropSource, Folders, batches_of, cro
 from lineament.train.engine.loop import LoopConfig, Run, Terms
 from lineament.train.engine.processes import Processes
 from lineament.train.engine.run_folder import DATA, about_training
+
+log = logging.getLogger(__name__)
 
 CropGenerator: TypeAlias = Literal["workers", "device"]
 """Worker processes decode, cut and disturb crop by crop; the device does it in batches out of its memory."""
@@ -44,10 +47,12 @@ class CropTrainConfig:
         face_model: the model their coefficients belong to.
         face_swap: probability of a crop that shows somebody else's skin on the fitted mesh.
         workers: processes that make batches, or decode pictures for the device.
-        crops_by: "device" keeps all pictures in the GPU's memory and makes crops there, without face swaps.
+        crops_by: "device" keeps all pictures in the GPU's memory and makes crops there; where faces are
+            swapped it gives way to "workers", with a warning.
         validation_crops: undisturbed crops that figures are taken on, of people kept from training and as
             many of the others.
-        start: weights to begin with: a run folder, a name, or a file; empty for random ones.
+        start: weights to begin with: a run folder, a name, or a file; empty for random ones. SynergyNet also
+            begins with a run on smaller or larger crops.
     """
 
     loop: LoopConfig = LoopConfig()
@@ -136,7 +141,19 @@ def train_on_crops(
             found = network(crops_as_input(batch["crop"]))
         return loss(found, LabelBatch.of(batch))
 
-    make = device_batches if config.crops_by == "device" else batches_of
+    make = device_batches if _makes_crops(config) == "device" else batches_of
     batches = make(source, config.loop, run.step, processes=processes, workers=config.workers)
     run.train(batches, terms_of, validate, seconds=seconds)
     return out
+
+
+def _makes_crops(config: CropTrainConfig) -> CropGenerator:
+    """Who makes the crops: what the configuration says, but swapped faces are drawn by worker processes."""
+    if config.crops_by == "device" and config.face_swap:
+        log.warning(
+            "Faces are swapped by worker processes only, so %d of them make the crops, not the device. For "
+            "crops made on the device set face_swap = 0.",
+            config.workers,
+        )
+        return "workers"
+    return config.crops_by

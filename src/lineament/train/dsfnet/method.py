@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from lineament.train.dsfnet.checkpoint_conversion import CONVERSION
 from lineament.train.dsfnet.export import EXPORTER
 from lineament.train.dsfnet.targets import DsfTargets
 from lineament.train.dsfnet.training import DsfTrainConfig, estimate, loss_of, new_network, prepare
@@ -46,4 +47,5 @@ DSFNET = CropMethod(
     estimate=estimate,
     exporter=EXPORTER,
     ablation=Ablation(replace(BASE), VARIANTS, shared=SHARED),
+    conversion=CONVERSION,
 )

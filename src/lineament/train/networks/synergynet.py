@@ -7,11 +7,13 @@ of the model lies in the crop at ``axes * (M @ point) + t``, px, with ``axes`` (
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from lineament.errors import ConfigError
 from lineament.geometry.morphable import MorphableModel
 from lineament.train.networks.landmark_cycle import LandmarksTo3dmm, MultiAttributeFeatureAggregation
 from lineament.train.networks.mobilenet import MobileNetV2
@@ -71,10 +73,17 @@ class SynergyConfig:
         identity: number of identity coefficients.
         expression: number of expression coefficients.
         dropout: before the heads.
+        feature_layers: widths of fully connected layers, with normalisation and ReLU, between the image
+            feature and the heads; refinement reads the image feature itself.
         mafa: the refinement.
         landmarks_to_3dmm: from landmarks back to parameters.
         points: what the point networks read: "centred" from -1 to 1, or "pixels" as released.
-        landmarks: which landmarks are the result, `lmk` in the ablations.
+        landmarks: which landmarks are the result, `lmk` in the ablations. "geometry" gives pose, coefficients
+            and landmarks of the parameters that the landmarks lead back to (supplement D, "landmark geometry
+            alone").
+
+    Raises:
+        ConfigError: geometry is asked for where there is no way back from landmarks.
     """
 
     backbone: Literal["mobilenet-v2", "resnet-50"] = "mobilenet-v2"
@@ -83,10 +92,19 @@ class SynergyConfig:
     identity: int = 100
     expression: int = 53
     dropout: float = 0.2
+    feature_layers: tuple[int, ...] = ()
     mafa: MafaConfig = MafaConfig()
     landmarks_to_3dmm: LandmarksTo3dmmConfig = LandmarksTo3dmmConfig()
     points: Literal["centred", "pixels"] = "centred"
-    landmarks: Literal["refined", "coarse"] = "refined"
+    landmarks: Literal["refined", "coarse", "geometry"] = "refined"
+
+    def __post_init__(self) -> None:
+        """Refuse an answer of a part that is not there."""
+        if self.landmarks == "geometry" and not self.landmarks_to_3dmm.enabled:
+            raise ConfigError(
+                'landmarks = "geometry" is what landmarks_to_3dmm gives, which is not enabled: enable it, or '
+                'ask for "refined" or "coarse".'
+            )
 
 
 AS_RELEASED = SynergyConfig(
@@ -108,7 +126,8 @@ class SynergyOutput:
         parameters: (B, 12 + K + E) standardised pose, identity, expression.
         coarse: (B, 68, 3) landmarks of the parameters, crop px.
         refined: (B, 68, 3), or None without refinement.
-        landmarks_to_3dmm: (B, 12 + K + E) standardised parameters predicted from the landmarks, or None.
+        landmarks_to_3dmm: (B, 12 + K + E) standardised parameters predicted from the landmarks; None where
+            neither training nor the result asks for them.
     """
 
     parameters: Tensor
@@ -134,8 +153,10 @@ class SynergyNet(nn.Module):
         backbone = MobileNetV2 if config.backbone == "mobilenet-v2" else ResNet
         self.backbone = backbone(width=config.width)
         self.sizes = (POSE, config.identity, config.expression)
+        widths_after = (self.backbone.channels, *config.feature_layers)
+        self.feature_layers = nn.Sequential(*(_feature_layer(*pair) for pair in pairwise(widths_after)))
         self.heads = nn.ModuleList(
-            nn.Sequential(nn.Dropout(config.dropout), nn.Linear(self.backbone.channels, size))
+            nn.Sequential(nn.Dropout(config.dropout), nn.Linear(widths_after[-1], size))
             for size in self.sizes
         )
         self._initialise()
@@ -188,6 +209,26 @@ class SynergyNet(nn.Module):
         rename_keys(state, {prefix + old: prefix + new for old, new in FORMER_NAMES.items()})
         super()._load_from_state_dict(state, prefix, *rest)
 
+    def at_other_size(self, state: dict[str, Tensor], ratio: float) -> None:
+        """Carry a state of this network into crops `ratio` times as large: the same face, more px.
+
+        Means and deviations of the pose, the frame of the point networks and the last layer of the refinement
+        are in px; what the point networks read, and all that they give beside px, stays the same.
+
+        Args:
+            state: of a network that differs in its crop size at most; changed in place.
+            ratio: of the new crops' side to the old ones'.
+        """
+        for name in ("mean", "std"):
+            state[name] = torch.cat([state[name][:POSE] * ratio, state[name][POSE:]])
+        state["point_origin"] = state["point_origin"] * ratio
+        state["point_scale"] = state["point_scale"] / ratio
+        # A ReLU after it lets a factor through, a normalisation's weight and bias stand for the layer's own.
+        last = "mafa.last.1" if "mafa.last.1.weight" in state else "mafa.last.0"
+        for name in (f"{last}.weight", f"{last}.bias"):
+            if name in state:
+                state[name] = state[name] * ratio
+
     def standardised(self, parameters: Tensor) -> Tensor:
         """(B, 12 + K + E) in units of the training set's standard deviations; constant ones become zero."""
         return (parameters - self.mean) / self.std.where(self.std != 0, torch.inf)
@@ -213,7 +254,8 @@ class SynergyNet(nn.Module):
     def forward(self, crop: Tensor) -> SynergyOutput:
         """(B, 3, S, S) float crops with values in 0..255, RGB."""
         features = self.backbone((crop - 127.5) / 128)
-        parameters = torch.cat([head(features) for head in self.heads], dim=1).float()
+        read = self.feature_layers(features)
+        parameters = torch.cat([head(read) for head in self.heads], dim=1).float()
         # Half precision would round landmarks to half a pixel.
         with torch.autocast(crop.device.type, enabled=False):
             return self._with_landmarks(parameters, features.float())
@@ -227,7 +269,8 @@ class SynergyNet(nn.Module):
             chosen = [attributes[name] for name in attributes if name in self.config.mafa.attributes]
             moved = self.mafa(self._point_input(coarse), chosen).transpose(1, 2)
             refined = coarse + self.config.mafa.step * moved * torch.sign(self.point_scale)
-        if self.landmarks_to_3dmm is not None and self.training:
+        wanted = self.training or self.config.landmarks == "geometry"
+        if self.landmarks_to_3dmm is not None and wanted:
             read = (
                 refined
                 if refined is not None and self.config.landmarks_to_3dmm.input == "refined"
@@ -237,8 +280,17 @@ class SynergyNet(nn.Module):
             landmarks_to_3dmm = self.landmarks_to_3dmm(self._point_input(read), known)
         return SynergyOutput(parameters, coarse, refined, landmarks_to_3dmm)
 
+    def result_parameters(self, output: SynergyOutput) -> Tensor:
+        """(B, 12 + K + E) the standardised parameters that the configuration calls the result."""
+        if self.config.landmarks != "geometry":
+            return output.parameters
+        assert output.landmarks_to_3dmm is not None, "the configuration has seen to it"
+        return output.landmarks_to_3dmm
+
     def result_landmarks(self, output: SynergyOutput) -> Tensor:
         """(B, 68, 3) the landmarks that the configuration calls the result."""
+        if self.config.landmarks == "geometry":
+            return self.landmarks_of(self.result_parameters(output))
         wanted = self.config.landmarks == "refined" and output.refined is not None
         return output.refined if wanted else output.coarse
 
@@ -251,6 +303,10 @@ class SynergyNet(nn.Module):
     def _point_input(self, points: Tensor) -> Tensor:
         """(B, 3, 68) what the point networks read of (B, 68, 3) landmarks, crop px."""
         return ((points - self.point_origin) * self.point_scale).transpose(1, 2)
+
+
+def _feature_layer(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU())
 
 
 def nearest_rotation(matrix: Tensor) -> tuple[Tensor, Tensor]:

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 TABLE, ROWS = "ablation.md", "ablation.json"
 HEADINGS = ("0-30", "30-60", "60-90", "NME %", "yaw", "pitch", "roll", "rotation", "train NME %")
 """Of :data:`lineament.train.batches.alignment_figures.FIGURES`."""
+ANGLES = ("yaw_error_deg", "pitch_error_deg", "roll_error_deg")
 
 Rows: TypeAlias = dict[str, dict[str, dict[str, float]]]
 """Figures by variant and seed."""
@@ -206,9 +207,11 @@ def markdown(table: AblationTable, rows: Rows) -> str:
 
     The NME of each seed is in brackets; a run that is not finished is marked with its step.
     """
-    steps = table.base.loop.steps
+    steps, variants = table.base.loop.steps, table.ablation.variants
     headings = list(HEADINGS)
     headings.insert(SHARED_FIGURES.index(NME) + 1, "published")
+    with_pose = any(variants[name].published_pose is not None for name in rows)
+    headings += ["pose mean", "published"] if with_pose else []
     lines = [
         table.budget(),
         "",
@@ -218,12 +221,22 @@ def markdown(table: AblationTable, rows: Rows) -> str:
     for name, seeds in rows.items():
         runs = list(seeds.values())
         cells = [_cell(figure, runs) for figure in SHARED_FIGURES]
-        published = table.ablation.variants[name].published
-        cells.insert(SHARED_FIGURES.index(NME) + 1, "-" if published is None else f"{published:.2f}")
+        cells.insert(SHARED_FIGURES.index(NME) + 1, _published(variants[name].published))
+        cells += [_pose_mean(runs), _published(variants[name].published_pose)] if with_pose else []
         begun = [f"{run['step']:.0f}" for run in runs if run["step"] < steps]
         label = f"{name} (step {', '.join(begun)} of {steps})" if begun else name
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _published(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _pose_mean(runs: list[dict[str, float]]) -> str:
+    """Mean absolute error of the three angles, as the papers print it."""
+    found = [[run[name] for name in ANGLES] for run in runs if all(name in run for name in ANGLES)]
+    return f"{sum(map(sum, found)) / (len(ANGLES) * len(found)):.2f}" if found else "-"
 
 
 def _cell(figure: str, runs: list[dict[str, float]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,14 @@ from lineament.train.networks.regressor import RegressorOutput, rename_keys
 from lineament.train.runs.method import TrainableMethod, ema_state
 
 C = TypeVar("C", bound=CropTrainConfig)
+
+
+@runtime_checkable
+class KnowsItsCropSize(Protocol):
+    """A network that can begin with one of its kind that was trained on smaller or larger crops."""
+
+    def at_other_size(self, state: dict[str, Tensor], ratio: float) -> None:
+        """Carry what is in px in the state of such a network into crops `ratio` times as large, in place."""
 
 
 def no_targets(config: Any) -> None:  # noqa: ANN401
@@ -169,6 +177,9 @@ class CropMethod(TrainableMethod[C]):
 def begin_with_run(network: nn.Module, run: Path, config: CropTrainConfig) -> None:
     """Take over the averaged weights of another run; layers that it lacks stay as they are.
 
+    A run on crops of another size is taken over where the network knows what of it is in px
+    (:class:`KnowsItsCropSize`).
+
     Args:
         network: of the new run.
         run: folder of the other.
@@ -184,10 +195,12 @@ def begin_with_run(network: nn.Module, run: Path, config: CropTrainConfig) -> No
     rename_keys(before, getattr(network, "former_names", {}))
     size = read_table(run, CONFIG)["network"]["crop_size"]
     if size != config.network.crop_size:
-        raise ConfigError(
-            f"{run} was trained on crops of {size} px, not {config.network.crop_size}: its statistics would "
-            f"be wrong. Give both the same crop_size."
-        )
+        if not isinstance(network, KnowsItsCropSize):
+            raise ConfigError(
+                f"{run} was trained on crops of {size} px, not {config.network.crop_size}: its statistics "
+                f"would be wrong. Give both the same crop_size."
+            )
+        network.at_other_size(before, config.network.crop_size / size)
     wrong = [name for name in before if name in own and own[name].shape != before[name].shape]
     if not wrong:
         wrong = network.load_state_dict(before, strict=False).unexpected_keys

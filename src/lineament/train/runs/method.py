@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from lineament.bundle import Manifest
-from lineament.config_file import from_table
-from lineament.errors import DataError
+from lineament.config_file import apply_changes, from_table
+from lineament.errors import ConfigError, DataError
 from lineament.foreign import foreign
 from lineament.train.batches.pictures import PictureSource
 from lineament.train.engine.loop import ALONE, CHECKPOINT
@@ -32,11 +32,13 @@ class Variant:
     Attributes:
         changes: of the base's configuration, nested ones in nested tables of keys.
         published: the paper's NME of all yaw bins on AFLW2000-3D, percent; None where it has none.
+        published_pose: the paper's mean absolute error of yaw, pitch and roll there, degrees; None likewise.
         fits_pretraining: whether its network can begin with the table's shared pretraining.
     """
 
     changes: Mapping[str, Any] = field(default_factory=dict)
     published: float | None = None
+    published_pose: float | None = None
     fits_pretraining: bool = True
 
 
@@ -80,6 +82,8 @@ class TrainableMethod(ABC, Generic[C]):
         exporter: its networks as graphs.
         ablation: rows of its table; None where it has none.
         conversion: of the authors' checkpoint, ``lineament import NAME-checkpoint``; None without one.
+        choices: keys of the network's configuration that say which of its answers is the result, and may be
+            changed when a run is exported.
     """
 
     name: str
@@ -87,6 +91,7 @@ class TrainableMethod(ABC, Generic[C]):
     exporter: Exporter
     ablation: Ablation | None = None
     conversion: Conversion | None = None
+    choices: tuple[str, ...] = ()
 
     @abstractmethod
     def train(
@@ -137,6 +142,29 @@ class TrainableMethod(ABC, Generic[C]):
             ConfigError: the run began with random weights.
         """
         raise DataError(f"The weights of {self.name} cannot be interpolated: leave --interpolate out.")
+
+    def choose(self, network: nn.Module, changes: Iterable[str]) -> None:
+        """Change which of a trained network's answers is the result.
+
+        Args:
+            network: of :meth:`trained`; its configuration is replaced.
+            changes: such as "landmarks=geometry", of keys in `choices`.
+
+        Raises:
+            ConfigError: another key, or an answer that this network does not give.
+        """
+        changes = tuple(changes)
+        keys = [change.partition("=")[0].strip() for change in changes]
+        unknown = [key for key in keys if key not in self.choices]
+        if unknown:
+            what = (
+                f"only {', '.join(self.choices)} of a {self.name}"
+                if self.choices
+                else f"no key of {self.name}"
+            )
+            raise ConfigError(f"--set {unknown[0]}: {what} can be changed after training.")
+        if changes:
+            network.config = apply_changes(network.config, changes)
 
     def config_of(self, run: Path) -> C:
         """The configuration of a run folder.

@@ -10,6 +10,7 @@ from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.networks.sadrnet import COMPACT
 from lineament.train.runs.crop_method import CropMethod
 from lineament.train.runs.method import Ablation, Variant
+from lineament.train.sadrnet.checkpoint_conversion import CONVERSION
 from lineament.train.sadrnet.export import EXPORTER
 from lineament.train.sadrnet.loss import SadrLossConfig
 from lineament.train.sadrnet.training import (
@@ -63,4 +64,5 @@ SADRNET = CropMethod(
     estimate=estimate,
     exporter=EXPORTER,
     ablation=Ablation(BASE, VARIANTS, shared={}),
+    conversion=CONVERSION,
 )

@@ -20,7 +20,7 @@ from lineament.bundle import CropSpec, DetectorSpec, FaceModelSpec, Manifest
 from lineament.bundle.plain_graph import DETECTOR
 from lineament.config_file import apply_changes
 from lineament.crop import MARGIN
-from lineament.errors import LineamentError, WeightsError
+from lineament.errors import ConfigError, LineamentError, WeightsError
 from lineament.foreign import reason_of
 from lineament.geometry.morphable import MorphableModel
 from lineament.models.bfm import read_bfm2009, standard_deviations_2009
@@ -188,9 +188,16 @@ def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = 
     Raises:
         WeightsError: the file is not that checkpoint.
         ModelError: the face model cannot be read.
-        ConfigError: a change cannot be made.
+        ConfigError: a change cannot be made, or asks for what these weights were not trained to give.
         ExportError: the graph does not agree with torch.
     """
+    config = apply_changes(AS_RELEASED, changes)
+    if config.landmarks == "geometry":
+        raise ConfigError(
+            "The released network leads no pose back from landmarks: its loss compared the first fifty "
+            "values with shape and expression, and the last twelve were never trained. Ask for refined or "
+            "coarse."
+        )
     deviations = standard_deviations_2009(bfm)
     network = released_network(
         read_checkpoint(checkpoint),
@@ -198,7 +205,7 @@ def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = 
         identity_deviation=deviations.identity,
         expression_deviation=deviations.expression,
     )
-    network.config = apply_changes(network.config, changes)
+    network.config = config
     licence = "that of the released checkpoint and of the Basel Face Model: ask their authors"
     manifest = Manifest(
         name="synergynet-released",

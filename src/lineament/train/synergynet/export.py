@@ -30,7 +30,7 @@ def graphs(network: SynergyNet) -> dict[str, Graph]:
 
 def _answers(network: SynergyNet, crop: Tensor) -> tuple[Tensor, ...]:
     output = network(crop)
-    face = network.face_of(output.parameters)
+    face = network.face_of(network.result_parameters(output))
     return (*(getattr(face, name) for name in OUTPUTS), network.result_landmarks(output))
 
 

@@ -28,7 +28,8 @@ class SynergyLossConfig:
         landmarks_to_3dmm: of the parameters predicted from the landmarks.
         consistency: between the two kinds of parameters, both of which follow.
         targets: groups of parameters that the landmark-to-3DMM network is asked for.
-        landmarks: "wing" (Feng et al. 2018) or "smooth-l1", on all 204 coordinates.
+        landmarks: "wing" (Feng et al. 2018) or "smooth-l1", of each of the 204 coordinates.
+        landmark_reduction: "mean" of the coordinates as released, or "sum" over the 68 points as printed.
         distance: of parameters, "root" of the mean squares of pose and of coefficients as released, or
             "squares" summed as in the paper.
         depth_translation: "masked", or "code" where it is a target like the others.
@@ -43,13 +44,17 @@ class SynergyLossConfig:
     consistency: float = 0.001
     targets: tuple[Literal["pose", "shape", "expression"], ...] = ("pose", "shape", "expression")
     landmarks: Literal["wing", "smooth-l1"] = "wing"
+    landmark_reduction: Literal["mean", "sum"] = "mean"
     distance: Literal["root", "squares"] = "root"
     depth_translation: Literal["masked", "code"] = "masked"
     index: Literal["right", "code"] = "right"
 
 
 AS_RELEASED = SynergyLossConfig(targets=("shape", "expression"), depth_translation="code", index="code")
-AS_PRINTED = SynergyLossConfig(refined=0.03, coarse=0.0, landmarks="smooth-l1", distance="squares")
+AS_PRINTED = SynergyLossConfig(
+    refined=0.03, coarse=0.0, landmarks="smooth-l1", landmark_reduction="sum", distance="squares"
+)
+"""Every term a sum, as the paper prints it: of squares over parameters, of smooth L1 over 68 points."""
 
 
 class SynergyLoss(nn.Module):
@@ -143,7 +148,10 @@ class SynergyLoss(nn.Module):
             costs = functional.smooth_l1_loss(distance, torch.zeros_like(distance), reduction="none")
         else:
             costs = wing(distance)
-        return (costs * weights).mean()
+        counted = (costs * weights).flatten(1)
+        if self.config.landmark_reduction == "sum":
+            return counted.sum(1).mean()
+        return counted.mean()
 
 
 def wing(difference: Tensor, *, omega: float = OMEGA, epsilon: float = EPSILON) -> Tensor:

@@ -54,6 +54,16 @@ class SynergyTrainConfig(CropTrainConfig):
     face_swap: float = 0.25
     standardisation_crops: int = 1024
 
+    def __post_init__(self) -> None:
+        """Refuse a result that the loss never asks for, and crops of another size than the network's."""
+        CropTrainConfig.__post_init__(self)
+        missing = {"pose", "shape", "expression"} - {*self.loss.targets}
+        if self.network.landmarks == "geometry" and missing:
+            raise ConfigError(
+                f'network.landmarks = "geometry" needs all of the parameters, and loss.targets leaves '
+                f"{', '.join(sorted(missing))} out: put them in, or ask for other landmarks."
+            )
+
 
 def synergy_net(config: SynergyConfig, model: MorphableModel) -> SynergyNet:
     """A network of random weights for a face model.
@@ -128,5 +138,5 @@ def loss_of(config: SynergyTrainConfig, network: SynergyNet, model: MorphableMod
 def estimate(network: SynergyNet, output: SynergyOutput, landmarks: CropLandmarks) -> CropEstimate:
     """What the network says, in terms that all methods share; coarse and refined landmarks beside it."""
     others = {"coarse": output.coarse} | ({} if output.refined is None else {"refined": output.refined})
-    rotation = network.face_of(output.parameters).rotation
+    rotation = network.face_of(network.result_parameters(output)).rotation
     return CropEstimate(network.result_landmarks(output), rotation, others)

@@ -21,6 +21,8 @@ class HrnetConfig:
         width: channels of the finest branch; each coarser one has twice as many.
         blocks: residual blocks of a branch in each module.
         norm_momentum: of batch normalisation.
+        upward: how coarser branches become as fine as another: "repeated" place by place, or "bilinear" as
+            released.
     """
 
     stem: int = 64
@@ -29,6 +31,7 @@ class HrnetConfig:
     width: int = 18
     blocks: int = 4
     norm_momentum: float = 0.01
+    upward: Literal["repeated", "bilinear"] = "repeated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Hrnet(nn.Module):
             convolution(self.channels[branch - 1], self.channels[branch], stride=2) for branch in (2, 3)
         )
         self.stages = nn.ModuleList(
-            Exchange(self.channels[:count], config.blocks) for count in range(2, BRANCHES + 1)
+            Exchange(self.channels[:count], config.blocks, config.upward) for count in range(2, BRANCHES + 1)
         )
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -60,8 +60,9 @@ class Hrnet(nn.Module):
 class Exchange(nn.Module):
     """Residual blocks in each branch, then every branch becomes the sum of all at its resolution."""
 
-    def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
+    def __init__(self, channels: tuple[int, ...], blocks: int, upward: str = "repeated") -> None:
         super().__init__()
+        self.mode = {"repeated": "nearest", "bilinear": "bilinear"}[upward]
         self.branches = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width, width, 1) for _ in range(blocks))) for width in channels
         )
@@ -76,7 +77,7 @@ class Exchange(nn.Module):
         return [
             torch.relu(
                 sum(
-                    repeated(way(features), 2 ** max(start - end, 0))
+                    enlarged(way(features), 2 ** max(start - end, 0), self.mode)
                     for start, (way, features) in enumerate(zip(ways, own, strict=True))
                 )
             )
@@ -127,3 +128,12 @@ def _way(channels: tuple[int, ...], start: int, end: int) -> nn.Module:
 def repeated(features: Tensor, factor: int) -> Tensor:
     """Each place of a (B, C, H, W) map `factor` times along both sides."""
     return features if factor == 1 else functional.interpolate(features, scale_factor=factor, mode="nearest")
+
+
+def enlarged(features: Tensor, factor: int, mode: str) -> Tensor:
+    """A (B, C, H, W) map with both sides `factor` times as long, repeated ("nearest") or "bilinear"."""
+    if mode == "nearest":
+        return repeated(features, factor)
+    if factor == 1:
+        return features
+    return functional.interpolate(features, scale_factor=factor, mode=mode, align_corners=False)

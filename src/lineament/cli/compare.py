@@ -1,0 +1,198 @@
+"""`lineament compare`: several methods on the same photographs, side by side."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lineament.cli.overlay_file import OverlayStyle
+
+if TYPE_CHECKING:
+    from lineament.aligner import FaceAligner
+    from lineament.cli.photos import Photo
+    from lineament.draw.comparison import Compared
+    from lineament.image import Picture
+    from lineament.result import Detection
+
+ALL = "all"
+RUNS = 3
+
+
+def compare(
+    photos: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PHOTO", help="Photographs, folders of them, or patterns such as 'album/*.jpg'."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures; made when missing.")],
+    methods: Annotated[
+        str | None,
+        typer.Option(help='"all" weights that are installed; taken too when none are named by --weights.'),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option("--weights", "-w", help="Name or file of weights; may be given several times."),
+    ] = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Take the photos of folders in folders too.")
+    ] = False,
+    overlay: Annotated[
+        str, typer.Option(help="Layers of the overlays, see `lineament align`.")
+    ] = "mesh,landmarks,axes",
+    tile: Annotated[int, typer.Option(min=64, max=4096, help="Side of each picture on the sheet, px.")] = 480,
+    overlay_format: Annotated[
+        str, typer.Option(help="Of the sheet: png, jpg, webp; or auto, JPEG above a megapixel.")
+    ] = "auto",
+    passes: Annotated[int, typer.Option(min=1, max=5, help="Times each face is cropped and aligned.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="CPU threads of a network.")] = 1,
+    device: Annotated[
+        str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")
+    ] = "cpu",
+    min_face: Annotated[
+        float | None,
+        typer.Option(min=8, max=4096, help="Smallest faces to find, px; by the photo's size when left out."),
+    ] = None,
+) -> None:
+    """Lay the results of several methods for a photograph side by side.
+
+    Writes NAME_compare.png (.jpg above a megapixel): the photograph, each method's overlay with its time a
+    face and its uncertainty, and below them the masks of those methods that look for what is in front of a
+    face. One detector finds the faces, that of `default`, so that all methods see the same ones. Prints a
+    line for each method. A photo that cannot be read is reported and the others go on; the exit status is 1.
+    """
+    from lineament.cli.photos import find_photos
+    from lineament.cli.results import chosen_from
+    from lineament.draw import LAYERS
+    from lineament.errors import ConfigError, LineamentError
+
+    try:
+        layers = chosen_from(overlay, tuple(LAYERS), "layer")
+        style = OverlayStyle(overlay_format)
+        found = find_photos(photos, recursive=recursive)
+        names = compared_weights(methods, weights or [])
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
+    failed = False
+    try:
+        aligners = _aligners(names, passes=passes, threads=threads, device=device, min_face=min_face)
+        out.mkdir(parents=True, exist_ok=True)
+    except LineamentError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    for photo in found:
+        try:
+            _compare_on(photo, aligners, out, layers=layers, tile=tile, style=style)
+        except LineamentError as error:
+            failed = True
+            typer.echo(f"{photo.shown}: {error}", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def compared_weights(methods: str | None, weights: Sequence[str]) -> list[str]:
+    """Names and files of weights, each once, in the order of the sheet.
+
+    Args:
+        methods: "all", or None.
+        weights: as they were given; without any, and without `methods`, all are taken.
+
+    Raises:
+        ConfigError: another word than "all".
+        WeightsError: lineament's own list of weights is damaged.
+    """
+    from lineament.errors import ConfigError
+    from lineament.methods import METHODS
+    from lineament.weights import installed
+
+    if methods not in (None, ALL):
+        raise ConfigError(
+            f'--methods is "{ALL}", found {methods!r}. Single ones are named by --weights, which may be '
+            f"given several times."
+        )
+    every: list[str] = []
+    if methods == ALL or not weights:
+        for package in installed():
+            names = {name: alias for alias, name in package.aliases.items()}
+            every += [
+                names.get(entry.name, entry.name)
+                for entry in package.entries.values()
+                if entry.method in METHODS and entry.path.is_file()
+            ]
+    return list(dict.fromkeys([*every, *weights]))
+
+
+def _aligners(
+    names: Sequence[str], *, passes: int, threads: int, device: str, min_face: float | None
+) -> dict[str, FaceAligner]:
+    """The aligner of each; the first one's detector is that of `default`, the others share it."""
+    from lineament.aligner import FaceAligner
+
+    default = FaceAligner.from_pretrained(
+        "default", passes=passes, threads=threads, device=device, min_face=min_face
+    )
+    stems = [Path(name).stem for name in names]
+    return {
+        name if stems.count(Path(name).stem) > 1 else Path(name).stem: default
+        if name == "default"
+        else FaceAligner.from_pretrained(
+            name, detector=default.detector, passes=passes, threads=threads, device=device
+        )
+        for name in names
+    }
+
+
+def _compare_on(
+    photo: Photo,
+    aligners: dict[str, FaceAligner],
+    out: Path,
+    *,
+    layers: Sequence[str],
+    tile: int,
+    style: OverlayStyle,
+) -> None:
+    """Write the sheet of a photograph and print a line for each method."""
+    from PIL import Image
+
+    from lineament.cli.overlay_file import write_picture
+    from lineament.draw.comparison import comparison
+    from lineament.image import read_image
+
+    picture = read_image(photo.path)
+    first = next(iter(aligners.values()))
+    detector = first.detector
+    detections = [] if detector is None else detector.detect(picture)
+    compared = [_measured(name, aligner, picture, detections) for name, aligner in aligners.items()]
+    sheet = Image.fromarray(comparison(picture, compared, layers=layers, tile=tile))
+    (out / photo.target).parent.mkdir(parents=True, exist_ok=True)
+    write_picture(sheet, out / photo.target, ending="compare", style=style)
+    for one in compared:
+        typer.echo(f"{photo.shown}, {one.name}: {one.note}")
+
+
+def _measured(name: str, aligner: FaceAligner, photo: Picture, detections: Sequence[Detection]) -> Compared:
+    """The faces of a method at places that are known, with the time that they take."""
+    from lineament.draw.comparison import Compared
+
+    if not detections:
+        return Compared(name, [], "no face found")
+    faces, seconds = [], []
+    for _ in range(RUNS):
+        begin = time.perf_counter()
+        faces = aligner.align_found(photo, detections)
+        seconds.append(time.perf_counter() - begin)
+    if not faces:
+        return Compared(name, [], "believes no face")
+    # The first run makes what later ones find ready.
+    note = f"{1000 * min(seconds[1:]) / len(detections):.0f} ms a face"
+    doubts = [face.uncertainty_mm for face in faces if face.uncertainty_mm is not None]
+    if doubts:
+        note += f", ±{statistics.fmean(doubts):.1f} mm"
+    if len(faces) < len(detections):
+        note += f", {len(faces)} of {len(detections)} faces"
+    return Compared(name, faces, note)

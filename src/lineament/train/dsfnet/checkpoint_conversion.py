@@ -1,0 +1,249 @@
+"""DSFNet's released checkpoint as our network: ``lineament import dsfnet-checkpoint``.
+
+For people who have the files; nothing of them comes with lineament. The names of its layers are mapped one by
+one; a name that is missing or left over is an error. Both branches are taken over: the image-space one, which
+answers, and the model-space one (``--set output=ms``). The **fusion is not**: its U-Net also reads places of
+the chart where no face is, where the released maps hold each face's translation and ours nothing, so that the
+same weights would say something else. Its weights ("unet.") are left out.
+
+Pixels are counted from their centres there, y downward from the crop's corner; here from its middle, upward.
+The pose's twelve numbers are carried over as statistics, the places of points on the chart within the first
+layer of the point network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lineament.bundle import CropSpec, DetectorSpec, FaceModelSpec, Manifest
+from lineament.bundle.plain_graph import DETECTOR
+from lineament.config_file import apply_changes
+from lineament.errors import ConfigError, ModelError, WeightsError
+from lineament.geometry.morphable import MorphableModel
+from lineament.methods.dsfnet_points import UNITS_PER_MM
+from lineament.methods.sadrnet import trained_chart
+from lineament.models.bfm import UV_FILE, read_bfm2009
+from lineament.train.dsfnet.export import EXPORTER
+from lineament.train.networks.dsfnet.config import (
+    AlignConfig,
+    DsfConfig,
+    FusionConfig,
+    HrnetConfig,
+)
+from lineament.train.networks.dsfnet.heads import POSE
+from lineament.train.networks.dsfnet.network import DsfNet, dsf_net
+from lineament.train.onnx.exporter import export
+from lineament.train.runs.method import Conversion
+from lineament.train.sadrnet.checkpoint_conversion import Array, read_checkpoint, read_mask
+
+AS_RELEASED = DsfConfig(
+    identity=199,
+    expression=29,
+    encoder=HrnetConfig(upward="bilinear"),
+    align=AlignConfig(center="code"),
+    fusion=FusionConfig(enabled=False),
+    output="is",
+)
+CROP_MARGIN = 1.5
+PX_PER_UNIT = 280.0
+UNITS_PER_MICROMETRE = UNITS_PER_MM / 1000
+MEAN = "rebuilder.mean_posmap_tensor"
+LEFT_OUT = "unet."
+MAX_MEAN_MM = 1.0
+RESIDUAL = {"first": "conv1", "first_norm": "bn1", "second": "conv2", "second_norm": "bn2"}
+HEADS = {"correspondence": "grid_head", "segmentation": "seg_head", "depth": "depth_head"}
+HEAD_LAYERS = {"first": "1", "norm": "2", "last": "5"}
+BRANCH = {"identity": "fc_shape", "expression": "fc_exp", "pose": "fc_Tm", "pose_norm": "fc_Tm_bn"}
+POINTS = {
+    "identity.0": "conv6_shape",
+    "identity.1": "bn6_shape",
+    "expression.0": "conv6_exp",
+    "expression.1": "bn6_exp",
+    "pose": "conv6_Tm",
+}
+BUFFERS = tuple(f"{name}_{kind}" for name in ("pose", "identity", "expression") for kind in ("mean", "std"))
+
+
+def name_map(network: DsfNet) -> dict[str, str]:
+    """The released name of each of our weights; buffers of ours alone are not in it."""
+    return {name: _released(name) for name in network.state_dict() if name not in BUFFERS}
+
+
+def _released(name: str) -> str:
+    """`heads.depth.norm.weight` is `hrnet.depth_head.2.weight` there, and so on."""
+    layer, leaf = name.rsplit(".", 1)
+    part, rest = layer.split(".", 1)
+    if part == "encoder":
+        return f"hrnet.{_encoder(rest)}.{leaf}"
+    if part == "heads":
+        head, kind = rest.split(".")
+        return f"hrnet.{HEADS[head]}.{HEAD_LAYERS[kind]}.{leaf}"
+    if part == "model_branch":
+        if rest in BRANCH:
+            return f"hrnet.{BRANCH[rest]}.{leaf}"
+        block, inner = rest.split(".", 1)
+        there = {"block": "model_space_decoder_head", "collect": "para_collect"}[block]
+        return f"hrnet.{there}.{_residual(inner)}.{leaf}"
+    assert part == "points", name
+    if rest in POINTS:
+        return f"pointnet.{POINTS[rest]}.{leaf}"
+    _, number, kind = rest.split(".")
+    return f"pointnet.{('conv', 'bn')[int(kind)]}{int(number) + 1}.{leaf}"
+
+
+def _residual(inner: str) -> str:
+    """Of a residual block."""
+    return RESIDUAL.get(inner, inner.replace("shortcut", "downsample"))
+
+
+def _encoder(layer: str) -> str:
+    part, *rest = layer.split(".")
+    if part == "stem":
+        number, kind = rest
+        return f"{('conv', 'bn')[int(kind)]}{int(number) + 1}"
+    if part == "first":
+        if rest[1] == "shortcut":
+            return f"layer1.{rest[0]}.downsample.{rest[2]}"
+        return f"layer1.{rest[0]}.{('conv', 'bn')[int(rest[3])]}{int(rest[2]) + 1}"
+    if part == "begin":
+        number, kind = rest
+        return f"transition1.{number}.{'0.' if number == '1' else ''}{kind}"
+    if part == "lower":
+        number = int(rest[0])
+        return f"transition{number + 2}.{number + 2}.0.{rest[1]}"
+    assert part == "stages", layer
+    stage = f"stage{int(rest[0]) + 2}.0"
+    if rest[1] == "branches":
+        return f"{stage}.branches.{rest[2]}.{rest[3]}.{_residual('.'.join(rest[4:]))}"
+    return f"{stage}.fuse_layers.{'.'.join(rest[2:])}"
+
+
+def released_network(
+    state: Mapping[str, Tensor], model: MorphableModel, known: Array, *, config: DsfConfig = AS_RELEASED
+) -> DsfNet:
+    """Our network with the released weights of both branches.
+
+    Args:
+        state: the checkpoint; names may begin with "module.".
+        model: the Basel Face Model 2009 in mm and standard deviations, with its chart.
+        known: (S, S) texels that the maps were trained on.
+        config: its sizes.
+
+    Raises:
+        WeightsError: weights are missing, left over, or of another shape, or belong to another face model;
+            the message names them.
+    """
+    given = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    network = dsf_net(config, model, trained_chart(model, known).triangles)
+    names = name_map(network)
+    _check_names(given, names)
+    own = network.state_dict()
+    for ours, theirs in names.items():
+        tensor = given[theirs]
+        if theirs.startswith("pointnet.conv6") and tensor.ndim == 3:
+            tensor = tensor[..., 0]  # a convolution of one place
+        if own[ours].shape != tensor.shape:
+            raise WeightsError(
+                f"{theirs} is {tuple(given[theirs].shape)}, which does not fit: this checkpoint is not "
+                f"DSFNet's."
+            )
+        own[ours] = tensor.clone()
+    _check_mean(given[MEAN], network)
+    network.load_state_dict(own)
+    _carry_pose(network)
+    _carry_places(network)
+    return network.eval()
+
+
+def _check_names(given: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
+    wanted = {*names.values(), MEAN}
+    missing = sorted(wanted - given.keys())
+    left = sorted(name for name in given.keys() - wanted if not name.startswith(LEFT_OUT))
+    if missing or left:
+        raise WeightsError(
+            f"This is not DSFNet's released checkpoint: {len(missing)} weights are missing "
+            f"({', '.join(missing[:3])}), {len(left)} are unknown ({', '.join(left[:3])})."
+        )
+
+
+def _check_mean(released: Tensor, network: DsfNet) -> None:
+    """Refuse another mean face than the model's: points are aligned to it before the point network."""
+    size = network.config.map_size
+    if released.shape != (3, size, size):
+        raise WeightsError(f"{MEAN} is {tuple(released.shape)}, not {(3, size, size)}.")
+    there = network.tables.of_map(released[None].float())[0]
+    apart = ((there - network.tables.mean) / UNITS_PER_MM).norm(dim=1).mean().item()
+    if not apart < MAX_MEAN_MM:
+        raise WeightsError(
+            f"The checkpoint's mean face is {apart:.1f} mm from that of {network.chart.model!r} on its "
+            f"chart: it was trained on another face model or chart. It needs the Basel Face Model 2009 as "
+            f"300W-LP uses it, and its {UV_FILE}."
+        )
+
+
+@torch.no_grad()
+def _carry_pose(network: DsfNet) -> None:
+    """Twelve numbers, µm to px with y down from the corner, as statistics: own = mean + std * theirs."""
+    signs = torch.tensor([1.0, -1.0, 1.0])[:, None]
+    std = torch.cat([torch.full((3, 3), 1 / UNITS_PER_MICROMETRE), torch.ones(3, 1)], dim=1)
+    middle = network.config.crop_size / 2 - 0.5  # of their pixels
+    mean = torch.zeros(3, 4)
+    mean[:2, 3] = -middle / PX_PER_UNIT
+    network.pose_std.copy_((signs * std / PX_PER_UNIT).flatten())
+    network.pose_mean.copy_((signs * mean).flatten())
+    assert len(network.pose_mean) == POSE
+
+
+@torch.no_grad()
+def _carry_places(network: DsfNet) -> None:
+    """A texel's row and column are index / (S / 2) - 1 there, and reach from -1 to 1 here."""
+    first, size = network.points.shared[0][0], network.config.map_size
+    factor = (size - 1) / size  # theirs = factor * (ours + 1) - 1
+    weight = first.weight[:, 4:6, 0].clone()
+    first.bias += weight.sum(1) * (factor - 1)
+    first.weight[:, 4:6, 0] = weight * factor
+
+
+def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = ()) -> Path:
+    """Write the released checkpoint's branches as weights.
+
+    Args:
+        checkpoint: the authors' file.
+        bfm: folder of the Basel Face Model 2009, see :mod:`lineament.models.bfm`, with ``BFM_UV.mat`` and
+            ``uv_face_mask.png``.
+        out: the file, with the suffix ".lineament".
+        changes: which branch answers: "output=ms".
+
+    Raises:
+        WeightsError: the file is not that checkpoint.
+        ModelError: the face model, its chart or the mask cannot be read.
+        ConfigError: a change cannot be made.
+        ExportError: a graph does not agree with torch.
+    """
+    config = apply_changes(AS_RELEASED, changes)
+    if replace(config, output=AS_RELEASED.output) != AS_RELEASED:
+        raise ConfigError("Only output, is or ms, can be changed of DSFNet's released network.")
+    model = read_bfm2009(bfm)
+    if model.uv is None:
+        raise ModelError(f"{bfm} lacks {UV_FILE}, the chart of the face model, on which DSFNet's maps lie.")
+    known = read_mask(bfm, config.map_size)
+    network = released_network(read_checkpoint(checkpoint), model, known, config=config)
+    manifest = Manifest(
+        name="dsfnet-released",
+        method=EXPORTER.method,
+        crop=CropSpec(config.crop_size, CROP_MARGIN),
+        face_model=FaceModelSpec(str(bfm.absolute())),
+        detector=DetectorSpec(DETECTOR),
+        data="300W-LP, by DSFNet's authors",
+        licence="that of the released checkpoint and of the Basel Face Model: ask their authors",
+        research=True,
+    )
+    return export(EXPORTER, network, out, manifest=manifest, pictures=None)
+
+
+CONVERSION = Conversion("DSFNet's released checkpoint, both branches without their fusion", convert)
