@@ -154,7 +154,7 @@ def _apply(table: dict[str, Any], change: str) -> None:
     key, sign, text = change.partition("=")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except Exception:  # noqa: BLE001 - also a number of thousands of digits, or nested as deeply
         value = text.strip()  # a bare word is meant as a string
     if not sign or not key.strip():
         raise ConfigError(f"{change!r} is no change: write KEY=VALUE, such as loop.steps=100.")

@@ -68,6 +68,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def text_bytes(text: str) -> bytes:
+    """UTF-8 of any text, names of files that are none included: what checksums of names are made of."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 def checked_sha256(value: object, what: str) -> str:
     """The same, if it is a SHA-256 in hexadecimal.
 
