@@ -89,7 +89,7 @@ def write_fits(path: Path, fits: PartFits, key: str) -> None:
 def read_fits(path: Path, key: str) -> PartFits | None:
     """The fits of a part; None when there are none, or of other photographs, or damaged."""
     try:
-        with np.load(path) as data:
+        with path.open("rb") as file, np.load(file) as data:
             arrays = {name: data[name] for name in data.files}
         text = json.loads(arrays["about"].tobytes())
         if text["key"] != key:
