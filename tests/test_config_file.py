@@ -89,3 +89,9 @@ def test_a_part_of_a_preset_may_be_given_alone(tmp_path):
     path.write_text("[loop]\nsteps = 10\n")
     config = read_config(path, SynergyTrainConfig)
     assert config.loop == replace(PUBLISHED, steps=10)
+
+
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 100_000, "2026-99-99", "\udcff", "\0"])
+def test_whatever_is_no_value_of_toml_is_a_word_and_refused_as_one(tmp_path, value):
+    with pytest.raises(ConfigError, match=r"inner: rate must be float, found"):
+        read(tmp_path, "", f"inner.rate={value}")

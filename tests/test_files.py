@@ -2,10 +2,19 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
+from lineament.cli.photos import read_boxes
+from lineament.config_file import read_table as read_toml
+from lineament.data.formats.files import open_files
+from lineament.data.photographs.people import read_people
+from lineament.errors import LineamentError
 from lineament.files import (
+    bounded_content,
+    check_plain_file,
     is_locked,
     locked_file,
     locked_folder,
@@ -13,6 +22,7 @@ from lineament.files import (
     whole_file,
     working_folder,
 )
+from lineament.models import load_model
 from shared import ROOT
 
 
@@ -114,3 +124,27 @@ def test_a_file_is_locked_as_long_as_somebody_holds_it(tmp_path):
     with locked_file(tmp_path / "mark"):
         assert is_locked(tmp_path / "mark")
     assert not is_locked(tmp_path / "mark")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a device without an end")
+def test_what_has_no_end_is_not_read_for_ever():
+    for read in (
+        lambda path: bounded_content(path, 1000),
+        check_plain_file,
+        read_toml,
+        read_boxes,
+        read_people,
+        load_model,
+        lambda path: open_files(path).__enter__(),
+    ):
+        with pytest.raises((ValueError, LineamentError)):
+            read(Path("/dev/zero"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs named pipes")
+def test_texts_may_come_through_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "boxes")
+    writer = threading.Thread(target=(tmp_path / "boxes").write_text, args=("a.jpg,1,2,30,40\n",))
+    writer.start()
+    assert read_boxes(tmp_path / "boxes")["a.jpg"].tolist() == [[1, 2, 30, 40]]
+    writer.join()

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
 from lineament.errors import ConfigError, LineamentError
+from lineament.files import bounded_content
 from lineament.foreign import reason_of
 from lineament.ranges import check_number
 
+MAX_BYTES = 10**7
 T = TypeVar("T")
 
 RENAMED: Mapping[str, Mapping[str, str]] = {
@@ -63,7 +65,7 @@ def read_table(path: Path, *, changes: Iterable[str] = ()) -> dict[str, Any]:
         ConfigError: the file is missing or no TOML, or a change cannot be made.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(bounded_content(path, MAX_BYTES).decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}.") from error
     except LineamentError:
@@ -154,7 +156,7 @@ def _apply(table: dict[str, Any], change: str) -> None:
     key, sign, text = change.partition("=")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except Exception:  # noqa: BLE001 - also a number of thousands of digits, or nested as deeply
         value = text.strip()  # a bare word is meant as a string
     if not sign or not key.strip():
         raise ConfigError(f"{change!r} is no change: write KEY=VALUE, such as loop.steps=100.")

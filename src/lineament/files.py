@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -66,6 +67,36 @@ def sha256_of(path: Path) -> str:
     """
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def text_bytes(text: str) -> bytes:
+    """UTF-8 of any text, names of files that are none included: what checksums of names are made of."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def bounded_content(path: Path, max_bytes: int) -> bytes:
+    """All that a file or pipe holds, unless it is more than anybody writes into such a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it holds more.
+    """
+    with path.open("rb") as stream:
+        content = stream.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise ValueError(f"it holds more than {max_bytes // 10**6} MB")
+    return content
+
+
+def check_plain_file(path: Path) -> None:
+    """Refuse devices and pipes, which may have no end.
+
+    Raises:
+        OSError: there is nothing.
+        ValueError: it is no file on a disk.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("it is no file on a disk")
 
 
 def checked_sha256(value: object, what: str) -> str:

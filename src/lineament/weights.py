@@ -19,6 +19,7 @@ from typing import Any
 
 from lineament.errors import WeightsError
 from lineament.files import checked_sha256, is_plain_name, sha256_of
+from lineament.foreign import foreign
 from lineament.version import __version__
 
 ASSETS = Path(__file__).parent / "assets"
@@ -133,7 +134,7 @@ def read_index(folder: Path, *, package: str, version: str) -> WeightsPackage:
             content = stream.read(MAX_INDEX_BYTES + 1)
     except OSError as error:
         raise WeightsError(f"The list of weights is missing at {path} ({error}). {remedy}") from error
-    try:
+    with foreign(WeightsError, f"The list of weights at {path} is damaged", remedy):
         if len(content) > MAX_INDEX_BYTES:
             raise ValueError(f"it has more than {MAX_INDEX_BYTES} bytes")
         table = json.loads(content)
@@ -147,8 +148,6 @@ def read_index(folder: Path, *, package: str, version: str) -> WeightsPackage:
         odd += [name for name in aliases.values() if name not in entries]
         if odd:
             raise ValueError(f"it has a name {odd[0]!r} that cannot be")
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
-        raise WeightsError(f"The list of weights at {path} is damaged ({error}). {remedy}") from error
     return WeightsPackage(package, version, entries, aliases)
 
 

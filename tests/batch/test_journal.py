@@ -1,5 +1,7 @@
 import os
 
+import pytest
+
 from lineament.batch.journal import Journal, JournalEntry, key_of
 
 FIRST = JournalEntry("a.jpg", 10, 20, "k", "a", 2, (".json",))
@@ -56,3 +58,27 @@ def test_the_newest_entry_of_a_photo_counts_and_others_go(tmp_path):
 
 def test_keys_tell_values_apart_whatever_their_order():
     assert key_of({"a": 1, "b": 2.5}) == key_of({"b": 2.5, "a": 1}) != key_of({"a": 1, "b": 2})
+
+
+ODD_LINES = [
+    b'{"source":["a"],"size":1,"time_ns":2,"key":"k","target":"a","faces":0,"files":[]}',
+    b'{"source":"a.jpg","size":1,"time_ns":2,"key":"k","target":"a","faces":"two","files":[]}',
+    b'{"source":"a.jpg","size":1,"time_ns":2,"key":"k","target":"a","faces":0,"files":7}',
+    b"[" * 100_000,
+    b"1" * 10_000,
+    b"\xff\x00",
+    b"[1]",
+]
+
+
+@pytest.mark.parametrize("place", ["first", "later"])
+@pytest.mark.parametrize("line", ODD_LINES, ids=range(len(ODD_LINES)))
+def test_of_a_damaged_journal_the_photos_of_damaged_lines_are_not_done(tmp_path, line, place):
+    path = tmp_path / "state"
+    with Journal(path) as journal:
+        journal.add(FIRST)
+    head, entry = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([line, entry] if place == "first" else [head, line, entry]) + b"\n")
+    with Journal(path) as journal:
+        assert len(journal) == (place == "later")
+        assert journal.get("a.jpg") == (FIRST if place == "later" else None)

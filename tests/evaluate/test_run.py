@@ -100,3 +100,13 @@ def test_what_is_known_of_other_faces_of_the_same_names_is_not_taken(tmp_path):
 def test_two_predictors_of_one_name_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="the same name among shifter, shifter"):
         evaluate(small_set(), [ShiftingPredictor({}), ShiftingPredictor(SHIFTS)], out=tmp_path)
+
+
+def test_photographs_may_be_called_anything_in_a_report(tmp_path):
+    named = replace(item(0), name="<script>alert(1)</script>$title caf\udce9")
+    predictor = ShiftingPredictor({})
+    evaluation = evaluate(small_set(items=(named, item(1))), [predictor], out=tmp_path)
+    paths = write_report(evaluation, tmp_path / "report", html=page(evaluation, predictor))
+    html = next(path for path in paths if path.suffix == ".html").read_text(encoding="utf-8")
+    assert "<script>" not in html
+    assert evaluate(small_set(items=(named,)), [ShiftingPredictor({})], out=tmp_path).records

@@ -5,11 +5,12 @@ import pytest
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from lineament.errors import ModelError
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.raster import rasterize
 from lineament.geometry.topology import LID_PAIRS_68, MIRROR_68, boundary_loops, unique_edges
 from lineament.models import load_model
-from lineament.models.builtin import BUILTIN_PATH, load_builtin_compact
+from lineament.models.builtin import BUILTIN_PATH, load_builtin, load_builtin_compact
 
 FLIP = np.float32([-1, 1, 1])
 REST = np.zeros(100, np.float32)
@@ -215,3 +216,12 @@ def test_landmarks_of_the_compact_model_follow_its_modes(lfm):
             lfm.landmarks_model(REST, blendshapes, scheme=scheme),
             atol=1e-3,
         )
+
+
+def test_a_damaged_asset_says_to_reinstall(tmp_path):
+    content = BUILTIN_PATH.read_bytes()
+    damaged = tmp_path / "lfm.npz"
+    for part in (b"", content[:1000], content[:-100], content[:5000] + bytes(3000) + content[8000:]):
+        damaged.write_bytes(part)
+        with pytest.raises(ModelError, match=r"is damaged.*Reinstall lineament"):
+            load_builtin(damaged)

@@ -18,6 +18,7 @@ from typing import Any, Self
 from lineament.files import whole_file
 
 SCHEMA = "lineament-journal/1"
+KINDS = {"source": str, "size": int, "time_ns": int, "key": str, "target": str, "faces": int}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class Journal:
         except FileNotFoundError:
             return None
         first, *lines = content.split(b"\n")
-        with suppress(ValueError, TypeError, KeyError):
+        with suppress(Exception):
             if json.loads(first)["schema"] == SCHEMA:
                 return lines[:-1] if lines[-1:] == [b""] else [*lines, b""]  # the empty one: write it anew
         return None
@@ -122,8 +123,9 @@ def _line(entry: JournalEntry) -> bytes:
 
 def _entry(line: bytes) -> JournalEntry | None:
     """What a line says; None where it is cut short or another program's."""
-    try:
+    with suppress(Exception):  # whatever a damaged line holds, its photograph is not done
         values = json.loads(line)
-        return JournalEntry(**values | {"files": tuple(values["files"])})
-    except (ValueError, TypeError, KeyError):
-        return None
+        entry = JournalEntry(**values | {"files": tuple(values["files"])})
+        if all(isinstance(getattr(entry, name), kind) for name, kind in KINDS.items()):
+            return entry
+    return None

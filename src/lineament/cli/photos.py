@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import glob
+import io
 import itertools
 import os
 import re
@@ -16,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.errors import ConfigError, LineamentError
+from lineament.files import bounded_content
 from lineament.foreign import reason_of
 from lineament.image.several import photos_of_folder
 
 Array = NDArray[np.floating]
 
 # Pictures that `align` writes; not taken for photographs of a folder.
+MAX_BOXES_BYTES = 10**9
 RESULT_NAME = re.compile(
     r"_((overlay|compare)\.(png|jpg|webp)|(depth|pncc|normals|parts|face\d+(_texture|_texture_seen|_frontal)?)\.png)$"
 )
@@ -141,11 +144,12 @@ def read_boxes(path: Path) -> dict[str, Array]:
     """
     rows: dict[str, list[list[float]]] = defaultdict(list)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for number, row in enumerate(csv.reader(file, skipinitialspace=True), start=1):
-                if row and not (number == 1 and row[0].strip().lower() == "photo"):
-                    name, box = _box_of(row, f"{path.name}, line {number}")
-                    rows[name].append(box)
+        text = bounded_content(path, MAX_BOXES_BYTES).decode("utf-8-sig")
+        lines = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+        for number, row in enumerate(lines, start=1):
+            if row and not (number == 1 and row[0].strip().lower() == "photo"):
+                name, box = _box_of(row, f"{path.name}, line {number}")
+                rows[name].append(box)
     except LineamentError:
         raise
     except Exception as error:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.formats.item import Photo
+from lineament.files import text_bytes
 
 Array = NDArray[Any]
 
@@ -84,7 +85,7 @@ class EvaluationItem:
     @property
     def checksum(self) -> str:
         """Sixteen letters that change with the name, the box and the landmarks."""
-        digest = hashlib.sha256(self.name.encode("utf-8", errors="surrogateescape"))
+        digest = hashlib.sha256(text_bytes(self.name))
         digest.update(np.asarray(self.box_xyxy, np.float64).tobytes())
         for name, points in sorted(self.landmarks.items()):
             digest.update(name.encode() + np.asarray(points, np.float64).tobytes())

@@ -6,7 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -110,13 +110,11 @@ class CsvKind:
 
     def sources(self, path: Path) -> list[str]:
         """The column `source` of a file, in its order; empty for a file that is none of ours."""
-        try:
-            with path.open(encoding="utf-8", newline="") as file:
-                lines = csv.reader(file)
-                place = next(lines, []).index("source")
-                return [line[place] for line in lines]
-        except (OSError, ValueError, IndexError, csv.Error):
-            return []
+        with suppress(Exception), path.open(encoding="utf-8", newline="") as file:
+            lines = csv.reader(file)
+            place = next(lines, []).index("source")
+            return [line[place] for line in lines]
+        return []
 
     def merge(self, pieces: Iterator[tuple[Path, int, int]], path: Path, rows_at_once: int) -> None:
         """Write rows (file, first, last) of other files as one."""

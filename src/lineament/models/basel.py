@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.errors import ModelError
+from lineament.foreign import foreign
 from lineament.geometry.mesh import barycentric_points
 from lineament.models.builtin import BUILTIN_PATH
 
@@ -36,7 +38,7 @@ class BaselTable:
 
 def load_basel_table(path: Path = BUILTIN_PATH) -> BaselTable:
     """The table inside the package."""
-    with np.load(path) as data:
+    with foreign(ModelError, f"The table {path} is damaged", "Reinstall lineament."), np.load(path) as data:
         weights = data["basel_weights"].astype(np.float32)
         index = data["basel_vertex_index"].astype(np.int32)
     return BaselTable(index, weights / weights.sum(axis=1, keepdims=True))

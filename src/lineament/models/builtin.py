@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.errors import ModelError
+from lineament.foreign import foreign
 from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.morphable import Mirror, MorphableModel
 
@@ -20,7 +24,7 @@ FLIP_X = np.array([-1, 1, 1], np.float32)
 
 def load_builtin(path: Path = BUILTIN_PATH) -> MorphableModel:
     """LFM with 100 identity modes and 53 blendshapes under ARKit's names (two of them split by side)."""
-    with np.load(path) as data:
+    with _opened(path) as data:
         mirror = Mirror(
             vertex=data["mirror_vertex"].astype(np.int32),
             identity_sign=data["identity_sign"].astype(np.float32),
@@ -49,7 +53,7 @@ def load_builtin_compact(count: int = 29, path: Path = BUILTIN_PATH) -> Morphabl
     follow. They have no mirror map here, since a mode's sign is not stored.
     """
     model = load_builtin(path)
-    with np.load(path) as data:
+    with _opened(path) as data:
         modes = data["expression_modes"][:count]
     schemes = {
         name: replace(s, expression_offset=np.tensordot(modes, s.expression_offset, 1))
@@ -66,6 +70,14 @@ def load_builtin_compact(count: int = 29, path: Path = BUILTIN_PATH) -> Morphabl
         mirror=None,
         schemes=schemes,
     )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The arrays of the package's file, every error of which becomes a ModelError."""
+    what = f"The face model {path} is damaged"
+    with foreign(ModelError, what, "Reinstall lineament."), path.open("rb") as file, np.load(file) as data:
+        yield data
 
 
 def _identity_basis(data: Any, mirror: Mirror) -> Array:  # noqa: ANN401 - numpy types no NpzFile

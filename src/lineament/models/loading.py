@@ -38,6 +38,8 @@ def load_model(name_or_path: str | Path) -> MorphableModel:
 def _read(path: Path) -> MorphableModel:
     """The model of a file or folder that is there."""
     suffix = path.suffix.lower()
+    if not (path.is_file() or path.is_dir()):
+        raise ModelError(f"{path} is neither a file on a disk nor a folder: a device or a pipe has no end.")
     if path.is_dir():
         return read_ict(path) if any(path.glob("*.obj")) else read_bfm2009(path)
     if suffix == ".npz":

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lineament.errors import ModelError
+from lineament.foreign import foreign
+
 MAGIC = b"LFMW"
 SCHEMES = ("300w-lp",)
 ARRAYS = (
@@ -34,7 +37,10 @@ def model_bytes(path: Path) -> bytes:
     """The content of the page's ``model/lfm.bin``, from the package's ``lfm.npz``."""
     names = [*ARRAYS, *(f"scheme/{scheme}/{field}" for scheme in SCHEMES for field in SCHEME_ARRAYS)]
     entries, parts, start = [], [], 0
-    with np.load(path) as data:
+    with (
+        foreign(ModelError, f"The face model {path} is damaged", "Reinstall lineament."),
+        np.load(path) as data,
+    ):
         for name in names:
             array = np.ascontiguousarray(data[name])
             array = array.astype(array.dtype.newbyteorder("<"), copy=False)

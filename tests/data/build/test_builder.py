@@ -1,5 +1,6 @@
 import csv
 import shutil
+import sys
 import zipfile
 from dataclasses import replace
 
@@ -12,11 +13,13 @@ from lineament.data.build.builder import (
     RECIPE_FILE,
     BuildConfig,
     build,
+    fit,
     photo_parts,
     rendered_parts,
 )
 from lineament.data.build.worker import BuildPlan, shard_keys
 from lineament.data.fitting.layouts import mesh_layout
+from lineament.data.fitting.summary import FitSummary
 from lineament.data.photographs.collection import read_photo_collection
 from lineament.data.photographs.collections import is_validation
 from lineament.data.photographs.people import PeopleRule
@@ -270,3 +273,30 @@ def test_two_builds_do_not_write_into_one_folder(photos, tmp_path):
         next(build(BuildConfig(RECIPE, (photos,), tmp_path), processes=1))
     first.close()
     assert next(build(BuildConfig(RECIPE, (photos,), tmp_path), processes=1)).finished == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX's names of files")
+def test_photographs_may_be_called_anything(tmp_path):
+    """Names of files are bytes: they need be no text, and no name is an instruction to a table or a page."""
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in ("caf\udce9.png", "two\nlines.png", "<b>.png", 'a,"b.png'):
+        (album / name).write_bytes(b"no picture")
+    collection = read_photo_collection(album)
+    assert built(collection, tmp_path / "set").left_out == 4
+    with (tmp_path / "set" / LEFT_OUT).open(encoding="utf-8", newline="") as file:
+        assert sorted(row[1] for row in list(csv.reader(file))[1:]) == sorted(
+            ["caf\\udce9.png", "two\nlines.png", "<b>.png", 'a,"b.png']
+        )
+    summary = FitSummary()
+    for fits in fit(BuildConfig(RECIPE, (collection,), tmp_path, fits=tmp_path / "fits"), processes=1):
+        summary.add(fits)
+    summary.write(tmp_path / "fits")
+    assert "caf\\udce9.png" in (tmp_path / "fits" / "fits.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("content", [b"\xff\x00\r\n\xff", b'shard,photo,reason\n"' + b"x" * 200_000, b""])
+def test_a_damaged_list_of_what_was_left_out_does_not_stop_a_build(folder, photos, tmp_path, content):
+    shutil.copytree(folder, tmp_path / "set")
+    (tmp_path / "set" / LEFT_OUT).write_bytes(content)
+    assert built(photos, tmp_path / "set").samples == 6

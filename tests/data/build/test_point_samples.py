@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from damaged import NO_ARRAYS
 from lineament.data.build.point_samples import (
     LEFT_OUT,
     MESH_OF_68,
@@ -134,7 +135,8 @@ def test_the_map_of_the_mesh_is_symmetric_where_both_are():
             assert MESH_OF_68[MIRROR_68[number]] == pairs[point]
 
 
-def test_a_table_of_something_else_is_named(album, tmp_path):
-    np.savez(tmp_path / "album_landmarks68_300wlp.npz", other=np.zeros(3))
+@pytest.mark.parametrize("kind", NO_ARRAYS)
+def test_a_table_of_something_else_is_named(album, tmp_path, kind):
+    (tmp_path / "album_landmarks68_300wlp.npz").write_bytes(NO_ARRAYS[kind])
     with pytest.raises(DataError, match="is no table of 68 points"):
         detector_points(read_photo_collection(album))

@@ -63,3 +63,14 @@ def test_an_encrypted_archive_is_one_clear_line(twice):
     archive.write_bytes(content)
     with open_files(archive) as files, pytest.raises(DataError, match=r"a\.txt .*encrypted"):
         files.read("a.txt")
+
+
+def test_a_file_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("lineament.data.formats.files.MAX_BYTES", 1000)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.pts", bytes(1001))
+        archive.writestr("b.pts", bytes(1000))
+    with open_files(tmp_path / "a.zip") as files:
+        assert len(files.read("b.pts")) == 1000
+        with pytest.raises(DataError, match=r"a\.pts holds more than"):
+            files.read("a.pts")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from damaged import NO_ARRAYS
 from lineament.data.photographs.collections import (
     COLLECTIONS,
     MESH_POINTS,
@@ -14,6 +15,7 @@ from lineament.data.photographs.collections import (
     read_member,
     shared_folder,
 )
+from lineament.data.photographs.head_yaw import predicted_yaws
 from lineament.errors import DataError
 from shared import shared_path
 
@@ -102,3 +104,29 @@ def test_the_real_collections_are_whole_and_have_a_fraction_for_validation():
     middle = collection.mesh_points[0, :, :2].mean(axis=0)
     assert (middle > 0).all()
     assert (middle < picture.size).all()
+
+
+@pytest.mark.parametrize("kind", NO_ARRAYS)
+def test_damaged_files_of_a_collection_are_named(tmp_path, kind):
+    write_collection(tmp_path)
+    labels, archive = tmp_path / "tiny_landmarks.npz", tmp_path / "tiny.zip"
+    whole = labels.read_bytes()
+    labels.write_bytes(NO_ARRAYS[kind])
+    with pytest.raises(DataError, match=r"tiny_landmarks\.npz is no table of meshes"):
+        read_collection(tmp_path, "tiny")
+    with pytest.raises(DataError, match=r"tiny_landmarks\.npz is no table of 68 points"):
+        predicted_yaws(labels)
+    labels.write_bytes(whole)
+    archive.write_bytes(NO_ARRAYS[kind])
+    with pytest.raises(DataError, match=r"tiny\.zip (is no zip|lacks 3)"):
+        read_collection(tmp_path, "tiny")
+
+
+def test_a_damaged_photograph_of_a_collection_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "tiny.zip", "w") as archive:
+        archive.writestr("a.png", b"\x89PNG\r\n\x1a\nno picture")
+    with (
+        zipfile.ZipFile(tmp_path / "tiny.zip") as photos,
+        pytest.raises(DataError, match=r"a\.png of .*tiny\.zip"),
+    ):
+        read_member(photos, "a.png")

@@ -48,3 +48,16 @@ def test_another_recipe_has_another_file(tmp_path):
 
 def test_a_file_that_is_not_there_holds_nothing(tmp_path):
     assert RecordFile(tmp_path / "none.jsonl").read() == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"\xff\xfe", b"[" * 100_000, b"1" * 10_000, b"[1]", b'{"name":"a","measures":[1]}', b'{"case":"a"}'],
+)
+def test_a_damaged_line_is_made_again_and_spoils_nothing(tmp_path, line):
+    file = RecordFile.of(tmp_path, "tool", {})
+    first, second = record("a"), record("b")
+    file.append([first, second])
+    lines = file.path.read_bytes().splitlines()
+    file.path.write_bytes(b"\n".join([lines[0], line, lines[1]]) + b"\n")
+    assert list(file.read()) == ["a", "b"]

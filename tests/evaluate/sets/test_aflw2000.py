@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 
+from damaged import NO_ARRAYS
 from evaluate.items import FACE
 from lineament.data.formats.aflw2000 import BaselCoefficients
+from lineament.errors import DataError
 from lineament.evaluate.protocols.presets import PROTOCOLS
 from lineament.evaluate.scores.records import Record
 from lineament.evaluate.scores.scoring import score
-from lineament.evaluate.sets.aflw2000 import BaselTruth, load_aflw2000
+from lineament.evaluate.sets.aflw2000 import BaselTruth, _reannotated_npz, load_aflw2000
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.rotation import angles_from_matrix, matrix_from_angles
@@ -122,3 +124,10 @@ def test_the_dense_truth_is_the_basel_model_at_its_raw_coefficients_in_the_photo
             expected = expected + value / one * shape[index]
     np.testing.assert_allclose(surface.vertices_image, camera.image_from_model(expected), atol=1e-3)
     assert surface.px_per_mm == 1.5
+
+
+@pytest.mark.parametrize("kind", ["nothing", "text", "cut short", "other shapes"])
+def test_a_damaged_table_beside_the_photographs_is_named(tmp_path, kind):
+    (tmp_path / "labels.npz").write_bytes(NO_ARRAYS[kind])
+    with pytest.raises(DataError, match=r"labels\.npz"):
+        _reannotated_npz(tmp_path)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from damaged import NO_ARRAYS
 from evaluate.hand_set_items import FACE_68, cfp_item
 from lineament.data.samples.held_out import is_held_out
 from lineament.errors import DataError
@@ -122,3 +123,11 @@ def test_a_run_asks_for_the_calibration_faces_too_and_reports_only_those_that_ar
     assert [record.name for record in evaluation.records["mover"]] == ["scored"]
     assert [protocol.name for protocol in evaluation.protocols] == [PROFILES.name]
     assert evaluation.scores[PROFILES.name, "mover"].columns["mean"] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", NO_ARRAYS)
+def test_a_damaged_table_of_points_is_named(tmp_path, kind):
+    write_set(tmp_path, "cfp", {"401_profile_01.webp": profile()})
+    (tmp_path / "cfp_points.npz").write_bytes(NO_ARRAYS[kind])
+    with pytest.raises(DataError, match=r"cfp_points\.npz"):
+        load_set("handset", SetOptions(data=tmp_path))

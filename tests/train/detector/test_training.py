@@ -107,7 +107,7 @@ def test_a_folder_of_mosaics_says_all_that_was_ever_put_into_it(mosaics):
     assert about_mosaics(mosaics / "new") == {"trained_on": "discs", "licence": "mine"}
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"licence": "mine"}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"licence": "mine"}', "[" * 100_000, "\xff"])
 def test_a_record_of_mosaics_that_says_nothing_is_refused(mosaics, content):
     (mosaics / ABOUT).write_text(content)
     with pytest.raises(DataError, match="does not say what the mosaics were made of"):
@@ -128,3 +128,20 @@ def test_training_writes_a_detector_and_goes_on_where_it_stopped(mosaics, tmp_pa
     assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 2
     figures = json.loads((out / "figures.json").read_text())
     assert np.isfinite([figures["validation_total"], figures["train_total"]]).all()
+
+
+@pytest.mark.parametrize(
+    ("canvases", "labels"),
+    [
+        (np.zeros((3, 64, 64, 3), np.uint8), np.zeros((4, 24, 8))),
+        (np.zeros((4, 64, 64), np.uint8), np.zeros((4, 24, 8))),
+        (np.zeros((4, 64, 64, 3), np.float32), np.zeros((4, 24, 8))),
+        (np.zeros((4, 64, 64, 3), np.uint8), np.zeros((4, 24, 7))),
+        (np.zeros((4, 32, 32, 3), np.uint8), np.zeros((4, 24, 8))),
+    ],
+)
+def test_mosaics_that_do_not_fit_together_are_refused_before_training(mosaics, canvases, labels):
+    np.save(mosaics / "shard_1.npy", canvases)
+    np.save(mosaics / "shard_1.labels.npy", labels)
+    with pytest.raises(DataError, match=r"shard_1\.npy"):
+        Shards(mosaics)

@@ -13,9 +13,10 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TypeVar
@@ -165,7 +166,9 @@ def _build(config: BuildConfig, processes: int) -> Iterator[BuildProgress]:
         raise DataError("Two collections have the same name: rename a folder or zip.")
     shards = ShardFolder(config.out, config.manifest)
     plan.fits.mkdir(parents=True, exist_ok=True)
-    (config.out / RECIPE_FILE).write_text(recipe_text(config.recipe), encoding="utf-8")
+    (config.out / RECIPE_FILE).write_text(
+        recipe_text(config.recipe), encoding="utf-8", errors="backslashreplace"
+    )
     made_of = shard_keys(plan, parts)
     outdated = len(shards.outdated(made_of))
     todo = set(shards.unfinished(names, made_of))
@@ -198,9 +201,11 @@ class LeftOut:
         self._path = path
         self._rows: list[tuple[str, str, str]] = []
         if path.exists():
-            with path.open(encoding="utf-8", newline="") as file:
-                rows = [[*row, "", "", ""][:3] for row in list(csv.reader(file))[1:]]
-            self._rows = [(shard, photo, reason) for shard, photo, reason in rows if shard in finished]
+            with path.open(encoding="utf-8", errors="replace", newline="") as file, suppress(csv.Error):
+                for row in islice(csv.reader(file), 1, None):  # of a damaged file, as far as it is one
+                    shard, photo, reason = [*row, "", "", ""][:3]
+                    if shard in finished:
+                        self._rows.append((shard, photo, reason))
 
     def __len__(self) -> int:
         """Number of photographs left out."""
@@ -210,7 +215,7 @@ class LeftOut:
         """Note what a shard left out."""
         self._rows += [(done.entry.name, photo, " ".join(reason.split())) for photo, reason in done.left_out]
         temporary = self._path.with_suffix(".part")
-        with temporary.open("w", encoding="utf-8", newline="") as file:
+        with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             csv.writer(file).writerows([("shard", "photo", "reason"), *sorted(self._rows)])
         replace_durably(temporary, self._path)
 

@@ -29,6 +29,7 @@ from lineament.data.samples.point_schemes import POINT_SCHEMES
 from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.data.samples.shards import Recipe, ShardFolder, alone_in, write_shard
 from lineament.errors import DataError, LineamentError
+from lineament.foreign import foreign
 from lineament.version import __version__
 
 Array = NDArray[Any]
@@ -235,14 +236,10 @@ def detector_points(collection: PhotoCollection) -> dict[str, Array]:
     path = root.with_name((root.name if root.is_dir() else root.stem) + YAW_TABLE_ENDING)
     if not path.is_file():
         return {}
-    try:
-        with np.load(path) as data:
-            names, points = data["names"].tolist(), data["landmarks68_q32"][..., :2] / UNITS_PER_PX
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            f"{path} is no table of 68 points ({error}): expected `names` and `landmarks68_q32`."
-        ) from error
-    return dict(zip(names, points, strict=True))
+    what, expected = f"{path} is no table of 68 points", "Expected are `names` and `landmarks68_q32`."
+    with foreign(DataError, what, expected), path.open("rb") as file, np.load(file) as data:
+        names, points = data["names"].tolist(), data["landmarks68_q32"][..., :2] / UNITS_PER_PX
+        return dict(zip(names, points.reshape(len(names), 68, 2), strict=True))
 
 
 def _by_hand(entry: PhotoEntry, landmarks: FaceLandmarks | None) -> AnnotatedPoints:
@@ -274,7 +271,7 @@ def _refuse_contradiction(found: Array, mesh: Array) -> None:
 def _note(path: Path, collection: str, left_out: Sequence[tuple[str, str]]) -> None:
     """Add lines to the list of what could not be used."""
     new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
+    with path.open("a", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         if new:
             writer.writerow(["collection", "photo", "reason"])

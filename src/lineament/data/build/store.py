@@ -17,7 +17,7 @@ from lineament.data.fitting.collection_fits import PartFits, PhotoFit
 from lineament.data.formats.files import open_files
 from lineament.data.photographs.collection import PhotoEntry
 from lineament.errors import DataError
-from lineament.files import replace_durably
+from lineament.files import replace_durably, text_bytes
 from lineament.geometry.camera import WeakPerspective
 
 FORMAT = "lineament-fits-3"
@@ -37,7 +37,7 @@ def part_key(root: Path, part: Sequence[PhotoEntry], about: str) -> str:
     digest = hashlib.sha256(f"{FORMAT}\n{about}\n".encode())
     labels = _label_checksums(root, part)
     for entry in part:
-        digest.update(f"{entry.photo}\n{entry.person}\n{entry.label_file}\n".encode())
+        digest.update(text_bytes(f"{entry.photo}\n{entry.person}\n{entry.label_file}\n"))
         digest.update(labels.get(entry.label_file, b""))
         for one in entry.points:
             digest.update(f"{one.scheme} {one.source} {one.sigma_px} {one.sigma_face}".encode())
@@ -89,7 +89,7 @@ def write_fits(path: Path, fits: PartFits, key: str) -> None:
 def read_fits(path: Path, key: str) -> PartFits | None:
     """The fits of a part; None when there are none, or of other photographs, or damaged."""
     try:
-        with np.load(path) as data:
+        with path.open("rb") as file, np.load(file) as data:
             arrays = {name: data[name] for name in data.files}
         text = json.loads(arrays["about"].tobytes())
         if text["key"] != key:

@@ -34,7 +34,7 @@ from lineament.data.samples.recipe import BuildRecipe
 from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.data.samples.shards import ShardEntry, write_shard
 from lineament.errors import LineamentError
-from lineament.files import sha256_of
+from lineament.files import sha256_of, text_bytes
 from lineament.geometry.camera import WeakPerspective
 from lineament.models.builtin import BUILTIN_PATH, load_builtin
 from lineament.version import __version__
@@ -273,7 +273,7 @@ class SampleGenerator:
 
     def _rng(self, name: str) -> np.random.Generator:
         """Random numbers that belong to a name and the recipe's seed."""
-        words = np.frombuffer(hashlib.sha256(name.encode()).digest()[:16], np.uint32)
+        words = np.frombuffer(hashlib.sha256(text_bytes(name)).digest()[:16], np.uint32)
         return np.random.default_rng([self._plan.recipe.seed, *words.tolist()])
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from lineament.data.fitting.layout import Opening, PointLayout
+from lineament.errors import ModelError
+from lineament.foreign import foreign
 from lineament.models.builtin import BUILTIN_PATH
 
 IRIS_POINTS = (468, 469)
@@ -54,7 +56,7 @@ MOUTH = Opening(
 
 def mesh_layout(path: Path = BUILTIN_PATH) -> PointLayout:
     """The 468 vertices of MediaPipe's mesh and the right and left iris centres, as points of LFM."""
-    with np.load(path) as data:
+    with foreign(ModelError, f"The table {path} is damaged", "Reinstall lineament."), np.load(path) as data:
         trust, depth_trust = data["mesh478_trust"].astype(float)
         trust[list(IRIS_POINTS)] = IRIS_TRUST
         return PointLayout(

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.errors import DataError
+from lineament.errors import DataError, ModelError
+from lineament.foreign import foreign
 
 Array = NDArray[Any]
 
@@ -85,7 +86,7 @@ def write_places(places: dict[str, PointPlaces], path: Path = PLACES_PATH) -> No
 
 @lru_cache(maxsize=2)
 def _all_places(path: Path) -> dict[str, PointPlaces]:
-    with np.load(path) as data:
+    with foreign(ModelError, f"The table {path} is damaged", "Reinstall lineament."), np.load(path) as data:
         names = sorted({key.split("/")[0] for key in data.files})
         return {
             name: PointPlaces(name, **{field: data[f"{name}/{field}"] for field in FIELDS}) for name in names

@@ -95,6 +95,7 @@ def write_fit_report(folder: Path, report: ReportInput, *, tiles: int = 24) -> P
             sheets="\n".join(sections),
         ),
         encoding="utf-8",
+        errors="backslashreplace",
     )
     return page
 

@@ -83,7 +83,7 @@ class FitSummary:
     def write(self, folder: Path) -> None:
         """Write a line for every face and every photograph without one to ``fits.csv``."""
         temporary = folder / f"{TABLE}.part"
-        with temporary.open("w", encoding="utf-8", newline="") as file:
+        with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             for faces in self._faces.values():

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.errors import DataError, LineamentError
+from lineament.files import check_plain_file
 from lineament.foreign import reason_of
 from lineament.image import read_image
 from lineament.image.formats import open_picture
 
+MAX_BYTES = 2**30  # of one file, once unpacked
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
@@ -82,13 +84,16 @@ class Files:
         """
         with self._open(name) as stream:
             try:
-                return stream.read()
+                content = stream.read(MAX_BYTES + 1)
             except LineamentError:
                 raise
             except Exception as error:
                 raise DataError(
                     f"{self.root / name} cannot be read ({reason_of(error)}). Download it again."
                 ) from error
+        if len(content) > MAX_BYTES:
+            raise DataError(f"{self.root / name} holds more than {MAX_BYTES // 10**6} MB. Take it out.")
+        return content
 
     def image(self, name: str) -> NDArray[np.uint8]:
         """A photograph, (H, W, 3) uint8 RGB, without opening the zip again.
@@ -148,6 +153,7 @@ def open_files(root: Path) -> Iterator[Files]:
         yield Files(root, None)
         return
     try:
+        check_plain_file(root)
         archive = zipfile.ZipFile(root)
     except LineamentError:
         raise

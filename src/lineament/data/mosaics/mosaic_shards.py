@@ -14,6 +14,8 @@ from lineament.data.mosaics.composites import LABEL_COLUMNS, MAX_FACES, Composer
 from lineament.data.photographs.backgrounds import training_backgrounds
 from lineament.data.photographs.face_sets import FaceSet, read_photo_sets
 from lineament.data.views.rotated_views import read_rotated_views
+from lineament.errors import DataError
+from lineament.foreign import foreign
 
 Row = tuple[NDArray[np.uint8], NDArray[np.float32]]
 FACE_RGB, IGNORED_RGB = (0, 255, 0), (255, 0, 0)
@@ -78,9 +80,15 @@ def write_shard(rows: Iterable[Row], path: Path, *, count: int, size: int) -> in
 
 
 def save_sheet(path: Path, out: Path) -> None:
-    """Draw the first mosaics of a shard, its name without suffix, with their boxes."""
-    mosaics = np.load(path.with_suffix(".npy"), mmap_mode="r")
-    mosaic_sheet(mosaics, np.load(path.with_suffix(".labels.npy"))).save(out)
+    """Draw the first mosaics of a shard, its name without suffix, with their boxes.
+
+    Raises:
+        DataError: the shard is damaged.
+    """
+    with foreign(DataError, f"The mosaics {path} cannot be read", "Make them again in another folder."):
+        mosaics = np.load(path.with_suffix(".npy"), mmap_mode="r")
+        labels = np.load(path.with_suffix(".labels.npy"))
+    mosaic_sheet(mosaics, labels).save(out)
 
 
 def mosaic_sheet(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lineament.errors import DataError
 from lineament.files import whole_file
+from lineament.foreign import foreign
 
 ABOUT = "about.json"
 """File of a folder of mosaics that says what they were made of."""
@@ -41,14 +42,12 @@ def about_mosaics(folder: Path) -> dict[str, str]:
     path = folder / ABOUT
     if not path.exists():
         return dict(NOT_RECORDED)
-    try:
+    advice = (
+        "It is JSON with trained_on and licence; without the file the weights say that nothing was recorded."
+    )
+    with foreign(DataError, f"{path} does not say what the mosaics were made of", advice):
         record = json.loads(path.read_text(encoding="utf-8"))
         return {key: str(record[key]) for key in NOT_RECORDED}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path} does not say what the mosaics were made of ({error}). It is JSON with trained_on and "
-            f"licence; without the file the weights say that nothing was recorded."
-        ) from error
 
 
 def record_about(folder: Path, about: Mapping[str, str]) -> None:

@@ -15,6 +15,8 @@ from PIL import Image
 
 from lineament.data.samples.held_out import is_held_out
 from lineament.errors import DataError
+from lineament.files import text_bytes
+from lineament.foreign import foreign
 
 Array = NDArray[np.floating]
 
@@ -38,6 +40,9 @@ def shared_folder() -> Path:
             f"The reference material was looked for in {folder}: set LINEAMENT_SHARED to its folder."
         )
     return folder
+
+
+FETCH_AGAIN = "Fetch the collection again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +83,15 @@ def read_collection(folder: Path, name: str) -> Collection:
     for path in (archive, labels):
         if not path.is_file():
             raise DataError(f"The collection {name!r} needs {path}, which is not there.")
-    with np.load(labels) as data:
+    what = f"{labels} is no table of meshes"
+    with foreign(DataError, what, FETCH_AGAIN), labels.open("rb") as file, np.load(file) as data:
         names = tuple(str(photo) for photo in data["names"])
         points = data["mesh478_q32"][:, MESH_POINTS] / UNITS_PER_PX
-    with zipfile.ZipFile(archive) as photos:
-        missing = set(names) - set(photos.namelist())
+    with (
+        foreign(DataError, f"{archive} is no zip of photographs", FETCH_AGAIN),
+        zipfile.ZipFile(archive) as zipped,
+    ):
+        missing = set(names) - set(zipped.namelist())
     if missing:
         raise DataError(
             f"{archive} lacks {len(missing)} labelled photographs, such as {sorted(missing)[0]!r}."
@@ -91,8 +100,13 @@ def read_collection(folder: Path, name: str) -> Collection:
 
 
 def read_member(photos: zipfile.ZipFile, name: str) -> Image.Image:
-    """A photograph of an open zip file, in RGB."""
-    return Image.open(io.BytesIO(photos.read(name))).convert("RGB")
+    """A photograph of an open zip file, in RGB.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    with foreign(DataError, f"{name} of {photos.filename} cannot be decoded", FETCH_AGAIN):
+        return Image.open(io.BytesIO(photos.read(name))).convert("RGB")
 
 
 def is_validation(person: str) -> bool:
@@ -106,4 +120,4 @@ def is_validation(person: str) -> bool:
 
 def _fraction(text: str) -> float:
     """A fixed pseudo-random number in [0, 1) that belongs to a text."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+    return int.from_bytes(hashlib.sha256(text_bytes(text)).digest()[:8], "big") / 2**64

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,8 @@ from PIL import Image
 
 from lineament.data.samples.held_out import person_of
 from lineament.errors import DataError
+from lineament.files import text_bytes
+from lineament.foreign import foreign
 from lineament.geometry.similarity import Similarity, fit_similarity
 
 Array = NDArray[np.floating]
@@ -55,8 +58,16 @@ class FaceSet:
 
         Returns:
             (H, W, 3) uint8 RGB, and its px a px of the stored photograph.
+
+        Raises:
+            DataError: it is damaged.
         """
         stored = self.pictures[index]
+        with foreign(DataError, f"{self.names[index]} cannot be decoded", "Fetch its collection again."):
+            return self._decoded(stored, scale)
+
+    @staticmethod
+    def _decoded(stored: bytes | Picture, scale: float) -> tuple[Picture, float]:
         image = Image.open(io.BytesIO(stored)) if isinstance(stored, bytes) else Image.fromarray(stored)
         width = image.width
         halvings = max(0, min(3, int(np.floor(-np.log2(max(scale, 1e-3))))))
@@ -151,7 +162,7 @@ def up_in_image(rotation: Array) -> Array:
 
 def hash_fraction(name: str) -> float:
     """A fixed number in [0, 1) for a name: splits that never change between runs."""
-    return int(sha256(name.encode()).hexdigest()[:8], 16) / 2**32
+    return int(sha256(text_bytes(name)).hexdigest()[:8], 16) / 2**32
 
 
 def read_canonical_head(path: Path) -> Array:
@@ -165,12 +176,19 @@ def _into_head(points: Array, head: Similarity) -> Array:
 
 
 def _read_photo_set(folder: Path, name: str) -> tuple[list[str], list[bytes], Array, Array]:
-    with np.load(folder / f"{name}_landmarks.npz") as labels:
+    with _file(folder, f"{name}_landmarks.npz") as path, np.load(path) as labels:
         names, mesh = labels["names"].tolist(), labels["mesh478_q32"].astype(np.float32) / SUBPIXELS
-    with np.load(folder / f"{name}_landmarks68_300wlp.npz") as labels:
+    with _file(folder, f"{name}_landmarks68_300wlp.npz") as path, np.load(path) as labels:
         landmarks = labels["landmarks68_q32"].astype(np.float32) / SUBPIXELS
         if labels["names"].tolist() != names:
             raise DataError(f"The two landmark files of {name} in {folder} list different photographs.")
-    with zipfile.ZipFile(folder / f"{name}.zip") as archive:
+    with _file(folder, f"{name}.zip") as path, zipfile.ZipFile(path) as archive:
         pictures = [archive.read(entry) for entry in names]
     return names, pictures, mesh, landmarks
+
+
+@contextmanager
+def _file(folder: Path, name: str) -> Iterator[Path]:
+    """The path of a file, every error of whose decoder becomes ours."""
+    with foreign(DataError, f"{folder / name} cannot be read", "Fetch it again."):
+        yield folder / name

@@ -8,6 +8,7 @@ import numpy as np
 
 from lineament.data.formats.item import JAW_3D
 from lineament.errors import DataError
+from lineament.foreign import foreign
 from lineament.geometry.similarity import fit_similarity
 from lineament.models.builtin import load_builtin
 
@@ -25,13 +26,11 @@ def predicted_yaws(path: Path) -> dict[str, float]:
     Raises:
         DataError: it holds something else.
     """
-    try:
-        with np.load(path) as data:
-            names, points = data["names"].tolist(), data["landmarks68_q32"].astype(float) / UNITS_PER_PX
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            f"{path} is no table of 68 points with depth ({error}): expected `names` and `landmarks68_q32`."
-        ) from error
+    what = f"{path} is no table of 68 points with depth"
+    expected = "Expected are `names` and `landmarks68_q32`."
+    with foreign(DataError, what, expected), path.open("rb") as file, np.load(file) as data:
+        names, points = data["names"].tolist(), data["landmarks68_q32"].astype(float) / UNITS_PER_PX
+        points = points.reshape(len(names), 68, 3)
     model = load_builtin()
     nobody = np.zeros(len(model.identity_basis)), np.zeros(len(model.expression_basis))
     rest = model.landmarks_model(*nobody, scheme=JAW_3D).astype(float)

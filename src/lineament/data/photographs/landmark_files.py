@@ -33,6 +33,7 @@ from lineament.foreign import reason_of
 
 Array = NDArray[Any]
 
+MAX_UNPACKED = 4 * 10**9
 MESH_478 = "mesh478"
 SCHEME_OF_COUNT = {478: MESH_478, 68: JAW_2D, 21: AFLW_21, 30: CFP_30, 189: LONDON_189}
 """Which points so many are, unless the file says something else. The jaw of 68 is taken for an outline."""
@@ -76,6 +77,9 @@ def read_table(content: bytes, *, name: str, scheme: str | None = None) -> dict[
         return _read_csv(content, name)
     try:
         with np.load(io.BytesIO(content)) as data:
+            size = sum(member.file_size for member in data.zip.infolist())
+            if size > MAX_UNPACKED:
+                raise ValueError(f"it unpacks to {size / 1e9:.1f} GB, more than {MAX_UNPACKED // 10**9}")
             arrays = {key: data[key] for key in data.files}
     except LineamentError:
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from lineament.errors import ConfigError, DataError, LineamentError
+from lineament.files import bounded_content
 from lineament.foreign import reason_of
 
 # First_Last_0001, as Labeled Faces in the Wild names its photographs; not IMG_0001, which is a camera.
+MAX_BYTES = 10**9
 _PERSON = re.compile(r"(?P<person>[^\W\d_]{2,}[.']?([_ -]+[^\W\d_][\w.'-]*?)+)[_ -]+\d+")
 
 
@@ -85,8 +88,8 @@ def read_people(path: Path) -> dict[str, str]:
         DataError: it cannot be read, or lacks a column.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, skipinitialspace=True))
+        text = bounded_content(path, MAX_BYTES).decode("utf-8-sig")
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True))
     except LineamentError:
         raise
     except Exception as error:

@@ -12,6 +12,8 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
+from lineament.files import text_bytes
+
 PEOPLE_PATH = Path(__file__).with_name("held_out_people.json")
 KEY_DIGITS = 16
 _HAND_SET: dict[str, tuple[re.Pattern[str], Callable[[int], bool]]] = {
@@ -24,7 +26,7 @@ _HAND_SET: dict[str, tuple[re.Pattern[str], Callable[[int], bool]]] = {
 
 def key_of(name: str) -> str:
     """What stands for a name in our lists: the first hexadecimal digits of its SHA-256."""
-    return sha256(name.encode()).hexdigest()[:KEY_DIGITS]
+    return sha256(text_bytes(name)).hexdigest()[:KEY_DIGITS]
 
 
 def is_held_out(collection: str, person: str) -> bool:

@@ -20,11 +20,13 @@ from lineament.evaluate.baselines.mesh478 import Mesh478Map
 from lineament.evaluate.items import BASEL_NO_NECK, UNKNOWN, EvaluationItem, Prediction
 from lineament.evaluate.predictors import best_box
 from lineament.evaluate.protocols.protocol import Crops
+from lineament.foreign import foreign
 
 Array = NDArray[Any]
 
 WORKER = Path(__file__).with_name("worker.py")
 LAST_WORDS = 1500
+ANSWER = "Is it the version that this one knows?"
 
 
 @dataclass(slots=True)
@@ -113,7 +115,8 @@ class BaselinePredictor:
         assert self._place is not None
         line = self._process.stdout.readline()
         if line:
-            return json.loads(line)
+            with foreign(ConfigError, f"{self.name} answered {line!r}", ANSWER):
+                return dict(json.loads(line))
         words = (Path(self._place.name) / "log").read_text(errors="replace").strip()[-LAST_WORDS:]
         self.close()
         # Not started again: whatever ended it would end it at every photograph, after loading it each time.
@@ -126,7 +129,7 @@ class BaselinePredictor:
         np.save(photo, item.photo.read())
         box = None if self.crops is Crops.DETECTOR else [float(value) for value in item.box_xyxy]
         self._ask({"photo": str(photo), "box": box, "answer": str(answer)})
-        with np.load(answer) as data:
+        with foreign(ConfigError, f"{self.name} wrote no arrays", ANSWER), np.load(answer) as data:
             arrays = {name: data[name] for name in data.files}
         found = [_prediction(self.kind, arrays, face) for face in range(len(arrays["points"]))]
         return _at_place(found, item.box_xyxy)

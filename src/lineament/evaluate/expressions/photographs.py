@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from lineament.aligner import FaceAligner
 from lineament.data.photographs.collections import Collection, read_collection, read_member
 from lineament.data.samples.held_out import is_for_hand_set_validation, key_of
+from lineament.errors import DataError
+from lineament.foreign import foreign
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.topology import LIP_PAIRS_68
 from lineament.image import read_image
@@ -219,7 +221,8 @@ def at_rest(
         progress: told of (what, photographs done, in all).
     """
     collection = read_collection(folder, RESTING)
-    with np.load(folder / f"{RESTING}_points.npz") as file:
+    table = folder / f"{RESTING}_points.npz"
+    with foreign(DataError, f"{table} cannot be read", "Fetch it again."), np.load(table) as file:
         neutral = {PurePosixPath(str(name)).stem for name in file["names"]}
     stems = [PurePosixPath(name).stem for name in collection.photo_names]
     numbers = [

@@ -191,5 +191,5 @@ def write_report(evaluation: Evaluation, out: Path, *, html: str) -> list[Path]:
         "report.html": html,
     }
     for name, text in contents.items():
-        (out / name).write_text(text, encoding="utf-8")
+        (out / name).write_text(text, encoding="utf-8", errors="backslashreplace")
     return [out / name for name in contents]

@@ -11,12 +11,16 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lineament.errors import DataError
+from lineament.foreign import foreign
 
 Array = NDArray[Any]
 
@@ -75,19 +79,21 @@ class Record:
         """The record of a line.
 
         Raises:
-            ValueError: it is not one.
+            DataError: it is not one.
         """
-        content = json.loads(line)
-        if not isinstance(content, dict) or "name" not in content:
-            raise ValueError("no record")
+        with foreign(DataError, "The line is no record", "It will be made again."):
+            return cls._of(json.loads(line))
+
+    @classmethod
+    def _of(cls, content: Any) -> Record:  # noqa: ANN401 - whatever a file holds
         return cls(
-            name=content["name"],
+            name=str(content["name"]),
             item=str(content.get("case", "")),
             landmarks=_array(content.get("landmarks"), (68, 3)),
             rotation=_array(content.get("rotation"), (3, 3)),
             visibility=_array(content.get("visibility"), (68,)),
             measures={
-                key: float("nan") if value is None else value
+                key: float("nan") if value is None else float(value)
                 for key, value in content.get("measures", {}).items()
             },
         )
@@ -135,12 +141,10 @@ class RecordFile:
         if not self.path.is_file():
             return {}
         records: dict[str, Record] = {}
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            try:
+        for line in self.path.read_text(encoding="utf-8", errors="replace").split("\n"):
+            with suppress(DataError):
                 record = Record.from_line(line)
-            except ValueError:
-                continue
-            records[record.name] = record
+                records[record.name] = record
         return records
 
     def append(self, records: Iterable[Record]) -> None:

@@ -16,7 +16,7 @@ from lineament.data.formats.files import open_files
 from lineament.errors import DataError, LineamentError
 from lineament.evaluate.items import BASEL_NO_NECK, EvaluationItem, EvaluationSet, TrueSurface
 from lineament.evaluate.scores.metrics import box_size
-from lineament.foreign import reason_of
+from lineament.foreign import foreign, reason_of
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.rotation import matrix_from_angles
@@ -222,7 +222,8 @@ def _kit_array(path: Path, names: Sequence[str]) -> Array | None:
 
 def _reannotated_npz(folder: Path) -> dict[str, Array]:
     for path in sorted(folder.glob("*.npz")):
-        with np.load(path) as data:
+        what, advice = f"{path} cannot be read", "Fetch it again, or take it out of the folder."
+        with foreign(DataError, what, advice), path.open("rb") as file, np.load(file) as data:
             if {"names", "pts68_reannotated"} <= set(data.files):
                 points = np.swapaxes(data["pts68_reannotated"], 1, 2).astype(np.float64) + MATLAB_TO_IMAGE
                 return {Path(str(name)).stem: p for name, p in zip(data["names"], points)}

@@ -28,6 +28,7 @@ from lineament.evaluate.protocols.handset_points import (
     LONDON_23,
     HandSetScheme,
 )
+from lineament.foreign import foreign
 
 Array = NDArray[Any]
 
@@ -133,11 +134,9 @@ def _is_scored(kind: _Kind, name: str) -> bool:
 
 def _read_points(table: Path) -> dict[str, Array]:
     """(M, 2) px by photograph."""
-    try:
-        with np.load(table, allow_pickle=False) as data:
-            names, points = [str(name) for name in data["names"]], np.asarray(data["points"], np.float64)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{table} is no table of points ({error}): expected `names` and `points`.") from error
+    what, expected = f"{table} is no table of points", "Expected are `names` and `points`."
+    with foreign(DataError, what, expected), table.open("rb") as file, np.load(file) as data:
+        names, points = [str(name) for name in data["names"]], np.asarray(data["points"], np.float64)
     if points.ndim != 3 or points.shape[2] != 2 or len(points) != len(names):
         raise DataError(f"`points` of {table} is {points.shape}; for {len(names)} names expected (F, M, 2).")
     return dict(zip(names, points, strict=True))

@@ -21,10 +21,12 @@ from lineament.errors import DataError
 from lineament.evaluate.items import LFM_POINTS, EvaluationItem, EvaluationSet, Prediction, TrueSurface
 from lineament.evaluate.scores.metrics import box_size, box_xyxy_size
 from lineament.evaluate.sets.lfpa_points import nearest_vertices
+from lineament.foreign import foreign
 
 Array = NDArray[Any]
 
 LABELS = "annotated"
+FETCH_KIT = "Fetch it again from 3DDFA's kit."
 KIT_68 = "AFLW_GT_pts68.npy"
 CROP_MARGIN = math.sqrt(2)  # of the kit's crops over the longer side of the box of the 68 fitted points
 OUTLINE_NOTE = (
@@ -73,7 +75,8 @@ def _aflw_kit(source: Path) -> tuple[list[EvaluationItem], tuple[str, ...]]:
     fitted = source / KIT_68
     notes = ("Published rows are of 21,080 faces.",)
     if fitted.is_file():
-        points = np.load(fitted)
+        with foreign(DataError, f"{fitted} cannot be read", FETCH_KIT):
+            points = np.load(fitted).reshape(-1, 3, 68)
         if len(points) != len(faces):
             raise DataError(f"{fitted} has {len(points)} rows for {len(faces)} faces of the kit.")
         sizes = box_size(np.swapaxes(points, 1, 2)[..., :2])
@@ -88,12 +91,13 @@ def _aflw_kit(source: Path) -> tuple[list[EvaluationItem], tuple[str, ...]]:
 
 def _kit_stretch(source: Path, arrays: Path) -> Array:
     """(F,) px of the crop a px of the photograph, in which the 68 points are."""
-    if arrays.suffix == ".npz":
-        with np.load(arrays) as data:
-            boxes = data["roi_box"].astype(np.float64)
-    else:
-        boxes = np.load(source / "AFLW_GT_crop_roi_box.npy").astype(np.float64)
-    return CROP_SIZE / (boxes[:, 2] - boxes[:, 0])
+    with foreign(DataError, f"The boxes of the kit in {source} cannot be read", FETCH_KIT):
+        if arrays.suffix == ".npz":
+            with np.load(arrays) as data:
+                boxes = data["roi_box"].astype(np.float64)
+        else:
+            boxes = np.load(source / "AFLW_GT_crop_roi_box.npy").astype(np.float64)
+        return CROP_SIZE / (boxes[:, 2] - boxes[:, 0])
 
 
 def _aflw_item(face: AflwItem, size: float | None) -> EvaluationItem:

@@ -42,6 +42,7 @@ from lineament.data.photographs.backgrounds import (
     is_held_out,
     read_backgrounds,
 )
+from lineament.files import text_bytes
 
 Array: TypeAlias = NDArray[Any]
 Image8: TypeAlias = NDArray[np.uint8]
@@ -251,7 +252,7 @@ class HandsAndObjects:
 
 
 def _occluded(face: TestFace, name: str, set_name: str, spoiler: Spoiler) -> OccludedFace:
-    words = np.frombuffer(sha256(f"{set_name}/{name}".encode()).digest()[:16], "<u4")
+    words = np.frombuffer(sha256(text_bytes(f"{set_name}/{name}")).digest()[:16], "<u4")
     photo = OccludedPhoto(face.photo, face.landmarks_image, spoiler, tuple(words.tolist()))
     return OccludedFace(name, face, photo)
 

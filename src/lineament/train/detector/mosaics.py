@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lineament.errors import DataError
 from lineament.foreign import foreign
+
+LABELS = 8  # numbers of a face
 
 Batch: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.float32]]
 """Canvases (n, size, size, 3) and labels (n, faces, 8)."""
@@ -65,6 +67,7 @@ class Shards:
         with foreign(DataError, f"The mosaics in {folder} cannot be read", advice):
             self.mosaics = [np.load(path, mmap_mode="r") for path in self.paths]
             self.labels = [np.load(path.with_suffix(".labels.npy")) for path in self.paths]
+            _check(self.paths, self.mosaics, self.labels)
         self.rows = np.array([(s, row) for s, part in enumerate(self.labels) for row in range(len(part))])
 
     def batch(self, rows: NDArray[np.int_]) -> Batch:
@@ -78,6 +81,21 @@ class Shards:
         size = int(np.prod(stored.shape[1:]))
         flat = np.fromfile(self.paths[shard], np.uint8, size, offset=stored.offset + int(row) * size)
         return flat.reshape(stored.shape[1:])
+
+
+def _check(paths: list[Path], mosaics: list[NDArray[Any]], labels: list[NDArray[Any]]) -> None:
+    """Of one shape, with as many canvases as labels."""
+    for path, pictures, faces in zip(paths, mosaics, labels, strict=True):
+        if pictures.shape[1:] != mosaics[0].shape[1:] or faces.shape[1:] != labels[0].shape[1:]:
+            raise ValueError(f"{path.name} has canvases of another shape than {paths[0].name}")
+        is_whole = pictures.dtype == np.uint8 and pictures.ndim == 4 and pictures.shape[3] == 3
+        if not is_whole or faces.ndim != 3 or faces.shape[2] != LABELS:
+            raise ValueError(
+                f"{path.name} is {pictures.dtype} {pictures.shape} with labels {faces.shape}, expected "
+                f"uint8 (n, S, S, 3) and (n, F, {LABELS})"
+            )
+        if len(pictures) != len(faces):
+            raise ValueError(f"{path.name} has {len(pictures)} canvases and {len(faces)} rows of labels")
 
 
 def in_order(shards: Shards, *, size: int = 32, limit: int | None = None) -> Iterator[Batch]:

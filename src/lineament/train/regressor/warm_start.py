@@ -21,7 +21,8 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from lineament.bundle import Bundle
-from lineament.errors import ConfigError
+from lineament.errors import ConfigError, WeightsError
+from lineament.foreign import foreign
 from lineament.train.networks.regressor import FORMER_NAMES, SCALE_UNIT, Regressor, rename_keys
 from lineament.train.onnx.int8 import LAYERS, widen_weights
 
@@ -59,7 +60,8 @@ class ExportedRegressor:
             raise ConfigError(
                 f"{bundle.path} is not the graph of a regressor: there is nothing to start from."
             )
-        graph = widen_weights(onnx.load_from_string(bundle.graph()))
+        with foreign(WeightsError, f"{bundle.path} is no ONNX graph", "Copy the file again."):
+            graph = widen_weights(onnx.load_from_string(bundle.graph()))
         stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
         stored |= dict(_dequantised(graph.graph.node, stored))
         layers = {

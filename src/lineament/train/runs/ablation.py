@@ -175,7 +175,7 @@ def ablate(
         published = {name: table.ablation.variants[name].published for name in rows}
         record = {"method": table.method.name, "budget": table.budget(), "published": published, "rows": rows}
         (out / ROWS).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        (out / TABLE).write_text(text, encoding="utf-8")
+        (out / TABLE).write_text(text, encoding="utf-8", errors="backslashreplace")
         log.info("%s", text)
     return out / TABLE
 
