@@ -104,7 +104,9 @@ def test_faces_are_those_of_align_to_the_bit(whole, album, tmp_path):
     lineament(
         "align", album, "-r", "-o", tmp_path, "-w", "fast", "-f", "parquet", "--overlay", "none", "-j", 1
     )
-    assert pq.read_table(out / "faces").equals(pq.read_table(tmp_path / "faces.parquet"))
+    found, wanted = pq.read_table(out / "faces"), pq.read_table(tmp_path / "faces.parquet")
+    assert found.schema.equals(wanted.schema)
+    assert repr(found.to_pylist()) == repr(wanted.to_pylist())  # in which NaN is NaN
     assert status == 1  # one is no photograph
     assert "3 parts" in stdout
     assert "9 photos, 6 faces, 2 without a face, 1 failed" in stdout

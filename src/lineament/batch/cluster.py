@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -32,6 +33,7 @@ def load_ray() -> ModuleType:
         ConfigError: it is not installed.
     """
     try:
+        import pyarrow  # noqa: F401 - first: without it Ray would be left half imported
         import ray
         import ray.data
     except ImportError as error:
@@ -74,7 +76,7 @@ def _start(ray: Any, address: str | None, options: dict[str, Any]) -> None:  # n
     local = {"address": "local", "include_dashboard": False}
     where = local if address is None else {"address": address}
     try:
-        with _unheard():
+        with _unheard(), _own_signals():
             ray.init(**where, log_to_driver=False, logging_level=logging.ERROR, **options)
     except Exception as error:
         what = (
@@ -104,6 +106,17 @@ def _unheard() -> Iterator[None]:
     finally:
         os.dup2(before, 2)
         os.close(before)
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """What the caller does at SIGTERM stays; Ray would end the process."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # not the main thread, where Ray sets none either
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
