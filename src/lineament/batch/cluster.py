@@ -9,6 +9,7 @@ import sys
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -26,18 +27,26 @@ QUIET = {
 """Set for the session, unless the caller has set them."""
 
 
+def check_installed() -> None:
+    """See that the optional libraries are there, which takes no time.
+
+    Raises:
+        ConfigError: one is not installed.
+    """
+    if any(find_spec(name) is None for name in ("pyarrow", "ray")):
+        raise ConfigError("A cluster needs one more package: pip install 'lineament[batch]'.")
+
+
 def load_ray() -> ModuleType:
-    """The optional library with its part for data; call it within :func:`session` alone.
+    """Ray with its part for data; call it within :func:`session` alone.
 
     Raises:
         ConfigError: it is not installed.
     """
-    try:
-        import pyarrow  # noqa: F401 - first: without it Ray would be left half imported
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise ConfigError("A cluster needs one more package: pip install 'lineament[batch]'.") from error
+    check_installed()
+    import ray
+    import ray.data
+
     module: ModuleType = ray
     return module
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lineament.batch.actors import PartReader, PhotoAligner
-from lineament.batch.cluster import SharedTries, session
+from lineament.batch.cluster import SharedTries, check_installed, session
 from lineament.batch.gathering import FinishedPart, Gathering, finished_parts, remove_parts
 from lineament.batch.options import AlignerOptions
 from lineament.batch.parts import PLAN, Part, cut, packed, read_plan, write_plan
@@ -91,7 +91,7 @@ def run_batch(
         BlockingIOError: another run writes into the folder.
     """
     with ExitStack() as closing_later:
-        ray = closing_later.enter_context(session(config.address, **config.ray_options))
+        check_installed()
         folder = Place.of(config.out)
         identity = config.options.identity()
         if folder.is_local:
@@ -100,13 +100,16 @@ def run_batch(
                 remove_leftovers(Path(folder.path) / name)
         plan = _planned(config, folder, identity)
         on_plan(plan)
+        if not plan.todo:
+            return
+        ray = closing_later.enter_context(session(config.address, **config.ray_options))
         gathering = Gathering(folder, plan.todo)
         for careful in (False, True):
             if gathering.unfinished and not is_stopped():
                 yield from _pass(ray, config, identity, gathering, careful=careful, is_stopped=is_stopped)
         if is_stopped():
             return
-        if plan.todo and not gathering.came and len(gathering.unfinished) == len(plan.todo):
+        if not gathering.came and len(gathering.unfinished) == len(plan.todo):
             raise ConfigError(
                 "Not one photograph came back from the cluster: every process that worked on one failed. "
                 "Try one with `lineament align`, and see Ray's logs."
@@ -267,8 +270,6 @@ def _resources(config: BatchConfig, ray: Any) -> dict[str, Any]:  # noqa: ANN401
         raise ConfigError(
             f"--concurrency {wanted} is more than this machine has room for, {max(1, fitting)}."
         )
-    strategy = ray.data.ActorPoolStrategy(
-        min_size=1, max_size=wanted, initial_size=max(1, min(wanted, fitting))
-    )
+    strategy = ray.data.ActorPoolStrategy(min_size=max(1, min(wanted, fitting)), max_size=wanted)
     share = {"num_gpus": config.gpu_share} if has_gpus else {"num_cpus": ALIGNER_CPUS}
     return {"compute": strategy} | share

@@ -51,8 +51,8 @@ class Place:
         load_pyarrow()
         found = URL.fullmatch(text)
         if found is None or found[1].lower() == "file":
-            path = text if found is None else os.path.abspath(f"{found[2]}{found[3]}")
-            return cls(_this_machine(), path)
+            path = text if found is None else f"{found[2]}{found[3]}"
+            return cls(_this_machine(), os.path.abspath(path))  # for workers stand elsewhere
         scheme, host, rest, query = found[1].lower(), found[2], found[3], found[4] or ""
         remedy = "Check the address, the credentials, and that the package of this file system is installed."
         with foreign(ConfigError, f"{text} cannot be reached", remedy):

@@ -193,13 +193,12 @@ def _decoded(photo: ReadPhoto) -> dict[str, Any]:
 
 
 def _encoded(photo: ReadPhoto) -> dict[str, Any]:
-    error, content = photo.error, photo.content
-    if isinstance(content, Path):
-        try:
-            content = content.read_bytes()
-        except OSError as problem:
-            error, content = f"{photo.content} cannot be read ({reason_of(problem)}).", None
-    return {"error": error, "height": 0, "width": 0, "content": content or b""}
+    error, content = photo.error, b""
+    try:
+        content = photo.content.read_bytes() if isinstance(photo.content, Path) else photo.content or b""
+    except OSError as problem:
+        error = f"{photo.source} cannot be read ({reason_of(problem)})."
+    return {"error": error, "height": 0, "width": 0, "content": content}
 
 
 def pixels_of(content: Any, height: int, width: int) -> NDArray[np.uint8]:  # noqa: ANN401 - of pyarrow

@@ -122,11 +122,14 @@ def _is_folder(place: Place, text: str) -> bool:
 
 
 def _file(text: str) -> Piece:
-    """A photograph; one of this machine under its whole path, for workers stand elsewhere."""
-    place = Place.of(text)
-    return Piece(
-        "file", str(Path(text).absolute()) if place.is_local and "://" not in text else place.url, text
-    )
+    """A photograph.
+
+    Raises:
+        ConfigError: its name is no text, which tables cannot hold.
+    """
+    with foreign(ConfigError, f"The name {text!a} is no UTF-8", "Rename it, or take `lineament align`."):
+        text.encode()
+    return Piece("file", Place.of(text).url, text)
 
 
 def _folder(place: Place, text: str, column: str | None, rows: int) -> Iterator[Piece]:
