@@ -270,6 +270,6 @@ def _resources(config: BatchConfig, ray: Any) -> dict[str, Any]:  # noqa: ANN401
         raise ConfigError(
             f"--concurrency {wanted} is more than this machine has room for, {max(1, fitting)}."
         )
-    strategy = ray.data.ActorPoolStrategy(min_size=max(1, min(wanted, fitting)), max_size=wanted)
+    strategy = ray.data.ActorPoolStrategy(min_size=1, max_size=wanted)  # more as chunks wait
     share = {"num_gpus": config.gpu_share} if has_gpus else {"num_cpus": ALIGNER_CPUS}
     return {"compute": strategy} | share
