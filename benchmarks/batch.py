@@ -16,11 +16,17 @@ import tempfile
 import time
 from pathlib import Path
 
+import pyarrow as pa
 from PIL import Image
 
 from lineament.batch import AlignerOptions
+from lineament.batch.actors import PartReader, PhotoAligner, Tries
 from lineament.batch.cluster import session
+from lineament.batch.gathering import Gathering
 from lineament.batch.job import BatchConfig, run_batch
+from lineament.batch.parts import cut, packed
+from lineament.batch.places import Place
+from lineament.batch.sources import pieces_of
 
 PHOTO = Path(__file__).parents[1] / "demo" / "photos" / "astronaut.jpg"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -58,6 +64,37 @@ def album(folder: Path, count: int, side: int) -> Path:
     return place
 
 
+def alone(sources: str, out: Path, options: AlignerOptions) -> None:
+    """The same steps in this process, without Ray: milliseconds of CPU a photograph of each."""
+    parts = list(cut(pieces_of([sources]), 50))
+    reader, aligner = PartReader(Tries().begin, False, {}), _aligner(options)
+    gathering, spent = Gathering(Place.of(str(out)), parts), [0.0, 0.0, 0.0]
+    count = 0
+    for part in parts:
+        chunks = reader(pa.Table.from_pylist([packed(part)]))
+        while True:
+            times = [time.process_time()]
+            chunk = next(chunks, None)
+            if chunk is None:
+                break
+            times.append(time.process_time())
+            outcome = aligner(chunk)
+            times.append(time.process_time())
+            count += sum(finished.photos for finished in gathering.add(outcome))
+            times.append(time.process_time())
+            spent = [total + end - begin for total, begin, end in zip(spent, times, times[1:])]
+    read, align, write = (1000 * each / count for each in spent)
+    print(
+        f"{options.weights}, in one process: {read:.1f} ms of CPU a photo to read, {align:.1f} to align, "
+        f"{write:.1f} to write; {1000 / (read + align + write):.1f} photos/s of a core",
+        flush=True,
+    )
+
+
+def _aligner(options: AlignerOptions) -> PhotoAligner:
+    return PhotoAligner(Tries().begin, options, "arkit", options.identity())
+
+
 def main() -> None:
     """Measure each of the weights at each size."""
     parser = argparse.ArgumentParser(
@@ -67,9 +104,16 @@ def main() -> None:
     parser.add_argument("--weights", action="append")
     parser.add_argument("--side", type=int, action="append", help="px")
     parser.add_argument("--cpus", type=int, default=os.cpu_count())
+    parser.add_argument("--alone", action="store_true", help="in one process, without Ray, step by step")
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="b", dir="/tmp"))
     try:
+        if chosen.alone:
+            for weights in chosen.weights or ["fast", "default"]:
+                for side in chosen.side or [512]:
+                    sources, out = str(album(folder, chosen.photos, side)), folder / f"{weights}_{side}"
+                    alone(sources, out, AlignerOptions(weights=weights, threads=1))
+            return
         with session(num_cpus=chosen.cpus, object_store_memory=500_000_000, _temp_dir=str(folder / "r")):
             for weights in chosen.weights or ["fast", "default"]:
                 for side in chosen.side or [512]:
