@@ -1,5 +1,6 @@
 """Runs on a real session of Ray, on two cores: results, resuming, killed processes, its reports being off."""
 
+import gc
 import io
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import sys
 import tarfile
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +49,9 @@ def ray():
             found.cloudpickle.register_pickle_by_value(sys.modules[__name__])
             yield found
     finally:
+        with warnings.catch_warnings():  # Ray leaves processes and files to the collector, which complains
+            warnings.simplefilter("ignore")
+            gc.collect()
         shutil.rmtree(folder, ignore_errors=True)
 
 
