@@ -89,13 +89,15 @@ WINGS_FROM = 6  # these floors may use the package through its public names
 # Third parties beyond the core's, and the only rooms that may import them.
 ROOMS_OF = {
     "cv2": {"video"},
+    "fsspec": {"batch"},
     "h5py": {"data", "models"},
     "numba": {"data"},
     "onnx": {"train"},
     "pandas": {"export"},
     "onnxruntime": {"evaluate", "runtime", "train"},
     "pillow_heif": {"image"},
-    "pyarrow": {"export"},
+    "pyarrow": {"batch", "export"},
+    "ray": {"batch"},
     "rich": {"cli", "data", "evaluate", "train"},
     "scipy": {"data", "evaluate", "models", "train"},
     "torch": {"train"},

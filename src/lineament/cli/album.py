@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.cli.photo_work import PhotoOutcome, PhotoTask, PhotoWork, row_source
+from lineament.batch.folders import row_source
+from lineament.cli.photo_work import PhotoOutcome, PhotoTask, PhotoWork
 from lineament.cli.photos import Photo
 from lineament.cli.reporting import Reporter
 from lineament.cli.results import TABLE_FORMATS, ResultWriter

@@ -10,6 +10,7 @@ import typer
 from lineament.cli import data, weights
 from lineament.cli.ablate import ablate
 from lineament.cli.align import align
+from lineament.cli.batch import batch
 from lineament.cli.compare import compare
 from lineament.cli.door import DoorGroup, enter
 from lineament.cli.eval import evaluate
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.command()(ablate)
 app.command()(align)
+app.command()(batch)
 app.command()(compare)
 app.command(name="eval")(evaluate)
 app.command()(export)

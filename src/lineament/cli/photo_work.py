@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.batch.folders import row_source
 from lineament.cli.photos import Photo
 from lineament.cli.results import ResultWriter
 from lineament.cli.whole_results import FormerResults
@@ -124,11 +125,6 @@ class PhotoWorker:
             if self.work.with_rows
             else (),
         )
-
-
-def row_source(path: Path) -> str:
-    """How rows call a photograph: its path, what is no text in it written so that no two are alike."""
-    return str(path).encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 
 def _face_lines(faces: Sequence[FaceResult]) -> Iterator[str]:

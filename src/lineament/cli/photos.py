@@ -7,7 +7,6 @@ import glob
 import io
 import itertools
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,18 +15,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.batch.folders import photos_in_folder
 from lineament.errors import ConfigError, LineamentError
 from lineament.files import bounded_content
 from lineament.foreign import reason_of
-from lineament.image.several import photos_of_folder
 
 Array = NDArray[np.floating]
 
-# Pictures that `align` writes; not taken for photographs of a folder.
 MAX_BOXES_BYTES = 10**9
-RESULT_NAME = re.compile(
-    r"_((overlay|compare)\.(png|jpg|webp)|(depth|pncc|normals|parts|face\d+(_texture|_texture_seen|_frontal)?)\.png)$"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +78,7 @@ def _photos_of(argument: str, recursive: bool) -> tuple[Path, Iterable[Path]]:
     """The folder that results of an argument mirror, and its photographs."""
     path = Path(argument)
     if path.is_dir():
-        folders = _folders_below(path) if recursive else [path]
-        found = [
-            entry
-            for folder in folders
-            for entry in photos_of_folder(folder)
-            if not RESULT_NAME.search(entry.name)
-        ]
+        found = photos_in_folder(path, recursive=recursive)
         if not found:
             more = "" if recursive else " Those of folders in it are taken with --recursive."
             raise ConfigError(f"There are no photographs in the folder {argument}.{more}")
@@ -103,15 +92,6 @@ def _photos_of(argument: str, recursive: bool) -> tuple[Path, Iterable[Path]]:
         fixed = list(itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
         return Path(*fixed), found
     return path.parent, [path]
-
-
-def _folders_below(root: Path) -> list[Path]:
-    """A folder and all in it, by name; links are not followed, they may lead in circles."""
-    folders = []
-    for name, inner, _ in os.walk(root):
-        inner[:] = sorted(each for each in inner if not each.startswith("."))
-        folders.append(Path(name))
-    return folders
 
 
 def _with_targets(paths: Sequence[Path], roots: Sequence[Path]) -> list[Photo]:
