@@ -183,7 +183,8 @@ def _pass(
     """
     parts, tries = gathering.unfinished, SharedTries.start(ray)
     done = {part.number: gathering.done_of(part.number) for part in parts}
-    with _context(ray):
+    with _context(ray) as closing_later:
+        closing_later.callback(ray.kill, tries.actor)
         data = ray.data.from_items([packed(part) for part in parts], override_num_blocks=len(parts))
         data = data.map_batches(
             PartReader(tries, careful, done),
