@@ -36,6 +36,11 @@ LEAST, MOST = 0.5, 1.2
 is full beyond the second."""
 
 
+AT_REST = 0.9
+"""Share of the neutral sitters whose weight of a key counts as none: with half of them, the other half would
+have some key raised."""
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -51,7 +56,8 @@ def main() -> None:
     resting = at_rest(aligner, given.photos, held_out=False)
     shown = raised_pictures(given.pictures, RECIPE)
     names, found = read_keys(aligner, shown)
-    scales = key_scales(names, np.median(resting.weights, axis=0), found, shown.key, given.not_measured)
+    rest = np.quantile(resting.weights, AT_REST, axis=0)
+    scales = key_scales(names, rest, found, shown.key, given.not_measured)
     manifest = replace(bundle.manifest, expression_keys=scales)
     graphs = {name: bundle.graph(name) for name in bundle.manifest.graphs}
     arrays = {name: bundle.arrays(name) for name in bundle.manifest.arrays}

@@ -6,9 +6,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from faces import egg_face
+from lineament.batch.folders import RESULT_NAME
 from lineament.cli.compare import compared_weights
 from lineament.cli.main import app
-from lineament.cli.photos import RESULT_NAME
 from lineament.errors import ConfigError
 from lineament.image import read_image
 from lineament.weights import installed

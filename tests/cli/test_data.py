@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from lineament.cli import wings
 from lineament.cli.main import app
 from lineament.data.build.builder import BuildProgress
 from lineament.data.samples.sample import Kind
@@ -145,6 +146,7 @@ def test_a_missing_extra_says_what_to_install(monkeypatch, folder):
         raise ModuleNotFoundError("No module named 'numba'", name="numba")
 
     monkeypatch.setattr("lineament.data.samples.store.verify", missing)
+    monkeypatch.setattr(wings, "find_spec", lambda name: None)
     done = run("verify", folder)
     assert done.exit_code == 1
     assert "pip install 'lineament[data]'" in done.stderr
