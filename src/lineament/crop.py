@@ -18,8 +18,6 @@ MAX_COORDINATE = 1e8
 """px; no photo is as large, and Pillow's numbers have 32 bits."""
 MARGIN = math.sqrt(2)
 """Side of a crop over the larger side of the landmarks' box (3DDFA's enlargement)."""
-
-
 GRID = 16
 """Places along a side that :meth:`CropBox.share_within` looks at."""
 
@@ -67,6 +65,9 @@ class CropBox:
 
     def share_within(self, width: int, height: int) -> float:
         """How much of the square a photo of that size shows, 0 to 1, to a hundredth."""
+        reach = self.side / 2 * (abs(math.cos(self.roll)) + abs(math.sin(self.roll)))
+        if all(reach <= c <= size - reach for c, size in zip(self.center_xy, (width, height), strict=True)):
+            return 1.0
         places = (np.arange(GRID) + 0.5) * self.size / GRID
         x, y = self.image_from_crop(np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)).T
         return float(np.mean((x >= 0) & (x < width) & (y >= 0) & (y < height)))

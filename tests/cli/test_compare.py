@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from faces import egg_face
 from lineament.batch.folders import RESULT_NAME
-from lineament.cli.compare import compared_weights
 from lineament.cli.main import app
+from lineament.cli.options import named_weights
 from lineament.errors import ConfigError
 from lineament.image import read_image
 from lineament.weights import installed
@@ -83,16 +83,16 @@ def test_a_photo_that_cannot_be_read_is_reported_and_the_others_go_on(asked, pho
 
 
 def test_all_weights_are_those_that_align_and_come_before_named_ones():
-    names = compared_weights("all", ["fast", "mine.lineament"])
+    names = named_weights("all", ["fast", "mine.lineament"])
     assert names[:3] == ["default", "fast", "open"]
     assert names[-1] == "mine.lineament"
     assert len(names) == len(set(names))
     assert not {"face-detector", "face-detector-open"} & set(names)
-    assert compared_weights(None, []) == compared_weights("all", [])
-    assert compared_weights(None, ["open"]) == ["open"]
+    assert named_weights(None, []) == named_weights("all", [])
+    assert named_weights(None, ["open"]) == ["open"]
     assert installed()[0].entries  # or the test says nothing
     with pytest.raises(ConfigError, match='--methods is "all", found'):
-        compared_weights("synergynet", [])
+        named_weights("synergynet", [])
 
 
 def test_a_word_that_is_not_all_is_refused(asked, photos, tmp_path):

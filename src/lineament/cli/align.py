@@ -8,19 +8,25 @@ from typing import Annotated
 
 import typer
 
-from lineament.cli.options import ExpressionTargets
+from lineament.cli.options import (
+    Device,
+    ExpressionTargets,
+    MaxUncertainty,
+    MinFace,
+    MinScore,
+    OverlayFormat,
+    Passes,
+    Photos,
+    Recursive,
+    Weights,
+)
 
 MANY_FILES = 20  # photos named one by one that are an album: shells make such lists of patterns
 DEFAULT_FORMATS, ALBUM_FORMATS = "obj,json", "json"
 
 
 def align(
-    photos: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PHOTO", help="Photographs, folders of them, or patterns such as 'album/*.jpg'."
-        ),
-    ],
+    photos: Photos,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made when missing.")],
     jobs: Annotated[
         int | None,
@@ -32,9 +38,7 @@ def align(
             help="Processes, each at a photo of its own; as many as cores.",
         ),
     ] = None,
-    recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Take the photos of folders in folders too.")
-    ] = False,
+    recursive: Recursive = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -51,7 +55,7 @@ def align(
         Path | None,
         typer.Option(help="File of face boxes, lines of photo,x1,y1,x2,y2 in px; the detector is not used."),
     ] = None,
-    passes: Annotated[int, typer.Option(min=1, max=5, help="Times each face is cropped and aligned.")] = 2,
+    passes: Passes = 2,
     threads: Annotated[
         int | None,
         typer.Option(
@@ -60,28 +64,11 @@ def align(
             help="CPU threads a process; one for several photos, what suits the weights for one.",
         ),
     ] = None,
-    device: Annotated[
-        str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")
-    ] = "cpu",
-    min_face: Annotated[
-        float | None,
-        typer.Option(min=8, max=4096, help="Smallest faces to find, px; by the photo's size when left out."),
-    ] = None,
-    min_score: Annotated[
-        float | None, typer.Option(help="Leave out faces that the detector scores lower, 0 to 1.")
-    ] = None,
-    max_uncertainty: Annotated[
-        float | None, typer.Option(help="Leave out faces that are less certain, mm.")
-    ] = None,
-    method: Annotated[
-        str,
-        typer.Option(
-            "--weights",
-            "-w",
-            "--method",
-            help='"default", "fast", "open", another name of `lineament info`, or a file.',
-        ),
-    ] = "default",
+    device: Device = "cpu",
+    min_face: MinFace = None,
+    min_score: MinScore = None,
+    max_uncertainty: MaxUncertainty = None,
+    method: Weights = "default",
     formats: Annotated[
         str | None,
         typer.Option(
@@ -100,9 +87,7 @@ def align(
             "or none.",
         ),
     ] = "mesh,landmarks,axes,box",
-    overlay_format: Annotated[
-        str, typer.Option(help="Of the overlay: png, jpg, webp; or auto, JPEG above a megapixel.")
-    ] = "auto",
+    overlay_format: OverlayFormat = "auto",
     overlay_size: Annotated[
         int, typer.Option(min=16, max=65500, help="Longer side of the overlay, px, at most.")
     ] = 2048,

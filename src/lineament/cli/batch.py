@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineament.cli.options import ExpressionTargets
+from lineament.cli.options import (
+    Device,
+    ExpressionTargets,
+    MaxUncertainty,
+    MinFace,
+    MinScore,
+    Passes,
+    Weights,
+)
 
 if TYPE_CHECKING:
     from lineament.batch.gathering import FinishedPart
@@ -28,12 +36,7 @@ def batch(
         ),
     ],
     out: Annotated[str, typer.Option("--out", "-o", help="Folder for the results, or its URL.")],
-    method: Annotated[
-        str,
-        typer.Option(
-            "--weights", "-w", "--method", help='"default", "fast", "open", another name, or a file.'
-        ),
-    ] = "default",
+    method: Weights = "default",
     address: Annotated[
         str | None,
         typer.Option(help="A cluster that runs, such as auto or HOST:6379; this machine when left out."),
@@ -42,9 +45,7 @@ def batch(
         int | None,
         typer.Option(min=1, help="Processes that align; as many as there are cores, or shares of GPUs."),
     ] = None,
-    device: Annotated[
-        str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")
-    ] = "cpu",
+    device: Device = "cpu",
     gpu_share: Annotated[
         float, typer.Option(min=0.01, max=1, help="Of a GPU, that a process has with --device cuda.")
     ] = 1.0,
@@ -52,17 +53,10 @@ def batch(
     column: Annotated[
         str | None, typer.Option(help="Of Parquet: where the paths or bytes are; found when left out.")
     ] = None,
-    passes: Annotated[int, typer.Option(min=1, max=5, help="Times each face is cropped and aligned.")] = 2,
-    min_face: Annotated[
-        float | None,
-        typer.Option(min=8, max=4096, help="Smallest faces to find, px; by the photo's size when left out."),
-    ] = None,
-    min_score: Annotated[
-        float | None, typer.Option(help="Leave out faces that the detector scores lower, 0 to 1.")
-    ] = None,
-    max_uncertainty: Annotated[
-        float | None, typer.Option(help="Leave out faces that are less certain, mm.")
-    ] = None,
+    passes: Passes = 2,
+    min_face: MinFace = None,
+    min_score: MinScore = None,
+    max_uncertainty: MaxUncertainty = None,
     targets: ExpressionTargets = "arkit",
     resume: Annotated[
         bool, typer.Option("--resume/--overwrite", help="Leave out parts that are finished; or do all again.")
@@ -83,7 +77,7 @@ def batch(
     from lineament.errors import ConfigError, LineamentError
 
     try:
-        targets_from(targets)
+        names = targets_from(targets)
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
     options = AlignerOptions(
@@ -99,7 +93,7 @@ def batch(
         sources=tuple(sources),
         out=out,
         options=options,
-        targets=targets_from(targets),
+        targets=names,
         column=column,
         part_photos=part_photos,
         concurrency=concurrency,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lineament.cli.options import Device, MinFace, OverlayFormat, Passes, Photos, Recursive, named_weights
 from lineament.cli.overlay_file import OverlayStyle
 
 if TYPE_CHECKING:
@@ -19,17 +20,11 @@ if TYPE_CHECKING:
     from lineament.image import Picture
     from lineament.result import Detection
 
-ALL = "all"
 RUNS = 3
 
 
 def compare(
-    photos: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PHOTO", help="Photographs, folders of them, or patterns such as 'album/*.jpg'."
-        ),
-    ],
+    photos: Photos,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures; made when missing.")],
     methods: Annotated[
         str | None,
@@ -39,25 +34,16 @@ def compare(
         list[str] | None,
         typer.Option("--weights", "-w", help="Name or file of weights; may be given several times."),
     ] = None,
-    recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Take the photos of folders in folders too.")
-    ] = False,
+    recursive: Recursive = False,
     overlay: Annotated[
         str, typer.Option(help="Layers of the overlays, see `lineament align`.")
     ] = "mesh,landmarks,axes",
     tile: Annotated[int, typer.Option(min=64, max=4096, help="Side of each picture on the sheet, px.")] = 480,
-    overlay_format: Annotated[
-        str, typer.Option(help="Of the sheet: png, jpg, webp; or auto, JPEG above a megapixel.")
-    ] = "auto",
-    passes: Annotated[int, typer.Option(min=1, max=5, help="Times each face is cropped and aligned.")] = 2,
+    overlay_format: OverlayFormat = "auto",
+    passes: Passes = 2,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="CPU threads of a network.")] = 1,
-    device: Annotated[
-        str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")
-    ] = "cpu",
-    min_face: Annotated[
-        float | None,
-        typer.Option(min=8, max=4096, help="Smallest faces to find, px; by the photo's size when left out."),
-    ] = None,
+    device: Device = "cpu",
+    min_face: MinFace = None,
 ) -> None:
     """Lay the results of several methods for a photograph side by side.
 
@@ -75,7 +61,7 @@ def compare(
         layers = chosen_from(overlay, tuple(LAYERS), "layer")
         style = OverlayStyle(overlay_format)
         found = find_photos(photos, recursive=recursive)
-        names = compared_weights(methods, weights or [])
+        names = named_weights(methods, weights or [])
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
     failed = False
@@ -93,38 +79,6 @@ def compare(
             typer.echo(f"{photo.shown}: {error}", err=True)
     if failed:
         raise typer.Exit(1)
-
-
-def compared_weights(methods: str | None, weights: Sequence[str]) -> list[str]:
-    """Names and files of weights, each once, in the order of the sheet.
-
-    Args:
-        methods: "all", or None.
-        weights: as they were given; without any, and without `methods`, all are taken.
-
-    Raises:
-        ConfigError: another word than "all".
-        WeightsError: lineament's own list of weights is damaged.
-    """
-    from lineament.errors import ConfigError
-    from lineament.methods import METHODS
-    from lineament.weights import installed
-
-    if methods not in (None, ALL):
-        raise ConfigError(
-            f'--methods is "{ALL}", found {methods!r}. Single ones are named by --weights, which may be '
-            f"given several times."
-        )
-    every: list[str] = []
-    if methods == ALL or not weights:
-        for package in installed():
-            names = {name: alias for alias, name in package.aliases.items()}
-            every += [
-                names.get(entry.name, entry.name)
-                for entry in package.entries.values()
-                if entry.method in METHODS and entry.path.is_file()
-            ]
-    return list(dict.fromkeys([*every, *weights]))
 
 
 def _aligners(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineament.cli.compare import compared_weights
+from lineament.cli.options import Device, named_weights
 
 EXPRESSIONS = "expressions"
 
@@ -71,9 +71,7 @@ def evaluate(
             "--rows", help="In place of each method its own rows: simpler solvers, parts (of cprfa)."
         ),
     ] = False,
-    device: Annotated[
-        str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")
-    ] = "cpu",
+    device: Device = "cpu",
 ) -> None:
     """Measure weights, other methods or files of predictions on a data set.
 
@@ -92,7 +90,7 @@ def evaluate(
         return
     if methods is not None:
         try:
-            weights = compared_weights(methods, weights or [])
+            weights = named_weights(methods, weights or [])
         except LineamentError as error:
             raise typer.BadParameter(str(error)) from error
     if data_set == EXPRESSIONS:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lineament.cli.options import ExpressionTargets
+from lineament.cli.options import Device, ExpressionTargets, Weights
 
 FORMATS = ("film", "glb", "parquet")
 
@@ -57,18 +57,8 @@ def video(
     threads: Annotated[
         int | None, typer.Option(min=1, max=1024, help="CPU threads; what suits the weights when left out.")
     ] = None,
-    device: Annotated[
-        str, typer.Option(help="Where networks run: cpu, cuda (needs onnxruntime-gpu), or auto.")
-    ] = "cpu",
-    method: Annotated[
-        str,
-        typer.Option(
-            "--weights",
-            "-w",
-            "--method",
-            help='"default", "fast", "open", another name of `lineament info`, or a file.',
-        ),
-    ] = "default",
+    device: Device = "cpu",
+    method: Weights = "default",
 ) -> None:
     """Follow every face through a video.
 

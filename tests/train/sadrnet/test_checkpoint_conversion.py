@@ -19,6 +19,7 @@ from lineament.geometry.morphable import MorphableModel
 from lineament.methods.sadrnet import SadrNet as SadrMethod
 from lineament.methods.sadrnet_tables import landmark_weights
 from lineament.train.networks.sadrnet import TransposedConv
+from lineament.train.runs.released_checkpoint import read_checkpoint
 from lineament.train.sadrnet import checkpoint_conversion as conversion
 from lineament.train.sadrnet.checkpoint_conversion import AS_RELEASED, ordinary_weight, released_network
 
@@ -299,5 +300,5 @@ def test_files_that_are_not_what_they_should_be_are_named(state, model, tmp_path
         conversion.convert(tmp_path / "net.pth", tmp_path, tmp_path / "out.lineament")
     (tmp_path / "none.pth").write_bytes(b"nothing")
     for name in ("none.pth", "missing.pth"):
-        with pytest.raises(WeightsError, match="no checkpoint of such a network"):
-            conversion.read_checkpoint(tmp_path / name)
+        with pytest.raises(WeightsError, match="not a checkpoint of SADRNet"):
+            read_checkpoint(tmp_path / name, of="SADRNet")

@@ -11,8 +11,9 @@ from lineament.cli.main import app
 from lineament.errors import ConfigError, WeightsError
 from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.morphable import MorphableModel
+from lineament.train.runs.released_checkpoint import read_checkpoint
 from lineament.train.synergynet import checkpoint_conversion
-from lineament.train.synergynet.checkpoint_conversion import read_checkpoint, released_network
+from lineament.train.synergynet.checkpoint_conversion import released_network
 
 MOBILENET = ((1, 16, 1), (6, 24, 2), (6, 32, 3), (6, 64, 4), (6, 96, 3), (6, 160, 3), (6, 320, 1))
 
@@ -149,11 +150,12 @@ def test_another_checkpoint_is_refused_by_name(state, model, change, message):
 
 def test_a_file_is_read_without_running_what_is_in_it(state, tmp_path):
     torch.save({"epoch": 80, "state_dict": state}, tmp_path / "best.pth.tar")
-    assert read_checkpoint(tmp_path / "best.pth.tar").keys() == state.keys()
+    asked = {"of": "SynergyNet's training", "inside": "state_dict"}
+    assert read_checkpoint(tmp_path / "best.pth.tar", **asked).keys() == state.keys()
     (tmp_path / "none.pth").write_bytes(b"nothing")
     for name in ("none.pth", "missing.pth"):
         with pytest.raises(WeightsError, match="not a checkpoint of SynergyNet"):
-            read_checkpoint(tmp_path / name)
+            read_checkpoint(tmp_path / name, **asked)
 
 
 def test_geometry_of_the_released_weights_is_refused_because_its_pose_was_never_trained(tmp_path):

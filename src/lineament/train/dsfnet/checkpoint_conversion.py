@@ -17,13 +17,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from lineament.bundle import CropSpec, DetectorSpec, FaceModelSpec, Manifest
-from lineament.bundle.plain_graph import DETECTOR
+from lineament.bundle import CropSpec
 from lineament.config_file import apply_changes
-from lineament.errors import ConfigError, ModelError, WeightsError
+from lineament.errors import ConfigError, WeightsError
 from lineament.geometry.morphable import MorphableModel
 from lineament.methods.dsfnet_points import UNITS_PER_MM
 from lineament.methods.sadrnet import trained_chart
@@ -37,9 +38,14 @@ from lineament.train.networks.dsfnet.config import (
 )
 from lineament.train.networks.dsfnet.heads import POSE
 from lineament.train.networks.dsfnet.network import DsfNet, dsf_net
-from lineament.train.onnx.exporter import export
 from lineament.train.runs.method import Conversion
-from lineament.train.sadrnet.checkpoint_conversion import Array, read_checkpoint, read_mask
+from lineament.train.runs.released_checkpoint import (
+    chart_mask,
+    fitting_weights,
+    plain_names,
+    read_checkpoint,
+    write_released,
+)
 
 AS_RELEASED = DsfConfig(
     identity=199,
@@ -52,8 +58,9 @@ AS_RELEASED = DsfConfig(
 CROP_MARGIN = 1.5
 PX_PER_UNIT = 280.0
 UNITS_PER_MICROMETRE = UNITS_PER_MM / 1000
+WHAT = "DSFNet's released checkpoint"
 MEAN = "rebuilder.mean_posmap_tensor"
-LEFT_OUT = "unet."
+LEFT_OUT = ("unet.",)
 MAX_MEAN_MM = 1.0
 RESIDUAL = {"first": "conv1", "first_norm": "bn1", "second": "conv2", "second_norm": "bn2"}
 HEADS = {"correspondence": "grid_head", "segmentation": "seg_head", "depth": "depth_head"}
@@ -124,7 +131,11 @@ def _encoder(layer: str) -> str:
 
 
 def released_network(
-    state: Mapping[str, Tensor], model: MorphableModel, known: Array, *, config: DsfConfig = AS_RELEASED
+    state: Mapping[str, Tensor],
+    model: MorphableModel,
+    known: NDArray[np.bool_],
+    *,
+    config: DsfConfig = AS_RELEASED,
 ) -> DsfNet:
     """Our network with the released weights of both branches.
 
@@ -138,37 +149,28 @@ def released_network(
         WeightsError: weights are missing, left over, or of another shape, or belong to another face model;
             the message names them.
     """
-    given = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    given = plain_names(state)
     network = dsf_net(config, model, trained_chart(model, known).triangles)
     names = name_map(network)
-    _check_names(given, names)
-    own = network.state_dict()
-    for ours, theirs in names.items():
-        tensor = given[theirs]
-        if theirs.startswith("pointnet.conv6") and tensor.ndim == 3:
-            tensor = tensor[..., 0]  # a convolution of one place
-        if own[ours].shape != tensor.shape:
-            raise WeightsError(
-                f"{theirs} is {tuple(given[theirs].shape)}, which does not fit: this checkpoint is not "
-                f"DSFNet's."
-            )
-        own[ours] = tensor.clone()
+
+    def converted(ours: str, tensor: Tensor) -> Tensor:
+        is_of_one_place = names[ours].startswith("pointnet.conv6") and tensor.ndim == 3
+        return tensor[..., 0] if is_of_one_place else tensor
+
+    weights = fitting_weights(
+        given,
+        network.state_dict(),
+        names,
+        of=WHAT,
+        also=(MEAN,),
+        left_out=LEFT_OUT,
+        converted=converted,
+    )
     _check_mean(given[MEAN], network)
-    network.load_state_dict(own)
+    network.load_state_dict(weights)
     _carry_pose(network)
     _carry_places(network)
     return network.eval()
-
-
-def _check_names(given: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
-    wanted = {*names.values(), MEAN}
-    missing = sorted(wanted - given.keys())
-    left = sorted(name for name in given.keys() - wanted if not name.startswith(LEFT_OUT))
-    if missing or left:
-        raise WeightsError(
-            f"This is not DSFNet's released checkpoint: {len(missing)} weights are missing "
-            f"({', '.join(missing[:3])}), {len(left)} are unknown ({', '.join(left[:3])})."
-        )
 
 
 def _check_mean(released: Tensor, network: DsfNet) -> None:
@@ -229,21 +231,17 @@ def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = 
     if replace(config, output=AS_RELEASED.output) != AS_RELEASED:
         raise ConfigError("Only output, is or ms, can be changed of DSFNet's released network.")
     model = read_bfm2009(bfm)
-    if model.uv is None:
-        raise ModelError(f"{bfm} lacks {UV_FILE}, the chart of the face model, on which DSFNet's maps lie.")
-    known = read_mask(bfm, config.map_size)
-    network = released_network(read_checkpoint(checkpoint), model, known, config=config)
-    manifest = Manifest(
+    known = chart_mask(model, bfm, config.map_size, of="DSFNet")
+    network = released_network(read_checkpoint(checkpoint, of="DSFNet"), model, known, config=config)
+    return write_released(
+        network,
+        out,
+        exporter=EXPORTER,
         name="dsfnet-released",
-        method=EXPORTER.method,
         crop=CropSpec(config.crop_size, CROP_MARGIN),
-        face_model=FaceModelSpec(str(bfm.absolute())),
-        detector=DetectorSpec(DETECTOR),
+        bfm=bfm,
         data="300W-LP, by DSFNet's authors",
-        licence="that of the released checkpoint and of the Basel Face Model: ask their authors",
-        research=True,
     )
-    return export(EXPORTER, network, out, manifest=manifest, pictures=None)
 
 
 CONVERSION = Conversion("DSFNet's released checkpoint, both branches without their fusion", convert)

@@ -21,21 +21,24 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-from lineament.bundle import CropSpec, DetectorSpec, FaceModelSpec, Manifest
-from lineament.bundle.plain_graph import DETECTOR
+from lineament.bundle import CropSpec
 from lineament.config_file import apply_changes
-from lineament.errors import ConfigError, LineamentError, ModelError, WeightsError
-from lineament.foreign import reason_of
+from lineament.errors import ConfigError, WeightsError
 from lineament.geometry.morphable import MorphableModel
 from lineament.methods.sadrnet import trained_chart
 from lineament.methods.sadrnet_tables import SHAPE_PER_MM, SadrTables
 from lineament.models.bfm import UV_FILE, read_bfm2009
 from lineament.train.networks.sadrnet import SadrConfig, SadrNet, TransposedConv
-from lineament.train.onnx.exporter import export
 from lineament.train.runs.method import Conversion
+from lineament.train.runs.released_checkpoint import (
+    chart_mask,
+    fitting_weights,
+    plain_names,
+    read_checkpoint,
+    write_released,
+)
 from lineament.train.sadrnet.export import EXPORTER
 
 Array: TypeAlias = NDArray[Any]
@@ -43,8 +46,8 @@ Array: TypeAlias = NDArray[Any]
 AS_RELEASED = SadrConfig(weight="code")
 CROP_MARGIN = 1.5
 PX_PER_UNIT = 280.0
-MASK_FILE = "uv_face_mask.png"
 SCHEME = "300w-lp"
+WHAT = "SADRNet's released checkpoint (SADRNv2)"
 MEAN = "rebuilder.mean_posmap_tensor"
 LEFT_OUT = ("rebuilder.revert_operator",)
 MAX_MEAN_MM = 4.0
@@ -142,46 +145,37 @@ def released_network(
         WeightsError: weights are missing, left over, or of another shape, or belong to another face model;
             the message names them.
     """
-    given = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    given = plain_names(state)
     size = config.crop_size
     if MEAN in given and given[MEAN].shape != (3, size, size):
         raise WeightsError(f"{MEAN} is {tuple(given[MEAN].shape)}, not {(3, size, size)}.")
     released_mean = given.get(MEAN, torch.zeros(3, size, size))
     own_mean = torch.as_tensor(_mean_map(model, known))
     network = ReleasedSadrNet(config, released_mean, own_mean, ReleasedChart(_tables(model, known, own_mean)))
-    names = name_map(network)
-    _check_names(given, names)
-    own = network.state_dict()
     strides = {
         f"{name}.conv.weight": layer.stride
         for name, layer in network.named_modules()
         if isinstance(layer, TransposedConv)
     }
-    for ours, theirs in names.items():
-        tensor = given[theirs]
-        if ours in strides and tensor.ndim == 4 and tensor.shape[2:] == (4, 4):
-            tensor = ordinary_weight(tensor, strides[ours])
-        if own[ours].shape != tensor.shape:
-            raise WeightsError(
-                f"{theirs} is {tuple(given[theirs].shape)}, which does not fit: this checkpoint is not "
-                f"SADRNet's."
-            )
-        own[ours] = tensor.clone()
+
+    def converted(ours: str, tensor: Tensor) -> Tensor:
+        is_transposed = ours in strides and tensor.ndim == 4 and tensor.shape[2:] == (4, 4)
+        return ordinary_weight(tensor, strides[ours]) if is_transposed else tensor
+
+    weights = fitting_weights(
+        given,
+        network.state_dict(),
+        name_map(network),
+        of=WHAT,
+        also=(MEAN,),
+        left_out=LEFT_OUT,
+        converted=converted,
+    )
     _check_mean(released_mean, own_mean, known, model)
-    network.load_state_dict(own)
+    network.load_state_dict(weights)
     with torch.no_grad():
         network.face_head[-1].bias[:2] += 0.5 / PX_PER_UNIT
     return network.eval()
-
-
-def _check_names(given: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
-    wanted = {*names.values(), MEAN}
-    missing, left = sorted(wanted - given.keys()), sorted(given.keys() - wanted - {*LEFT_OUT})
-    if missing or left:
-        raise WeightsError(
-            f"This is not SADRNet's released checkpoint (SADRNv2): {len(missing)} weights are missing "
-            f"({', '.join(missing[:3])}), {len(left)} are unknown ({', '.join(left[:3])})."
-        )
 
 
 def _check_mean(released: Tensor, own: Tensor, known: NDArray[np.bool_], model: MorphableModel) -> None:
@@ -219,48 +213,6 @@ def _tables(model: MorphableModel, known: NDArray[np.bool_], own_mean: Tensor) -
     return SadrTables("align", "code", texels, neighbours, mean, known)
 
 
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The weights of a checkpoint file, read without executing anything in it.
-
-    Raises:
-        WeightsError: the file is missing or is not such a checkpoint.
-    """
-    try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-        if not all(isinstance(tensor, Tensor) for tensor in state.values()):
-            raise TypeError("not all of its values are tensors")
-    except LineamentError:
-        raise
-    except Exception as error:
-        raise WeightsError(
-            f"{path} is no checkpoint of such a network ({reason_of(error)}): it should hold its tensors by "
-            f"name."
-        ) from error
-    return dict(state)
-
-
-def read_mask(folder: Path, size: int) -> NDArray[np.bool_]:
-    """The texels of the face, of PRNet's file that SADRNet and DSFNet have too.
-
-    Raises:
-        ModelError: the file is missing or of another size.
-    """
-    path = folder / MASK_FILE
-    try:
-        with Image.open(path) as picture:
-            mask = np.asarray(picture.convert("L")) > 0
-    except LineamentError:
-        raise
-    except Exception as error:
-        raise ModelError(
-            f"{path} cannot be read ({reason_of(error)}). Put {MASK_FILE}, which SADRNet's code has among "
-            f"its data, beside the face model."
-        ) from error
-    if mask.shape != (size, size) or not mask.any():
-        raise ModelError(f"{path} must be a mask of {size} x {size} texels, found {mask.shape}.")
-    return mask
-
-
 def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = ()) -> Path:
     """Write the released checkpoint as weights.
 
@@ -281,21 +233,17 @@ def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = 
     if replace(config, weight=AS_RELEASED.weight) != AS_RELEASED:
         raise ConfigError("Only weight, paper or code, can be changed of SADRNet's released network.")
     model = read_bfm2009(bfm)
-    if model.uv is None:
-        raise ModelError(f"{bfm} lacks {UV_FILE}, the chart of the face model, on which SADRNet's maps lie.")
-    known = read_mask(bfm, config.crop_size)
-    network = released_network(read_checkpoint(checkpoint), model, known, config=config)
-    manifest = Manifest(
+    known = chart_mask(model, bfm, config.crop_size, of="SADRNet")
+    network = released_network(read_checkpoint(checkpoint, of="SADRNet"), model, known, config=config)
+    return write_released(
+        network,
+        out,
+        exporter=EXPORTER,
         name="sadrnet-released",
-        method=EXPORTER.method,
         crop=CropSpec(config.crop_size, CROP_MARGIN),
-        face_model=FaceModelSpec(str(bfm.absolute())),
-        detector=DetectorSpec(DETECTOR),
+        bfm=bfm,
         data="300W-LP and 5,000 pictures rotated beyond 90 degrees, by SADRNet's authors",
-        licence="that of the released checkpoint and of the Basel Face Model: ask their authors",
-        research=True,
     )
-    return export(EXPORTER, network, out, manifest=manifest, pictures=None)
 
 
 CONVERSION = Conversion("SADRNet's released net_021.pth (SADRNv2)", convert)

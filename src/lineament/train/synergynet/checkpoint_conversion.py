@@ -16,22 +16,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lineament.bundle import CropSpec, DetectorSpec, FaceModelSpec, Manifest
-from lineament.bundle.plain_graph import DETECTOR
+from lineament.bundle import CropSpec
 from lineament.config_file import apply_changes
 from lineament.crop import MARGIN
-from lineament.errors import ConfigError, LineamentError, WeightsError
-from lineament.foreign import reason_of
+from lineament.errors import ConfigError
 from lineament.geometry.morphable import MorphableModel
 from lineament.models.bfm import read_bfm2009, standard_deviations_2009
 from lineament.train.batches.alignment_figures import SCHEME
 from lineament.train.networks.synergynet import AS_RELEASED, POSE, SynergyNet
-from lineament.train.onnx.exporter import export
 from lineament.train.runs.method import Conversion
+from lineament.train.runs.released_checkpoint import (
+    fitting_weights,
+    plain_names,
+    read_checkpoint,
+    write_released,
+)
 from lineament.train.synergynet.export import EXPORTER
 
 CROP = 120.0
 UNITS_PER_MM = 1000.0
+WHAT = "SynergyNet's released checkpoint with MobileNet-V2"
 STATISTICS = ("param_mean", "param_std")
 LEFT_OUT = ("u", "w_shp", "w_exp", "u_base", "w_shp_base", "w_exp_base")
 """The face model's own arrays, which the user's copy of the model replaces."""
@@ -89,17 +93,10 @@ def released_network(
         WeightsError: weights are missing, left over, or of another shape; the message names them.
     """
     network = SynergyNet(AS_RELEASED, model.landmark_points(SCHEME))
-    given = {name.removeprefix("module."): tensor for name, tensor in state.items()}
-    names = name_map(network)
-    _check_names(given, names)
-    own = network.state_dict()
-    for ours, theirs in names.items():
-        if own[ours].shape != given[theirs].shape:
-            raise WeightsError(
-                f"{theirs} is {tuple(given[theirs].shape)}, not {tuple(own[ours].shape)}: this checkpoint is "
-                f"not SynergyNet's with MobileNet-V2."
-            )
-        own[ours] = given[theirs].clone()
+    given = plain_names(state)
+    own = fitting_weights(
+        given, network.state_dict(), name_map(network), of=WHAT, also=STATISTICS, left_out=LEFT_OUT
+    )
     first = "backbone.features.0.0.weight"
     own[first] = own[first].flip(1)  # trained on blue, green, red
     network.load_state_dict(own)
@@ -110,16 +107,6 @@ def released_network(
         network, *(given[name].flatten().double() for name in STATISTICS), deviations.double()
     )
     return network.eval()
-
-
-def _check_names(given: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
-    wanted = {*names.values(), *STATISTICS}
-    missing, left = sorted(wanted - given.keys()), sorted(given.keys() - wanted - {*LEFT_OUT})
-    if missing or left:
-        raise WeightsError(
-            f"This is not SynergyNet's released checkpoint with MobileNet-V2: {len(missing)} weights are "
-            f"missing ({', '.join(missing[:3])}), {len(left)} are unknown ({', '.join(left[:3])})."
-        )
 
 
 @torch.no_grad()
@@ -154,27 +141,6 @@ def _reorder(layer: torch.nn.Module, order: Tensor) -> None:
             getattr(layer, name).data.copy_(values[order].clone())
 
 
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The weights of a checkpoint file, read without executing anything in it.
-
-    Raises:
-        WeightsError: the file is missing or is not such a checkpoint.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        state = content["state_dict"]
-        if not all(isinstance(tensor, Tensor) for tensor in state.values()):
-            raise TypeError("not all of its values are tensors")
-    except LineamentError:
-        raise
-    except Exception as error:
-        raise WeightsError(
-            f"{path} is not a checkpoint of SynergyNet's training ({reason_of(error)}): it should hold "
-            f"'state_dict'."
-        ) from error
-    return dict(state)
-
-
 def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = ()) -> Path:
     """Write the released checkpoint as weights.
 
@@ -200,24 +166,21 @@ def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = 
         )
     deviations = standard_deviations_2009(bfm)
     network = released_network(
-        read_checkpoint(checkpoint),
+        read_checkpoint(checkpoint, of="SynergyNet's training", inside="state_dict"),
         read_bfm2009(bfm),
         identity_deviation=deviations.identity,
         expression_deviation=deviations.expression,
     )
     network.config = config
-    licence = "that of the released checkpoint and of the Basel Face Model: ask their authors"
-    manifest = Manifest(
+    return write_released(
+        network,
+        out,
+        exporter=EXPORTER,
         name="synergynet-released",
-        method=EXPORTER.method,
         crop=CropSpec(network.config.crop_size, MARGIN),
-        face_model=FaceModelSpec(str(bfm.absolute())),
-        detector=DetectorSpec(DETECTOR),
+        bfm=bfm,
         data="300W-LP, by SynergyNet's authors",
-        licence=licence,
-        research=True,
     )
-    return export(EXPORTER, network, out, manifest=manifest, pictures=None)
 
 
 CONVERSION = Conversion("SynergyNet's released best.pth.tar (MobileNet-V2)", convert)
