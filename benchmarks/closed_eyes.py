@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 import lineament as la
 from lineament.data.fitting.fitter import Fitter
 from lineament.data.fitting.layouts import mesh_layout
+from lineament.data.heads.lids import lid_margins
 from lineament.data.photographs.collections import read_collection, read_member, shared_folder
 from lineament.data.samples.held_out import key_of
 from lineament.evaluate.expressions.photographs import judged_photos
 from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model
-from tools.face_model.lids import lid_margins
 
 Array = NDArray[np.floating]
 

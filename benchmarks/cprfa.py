@@ -32,6 +32,7 @@ from lineament.methods.cprfa_points import random_order
 from lineament.methods.predictor import landmark_detection
 from lineament.models import load_model
 from lineament.train.batches.labels import LabelBatch
+from lineament.train.batches.samples import LABELS
 from lineament.train.cprfa.export import EXPORTER
 from lineament.train.cprfa.loss import MapLoss, MapLossConfig, UpdateLoss, UpdateLossConfig
 from lineament.train.cprfa.selection import choose_vertices
@@ -125,7 +126,8 @@ def training(network: CprfaNet, labels: FaceLabels, model: MorphableModel, rows:
     made = CprfaTargets(config.unet.depth, config.crop_margin).open(model).make(labels, size)
     targets = {name: torch.as_tensor(values).expand(rows, *values.shape) for name, values in made.items()}
     nothing, fitted = torch.zeros(rows), torch.ones(rows, dtype=torch.bool)
-    truth = LabelBatch(*[nothing] * 5, fitted, *[nothing] * 3, fitted, targets=targets)
+    known = dict.fromkeys(LABELS, nothing) | {"has_coefficients": fitted, "is_rendered": fitted}
+    truth = LabelBatch(**known, targets=targets)
     crops = (255 * torch.rand(rows, 3, size, size)).contiguous(memory_format=torch.channels_last)
     network.to(memory_format=torch.channels_last)
     seen, map_loss = observations(network, rows), MapLoss(MapLossConfig())

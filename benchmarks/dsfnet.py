@@ -68,6 +68,7 @@ def batch_of(config: DsfTrainConfig, rows: int) -> tuple[torch.Tensor, LabelBatc
         identity=torch.zeros(rows, config.network.identity),
         expression=torch.zeros(rows, config.network.expression),
         has_coefficients=torch.ones(rows, dtype=torch.bool),
+        is_rendered=torch.ones(rows, dtype=torch.bool),
         points=torch.zeros(rows, 68, 3),
         point_weights=torch.zeros(rows, 68),
         point_source=torch.zeros(rows, dtype=torch.int64),
@@ -148,7 +149,7 @@ def inference(network: DsfNet, config: DsfTrainConfig, threads: int, steps: int)
         "ms a face, median": 1e3 * float(np.median(times)),
         "ms a face, of the processor": 1e3 * processor,
     }
-    for (file, _, name), (_, _, _, total, _) in pstats.Stats(profile).stats.items():
+    for (file, _, name), (_, _, _, total, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
         key = f"{os.path.basename(file)}:{name}"
         if key in apart:
             found[f"ms a face of it, {apart[key]} (processor)"] = 1e3 * total / steps

@@ -48,7 +48,8 @@ def pulled(clip: Path, weights: str) -> dict[int, float]:
             sign = (number in LEFT) - (number in RIGHT)
             if sign:
                 faces = aligner(picture[..., ::-1].copy())
-                keys = faces[0].blendshapes if faces else {}
+                face = faces[0] if faces else None
+                keys = face.blendshapes if isinstance(face, la.MorphableResult) else {}
                 found[number] = sign * (keys.get("mouthLeft", 0.0) - keys.get("mouthRight", 0.0))
     finally:
         capture.release()

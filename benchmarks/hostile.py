@@ -63,11 +63,11 @@ class Findings:
 
 def read_files(kind: str, seed: str, seconds: float, findings: Findings) -> None:
     """Watch one process that reads mutated files of a kind."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryFile("w+", errors="replace") as complaints:
         folder, now = Path(name), ""
         command = [sys.executable, str(HERE / "hostile_reader.py"), kind, seed, str(seconds), name]
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=_limited
+            command, stdout=subprocess.PIPE, stderr=complaints, text=True, preexec_fn=_limited
         )
         lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=_pump, args=(process, lines), daemon=True).start()
@@ -85,7 +85,10 @@ def read_files(kind: str, seed: str, seconds: float, findings: Findings) -> None
                 _judge(kind, said, folder, findings)
         process.kill()
         if process.wait() not in (0, -signal.SIGKILL):
-            findings.add(kind, f"died with {process.returncode} at {now}", file=folder / now if now else None)
+            complaints.seek(0)
+            last = (complaints.read().strip().splitlines() or ["it said nothing"])[-1]
+            what = f"died with {process.returncode} {f'at {now}' if now else 'between files'}: {last}"
+            findings.add(kind, what, file=folder / now if now else None)
 
 
 def _next_line(lines: queue.Queue[str | None], process: int, seconds: float) -> str | None:
@@ -113,8 +116,9 @@ def _limited() -> None:
 
 def _pump(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        lines.put(line)
+    with process.stdout as said:
+        for line in said:
+            lines.put(line)
     lines.put(None)
 
 

@@ -74,7 +74,7 @@ def _photo() -> np.ndarray:
 def _aligned(path: Path) -> None:
     from lineament.aligner import FaceAligner
     from lineament.draw import draw_overlay
-    from lineament.export.faces_json import face_values
+    from lineament.face_values import face_values
 
     aligner = FaceAligner.from_pretrained(path, threads=1, detector=_Known())
     faces = [*aligner(_photo(), boxes=[[175, 86, 272, 179]]), *aligner(_photo())]
@@ -105,10 +105,10 @@ def _detected(path: Path) -> None:
 def _read_checkpoint(path: Path) -> None:
     from lineament.errors import LineamentError
     from lineament.train.runs.method import ema_state
-    from lineament.train.synergynet.checkpoint_conversion import read_checkpoint
+    from lineament.train.runs.released_checkpoint import read_checkpoint
 
     path = path.rename(path.parent / "checkpoint.pt")
-    for read in (lambda: ema_state(path.parent), lambda: read_checkpoint(path)):
+    for read in (lambda: ema_state(path.parent), lambda: read_checkpoint(path, of="SynergyNet")):
         with suppress(LineamentError):
             read()
 

@@ -33,6 +33,7 @@ def main() -> None:
             box = [[*points.min(axis=0), *points.max(axis=0)]]
             photo = la.read_image(read_member(photos, collection.photo_names[number]))
             face = aligner(photo, boxes=box)[0]
+            assert isinstance(face, la.MorphableResult)
             found.append(model.landmarks_model(face.identity, face.expression, scheme="lfm-68"))
     labelled = model.landmarks_model(fits.identity, fits.expression, scheme="lfm-68")
     for name, pairs in (("lids", LID_PAIRS_68), ("lips", LIP_PAIRS_68)):

@@ -13,6 +13,7 @@ KINDS = (
     *("picture", "boxes", "people", "landmarks", "pts", "archive", "shard", "index", "manifest", "recipe"),
     *("model.npz", "model.pkl", "model.obj", "model.mat"),
 )
+WEIGHTS = ("graph", "bundle", "detector", "checkpoint", "config", "model.h5", "face pack")
 NASTY = {
     "nothing": b"",
     "zeros": bytes(700),
@@ -63,6 +64,21 @@ def test_whatever_a_file_holds_it_is_read_or_refused_in_a_line_of_ours(reader, t
             refused[name] = str(error)
     assert {name: line for name, line in refused.items() if "\n" in line or len(line) > 1000} == {}
     assert len(refused) >= 3 or kind == "index", "which is made again"
+
+
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_readers_of_weights_open_files_that_lie_or_refuse_them(reader, tmp_path, kind):
+    weights = reader.hostile_weights
+    assert weights.KINDS == WEIGHTS
+    needed = {"checkpoint": "torch", "config": "torch", "model.h5": "h5py", "graph": "onnx", "bundle": "onnx"}
+    pytest.importorskip(needed.get(kind, "numpy"), reason="the package that reads it is not installed")
+    reader._warm_up(weights.readers()[kind], weights.seeds(kind)[0], tmp_path)
+
+
+def test_a_reader_that_dies_is_a_fault_with_its_last_words(hostile):
+    findings = hostile.Findings()
+    hostile.read_files("no such kind", "1", 1.0, findings)
+    assert findings.faults == ["no such kind: died with 1 between files: KeyError: 'no such kind'"]
 
 
 def write_result(out, *, mesh="a_face0.obj", content=MESH):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lineament.data.fitting.fitter import FitConfig
+from lineament.data.heads.lids import lid_margins
 from lineament.geometry.morphable import MorphableModel
 from lineament.models.builtin import BUILTIN_PATH, load_builtin
 from tools.face_model.assemble import assemble
@@ -23,7 +24,7 @@ from tools.face_model.calibrate import (
     zero_pitch,
 )
 from tools.face_model.layout478 import layout478
-from tools.face_model.lids import lid_margins, with_closing_lids
+from tools.face_model.lids import with_closing_lids
 from tools.face_model.write import write_model
 
 

@@ -100,7 +100,9 @@ def _part_ranges(surface: FaceSurface, parts: list[Part]) -> dict[str, tuple[int
     return {name: (int(a), int(b)) for name, a, b in zip(names, ends[:-1], ends[1:], strict=True)}
 
 
-def _whole_mirror(surface: FaceSurface, parts: list[Part], modes: IdentityModes, shapes: NDArray) -> Mirror:
+def _whole_mirror(
+    surface: FaceSurface, parts: list[Part], modes: IdentityModes, shapes: NDArray[np.float32]
+) -> Mirror:
     vertex, start = [surface.mirror], len(surface.mirror)
     for part in parts:
         vertex.append(part.mirror + start)

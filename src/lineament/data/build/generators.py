@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.data.fitting.fitted import FittedPhoto, MadeView, Occluder, Renderer, ViewGenerator
-from lineament.data.occlusion.kinds import Donor
 from lineament.data.occlusion.occluders import FaceOccluder, donor
+from lineament.data.occlusion.scene import Donor
 from lineament.data.occlusion.textures import any_texture
 from lineament.data.photographs.backgrounds import training_backgrounds
 from lineament.data.render.renderer import FaceRenderer

@@ -40,7 +40,9 @@ def solve_bounded(normal: Array, right: Array, low: Array, high: Array, start: A
     return np.concatenate([solved[:, -1] - solved[:, :-1] @ bounded, bounded])
 
 
-def eliminate(normal: Array, right: Array, kept: slice, fixed: NDArray[np.bool_], values: Array) -> tuple:
+def eliminate(
+    normal: Array, right: Array, kept: slice, fixed: NDArray[np.bool_], values: Array
+) -> tuple[Array, Array]:
     """Normal equations of some unknowns after all others: these either stay at given values or follow freely.
 
     Args:

@@ -49,8 +49,11 @@ class Lids:
             for margin in pair
         )
         parts = (model.neutral_model, model.identity_basis, model.expression_basis)
-        gaps = [part[..., upper, 1].astype(np.float64) - part[..., lower, 1] for part in parts]
-        return cls(*gaps, np.array([model.expression_names.index(name) for name in BLINKS]))
+        neutral, identity, expression = (
+            part[..., upper, 1].astype(np.float64) - part[..., lower, 1] for part in parts
+        )
+        blinks = np.array([model.expression_names.index(name) for name in BLINKS])
+        return cls(neutral, identity, expression, blinks)
 
     def closing(self, identity: Array, expression: Array) -> Array:
         """(2,) weights of the blinks that just shut the left and the right eye; at most :data:`MAX_BLINK`.

@@ -152,7 +152,7 @@ def _part(photo: np.ndarray, box: list[float] | None) -> tuple[int, int, int, in
     return max(left, 0), max(top, 0), min(right, width), min(bottom, height)
 
 
-KINDS = {
+KINDS: dict[str, Any] = {
     "mediapipe": MediaPipe,
     "face-alignment": FaceAlignment,
     "insightface": InsightFace,

@@ -73,7 +73,7 @@ _POSE = Protocol(
 
 def _like(base: Protocol, name: str, title: str, **changes: object) -> Protocol:
     fields = {key: getattr(base, key) for key in Protocol.__slots__} | {"note": ""} | changes
-    return Protocol(**(fields | {"name": name, "title": title}))  # type: ignore[arg-type]
+    return Protocol(**(fields | {"name": name, "title": title}))
 
 
 _ALL = (

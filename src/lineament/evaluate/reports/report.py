@@ -140,7 +140,7 @@ def choices(evaluation: Evaluation, protocol: Protocol) -> tuple[tuple[str, str]
     """The eight choices as this run made them; predictors with other boxes are named."""
     crops = {predictor: evaluation.crops[predictor] for predictor in evaluation.predictors}
     if len(set(crops.values())) == 1:
-        return protocol.choices(next(iter(crops.values())))  # type: ignore[arg-type]
+        return protocol.choices(next(iter(crops.values())))
     told = "; ".join(f"{predictor}: {where}" for predictor, where in crops.items())
     return tuple((name, told if name == "crop" else text) for name, text in protocol.choices())
 

@@ -69,7 +69,7 @@ def without_mean_depth(points: Array, truth: Array) -> tuple[Array, Array]:
     The distance to the camera cannot be seen under a parallel projection: SADRNet and DSFNet centre so.
     """
     there = np.isfinite(truth).all(axis=-1)
-    return tuple(_centred(np.asarray(p, dtype=np.float64), there) for p in (points, truth))  # type: ignore
+    return tuple(_centred(np.asarray(p, dtype=np.float64), there) for p in (points, truth))
 
 
 def _centred(points: Array, there: NDArray[np.bool_]) -> Array:
@@ -108,7 +108,7 @@ def by_yaw(error: Array, yaw_deg: Array) -> BinnedError:
     bins = tuple(float(error[c].mean()) if c.any() else float("nan") for c in chosen)
     counts = tuple(int(c.sum()) for c in chosen)
     mean = float(error[counted].mean()) if counted.any() else float("nan")
-    return BinnedError(bins, counts, float(np.mean(bins)), mean)  # type: ignore[arg-type]
+    return BinnedError(bins, counts, float(np.mean(bins)), mean)
 
 
 def yaw_bins(yaw_deg: Array) -> list[NDArray[np.bool_]]:

@@ -46,7 +46,7 @@ class CloseUpMethod(CropMethod[CloseUpTrainConfig]):
             count: of crops.
             device: to compute on.
         """
-        config: CloseUpConfig = network.config  # type: ignore[assignment]
+        config: CloseUpConfig = network.config
         targets = CloseUpTargets(config.part, config.crop_size).open(sampler.model)
         plain = CropSampler(sampler.store, sampler.model, sampler.config, targets=targets)
         numbers = np.random.default_rng(0).integers(len(plain.store), size=count)

@@ -116,7 +116,7 @@ class DescriptorMethod(TrainableMethod[DescriptorTrainConfig]):
             batch = on_device(batch, device)
             with config.loop.autocast(device):
                 found = network(crops_as_input(batch["crop"].flatten(0, 1)))
-            return loss(found, batch)  # type: ignore[no-any-return]
+            return loss(found, batch)
 
         held_out = config.pairs.steady(validation=True).open()
 

@@ -99,7 +99,7 @@ class UnitDescriptors(nn.Module):
             crop = functional.interpolate(
                 crop, (size, size), mode="bilinear", antialias=size < crop.shape[-1]
             )
-        return self.network(crop).unit  # type: ignore[no-any-return]
+        return self.network(crop).unit
 
 
 class EarlyLayer(nn.Module):

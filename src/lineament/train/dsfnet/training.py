@@ -116,8 +116,8 @@ def standardise(network: DsfNet, source: CropSource, count: int, *, seed: int = 
         ("identity_mean", "identity_std", "expression_mean", "expression_std"), statistics, strict=True
     ):
         kept = getattr(network, name)
-        values = torch.as_tensor(values, dtype=torch.float32)[: len(kept)]
-        kept.copy_(values.clamp(min=MIN_STD) if name.endswith("std") else values)
+        measured = torch.as_tensor(values, dtype=torch.float32)[: len(kept)]
+        kept.copy_(measured.clamp(min=MIN_STD) if name.endswith("std") else measured)
 
 
 def loss_of(config: DsfTrainConfig, network: DsfNet, model: MorphableModel) -> DsfLoss:

@@ -67,7 +67,7 @@ def align_points(
 
 def nearest_rotation(matrix: Tensor) -> Tensor:
     """(B, 3, 3) the proper rotation with the largest product with a matrix; NaN where that is not finite."""
-    return _NearestRotation.apply(matrix)  # type: ignore[no-any-return,no-untyped-call]
+    return _NearestRotation.apply(matrix)
 
 
 class _NearestRotation(torch.autograd.Function):
@@ -90,7 +90,7 @@ class _NearestRotation(torch.autograd.Function):
         return torch.where(finite, left @ right, torch.full_like(matrix, torch.nan))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]  # noqa: ANN401
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401
         left, spread, right, finite = ctx.saved_tensors
         gaps = spread[..., :, None] + spread[..., None, :]
         safe = gaps > MIN_GAP * spread[..., :1, None]

@@ -159,8 +159,8 @@ def _as_int8(
     stated = replace(manifest, trained={**manifest.trained, PRECISION: INT8})
     with tempfile.TemporaryDirectory() as folder:
         files = [(f"float{SUFFIX}", graphs, manifest), (f"int8{SUFFIX}", small, stated)]
-        both = [Bundle.open(_write(Path(folder) / name, g, arrays, m)) for name, g, m in files]
-        exporter.check_int8(*both, pictures.check(count))
+        whole, eight = (Bundle.open(_write(Path(folder) / name, g, arrays, m)) for name, g, m in files)
+        exporter.check_int8(whole, eight, pictures.check(count))
     return small, stated
 
 

@@ -61,8 +61,8 @@ def prepare(network: Regressor, config: TrainConfig, source: CropSource) -> None
 
 def loss_of(config: TrainConfig, network: Regressor, model: MorphableModel) -> FaceLoss:
     """The loss, in the network's units."""
-    stds = (values.cpu().numpy() for values in (network.identity_std, network.expression_std))
-    return FaceLoss(model, config.network.crop_size, *stds, config.loss)
+    identity, expression = (std.cpu().numpy() for std in (network.identity_std, network.expression_std))
+    return FaceLoss(model, config.network.crop_size, identity, expression, config.loss)
 
 
 def estimate(network: Regressor, face: RegressorOutput, landmarks: CropLandmarks) -> CropEstimate:

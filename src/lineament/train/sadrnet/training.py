@@ -83,7 +83,7 @@ class TrainedSadrNet(SadrNet):
 
     def estimate(self, found: SadrOutput) -> CropEstimate:
         """Landmarks and rotation of what the network found."""
-        return self.landmarks(found, self.align(found))  # type: ignore[no-any-return]
+        return self.landmarks(found, self.align(found))
 
 
 def new_network(config: SadrTrainConfig, model: MorphableModel) -> TrainedSadrNet:

@@ -103,9 +103,8 @@ def released_network(
     deviations = torch.as_tensor(
         np.concatenate([identity_deviation[: network.sizes[1]], expression_deviation[: network.sizes[2]]])
     )
-    _take_standardisation(
-        network, *(given[name].flatten().double() for name in STATISTICS), deviations.double()
-    )
+    mean, std = (given[name].flatten().double() for name in STATISTICS)
+    _take_standardisation(network, mean, std, deviations.double())
     return network.eval()
 
 
