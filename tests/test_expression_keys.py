@@ -54,6 +54,27 @@ def test_a_key_that_rests_near_its_end_is_stretched_by_twice_at_most():
     assert weight == pytest.approx(0.05 / 0.25)
 
 
+def test_a_key_may_be_read_from_several_weights_and_the_mesh_keeps_its_own_rest():
+    half = KeyScale(rest=0.1, full=0.6, mix={"jawOpen": 0.5, "mouthPucker": -0.5}, mesh_rest=0.3)
+    weights = np.array([[0.0, 1.0, 0.2], [0.0, 0.6, 0.6]])
+    reported = reported_weights(NAMES, weights, {"jawOpen": half})
+    np.testing.assert_allclose(reported[:, 1], [(0.4 - 0.1) / 0.5, -0.1 / 0.5])
+    np.testing.assert_allclose(reported[:, 2], [0.2, 0.6])
+    own = reported_weights(NAMES, weights, {"jawOpen": half}, neutral=np.array([0.0, 0.9, 0.3]))
+    np.testing.assert_allclose(own[0, 1], (0.4 - 0.3) / 0.3)
+    np.testing.assert_allclose(weights_at_rest(NAMES, weights[0], {"jawOpen": half}), [0, 0.3, 0])
+
+
+def test_what_a_mix_names_and_a_method_does_not_give_counts_as_nothing():
+    scales = {"jawOpen": KeyScale(mix={"jawOpen": 1.0, "tongueOut": 5.0})}
+    np.testing.assert_allclose(reported_weights(NAMES, np.full(3, 0.5), scales), 0.5)
+
+
+def test_a_mix_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="finite"):
+        KeyScale(mix={"jawOpen": float("nan")})
+
+
 @pytest.mark.parametrize(
     ("rest", "full"), [(0.5, 0.5), (0.5, 0.52), (float("nan"), 1.0), (0.0, float("inf"))]
 )

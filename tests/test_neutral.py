@@ -8,7 +8,7 @@ import pytest
 from discs import disc_aligner
 from faces import egg_face, mesh_alone
 from lineament.errors import ConfigError
-from lineament.expression_keys import KeyScale
+from lineament.expression_keys import KeyScale, key_readings
 from lineament.neutral import MOST, neutral_expression, quietest
 
 
@@ -35,6 +35,15 @@ def test_who_smiles_in_every_frame_smiles():
     scales = {"mouthSmileLeft": KeyScale(rest=0.1, full=0.9)}
     rest = quietest(("mouthSmileLeft",), weights, scales)
     assert rest == pytest.approx(0.1 + MOST * 0.8)
+
+
+def test_who_smiles_in_every_frame_smiles_also_where_keys_are_read_from_several_weights():
+    scales = {"mouthSmileLeft": KeyScale(0.1, 0.9, mix={"mouthSmileLeft": 0.5, "mouthSmileRight": 0.5})}
+    names = ("mouthSmileLeft", "mouthSmileRight")
+    rest = quietest(names, np.full((50, 2), 0.9), scales)
+    assert key_readings(names, rest, scales)[0] == pytest.approx(0.1 + MOST * 0.8)
+    still = quietest(names, np.full((50, 2), 0.2), scales)
+    np.testing.assert_allclose(still, 0.2, atol=1e-6)
 
 
 def test_faces_relative_to_their_rest_read_zero_and_keep_their_mesh():

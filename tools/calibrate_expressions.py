@@ -1,20 +1,25 @@
 """Rest and range of expression weights, measured and written into their file.
 
 python -m tools.calibrate_expressions mine.lineament --out calibrated.lineament --photos ../shared/photos
-    [--pictures FILE] [--not-measured eyeLook --not-measured mouthClose]
+    [--pictures FOLDER] [--not-measured eyeLook --not-measured mouthClose]
 
-Rest: the median of what the network gives on neutral portraits (London, the people that are for training).
-Full: the median on rendered faces on which the key alone is raised to 1, of other faces than those that
-``lineament eval expressions`` shows. The range of a key that hardly moves there is not known: it keeps the
-face model's own. What ``--not-measured`` begins the name of is marked as not measured. The network is not
-touched.
+Mix: how a key is read from all weights that the network gives, a ridge regression of the true weights of
+rendered faces, on which keys are raised alone and in combinations, with neutral portraits (London, the people
+that are for training) as faces without any. A network that is not sure gives a little of each key that it
+might be, always the same little: the regression takes it off, and finds in several weights what one hardly
+shows.
+Rest: what nearly all of those portraits stay below. Full: from the median on rendered faces on which the key
+alone is raised to 1, and beyond it where that would overstate combinations. They are of other identities than
+those that the mix was found on, and all of other faces than those that ``lineament eval expressions`` shows.
+The range of a key that hardly moves there is not known: it keeps the face model's own. What
+``--not-measured`` begins the name of is marked as not measured. The network is not touched.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +29,31 @@ from numpy.typing import NDArray
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
 from lineament.evaluate.expressions.photographs import at_rest
-from lineament.evaluate.expressions.pictures import SEED, PictureRecipe, raised_pictures
+from lineament.evaluate.expressions.pictures import COMPANIONS, SEED, PictureRecipe, raised_pictures
 from lineament.evaluate.expressions.report import read_keys
-from lineament.expression_keys import KeyScale, stem_of
+from lineament.expression_keys import KeyScale, other_side, stem_of
+from lineament.result import Detection, MorphableResult
+from tools.expression_combinations import combinations
 
 Array = NDArray[Any]
 
-RECIPE = PictureRecipe(seed=SEED + 1, faces=150)
-LEAST, MOST = 0.5, 1.2
-"""A key that is raised has to move its weight by the first, lest noise be stretched by more than two; no key
-is full beyond the second."""
-
-
-AT_REST = 0.9
-"""Share of the neutral sitters whose weight of a key counts as none: with half of them, the other half would
+RECIPE = PictureRecipe(seed=SEED + 1, faces=900)
+COMBINED = PictureRecipe(seed=SEED + 2, faces=500)
+LEAST, MOST = 0.1, 1.2
+"""A raised key has to move its reading by the first, lest noise be stretched by more than ten; no key is full
+beyond the second."""
+LESS_ALONE = 1.2
+"""By so much at most the range is widened for what combinations show: raised alone a key then reads less."""
+AT_REST = 0.95
+"""Share of the neutral sitters whose reading of a key counts as none: with half of them, the other half would
 have some key raised."""
+HELD_OUT = 5
+"""Every so many-th rendered identity measures ranges instead of the mix."""
+RIDGE, SITTERS_COUNT = 30.0, 10.0
+"""Of the regression, whose inputs have a spread of about one; and how many rendered pictures a neutral
+portrait is worth."""
+QUIET_SPREAD = 0.02
+"""Added to the spread of weights: those that never move are no evidence."""
 
 
 def main() -> None:
@@ -47,17 +62,29 @@ def main() -> None:
     parser.add_argument("weights", help="name or file of weights")
     parser.add_argument("--out", type=Path, required=True, help="the new file")
     parser.add_argument("--photos", type=Path, required=True, help="folder with london")
-    parser.add_argument("--pictures", type=Path, help="rendered faces, made when missing")
+    parser.add_argument("--pictures", type=Path, help="folder of rendered faces, made when missing")
     parser.add_argument("--not-measured", action="append", default=[], help="how names begin")
     given = parser.parse_args()
     bundle = Bundle.open(given.weights)
     aligner = FaceAligner.from_pretrained(given.weights, threads=1)
     aligner.key_scales = {}  # as the network gives them
     resting = at_rest(aligner, given.photos, held_out=False)
-    shown = raised_pictures(given.pictures, RECIPE)
-    names, found = read_keys(aligner, shown)
-    rest = np.quantile(resting.weights, AT_REST, axis=0)
-    scales = key_scales(names, rest, found, shown.key, given.not_measured)
+    names, shown, truth = rendered_faces(aligner, given.pictures)
+    is_new = shown.face % HELD_OUT == 0
+    mixing = key_mixing(names, shown.weights[~is_new], truth[~is_new], resting.weights)
+    read = Readings(
+        shown.weights[is_new] @ mixing, truth[is_new], shown.key[is_new], resting.weights @ mixing
+    )
+    scales = key_scales(names, read, given.not_measured)
+    own_rest = np.median(resting.weights, axis=0)
+    scales = {
+        name: replace(
+            scale,
+            mix={other: round(float(f), 4) for other, f in zip(names, mixing[:, number], strict=True)},
+            mesh_rest=round(float(own_rest[number]), 4),
+        )
+        for number, (name, scale) in enumerate(scales.items())
+    }
     manifest = replace(bundle.manifest, expression_keys=scales)
     graphs = {name: bundle.graph(name) for name in bundle.manifest.graphs}
     arrays = {name: bundle.arrays(name) for name in bundle.manifest.arrays}
@@ -66,33 +93,123 @@ def main() -> None:
         print(f"{name:20} {scale.rest:.3f} {scale.full:.3f} {'' if scale.measured else 'not measured'}")
 
 
-def key_scales(
-    names: Sequence[str],
-    rest: Array,
-    found: Array,
-    key: NDArray[np.integer],
-    not_measured: Sequence[str] = (),
-) -> dict[str, KeyScale]:
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a network gave of E keys on n rendered faces.
+
+    Attributes:
+        weights: (n, E).
+        key: (n,) which key is raised alone, -1 where none is or several are.
+        face: (n,) whose face.
+    """
+
+    weights: Array
+    key: NDArray[np.integer]
+    face: NDArray[np.integer]
+
+
+def rendered_faces(aligner: FaceAligner, folder: Path | None) -> tuple[tuple[str, ...], Given, Array]:
+    """Names of the keys, what the network gives, and (n, E) the truth."""
+    alone = raised_pictures(None if folder is None else folder / "alone.npz", RECIPE)
+    several = combinations(None if folder is None else folder / "combined.npz", COMBINED)
+    names, given = read_keys(aligner, alone)
+    together = weights_on(aligner, several.read, several.box_xyxy)
+    truth = np.zeros((len(alone), len(names)))
+    for row in np.flatnonzero(alone.key >= 0):
+        key = names[alone.key[row]]
+        for name, weight in {key: 1.0, **COMPANIONS.get(key, {})}.items():
+            truth[row, names.index(name)] = weight
+    shown = Given(
+        np.concatenate([given, together]),
+        np.concatenate([alone.key, np.full(len(together), SEVERAL)]),
+        np.concatenate([alone.face, several.face + 1 + alone.face.max()]),
+    )
+    return tuple(names), shown, np.concatenate([truth, several.weights])
+
+
+SEVERAL = -2
+"""In place of the raised key where several are."""
+
+
+def weights_on(aligner: FaceAligner, read: Callable[[int], NDArray[np.uint8]], boxes: Array) -> Array:
+    """(n, E) weights as the network gives them, of pictures with one face each."""
+    found = []
+    for number, box in enumerate(boxes):
+        (face,) = aligner.align_given(read(number), [Detection(box, 1.0)])
+        assert isinstance(face, MorphableResult)
+        found.append(face.expression)
+    return np.array(found, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What was read of E keys.
+
+    Attributes:
+        shown: (n, E) on rendered faces.
+        truth: (n, E) of these.
+        key: (n,) which key is raised alone on each, -1 for none, -2 for several.
+        resting: (p, E) on neutral portraits.
+    """
+
+    shown: Array
+    truth: Array
+    key: NDArray[np.integer]
+    resting: Array
+
+
+def key_mixing(names: Sequence[str], given: Array, truth: Array, resting: Array) -> Array:
+    """(E, E) factors with which weights become readings of keys, alike on both sides of a face.
+
+    Args:
+        names: of E keys.
+        given: (n, E) weights on rendered faces.
+        truth: (n, E) of these.
+        resting: (p, E) weights on neutral portraits.
+    """
+    mirrored = [list(names).index(other_side(name)) for name in names]
+    weights = np.concatenate([given, given[:, mirrored], resting, resting[:, mirrored]])
+    aims = np.concatenate([truth, truth[:, mirrored], np.zeros((2 * len(resting), len(names)))])
+    counts = np.where(np.arange(len(weights)) < 2 * len(given), 1.0, SITTERS_COUNT)
+    spread = given.std(axis=0) + QUIET_SPREAD
+    inputs = (weights - np.median(resting, axis=0)) / spread
+    normal = (inputs * counts[:, None]).T @ inputs + 2 * RIDGE * np.eye(len(names))
+    return np.linalg.solve(normal, (inputs * counts[:, None]).T @ aims) / spread[:, None]
+
+
+def key_scales(names: Sequence[str], read: Readings, not_measured: Sequence[str] = ()) -> dict[str, KeyScale]:
     """What each key is at rest and fully raised: the same on both sides, for faces have no better one.
 
     Args:
         names: of E keys.
-        rest: (E,) weights at rest.
-        found: (n, E) weights on pictures.
-        key: (n,) which key is raised on each, -1 for none.
+        read: of them.
         not_measured: how names of keys begin that are not to be believed.
     """
+    rest = np.quantile(read.resting, AT_REST, axis=0)
     scales = {}
     for name in names:
         sides = [number for number, other in enumerate(names) if stem_of(other) == stem_of(name)]
-        raised = [found[key == number, number] for number in sides if (key == number).any()]
-        full = min(float(np.median(np.concatenate(raised))), MOST) if raised else 0.0
+        raised = [read.shown[read.key == number, number] for number in sides if (read.key == number).any()]
+        alone = float(np.median(np.concatenate(raised))) if raised else 0.0
         low = float(np.mean(rest[sides]))
         if name.startswith(tuple(not_measured)):
             scales[name] = KeyScale(measured=False)
+        elif alone - low < LEAST:
+            scales[name] = KeyScale(round(low, 4), 1.0)
         else:
-            scales[name] = KeyScale(round(low, 4), 1.0 if full - low < LEAST else round(full, 4))
+            full = low + (alone - low) * float(np.clip(_slope(read, sides, low, alone), 1.0, LESS_ALONE))
+            scales[name] = KeyScale(round(low, 4), round(min(full, MOST), 4))
     return scales
+
+
+def _slope(read: Readings, sides: Sequence[int], low: float, full: float) -> float:
+    """How much a key reads for each 1 of the truth where several are raised; 1 where none is."""
+    several = read.key == SEVERAL
+    truth = np.concatenate([read.truth[several, number] for number in sides])
+    if len(truth) < 2 or truth.std() == 0:
+        return 1.0
+    reading = np.concatenate([read.shown[several, number] for number in sides])
+    return float(np.polyfit(truth, np.clip((reading - low) / (full - low), 0, 1), 1)[0])
 
 
 if __name__ == "__main__":

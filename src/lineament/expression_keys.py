@@ -1,15 +1,16 @@
 """Keys: the names of expressions, and what the weights that a network gives for them mean.
 
 A network's weight moves the face model's mesh. What is reported of it may differ, so that a face at rest
-reads 0 and a shut eye 1: weights say by a table (:class:`KeyScale` a key) what they give there. The mesh is
-not moved by that.
+reads 0 and a shut eye 1: weights say by a table (:class:`KeyScale` a key) what they give there. A network
+also gives a little of one key for another (a dimple for half a smile), the same little on every face: such
+cross-talk is taken out by reading a key from several weights. The mesh is not moved by any of that.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -75,21 +76,28 @@ class KeyScale:
     """What a network gives for one key.
 
     Attributes:
-        rest: on a face at rest.
-        full: on a face on which the key is raised as far as it goes.
+        rest: what is read on a face at rest.
+        full: what is read on a face on which the key is raised as far as it goes.
         measured: whether its weight means anything; what is not measured is reported as 0.
+        mix: the reading is the sum of the network's weights times these factors, by key; empty for the key's
+            own weight alone.
+        mesh_rest: the network's own weight of the key on a face at rest, if `mix` reads something else.
     """
 
     rest: float = 0.0
     full: float = 1.0
     measured: bool = True
+    mix: Mapping[str, float] = field(default_factory=dict)
+    mesh_rest: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse ranges that cannot be told from noise.
 
         Raises:
-            ValueError: rest or full is not finite, or full is not above rest by 0.05.
+            ValueError: a number is not finite, or full is not above rest by 0.05.
         """
+        if not all(map(math.isfinite, (*self.mix.values(), self.mesh_rest))):
+            raise ValueError(f"mix and mesh_rest must be finite, found {dict(self.mix)}, {self.mesh_rest}")
         if not (math.isfinite(self.rest) and math.isfinite(self.full)):
             raise ValueError(f"rest and full must be finite, found {self.rest} and {self.full}")
         if self.full - self.rest < LEAST_RANGE:
@@ -97,6 +105,28 @@ class KeyScale:
 
 
 AS_GIVEN = KeyScale()
+
+
+def key_mixing(names: Sequence[str], scales: Mapping[str, KeyScale]) -> Array | None:
+    """(E, E) factors with which weights (..., E) become readings, `weights @ mixing`; None if all are plain.
+
+    Args:
+        names: of E keys; of a mix that names others these are left out.
+        scales: by name.
+    """
+    if not any(scale.mix for scale in scales.values()):
+        return None
+    mixing = np.eye(len(names))
+    for column, name in enumerate(names):
+        if mix := scales.get(name, AS_GIVEN).mix:
+            mixing[:, column] = [mix.get(other, 0.0) for other in names]
+    return mixing
+
+
+def key_readings(names: Sequence[str], weights: Array, scales: Mapping[str, KeyScale]) -> Array:
+    """(..., E) what keys are read from (:attr:`KeyScale.mix`), of (..., E) as the network gives them."""
+    mixing = key_mixing(names, scales)
+    return weights if mixing is None else np.asarray(weights, float) @ mixing
 
 
 def reported_weights(
@@ -121,10 +151,12 @@ def reported_weights(
     rest = np.array([scale.rest for scale in own])
     span = np.array([scale.full for scale in own]) - rest
     if neutral is not None:
-        span = np.maximum(rest + span - neutral, span / 2)
-        rest = np.asarray(neutral, float)
+        own_rest = key_readings(names, np.asarray(neutral, float), scales)
+        span = np.maximum(rest + span - own_rest, span / 2)
+        rest = own_rest
     measured = np.array([scale.measured for scale in own])
-    return _without_hidden_gaze(names, np.where(measured, (weights - rest) / span, 0.0), scales)
+    readings = key_readings(names, weights, scales)
+    return _without_hidden_gaze(names, np.where(measured, (readings - rest) / span, 0.0), scales)
 
 
 def _without_hidden_gaze(names: Sequence[str], reported: Array, scales: Mapping[str, KeyScale]) -> Array:
@@ -145,7 +177,7 @@ def _without_hidden_gaze(names: Sequence[str], reported: Array, scales: Mapping[
 def weights_at_rest(
     names: Sequence[str], weights: Array, scales: Mapping[str, KeyScale], neutral: Array | None = None
 ) -> Array:
-    """What :func:`reported_weights` leaves out: weights that belong to the face before any key is raised.
+    """What :func:`reported_weights` leaves out: weights that a mesh has before any key is raised.
 
     Args:
         names: of E keys.
@@ -157,7 +189,8 @@ def weights_at_rest(
         (..., E) rest of what is measured, and the weights themselves of what is not.
     """
     own = [scales.get(name, AS_GIVEN) for name in names]
-    rest = np.array([scale.rest for scale in own]) if neutral is None else np.asarray(neutral, float)
+    everyones = [scale.mesh_rest if scale.mix else scale.rest for scale in own]
+    rest = np.array(everyones) if neutral is None else np.asarray(neutral, float)
     return np.where(np.array([scale.measured for scale in own]), rest, weights)
 
 

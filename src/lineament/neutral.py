@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.errors import ConfigError
-from lineament.expression_keys import AS_GIVEN, KeyScale, reported_weights
+from lineament.expression_keys import AS_GIVEN, KeyScale, key_mixing, key_readings, reported_weights
 from lineament.result import FaceResult, MorphableResult
 
 Array: TypeAlias = NDArray[Any]
@@ -23,6 +23,8 @@ QUIET = 0.15
 MOST = 0.4
 """No rest is further from everybody's than that, in parts of a key's range: who always smiles
 smiles."""
+LEAST_SHARE = 0.02
+"""Changes of weights that readings hardly show, by this part of the best seen, are not made for them."""
 
 
 def neutral_expression(faces: Sequence[FaceResult]) -> Array:
@@ -60,4 +62,9 @@ def quietest(names: Sequence[str], weights: Array, scales: Mapping[str, KeyScale
     own = [scales.get(name, AS_GIVEN) for name in names]
     low = np.array([scale.rest for scale in own])
     span = np.array([scale.full for scale in own]) - low
-    return np.clip(rest, low - MOST * span, low + MOST * span).astype(np.float32)
+    readings = key_readings(names, rest, scales)
+    excess = np.clip(readings, low - MOST * span, low + MOST * span) - readings
+    mixing = key_mixing(names, scales)
+    if mixing is not None and excess.any():  # the smallest change of weights that takes it off
+        excess = np.linalg.lstsq(mixing.T, excess, rcond=LEAST_SHARE)[0]
+    return np.asarray(rest + excess, np.float32)

@@ -20,11 +20,16 @@ def test_it_is_the_same_after_json():
 
 
 def test_what_keys_mean_is_the_same_after_json():
-    keys = {"jawOpen": {"rest": 0.1, "full": 0.6}, "noseSneerLeft": {"measured": False}}
+    keys = {
+        "jawOpen": {"rest": 0.1, "full": 0.6},
+        "noseSneerLeft": {"measured": False},
+        "mouthClose": {"mix": {"mouthClose": 1.5, "jawOpen": -0.1}, "mesh_rest": 0.2},
+    }
     manifest = Manifest.from_json(json.dumps(SMALL | {"expression_keys": keys}).encode())
     assert manifest.expression_keys == {
         "jawOpen": KeyScale(0.1, 0.6),
         "noseSneerLeft": KeyScale(measured=False),
+        "mouthClose": KeyScale(mix={"mouthClose": 1.5, "jawOpen": -0.1}, mesh_rest=0.2),
     }
     assert Manifest.from_json(manifest.to_json()) == manifest
 
@@ -58,6 +63,10 @@ def test_what_keys_mean_is_the_same_after_json():
         ({"trained": []}, "'trained'"),
         ({"expression_keys": []}, "'expression_keys'"),
         ({"expression_keys": {"jawOpen": 1}}, "'expression_keys' has 'jawOpen'"),
+        ({"expression_keys": {"jawOpen": {"mix": [1]}}}, "'mix' of the key jawOpen is"),
+        ({"expression_keys": {"jawOpen": {"mix": {"a/b": 1}}}}, "'mix' of the key jawOpen is"),
+        ({"expression_keys": {"jawOpen": {"mix": {"jawOpen": "1"}}}}, "'mix of jawOpen' of the key jawOpen"),
+        ({"expression_keys": {"jawOpen": {"mesh_rest": None}}}, "'mesh_rest' of the key jawOpen is None"),
         ({"expression_keys": {"../jaw": {}}}, "'expression_keys'"),
         ({"expression_keys": {"jawOpen": {"rest": "0"}}}, "'rest' of the key jawOpen"),
         ({"expression_keys": {"jawOpen": {"rest": True}}}, "'rest' of the key jawOpen"),

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from lineament.geometry.face_mesh import LandmarkScheme
+from lineament.geometry.rotation import matrix_from_angles
 
 
 def test_a_model_and_its_mesh_share_their_arrays(lfm):
@@ -36,3 +37,16 @@ def test_landmarks_of_a_mesh_alone_have_their_constant_offset():
     np.testing.assert_allclose(scheme.points_model(vertices), [[2.5, 2.5, 3]])
     with_coefficients = scheme.points_model(vertices, np.float32([2]), np.float32([-1]))
     np.testing.assert_allclose(with_coefficients, [[3.5, 3.5, 4]])
+
+
+def test_landmarks_follow_the_turn_of_the_head_on_the_side_that_is_seen():
+    vertices, ones = np.zeros((1, 3), np.float32), np.zeros((4, 68, 3), np.float32)
+    ones[0] = 1  # mm for the sine of the angle by which a side is turned to the viewer
+    scheme = replace(LandmarkScheme.of_vertices("all", np.zeros(68, int)), turn_offset=ones)
+    assert not scheme.points_model(vertices).any()
+    for yaw, left, right in ((0.5, np.sin(0.5), 0), (-0.5, 0, np.sin(0.5)), (0.0, 0, 0)):
+        moved = scheme.points_model(vertices, rotation=matrix_from_angles(yaw, 0, 0))
+        np.testing.assert_allclose(moved[:8], left, atol=1e-6)
+        np.testing.assert_allclose(moved[9:17], right, atol=1e-6)
+        middle = np.sin(abs(yaw))
+        np.testing.assert_allclose(moved[30], [np.sign(yaw) * middle, middle, middle], atol=1e-6)

@@ -8,6 +8,7 @@ from scipy.sparse import csgraph
 from lineament.errors import ModelError
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.raster import rasterize
+from lineament.geometry.rotation import matrix_from_angles
 from lineament.geometry.topology import LID_PAIRS_68, MIRROR_68, boundary_loops, unique_edges
 from lineament.models import load_model
 from lineament.models.builtin import BUILTIN_PATH, load_builtin, load_builtin_compact
@@ -129,13 +130,37 @@ def test_the_face_is_as_large_as_a_persons_and_looks_at_the_viewer(lfm):
     assert nose_tip[1] < eye_corners[:, 1].min()
 
 
-def test_both_schemes_have_68_landmarks_close_to_each_other(lfm):
-    assert set(lfm.schemes) == {"lfm-68", "300w-lp"}
-    registered, labelled = (
-        lfm.landmarks_model(REST, np.eye(53, dtype=np.float32), scheme=name) for name in ("lfm-68", "300w-lp")
+def test_all_schemes_have_68_landmarks_close_to_each_other(lfm):
+    assert set(lfm.schemes) == {"lfm-68", "300w-lp", "ibug-68"}
+    registered, *others = (
+        lfm.landmarks_model(REST, np.eye(53, dtype=np.float32), scheme=name)
+        for name in ("lfm-68", "300w-lp", "ibug-68")
     )
-    assert registered.shape == labelled.shape == (53, 68, 3)
-    assert np.median(np.linalg.norm(registered - labelled, axis=-1)) < 5
+    for points in others:
+        assert registered.shape == points.shape == (53, 68, 3)
+        assert np.median(np.linalg.norm(registered - points, axis=-1)) < 5
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.4, -1.2])
+def test_points_that_people_set_are_alike_on_both_sides_of_a_mirrored_face(lfm, yaw):
+    scheme, rng = lfm.schemes["ibug-68"], np.random.default_rng(1)
+    identity, expression = rng.normal(size=100), rng.uniform(0, 0.6, 53)
+    twin = identity * lfm.mirror.identity_sign, expression[lfm.mirror.expression]
+    own = scheme.points_model(
+        lfm.vertices_model(identity, expression), identity, expression, matrix_from_angles(yaw, 0.2, 0)
+    )
+    other = scheme.points_model(lfm.vertices_model(*twin), *twin, matrix_from_angles(-yaw, 0.2, 0))
+    np.testing.assert_allclose(other[list(MIRROR_68)] * FLIP, own, atol=0.02)
+
+
+def test_the_jaw_that_people_set_follows_the_outline_of_a_turned_head(lfm):
+    scheme = lfm.schemes["ibug-68"]
+    ahead, turned = (
+        scheme.points_model(lfm.neutral_model, rotation=matrix_from_angles(yaw, 0, 0)) for yaw in (0, 1.2)
+    )
+    moved = np.linalg.norm(turned - ahead, axis=1)
+    assert moved[:8].max() > 3  # mm, of the side that is seen
+    np.testing.assert_array_equal(moved[9:17], 0)
 
 
 def test_the_registered_landmarks_are_symmetric(lfm):

@@ -1,22 +1,61 @@
-"""Rest and range of keys from what a network gave."""
+"""How keys are read, and their rest and range, from what a network gave."""
 
 import numpy as np
+import pytest
 
 from lineament.expression_keys import KeyScale
-from tools.calibrate_expressions import MOST, key_scales
+from tools.calibrate_expressions import LESS_ALONE, MOST, SEVERAL, Readings, key_mixing, key_scales
 
 NAMES = ("jawOpen", "eyeLookUpLeft", "cheekPuffLeft", "mouthPucker")
 KEY = np.array([-1, 0, 0, 0, 1, 2, 3])
+SIDED = ("mouthSmileLeft", "mouthSmileRight", "mouthDimpleLeft", "mouthDimpleRight")
 
 
-def test_rest_and_range_are_medians_and_what_hardly_moves_keeps_the_range_of_the_face_model():
+def readings(found, *, rest, key=KEY, truth=None):
+    truth = np.zeros(found.shape) if truth is None else truth
+    return Readings(found, truth, key, np.tile(rest, (9, 1)))
+
+
+def test_rest_and_range_are_measured_and_what_hardly_moves_keeps_the_range_of_the_face_model():
     found = np.zeros((7, 4))
     found[1:4, 0] = (0.5, 0.6, 0.9)
-    found[4, 1], found[5, 2], found[6, 3] = 0.9, 0.2, 1.6
+    found[4, 1], found[5, 2], found[6, 3] = 0.9, 0.1, 1.6
     rest = np.array([0.1, 0.0, 0.05, 0.0])
-    assert key_scales(NAMES, rest, found, KEY, ["eyeLook"]) == {
+    assert key_scales(NAMES, readings(found, rest=rest), ["eyeLook"]) == {
         "jawOpen": KeyScale(0.1, 0.6),
         "eyeLookUpLeft": KeyScale(measured=False),
         "cheekPuffLeft": KeyScale(0.05, 1.0),
         "mouthPucker": KeyScale(0.0, MOST),
     }
+
+
+def test_rest_is_above_nearly_all_sitters():
+    sitters = np.zeros((100, 4))
+    sitters[:4, 0], sitters[4:, 0] = 0.9, 0.2
+    scales = key_scales(NAMES, Readings(np.zeros((1, 4)), np.zeros((1, 4)), np.array([-1]), sitters))
+    assert scales["jawOpen"].rest == pytest.approx(0.2)
+
+
+def test_a_key_that_combinations_show_more_of_is_full_later_but_not_much():
+    key = np.array([0, SEVERAL, SEVERAL, SEVERAL])
+    truth = np.zeros((4, 4))
+    truth[:, 0] = (1.0, 0.0, 0.25, 0.5)
+    for steepness, wider in ((1.0, 1.0), (1.1, 1.1), (1.8, LESS_ALONE)):
+        found = np.zeros((4, 4))
+        found[0, 0], found[1:, 0] = 0.5, 0.5 * steepness * truth[1:, 0]
+        scales = key_scales(NAMES, readings(found, rest=np.zeros(4), key=key, truth=truth))
+        assert scales["jawOpen"].full == pytest.approx(0.5 * wider, abs=1e-3)
+
+
+def test_the_mix_takes_off_what_a_network_gives_of_one_key_for_another():
+    rng = np.random.default_rng(0)
+    truth = np.eye(4)[rng.integers(0, 4, 2000)] * rng.uniform(0, 1, (2000, 1))
+    blurred = np.eye(4) * 0.4 + 0.1
+    given = truth @ blurred + 0.01 * rng.standard_normal(truth.shape)
+    resting = 0.01 * rng.standard_normal((40, 4))
+    mixing = key_mixing(SIDED, given, truth, resting)
+    read = np.eye(4) @ blurred @ mixing
+    assert np.diag(read).min() > 0.8
+    assert np.abs(read - np.diag(np.diag(read))).max() < 0.05
+    other = [1, 0, 3, 2]
+    np.testing.assert_allclose(mixing[other][:, other], mixing, rtol=0.05, atol=0.05)

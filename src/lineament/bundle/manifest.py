@@ -228,15 +228,23 @@ def _expression_keys(table: Table) -> dict[str, KeyScale]:
     for name, row in _table(table, "expression_keys").items():
         if not is_plain_name(name) or not isinstance(row, dict):
             raise ValueError(f"'expression_keys' has {name!r}: {row!r}, expected plain names and objects")
+        mix = row.get("mix", {})
+        if not isinstance(mix, dict) or not all(map(is_plain_name, mix)):
+            raise ValueError(f"'mix' of the key {name} is {mix!r}, expected plain names and numbers")
         values = {"rest": row.get("rest", 0.0), "full": row.get("full", 1.0)}
-        for part, value in values.items():
+        values |= {"mesh_rest": row.get("mesh_rest", 0.0)}
+        for part, value in (values | {f"mix of {other}": factor for other, factor in mix.items()}).items():
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError(f"{part!r} of the key {name} is {value!r}, expected a number")
         measured = row.get("measured", True)
         if not isinstance(measured, bool):
             raise ValueError(f"'measured' of the key {name} is {measured!r}, expected true or false")
         try:
-            scales[name] = KeyScale(float(values["rest"]), float(values["full"]), measured)
+            scales[name] = KeyScale(
+                **{part: float(value) for part, value in values.items()},
+                measured=measured,
+                mix={other: float(factor) for other, factor in mix.items()},
+            )
         except ValueError as error:
             raise ValueError(f"the key {name} cannot be: {error}") from error
     return scales

@@ -9,6 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.geometry.rotation import angles_from_matrix
+from lineament.geometry.topology import MIRROR_68
+
 Array: TypeAlias = NDArray[np.floating]
 IntArray: TypeAlias = NDArray[np.integer]
 Recipe: TypeAlias = tuple[Callable[..., Any], tuple[object, ...]]
@@ -24,12 +27,14 @@ class LandmarkScheme:
     the points of our mesh to where another convention puts the same landmark.
 
     Attributes:
-        name: such as "lfm-68" (the points as registered on the mesh) or "300w-lp".
+        name: such as "lfm-68" (the points as registered on the mesh), "300w-lp" or "ibug-68".
         vertex_index: (P, 3) int, corners of the triangle each point lies in.
         weights: (P, 3) float, barycentric weights, rows sum to one.
         offset_model: (P, 3) float, mm, model frame.
         identity_offset: (K', P, 3) float, mm per unit of the first K' identity coefficients; K' may be 0.
         expression_offset: (E', P, 3) float, mm per unit of expression; E' may be 0.
+        turn_offset: (T, P, 3) float, mm per unit of :func:`turn_terms`: people set the points of an outline
+            where they see it, and that moves over the face as the head turns; T is 4 or 0.
     """
 
     name: str
@@ -38,6 +43,7 @@ class LandmarkScheme:
     offset_model: Array
     identity_offset: Array
     expression_offset: Array
+    turn_offset: Array = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
 
     @classmethod
     def of_vertices(cls, name: str, vertices: IntArray) -> LandmarkScheme:
@@ -57,7 +63,11 @@ class LandmarkScheme:
         return np.einsum("...pck,pc->...pk", vertices[..., self.vertex_index, :], self.weights)
 
     def points_model(
-        self, vertices_model: Array, identity: Array | None = None, expression: Array | None = None
+        self,
+        vertices_model: Array,
+        identity: Array | None = None,
+        expression: Array | None = None,
+        rotation: Array | None = None,
     ) -> Array:
         """The landmarks of faces whose vertices are known already.
 
@@ -65,16 +75,46 @@ class LandmarkScheme:
             vertices_model: (..., N, 3) mm, model frame.
             identity: (..., K) the coefficients that made them; left out, no offset follows them.
             expression: (..., E).
+            rotation: (3, 3) of the one head, frame `model` to `camera`; left out, it looks ahead.
 
         Returns:
             (..., P, 3) mm, model frame.
         """
         points = self.points_on(vertices_model) + self.offset_model
+        if rotation is not None and len(self.turn_offset):
+            points = points + self._turned(rotation)
         if identity is not None:
             points = points + weighted_sum(identity, self.identity_offset)
         if expression is not None:
             points = points + weighted_sum(expression, self.expression_offset)
         return points
+
+    def _turned(self, rotation: Array) -> Array:
+        """(P, 3) mm that the points move by because the head is turned.
+
+        What is stored is of points on the side that is turned to the viewer; points of the other side stay.
+        On the middle line the sideways part changes its sign with the side.
+        """
+        angles = angles_from_matrix(rotation)
+        mirrored = np.asarray(MIRROR_68)
+        own = np.arange(len(mirrored))
+        side = np.sign(mirrored - own) * np.sign(mirrored[0] - own[0])  # of the points 0-7 it is 1
+        yaw = float(angles.yaw)
+        facing = np.where(side == 0, abs(yaw), side * yaw)
+        moved: Array = np.einsum("tp,tpc->pc", turn_terms(facing, float(angles.pitch)), self.turn_offset)
+        return np.where((side == 0)[:, None], moved * [np.sign(yaw), 1.0, 1.0], moved)
+
+
+def turn_terms(facing: Array, pitch: float) -> Array:
+    """(4, P) functions of the head's turn on which the offsets of P points depend linearly.
+
+    Args:
+        facing: (P,) radians by which each point's side of the face is turned to the viewer.
+        pitch: of the head, radians.
+    """
+    turned = np.sin(np.clip(facing, 0.0, np.pi / 2))
+    up = np.full_like(turned, np.sin(pitch))
+    return np.stack([turned, turned**2, up, up * turned])
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

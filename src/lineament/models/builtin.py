@@ -19,6 +19,7 @@ from lineament.geometry.morphable import Mirror, MorphableModel
 Array = NDArray[np.floating]
 
 BUILTIN_PATH = Path(__file__).parent.parent / "assets" / "lfm.npz"
+SCHEMES = ("lfm-68", "300w-lp", "ibug-68")
 FLIP_X = np.array([-1, 1, 1], np.float32)
 
 
@@ -41,7 +42,7 @@ def load_builtin(path: Path = BUILTIN_PATH) -> MorphableModel:
             expression_bounds=(0.0, 1.0),
             uv=data["uv"],
             mirror=mirror,
-            schemes={name: _scheme(data, name) for name in ("lfm-68", "300w-lp")},
+            schemes={name: _scheme(data, name) for name in SCHEMES},
             parts={str(name): (int(first), int(last)) for name, (first, last) in ranges},
         )
 
@@ -111,4 +112,6 @@ def _modes_side_by_side(basis: Array) -> Array:
 
 def _scheme(data: Any, name: str) -> LandmarkScheme:  # noqa: ANN401
     fields = ("vertex_index", "weights", "offset_model", "identity_offset", "expression_offset")
-    return LandmarkScheme(name, *(data[f"scheme/{name}/{field}"] for field in fields))
+    scheme = LandmarkScheme(name, *(data[f"scheme/{name}/{field}"] for field in fields))
+    turn = f"scheme/{name}/turn_offset"
+    return replace(scheme, turn_offset=data[turn]) if turn in data else scheme

@@ -91,7 +91,12 @@ def checksum_of(model: MorphableModel) -> str:
 
 def _add_scheme(digest: hashlib._Hash, scheme: LandmarkScheme) -> None:
     digest.update(scheme.name.encode())
-    offsets = (scheme.offset_model, scheme.identity_offset, scheme.expression_offset)
+    offsets = (
+        scheme.offset_model,
+        scheme.identity_offset,
+        scheme.expression_offset,
+        scheme.turn_offset,
+    )
     for array in (scheme.vertex_index, scheme.weights, *offsets):
         _add(digest, array)
 

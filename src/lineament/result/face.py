@@ -238,7 +238,7 @@ class FaceResult:
 
     def points_model(self, layout: LandmarkScheme) -> Array:
         """(P, 3) float32 mm, frame `model`: the landmarks of a scheme on this face's mesh."""
-        return layout.points_model(self.vertices_model)
+        return layout.points_model(self.vertices_model, rotation=self.camera.rotation)
 
 
 def _value_names(face: FaceResult) -> list[str]:

@@ -120,18 +120,18 @@ def render_raised(
 ) -> RaisedPictures:
     """Render them; about 0.2 s a picture."""
     model = load_builtin()
-    raised = RaisedFaces(_renderer(model, recipe))
+    raised = RaisedFaces(renderer_of(model, recipe))
     deal = _deal(len(model.expression_names), recipe)
     total = sum(map(len, deal))
     jpegs, keys, faces, boxes, yaws = [], [], [], [], []
     for face, own in enumerate(deal):
-        scene = _scene(raised.renderer, recipe, face)
+        scene = scene_of(raised.renderer, recipe, face)
         for key in own:
             view = raised(scene, None if key < 0 else model.expression_names[key])
-            jpegs.append(_jpeg(view.view.image))
+            jpegs.append(jpeg(view.view.image))
             keys.append(key)
             faces.append(face)
-            boxes.append(_box(model, scene, view.view.expression))
+            boxes.append(box_of(model, scene, view.view.expression))
             yaws.append(np.degrees(scene.camera.angles.yaw))
             if progress is not None:
                 progress("rendering", len(jpegs), total)
@@ -171,7 +171,8 @@ class RaisedFaces:
         return self.renderer.view_of(replace(scene, expression=expression))
 
 
-def _renderer(model: MorphableModel, recipe: PictureRecipe) -> FaceRenderer:
+def renderer_of(model: MorphableModel, recipe: PictureRecipe) -> FaceRenderer:
+    """Draws faces as the recipe has them."""
     config = RenderConfig(
         size=recipe.size,
         face=(0.45, 0.62),
@@ -185,7 +186,7 @@ def _renderer(model: MorphableModel, recipe: PictureRecipe) -> FaceRenderer:
     return FaceRenderer(model, load_texture_model(), backgrounds, config)
 
 
-def _scene(renderer: FaceRenderer, recipe: PictureRecipe, face: int) -> Scene:
+def scene_of(renderer: FaceRenderer, recipe: PictureRecipe, face: int) -> Scene:
     """Of one face; the same however many others there are."""
     rng = np.random.default_rng([recipe.seed, 2, face])
     return random_scene(renderer.model, renderer.texture, renderer.backgrounds, renderer.config, rng)
@@ -207,12 +208,14 @@ def _cards(count: int, rng: np.random.Generator) -> Iterator[int]:
         yield from rng.permutation(count).tolist()
 
 
-def _box(model: MorphableModel, scene: Scene, expression: Array) -> Array:
+def box_of(model: MorphableModel, scene: Scene, expression: Array) -> Array:
+    """(4,) px, box of the 68 true landmarks."""
     landmarks = model.landmarks_model(scene.identity, expression, scheme=DEFAULT_SCHEME)
     return box_of_points(scene.camera.image_from_model(landmarks)[:, :2])
 
 
-def _jpeg(image: NDArray[np.uint8]) -> bytes:
+def jpeg(image: NDArray[np.uint8]) -> bytes:
+    """A picture as it is kept."""
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "JPEG", quality=JPEG_QUALITY)
     return stream.getvalue()
@@ -224,7 +227,7 @@ def _write(path: Path, made: RaisedPictures, recipe: PictureRecipe) -> None:
         np.savez(
             temporary,
             jpegs=np.frombuffer(b"".join(made.jpegs), np.uint8),
-            ends=np.cumsum([len(jpeg) for jpeg in made.jpegs]),
+            ends=np.cumsum([len(one) for one in made.jpegs]),
             key=made.key,
             face=made.face,
             box_xyxy=made.box_xyxy,

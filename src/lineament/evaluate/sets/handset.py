@@ -67,17 +67,20 @@ class _Kind:
     box_of: Callable[[Array], Array]
 
 
-def load_handset(source: Path) -> EvaluationSet:
+def load_handset(source: Path, calibration_faces: int = CALIBRATION_FACES) -> EvaluationSet:
     """Every kind whose photographs and points are there.
 
     Args:
         source: folder with ``cfp``, ``fgnet`` and ``london``, each a zip or a folder of photographs, and
             beside it ``NAME_points.npz`` with ``names`` (F,) and ``points`` (F, M, 2) px.
+        calibration_faces: of each kind at most.
 
     Raises:
         DataError: none of them is there, or photographs and points do not fit together.
     """
-    faces = [(kind, *_faces(source, kind)) for kind in _KINDS if _table(source, kind).is_file()]
+    faces = [
+        (kind, *_faces(source, kind, calibration_faces)) for kind in _KINDS if _table(source, kind).is_file()
+    ]
     scored = tuple(item for _, items, _ in faces for item in items)
     if not scored:
         raise DataError(
@@ -106,7 +109,7 @@ def _table(source: Path, kind: _Kind) -> Path:
     return source / f"{kind.archive}_points.npz"
 
 
-def _faces(source: Path, kind: _Kind) -> tuple[list[EvaluationItem], list[EvaluationItem]]:
+def _faces(source: Path, kind: _Kind, most: int) -> tuple[list[EvaluationItem], list[EvaluationItem]]:
     """Scored faces, and those for calibration, spread evenly over the other people."""
     places = (source / f"{kind.archive}.zip", source / kind.archive)
     root = next((path for path in places if path.exists()), None)
@@ -124,7 +127,7 @@ def _faces(source: Path, kind: _Kind) -> tuple[list[EvaluationItem], list[Evalua
     }
     scored = [item for name, item in items.items() if _is_scored(kind, name)]
     others = [item for name, item in items.items() if not _is_scored(kind, name)]
-    chosen = np.unique(np.linspace(0, len(others) - 1, min(CALIBRATION_FACES, len(others))).astype(int))
+    chosen = np.unique(np.linspace(0, len(others) - 1, min(most, len(others))).astype(int))
     return scored, [others[number] for number in chosen]
 
 
