@@ -40,7 +40,11 @@ INTRO = (
     "at most {cross}, all in the median. {passed} of {keys} do. Keys that do not are **not measured**: "
     "move a character by them with care. Those that are reported as 0 for that reason are marked 0. "
     "`browInnerUp` and `cheekPuff` are listed by side; ARKit's names merge both ([json.md](json.md)). "
-    "`tongueOut` is always 0."
+    "`tongueOut` is always 0.\n\n"
+    "A key is read from all weights that the network gives, by a table that goes with the weights "
+    "(`python -m tools.calibrate_expressions`): a network that is not sure gives a little of every key that "
+    "it might be, and the table takes that off. It was measured on other rendered faces, raised alone and in "
+    "combinations, and on neutral portraits of people who are for training."
 )
 BELOW = (
     "`mouthClose` is raised over an open jaw, for nothing else shows it; eyes that blink are just shut. "
@@ -91,7 +95,7 @@ def page_of(report: dict[str, Any], unmeasured: set[str]) -> str:
         "",
         "<!-- made by tools/expression_page.py; do not edit -->",
         "",
-        textwrap.fill(intro, WIDTH),
+        "\n\n".join(textwrap.fill(part, WIDTH) for part in intro.split("\n\n")),
         "",
         "![Rendered heads with one key raised on each](images/expressions.jpg)",
         "",
