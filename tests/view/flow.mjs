@@ -44,10 +44,20 @@ const answers = {
     };
   },
 
+  async keys({ expressions, method }) {
+    const { FaceModel } = await load("app/model.js");
+    const { blendshapes } = await load("app/files.js");
+    const model = new FaceModel(bytes("model/lfm.bin").buffer);
+    const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
+    const keyScales = settings.regressors[method].expression_keys;
+    return expressions.map((expression) => blendshapes(expression, model, settings, keyScales));
+  },
+
   async closeUps({ photo, faces, method, sightings }) {
-    const { aligner } = await openAligner();
-    await aligner.open(method);
-    const { closeUps } = aligner.regressors[method];
+    const { CloseUps } = await load("app/close_ups.js");
+    const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
+    const { buffer } = bytes(settings.regressors[method].close_ups.file);
+    const closeUps = new CloseUps({}, buffer, [], settings.close_ups); // networks are not run
     const known = faces.map(({ camera, identity, expression }) => ({
       camera,
       identity: Float32Array.from(identity),
@@ -60,7 +70,6 @@ const answers = {
         const mine = looks.filter((look) => look.number === number);
         return plain(closeUps.updated(face, mine.map((look, k) => ({ ...look, ...sightings[number][k] }))));
       }),
-      gaze: known.map((face) => Array.from(closeUps.withoutHiddenGaze(face).expression)),
     };
   },
 
@@ -70,8 +79,9 @@ const answers = {
     const { jsonText, objText } = await load("app/files.js");
     const model = new FaceModel(bytes("model/lfm.bin").buffer);
     const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
+    const { landmarkVisibility } = (await saidBy({ settings }, model))(face.aligned);
     return {
-      json: jsonText([face], model, settings, photo),
+      json: jsonText([{ ...face, landmarkVisibility }], model, settings, photo),
       obj: objText(face, model, settings),
       glb: Buffer.from(glbBytes({ ...face, keyScales: face.aligned.keyScales }, model, settings, null)).toString("base64"),
     };

@@ -38,7 +38,7 @@ METHODS, FACE_MODEL = ("morphable-regressor", LOOKS_TWICE), "lfm"
 
 
 def write_folder(folder: str | os.PathLike[str], *, weights: str | os.PathLike[str] = "default") -> Path:
-    """Write the page with all it needs; about 41 MB, of which hosts that compress send about 24.
+    """Write the page with all it needs; about 40 MB, of which hosts that compress send about 24.
 
     Args:
         folder: made when missing; an older page in it is replaced.
