@@ -1,8 +1,10 @@
-// The whole flow: photo -> faces found -> crops -> network -> coefficients and camera of each face.
+// The whole flow: photo -> faces found -> crops -> networks -> coefficients and camera of each face.
 
+import { CloseUps } from "./close_ups.js";
 import { Detector } from "./detect.js";
+import { Occlusion } from "./face_mask.js";
 import { Follower } from "./follower.js";
-import { detectorRun, openNetwork, regressorRun } from "./networks.js";
+import { cropRun, detectorRun, openNetwork } from "./networks.js";
 import { Regressor } from "./regressor.js";
 
 /**
@@ -11,6 +13,7 @@ import { Regressor } from "./regressor.js";
  * @property {Float32Array} identity
  * @property {Float32Array} expression
  * @property {number | null} uncertainty  mm
+ * @property {import("./face_mask.js").FaceMask | null} [shown]  what is in front of the face
  * @property {import("./crop.js").CropBox} cropBox
  * @property {import("./detect.js").Candidate} detection
  */
@@ -27,8 +30,8 @@ export class Aligner {
     this.model = model;
     this.settings = settings;
     this.load = load;
-    /** @type {any} the detector's network, shared by the methods */
-    this.finder = null;
+    /** @type {Record<string, any>} networks of detectors by their files, shared by the methods */
+    this.finders = {};
     /** @type {Record<string, Detector>} */
     this.detectors = {};
     /** @type {Record<string, Regressor>} */
@@ -42,11 +45,32 @@ export class Aligner {
     if (this.regressors[method]) return;
     const { detector, regressors } = this.settings;
     const own = regressors[method];
-    this.finder ??= await openNetwork(this.ort, await this.load(detector.file));
-    const run = detectorRun(this.ort, this.finder, detector.strides);
-    this.detectors[method] = new Detector(run, { ...detector, ...own.detector });
-    const session = await openNetwork(this.ort, await this.load(own.file));
-    this.regressors[method] = new Regressor(regressorRun(this.ort, session), this.model, own);
+    const finder = (this.finders[own.detector.file] ??= await this.network(own.detector.file));
+    this.detectors[method] = new Detector(detectorRun(this.ort, finder, detector.strides), { ...detector, ...own.detector });
+    const run = await this.cropNetwork(own.file);
+    this.regressors[method] = new Regressor(run, this.model, own, await this.secondLook(own));
+  }
+
+  /** What weights look at after the whole face: close-ups, and what is in front of it. */
+  async secondLook({ close_ups: closer, occlusion }) {
+    const second = { closeUps: null, occlusion: null };
+    if (closer) {
+      const runs = {};
+      for (const [part, file] of Object.entries(closer.graphs)) runs[part] = await this.cropNetwork(file);
+      const { buffer } = await this.load(closer.file);
+      const isGaze = this.model.expressionNames.map((name) => name.startsWith(this.settings.gaze.keys));
+      second.closeUps = new CloseUps(runs, buffer, isGaze, this.settings.close_ups);
+    }
+    if (occlusion) second.occlusion = new Occlusion(await this.cropNetwork(occlusion.file), occlusion);
+    return second;
+  }
+
+  async network(file) {
+    return openNetwork(this.ort, await this.load(file));
+  }
+
+  async cropNetwork(file) {
+    return cropRun(this.ort, await this.network(file));
   }
 
   /**

@@ -57,6 +57,37 @@ export function cameraInImage(cropBox, { rotation, scale, translation }) {
   return { rotation: multiply(rollMatrix(cropBox.roll), rotation), scale: scale * unit, translation: moved };
 }
 
+/** The camera of the photo as a camera of a crop. @returns {import("./geometry.js").Camera} */
+export function cameraInCrop(cropBox, { rotation, scale, translation }) {
+  const zoom = cropBox.size / cropBox.side;
+  const [x, y] = cropFromImage(cropBox, translation[0], translation[1]);
+  return { rotation: multiply(rollMatrix(-cropBox.roll), rotation), scale: scale * zoom, translation: [x, y, zoom * translation[2]] };
+}
+
+/** A place of the photo in a crop, px. @returns {[number, number]} */
+export function cropFromImage(cropBox, x, y) {
+  const [cos, sin] = [Math.cos(cropBox.roll), Math.sin(cropBox.roll)];
+  const zoom = cropBox.size / cropBox.side;
+  const [dx, dy] = [x - cropBox.x, y - cropBox.y];
+  return [zoom * (cos * dx - sin * dy) + cropBox.size / 2, zoom * (sin * dx + cos * dy) + cropBox.size / 2];
+}
+
+/** How much of a crop box a photo shows, 0 to 1, by `grid` x `grid` places of it. */
+export function shareWithin({ x, y, side, roll }, { width, height }, grid) {
+  const [cos, sin] = [Math.cos(roll), Math.sin(roll)];
+  const reach = (side / 2) * (Math.abs(cos) + Math.abs(sin));
+  if (reach <= x && x <= width - reach && reach <= y && y <= height - reach) return 1;
+  const places = Array.from({ length: grid }, (_, k) => side * ((k + 0.5) / grid - 0.5));
+  let inside = 0;
+  for (const down of places) {
+    for (const right of places) {
+      const [left, top] = [x + cos * right + sin * down, y + cos * down - sin * right];
+      if (left >= 0 && left < width && top >= 0 && top < height) inside++;
+    }
+  }
+  return inside / grid ** 2;
+}
+
 const LARGE_SIDE = 5600; // px: crop boxes beyond are averaged before they are cut, as in resample.py
 
 /**

@@ -1,6 +1,6 @@
 // Finding faces, as detect.py does: the whole photo, finer passes over traces, closer passes over the doubtful ones.
 
-import { blank, reduce, resize } from "./pixels.js";
+import { blank, mirrored, reduce, resize } from "./pixels.js";
 import { resampleCrop, roundHalfEven } from "./crop.js";
 import {
   answersFor,
@@ -165,14 +165,7 @@ function closeup(pictures, { box }, roll, s) {
   );
   const [x, y] = center(box).map((value) => value / factor);
   const side = ((longerSide(box) / factor) * s.closeup_px) / s.closeup_face_px;
-  const straight = resampleCrop(picture, { x, y, side, size: s.closeup_px, roll });
-  const mirrored = blank(straight.width, straight.height);
-  for (let at = 0; at < mirrored.data.length; at += 3) {
-    const column = (at / 3) % straight.width;
-    const from = at + (straight.width - 1 - 2 * column) * 3;
-    for (let channel = 0; channel < 3; channel++) mirrored.data[at + channel] = straight.data[from + channel];
-  }
-  return mirrored;
+  return mirrored(resampleCrop(picture, { x, y, side, size: s.closeup_px, roll }));
 }
 
 /** Score and remaining roll of the best face that is where a closeup has it. */

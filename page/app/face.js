@@ -1,6 +1,9 @@
 // One aligned face in the page: what was found, and the expression the visitor gives it.
 
+import { reportedWeights, scaleOf, weightsAtRest } from "./expression_keys.js";
+import { shownAt } from "./face_mask.js";
 import { anglesOf, imageFromModel } from "./geometry.js";
+import { landmarkVisibility } from "./landmark_visibility.js";
 import { visibleVertices } from "./visibility.js";
 
 export class Face {
@@ -8,14 +11,16 @@ export class Face {
    * @param {import("./aligner.js").Aligned} aligned
    * @param {import("./model.js").FaceModel} model
    * @param {string} scheme  of the landmarks
+   * @param {{keys: string, iris_seen: number, iris_hidden: number}} gaze  of settings.json
    */
-  constructor(aligned, model, scheme) {
+  constructor(aligned, model, scheme, gaze) {
     this.aligned = aligned;
     this.model = model;
     this.scheme = scheme;
+    this.gaze = gaze;
     this.expression = Float32Array.from(aligned.expression); // the one shown
     this.found = this.shape(); // as in the photograph
-    this.visibility = visibleVertices(this.found.vertices, model.triangles);
+    this.visibility = this.visibleVertices();
   }
 
   /** Vertices and landmarks in the photo, and the vertices of the model, with the expression shown. */
@@ -30,6 +35,20 @@ export class Face {
     };
   }
 
+  /** How far each vertex is seen: not hidden by the head itself, nor by what is in front of it. @returns {Float32Array} */
+  visibleVertices() {
+    const { vertices } = this.found;
+    const visibility = visibleVertices(vertices, this.model.triangles);
+    if (!this.aligned.shown) return visibility;
+    const shown = shownAt(this.aligned.shown, vertices);
+    return visibility.map((seen, vertex) => seen * shown[vertex]);
+  }
+
+  /** The same of the landmarks. @param {number[][]} neighbours  of each the vertices near it */
+  landmarkVisibility(neighbours) {
+    return landmarkVisibility(this.visibility, neighbours);
+  }
+
   get anglesDegrees() {
     const { yaw, pitch, roll } = anglesOf(this.aligned.camera.rotation);
     return { yaw: degrees(yaw), pitch: degrees(pitch), roll: degrees(roll) };
@@ -40,7 +59,21 @@ export class Face {
   }
 
   atRest() {
-    this.expression.fill(0);
+    this.expression.set(weightsAtRest(this.model.expressionNames, this.aligned.expression, this.aligned.keyScales));
+  }
+
+  /** What is reported of the expression shown, by the model's own names: 0 at rest, 1 as far as a key goes. */
+  get reported() {
+    const { model, aligned } = this;
+    return reportedWeights(model.expressionNames, this.expression, aligned.keyScales, this.gaze).map((weight) => Math.min(Math.max(weight, 0), 1));
+  }
+
+  /** Moves one key to a reported weight. */
+  raise(number, reported) {
+    const name = this.model.expressionNames[number];
+    const { rest, full } = scaleOf(this.aligned.keyScales, name);
+    const [atRest] = weightsAtRest([name], [this.aligned.expression[number]], this.aligned.keyScales);
+    this.expression[number] = atRest + reported * (full - rest);
   }
 }
 

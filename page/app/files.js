@@ -1,5 +1,6 @@
 // JSON and OBJ, as `lineament align` writes them (docs/json.md, docs/exports.md), and saving a file.
 
+import { reportedWeights } from "./expression_keys.js";
 import { anglesOf, vertexNormals } from "./geometry.js";
 
 const rounded = (value, digits) => (Number.isFinite(value) ? Number(value.toFixed(digits)) + 0 : null);
@@ -12,7 +13,7 @@ function rows(values, width, digits) {
 
 /**
  * What lineament-faces/1 says of the faces of one photo, as found.
- * @param {{aligned: import("./aligner.js").Aligned, landmarks: Float32Array}[]} faces
+ * @param {{aligned: import("./aligner.js").Aligned, landmarks: Float32Array, landmarkVisibility: number[]}[]} faces
  */
 export function jsonText(faces, model, settings, photo) {
   const content = {
@@ -20,12 +21,13 @@ export function jsonText(faces, model, settings, photo) {
     lineament: settings.lineament,
     units: { angle: "rad", image: "px", model: "mm" },
     photo: { file: photo.name, width: photo.width, height: photo.height },
-    faces: faces.map(({ aligned, landmarks }) => ({ ...faceValues(aligned, landmarks, model, settings), mesh: null })),
+    faces: faces.map((face) => ({ ...faceValues(face, model, settings), mesh: null })),
   };
   return JSON.stringify(content, null, 1) + "\n";
 }
 
-function faceValues({ camera, cropBox, detection, identity, expression, uncertainty, keyScales }, landmarks, model, settings) {
+function faceValues({ aligned, landmarks, landmarkVisibility }, model, settings) {
+  const { camera, cropBox, detection, identity, expression, uncertainty, keyScales } = aligned;
   const { yaw, pitch, roll } = anglesOf(camera.rotation);
   return {
     box_xyxy: roundedAll(detection.box, 2),
@@ -42,6 +44,7 @@ function faceValues({ camera, cropBox, detection, identity, expression, uncertai
     },
     landmark_scheme: settings.regressors.default.scheme,
     landmarks_image: rows(landmarks, 3, 2),
+    landmark_visibility: roundedAll(landmarkVisibility, 2),
     face_model: "lfm",
     identity: roundedAll(identity, 4),
     expression: roundedAll(expression, 4),
@@ -52,16 +55,14 @@ function faceValues({ camera, cropBox, detection, identity, expression, uncertai
 
 /**
  * Weights by ARKit's 52 names, 0 to 1; sides that ARKit does not tell apart as their mean, 0 for the tongue.
- * @param {{arkit_name_of_side: Record<string, string>, arkit_names: string[]}} settings
- * @param {Record<string, {rest: number, full: number, measured: boolean}>} keyScales  of the weights' keys (expression_keys.py)
+ * @param {any} settings  of settings.json
+ * @param {Record<string, import("./expression_keys.js").KeyScale>} [keyScales]  of the weights' keys
  */
-export function blendshapes(expression, model, { arkit_name_of_side: arkitNameOfSide, arkit_names: arkitNames }, keyScales = {}) {
+export function blendshapes(expression, model, { arkit_name_of_side: arkitNameOfSide, arkit_names: arkitNames, gaze }, keyScales) {
   /** @type {Record<string, number[]>} */
   const sides = {};
-  expression.forEach((weight, number) => {
+  reportedWeights(model.expressionNames, expression, keyScales, gaze).forEach((reported, number) => {
     const name = model.expressionNames[number];
-    const { rest, full, measured } = keyScales[name] ?? { rest: 0, full: 1, measured: true };
-    const reported = measured ? (weight - rest) / (full - rest) : 0;
     (sides[arkitNameOfSide[name] ?? name] ??= []).push(Math.min(Math.max(reported, 0), 1));
   });
   const mean = (values) => values.reduce((total, value) => total + value, 0) / values.length;

@@ -26,6 +26,15 @@ export function rollMatrix(roll) {
   return [cos, -sin, 0, sin, cos, 0, 0, 0, 1];
 }
 
+/** A turn about a vector by as many radians as it is long (Rodrigues' formula). @returns {Matrix} */
+export function matrixFromVector([x, y, z]) {
+  const angle = Math.hypot(x, y, z);
+  const sine = angle > 0 ? Math.sin(angle) / angle : 1;
+  const versine = angle > 0 ? 2 * (Math.sin(angle / 2) / angle) ** 2 : 0.5;
+  const cross = [0, -z, y, z, 0, -x, -y, x, 0];
+  return multiply(cross, cross).map((value, at) => (at % 4 === 0 ? 1 : 0) + sine * cross[at] + versine * value);
+}
+
 /** Yaw, pitch and roll, radians, of Rx(pitch) Ry(yaw) Rz(roll). */
 export function anglesOf(rotation) {
   return {
@@ -51,6 +60,12 @@ export function imageFromModel(camera, points) {
     out[at + 2] = -s * (r[6] * x + r[7] * y + r[8] * z) + t[2];
   }
   return out;
+}
+
+/** Whether a face is finite; an uncertainty that is null is none. */
+export function hasNumbers({ camera, identity, expression, uncertainty }) {
+  const numbers = [camera.scale, uncertainty ?? 0, ...camera.rotation, ...camera.translation, ...identity, ...expression];
+  return numbers.every(Number.isFinite);
 }
 
 /** Unit normals at the vertices, weighted by area; zero where no triangle touches. @returns {Float32Array} */

@@ -1,5 +1,7 @@
-// A face as GLB: metres, y up, ARKit's 52 blendshapes as named morph targets (export/glb.py), in one surface.
+// A face as GLB: metres, y up, ARKit's 52 blendshapes as named morph targets (export/glb.py), in one surface. The mesh
+// is the face at rest; it opens with the expression as reported.
 
+import { reportedWeights, weightsAtRest } from "./expression_keys.js";
 import { vertexNormals } from "./geometry.js";
 import { GlbFile } from "./gltf.js";
 
@@ -8,21 +10,24 @@ const SMALLEST_MM = 0.002;
 const SMALLEST_BEND = 0.01;
 
 /**
- * @param {{identity: ArrayLike<number>, expression: ArrayLike<number>}} face
+ * @param {{identity: ArrayLike<number>, expression: ArrayLike<number>, keyScales?: Record<string, any>}} face
  * @param {import("./model.js").FaceModel} model
- * @param {{lineament: string, arkit_names: string[], arkit_name_of_side: Record<string, string>}} settings
+ * @param {any} settings  of settings.json
  * @param {Uint8Array | null} jpeg  texture on the model's chart
  */
 export function glbBytes(face, model, settings, jpeg) {
   const glb = new GlbFile(`lineament ${settings.lineament}`);
   const names = settings.arkit_names;
   const members = membersOf(names, model.expressionNames, settings.arkit_name_of_side);
-  const weights = members.map((group) => mean(group.map((number) => face.expression[number] ?? 0)));
+  const { expressionNames } = model;
+  const reported = reportedWeights(expressionNames, face.expression, face.keyScales, settings.gaze);
+  const weights = members.map((group) => mean(group.map((number) => reported[number] ?? 0)));
+  const atRest = model.vertices(face.identity, weightsAtRest(expressionNames, face.expression, face.keyScales));
   Object.assign(glb.document, {
     scene: 0,
     scenes: [{ nodes: [0] }],
     nodes: [{ name: "head", mesh: 0 }],
-    meshes: [{ name: "face", primitives: [primitive(glb, face.identity, model, members)], weights, extras: { targetNames: names } }],
+    meshes: [{ name: "face", primitives: [primitive(glb, atRest, model, members)], weights, extras: { targetNames: names } }],
     materials: [material(glb, jpeg)],
   });
   return glb.toBytes();
@@ -36,8 +41,7 @@ function membersOf(names, expressionNames, nameOfSide) {
 
 const mean = (values) => (values.length ? values.reduce((total, value) => total + value, 0) / values.length : 0);
 
-function primitive(glb, identity, model, members) {
-  const atRest = model.vertices(identity, []);
+function primitive(glb, atRest, model, members) {
   const normals = whole(vertexNormals(atRest, model.triangles));
   const attributes = {
     POSITION: glb.addValues(metres(atRest), 3, { bounds: true }),

@@ -4,13 +4,13 @@
 /** @typedef {{vertexIndex: Int32Array, weights: Float32Array, offset: Float32Array,
  *   identityOffset: Float32Array, expressionOffset: Float32Array}} Scheme */
 
-const TYPES = { float32: Float32Array, int32: Int32Array, int16: Int16Array, uint16: Uint16Array, int8: Int8Array, uint8: Uint8Array };
+const TYPES = { float64: Float64Array, float32: Float32Array, int32: Int32Array, int16: Int16Array, uint16: Uint16Array, int8: Int8Array, uint8: Uint8Array };
 
 /** Named arrays of a file: a length, a description in JSON, then the numbers, little-endian. */
 export function readArrays(buffer) {
   const view = new DataView(buffer);
   const magic = String.fromCharCode(...new Uint8Array(buffer, 0, 4));
-  if (magic !== "LFMW") throw new Error("The face model's file is damaged: load the page again.");
+  if (magic !== "LFMW") throw new Error("A file of the face model or of weights is damaged: load the page again.");
   const length = view.getUint32(4, true);
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
   const arrays = {};
@@ -38,6 +38,8 @@ export class FaceModel {
     /** @type {Record<string, Scheme>} */
     this.schemes = {};
     for (const name of head.schemes) this.schemes[name] = schemeOf(arrays, name);
+    /** @type {Record<string, {neutral: Float32Array, identityBasis: Float32Array, expressionBasis: Float32Array}>} by scheme */
+    this.landmarkModels = {};
   }
 
   /** The face of given coefficients, N * 3 mm in the model's frame. @returns {Float32Array} */
@@ -51,16 +53,55 @@ export class FaceModel {
   /** The landmarks of a scheme, P * 3 mm, on vertices made of the same coefficients. @returns {Float32Array} */
   landmarks(vertices, identity, expression, schemeName) {
     const scheme = this.schemes[schemeName];
-    const points = Float32Array.from(scheme.offset);
-    for (let corner = 0; corner < scheme.vertexIndex.length; corner++) {
-      const to = Math.floor(corner / 3) * 3;
-      const from = scheme.vertexIndex[corner] * 3;
-      for (let axis = 0; axis < 3; axis++) points[to + axis] += scheme.weights[corner] * vertices[from + axis];
-    }
+    const points = onMesh(scheme, vertices);
+    add(points, scheme.offset);
     addModes(points, scheme.identityOffset, identity);
     addModes(points, scheme.expressionOffset, expression);
     return points;
   }
+
+  /** The same of coefficients alone, without the mesh's other vertices. @returns {Float32Array} */
+  landmarksOf(identity, expression, schemeName) {
+    const { neutral, identityBasis, expressionBasis } = (this.landmarkModels[schemeName] ??= this.landmarkModel(schemeName));
+    const points = Float32Array.from(neutral);
+    addModes(points, identityBasis, identity);
+    addModes(points, expressionBasis, expression);
+    return points;
+  }
+
+  landmarkModel(schemeName) {
+    const scheme = this.schemes[schemeName];
+    return {
+      neutral: this.landmarks(this.neutral, [], [], schemeName),
+      identityBasis: basisOnMesh(scheme, this.identityBasis, this.neutral.length, scheme.identityOffset),
+      expressionBasis: basisOnMesh(scheme, this.expressionBasis, this.neutral.length, scheme.expressionOffset),
+    };
+  }
+}
+
+/** Points between the corners of triangles, P * 3. @param {Scheme} scheme @returns {Float32Array} */
+function onMesh({ vertexIndex, weights }, vertices) {
+  const points = new Float32Array(vertexIndex.length);
+  for (let corner = 0; corner < vertexIndex.length; corner++) {
+    const to = Math.floor(corner / 3) * 3;
+    const from = vertexIndex[corner] * 3;
+    for (let axis = 0; axis < 3; axis++) points[to + axis] += weights[corner] * vertices[from + axis];
+  }
+  return points;
+}
+
+/** How each mode moves such points, with what is added to that. @returns {Float32Array} */
+function basisOnMesh(scheme, basis, length, offset) {
+  const out = new Float32Array((basis.length / length) * scheme.vertexIndex.length);
+  for (let mode = 0; mode < basis.length / length; mode++) {
+    out.set(onMesh(scheme, basis.subarray(mode * length, (mode + 1) * length)), mode * scheme.vertexIndex.length);
+  }
+  add(out, offset);
+  return out;
+}
+
+function add(target, values) {
+  for (let at = 0; at < values.length; at++) target[at] += values[at];
 }
 
 /** Adds modes (each as long as `target`) times their coefficients; either may be the fewer. */

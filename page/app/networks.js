@@ -33,8 +33,8 @@ export function detectorRun(ort, session, strides) {
   };
 }
 
-/** The regressor's network as a function of crops. */
-export function regressorRun(ort, session) {
+/** A network of crops, of whole faces or of their parts, as a function of them. */
+export function cropRun(ort, session) {
   return async (/** @type {Picture[]} */ crops) => {
     const outputs = await session.run({ crop: stacked(ort, crops) });
     return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, tensor.data]));

@@ -2,6 +2,7 @@
 
 import { jsonText, objText, saveFile } from "./files.js";
 import { glbBytes } from "./glb.js";
+import { landmarkNeighbours } from "./landmark_visibility.js";
 import { makeSliders } from "./sliders.js";
 import { textureJpeg } from "./texture.js";
 
@@ -19,8 +20,10 @@ export class Panel {
     this.settings = settings;
     /** @type {import("./face.js").Face[]} */
     this.faces = [];
-    this.setSliders = makeSliders(byId("sliders"), model.expressionNames, (number, weight) => {
-      this.face.expression[number] = weight;
+    /** @type {Record<string, number[][]>} by scheme */
+    this.neighbours = {};
+    this.setSliders = makeSliders(byId("sliders"), model.expressionNames, (number, reported) => {
+      this.face.raise(number, reported);
       this.stage.refresh();
     });
     this.listenToLooks();
@@ -57,7 +60,7 @@ export class Panel {
   choose(number) {
     this.stage.chosen = number;
     [...byId("faces").children].forEach((button, k) => button.setAttribute("aria-pressed", String(k === number)));
-    this.setSliders(this.face.expression);
+    this.setSliders(this.face.reported);
     byId("facts").replaceChildren(...facts(this.face));
     this.stage.draw();
   }
@@ -76,7 +79,7 @@ export class Panel {
   listenToButtons() {
     const change = (how) => () => {
       how(this.face);
-      this.setSliders(this.face.expression);
+      this.setSliders(this.face.reported);
       this.stage.refresh();
     };
     byId("as-found").addEventListener("click", change((face) => face.asFound()));
@@ -92,11 +95,21 @@ export class Panel {
   }
 
   shown() {
-    return { identity: this.face.aligned.identity, expression: this.face.expression };
+    const { identity, keyScales } = this.face.aligned;
+    return { identity, keyScales, expression: this.face.expression };
+  }
+
+  /** Of each landmark the vertices near it; found once. */
+  neighboursIn(scheme) {
+    return (this.neighbours[scheme] ??= landmarkNeighbours(this.model, scheme, this.settings.landmark_near));
   }
 
   saveJson() {
-    const faces = this.faces.map(({ aligned, found }) => ({ aligned, landmarks: found.landmarks }));
+    const faces = this.faces.map((face) => ({
+      aligned: face.aligned,
+      landmarks: face.found.landmarks,
+      landmarkVisibility: face.landmarkVisibility(this.neighboursIn(face.scheme)),
+    }));
     const { name, picture } = this.photo;
     const text = jsonText(faces, this.model, this.settings, { name, width: picture.width, height: picture.height });
     saveFile(`${name.replace(/\.[^.]*$/, "")}.json`, text, "application/json");

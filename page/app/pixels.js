@@ -43,6 +43,17 @@ export function cutOut(picture, x, y, width, height) {
   return out;
 }
 
+/** As a mirror shows it, left and right exchanged. @param {Picture} picture @returns {Picture} */
+export function mirrored(picture) {
+  const { width, height } = picture;
+  const out = blank(width, height);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    const from = (pixel + width - 1 - 2 * (pixel % width)) * 3;
+    for (let channel = 0; channel < 3; channel++) out.data[pixel * 3 + channel] = picture.data[from + channel];
+  }
+  return out;
+}
+
 /** Means of whole blocks of `factorX` x `factorY` px inside a box of whole px; the last ones may be smaller. */
 export function reduce(picture, factorX, factorY = factorX, box = [0, 0, picture.width, picture.height]) {
   const [left, top, right, bottom] = box;

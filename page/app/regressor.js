@@ -1,8 +1,9 @@
 // From cropBoxes of the photo to pose, identity and expression (methods/regressor.py): a look, and a second one
-// in a better crop box at those faces whose crop box was not cut as it should have been.
+// in a better crop box at those faces whose crop box was not cut as it should have been; then close-ups, and what is in
+// front of the face.
 
 import { cameraInImage, isClose, resampleCrop, squareAroundBox, squareAroundPoints } from "./crop.js";
-import { imageFromModel, uprightRoll } from "./geometry.js";
+import { hasNumbers, imageFromModel, uprightRoll } from "./geometry.js";
 
 /**
  * @typedef {object} Seen
@@ -11,6 +12,7 @@ import { imageFromModel, uprightRoll } from "./geometry.js";
  * @property {Float32Array} expression
  * @property {Record<string, {rest: number, full: number, measured: boolean}>} [keyScales]  what the weights of keys mean
  * @property {number | null} uncertainty  how far several looks are apart, mm; null after one
+ * @property {import("./face_mask.js").FaceMask | null} [shown]  what is in front of the face; null where nobody looked
  */
 
 /** @typedef {{rotation: Float32Array, scale: Float32Array, translation: Float32Array,
@@ -21,9 +23,13 @@ export class Regressor {
    * @param {(crops: import("./pixels.js").Picture[]) => Promise<Outputs>} run
    * @param {import("./model.js").FaceModel} model
    * @param {object} settings  crop_size, crop_margin, well_framed, largest_step, max_uncertainty_mm, scheme
+   * @param {{closeUps?: import("./close_ups.js").CloseUps | null, occlusion?: import("./face_mask.js").Occlusion | null}} [second]
+   *   what weights look at after the whole face
    */
-  constructor(run, model, settings) {
+  constructor(run, model, settings, { closeUps = null, occlusion = null } = {}) {
     this.run = run;
+    this.closeUps = closeUps;
+    this.occlusion = occlusion;
     this.model = model;
     this.settings = settings;
   }
@@ -38,11 +44,29 @@ export class Regressor {
       if (again.length === 0) break;
       const better = await this.predict(picture, again.map((k) => refined[k]));
       again.forEach((k, row) => {
+        if (!hasNumbers(better[row])) return;
         cropBoxes[k] = refined[k];
         found[k] = better[row];
       });
     }
-    return found.map((seen, k) => ({ ...seen, cropBox: cropBoxes[k], detection: faces[k] }));
+    const finished = await this.finished(picture, found);
+    return finished.map((seen, k) => ({ ...seen, cropBox: cropBoxes[k], detection: faces[k] }));
+  }
+
+  /** The same after the last look; what is not finite stays as it is. @param {Seen[]} found @returns {Promise<Seen[]>} */
+  async finished(picture, found) {
+    const known = found.filter(hasNumbers);
+    const better = this.closeUps ? await this.closeUps.finish(picture, known) : known;
+    const finished = new Map();
+    for (const [k, face] of better.entries()) finished.set(known[k], await this.withMask(picture, face));
+    return found.map((seen) => finished.get(seen) ?? seen);
+  }
+
+  /** A face with what is seen in front of it. @returns {Promise<Seen>} */
+  async withMask(picture, face) {
+    if (!this.occlusion) return face;
+    const landmarks = imageFromModel(face.camera, this.landmarks(face.identity, face.expression));
+    return { ...face, shown: await this.occlusion.look(picture, face.camera, landmarks) };
   }
 
   /**
@@ -66,7 +90,7 @@ export class Regressor {
       const looks = [faces[k], ...again.slice(2 * row, 2 * row + 2)];
       faces[k] = looks.reduce((best, look) => (look.uncertainty < best.uncertainty ? look : best));
     });
-    return faces.filter(({ uncertainty }, k) => certainAtOnce[k] || uncertainty <= limits[k] / 2);
+    return faces.filter((face, k) => hasNumbers(face) && (certainAtOnce[k] || face.uncertainty <= limits[k] / 2));
   }
 
   /** How uncertain a face may be that the detector scored so, mm (belief.py). */
@@ -98,8 +122,7 @@ export class Regressor {
 
   /** P * 3 mm in the model's frame. @returns {Float32Array} */
   landmarks(identity, expression) {
-    const vertices = this.model.vertices(identity, expression);
-    return this.model.landmarks(vertices, identity, expression, this.settings.scheme);
+    return this.model.landmarksOf(identity, expression, this.settings.scheme);
   }
 
   /** The crop box around the landmarks, or the old one where the network clearly failed. */

@@ -3,8 +3,8 @@
 /**
  * @param {HTMLElement} box
  * @param {string[]} names
- * @param {(number: number, weight: number) => void} onChange
- * @returns {(expression: ArrayLike<number>) => void} puts the sliders where an expression is
+ * @param {(number: number, reported: number) => void} onChange
+ * @returns {(reported: ArrayLike<number>) => void} puts the sliders where reported weights are
  */
 export function makeSliders(box, names, onChange) {
   const sliders = [];
@@ -20,7 +20,7 @@ export function makeSliders(box, names, onChange) {
     sliders[number] = makeSlider(name, (weight) => onChange(number, weight));
     box.append(sliders[number].label);
   }
-  return (expression) => sliders.forEach((slider, number) => slider.set(expression[number] ?? 0));
+  return (reported) => sliders.forEach((slider, number) => slider.set(reported[number] ?? 0));
 }
 
 function makeSlider(name, onInput) {

@@ -44,16 +44,46 @@ const answers = {
     };
   },
 
+  async keys({ expressions, method }) {
+    const { FaceModel } = await load("app/model.js");
+    const { blendshapes } = await load("app/files.js");
+    const model = new FaceModel(bytes("model/lfm.bin").buffer);
+    const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
+    const keyScales = settings.regressors[method].expression_keys;
+    return expressions.map((expression) => blendshapes(expression, model, settings, keyScales));
+  },
+
+  async closeUps({ photo, faces, method, sightings }) {
+    const { CloseUps } = await load("app/close_ups.js");
+    const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
+    const { buffer } = bytes(settings.regressors[method].close_ups.file);
+    const closeUps = new CloseUps({}, buffer, [], settings.close_ups); // networks are not run
+    const known = faces.map(({ camera, identity, expression }) => ({
+      camera,
+      identity: Float32Array.from(identity),
+      expression: Float32Array.from(expression),
+    }));
+    const looks = Object.keys(closeUps.parts).flatMap((part) => closeUps.looks(picture(photo), known, part).map((look) => ({ part, ...look })));
+    return {
+      boxes: looks.map(({ part, number, box, closeUp }) => ({ part, number, box, mirrored: closeUp.mirrored })),
+      updated: known.map((face, number) => {
+        const mine = looks.filter((look) => look.number === number);
+        return plain(closeUps.updated(face, mine.map((look, k) => ({ ...look, ...sightings[number][k] }))));
+      }),
+    };
+  },
+
   async files({ face, photo }) {
     const { FaceModel } = await load("app/model.js");
     const { glbBytes } = await load("app/glb.js");
     const { jsonText, objText } = await load("app/files.js");
     const model = new FaceModel(bytes("model/lfm.bin").buffer);
     const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
+    const { landmarkVisibility } = (await saidBy({ settings }, model))(face.aligned);
     return {
-      json: jsonText([face], model, settings, photo),
+      json: jsonText([{ ...face, landmarkVisibility }], model, settings, photo),
       obj: objText(face, model, settings),
-      glb: Buffer.from(glbBytes(face, model, settings, null)).toString("base64"),
+      glb: Buffer.from(glbBytes({ ...face, keyScales: face.aligned.keyScales }, model, settings, null)).toString("base64"),
     };
   },
 
@@ -62,6 +92,7 @@ const answers = {
     await aligner.open(method);
     Object.assign(aligner.regressors[method].settings, max_uncertainty_mm && { max_uncertainty_mm });
     const all = [];
+    const said = await saidBy(aligner, model);
     for (const photo of photos) {
       const faces = await aligner.align(picture(photo), { method });
       all.push(
@@ -69,6 +100,8 @@ const answers = {
           score: face.detection.score,
           uncertainty: face.uncertainty,
           cropBox: face.cropBox,
+          ...plain(face),
+          ...said(face),
           ...shapeOf(model, face),
         })),
       );
@@ -102,6 +135,25 @@ async function openAligner() {
   const model = new FaceModel(bytes("model/lfm.bin").buffer);
   const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
   return { aligner: new Aligner(ort, model, settings, async (name) => bytes(name)), model };
+}
+
+const plain = ({ camera, identity, expression }) => ({ camera, identity: Array.from(identity), expression: Array.from(expression) });
+
+/** What the page says of a face beside its shape. */
+async function saidBy({ settings }, model) {
+  const { blendshapes } = await load("app/files.js");
+  const { Face } = await load("app/face.js");
+  const { landmarkNeighbours } = await load("app/landmark_visibility.js");
+  const neighbours = landmarkNeighbours(model, "300w-lp", settings.landmark_near);
+  return (aligned) => {
+    const face = new Face(aligned, model, "300w-lp", settings.gaze);
+    return {
+      blendshapes: blendshapes(aligned.expression, model, settings, aligned.keyScales),
+      sliders: face.reported,
+      visibility: Array.from(face.visibility),
+      landmarkVisibility: face.landmarkVisibility(neighbours),
+    };
+  };
 }
 
 /** Landmarks and vertices in the photo. */

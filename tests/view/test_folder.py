@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from lineament.bundle import Bundle
 from lineament.cli.main import app
-from lineament.errors import ConfigError, ExportError
+from lineament.errors import ConfigError, ExportError, WeightsError
+from lineament.methods.closeup_regressor import close_ups_of
+from lineament.models import load_model
 from lineament.models.builtin import BUILTIN_PATH
 from lineament.view import PageServer, folder, write_folder
 from lineament.view.folder import page_sources
@@ -20,13 +22,54 @@ from shared import ROOT
 
 def test_the_folder_has_all_the_page_asks_for(page_folder):
     settings = json.loads((page_folder / "settings.json").read_text())
-    assert (page_folder / settings["detector"]["file"]).read_bytes() == Bundle.open("face-detector").graph()
     for name in ("default", "fast"):
-        assert (page_folder / settings["regressors"][name]["file"]).read_bytes() == Bundle.open(name).graph()
+        assert_graphs_of(page_folder, settings["regressors"][name], Bundle.open(name))
     assert (page_folder / "vendored" / "ort-wasm-simd-threaded.wasm").read_bytes()[:4] == b"\0asm"
     app = page_sources() / "app"
     assert {path.name for path in app.iterdir()} == {path.name for path in (page_folder / "app").iterdir()}
     assert not (page_folder / "tests").exists()
+
+
+def assert_graphs_of(page, own, bundle):
+    """The page has a bundle's graphs byte for byte, and those of its detector."""
+    files = {"network": own["file"]}
+    files |= (own["close_ups"] or {"graphs": {}})["graphs"]
+    files |= {} if own["occlusion"] is None else {"occlusion": own["occlusion"]["file"]}
+    assert set(files) == set(bundle.manifest.graphs)
+    for graph, file in files.items():
+        assert (page / file).read_bytes() == bundle.graph(graph), graph
+    detector = Bundle.open(bundle.manifest.detector.weights)
+    assert (page / own["detector"]["file"]).read_bytes() == detector.graph()
+
+
+def test_weights_with_a_detector_of_their_own_bring_it(page_of_open):
+    settings = json.loads((page_of_open / "settings.json").read_text())
+    assert_graphs_of(page_of_open, settings["regressors"]["default"], Bundle.open("open"))
+    assert settings["regressors"]["default"]["detector"]["file"] == "weights/face-detector-open.onnx"
+
+
+def test_the_page_cuts_close_ups_where_python_does(page_folder):
+    own = json.loads((page_folder / "settings.json").read_text())["regressors"]["default"]
+    content = (page_folder / own["close_ups"]["file"]).read_bytes()
+    length = int.from_bytes(content[4:8], "little")
+    head = json.loads(content[8 : 8 + length])
+    parts, update = close_ups_of(Bundle.open("default"), load_model("lfm"))
+    assert set(head["parts"]) == set(parts) == {"eye", "mouth"}
+    arrays = {
+        entry["name"]: np.frombuffer(content, entry["dtype"], entry["count"], 8 + length + entry["start"])
+        for entry in head["arrays"]
+    }
+    assert np.array_equal(arrays["information"], update.information.ravel())
+    for part, sides in parts.items():
+        assert np.array_equal(arrays[f"{part}/whitening"], update.whitening[part].ravel())
+        for number, (side, cut) in enumerate(zip(sides, head["parts"][part], strict=True)):
+            assert np.array_equal(arrays[f"{part}/{number}/bases"], side.bases.ravel())
+            assert (cut["side_mm"], cut["size"], cut["mirrored"]) == (side.side_mm, side.size, side.mirrored)
+
+
+def test_weights_of_another_method_are_refused():
+    with pytest.raises(WeightsError, match="Use it with `lineament align`"):
+        folder.offered("face-detector")
 
 
 def test_the_page_looks_as_the_bundles_say(page_folder):

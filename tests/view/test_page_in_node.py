@@ -12,7 +12,6 @@ from PIL import Image
 
 import lineament as la
 import shared
-from lineament.bundle import Bundle
 from lineament.crop import CropBox
 from lineament.export import export_glb
 from lineament.export.faces_json import face_values
@@ -20,7 +19,6 @@ from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.raster import visible_vertices
 from lineament.geometry.rotation import matrix_from_angles
-from lineament.methods.regressor import MorphableRegressor
 from lineament.resample import letterbox, resample_crop
 from lineament.video import FaceTracker
 from lineament.view.folder import page_sources
@@ -29,42 +27,10 @@ HERE = Path(__file__).parent
 PHOTOS = HERE.parents[1] / "demo" / "photos"
 
 
-@pytest.fixture(scope="module")
-def node(page_folder):
-    """node(task, ...) -> the answer of `flow.mjs`."""
-    executable = shared.node()
-
-    def run(task, **job):
-        done = subprocess.run(
-            [executable, str(HERE / "flow.mjs"), str(page_folder)],
-            input=json.dumps({"task": task, **job}),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
-
-
 def test_the_pages_own_tests_pass():
     command = [shared.node(), "--test"]
     done = subprocess.run(command, cwd=page_sources(), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout[-5000:]
-
-
-@pytest.fixture
-def raw(tmp_path):
-    """raw(photo) -> what `flow.mjs` reads a picture from."""
-
-    def write(photo):
-        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.rgb"
-        path.write_bytes(np.ascontiguousarray(photo).tobytes())
-        return {"file": str(path), "width": photo.shape[1], "height": photo.shape[0]}
-
-    return write
 
 
 def crop_box_values(box):
@@ -127,16 +93,9 @@ def aligner():
     return la.FaceAligner.from_pretrained("fast", threads=1)
 
 
-def as_the_page_runs(name):
-    """The aligner of weights as the page runs them: without close-ups."""
-    aligner = la.FaceAligner.from_pretrained(name, threads=1)
-    aligner.method = MorphableRegressor.from_bundle(Bundle.open(name), threads=1)
-    return aligner
-
-
 @pytest.mark.parametrize("method", ["fast", "default"])
 def test_landmarks_and_vertices_of_real_photographs_equal_pythons_within_a_pixel(node, raw, method):
-    aligner = as_the_page_runs(method)
+    aligner = la.FaceAligner.from_pretrained(method, threads=1)
     photos = [la.read_image(PHOTOS / name) for name in ("astronaut.jpg", "hopper.jpg")]
     answer = node("align", method=method, photos=[raw(photo) for photo in photos])
     for photo, found in zip(photos, answer, strict=True):
@@ -155,7 +114,7 @@ def test_small_faces_of_a_large_photo_are_found_as_in_python(node, raw):
     face = Image.fromarray(la.read_image(PHOTOS / "hopper.jpg")).resize((128, 150))
     for x, y in ((100, 80), (1500, 700), (900, 300)):
         photo[y : y + 150, x : x + 128] = np.asarray(face)
-    aligner = as_the_page_runs("default")
+    aligner = la.FaceAligner.from_pretrained("default", threads=1)
     (found,) = node("align", method="default", photos=[raw(photo)])
     faces = aligner(photo)
     assert len(found) == len(faces) == 3
@@ -165,7 +124,7 @@ def test_small_faces_of_a_large_photo_are_found_as_in_python(node, raw):
 
 @pytest.mark.parametrize(("max_uncertainty_mm", "count"), [(0.1, 0), (2.2, 1)])
 def test_uncertain_faces_are_predicted_again_and_left_out_as_in_python(node, raw, max_uncertainty_mm, count):
-    aligner = as_the_page_runs("default")
+    aligner = la.FaceAligner.from_pretrained("default", threads=1)
     aligner.max_uncertainty_mm = max_uncertainty_mm
     photo = la.read_image(PHOTOS / "astronaut.jpg")
     (found,) = node("align", method="default", photos=[raw(photo)], max_uncertainty_mm=max_uncertainty_mm)
@@ -198,7 +157,7 @@ def test_faces_are_followed_as_in_python_and_the_detector_looks_five_times_a_sec
 @pytest.mark.parametrize("method", ["fast", "default"])
 def test_the_files_say_what_pythons_files_say(node, tmp_path, method):
     photo = la.read_image(PHOTOS / "hopper.jpg")
-    (face,) = as_the_page_runs(method)(photo)
+    (face,) = la.FaceAligner.from_pretrained(method, threads=1)(photo)
     camera = {
         "rotation": face.camera.rotation.ravel().tolist(),
         "scale": face.camera.scale,
@@ -212,6 +171,9 @@ def test_the_files_say_what_pythons_files_say(node, tmp_path, method):
         "detection": detection,
     }
     aligned["uncertainty"] = face.uncertainty_mm
+    if face.shown is not None:
+        box = crop_box_values(face.shown.box)
+        aligned["shown"] = {"values": face.shown.values.ravel().tolist(), "box": box}
     aligned["keyScales"] = {name: asdict(scale) for name, scale in face.key_scales.items()}
     landmarks = face.landmarks_image.ravel().tolist()
     answer = node(
@@ -219,16 +181,12 @@ def test_the_files_say_what_pythons_files_say(node, tmp_path, method):
         face=coefficients | {"aligned": aligned, "landmarks": landmarks},
         photo={"name": "hopper.jpg", "width": photo.shape[1], "height": photo.shape[0]},
     )
-    said = face_values(face)
-    said.pop("landmark_visibility")  # the page does not say
-    assert_the_same(json.loads(answer["json"])["faces"][0], said | {"mesh": None})
+    assert_the_same(json.loads(answer["json"])["faces"][0], face_values(face) | {"mesh": None})
     la.export_obj(face, tmp_path / "face.obj")
     ours, theirs = answer["obj"].splitlines(), (tmp_path / "face.obj").read_text().splitlines()
     assert [line.split()[0] for line in ours] == [line.split()[0] for line in theirs]
     assert [line for line in ours if line[0] in "fg"] == [line for line in theirs if line[0] in "fg"]
     np.testing.assert_allclose(numbers_of(ours, "v "), numbers_of(theirs, "v "), atol=5e-3)
-    if face.key_scales:
-        return  # the page's GLB opens with weights as the network gives them
     export_glb(face, tmp_path / "face.glb")
     ours, theirs = (
         glb_document(base64.b64decode(answer["glb"])),

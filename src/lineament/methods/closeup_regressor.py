@@ -89,35 +89,24 @@ class CloseUpRegressor(MorphableRegressor):
             ModelError: the face model cannot be loaded.
         """
         whole = MorphableRegressor.from_bundle(bundle, threads=threads, device=device)
-        parts = [part for part in PARTS if part in bundle.manifest.graphs]
-        occlusion = None
-        if OCCLUSION in bundle.manifest.graphs:
-            rule = _crop_rule(bundle.arrays(OCCLUSION), bundle)
-            occlusion = bundle.network(OCCLUSION, threads=threads, device=device), rule
-        if not parts and occlusion is None:
+        parts, update = close_ups_of(bundle, whole.model)
+        rule = occlusion_rule(bundle)
+        if not parts and rule is None:
             raise WeightsError(
                 f"{bundle.path.name} has no close-ups ({' or '.join(PARTS)}), as a {cls.__name__} has. These "
                 f"weights belong to another method."
             )
-        model, close_ups, noise = whole.model, {}, {}
-        for part in parts:
-            arrays = bundle.arrays(part)
-            table = CloseUpTable.from_arrays(arrays)
-            seen = 2 * table.vertex_index.shape[1] + len(table.keys[0])
-            noise[part] = _covariance(arrays, "noise", seen, bundle)
-            close_ups[part] = (bundle.network(part, threads=threads, device=device), table.of(model))
-        update = None
-        if parts:
-            state = 6 + len(model.identity_basis) + len(model.expression_basis)
-            prior = _covariance(bundle.arrays("network"), "prior", state, bundle)
-            update = CoefficientUpdate(prior, noise)
+        networks = {
+            name: bundle.network(name, threads=threads, device=device)
+            for name in (*parts, *(() if rule is None else (OCCLUSION,)))
+        }
         return cls(
             whole.network,
-            model,
+            whole.model,
             crop_rule=whole.crop_rule,
-            close_ups=close_ups,
+            close_ups={part: (networks[part], sides) for part, sides in parts.items()},
             update=update,
-            occlusion=occlusion,
+            occlusion=None if rule is None else (networks[OCCLUSION], rule),
         )
 
     def finish(self, image: Picture, estimates: Sequence[Estimate]) -> list[Estimate]:
@@ -198,6 +187,45 @@ class CloseUpRegressor(MorphableRegressor):
             expression=expression,
             landmarks_image=face.camera.image_from_model(landmarks),
         )
+
+
+def close_ups_of(
+    bundle: Bundle, model: MorphableModel
+) -> tuple[dict[str, tuple[CloseUp, ...]], CoefficientUpdate | None]:
+    """By part of a bundle's close-ups the part on each side, and the update that what is seen there makes.
+
+    Args:
+        bundle: weights; without close-ups there is no part and no update.
+        model: their face model.
+
+    Raises:
+        WeightsError: a table is missing or of another shape, or no covariance.
+    """
+    parts = [part for part in PARTS if part in bundle.manifest.graphs]
+    if not parts:
+        return {}, None
+    sides: dict[str, tuple[CloseUp, ...]] = {}
+    noise: dict[str, Array] = {}
+    for part in parts:
+        arrays = bundle.arrays(part)
+        table = CloseUpTable.from_arrays(arrays)
+        seen = 2 * table.vertex_index.shape[1] + len(table.keys[0])
+        noise[part] = _covariance(arrays, "noise", seen, bundle)
+        sides[part] = table.of(model)
+    state = 6 + len(model.identity_basis) + len(model.expression_basis)
+    prior = _covariance(bundle.arrays("network"), "prior", state, bundle)
+    return sides, CoefficientUpdate(prior, noise)
+
+
+def occlusion_rule(bundle: Bundle) -> CropRule | None:
+    """How crops are cut for a bundle's occlusion network; None where it has none.
+
+    Raises:
+        WeightsError: it does not say so.
+    """
+    if OCCLUSION not in bundle.manifest.graphs:
+        return None
+    return _crop_rule(bundle.arrays(OCCLUSION), bundle)
 
 
 def _crop_rule(arrays: Mapping[str, Array], bundle: Bundle) -> CropRule:

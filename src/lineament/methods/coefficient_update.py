@@ -136,6 +136,9 @@ class CoefficientUpdate:
     Attributes:
         prior: (6 + K + E, 6 + K + E) covariance of what the face's step lacks.
         noise: by part, (2P + K, 2P + K) covariance of the errors of its points, sides, and keys.
+        information: (6 + K + E, 6 + K + E) inverse of `prior`.
+        whitening: by part, (2P + K, 2P + K) float32, lower triangular, by which deviations become
+            independent, of variance one.
 
     Raises:
         numpy.linalg.LinAlgError: one of them is not positive definite.
@@ -143,15 +146,15 @@ class CoefficientUpdate:
 
     prior: Array
     noise: dict[str, Array]
-    _information: Array = field(init=False, repr=False)
-    _whitening: dict[str, Array] = field(init=False, repr=False)
+    information: Array = field(init=False, repr=False)
+    whitening: dict[str, Array] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Invert what no face changes."""
         root = _inverse_root(self.prior)
-        object.__setattr__(self, "_information", root.T @ root)
+        object.__setattr__(self, "information", root.T @ root)
         whitening = {part: _inverse_root(noise).astype(np.float32) for part, noise in self.noise.items()}
-        object.__setattr__(self, "_whitening", whitening)
+        object.__setattr__(self, "whitening", whitening)
 
     def __call__(self, face: FaceState, sightings: Sequence[tuple[str, Sighting]]) -> FaceState:
         """The face that it and the close-ups explain best.
@@ -184,7 +187,7 @@ class CoefficientUpdate:
         trust = np.float32(1 / np.sqrt(_distrust(face.camera)))
         for own, (part, sighting) in zip(of_each, sightings):
             slope, deviation = expected(face, sighting)
-            whitening = trust * self._whitening[part]
+            whitening = trust * self.whitening[part]
             np.matmul(whitening, slope, out=evidence.slope[own])
             np.matmul(whitening, deviation.astype(np.float32), out=evidence.deviation[own])
         return evidence, of_each
@@ -192,7 +195,7 @@ class CoefficientUpdate:
     def _best_step(self, evidence: Evidence) -> Array:
         """(6 + K + E,) the likeliest step."""
         slope = evidence.slope
-        return np.linalg.solve(self._information + slope.T @ slope, slope.T @ evidence.deviation)
+        return np.linalg.solve(self.information + slope.T @ slope, slope.T @ evidence.deviation)
 
     def _is_believed(self, evidence: Evidence, step: Array) -> bool:
         """Whether a likely step explains one sighting: whether it surprises less than :data:`MAX_SURPRISE`.
@@ -207,7 +210,7 @@ class CoefficientUpdate:
 
     def _cost(self, evidence: Evidence, step: Array) -> float:
         """How unlikely a step and the misfit that it leaves are together, in squared standard deviations."""
-        return float(step @ self._information @ step) + evidence.misfit(step)
+        return float(step @ self.information @ step) + evidence.misfit(step)
 
 
 def expected(face: FaceState, sighting: Sighting) -> tuple[Array, Array]:
