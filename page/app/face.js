@@ -1,6 +1,6 @@
 // One aligned face in the page: what was found, and the expression the visitor gives it.
 
-import { reportedWeights, scaleOf, weightsAtRest } from "./expression_keys.js";
+import { rangeOnMesh, reportedWeights, weightsAtRest } from "./expression_keys.js";
 import { shownAt } from "./face_mask.js";
 import { anglesOf, imageFromModel } from "./geometry.js";
 import { landmarkVisibility } from "./landmark_visibility.js";
@@ -19,6 +19,7 @@ export class Face {
     this.scheme = scheme;
     this.gaze = gaze;
     this.expression = Float32Array.from(aligned.expression); // the one shown
+    this.reported = this.read(); // of the expression shown, by the model's own names
     this.found = this.shape(); // as in the photograph
     this.visibility = this.visibleVertices();
   }
@@ -54,26 +55,29 @@ export class Face {
     return { yaw: degrees(yaw), pitch: degrees(pitch), roll: degrees(roll) };
   }
 
+  /** What is reported of the expression found: 0 at rest, 1 as far as a key goes. @returns {number[]} */
+  read() {
+    const { model, aligned } = this;
+    const reported = reportedWeights(model.expressionNames, aligned.expression, aligned.keyScales, this.gaze);
+    return reported.map((weight) => Math.min(Math.max(weight, 0), 1));
+  }
+
   asFound() {
     this.expression.set(this.aligned.expression);
+    this.reported = this.read();
   }
 
   atRest() {
     this.expression.set(weightsAtRest(this.model.expressionNames, this.aligned.expression, this.aligned.keyScales));
-  }
-
-  /** What is reported of the expression shown, by the model's own names: 0 at rest, 1 as far as a key goes. */
-  get reported() {
-    const { model, aligned } = this;
-    return reportedWeights(model.expressionNames, this.expression, aligned.keyScales, this.gaze).map((weight) => Math.min(Math.max(weight, 0), 1));
+    this.reported.fill(0);
   }
 
   /** Moves one key to a reported weight. */
   raise(number, reported) {
     const name = this.model.expressionNames[number];
-    const { rest, full } = scaleOf(this.aligned.keyScales, name);
     const [atRest] = weightsAtRest([name], [this.aligned.expression[number]], this.aligned.keyScales);
-    this.expression[number] = atRest + reported * (full - rest);
+    this.expression[number] = atRest + reported * rangeOnMesh(this.aligned.keyScales, name);
+    this.reported[number] = reported;
   }
 }
 

@@ -10,7 +10,7 @@ const SMALLEST_MM = 0.002;
 const SMALLEST_BEND = 0.01;
 
 /**
- * @param {{identity: ArrayLike<number>, expression: ArrayLike<number>, keyScales?: Record<string, any>}} face
+ * @param {{identity: ArrayLike<number>, expression: ArrayLike<number>, keyScales?: Record<string, any>, reported?: number[]}} face
  * @param {import("./model.js").FaceModel} model
  * @param {any} settings  of settings.json
  * @param {Uint8Array | null} jpeg  texture on the model's chart
@@ -20,7 +20,7 @@ export function glbBytes(face, model, settings, jpeg) {
   const names = settings.arkit_names;
   const members = membersOf(names, model.expressionNames, settings.arkit_name_of_side);
   const { expressionNames } = model;
-  const reported = reportedWeights(expressionNames, face.expression, face.keyScales, settings.gaze);
+  const reported = face.reported ?? reportedWeights(expressionNames, face.expression, face.keyScales, settings.gaze);
   const weights = members.map((group) => mean(group.map((number) => reported[number] ?? 0)));
   const atRest = model.vertices(face.identity, weightsAtRest(expressionNames, face.expression, face.keyScales));
   Object.assign(glb.document, {

@@ -96,7 +96,7 @@ export class Panel {
 
   shown() {
     const { identity, keyScales } = this.face.aligned;
-    return { identity, keyScales, expression: this.face.expression };
+    return { identity, keyScales, expression: this.face.expression, reported: this.face.reported };
   }
 
   /** Of each landmark the vertices near it; found once. */

@@ -10,7 +10,7 @@ import { hasNumbers, imageFromModel, uprightRoll } from "./geometry.js";
  * @property {import("./geometry.js").Camera} camera  of the photo
  * @property {Float32Array} identity
  * @property {Float32Array} expression
- * @property {Record<string, {rest: number, full: number, measured: boolean}>} [keyScales]  what the weights of keys mean
+ * @property {Record<string, import("./expression_keys.js").KeyScale>} [keyScales]  what the weights of keys mean
  * @property {number | null} uncertainty  how far several looks are apart, mm; null after one
  * @property {import("./face_mask.js").FaceMask | null} [shown]  what is in front of the face; null where nobody looked
  */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { cameraInCrop, cameraInImage, shareWithin } from "../app/crop.js";
-import { reportedWeights, weightsAtRest } from "../app/expression_keys.js";
+import { rangeOnMesh, reportedWeights, weightsAtRest } from "../app/expression_keys.js";
 import { shownAt } from "../app/face_mask.js";
 import { matrixFromVector, rollMatrix } from "../app/geometry.js";
 import { mirrored } from "../app/pixels.js";
@@ -50,4 +50,14 @@ test("what rests above zero is reported as zero there, and eyes behind their lid
   const unknown = { jawOpen: { ...scale, measured: false } };
   assert.deepEqual(reportedWeights(names, [0, 0, 0.4, 0], unknown, GAZE)[2], 0);
   assert.deepEqual(weightsAtRest(names, [0, 0, 0.4, 0], unknown)[2], 0.4);
+});
+
+test("a key may be read from several weights, and the mesh keeps its own rest", () => {
+  const names = ["jawOpen", "mouthPucker"];
+  const scales = { jawOpen: { rest: 0.1, full: 0.6, measured: true, mix: { jawOpen: 0.5, mouthPucker: -0.5 }, mesh_rest: 0.3 } };
+  const [jaw, pucker] = reportedWeights(names, [1, 0.2], scales, GAZE);
+  assert.ok(Math.abs(jaw - 0.6) < 1e-9);
+  assert.equal(pucker, 0.2);
+  assert.deepEqual(weightsAtRest(names, [1, 0.2], scales), [0.3, 0]);
+  assert.equal(rangeOnMesh(scales, "jawOpen"), 1);
 });
