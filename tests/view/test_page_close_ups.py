@@ -20,11 +20,12 @@ from lineament.methods.regressor import MorphableRegressor
 from lineament.models import load_model
 
 PHOTOS = Path(__file__).parents[2] / "demo" / "photos"
-LANDMARKS, IDENTITY, KEYS = 0.005, 0.05, 0.02
+LANDMARKS, IDENTITY, KEYS = 0.005, 0.05, 0.04
 """What rounding in WebAssembly may change: parts of the face's side, standard deviations, weights. On these
-photographs it changes 0.003, 0.025 and 0.012 at most; close-ups move keys of each by more than 0.1."""
-VISIBILITY = 0.01
-"""Mean over vertices: rounding moves single ones over an edge."""
+photographs it changes 0.003, 0.026 and 0.028 at most (a key of the covered mouth, of which the network of the
+whole face alone has 0.021)."""
+VISIBILITY = 0.02
+"""Mean over vertices: rounding moves single ones over an edge, and the mask of what is in front by up to 0.011."""
 
 
 def hopper():
@@ -81,13 +82,13 @@ def test_the_second_look_changes_what_is_compared(photo):
     """So that a page without it would not agree."""
     (face,) = la.FaceAligner.from_pretrained("default", threads=1)(photo())
     (before,) = without_second_look("default")(photo())
-    assert np.abs(face.expression - before.expression).max() > 5 * KEYS
+    assert np.abs(face.expression - before.expression).max() > 3 * KEYS
 
 
 def test_a_covered_face_is_not_seen_there():
     (face,) = la.FaceAligner.from_pretrained("default", threads=1)(behind_a_hand())
     by_the_head_alone = visible_vertices(face.vertices_image, face.triangles)
-    assert np.abs(face.visibility - by_the_head_alone).mean() > 5 * VISIBILITY
+    assert np.abs(face.visibility - by_the_head_alone).mean() > 3 * VISIBILITY
 
 
 def test_a_profile_gives_the_numbers_that_it_gives_in_python(node, raw):
