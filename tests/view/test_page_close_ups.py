@@ -25,7 +25,7 @@ LANDMARKS, IDENTITY, KEYS = 0.005, 0.05, 0.04
 photographs it changes 0.003, 0.026 and 0.028 at most (a key of the covered mouth, of which the network of the
 whole face alone has 0.021)."""
 VISIBILITY = 0.02
-"""Mean over vertices: rounding moves single ones over an edge, and the mask of what is in front by up to 0.011."""
+"""Mean over vertices: rounding moves single ones over an edge, the mask of what is in front up to 0.011."""
 
 
 def hopper():
