@@ -8,11 +8,11 @@ rendered faces, on which keys are raised alone and in combinations, with neutral
 that are for training) as faces without any. A network that is not sure gives a little of each key that it
 might be, always the same little: the regression takes it off, and finds in several weights what one hardly
 shows.
-Rest: what nearly all of those portraits stay below. Full: from the median on rendered faces on which the key
-alone is raised to 1, and beyond it where that would overstate combinations. They are of other identities than
-those that the mix was found on, and all of other faces than those that ``lineament eval expressions`` shows.
-The range of a key that hardly moves there is not known: it keeps the face model's own. What
-``--not-measured`` begins the name of is marked as not measured. The network is not touched.
+Rest: what nearly all of those portraits stay below. Full: the median on rendered faces on which the key alone
+is raised to 1. They are of other identities than those that the mix was found on, and all of other faces than
+those that ``lineament eval expressions`` shows. The range of a key that hardly moves there is not known: it
+keeps the face model's own. What ``--not-measured`` begins the name of is marked as not measured. The network
+is not touched.
 """
 
 from __future__ import annotations
@@ -42,9 +42,7 @@ COMBINED = PictureRecipe(seed=SEED + 2, faces=500)
 LEAST, MOST = 0.1, 1.2
 """A raised key has to move its reading by the first, lest noise be stretched by more than ten; no key is full
 beyond the second."""
-LESS_ALONE = 1.2
-"""By so much at most the range is widened for what combinations show: raised alone a key then reads less."""
-AT_REST = 0.95
+AT_REST = 0.97
 """Share of the neutral sitters whose reading of a key counts as none: with half of them, the other half would
 have some key raised."""
 HELD_OUT = 5
@@ -72,9 +70,7 @@ def main() -> None:
     names, shown, truth = rendered_faces(aligner, given.pictures)
     is_new = shown.face % HELD_OUT == 0
     mixing = key_mixing(names, shown.weights[~is_new], truth[~is_new], resting.weights)
-    read = Readings(
-        shown.weights[is_new] @ mixing, truth[is_new], shown.key[is_new], resting.weights @ mixing
-    )
+    read = Readings(shown.weights[is_new] @ mixing, shown.key[is_new], resting.weights @ mixing)
     scales = key_scales(names, read, given.not_measured)
     own_rest = np.median(resting.weights, axis=0)
     scales = {
@@ -147,13 +143,11 @@ class Readings:
 
     Attributes:
         shown: (n, E) on rendered faces.
-        truth: (n, E) of these.
         key: (n,) which key is raised alone on each, -1 for none, -2 for several.
         resting: (p, E) on neutral portraits.
     """
 
     shown: Array
-    truth: Array
     key: NDArray[np.integer]
     resting: Array
 
@@ -197,19 +191,8 @@ def key_scales(names: Sequence[str], read: Readings, not_measured: Sequence[str]
         elif alone - low < LEAST:
             scales[name] = KeyScale(round(low, 4), 1.0)
         else:
-            full = low + (alone - low) * float(np.clip(_slope(read, sides, low, alone), 1.0, LESS_ALONE))
-            scales[name] = KeyScale(round(low, 4), round(min(full, MOST), 4))
+            scales[name] = KeyScale(round(low, 4), round(min(alone, MOST), 4))
     return scales
-
-
-def _slope(read: Readings, sides: Sequence[int], low: float, full: float) -> float:
-    """How much a key reads for each 1 of the truth where several are raised; 1 where none is."""
-    several = read.key == SEVERAL
-    truth = np.concatenate([read.truth[several, number] for number in sides])
-    if len(truth) < 2 or truth.std() == 0:
-        return 1.0
-    reading = np.concatenate([read.shown[several, number] for number in sides])
-    return float(np.polyfit(truth, np.clip((reading - low) / (full - low), 0, 1), 1)[0])
 
 
 if __name__ == "__main__":

@@ -24,6 +24,9 @@ LANDMARKS, IDENTITY, KEYS = 0.005, 0.05, 0.04
 """What rounding in WebAssembly may change: parts of the face's side, standard deviations, weights. On these
 photographs it changes 0.003, 0.026 and 0.028 at most (a key of the covered mouth, of which the network of the
 whole face alone has 0.021)."""
+READINGS = 0.1
+"""What that may change of keys as they are read, some of which have a tenth of the range of weights: 0.06
+at most."""
 VISIBILITY = 0.02
 """Mean over vertices: rounding moves single ones over an edge, the mask of what is in front up to 0.011."""
 
@@ -50,8 +53,8 @@ def agrees(found, face):
     assert np.abs(np.reshape(found["landmarks"], (-1, 3)) - face.landmarks_image).max() < LANDMARKS * side
     np.testing.assert_allclose(found["identity"], face.identity, atol=IDENTITY)
     np.testing.assert_allclose(found["expression"], face.expression, atol=KEYS)
-    assert found["blendshapes"] == pytest.approx(face.blendshapes, abs=KEYS)
-    np.testing.assert_allclose(found["sliders"], face.reported_expression, atol=KEYS)
+    assert found["blendshapes"] == pytest.approx(face.blendshapes, abs=READINGS)
+    np.testing.assert_allclose(found["sliders"], face.reported_expression, atol=READINGS)
     assert np.abs(np.array(found["visibility"]) - face.visibility).mean() < VISIBILITY
     assert np.abs(np.array(found["landmarkVisibility"]) - face.landmark_visibility).mean() < VISIBILITY
 
