@@ -307,7 +307,7 @@ def test_the_default_aligner_sees_mirrored_faces_in_mirrored_photographs_and_tel
     (here,) = aligner(photo, boxes=[box])
     (there,) = aligner(photo[:, ::-1].copy(), boxes=[mirrored_box])
     mirrored = there.vertices_image[lfm.mirror.vertex] * [-1, 1, 1] + [photo.shape[1], 0, 0]
-    np.testing.assert_allclose(here.vertices_image[:, :2], mirrored[:, :2], atol=0.8)
+    np.testing.assert_allclose(here.vertices_image[:, :2], mirrored[:, :2], atol=0.6)
 
 
 def test_what_is_no_face_looks_different_in_a_mirror():

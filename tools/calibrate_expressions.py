@@ -30,8 +30,8 @@ from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
 from lineament.evaluate.expressions.photographs import at_rest
 from lineament.evaluate.expressions.pictures import COMPANIONS, SEED, PictureRecipe, raised_pictures
-from lineament.evaluate.expressions.report import read_keys
 from lineament.expression_keys import KeyScale, other_side, stem_of
+from lineament.models.builtin import load_builtin
 from lineament.result import Detection, MorphableResult
 from tools.expression_combinations import combinations
 
@@ -108,8 +108,8 @@ def rendered_faces(aligner: FaceAligner, folder: Path | None) -> tuple[tuple[str
     """Names of the keys, what the network gives, and (n, E) the truth."""
     alone = raised_pictures(None if folder is None else folder / "alone.npz", RECIPE)
     several = combinations(None if folder is None else folder / "combined.npz", COMBINED)
-    names, given = read_keys(aligner, alone)
-    together = weights_on(aligner, several.read, several.box_xyxy)
+    names = load_builtin().expression_names
+    given, together = (weights_on(aligner, shown.read, shown.box_xyxy) for shown in (alone, several))
     truth = np.zeros((len(alone), len(names)))
     for row in np.flatnonzero(alone.key >= 0):
         key = names[alone.key[row]]

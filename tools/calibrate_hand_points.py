@@ -120,8 +120,8 @@ def hand_set_scheme(seen: Sequence[Seen], model: MorphableModel) -> LandmarkSche
     return _on_both_sides(registered, offsets, model)
 
 
-def _features(face: Seen, point: int, model: MorphableModel, *, mirrored: bool) -> Array:
-    """(T,) terms of a point on the picture's left, or of its mirror image in a mirrored face."""
+def _features(face: Seen, model: MorphableModel, *, mirrored: bool) -> Array:
+    """(T,) terms of points on the picture's left, or of their mirror images in a mirrored face."""
     angles = angles_from_matrix(face.rotation)
     identity, expression = face.identity[:IDENTITIES], face.expression
     if mirrored:
@@ -142,7 +142,7 @@ def _equations(seen: Sequence[Seen], model: MorphableModel) -> dict[int, list[tu
     for face in seen:
         apart = (face.points - face.scheme.of_68(face.registered)) / face.scale * [1.0, -1.0]
         yaw = float(angles_from_matrix(face.rotation).yaw)
-        both = [_features(face, 0, model, mirrored=mirrored) for mirrored in (False, True)]
+        both = [_features(face, model, mirrored=mirrored) for mirrored in (False, True)]
         for (_, ours), gap in zip(face.scheme.pairs, apart, strict=True):
             for point in ours:
                 is_middle = MIRROR[point] == point

@@ -14,8 +14,17 @@ from PIL import Image
 
 from lineament.data.heads.lids import Lids
 from lineament.data.render.expressions import random_expression, random_keys
-from lineament.evaluate.expressions.pictures import PictureRecipe, box_of, jpeg, renderer_of, scene_of
+from lineament.evaluate.expressions.pictures import (
+    PictureRecipe,
+    box_of,
+    jpeg,
+    packed,
+    renderer_of,
+    scene_of,
+    unpacked,
+)
 from lineament.files import whole_file
+from lineament.models.arrays import load_npz
 from lineament.models.builtin import load_builtin
 
 Array = NDArray[Any]
@@ -46,22 +55,22 @@ class Combinations:
 
 
 def combinations(path: Path | None, recipe: PictureRecipe) -> Combinations:
-    """Those of a file, or made and written there; half are keys by themselves, half natural expressions."""
+    """Those of a file, or made and written there; half are keys by themselves, half natural expressions.
+
+    Raises:
+        DataError: the file holds pictures of another recipe.
+    """
     if path is not None and path.is_file():
-        with np.load(path) as data:
-            content, ends = data["jpegs"].tobytes(), data["ends"]
-            starts = np.append(0, ends[:-1])
-            jpegs = tuple(content[first:last] for first, last in zip(starts, ends, strict=True))
-            return Combinations(jpegs, data["weights"], data["face"], data["box_xyxy"])
-    rows = list(_made(recipe))
-    jpegs, weights, faces, boxes = zip(*rows, strict=True)
+        arrays = load_npz(path)
+        jpegs = unpacked(arrays, recipe, path)
+        return Combinations(jpegs, arrays["weights"], arrays["face"], arrays["box_xyxy"])
+    jpegs, weights, faces, boxes = zip(*_made(recipe), strict=True)
     made = Combinations(jpegs, np.array(weights), np.array(faces, np.int32), np.array(boxes, np.float32))
     if path is not None:
         with whole_file(path, suffix=".npz") as temporary:
             np.savez(
                 temporary,
-                jpegs=np.frombuffer(b"".join(jpegs), np.uint8),
-                ends=np.cumsum([len(one) for one in jpegs]),
+                **packed(jpegs, recipe),
                 weights=made.weights,
                 face=made.face,
                 box_xyxy=made.box_xyxy,

@@ -116,11 +116,11 @@ def key_mixing(names: Sequence[str], scales: Mapping[str, KeyScale]) -> Array | 
     """
     if not any(scale.mix for scale in scales.values()):
         return None
-    mixing = np.eye(len(names))
-    for column, name in enumerate(names):
+    mixing, wanted = np.eye(len(names)), list(names)
+    for row, name in zip(mixing, names, strict=True):
         if mix := scales.get(name, AS_GIVEN).mix:
-            mixing[:, column] = [mix.get(other, 0.0) for other in names]
-    return mixing
+            row[:] = list(mix.values()) if list(mix) == wanted else [mix.get(other, 0.0) for other in names]
+    return mixing.T
 
 
 def key_readings(names: Sequence[str], weights: Array, scales: Mapping[str, KeyScale]) -> Array:

@@ -186,7 +186,9 @@ def test_it_is_evaluated_like_any_other(weights, tmp_path):
 def test_the_page_says_that_it_cannot_run_it(weights, tmp_path):
     status, output = call("view", "--export", tmp_path / "page", "--weights", weights)
     assert status == 1
-    assert "toy.lineament is toy-map" in " ".join(output.split())
+    assert "runs morphable-regressor and close-up-regressor; toy.lineament is toy-map" in " ".join(
+        output.split()
+    )
 
 
 def test_its_table_compares_the_variants_with_the_published_figure(folder):

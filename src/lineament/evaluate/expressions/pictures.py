@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -226,18 +226,42 @@ def _write(path: Path, made: RaisedPictures, recipe: PictureRecipe) -> None:
     with whole_file(path, suffix=".npz") as temporary:
         np.savez(
             temporary,
-            jpegs=np.frombuffer(b"".join(made.jpegs), np.uint8),
-            ends=np.cumsum([len(one) for one in made.jpegs]),
+            **packed(made.jpegs, recipe),
             key=made.key,
             face=made.face,
             box_xyxy=made.box_xyxy,
             yaw_deg=made.yaw_deg,
-            recipe=np.array(json.dumps(asdict(recipe), sort_keys=True)),
         )
 
 
 def _read(path: Path, recipe: PictureRecipe) -> RaisedPictures:
     arrays = load_npz(existing(path, kind="pictures of raised keys, .npz"))
+    jpegs = unpacked(arrays, recipe, path)
+    count = len(jpegs)
+    return RaisedPictures(
+        jpegs,
+        checked(arrays, "key", (count,), path=path).astype(np.int32),
+        checked(arrays, "face", (count,), path=path).astype(np.int32),
+        checked(arrays, "box_xyxy", (count, 4), path=path),
+        checked(arrays, "yaw_deg", (count,), path=path),
+    )
+
+
+def packed(jpegs: Sequence[bytes], recipe: PictureRecipe) -> dict[str, Array]:
+    """Pictures and what they are of as arrays of a file."""
+    return {
+        "jpegs": np.frombuffer(b"".join(jpegs), np.uint8),
+        "ends": np.cumsum([len(one) for one in jpegs]),
+        "recipe": np.array(json.dumps(asdict(recipe), sort_keys=True)),
+    }
+
+
+def unpacked(arrays: Mapping[str, Array], recipe: PictureRecipe, path: Path) -> tuple[bytes, ...]:
+    """The pictures of such arrays.
+
+    Raises:
+        DataError: they are of another recipe, or damaged.
+    """
     told = str(arrays.get("recipe", ""))
     if told != json.dumps(asdict(recipe), sort_keys=True):
         raise DataError(
@@ -245,12 +269,6 @@ def _read(path: Path, recipe: PictureRecipe) -> RaisedPictures:
             f"Name another file, or delete it so that it is made anew."
         )
     ends = checked(arrays, "ends", (None,), path=path).astype(int)
-    count, content = len(ends), checked(arrays, "jpegs", (None,), path=path).tobytes()
+    content = checked(arrays, "jpegs", (None,), path=path).tobytes()
     starts = np.append(0, ends[:-1])
-    return RaisedPictures(
-        tuple(content[first:last] for first, last in zip(starts, ends, strict=True)),
-        checked(arrays, "key", (count,), path=path).astype(np.int32),
-        checked(arrays, "face", (count,), path=path).astype(np.int32),
-        checked(arrays, "box_xyxy", (count, 4), path=path),
-        checked(arrays, "yaw_deg", (count,), path=path),
-    )
+    return tuple(content[first:last] for first, last in zip(starts, ends, strict=True))
