@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from lineament.train.networks.regressor import ResidualBlock
+from lineament.train.networks.residual_encoder import ResidualBlock
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lineament.train.networks.regressor import ResidualBlock
+from lineament.train.networks.residual_encoder import ResidualBlock
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lineament.train.networks.residual_encoder import encoder_layers, pixels_around_zero
+
 SCALE_UNIT = 0.2
 """What a one of the head's number means in the logarithm of the scale."""
 FORMER_NAMES = {"identity_spread": "identity_std", "expression_spread": "expression_std"}
@@ -59,27 +61,6 @@ class RegressorOutput:
     expression: Tensor
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut (He et al. 2016)."""
-
-    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
-        self.first_norm = nn.BatchNorm2d(channels)
-        self.second = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
-        self.second_norm = nn.BatchNorm2d(channels)
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or channels_in != channels:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
-            )
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C', H / stride, W / stride)."""
-        moved = torch.relu(self.first_norm(self.first(features)))
-        return torch.relu(self.second_norm(self.second(moved)) + self.shortcut(features))
-
-
 class Regressor(nn.Module):
     """Crop to pose, identity and expression.
 
@@ -92,18 +73,9 @@ class Regressor(nn.Module):
     def __init__(self, config: RegressorConfig) -> None:
         super().__init__()
         self.config = config
-        layers: list[nn.Module] = [
-            nn.Conv2d(3, config.stem, 3, 2, 1, bias=False),
-            nn.BatchNorm2d(config.stem),
-            nn.ReLU(),
-        ]
-        channels = config.stem
-        for width, count in zip(config.stages, config.blocks, strict=True):
-            for number in range(count):
-                layers.append(ResidualBlock(channels, width, 2 if number == 0 else 1))
-                channels = width
+        layers = encoder_layers(config.stem, config.stages, config.blocks)
         layers += [
-            nn.Conv2d(channels, config.squeeze, 1, bias=False),
+            nn.Conv2d(config.stages[-1], config.squeeze, 1, bias=False),
             nn.BatchNorm2d(config.squeeze),
             nn.ReLU(),
         ]
@@ -130,8 +102,7 @@ class Regressor(nn.Module):
 
     def forward(self, crop: Tensor) -> RegressorOutput:
         """(B, 3, S, S) float crops with values in 0..255, RGB."""
-        pixels = (crop - 127.5) / 64.0
-        numbers = self.heads(self.hidden(self.features(pixels))).float()
+        numbers = self.heads(self.hidden(self.features(pixels_around_zero(crop)))).float()
         six, rest = numbers[:, :6], numbers[:, 6:]
         identity, expression = rest[:, 3 : 3 + self.config.identity], rest[:, 3 + self.config.identity :]
         return RegressorOutput(

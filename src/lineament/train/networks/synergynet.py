@@ -18,6 +18,7 @@ from lineament.geometry.morphable import MorphableModel
 from lineament.train.networks.landmark_cycle import LandmarksTo3dmm, MultiAttributeFeatureAggregation
 from lineament.train.networks.mobilenet import MobileNetV2
 from lineament.train.networks.regressor import RegressorOutput, rename_keys
+from lineament.train.networks.residual_encoder import ResidualBackbone
 from lineament.train.networks.resnet import ResNet
 
 POSE = 12
@@ -67,8 +68,9 @@ class SynergyConfig:
     """All of the network.
 
     Attributes:
-        backbone: "mobilenet-v2" or "resnet-50".
-        width: factor of the backbone's channels.
+        backbone: "mobilenet-v2" or "resnet-50" as in the paper, or "residual", the layers of `default`'s
+            network of the whole face, with whose weights it can begin.
+        width: factor of the channels of the first two.
         crop_size: px.
         identity: number of identity coefficients.
         expression: number of expression coefficients.
@@ -83,10 +85,11 @@ class SynergyConfig:
             alone").
 
     Raises:
-        ConfigError: geometry is asked for where there is no way back from landmarks.
+        ConfigError: geometry is asked for where there is no way back from landmarks, or another width of a
+            backbone that has but one.
     """
 
-    backbone: Literal["mobilenet-v2", "resnet-50"] = "mobilenet-v2"
+    backbone: Literal["mobilenet-v2", "resnet-50", "residual"] = "mobilenet-v2"
     width: float = 1.0
     crop_size: int = 120
     identity: int = 100
@@ -99,7 +102,12 @@ class SynergyConfig:
     landmarks: Literal["refined", "coarse", "geometry"] = "refined"
 
     def __post_init__(self) -> None:
-        """Refuse an answer of a part that is not there."""
+        """Refuse an answer of a part that is not there, and a width where sizes are fixed."""
+        if self.backbone == "residual" and self.width != 1:
+            raise ConfigError(
+                f'network.width is {self.width}, but the backbone "residual" has the sizes of `default`: leave '
+                f"it at 1."
+            )
         if self.landmarks == "geometry" and not self.landmarks_to_3dmm.enabled:
             raise ConfigError(
                 'landmarks = "geometry" is what landmarks_to_3dmm gives, which is not enabled: enable it, or '
@@ -150,8 +158,7 @@ class SynergyNet(nn.Module):
     def __init__(self, config: SynergyConfig, landmark_points: MorphableModel) -> None:
         super().__init__()
         self.config = config
-        backbone = MobileNetV2 if config.backbone == "mobilenet-v2" else ResNet
-        self.backbone = backbone(width=config.width)
+        self.backbone = _backbone(config)
         self.sizes = (POSE, config.identity, config.expression)
         widths_after = (self.backbone.channels, *config.feature_layers)
         self.feature_layers = nn.Sequential(*(_feature_layer(*pair) for pair in pairwise(widths_after)))
@@ -253,7 +260,8 @@ class SynergyNet(nn.Module):
 
     def forward(self, crop: Tensor) -> SynergyOutput:
         """(B, 3, S, S) float crops with values in 0..255, RGB."""
-        features = self.backbone((crop - 127.5) / 128)
+        residual = self.config.backbone == "residual"  # brings its own range of values
+        features = self.backbone(crop if residual else (crop - 127.5) / 128)
         read = self.feature_layers(features)
         parameters = torch.cat([head(read) for head in self.heads], dim=1).float()
         # Half precision would round landmarks to half a pixel.
@@ -303,6 +311,12 @@ class SynergyNet(nn.Module):
     def _point_input(self, points: Tensor) -> Tensor:
         """(B, 3, 68) what the point networks read of (B, 68, 3) landmarks, crop px."""
         return ((points - self.point_origin) * self.point_scale).transpose(1, 2)
+
+
+def _backbone(config: SynergyConfig) -> MobileNetV2 | ResNet | ResidualBackbone:
+    if config.backbone == "residual":
+        return ResidualBackbone(config.crop_size)
+    return (MobileNetV2 if config.backbone == "mobilenet-v2" else ResNet)(width=config.width)
 
 
 def _feature_layer(before: int, after: int) -> nn.Sequential:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from lineament.geometry.morphable import MorphableModel
 from lineament.train.batches.alignment_figures import CropEstimate, CropLandmarks
 from lineament.train.batches.crop_run import CropTrainConfig
 from lineament.train.batches.samples import CropSource, StepBatches, crops_as_input, plain_batches
+from lineament.train.engine.loop import LoopConfig
 from lineament.train.networks.regressor import Regressor, RegressorConfig, RegressorOutput
 from lineament.train.regressor.losses import FaceLoss, FaceLossConfig
 from lineament.train.regressor.warm_start import ExportedRegressor, start_from
@@ -54,9 +57,13 @@ def prepare(network: Regressor, config: TrainConfig, source: CropSource) -> None
     if Path(config.start).is_dir():
         begin_with_run(network, Path(config.start), config)
         return
-    batches = StepBatches(source, config.loop, first=0, rows=range(START_ROWS))
-    crops = (crops_as_input(torch.as_tensor(batches[step]["crop"])) for step in range(START_BATCHES))
-    start_from(network, ExportedRegressor.read(config.start), crops)
+    start_from(network, ExportedRegressor.read(config.start), first_crops(source, config.loop))
+
+
+def first_crops(source: CropSource, loop: LoopConfig) -> Iterator[Tensor]:
+    """Batches of (64, 3, S, S) training crops, on which the normalisation of given weights is measured."""
+    batches = StepBatches(source, loop, first=0, rows=range(START_ROWS))
+    return (crops_as_input(torch.as_tensor(batches[step]["crop"])) for step in range(START_BATCHES))
 
 
 def loss_of(config: TrainConfig, network: Regressor, model: MorphableModel) -> FaceLoss:

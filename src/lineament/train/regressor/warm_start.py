@@ -9,7 +9,7 @@ crop size, and trains like one that was never folded.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -94,11 +94,33 @@ def start_from(network: Regressor, exported: ExportedRegressor, crops: Iterable[
     Raises:
         ConfigError: layers of the network and the graph differ.
     """
-    modules = {
-        name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)
-    }
+    _take_layers(network, exported.layers, crops)
+    with torch.no_grad():
+        _use_units(network, exported)
+
+
+def take_layers(network: nn.Module, exported: ExportedRegressor, crops: Iterable[Tensor]) -> None:
+    """Give a part of another network those layers of a graph that bear its layers' names.
+
+    Args:
+        network: takes crops; all of its layers are in the graph, such as those of a
+            :class:`lineament.train.networks.residual_encoder.ResidualEncoder`.
+        exported: the graph.
+        crops: batches of (B, 3, S, S) float crops as in training, on which normalisation is measured.
+
+    Raises:
+        ConfigError: a layer is not in the graph, or of another size there.
+    """
+    names = dict(_layers(network))
+    _take_layers(network, {name: found for name, found in exported.layers.items() if name in names}, crops)
+
+
+def _take_layers(
+    network: nn.Module, layers: Mapping[str, tuple[Array, Array]], crops: Iterable[Tensor]
+) -> None:
+    modules = dict(_layers(network))
     found = {name: tuple(module.weight.shape) for name, module in modules.items()}
-    expected = {name: weight.shape for name, (weight, _) in exported.layers.items()}
+    expected = {name: weight.shape for name, (weight, _) in layers.items()}
     if found != expected:
         odd = sorted(name for name in found | expected if found.get(name) != expected.get(name))[0]
         raise ConfigError(
@@ -107,15 +129,20 @@ def start_from(network: Regressor, exported: ExportedRegressor, crops: Iterable[
         )
     with torch.no_grad():
         for name, module in modules.items():
-            weight, bias = (torch.tensor(values) for values in exported.layers[name])
+            weight, bias = (torch.tensor(values) for values in layers[name])
             module.weight.copy_(weight)
             if module.bias is not None:
                 module.bias.copy_(bias)
-        _unfold(network, {name: torch.tensor(bias) for name, (_, bias) in exported.layers.items()}, crops)
-        _use_units(network, exported)
+        _unfold(network, {name: torch.tensor(bias) for name, (_, bias) in layers.items()}, crops)
 
 
-def _unfold(network: Regressor, biases: dict[str, Tensor], crops: Iterable[Tensor]) -> None:
+def _layers(network: nn.Module) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            yield name, module
+
+
+def _unfold(network: nn.Module, biases: dict[str, Tensor], crops: Iterable[Tensor]) -> None:
     """Set every normalisation so that it adds its convolution's bias and has the statistics of `crops`."""
     pairs = dict(_normalisations(network))
     for name, (_, norm) in pairs.items():

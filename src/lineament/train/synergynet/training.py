@@ -25,7 +25,8 @@ from lineament.train.networks.synergynet import (
     SynergyNet,
     SynergyOutput,
 )
-from lineament.train.regressor.training import MIN_STD
+from lineament.train.regressor.training import MIN_STD, first_crops
+from lineament.train.regressor.warm_start import POSE_NUMBERS, ExportedRegressor, take_layers
 from lineament.train.runs.crop_method import begin_with_run
 from lineament.train.synergynet.loss import SynergyLoss, SynergyLossConfig
 
@@ -86,15 +87,58 @@ def new_network(config: SynergyTrainConfig, model: MorphableModel) -> SynergyNet
 
 
 def prepare(network: SynergyNet, config: SynergyTrainConfig, source: CropSource) -> None:
-    """Give a new network the weights and the standardisation of `config.start`, or one of its own.
+    """Give a new network the weights of `config.start`, and a standardisation where they bring none.
+
+    A run folder is one of SynergyNet; a name or a file are weights of the compact regressor, with whose
+    features and coefficients the backbone "residual" begins. Pose and landmarks are then learned anew.
 
     Raises:
-        ConfigError: the start does not fit, or is no run folder.
+        ConfigError: the start does not fit.
+        WeightsError: no such weights.
     """
-    if not config.start:
-        standardise(network, source, config.standardisation_crops, seed=config.loop.seed)
-    else:
+    if config.start and Path(config.start).is_dir():
         begin_with_run(network, Path(config.start), config)
+        return
+    standardise(network, source, config.standardisation_crops, seed=config.loop.seed)
+    if config.start:
+        exported = ExportedRegressor.read(config.start)
+        if config.network.backbone != "residual" or config.network.feature_layers:
+            raise ConfigError(
+                f"{config.start} are weights of the compact regressor: only a network with "
+                f'network.backbone = "residual" and no feature_layers can begin with them.'
+            )
+        take_layers(network.backbone, exported, first_crops(source, config.loop))
+        take_coefficient_heads(network, exported)
+
+
+@torch.no_grad()
+def take_coefficient_heads(network: SynergyNet, exported: ExportedRegressor) -> None:
+    """Give the heads of identity and expression the regressor's rows, in the network's standardisation.
+
+    Args:
+        network: with backbone "residual", standardised.
+        exported: weights with at least as many coefficients.
+
+    Raises:
+        ConfigError: it has fewer.
+    """
+    weight, bias = (torch.tensor(values) for values in exported.layers["heads"])
+    means, spreads = network.mean.split(network.sizes), network.std.split(network.sizes)
+    first = POSE_NUMBERS
+    for number, kind in ((1, "identity"), (2, "expression")):
+        old_mean, old_std = (torch.tensor(exported.statistics[f"{kind}_{name}"]) for name in ("mean", "std"))
+        count = network.sizes[number]
+        if len(old_mean) < count:
+            raise ConfigError(
+                f"The weights to start from have {len(old_mean)} {kind} coefficients, the network is to give "
+                f"{count}: set network.{kind} to {len(old_mean)} at most."
+            )
+        rows, mean, spread = slice(first, first + count), means[number], spreads[number]
+        head = network.heads[number][1]
+        factor = old_std[:count] / spread
+        head.weight.copy_(weight[rows] * factor[:, None])
+        head.bias.copy_((old_mean[:count] - mean) / spread + bias[rows] * factor)
+        first += len(old_mean)
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lineament.train.networks.regressor import ResidualBlock
+from lineament.train.networks.residual_encoder import ResidualBlock
 from lineament.train.networks.resnet import ResNet
 
 LIGHT = (9, 3)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lineament.train.networks.dsfnet.config import DsfConfig, HeadConfig
 from lineament.train.networks.dsfnet.hrnet import repeated
-from lineament.train.networks.regressor import ResidualBlock
+from lineament.train.networks.residual_encoder import ResidualBlock
 
 POSE = 12
 """Rows of (3, 4) from the model frame to the cloud frame."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lineament.train.networks.dsfnet.config import HrnetConfig
-from lineament.train.networks.regressor import ResidualBlock
+from lineament.train.networks.residual_encoder import ResidualBlock
 
 EXPANSION = 4
 BRANCHES = 4
