@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from onnxruntime import InferenceSession
 
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
@@ -13,7 +14,7 @@ from lineament.errors import ConfigError, DataError, ExportError
 from lineament.methods import Predictor
 from lineament.methods.synergynet import SynergyNet as SynergyMethod
 from lineament.train.batches.labels import LabelBatch
-from lineament.train.batches.samples import CropSource, Folders
+from lineament.train.batches.samples import CropSource, Folders, crops_as_input
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.schedules import ScheduleConfig
@@ -26,6 +27,7 @@ from lineament.train.networks.synergynet import (
     SynergyNet,
     nearest_rotation,
 )
+from lineament.train.regressor.warm_start import ExportedRegressor, take_layers
 from lineament.train.runs import method as run_methods
 from lineament.train.runs.ablation import AblationTable, TablePlan, ablate
 from lineament.train.runs.crop_method import begin_with_run
@@ -35,7 +37,12 @@ from lineament.train.synergynet.loss import AS_PRINTED as PRINTED_LOSS
 from lineament.train.synergynet.loss import AS_RELEASED as RELEASED_LOSS
 from lineament.train.synergynet.loss import SynergyLoss, SynergyLossConfig, wing
 from lineament.train.synergynet.method import SYNERGYNET, VARIANTS
-from lineament.train.synergynet.training import SynergyTrainConfig, standardise, synergy_net
+from lineament.train.synergynet.training import (
+    SynergyTrainConfig,
+    standardise,
+    synergy_net,
+    take_coefficient_heads,
+)
 from tests.train.exports import Given
 from tests.train.exports import exported as export
 
@@ -431,6 +438,40 @@ def test_a_run_begins_with_the_averaged_weights_and_the_standardisation_of_anoth
     # To go on, the first run is not needed any more.
     SYNERGYNET.train(config(samples, loop=replace(still, steps=3), start="nowhere"), second)
     assert torch.load(second / "checkpoint.pt", weights_only=True)["step"] == 3
+
+
+def test_the_residual_backbone_begins_with_the_coefficients_of_the_compact_regressor(samples, lfm):
+    torch.manual_seed(3)
+    network = synergy_net(SynergyConfig(backbone="residual", crop_size=112), lfm).eval()
+    source = CropSource(Folders((samples,)), AugmentConfig(crop_size=112))
+    standardise(network, source, 16)
+    exported = ExportedRegressor.read("lfm-regressor")
+    crops = source.open().rows([np.random.default_rng(row) for row in range(4)])["crop"]
+    pictures = crops_as_input(torch.as_tensor(crops))
+    take_layers(network.backbone, exported, [pictures])
+    take_coefficient_heads(network, exported)
+    with torch.inference_mode():
+        found = network.face_of(network(pictures).parameters)
+    session = InferenceSession(Bundle.open("lfm-regressor").graph(), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    expected = dict(zip(names, session.run(None, {session.get_inputs()[0].name: np.asarray(crops)})))
+    for kind in ("identity", "expression"):
+        # The weights in the package also look at the mirrored crop.
+        pair = np.corrcoef(getattr(found, kind).numpy().ravel(), expected[kind].ravel())
+        assert pair[0, 1] > 0.95, kind
+
+
+@pytest.mark.parametrize(
+    "network", [SMALL, SynergyConfig(backbone="residual", crop_size=32, feature_layers=(8,))]
+)
+def test_other_networks_cannot_begin_with_the_compact_regressor(samples, tmp_path, network):
+    with pytest.raises(ConfigError, match="only a network with"):
+        SYNERGYNET.train(config(samples, network=network, start="lfm-regressor"), tmp_path / "run")
+
+
+def test_the_residual_backbone_has_one_width():
+    with pytest.raises(ConfigError, match="leave it at 1"):
+        SynergyConfig(backbone="residual", width=0.5)
 
 
 def test_a_run_cannot_begin_with_a_network_that_does_not_fit(samples, tmp_path, lfm):

@@ -105,7 +105,7 @@ class SynergyConfig:
         """Refuse an answer of a part that is not there, and a width where sizes are fixed."""
         if self.backbone == "residual" and self.width != 1:
             raise ConfigError(
-                f'network.width is {self.width}, but the backbone "residual" has the sizes of `default`: leave '
+                f"network.width is {self.width}, but the residual backbone has the sizes of `default`: leave "
                 f"it at 1."
             )
         if self.landmarks == "geometry" and not self.landmarks_to_3dmm.enabled:
