@@ -86,7 +86,7 @@ def on_aflw2000(aligner: la.FaceAligner, folder: Path) -> tuple[Array, Array]:
         (face,) = aligner.align(item.photo.read(), [la.Detection(item.box_xyxy.astype(np.float32), 1.0)])
         truth_xy = item.landmarks["original"][:, :2]
         uncertainty.append(face.uncertainty_mm)
-        error.append(100 * normalised_mean_error(face.landmarks_image[:, :2], truth_xy))
+        error.append(100 * normalised_mean_error(face.landmarks("300w-lp")[:, :2], truth_xy))
     return np.array(uncertainty), np.array(error)
 
 

@@ -487,3 +487,22 @@ def test_limits_of_what_is_reported_are_options(photo):
             FaceAligner.from_pretrained("fast", **options)
     with pytest.raises(ConfigError, match="at most 1024"):
         FaceAligner.from_pretrained("fast", threads=100_000)
+
+
+def test_landmarks_are_where_people_set_them_unless_another_scheme_is_asked_for():
+    photo = read_image(HOPPER)
+    (face,) = FaceAligner.from_pretrained("fast")(photo)
+    assert face.landmark_scheme == "ibug-68"
+    for scheme in ("300w-lp", "lfm-68"):
+        (other,) = FaceAligner.from_pretrained("fast", landmarks=scheme)(photo)
+        assert other.landmark_scheme == scheme
+        np.testing.assert_allclose(other.landmarks_image, face.landmarks(scheme), atol=0.01)
+        np.testing.assert_array_equal(other.vertices_image, face.vertices_image)
+    (own,) = FaceAligner.from_pretrained("fast", landmarks=None)(photo)
+    assert own.landmark_scheme == "300w-lp"
+    with pytest.raises(ConfigError, match="no landmark scheme 'dlib'"):
+        FaceAligner.from_pretrained("fast", landmarks="dlib")(photo)
+
+
+def test_a_face_model_without_the_usual_scheme_keeps_its_own(aligner, photo):
+    assert {face.landmark_scheme for face in aligner(photo)} == {"300w-lp"}

@@ -54,6 +54,20 @@ def test_every_scheme_of_the_model_can_be_asked_for(tiny_model):
         face.landmarks("dlib")
 
 
+def test_landmarks_of_another_scheme_move_as_the_methods_own_do(tiny_model):
+    face = face_of(tiny_model)
+    other = face.with_landmarks("lfm-68")
+    assert other.landmark_scheme == "lfm-68"
+    np.testing.assert_allclose(other.landmarks_image, face.landmarks("lfm-68"), atol=1e-3)
+    refined = dataclasses.replace(face, landmarks_image=face.landmarks_image + np.float32([3, -2, 1]))
+    moved = refined.with_landmarks("lfm-68")
+    expected = other.landmarks_image + np.float32([3, -2, 1])
+    np.testing.assert_allclose(moved.landmarks_image, expected, atol=1e-3)
+    assert face.with_landmarks("300w-lp") is face
+    with pytest.raises(ConfigError, match="no landmark scheme 'dlib'"):
+        face.with_landmarks("dlib")
+
+
 def test_the_pose_tells_the_angles_of_the_camera(tiny_model):
     pose = face_of(tiny_model).pose
     np.testing.assert_allclose([pose.yaw, pose.pitch, pose.roll], [0.4, -0.2, 0.1])

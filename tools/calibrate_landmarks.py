@@ -58,7 +58,7 @@ def predictions(shared: Path, weights: str, step: int) -> Labelled:
                 visible = (points * UPRIGHT)[:, :2]
                 low, high = visible.min(axis=0), visible.max(axis=0)
                 for face in aligner(image, boxes=[[*low, *high]]):
-                    distance = np.linalg.norm(face.landmarks_image[:, :2] - visible, axis=1).mean()
+                    distance = np.linalg.norm(face.landmarks("300w-lp")[:, :2] - visible, axis=1).mean()
                     faces.append(face)
                     labels.append(points)
                     numbers.append(number)

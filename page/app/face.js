@@ -28,7 +28,7 @@ export class Face {
   shape() {
     const { identity, camera } = this.aligned;
     const verticesModel = this.model.vertices(identity, this.expression);
-    const landmarksModel = this.model.landmarks(verticesModel, identity, this.expression, this.scheme);
+    const landmarksModel = this.model.landmarks(verticesModel, identity, this.expression, this.scheme, camera.rotation);
     return {
       verticesModel,
       vertices: imageFromModel(camera, verticesModel),

@@ -42,7 +42,7 @@ function faceValues({ aligned, landmarks, landmarkVisibility }, model, settings)
       scale: rounded(camera.scale, 6),
       translation: roundedAll(camera.translation, 3),
     },
-    landmark_scheme: settings.regressors.default.scheme,
+    landmark_scheme: settings.landmarks,
     landmarks_image: rows(landmarks, 3, 2),
     landmark_visibility: roundedAll(landmarkVisibility, 2),
     face_model: "lfm",

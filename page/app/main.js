@@ -86,8 +86,8 @@ class App {
   async align(photo, moment = {}) {
     const method = byId("method").value;
     const { faces, milliseconds } = await this.client.align(photo.picture, { method, ...moment });
-    const scheme = this.settings.regressors[method].scheme;
-    return { faces: faces.map((aligned) => new Face(aligned, this.model, scheme, this.settings.gaze)), milliseconds };
+    const { landmarks, gaze } = this.settings;
+    return { faces: faces.map((aligned) => new Face(aligned, this.model, landmarks, gaze)), milliseconds };
   }
 
   /** @param {boolean} [goesOn]  the next picture of a film: what is chosen, the zoom and the turns stay */

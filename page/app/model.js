@@ -1,8 +1,10 @@
 // The face model: a mean face, how people differ, how a face moves (geometry/morphable.py, models/builtin.py).
 // The file holds half of each symmetric shape in whole steps; the other half is its mirror image.
 
+import { anglesOf } from "./geometry.js";
+
 /** @typedef {{vertexIndex: Int32Array, weights: Float32Array, offset: Float32Array,
- *   identityOffset: Float32Array, expressionOffset: Float32Array}} Scheme */
+ *   identityOffset: Float32Array, expressionOffset: Float32Array, turnOffset?: Float32Array}} Scheme */
 
 const TYPES = { float64: Float64Array, float32: Float32Array, int32: Int32Array, int16: Int16Array, uint16: Uint16Array, int8: Int8Array, uint8: Uint8Array };
 
@@ -35,6 +37,8 @@ export class FaceModel {
     this.mirrorExpression = arrays.mirror_expression;
     this.identityBasis = identityBasis(arrays);
     this.expressionBasis = expressionBasis(arrays);
+    /** @type {number[]} the landmark on the other side of each */
+    this.mirrorLandmark = head.mirror_landmark;
     /** @type {Record<string, Scheme>} */
     this.schemes = {};
     for (const name of head.schemes) this.schemes[name] = schemeOf(arrays, name);
@@ -50,11 +54,16 @@ export class FaceModel {
     return vertices;
   }
 
-  /** The landmarks of a scheme, P * 3 mm, on vertices made of the same coefficients. @returns {Float32Array} */
-  landmarks(vertices, identity, expression, schemeName) {
+  /**
+   * The landmarks of a scheme, P * 3 mm, on vertices made of the same coefficients.
+   * @param {ArrayLike<number>} [rotation]  of the head; left out, it looks ahead
+   * @returns {Float32Array}
+   */
+  landmarks(vertices, identity, expression, schemeName, rotation) {
     const scheme = this.schemes[schemeName];
     const points = onMesh(scheme, vertices);
     add(points, scheme.offset);
+    if (rotation && scheme.turnOffset) addTurn(points, scheme.turnOffset, this.mirrorLandmark, rotation);
     addModes(points, scheme.identityOffset, identity);
     addModes(points, scheme.expressionOffset, expression);
     return points;
@@ -77,6 +86,23 @@ export class FaceModel {
       expressionBasis: basisOnMesh(scheme, this.expressionBasis, this.neutral.length, scheme.expressionOffset),
     };
   }
+}
+
+/** Adds what landmarks move by because the head is turned (LandmarkScheme._turned). */
+function addTurn(points, turnOffset, mirror, rotation) {
+  const { yaw, pitch } = anglesOf(rotation);
+  const up = Math.sin(pitch);
+  mirror.forEach((twin, landmark) => {
+    const side = Math.sign(twin - landmark) * Math.sign(mirror[0]); // of the points 0-7 it is 1
+    const facing = side === 0 ? Math.abs(yaw) : side * yaw;
+    const turned = Math.sin(Math.min(Math.max(facing, 0), Math.PI / 2));
+    [turned, turned ** 2, up, up * turned].forEach((term, number) => {
+      for (let axis = 0; axis < 3; axis++) {
+        const sign = side === 0 && axis === 0 ? Math.sign(yaw) : 1;
+        points[landmark * 3 + axis] += sign * term * turnOffset[number * points.length + landmark * 3 + axis];
+      }
+    });
+  });
 }
 
 /** Points between the corners of triangles, P * 3. @param {Scheme} scheme @returns {Float32Array} */
@@ -157,5 +183,6 @@ function schemeOf(arrays, name) {
     offset: part("offset_model"),
     identityOffset: part("identity_offset"),
     expressionOffset: part("expression_offset"),
+    turnOffset: part("turn_offset"),
   };
 }

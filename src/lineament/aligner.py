@@ -25,7 +25,7 @@ from lineament.image import ImageSource, Picture, read_image, read_picture
 from lineament.methods import Method, Predictor
 from lineament.methods.pretrained import MethodRecipe, open_method
 from lineament.neutral import neutral_expression
-from lineament.result import AlignedPhoto, Detection, FaceResult, MorphableResult
+from lineament.result import LANDMARKS, AlignedPhoto, Detection, FaceResult, MorphableResult
 
 Array: TypeAlias = NDArray[Any]
 
@@ -59,6 +59,7 @@ class FaceAligner:
         max_uncertainty_mm: what its detector found and whose `uncertainty_mm` is greater is no face, unless
             another prediction (:meth:`align_found`) says so; a little less where the detector's score is low
             (:mod:`lineament.belief`). Weights state their own limit.
+        landmarks: scheme of the results' `landmarks_image`; None leaves those that the method finds.
         key_scales: what weights of expressions are at rest and fully raised, by name; see
             :attr:`MorphableResult.blendshapes`. Weights state their own.
 
@@ -76,6 +77,7 @@ class FaceAligner:
         passes: int = 2,
         max_uncertainty_mm: float = math.inf,
         key_scales: Mapping[str, KeyScale] | None = None,
+        landmarks: str | None = LANDMARKS,
     ) -> None:
         """Join a method and a detector; most people call :meth:`from_pretrained`.
 
@@ -99,6 +101,7 @@ class FaceAligner:
         self.passes = passes
         self.max_uncertainty_mm = max_uncertainty_mm
         self.key_scales = dict(key_scales or {})
+        self.landmarks = landmarks
 
     @classmethod
     def from_pretrained(
@@ -112,6 +115,7 @@ class FaceAligner:
         min_face: float | None = None,
         min_score: float | None = None,
         max_uncertainty_mm: float | None = None,
+        landmarks: str | None = LANDMARKS,
     ) -> Self:
         """The aligner of a set of weights; nothing is downloaded.
 
@@ -131,6 +135,10 @@ class FaceAligner:
             min_score: faces that the detector scores lower are not reported, 0 to 1; None takes the weights'
                 limit.
             max_uncertainty_mm: faces that are less certain are not reported; None takes the weights' limit.
+            landmarks: scheme of the results' `landmarks_image`: "ibug-68", where people set points;
+                "300w-lp", as 300W-LP and AFLW2000-3D label them; "lfm-68", as they lie on the mesh; None
+                leaves those that the method finds. With a face model of one's own that lacks the first they
+                are the method's too.
 
         Raises:
             WeightsError: unknown name, missing or damaged file, or a network of no known method.
@@ -157,6 +165,7 @@ class FaceAligner:
             passes=passes,
             max_uncertainty_mm=limit_mm,
             key_scales=manifest.expression_keys,
+            landmarks=landmarks,
         )
         aligner._made_from = (method, MethodRecipe(bundle.source, bundle.sha256, threads, device))
         return aligner
@@ -255,7 +264,7 @@ class FaceAligner:
         crop_boxes = [rule.around_box(found.box_xyxy, roll=found.roll) for found in detections]
         passes = self.passes if passes is None else passes
         faces = Predictor(self.method).predict_each(photos, crop_boxes, detections=detections, passes=passes)
-        return [self._with_scales(face) for face in faces] if self.key_scales else faces
+        return [self._reported(face) for face in faces]
 
     def neutral(self, faces: Sequence[FaceResult]) -> Array:
         """A person's own rest, from faces of that person; give it to :meth:`MorphableResult.relative_to`.
@@ -400,9 +409,14 @@ class FaceAligner:
         except LineamentError as problem:
             return AlignedPhoto(source=photo.source, faces=[], error=problem)
 
-    def _with_scales(self, face: FaceResult) -> FaceResult:
-        """The face, which knows what its weights mean."""
-        return replace(face, key_scales=self.key_scales) if isinstance(face, MorphableResult) else face
+    def _reported(self, face: FaceResult) -> FaceResult:
+        """The face with the landmarks that are wanted, which knows what its weights mean."""
+        wanted = self.landmarks
+        if wanted is not None and (wanted in face.mesh.schemes or wanted != LANDMARKS):
+            face = face.with_landmarks(wanted)
+        if self.key_scales and isinstance(face, MorphableResult):
+            return replace(face, key_scales=self.key_scales)
+        return face
 
     def _is_doubtful(self, face: FaceResult) -> bool:
         """Whether a face that was found is to be predicted again."""

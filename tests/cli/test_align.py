@@ -210,9 +210,18 @@ def test_a_name_that_is_no_text_is_shown_as_well_as_may_be(asked, album, tmp_pat
 
 def test_options_reach_the_aligner(asked, album, tmp_path):
     limits = ("--min-face", 20, "--min-score", 0.6, "--max-uncertainty", 4, "--device", "auto")
+    limits += ("--landmarks", "lfm-68")
     run(album / "a.png", "--out", tmp_path, "--passes", 1, "--threads", 3, "--weights", "mine.onnx", *limits)
     options = {"min_face": 20, "min_score": 0.6, "max_uncertainty_mm": 4, "device": "auto"}
+    options["landmarks"] = "lfm-68"
     assert asked == [(("mine.onnx",), {"threads": 3, "passes": 1, **options})]
+
+
+def test_an_unknown_landmark_scheme_is_named(album, tmp_path):
+    done = run(album / "a.png", "--out", tmp_path / "out", "--landmarks", "dlib")
+    assert done.exit_code == 2
+    assert "'dlib'" in done.output
+    assert "ibug-68" in done.output
 
 
 def test_missing_weights_are_one_line_and_status_1(monkeypatch, album, tmp_path):

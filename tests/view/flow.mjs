@@ -33,7 +33,7 @@ const answers = {
     const model = new FaceModel(bytes("model/lfm.bin").buffer);
     const vertices = model.vertices(identity, expression);
     const image = imageFromModel(camera, vertices);
-    const landmarks = model.landmarks(vertices, identity, expression, "300w-lp");
+    const landmarks = model.landmarks(vertices, identity, expression, "ibug-68", camera.rotation);
     return {
       vertices: Array.from(image),
       landmarks: Array.from(imageFromModel(camera, landmarks)),
@@ -144,9 +144,9 @@ async function saidBy({ settings }, model) {
   const { blendshapes } = await load("app/files.js");
   const { Face } = await load("app/face.js");
   const { landmarkNeighbours } = await load("app/landmark_visibility.js");
-  const neighbours = landmarkNeighbours(model, "300w-lp", settings.landmark_near);
+  const neighbours = landmarkNeighbours(model, settings.landmarks, settings.landmark_near);
   return (aligned) => {
-    const face = new Face(aligned, model, "300w-lp", settings.gaze);
+    const face = new Face(aligned, model, settings.landmarks, settings.gaze);
     return {
       blendshapes: blendshapes(aligned.expression, model, settings, aligned.keyScales),
       sliders: face.reported,
@@ -159,7 +159,7 @@ async function saidBy({ settings }, model) {
 /** Landmarks and vertices in the photo. */
 function shapeOf(model, { camera, identity, expression }) {
   const vertices = model.vertices(identity, expression);
-  const landmarks = model.landmarks(vertices, identity, expression, "300w-lp");
+  const landmarks = model.landmarks(vertices, identity, expression, "ibug-68", camera.rotation);
   return {
     landmarks: Array.from(imageFromModel(camera, landmarks)),
     vertices: Array.from(imageFromModel(camera, vertices)),

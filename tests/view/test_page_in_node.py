@@ -77,7 +77,7 @@ def test_the_face_model_shapes_projects_and_hides_as_in_python(node, lfm):
     vertices_model = lfm.vertices_model(identity, expression)
     vertices = camera.image_from_model(vertices_model)
     np.testing.assert_allclose(np.reshape(answer["vertices"], (-1, 3)), vertices, atol=2e-3)
-    landmarks = lfm.landmarks_model(identity, expression, scheme="300w-lp")
+    landmarks = lfm.schemes["ibug-68"].points_model(vertices_model, identity, expression, rotation)
     np.testing.assert_allclose(
         np.reshape(answer["landmarks"], (-1, 3)), camera.image_from_model(landmarks), atol=2e-3
     )

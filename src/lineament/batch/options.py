@@ -7,6 +7,7 @@ from typing import Any
 
 from lineament import FaceAligner
 from lineament.bundle import Bundle
+from lineament.result import LANDMARKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class AlignerOptions:
     min_face: float | None = None
     min_score: float | None = None
     max_uncertainty_mm: float | None = None
+    landmarks: str | None = LANDMARKS
 
     def open(self) -> FaceAligner:
         """The aligner.

@@ -11,6 +11,7 @@ import typer
 from lineament.cli.options import (
     Device,
     ExpressionTargets,
+    Landmarks,
     MaxUncertainty,
     MinFace,
     MinScore,
@@ -68,6 +69,7 @@ def align(
     min_face: MinFace = None,
     min_score: MinScore = None,
     max_uncertainty: MaxUncertainty = None,
+    landmarks: Landmarks = "ibug-68",
     method: Weights = "default",
     formats: Annotated[
         str | None,
@@ -109,7 +111,7 @@ def align(
     from lineament.cli.album import AlbumConfig, align_album
     from lineament.cli.overlay_file import OverlayStyle
     from lineament.cli.photos import boxes_of, find_photos, is_album, read_boxes
-    from lineament.cli.results import FORMATS, ResultWriter, chosen_from, targets_from
+    from lineament.cli.results import FORMATS, ResultWriter, chosen_from, landmarks_from, targets_from
     from lineament.cli.stopping import stopped_by_signals
     from lineament.cli.whole_results import remove_unfinished
     from lineament.draw import LAYERS
@@ -126,6 +128,7 @@ def align(
             texture_size=texture_size,
             with_texture=texture,
         )
+        scheme = landmarks_from(landmarks)
         found = find_photos(photos, recursive=recursive)
         all_boxes = None if boxes is None else boxes_of(found, read_boxes(boxes))
     except ConfigError as error:
@@ -140,6 +143,7 @@ def align(
         min_face=min_face,
         min_score=min_score,
         max_uncertainty_mm=max_uncertainty,
+        landmarks=scheme,
     )
     config = AlbumConfig(options, writer, out, jobs, many, anew=not resume, quiet=quiet, log=log)
     try:

@@ -12,6 +12,7 @@ import typer
 from lineament.cli.options import (
     Device,
     ExpressionTargets,
+    Landmarks,
     MaxUncertainty,
     MinFace,
     MinScore,
@@ -57,6 +58,7 @@ def batch(
     min_face: MinFace = None,
     min_score: MinScore = None,
     max_uncertainty: MaxUncertainty = None,
+    landmarks: Landmarks = "ibug-68",
     targets: ExpressionTargets = "arkit",
     resume: Annotated[
         bool, typer.Option("--resume/--overwrite", help="Leave out parts that are finished; or do all again.")
@@ -72,12 +74,12 @@ def batch(
     """
     from lineament.batch import AlignerOptions
     from lineament.batch.job import BatchConfig, run_batch
-    from lineament.cli.results import targets_from
+    from lineament.cli.results import landmarks_from, targets_from
     from lineament.cli.stopping import stopped_by_signals
     from lineament.errors import ConfigError, LineamentError
 
     try:
-        names = targets_from(targets)
+        names, scheme = targets_from(targets), landmarks_from(landmarks)
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
     options = AlignerOptions(
@@ -88,6 +90,7 @@ def batch(
         min_face=min_face,
         min_score=min_score,
         max_uncertainty_mm=max_uncertainty,
+        landmarks=scheme,
     )
     config = BatchConfig(
         sources=tuple(sources),

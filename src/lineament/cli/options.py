@@ -46,6 +46,13 @@ MinScore: TypeAlias = Annotated[
 MaxUncertainty: TypeAlias = Annotated[
     float | None, typer.Option(help="Leave out faces that are less certain, mm.")
 ]
+Landmarks: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="Where the 68 landmarks lie: ibug-68, where people set them; 300w-lp, as 300W-LP and "
+        "AFLW2000-3D label them; lfm-68, as they lie on the mesh."
+    ),
+]
 OverlayFormat: TypeAlias = Annotated[
     str, typer.Option(help="Of the picture: png, jpg, webp; or auto, JPEG above a megapixel.")
 ]

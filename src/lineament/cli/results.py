@@ -45,6 +45,19 @@ def targets_from(name: str) -> TargetNames:
     return name  # type: ignore[return-value]
 
 
+def landmarks_from(name: str) -> str:
+    """A scheme of landmarks as the command line says it.
+
+    Raises:
+        ConfigError: the built-in face model has no such scheme.
+    """
+    from lineament.models.builtin import SCHEMES
+
+    if name not in SCHEMES:
+        raise ConfigError(f"There is no landmark scheme {name!r}. Choose from {', '.join(sorted(SCHEMES))}.")
+    return name
+
+
 def chosen_from(names: str, known: Sequence[str], what: str) -> tuple[str, ...]:
     """Names of a list such as "obj,glb", each once; "none" for none.
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lineament.cli.options import Device, ExpressionTargets, Weights
+from lineament.cli.options import Device, ExpressionTargets, Landmarks, Weights
 
 FORMATS = ("film", "glb", "parquet")
 
@@ -59,6 +59,7 @@ def video(
     ] = None,
     device: Device = "cpu",
     method: Weights = "default",
+    landmarks: Landmarks = "ibug-68",
 ) -> None:
     """Follow every face through a video.
 
@@ -69,7 +70,7 @@ def video(
     """
     from lineament.aligner import FaceAligner
     from lineament.cli.film_job import FilmJob, FilmOptions
-    from lineament.cli.results import chosen_from, targets_from
+    from lineament.cli.results import chosen_from, landmarks_from, targets_from
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
     from lineament.files import remove_leftovers
@@ -85,13 +86,15 @@ def video(
         section = Section(start, last_s if end is None else min(end, last_s), stride)
         encoder = find_encoder(codec) if "film" in chosen else None
         own_rest, names = _neutral_from(neutral), targets_from(targets)
+        scheme = landmarks_from(landmarks)
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
     out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
     _silence_opencv()
     try:
-        tracker = FaceTracker(FaceAligner.from_pretrained(method, threads=threads, device=device))
+        aligner = FaceAligner.from_pretrained(method, threads=threads, device=device, landmarks=scheme)
+        tracker = FaceTracker(aligner)
         options = FilmOptions(
             chosen,
             layers,

@@ -93,7 +93,9 @@ class LineamentPredictor:
             WeightsError: there are no such weights.
             ConfigError: this ONNX Runtime does not have the device.
         """
-        aligner = FaceAligner.from_pretrained(weights, passes=passes, threads=threads, device=device)
+        aligner = FaceAligner.from_pretrained(
+            weights, passes=passes, threads=threads, device=device, landmarks=None
+        )
         plain = Path(weights).stem if is_path(weights) else weights
         return cls(aligner, name or f"lineament {plain}", crops, scheme, weights)
 

@@ -80,7 +80,24 @@ class LandmarkScheme:
         Returns:
             (..., P, 3) mm, model frame.
         """
-        points = self.points_on(vertices_model) + self.offset_model
+        return self.moved(self.points_on(vertices_model), identity, expression, rotation)
+
+    def moved(
+        self,
+        points: Array,
+        identity: Array | None = None,
+        expression: Array | None = None,
+        rotation: Array | None = None,
+    ) -> Array:
+        """Points on the surface with the offsets added: the landmarks.
+
+        Args:
+            points: (..., P, 3) mm, model frame, as :meth:`points_on` gives them.
+            identity: see :meth:`points_model`.
+            expression: the same.
+            rotation: the same.
+        """
+        points = points + self.offset_model
         if rotation is not None and len(self.turn_offset):
             points = points + self._turned(rotation)
         if identity is not None:

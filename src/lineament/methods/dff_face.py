@@ -120,12 +120,11 @@ class DffResult(MorphableResult):
         """See :attr:`FaceResult.vertices_model`: without the distortion of perspective."""
         return (self.perspective or self.camera).model_from_image(self.vertices_image)
 
-    def landmarks(self, scheme: str = DEFAULT_SCHEME) -> Array:
-        """See :meth:`FaceResult.landmarks`."""
-        camera, layout = self.perspective, self.mesh.schemes.get(scheme)
-        if camera is None or layout is None or scheme == self.landmark_scheme:
-            return MorphableResult.landmarks(self, scheme)
-        return camera.image_from_model(self.points_model(layout)).astype(np.float32)
+    def _image_from_model(self, points: Array) -> Array:
+        return (self.perspective or self.camera).image_from_model(points).astype(np.float32)
+
+    def _points_on_mesh(self, layout: LandmarkScheme) -> Array:
+        return layout.points_on(self.vertices_model)
 
     @property
     def albedo(self) -> NDArray[np.float32]:

@@ -21,7 +21,11 @@ from lineament.result.face_mask import FaceMask
 Array: TypeAlias = NDArray[Any]
 
 DEFAULT_SCHEME = "300w-lp"
-"""The landmarks of `landmarks_image`: 68 points with the hidden side of the jaw, as 300W-LP labels them."""
+"""The landmarks that methods find and crops are cut by: 68 points with the hidden side of the jaw, as 300W-LP
+labels them. AFLW2000-3D is measured with them."""
+
+LANDMARKS = "ibug-68"
+"""The landmarks that an aligner puts into `landmarks_image`: 68 points where people set them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,22 +227,53 @@ class FaceResult:
         Those of `landmark_scheme` are `landmarks_image`, which a method may have found by themselves; others
         lie on the mesh, moved as their convention has them.
 
+        Args:
+            scheme: such as "300w-lp" (as 300W-LP and AFLW2000-3D label them), "ibug-68" (where people set
+                them) or "lfm-68" (as registered on the mesh).
+
         Raises:
             ConfigError: the mesh has no such scheme.
         """
         if scheme == self.landmark_scheme:
             return self.landmarks_image
+        return self._landmarks_on_mesh(scheme)
+
+    def with_landmarks(self, scheme: str) -> Self:
+        """The same face whose `landmarks_image` are those of another scheme.
+
+        Where a method found its landmarks by themselves, beside the mesh, the others are moved as far as its
+        own lie from the mesh.
+
+        Raises:
+            ConfigError: the mesh has no such scheme.
+        """
+        if scheme == self.landmark_scheme:
+            return self
+        points = self._landmarks_on_mesh(scheme)
+        if self.landmark_scheme in self.mesh.schemes and points.shape == self.landmarks_image.shape:
+            points = points + (self.landmarks_image - self._landmarks_on_mesh(self.landmark_scheme))
+        return replace(self, landmarks_image=points.astype(np.float32), landmark_scheme=scheme)
+
+    def _landmarks_on_mesh(self, scheme: str) -> Array:
+        """(P, 3) float32 px of the photo."""
         layout = self.mesh.schemes.get(scheme)
         if layout is None:
             raise ConfigError(
                 f"The face model {self.mesh.name!r} has no landmark scheme {scheme!r}. "
                 f"Choose from {', '.join(sorted(self.mesh.schemes))}."
             )
-        return self.camera.image_from_model(self.points_model(layout))
+        return self._image_from_model(self.points_model(layout))
+
+    def _image_from_model(self, points: Array) -> Array:
+        return self.camera.image_from_model(points)
 
     def points_model(self, layout: LandmarkScheme) -> Array:
         """(P, 3) float32 mm, frame `model`: the landmarks of a scheme on this face's mesh."""
-        return layout.points_model(self.vertices_model, rotation=self.camera.rotation)
+        return layout.moved(self._points_on_mesh(layout), rotation=self.camera.rotation)
+
+    def _points_on_mesh(self, layout: LandmarkScheme) -> Array:
+        """(P, 3) mm, frame `model`; a weak-perspective camera keeps barycentric weights."""
+        return self.camera.model_from_image(layout.points_on(self.vertices_image))
 
 
 def _value_names(face: FaceResult) -> list[str]:

@@ -124,7 +124,8 @@ class MorphableResult(FaceResult):
 
     def points_model(self, layout: LandmarkScheme) -> Array:
         """(P, 3) float32 mm, frame `model`: the landmarks of a scheme on mesh and coefficients."""
-        return layout.points_model(self.vertices_model, self.identity, self.expression, self.camera.rotation)
+        points = self._points_on_mesh(layout)
+        return layout.moved(points, self.identity, self.expression, self.camera.rotation)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)

@@ -11,9 +11,10 @@ import numpy as np
 
 from lineament.errors import ModelError
 from lineament.foreign import foreign
+from lineament.geometry.topology import MIRROR_68
 from lineament.view.array_file import array_file_bytes
 
-SCHEMES = ("300w-lp",)
+SCHEMES = ("300w-lp", "ibug-68")
 ARRAYS = (
     "neutral",
     "triangles",
@@ -26,12 +27,15 @@ ARRAYS = (
     "expression_steps",
     "expression_step_mm",
 )
+TURNING = ("ibug-68",)
+"""Schemes whose points move as the head turns."""
 SCHEME_ARRAYS = ("vertex_index", "weights", "offset_model", "identity_offset", "expression_offset")
 
 
 def model_bytes(path: Path) -> bytes:
     """The content of the page's ``model/lfm.bin``, from the package's ``lfm.npz``."""
     names = [*ARRAYS, *(f"scheme/{scheme}/{field}" for scheme in SCHEMES for field in SCHEME_ARRAYS)]
+    names += [f"scheme/{scheme}/turn_offset" for scheme in TURNING]
     with (
         foreign(ModelError, f"The face model {path} is damaged", "Reinstall lineament."),
         np.load(path) as data,
@@ -42,5 +46,6 @@ def model_bytes(path: Path) -> bytes:
             "expression_names": data["expression_names"].tolist(),
             "parts": dict(ranges),
             "schemes": SCHEMES,
+            "mirror_landmark": list(MIRROR_68),
         }
     return array_file_bytes(arrays, head)

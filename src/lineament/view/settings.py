@@ -13,7 +13,7 @@ from lineament.detect import candidates, finer, options
 from lineament.errors import WeightsError
 from lineament.geometry import landmark_neighbours
 from lineament.methods import closeup, closeup_regressor, coefficient_update, predictor
-from lineament.result import DEFAULT_SCHEME
+from lineament.result import DEFAULT_SCHEME, LANDMARKS
 from lineament.version import __version__
 from lineament.video import TrackingConfig
 
@@ -58,6 +58,7 @@ def settings(bundles: Mapping[str, Bundle]) -> dict[str, Any]:
             "iris_seen": expression_keys.IRIS_SEEN,
             "iris_hidden": expression_keys.IRIS_HIDDEN,
         },
+        "landmarks": LANDMARKS,
         "landmark_near": landmark_neighbours.NEAR,
         "detector": _detector_settings(),
         "close_ups": _close_up_settings(),

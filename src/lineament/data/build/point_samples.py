@@ -30,6 +30,7 @@ from lineament.data.samples.sample import Kind, Provenance, Sample
 from lineament.data.samples.shards import Recipe, ShardFolder, alone_in, write_shard
 from lineament.errors import DataError, LineamentError
 from lineament.foreign import foreign
+from lineament.result import DEFAULT_SCHEME
 from lineament.version import __version__
 
 Array = NDArray[Any]
@@ -218,7 +219,7 @@ class PointsOfPhoto:
         if not faces:
             return None
         largest = max(faces, key=lambda face: face.camera.scale)
-        return np.asarray(largest.landmarks_image[:, :2], np.float64)
+        return np.asarray(largest.landmarks(DEFAULT_SCHEME)[:, :2], np.float64)
 
 
 def _sources(config: PointSampleConfig, collection: PhotoCollection) -> PointsOfPhoto:
