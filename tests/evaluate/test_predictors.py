@@ -8,7 +8,13 @@ from lineament.aligner import FaceAligner
 from lineament.crop import CropRule
 from lineament.errors import DataError
 from lineament.evaluate.items import LFM
-from lineament.evaluate.predictors import FilePredictor, LineamentPredictor, best_overlap, prediction_of
+from lineament.evaluate.predictors import (
+    FilePredictor,
+    LineamentPredictor,
+    best_overlap,
+    prediction_of,
+    scheme_for,
+)
 from lineament.evaluate.protocols.protocol import Crops
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.methods.regressor import MorphableRegressor
@@ -51,6 +57,25 @@ def test_faces_on_our_mesh_are_known_to_be(lfm):
         triangles=lfm.triangles,
     )
     assert prediction_of(face, "300w-lp").topology == LFM
+
+
+@pytest.mark.parametrize(
+    ("labels", "scheme"),
+    [
+        ("300w-lp", "300w-lp"),
+        ("lfm-68", "lfm-68"),
+        ("aflw-21", "300w-lp"),
+        ("68-outline", "ibug-68"),
+        ("cfp-30", "ibug-68"),
+        ("fgnet-13", "ibug-68"),
+    ],
+)
+def test_the_landmarks_compared_follow_the_convention_of_the_labels(lfm, labels, scheme):
+    assert scheme_for(item(0, scheme=labels), lfm.mesh) == scheme
+
+
+def test_a_mesh_without_the_fitting_landmarks_gives_its_usual_ones(tiny_model):
+    assert scheme_for(item(0, scheme="cfp-30"), tiny_model.mesh) == "300w-lp"
 
 
 def write(path, **arrays):

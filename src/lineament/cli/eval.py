@@ -48,7 +48,10 @@ def evaluate(
         list[str] | None, typer.Option(help="Only these protocols; those of the set when left out.")
     ] = None,
     crops: Annotated[str, typer.Option(help="Whose boxes: truth, detector or both.")] = "truth",
-    scheme: Annotated[str, typer.Option(help="Landmark scheme of our results.")] = "300w-lp",
+    scheme: Annotated[
+        str | None,
+        typer.Option(help="Landmark scheme of our results; what fits the set's labels when left out."),
+    ] = None,
     passes: Annotated[int, typer.Option(min=1, max=5, help="Passes of the network over each face.")] = 2,
     labels: Annotated[Path | None, typer.Option(help="Folder of label files that came apart.")] = None,
     basel: Annotated[Path | None, typer.Option(help="Your own Basel model, for dense truth.")] = None,
@@ -173,7 +176,7 @@ def _predictors(
     predictions: list[Path] | None,
     baselines: list[str] | None,
     crops: str,
-    scheme: str,
+    scheme: str | None,
     passes: int,
     threads: int,
     device: str,

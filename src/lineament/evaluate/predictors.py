@@ -14,20 +14,25 @@ from numpy.typing import NDArray
 
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
+from lineament.data.formats.item import JAW_2D
 from lineament.detect import overlap
 from lineament.errors import ConfigError, DataError, LineamentError
 from lineament.evaluate.items import LFM, UNKNOWN, EvaluationItem, Prediction
+from lineament.evaluate.protocols.handset_points import SCHEMES as HAND_SET
 from lineament.evaluate.protocols.protocol import Crops
 from lineament.files import sha256_of
 from lineament.foreign import reason_of
+from lineament.geometry.face_mesh import FaceMesh
 from lineament.geometry.rotation import matrix_from_angles
-from lineament.result import Detection, FaceResult
+from lineament.result import DEFAULT_SCHEME, LANDMARKS, Detection, FaceResult
 from lineament.version import __version__
 from lineament.weights import is_path
 
 Array = NDArray[Any]
 
 MIN_OVERLAP = 0.5
+SET_BY_PEOPLE = {*HAND_SET, JAW_2D}
+"""Schemes of labels whose points people set where they see them."""
 
 
 class Predictor(Protocol):
@@ -63,7 +68,8 @@ class LineamentPredictor:
         aligner: of the weights.
         name: of the row.
         crops: from the truth or from the aligner's detector.
-        scheme: landmark scheme that is scored.
+        scheme: landmark scheme that is scored; None takes the one that fits each face's labels
+            (:func:`scheme_for`).
         weights: name or path, for the recipe.
         row: which of the method's own rows this is; empty for the method as the weights have it.
     """
@@ -71,7 +77,7 @@ class LineamentPredictor:
     aligner: FaceAligner
     name: str
     crops: Crops
-    scheme: str
+    scheme: str | None
     weights: str
     row: str = ""
 
@@ -81,7 +87,7 @@ class LineamentPredictor:
         weights: str,
         *,
         crops: Crops = Crops.TRUTH,
-        scheme: str = "300w-lp",
+        scheme: str | None = None,
         passes: int = 2,
         threads: int | None = 1,
         name: str | None = None,
@@ -111,7 +117,7 @@ class LineamentPredictor:
             "lineament": __version__,
             "sha256": [bundle.sha256 for bundle in bundles],
             "crops": self.crops.name,
-            "scheme": self.scheme,
+            "scheme": self.scheme or "that of the labels",
             "passes": self.aligner.passes,
             **({"row": self.row} if self.row else {}),
         }
@@ -152,8 +158,20 @@ class LineamentPredictor:
         return (
             None
             if face is None or not face.is_finite
-            else prediction_of(face, self.scheme, visibility=item.visible is not None)
+            else prediction_of(
+                face, self.scheme or scheme_for(item, face.mesh), visibility=item.visible is not None
+            )
         )
+
+
+def scheme_for(item: EvaluationItem, mesh: FaceMesh) -> str:
+    """Which of our landmarks are compared with a face's labels, by the convention of these.
+
+    "ibug-68" with points that people set where they see them, "300w-lp" with those of 300W-LP and AFLW2000-3D
+    and with all whose convention is not known.
+    """
+    fitting = LANDMARKS if item.scheme in SET_BY_PEOPLE else item.scheme
+    return fitting if fitting in mesh.schemes else DEFAULT_SCHEME
 
 
 def best_overlap(faces: Sequence[FaceResult], box_xyxy: Array) -> FaceResult | None:

@@ -461,6 +461,19 @@ def test_the_residual_backbone_begins_with_the_coefficients_of_the_compact_regre
         assert pair[0, 1] > 0.95, kind
 
 
+def test_a_frozen_backbone_stays_as_it_began(samples, tmp_path):
+    first = SYNERGYNET.train(config(samples), tmp_path / "first")
+    again = replace(config(samples), start=str(first), frozen_backbone=True)
+    before, after = (
+        SYNERGYNET.trained(run).state_dict() for run in (first, SYNERGYNET.train(again, tmp_path / "again"))
+    )
+    same = {name for name in after if torch.equal(after[name], before[name])}
+    assert {name for name in after if name.startswith("backbone.")} <= same
+    assert not {"heads.0.1.weight", "mafa.rest.0.weight"} & same
+    with pytest.raises(ConfigError, match="give it a start"):
+        replace(again, start="")
+
+
 @pytest.mark.parametrize(
     "network", [SMALL, SynergyConfig(backbone="residual", crop_size=32, feature_layers=(8,))]
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -182,6 +182,19 @@ class SynergyNet(nn.Module):
                 self.sizes, known, released=config.landmarks_to_3dmm.last == "code"
             )
         self._remember(landmark_points)
+        self._backbone_learns = True
+
+    def freeze_backbone(self) -> None:
+        """Leave the backbone's weights and normalisation as they are, whatever is trained."""
+        self._backbone_learns = False
+        self.backbone.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """See :class:`torch.nn.Module`; a frozen backbone stays as in evaluation."""
+        super().train(mode)
+        if not self._backbone_learns:
+            self.backbone.eval()
+        return self
 
     def _initialise(self) -> None:
         for module in self.modules():
