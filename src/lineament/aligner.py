@@ -19,7 +19,7 @@ from lineament.bundle import Bundle
 from lineament.decoded import DecodedPhoto, decoded, groups_of
 from lineament.detect import Detector, DetectorOptions, OnnxDetector
 from lineament.errors import ConfigError, LineamentError
-from lineament.expression_keys import KeyScale
+from lineament.expression_keys import KeyScale, KeyTable
 from lineament.given_boxes import given_detections
 from lineament.image import ImageSource, Picture, read_image, read_picture
 from lineament.methods import Method, Predictor
@@ -100,7 +100,7 @@ class FaceAligner:
         self.detector = detector
         self.passes = passes
         self.max_uncertainty_mm = max_uncertainty_mm
-        self.key_scales = dict(key_scales or {})
+        self.key_scales = KeyTable(key_scales or {})
         self.landmarks = landmarks
 
     @classmethod

@@ -9,7 +9,7 @@ cross-talk is taken out by reading a key from several weights. The mesh is not m
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -107,6 +107,93 @@ class KeyScale:
 AS_GIVEN = KeyScale()
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """A table of keys as arrays, for E names.
+
+    Attributes:
+        rest: (E,) reading at rest.
+        span: (E,) from there to fully raised.
+        measured: (E,) bool.
+        mixing: see :func:`key_mixing`.
+        gaze: of each side, which of the names turn its eye and which shuts it.
+    """
+
+    rest: Array
+    span: Array
+    measured: Array
+    mixing: Array | None
+    gaze: tuple[tuple[list[int], int], ...]
+
+    @classmethod
+    def of(cls, names: Sequence[str], scales: Mapping[str, KeyScale]) -> _Layout:
+        own = [scales.get(name, AS_GIVEN) for name in names]
+        rest = np.array([scale.rest for scale in own])
+        return cls(
+            rest=rest,
+            span=np.array([scale.full for scale in own]) - rest,
+            measured=np.array([scale.measured for scale in own], bool),
+            mixing=key_mixing(names, scales),
+            gaze=tuple(_gaze(names, scales)),
+        )
+
+    def readings(self, weights: Array) -> Array:
+        return weights if self.mixing is None else np.asarray(weights, float) @ self.mixing
+
+
+def _gaze(names: Sequence[str], scales: Mapping[str, KeyScale]) -> Iterator[tuple[list[int], int]]:
+    places = {name: place for place, name in enumerate(names)}
+    for side in ("Left", "Right"):
+        turning = [
+            places[name]
+            for name in scales
+            if name.startswith(GAZE) and name.endswith(side) and name in places
+        ]
+        if turning and "eyeBlink" + side in places:
+            yield turning, places["eyeBlink" + side]
+
+
+class KeyTable(Mapping[str, KeyScale]):
+    """The scales of weights' keys by name, laid out once for all faces.
+
+    Args:
+        scales: by name.
+    """
+
+    def __init__(self, scales: Mapping[str, KeyScale]) -> None:
+        self._scales = dict(scales)
+        self._layouts: dict[tuple[str, ...], _Layout] = {}
+
+    def __getitem__(self, name: str) -> KeyScale:
+        """The scale of a key."""
+        return self._scales[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names, in the table's order."""
+        return iter(self._scales)
+
+    def __len__(self) -> int:
+        """How many keys it has."""
+        return len(self._scales)
+
+    def __repr__(self) -> str:
+        """The scales."""
+        return f"KeyTable({self._scales!r})"
+
+    def __reduce__(self) -> tuple[type[KeyTable], tuple[dict[str, KeyScale]]]:
+        """Pickled without what is found again when asked for."""
+        return KeyTable, (self._scales,)
+
+    def _layout(self, names: tuple[str, ...]) -> _Layout:
+        if names not in self._layouts:
+            self._layouts[names] = _Layout.of(names, self._scales)
+        return self._layouts[names]
+
+
+def _layout_of(names: Sequence[str], scales: Mapping[str, KeyScale]) -> _Layout:
+    return scales._layout(tuple(names)) if isinstance(scales, KeyTable) else _Layout.of(names, scales)
+
+
 def key_mixing(names: Sequence[str], scales: Mapping[str, KeyScale]) -> Array | None:
     """(E, E) factors with which weights (..., E) become readings, `weights @ mixing`; None if all are plain.
 
@@ -125,8 +212,7 @@ def key_mixing(names: Sequence[str], scales: Mapping[str, KeyScale]) -> Array | 
 
 def key_readings(names: Sequence[str], weights: Array, scales: Mapping[str, KeyScale]) -> Array:
     """(..., E) what keys are read from (:attr:`KeyScale.mix`), of (..., E) as the network gives them."""
-    mixing = key_mixing(names, scales)
-    return weights if mixing is None else np.asarray(weights, float) @ mixing
+    return _layout_of(names, scales).readings(weights)
 
 
 def reported_weights(
@@ -147,30 +233,16 @@ def reported_weights(
     Returns:
         (..., E), not clipped.
     """
-    own = [scales.get(name, AS_GIVEN) for name in names]
-    rest = np.array([scale.rest for scale in own])
-    span = np.array([scale.full for scale in own]) - rest
+    layout = _layout_of(names, scales)
+    rest, span = layout.rest, layout.span
     if neutral is not None:
-        own_rest = key_readings(names, np.asarray(neutral, float), scales)
+        own_rest = layout.readings(np.asarray(neutral, float))
         span = np.maximum(rest + span - own_rest, span / 2)
         rest = own_rest
-    measured = np.array([scale.measured for scale in own])
-    readings = key_readings(names, weights, scales)
-    return _without_hidden_gaze(names, np.where(measured, (readings - rest) / span, 0.0), scales)
-
-
-def _without_hidden_gaze(names: Sequence[str], reported: Array, scales: Mapping[str, KeyScale]) -> Array:
-    """Reported weights (..., E), in which eyes behind their lids look nowhere."""
-    places = {name: place for place, name in enumerate(names)}
-    for side in ("Left", "Right"):
-        gaze = [
-            places[name]
-            for name in scales
-            if name.startswith(GAZE) and name.endswith(side) and name in places
-        ]
-        if gaze and "eyeBlink" + side in places:
-            shut = reported[..., places["eyeBlink" + side], None]
-            reported[..., gaze] *= np.clip((IRIS_HIDDEN - shut) / (IRIS_HIDDEN - IRIS_SEEN), 0, 1)
+    reported: Array = np.where(layout.measured, (layout.readings(weights) - rest) / span, 0.0)
+    for turning, blink in layout.gaze:  # eyes behind their lids look nowhere
+        shut = reported[..., blink, None]
+        reported[..., turning] *= np.clip((IRIS_HIDDEN - shut) / (IRIS_HIDDEN - IRIS_SEEN), 0, 1)
     return reported
 
 
