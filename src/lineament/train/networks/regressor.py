@@ -114,6 +114,30 @@ class Regressor(nn.Module):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class CropPose:
+    """The pose of B heads in their crops; see :class:`RegressorOutput`."""
+
+    rotation: Tensor
+    scale: Tensor
+    translation: Tensor
+
+
+def pose_of_numbers(numbers: Tensor, log_scale_mean: Tensor, crop_size: int) -> CropPose:
+    """Poses of (B, 9) numbers of a head: six of the rotation, one of the scale, two of the translation.
+
+    Args:
+        numbers: each of about one.
+        log_scale_mean: () logarithm of the usual scale, px per mm.
+        crop_size: px.
+    """
+    return CropPose(
+        rotation=rotation_from_six(numbers[:, :6]),
+        scale=torch.exp(SCALE_UNIT * numbers[:, 6] + log_scale_mean),
+        translation=crop_size / 2 + 0.1 * crop_size * numbers[:, 7:9],
+    )
+
+
 def rename_keys(state: dict[str, Any], names: Mapping[str, str]) -> None:
     """Give entries of a checkpoint, in place, other first parts of their names; a longer word stays as it is.
 

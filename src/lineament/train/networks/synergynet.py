@@ -6,6 +6,7 @@ of the model lies in the crop at ``axes * (M @ point) + t``, px, with ``axes`` (
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, Self
@@ -17,11 +18,13 @@ from lineament.errors import ConfigError
 from lineament.geometry.morphable import MorphableModel
 from lineament.train.networks.landmark_cycle import LandmarksTo3dmm, MultiAttributeFeatureAggregation
 from lineament.train.networks.mobilenet import MobileNetV2
-from lineament.train.networks.regressor import RegressorOutput, rename_keys
+from lineament.train.networks.regressor import RegressorOutput, pose_of_numbers, rename_keys
 from lineament.train.networks.residual_encoder import ResidualBackbone
 from lineament.train.networks.resnet import ResNet
 
 POSE = 12
+ROTATION_NUMBERS = 9
+"""Six of the rotation, one of the scale, two of the translation, as the compact regressor has them."""
 DEPTH_TRANSLATION = 11
 """Number of the parameter that a picture says nothing about."""
 OF_THE_FACE_MODEL = ("rest", "identity_basis", "expression_basis", "axes")
@@ -71,6 +74,9 @@ class SynergyConfig:
         backbone: "mobilenet-v2" or "resnet-50" as in the paper, or "residual", the layers of `default`'s
             network of the whole face, with whose weights it can begin.
         width: factor of the channels of the first two.
+        pose: "matrix", twelve standardised numbers as in the paper; or "rotation", nine as the compact
+            regressor gives them, which become the twelve of a proper rotation and a scale: a head of its kind
+            can begin with its weights.
         crop_size: px.
         identity: number of identity coefficients.
         expression: number of expression coefficients.
@@ -91,6 +97,7 @@ class SynergyConfig:
 
     backbone: Literal["mobilenet-v2", "resnet-50", "residual"] = "mobilenet-v2"
     width: float = 1.0
+    pose: Literal["matrix", "rotation"] = "matrix"
     crop_size: int = 120
     identity: int = 100
     expression: int = 53
@@ -164,7 +171,7 @@ class SynergyNet(nn.Module):
         self.feature_layers = nn.Sequential(*(_feature_layer(*pair) for pair in pairwise(widths_after)))
         self.heads = nn.ModuleList(
             nn.Sequential(nn.Dropout(config.dropout), nn.Linear(widths_after[-1], size))
-            for size in self.sizes
+            for size in (POSE if config.pose == "matrix" else ROTATION_NUMBERS, *self.sizes[1:])
         )
         self._initialise()
         widths = {
@@ -215,6 +222,8 @@ class SynergyNet(nn.Module):
             basis = torch.as_tensor(getattr(points, f"{name}_basis"))[:count]
             self.register_buffer(f"{name}_basis", basis.flatten(1).contiguous(), persistent=False)
         self.register_buffer("axes", torch.tensor([1.0, -1.0, -1.0]), persistent=False)
+        if config.pose == "rotation":
+            self.register_buffer("log_scale_mean", torch.zeros(()))
         self.register_buffer("mean", torch.zeros(sum(self.sizes)))
         self.register_buffer("std", torch.ones(sum(self.sizes)))
         half = config.crop_size / 2
@@ -241,6 +250,8 @@ class SynergyNet(nn.Module):
         """
         for name in ("mean", "std"):
             state[name] = torch.cat([state[name][:POSE] * ratio, state[name][POSE:]])
+        if "log_scale_mean" in state:
+            state["log_scale_mean"] = state["log_scale_mean"] + math.log(ratio)
         state["point_origin"] = state["point_origin"] * ratio
         state["point_scale"] = state["point_scale"] / ratio
         # A ReLU after it lets a factor through, a normalisation's weight and bias stand for the layer's own.
@@ -273,13 +284,28 @@ class SynergyNet(nn.Module):
 
     def forward(self, crop: Tensor) -> SynergyOutput:
         """(B, 3, S, S) float crops with values in 0..255, RGB."""
-        residual = self.config.backbone == "residual"  # brings its own range of values
-        features = self.backbone(crop if residual else (crop - 127.5) / 128)
+        features = self.features(crop)
         read = self.feature_layers(features)
-        parameters = torch.cat([head(read) for head in self.heads], dim=1).float()
+        pose, *coefficients = (head(read).float() for head in self.heads)
+        if self.config.pose == "rotation":
+            pose = self._pose_of_nine(pose)
+        parameters = torch.cat([pose, *coefficients], dim=1)
         # Half precision would round landmarks to half a pixel.
         with torch.autocast(crop.device.type, enabled=False):
             return self._with_landmarks(parameters, features.float())
+
+    def features(self, crop: Tensor) -> Tensor:
+        """(B, F) the image feature of (B, 3, S, S) float crops with values in 0..255, RGB."""
+        residual = self.config.backbone == "residual"  # brings its own range of values
+        return self.backbone(crop if residual else (crop - 127.5) / 128)
+
+    def _pose_of_nine(self, numbers: Tensor) -> Tensor:
+        """(B, 12) standardised pose of (B, 9) numbers in the compact regressor's units."""
+        face = pose_of_numbers(numbers, self.log_scale_mean, self.config.crop_size)
+        matrix = (face.scale[:, None, None] * face.rotation).flatten(1)
+        pose = torch.cat([matrix, face.translation, torch.zeros_like(face.translation[:, :1])], dim=1)
+        spread = self.std[:POSE].where(self.std[:POSE] != 0, torch.inf)
+        return (pose - self.mean[:POSE]) / spread
 
     def _with_landmarks(self, parameters: Tensor, features: Tensor) -> SynergyOutput:
         coarse = self.landmarks_of(parameters)

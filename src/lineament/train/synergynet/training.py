@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -98,7 +99,8 @@ def prepare(network: SynergyNet, config: SynergyTrainConfig, source: CropSource)
     """Give a new network the weights of `config.start`, and a standardisation where they bring none.
 
     A run folder is one of SynergyNet; a name or a file are weights of the compact regressor, with whose
-    features and coefficients the backbone "residual" begins. Pose and landmarks are then learned anew.
+    features and coefficients the backbone "residual" begins, and with whose pose the "rotation". What there
+    is beside them is learned anew.
 
     Raises:
         ConfigError: the start does not fit.
@@ -116,12 +118,14 @@ def prepare(network: SynergyNet, config: SynergyTrainConfig, source: CropSource)
                 f'network.backbone = "residual" and no feature_layers can begin with them.'
             )
         take_layers(network.backbone, exported, first_crops(source, config.loop))
-        take_coefficient_heads(network, exported)
+        take_heads(network, exported)
 
 
 @torch.no_grad()
-def take_coefficient_heads(network: SynergyNet, exported: ExportedRegressor) -> None:
-    """Give the heads of identity and expression the regressor's rows, in the network's standardisation.
+def take_heads(network: SynergyNet, exported: ExportedRegressor) -> None:
+    """Give the heads the regressor's rows, in the network's standardisation.
+
+    That of the pose has the regressor's numbers where `network.pose` is "rotation"; another is left as it is.
 
     Args:
         network: with backbone "residual", standardised.
@@ -132,6 +136,11 @@ def take_coefficient_heads(network: SynergyNet, exported: ExportedRegressor) -> 
     """
     weight, bias = (torch.tensor(values) for values in exported.layers["heads"])
     means, spreads = network.mean.split(network.sizes), network.std.split(network.sizes)
+    if network.config.pose == "rotation":
+        growth = math.log(network.config.crop_size / exported.crop_size)
+        network.log_scale_mean.copy_(torch.tensor(exported.statistics["log_scale_mean"]) + growth)
+        network.heads[0][1].weight.copy_(weight[:POSE_NUMBERS])
+        network.heads[0][1].bias.copy_(bias[:POSE_NUMBERS])
     first = POSE_NUMBERS
     for number, kind in ((1, "identity"), (2, "expression")):
         old_mean, old_std = (torch.tensor(exported.statistics[f"{kind}_{name}"]) for name in ("mean", "std"))
