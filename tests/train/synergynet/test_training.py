@@ -461,15 +461,15 @@ def test_the_residual_backbone_begins_with_pose_and_coefficients_of_the_compact_
 
 def test_a_frozen_backbone_stays_as_it_began(samples, tmp_path):
     first = SYNERGYNET.train(config(samples), tmp_path / "first")
-    again = replace(config(samples), start=str(first), frozen_backbone=True)
+    again = config(samples, network=replace(SMALL, frozen=True), start=str(first))
     before, after = (
         SYNERGYNET.trained(run).state_dict() for run in (first, SYNERGYNET.train(again, tmp_path / "again"))
     )
     same = {name for name in after if torch.equal(after[name], before[name])}
     assert {name for name in after if name.startswith("backbone.")} <= same
     assert not {"heads.0.1.weight", "mafa.rest.0.weight"} & same
-    with pytest.raises(ConfigError, match="give it a start"):
-        replace(again, start="")
+    with pytest.raises(ConfigError, match="give a start"):
+        SYNERGYNET.train(replace(again, start=""), tmp_path / "without")
 
 
 @pytest.mark.parametrize(

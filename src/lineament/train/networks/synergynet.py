@@ -74,6 +74,8 @@ class SynergyConfig:
         backbone: "mobilenet-v2" or "resnet-50" as in the paper, or "residual", the layers of `default`'s
             network of the whole face, with whose weights it can begin.
         width: factor of the channels of the first two.
+        frozen: whether the backbone keeps the weights that it begins with, which is a third of the work; a
+            run that starts with this one may train all.
         pose: "matrix", twelve standardised numbers as in the paper; or "rotation", nine as the compact
             regressor gives them, which become the twelve of a proper rotation and a scale: a head of its kind
             can begin with its weights.
@@ -97,6 +99,7 @@ class SynergyConfig:
 
     backbone: Literal["mobilenet-v2", "resnet-50", "residual"] = "mobilenet-v2"
     width: float = 1.0
+    frozen: bool = False
     pose: Literal["matrix", "rotation"] = "matrix"
     crop_size: int = 120
     identity: int = 100
@@ -189,17 +192,13 @@ class SynergyNet(nn.Module):
                 self.sizes, known, released=config.landmarks_to_3dmm.last == "code"
             )
         self._remember(landmark_points)
-        self._backbone_learns = True
-
-    def freeze_backbone(self) -> None:
-        """Leave the backbone's weights and normalisation as they are, whatever is trained."""
-        self._backbone_learns = False
-        self.backbone.requires_grad_(False).eval()
+        if config.frozen:
+            self.backbone.requires_grad_(False)
 
     def train(self, mode: bool = True) -> Self:
         """See :class:`torch.nn.Module`; a frozen backbone stays as in evaluation."""
         super().train(mode)
-        if not self._backbone_learns:
+        if self.config.frozen:
             self.backbone.eval()
         return self
 

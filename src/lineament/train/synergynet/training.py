@@ -46,8 +46,6 @@ class SynergyTrainConfig(CropTrainConfig):
     Attributes:
         network: sizes and switches.
         loss: weights and forms of the terms.
-        frozen_backbone: the backbone stays as it began while the rest learns: a third of the work, and new
-            parts of random weights do not spoil it. A second run that starts with this one trains all.
         standardisation_crops: drawn to find the mean and standard deviation of poses in crops.
     """
 
@@ -56,14 +54,11 @@ class SynergyTrainConfig(CropTrainConfig):
     loss: SynergyLossConfig = SynergyLossConfig()
     augment: AugmentConfig = AugmentConfig(crop_size=120)
     face_swap: float = 0.25
-    frozen_backbone: bool = False
     standardisation_crops: int = 1024
 
     def __post_init__(self) -> None:
         """Refuse a result that the loss never asks for, and crops of another size than the network's."""
         CropTrainConfig.__post_init__(self)
-        if self.frozen_backbone and not self.start:
-            raise ConfigError("frozen_backbone leaves the backbone as it began: give it a start.")
         missing = {"pose", "shape", "expression"} - {*self.loss.targets}
         if self.network.landmarks == "geometry" and missing:
             raise ConfigError(
@@ -89,10 +84,7 @@ def synergy_net(config: SynergyConfig, model: MorphableModel) -> SynergyNet:
 
 def new_network(config: SynergyTrainConfig, model: MorphableModel) -> SynergyNet:
     """The network of a run, with random weights."""
-    network = synergy_net(config.network, model)
-    if config.frozen_backbone:
-        network.freeze_backbone()
-    return network
+    return synergy_net(config.network, model)
 
 
 def prepare(network: SynergyNet, config: SynergyTrainConfig, source: CropSource) -> None:
@@ -106,6 +98,10 @@ def prepare(network: SynergyNet, config: SynergyTrainConfig, source: CropSource)
         ConfigError: the start does not fit.
         WeightsError: no such weights.
     """
+    if config.network.frozen and not config.start:
+        raise ConfigError(
+            "network.frozen leaves the backbone as it begins, with random weights: give a start."
+        )
     if config.start and Path(config.start).is_dir():
         begin_with_run(network, Path(config.start), config)
         return
