@@ -7,6 +7,7 @@ of the model lies in the crop at ``axes * (M @ point) + t``, px, with ``axes`` (
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, Self
@@ -194,6 +195,11 @@ class SynergyNet(nn.Module):
         self._remember(landmark_points)
         if config.frozen:
             self.backbone.requires_grad_(False)
+
+    def begun(self) -> Iterator[nn.Parameter]:
+        """What may begin with weights that were trained before: backbone and heads."""
+        yield from self.backbone.parameters()
+        yield from self.heads.parameters()
 
     def train(self, mode: bool = True) -> Self:
         """See :class:`torch.nn.Module`; a frozen backbone stays as in evaluation."""
