@@ -103,8 +103,8 @@ class SadrConfig:
             self._check_residual()
         elif self.map_size not in (0, self.crop_size) or self.frozen:
             raise ConfigError(
-                f'SADRNet\'s own encoder makes maps as large as its crops, of layers that are all trained: found '
-                f"map_size = {self.map_size} and frozen = {self.frozen}. Leave both out, or set "
+                f"SADRNet's own encoder makes maps as large as its crops, of layers that are all trained: "
+                f"found map_size = {self.map_size} and frozen = {self.frozen}. Leave both out, or set "
                 f'network.encoder = "residual".'
             )
         elif self.crop_size % 32 or self.crop_size < 64:
@@ -121,8 +121,8 @@ class SadrConfig:
             )
         if (self.map_size, self.pose, self.shape) != (RESIDUAL_MAP, "align", "deform"):
             raise ConfigError(
-                f'network.encoder = "residual" has maps of {RESIDUAL_MAP} texels that are aligned, the shape as '
-                f"a deformation: found map_size = {self.map_size}, pose = {self.pose!r}, shape = "
+                f'network.encoder = "residual" has maps of {RESIDUAL_MAP} texels that are aligned, the shape '
+                f"as a deformation: found map_size = {self.map_size}, pose = {self.pose!r}, shape = "
                 f'{self.shape!r}. Set map_size = {RESIDUAL_MAP}, or network.encoder = "paper".'
             )
 
@@ -180,7 +180,9 @@ class SadrNet(nn.Module):
         self.config = config
         width = config.width
         # Four columns with a border of one: 255 of 256.
-        self.first = nn.Sequential(nn.Conv2d(3, width, 4, 1, 1, bias=False), plain_norm(width, config), nn.ReLU())
+        self.first = nn.Sequential(
+            nn.Conv2d(3, width, 4, 1, 1, bias=False), plain_norm(width, config), nn.ReLU()
+        )
         self.encoder = _residual(1, ENCODER, config)
         self.attention = attention_layers(ENCODER[-1][0] * width, config) if config.attention else None
         self.gated = _residual(ENCODER[-1][0], GATED, config)

@@ -1,17 +1,17 @@
 """A compact SADRNet around the regressor's network, so that it can begin with trained weights.
 
-The parts are the paper's: features at an eighth of the crop, gated by a mask of where the face is seen; deeper
-ones behind the gate; a decoder from a thirty-second upwards; two heads, whose maps are aligned with each
-other. Ours are three things. The gate is exp(A - 1/2), which leaves features as they are where nothing is
-known of the mask. Coefficients and a pose read off the coarsest features (the regressor's own head) give the
-maps that the heads correct; without training, the corrections are zero. And the decoder looks at the gated
-features where these first maps say that each texel is: maps over the chart and maps over the picture have no
-common places that a plain skip could join.
+The parts are the paper's: features at an eighth of the crop, gated by a mask of where the face is seen;
+deeper ones behind the gate; a decoder from a thirty-second upwards; two heads, whose maps are aligned with
+each other. Ours are three things. The gate is exp(A - 1/2), which leaves features as they are where nothing
+is known of the mask. Coefficients and a pose read off the coarsest features (the regressor's own head) give
+the maps that the heads correct; without training, the corrections are zero. And the decoder looks at the
+gated features where these first maps say that each texel is: maps over the chart and maps over the picture
+have no common places that a plain skip could join.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -34,20 +34,6 @@ FACE_STEP, OFFSET_STEP = 0.05, 0.06
 COARSEST = 8
 """Of the decoder's maps, before three doublings."""
 QUARTER = 4
-
-
-class ShapeModes(Protocol):
-    """Tables of a chart that make maps of coefficients.
-
-    Attributes:
-        mean_map: (3, M, M) units of the shape map.
-        modes: (K + E, 3 M M) the same for a one of each identity and expression coefficient.
-        mask: (M, M) texels of the surface.
-    """
-
-    mean_map: Tensor
-    modes: Tensor
-    mask: Tensor
 
 
 class ResidualSadrNet(nn.Module):
@@ -98,7 +84,9 @@ class ResidualSadrNet(nn.Module):
             *_plain(6 * width, 6 * width, config),
             *_doubled(6 * width, 3 * width, config),
         )
-        self.eighth = nn.Sequential(nn.Conv2d(eighth, 3 * width, 1, bias=False), plain_norm(3 * width, config))
+        self.eighth = nn.Sequential(
+            nn.Conv2d(eighth, 3 * width, 1, bias=False), plain_norm(3 * width, config)
+        )
         self.quarter = nn.Sequential(nn.Conv2d(quarter, width, 1, bias=False), plain_norm(width, config))
         self.fine = nn.Sequential(
             *_plain(7 * width, 3 * width, config), *_plain(3 * width, 3 * width, config)
@@ -112,7 +100,11 @@ class ResidualSadrNet(nn.Module):
         if config.frozen:
             self._frozen().requires_grad_(False)
 
-    def train(self, mode: bool = True) -> ResidualSadrNet:  # noqa: FBT001, FBT002 -- torch's own
+    def begun(self) -> Iterator[nn.Parameter]:
+        """The layers that the regressor has too."""
+        return self.trunk.parameters()
+
+    def train(self, mode: bool = True) -> ResidualSadrNet:
         """As any network, but frozen layers keep what they know of their features."""
         super().train(mode)
         if self.config.frozen:

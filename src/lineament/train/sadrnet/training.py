@@ -152,7 +152,9 @@ def prepare(
         )
 
 
-def loss_of(config: SadrTrainConfig, network: TrainedSadrNet | TrainedResidualNet, model: MorphableModel) -> SadrLoss:
+def loss_of(
+    config: SadrTrainConfig, network: TrainedSadrNet | TrainedResidualNet, model: MorphableModel
+) -> SadrLoss:
     """The loss on the network's chart."""
     return SadrLoss(config.loss, network, network.chart, steps=config.loop.steps)
 
