@@ -8,23 +8,26 @@ import torch
 
 from lineament.bundle import Bundle
 from lineament.data.crops.augment import AugmentConfig
-from lineament.errors import ConfigError
+from lineament.errors import ConfigError, ExportError
 from lineament.methods.pretrained import open_method
 from lineament.methods.sadrnet_tables import POSITION_UNIT
+from lineament.train.batches.alignment_figures import CropLandmarks
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import CropSource, Folders, arrays_of, crops_as_input
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import RATE, OptimiserConfig, make_optimiser
 from lineament.train.networks.regressor import Regressor, RegressorOutput
-from lineament.train.networks.residual_encoder import EncoderConfig
-from lineament.train.networks.sadrnet import CELL, Readout, SadrConfig
+from lineament.train.networks.residual_encoder import EncoderConfig, pixels_around_zero
+from lineament.train.networks.sadrnet import CELL, Readout, SadrConfig, SadrOutput
 from lineament.train.networks.sadrnet_residual import FACE_STEP, OFFSET_STEP
 from lineament.train.regressor.export import EXPORTER as REGRESSOR_EXPORTER
 from lineament.train.sadrnet.export import EXPORTER
 from lineament.train.sadrnet.loss import SadrLossConfig
 from lineament.train.sadrnet.method import SADRNET
+from lineament.train.sadrnet.mirrored_maps import MeanMaps
 from lineament.train.sadrnet.targets import SadrTargets
 from lineament.train.sadrnet.training import SadrTrainConfig, loss_of, new_network, prepare
+from samples import make_sample
 from tests.train.exports import Given, exported
 
 SIZE, MAP = 104, 64
@@ -76,7 +79,7 @@ def test_maps_may_be_smaller_than_the_crop_and_the_mask_has_its_cells(batch):
     assert batch["attention"].shape == (8, SIZE // CELL, SIZE // CELL)
 
 
-def test_true_coefficients_and_poses_give_the_true_maps(network, batch):
+def test_true_coefficients_and_poses_give_the_true_maps(network, batch, lfm):
     truth = LabelBatch.of(batch)
     face, shape = network.first_maps(truth.face)
     known = network.mask
@@ -86,21 +89,12 @@ def test_true_coefficients_and_poses_give_the_true_maps(network, batch):
     assert apart.max() < 2e-3  # 0.2 px
     estimate = network.landmarks(found := network_output(face, shape), network.align(found))
     torch.testing.assert_close(estimate.rotation, truth.rotation, atol=2e-3, rtol=0)
-    wanted = true_landmarks(network, batch)
+    wanted = CropLandmarks(lfm)(truth.face)
     assert (estimate.landmarks[..., :2] - wanted[..., :2]).norm(dim=-1).mean() < 0.4
 
 
 def network_output(face, shape):
-    from lineament.train.networks.sadrnet import SadrOutput
-
     return SadrOutput(face, shape, None, None)
-
-
-def true_landmarks(network, batch):
-    from lineament.models import load_model
-    from lineament.train.batches.alignment_figures import CropLandmarks
-
-    return CropLandmarks(load_model("lfm"))(LabelBatch.of(batch).face)
 
 
 def test_a_new_network_says_what_its_coefficients_say(network, batch):
@@ -118,8 +112,6 @@ def test_a_new_network_says_what_its_coefficients_say(network, batch):
 
 
 def read_with_gate(network, crops, attention):
-    from lineament.train.networks.residual_encoder import pixels_around_zero
-
     layers, split = network.trunk.features, 3 + sum(SMALL.residual.blocks[:2])
     features = layers[:split](pixels_around_zero(crops))
     features = features * torch.exp(torch.sigmoid(attention)[:, None] - 0.5)
@@ -249,6 +241,50 @@ def test_the_graph_says_what_torch_says_and_a_crop_becomes_a_face(network, batch
     assert method.crop_rule.size == SIZE
     row = {name: values[0] for name, values in said.items()}
     np.testing.assert_allclose(method.similarity(row).rotation, place.rotation[0], atol=1e-3)
+
+
+def test_a_mirrored_crop_has_the_mirrored_maps_where_both_ways_are_looked(
+    network, batch, tmp_path, settled, lfm
+):
+    settled(network, batch["crop"])
+    path = exported(EXPORTER, network, tmp_path / "both.lineament", pictures=None, flip=True)
+    bundle = Bundle.open(path)
+    assert bundle.manifest.max_uncertainty_mm is None  # it says nothing of uncertainty
+    graph, crops = bundle.network(threads=1), batch["crop"].numpy()[:3]
+    here, there = graph(crop=crops), graph(crop=np.ascontiguousarray(crops[:, :, ::-1]))
+    mask = network.mask.numpy()
+    both = mask & mask[:, ::-1]
+    assert both.sum() > 0.95 * mask.sum()
+    sign = np.array([-1.0, 1.0, 1.0])[:, None, None]
+    side = np.array([1 / POSITION_UNIT, 0.0, 0.0])[:, None, None]
+    flipped = {name: values[..., ::-1] for name, values in there.items()}
+    apart = (here["face_map"] - (side + sign * flipped["face_map"]))[:, :, both]
+    assert np.abs(apart).max() < 1e-4
+    assert np.abs(here["offset_map"] - sign * flipped["offset_map"])[:, :, both].max() < 1e-4
+    np.testing.assert_allclose(here["attention"], flipped["attention"], atol=1e-5)
+    alone = network(crops_as_input(batch["crop"][:3])).face_map.detach().numpy()
+    assert np.abs(here["face_map"] - alone)[:, :, both].max() > 1e-3
+    assert open_method(bundle, threads=1).tables.size == MAP
+
+
+def test_the_mean_of_a_true_face_and_its_true_mirror_image_is_that_face(network, lfm):
+    maker = SadrTargets(MAP).open(lfm)
+    sample = make_sample(yaw=0.4, roll=0.2, size=SIZE, occluded=False)
+    faces = [sample.labels, sample.labels.mirrored(lfm, width=SIZE)]
+    made = [maker.make(labels, SIZE) for labels in faces]
+    names = ("face_map", "offset_map", "attention")
+    means = MeanMaps(network.mask)(*(torch.as_tensor(np.stack([m[n] for m in made])) for n in names))
+    for name, mean in zip(names, means, strict=True):
+        apart = np.abs(mean[0].numpy() - made[0][name])
+        apart = apart if name == "attention" else apart.max(0)[network.mask.numpy()]
+        assert np.quantile(apart, 0.97) < 0.01
+
+
+def test_maps_that_are_not_both_there_have_no_mirror_image(lfm, batch, tmp_path):
+    narrow = SadrConfig(crop_size=64, width=4, attention_width=8, tail=8, begin="scaled", pose="direct")
+    config = SadrTrainConfig(network=narrow, augment=AugmentConfig(crop_size=64))
+    with pytest.raises(ExportError, match="leave --flip out"):
+        exported(EXPORTER, new_network(config, lfm), tmp_path / "both.lineament", flip=True)
 
 
 @pytest.mark.parametrize(
