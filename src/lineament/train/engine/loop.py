@@ -19,7 +19,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from lineament.errors import ConfigError, DataError
 from lineament.files import replace_durably
 from lineament.foreign import foreign
-from lineament.train.engine.optimisers import OptimiserConfig, make_optimiser
+from lineament.train.engine.optimisers import RATE, OptimiserConfig, make_optimiser
 from lineament.train.engine.processes import Processes, synchronise_normalisation
 from lineament.train.engine.progress import Pace, ProgressLine
 from lineament.train.engine.run_folder import FIGURES, RunFolder, read_table
@@ -210,7 +210,7 @@ class Run:
 
     def _take_step(self, terms_of: TermsOf, batch: object) -> Terms:
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.rate_at(self.step)
+            group["lr"] = self.config.rate_at(self.step) * group[RATE]
         self.network.train()
         # What is random in the network (dropout) is a function of the step too.
         torch.manual_seed((self.config.seed * 1_000_003 + self.step) * 64 + self.processes.rank)

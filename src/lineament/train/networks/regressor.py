@@ -102,7 +102,11 @@ class Regressor(nn.Module):
 
     def forward(self, crop: Tensor) -> RegressorOutput:
         """(B, 3, S, S) float crops with values in 0..255, RGB."""
-        numbers = self.heads(self.hidden(self.features(pixels_around_zero(crop)))).float()
+        return self.face_of(self.hidden(self.features(pixels_around_zero(crop))))
+
+    def face_of(self, vector: Tensor) -> RegressorOutput:
+        """What the heads say of (B, H) hidden numbers."""
+        numbers = self.heads(vector).float()
         six, rest = numbers[:, :6], numbers[:, 6:]
         identity, expression = rest[:, 3 : 3 + self.config.identity], rest[:, 3 + self.config.identity :]
         return RegressorOutput(

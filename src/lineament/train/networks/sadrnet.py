@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lineament.errors import ConfigError
+from lineament.train.networks.residual_encoder import OF_DEFAULT, EncoderConfig
 
 PLAIN_EPS, RESIDUAL_EPS = 1e-3, 1e-5
 VARIANCE_EPS = 1e-3
@@ -31,6 +32,21 @@ GATED = ((16, 2), (16, 1), (32, 2), (32, 1))
 """Residual blocks before and behind the attention."""
 CELL = 8
 """Crop px along a cell of the attention."""
+RESIDUAL_MAP = 64
+"""Texels along a side of the maps of the residual encoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """Sizes of what the residual encoder reads off its coarsest features, as the regressor does.
+
+    Attributes:
+        squeeze: channels that they are reduced to.
+        hidden: numbers that these become.
+    """
+
+    squeeze: int = 128
+    hidden: int = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +54,16 @@ class SadrConfig:
     """Sizes and switches; the defaults are the paper's.
 
     Attributes:
-        crop_size: side of crop and maps, px; a multiple of 32.
-        width: channels of the first layer, of which all others follow.
+        crop_size: side of the crop, px; a multiple of 32.
+        map_size: side of the maps, texels; 0 has them as large as the crop.
+        encoder: "paper", or "residual" for the convolutions and the coefficients of the compact regressor,
+            which can begin with its weights (:mod:`lineament.train.networks.sadrnet_residual`). Its crops are
+            multiples of 8 px, its maps 64 texels.
+        residual: sizes of that encoder.
+        readout: of the same.
+        frozen: whether its layers before the attention keep the weights that they begin with.
+        width: channels of the first layer, of which all others follow; with the residual encoder an eighth of
+            the decoder's first.
         attention: whether features are gated by a mask of where the face is seen.
         attention_width: channels of its layers.
         pose: "align" finds it by aligning both heads' landmarks; "regress" gives nine numbers of the deepest
@@ -53,10 +77,16 @@ class SadrConfig:
             a hundred times too large is flattened for long by the losses on its edges.
 
     Raises:
-        ConfigError: the crop's side is no multiple of 32.
+        ConfigError: the crop's side is no multiple of what it has to be, or a switch is one that the encoder
+            has not.
     """
 
     crop_size: int = 256
+    map_size: int = 0
+    encoder: Literal["paper", "residual"] = "paper"
+    residual: EncoderConfig = OF_DEFAULT
+    readout: Readout = Readout()
+    frozen: bool = False
     width: int = 16
     attention: bool = True
     attention_width: int = 256
@@ -68,12 +98,38 @@ class SadrConfig:
     begin: Literal["paper", "scaled"] = "paper"
 
     def __post_init__(self) -> None:
-        """Refuse crops that the strides do not divide."""
-        if self.crop_size % 32 or self.crop_size < 64:
+        """Refuse crops that the strides do not divide, and switches of the other encoder."""
+        if self.encoder == "residual":
+            self._check_residual()
+        elif self.map_size not in (0, self.crop_size) or self.frozen:
+            raise ConfigError(
+                f"SADRNet's own encoder makes maps as large as its crops, of layers that are all trained: "
+                f"found map_size = {self.map_size} and frozen = {self.frozen}. Leave both out, or set "
+                f'network.encoder = "residual".'
+            )
+        elif self.crop_size % 32 or self.crop_size < 64:
             raise ConfigError(
                 f"SADRNet halves its crop five times: crop_size must be a multiple of 32 and at least 64, "
                 f"found {self.crop_size}."
             )
+
+    def _check_residual(self) -> None:
+        if self.crop_size % CELL or not 100 <= self.crop_size <= 128:
+            raise ConfigError(
+                f'With network.encoder = "residual" crop_size must be a multiple of {CELL} from 104 to 128, '
+                f"found {self.crop_size}."
+            )
+        if (self.map_size, self.pose, self.shape) != (RESIDUAL_MAP, "align", "deform"):
+            raise ConfigError(
+                f'network.encoder = "residual" has maps of {RESIDUAL_MAP} texels that are aligned, the shape '
+                f"as a deformation: found map_size = {self.map_size}, pose = {self.pose!r}, shape = "
+                f'{self.shape!r}. Set map_size = {RESIDUAL_MAP}, or network.encoder = "paper".'
+            )
+
+    @property
+    def maps(self) -> int:
+        """Texels along a side of the maps."""
+        return self.map_size or self.crop_size
 
     @property
     def attention_size(self) -> int:
@@ -82,7 +138,12 @@ class SadrConfig:
 
 
 PAPER = SadrConfig()
-COMPACT = SadrConfig(crop_size=128, width=8, attention_width=64, tail=8, momentum=0.1, begin="scaled")
+NARROW = SadrConfig(crop_size=128, width=8, attention_width=64, tail=8, momentum=0.1, begin="scaled")
+"""All parts of the paper at half of its width and crop, for comparisons of its switches."""
+COMPACT = SadrConfig(
+    crop_size=112, map_size=64, encoder="residual", frozen=True, width=8, attention_width=32, momentum=0.1
+)
+"""What is trained and shipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +169,7 @@ class SadrNet(nn.Module):
 
     Args:
         config: sizes and switches.
-        mean_map: (3, S, S) the mean face in units of the shape map.
+        mean_map: (3, M, M) the mean face in units of the shape map.
     """
 
     mean_map: Tensor
@@ -119,9 +180,11 @@ class SadrNet(nn.Module):
         self.config = config
         width = config.width
         # Four columns with a border of one: 255 of 256.
-        self.first = nn.Sequential(nn.Conv2d(3, width, 4, 1, 1, bias=False), _norm(width, config), nn.ReLU())
+        self.first = nn.Sequential(
+            nn.Conv2d(3, width, 4, 1, 1, bias=False), plain_norm(width, config), nn.ReLU()
+        )
         self.encoder = _residual(1, ENCODER, config)
-        self.attention = _attention(ENCODER[-1][0] * width, config) if config.attention else None
+        self.attention = attention_layers(ENCODER[-1][0] * width, config) if config.attention else None
         self.gated = _residual(ENCODER[-1][0], GATED, config)
         self.decoder = _upward(GATED[-1][0], DECODER, config)
         spread = OFFSET_SPREAD if config.shape == "deform" else SHAPE_SPREAD
@@ -205,19 +268,19 @@ class ResidualBlock(nn.Module):
         half = after // 2
         self.body = nn.Sequential(
             nn.Conv2d(before, half, 1, bias=False),
-            _norm(half, config, RESIDUAL_EPS),
+            plain_norm(half, config, RESIDUAL_EPS),
             nn.ReLU(),
             CircularConv(half, stride),
-            _norm(half, config, RESIDUAL_EPS),
+            plain_norm(half, config, RESIDUAL_EPS),
             nn.ReLU(),
             nn.Conv2d(half, after, 1, bias=False),
-            _norm(after, config, RESIDUAL_EPS),
+            plain_norm(after, config, RESIDUAL_EPS),
         )
         self.shortcut = (
             nn.Identity()
             if before == after and stride == 1
             else nn.Sequential(
-                nn.Conv2d(before, after, 1, stride, bias=False), _norm(after, config, RESIDUAL_EPS)
+                nn.Conv2d(before, after, 1, stride, bias=False), plain_norm(after, config, RESIDUAL_EPS)
             )
         )
 
@@ -237,7 +300,7 @@ class TransposedConv(nn.Module):
     def __init__(self, channels: tuple[int, int], stride: int) -> None:
         super().__init__()
         before, after = channels
-        self.stride = stride
+        self.stride, self.channels = stride, after
         if stride == 1:
             self.conv = nn.Conv2d(before, after, 4, bias=False)
         else:
@@ -250,7 +313,8 @@ class TransposedConv(nn.Module):
         return functional.pixel_shuffle(self.conv(functional.pad(x, (0, 1, 0, 1))), 2)
 
 
-def _norm(channels: int, config: SadrConfig, eps: float = PLAIN_EPS) -> nn.BatchNorm2d:
+def plain_norm(channels: int, config: SadrConfig, eps: float = PLAIN_EPS) -> nn.BatchNorm2d:
+    """A normalisation with the network's momentum."""
     return nn.BatchNorm2d(channels, eps=eps, momentum=config.momentum)
 
 
@@ -265,17 +329,18 @@ def _residual(before: int, blocks: tuple[tuple[int, int], ...], config: SadrConf
     )
 
 
-def _attention(channels: int, config: SadrConfig) -> nn.Sequential:
+def attention_layers(channels: int, config: SadrConfig) -> nn.Sequential:
+    """Five convolutions from features to the logits of the mask."""
     layers: list[nn.Module] = []
     for _ in range(4):
         width = config.attention_width
-        layers += [nn.Conv2d(channels, width, 3, 1, 1, bias=False), _norm(width, config), nn.ReLU()]
+        layers += [nn.Conv2d(channels, width, 3, 1, 1, bias=False), plain_norm(width, config), nn.ReLU()]
         channels = width
     return nn.Sequential(*layers, nn.Conv2d(channels, 1, 3, 1, 1, bias=False))
 
 
 def _up(before: int, after: int, stride: int, config: SadrConfig) -> list[nn.Module]:
-    return [TransposedConv((before, after), stride), _norm(after, config), nn.ReLU()]
+    return [TransposedConv((before, after), stride), plain_norm(after, config), nn.ReLU()]
 
 
 def _upward(before: int, layers: tuple[tuple[int, int], ...], config: SadrConfig) -> nn.Sequential:
@@ -302,7 +367,7 @@ class Spread(nn.Module):
 def _head(config: SadrConfig, spread: tuple[float, float]) -> nn.Sequential:
     """Seven transposed convolutions; the last keeps its normalisation and has no activation."""
     tail = config.tail
-    last: list[nn.Module] = [TransposedConv((tail, 3), 1), _norm(3, config)]
+    last: list[nn.Module] = [TransposedConv((tail, 3), 1), plain_norm(3, config)]
     last += [Spread(*spread)] if config.begin == "scaled" else []
     return nn.Sequential(
         *_upward(DECODER[-1][0], HEAD, config),

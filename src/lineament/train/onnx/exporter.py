@@ -16,6 +16,7 @@ from torch import nn
 from lineament.bundle import SUFFIX, Bundle, DetectorSpec, Manifest
 from lineament.bundle.plain_graph import EAGER, MAX_UNCERTAINTY_MM
 from lineament.errors import DataError, ExportError
+from lineament.methods.regressor import UNCERTAINTY
 from lineament.train.batches.pictures import Pictures, PictureSource
 from lineament.train.onnx.agreement import check_faces
 from lineament.train.onnx.graph import Graph, checked_graph
@@ -122,13 +123,10 @@ def export(
         graphs, manifest = _as_int8(exporter, graphs, takes, arrays, manifest, pictures, options.count)
     if options.flip and exporter.flip is not None:
         graphs["network"] = exporter.flip(graphs["network"], manifest)
-        detector = None if manifest.detector is None else DetectorSpec(manifest.detector.weights, EAGER)
-        manifest = replace(
-            manifest,
-            detector=detector,
-            max_uncertainty_mm=MAX_UNCERTAINTY_MM,
-            trained={**manifest.trained, FLIP: BOTH},
-        )
+        manifest = replace(manifest, trained={**manifest.trained, FLIP: BOTH})
+        if UNCERTAINTY in {output.name for output in graphs["network"].graph.output}:
+            detector = None if manifest.detector is None else DetectorSpec(manifest.detector.weights, EAGER)
+            manifest = replace(manifest, detector=detector, max_uncertainty_mm=MAX_UNCERTAINTY_MM)
     return _write(out, graphs, arrays, manifest)
 
 

@@ -13,7 +13,7 @@ has an ordinary regressor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -110,12 +110,35 @@ def flip_ensemble(graph: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto
             f"The network gives {shapes['expression'][0]} weights of the face model {model.name!r}, which "
             f"has no mirror image for them. That takes a symmetric model with all of its blendshapes."
         )
-    before = trace(_BothCrops(), {"crop": noise(2, size, size, 3)}, ("crops",))
     mean = _MeanFace(model, size, shapes["identity"][0])
-    answers = {f"seen_{name}": np.ones((4, *shapes[name]), np.float32) for name in OUTPUTS}
-    whole = _joined(before, graph, trace(mean, answers, ENDS, rows=4))
+    return both_ways(graph, mean, size=size, shapes=shapes, ends=ENDS)
+
+
+def both_ways(
+    graph: onnx.ModelProto,
+    mean: nn.Module,
+    *,
+    size: int,
+    shapes: Mapping[str, Sequence[int]],
+    ends: tuple[str, ...],
+) -> onnx.ModelProto:
+    """A graph of crops whose answers are made of those for each crop and for its mirror image.
+
+    Args:
+        graph: of (n, S, S, 3) crops.
+        mean: takes its outputs for 2n crops, the mirror images last, and gives those for n.
+        size: S, px.
+        shapes: of the graph's outputs, without the rows.
+        ends: names of what `mean` gives.
+
+    Raises:
+        ExportError: the new graph does not say what `mean` makes of what `graph` says.
+    """
+    before = trace(_BothCrops(), {"crop": noise(2, size, size, 3)}, ("crops",))
+    answers = {f"seen_{name}": np.ones((4, *shape), np.float32) for name, shape in shapes.items()}
+    whole = _joined(before, graph, trace(mean, answers, ends, rows=4), tuple(shapes), ends)
     onnx.checker.check_model(whole)
-    _check(graph, whole, mean, size)
+    _check(graph, whole, mean, size, tuple(shapes), ends)
     return whole
 
 
@@ -134,19 +157,25 @@ def _shapes(graph: onnx.ModelProto) -> Mapping[str, list[int]]:
     return shapes
 
 
-def _joined(before: onnx.ModelProto, graph: onnx.ModelProto, after: onnx.ModelProto) -> onnx.ModelProto:
+def _joined(
+    before: onnx.ModelProto,
+    graph: onnx.ModelProto,
+    after: onnx.ModelProto,
+    outputs: tuple[str, ...],
+    ends: tuple[str, ...],
+) -> onnx.ModelProto:
     """One graph of three, whose inputs and outputs have the names of the middle one's."""
     for part in (before, after):
         part.ir_version = graph.ir_version
         del part.opset_import[:]
         part.opset_import.extend(graph.opset_import)
     first, middle, last = (f"{place}/" for place in ("before", "both", "after"))
-    network = _renamed(graph, {name: middle + name for name in ("crop", *OUTPUTS)})
+    network = _renamed(graph, {name: middle + name for name in ("crop", *outputs)})
     crops = [(f"{first}crops", f"{middle}crop")]
     whole = compose.merge_models(compose.add_prefix(before, first), network, io_map=crops)
-    answers = [(middle + name, f"{last}seen_{name}") for name in OUTPUTS]
+    answers = [(middle + name, f"{last}seen_{name}") for name in outputs]
     whole = compose.merge_models(whole, compose.add_prefix(after, last), io_map=answers)
-    return _renamed(whole, {f"{first}crop": "crop"} | {last + name: name for name in ENDS})
+    return _renamed(whole, {f"{first}crop": "crop"} | {last + name: name for name in ends})
 
 
 def _renamed(graph: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
@@ -161,12 +190,19 @@ def _renamed(graph: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
     return copy
 
 
-def _check(graph: onnx.ModelProto, whole: onnx.ModelProto, mean: _MeanFace, size: int) -> None:
+def _check(
+    graph: onnx.ModelProto,
+    whole: onnx.ModelProto,
+    mean: nn.Module,
+    size: int,
+    outputs: tuple[str, ...],
+    ends: tuple[str, ...],
+) -> None:
     """Compare the new graph with the mean of the old one's answers, taken by torch."""
     crops = noise(3, size, size, 3)
     both = network_of(graph)(crop=np.concatenate([crops, crops[:, :, ::-1]]))
-    expected = mean(*(torch.from_numpy(both[name]) for name in OUTPUTS))
+    expected = mean(*(torch.from_numpy(both[name]) for name in outputs))
     found = network_of(whole)(crop=crops)
-    for name, wanted in zip(ENDS, expected, strict=True):
+    for name, wanted in zip(ends, expected, strict=True):
         if not np.allclose(found[name], wanted.numpy(), rtol=1e-3, atol=1e-3):
             raise ExportError(f"{name} of the flip ensemble is not the mean of both predictions.")

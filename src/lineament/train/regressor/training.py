@@ -45,6 +45,26 @@ def new_network(config: TrainConfig, model: MorphableModel) -> Regressor:
 
 def prepare(network: Regressor, config: TrainConfig, source: CropSource) -> None:
     """Set a new network's means and standard deviations, and give it `config.start`'s weights."""
+    if config.start and Path(config.start).is_dir():
+        begin_regressor(network, "", config, source)
+        begin_with_run(network, Path(config.start), config)
+        return
+    begin_regressor(network, config.start, config, source)
+
+
+def begin_regressor(network: Regressor, start: str, config: CropTrainConfig, source: CropSource) -> None:
+    """Set means and standard deviations as samples have them, and take exported weights.
+
+    Args:
+        network: with random weights.
+        start: name of installed weights or a file; empty for none.
+        config: of the run.
+        source: of its crops.
+
+    Raises:
+        ConfigError: the weights are of other sizes, or not of a regressor.
+        WeightsError: no such weights.
+    """
     statistics = source.folders.opened(validation=False).coefficient_statistics()
     names = ("identity_mean", "identity_std", "expression_mean", "expression_std")
     for name, values in zip(names, map(torch.as_tensor, statistics), strict=True):
@@ -52,12 +72,8 @@ def prepare(network: Regressor, config: TrainConfig, source: CropSource) -> None
     plain = plain_batches(source.sampler(validation=False), 64, torch.device("cpu"))
     scales = torch.cat([batch["scale"] for batch in plain])
     network.log_scale_mean.copy_(torch.log(scales).mean())
-    if not config.start:
-        return
-    if Path(config.start).is_dir():
-        begin_with_run(network, Path(config.start), config)
-        return
-    start_from(network, ExportedRegressor.read(config.start), first_crops(source, config.loop))
+    if start:
+        start_from(network, ExportedRegressor.read(start), first_crops(source, config.loop))
 
 
 def first_crops(source: CropSource, loop: LoopConfig) -> Iterator[Tensor]:

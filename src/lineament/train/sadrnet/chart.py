@@ -72,6 +72,13 @@ class SadrChart:
         """Texels along a side."""
         return len(self.weights)
 
+    def modes(self) -> NDArray[np.float32]:
+        """(K + E, 3, M, M) what a one of each identity, then expression coefficient adds to the shape map."""
+        model = self.surface.model
+        bases = np.concatenate([model.identity_basis, model.expression_basis])
+        maps = (sadrnet_offset_map(self.surface.gather(np.float32(mode))) for mode in bases)
+        return np.stack([np.moveaxis(values, -1, 0) for values in maps])
+
     def tables(self, pose: str, weight: str) -> SadrTables:
         """What inference needs of it.
 

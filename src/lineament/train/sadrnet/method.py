@@ -7,7 +7,7 @@ from dataclasses import replace
 from lineament.data.crops.augment import AugmentConfig
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
-from lineament.train.networks.sadrnet import COMPACT
+from lineament.train.networks.sadrnet import NARROW
 from lineament.train.runs.crop_method import CropMethod
 from lineament.train.runs.method import Ablation, Variant
 from lineament.train.sadrnet.checkpoint_conversion import CONVERSION
@@ -48,8 +48,8 @@ VARIANTS = {
 bins of yaw; then ours, of which nobody has published figures."""
 
 BASE = SadrTrainConfig(
-    network=COMPACT,
-    augment=AugmentConfig(crop_size=COMPACT.crop_size),
+    network=NARROW,
+    augment=AugmentConfig(crop_size=NARROW.crop_size),
     loss=SadrLossConfig(neck=1.0),
     loop=replace(LoopConfig(steps=1500, batch=32), optimiser=OptimiserConfig(learning_rate=1e-3)),
 )

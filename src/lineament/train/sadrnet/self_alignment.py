@@ -91,10 +91,12 @@ class MapLandmarks(nn.Module):
     Args:
         model: the face model.
         chart: of the maps.
+        crop_size: side of the crops, px.
     """
 
-    def __init__(self, model: MorphableModel, chart: SadrChart) -> None:
+    def __init__(self, model: MorphableModel, chart: SadrChart, *, crop_size: int) -> None:
         super().__init__()
+        self._side = POSITION_UNIT * crop_size
         layout, size = model.schemes[SCHEME], chart.size
         first, last = model.parts.get("face", (0, len(model.triangles)))
         assert model.uv is not None
@@ -121,8 +123,7 @@ class MapLandmarks(nn.Module):
         own = (moved[:, :, self.texels] * self.weights).sum(3).transpose(1, 2)
         offsets = moved[:, :, self.sampled].transpose(1, 2).flatten(1) @ self.matrix.T
         landmarks = SHAPE_PER_MM * (self.rest + own + offsets.view_as(own)) * self.axes
-        side = POSITION_UNIT * shape.shape[-1]
-        in_crop = place.of_map(landmarks.transpose(1, 2)).transpose(1, 2) * side
+        in_crop = place.of_map(landmarks.transpose(1, 2)).transpose(1, 2) * self._side
         flip = self.axes[:, None] * self.axes
         return CropEstimate(
             in_crop * torch.tensor([1.0, 1.0, -1.0], device=flip.device), place.rotation * flip

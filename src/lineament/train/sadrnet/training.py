@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from lineament.data.crops.augment import AugmentConfig
+from lineament.errors import ConfigError
 from lineament.geometry.morphable import MorphableModel
 from lineament.train.batches.alignment_figures import CropEstimate, CropLandmarks
 from lineament.train.batches.crop_run import CropTrainConfig
@@ -17,6 +19,8 @@ from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.schedules import SADRNET
 from lineament.train.networks.sadrnet import SadrConfig, SadrNet, SadrOutput
+from lineament.train.networks.sadrnet_residual import ResidualSadrNet
+from lineament.train.regressor.training import begin_regressor
 from lineament.train.runs.crop_method import begin_with_run
 from lineament.train.sadrnet.chart import SadrChart
 from lineament.train.sadrnet.loss import SadrLoss, SadrLossConfig
@@ -65,8 +69,25 @@ class SadrTrainConfig(CropTrainConfig):
     augment: AugmentConfig = PUBLISHED_AUGMENT
 
 
-class TrainedSadrNet(SadrNet):
-    """A network that knows its chart, so that its answers can be read and exported.
+class ReadMaps(nn.Module):
+    """What a network with a chart has beside its layers, so that its answers can be read and exported."""
+
+    config: SadrConfig
+    steps: torch.Tensor
+
+    def know_chart(self, model: MorphableModel, chart: SadrChart) -> None:
+        """Take the tables of a face model and its chart."""
+        self.chart = chart
+        self.align = SelfAlignment(self.config, chart)
+        self.landmarks = MapLandmarks(model, chart, crop_size=self.config.crop_size)
+
+    def estimate(self, found: SadrOutput) -> CropEstimate:
+        """Landmarks and rotation of what the network found."""
+        return self.landmarks(found, self.align(found))
+
+
+class TrainedSadrNet(SadrNet, ReadMaps):
+    """The paper's network, which knows its chart.
 
     Args:
         config: sizes and switches.
@@ -75,48 +96,74 @@ class TrainedSadrNet(SadrNet):
     """
 
     def __init__(self, config: SadrConfig, model: MorphableModel, *, neck: float) -> None:
-        chart = SadrChart.of(model, size=config.crop_size, neck=neck)
+        chart = SadrChart.of(model, size=config.maps, neck=neck)
         super().__init__(config, torch.as_tensor(chart.mean_map))
-        self.chart = chart
-        self.align = SelfAlignment(config, chart)
-        self.landmarks = MapLandmarks(model, chart)
-
-    def estimate(self, found: SadrOutput) -> CropEstimate:
-        """Landmarks and rotation of what the network found."""
-        return self.landmarks(found, self.align(found))
+        self.know_chart(model, chart)
 
 
-def new_network(config: SadrTrainConfig, model: MorphableModel) -> TrainedSadrNet:
+class TrainedResidualNet(ResidualSadrNet, ReadMaps):
+    """The network with the regressor's encoder, which knows its chart.
+
+    Args:
+        config: sizes and switches.
+        model: the face model.
+        neck: weight of the neck in its losses; a neck without any is not exported either.
+    """
+
+    def __init__(self, config: SadrConfig, model: MorphableModel, *, neck: float) -> None:
+        chart = SadrChart.of(model, size=config.maps, neck=neck)
+        mean_map, mask = torch.as_tensor(chart.mean_map), torch.as_tensor(chart.surface.mask)
+        modes = torch.as_tensor(chart.modes())
+        super().__init__(config, mean_map, modes, mask, identity=len(model.identity_basis))
+        self.know_chart(model, chart)
+
+
+def new_network(config: SadrTrainConfig, model: MorphableModel) -> TrainedSadrNet | TrainedResidualNet:
     """The network of a run, with random weights.
 
     Raises:
         ConfigError: the model has no chart.
     """
-    return TrainedSadrNet(config.network, model, neck=config.loss.neck)
+    kind = TrainedResidualNet if config.network.encoder == "residual" else TrainedSadrNet
+    return kind(config.network, model, neck=config.loss.neck)
 
 
-def prepare(network: TrainedSadrNet, config: SadrTrainConfig, source: CropSource) -> None:
+def prepare(
+    network: TrainedSadrNet | TrainedResidualNet, config: SadrTrainConfig, source: CropSource
+) -> None:
     """Give a new network the weights of `config.start`, if there are any.
+
+    A run folder is one of SADRNet; a name or a file are weights of the compact regressor, with which the
+    encoder "residual" begins.
 
     Raises:
         ConfigError: they do not fit.
-        DataError: the start is no run folder.
+        WeightsError: no such weights.
     """
-    if config.start:
+    if config.start and Path(config.start).is_dir():
         begin_with_run(network, Path(config.start), config)
         network.steps.zero_()
+    elif isinstance(network, TrainedResidualNet):
+        begin_regressor(network.trunk, config.start, config, source)
+    elif config.start:
+        raise ConfigError(
+            f"{config.start} is no run folder. Weights of the regressor are a start for a network with "
+            f'network.encoder = "residual" alone: name the folder of a run, or set that.'
+        )
 
 
-def loss_of(config: SadrTrainConfig, network: TrainedSadrNet, model: MorphableModel) -> SadrLoss:
+def loss_of(
+    config: SadrTrainConfig, network: TrainedSadrNet | TrainedResidualNet, model: MorphableModel
+) -> SadrLoss:
     """The loss on the network's chart."""
     return SadrLoss(config.loss, network, network.chart, steps=config.loop.steps)
 
 
 def targets_of(config: SadrTrainConfig) -> SadrTargets:
     """What worker processes make of each crop."""
-    return SadrTargets(config.network.crop_size)
+    return SadrTargets(config.network.maps)
 
 
-def estimate(network: TrainedSadrNet, output: SadrOutput, landmarks: CropLandmarks) -> CropEstimate:
+def estimate(network: ReadMaps, output: SadrOutput, landmarks: CropLandmarks) -> CropEstimate:
     """What the network says, in terms that all methods share."""
     return network.estimate(output)
