@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lineament.data.crops.augment import AugmentConfig
 from lineament.data.labels.label_surface import LabelSurface
@@ -110,6 +111,8 @@ def prepare(network: DsfNet, config: DsfTrainConfig, source: CropSource) -> None
                 f'network.backbone = "residual" can begin with them.'
             )
         crops = first_crops(replace(source, targets=None), config.loop)
+        if config.network.fixed:  # its normalisations do the same whatever they are measured on
+            crops = islice(crops, 1)
         take_regressor(network, exported, crops)
 
 
@@ -132,7 +135,8 @@ def take_regressor(network: DsfNet, exported: ExportedRegressor, crops: Iterable
     take_layers(backbone, exported, crops)
     count = len(network.encoder.features)
     network.encoder.features.load_state_dict(backbone.features[:count].state_dict())
-    branch.squeeze.load_state_dict(backbone.features[count:].state_dict())
+    squeeze = nn.Sequential(*backbone.features[count:].children())
+    branch.squeeze.load_state_dict(squeeze.state_dict())
     branch.hidden.load_state_dict(backbone.hidden.state_dict())
     weight, bias = (torch.tensor(values) for values in exported.layers["heads"])
     if weight.shape != branch.heads.weight.shape:
