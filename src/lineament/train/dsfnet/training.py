@@ -141,7 +141,7 @@ def take_regressor(network: DsfNet, exported: ExportedRegressor, crops: Iterable
     weight, bias = (torch.tensor(values) for values in exported.layers["heads"])
     if weight.shape != branch.heads.weight.shape:
         raise ConfigError(
-            f"The weights to start from have {len(weight) - POSE_NUMBERS} coefficients, the network is to give "
+            f"The weights to start from have {len(weight) - POSE_NUMBERS} coefficients, the network gives "
             f"{network.config.identity} of identity and {network.config.expression} of expression: set "
             f"network.identity and network.expression to theirs."
         )

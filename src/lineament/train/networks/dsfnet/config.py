@@ -37,7 +37,7 @@ class HrnetConfig:
 
 @dataclass(frozen=True, slots=True)
 class ResidualConfig:
-    """The compact regressor's convolutions in HRNet's place, and its layers in that of the model-space branch.
+    """The compact regressor's convolutions in HRNet's place, its last layers in the model-space branch's.
 
     Not of the paper: both can begin with the weights of `default`'s network of the whole face.
 
@@ -203,7 +203,6 @@ class DsfConfig:
         there = ("ms", *(["is"] if self.points.enabled else []), *(["f"] if self.fusion.enabled else []))
         if self.output not in there:
             raise ConfigError(f"output {self.output!r} is switched off; choose from {', '.join(there)}.")
-
 
     @property
     def shared_channels(self) -> int:

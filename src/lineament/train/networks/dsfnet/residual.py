@@ -1,4 +1,4 @@
-"""The compact regressor's layers as DSFNet's encoder and model-space branch; they can begin with its weights."""
+"""The compact regressor's layers as DSFNet's encoder and model-space branch: they begin with its weights."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ class Pyramid(nn.Module):
     def __init__(self, channels: tuple[int, ...], config: ResidualConfig) -> None:
         super().__init__()
         width = config.pyramid
-        self.lateral = nn.ModuleList(
-            convolution(before, width, size=1, active=False) for before in channels
-        )
+        self.lateral = nn.ModuleList(convolution(before, width, size=1, active=False) for before in channels)
         self.merged = nn.ModuleList(convolution(width, width) for _ in channels)
 
     def forward(self, features: list[Tensor]) -> Tensor:
@@ -54,11 +52,11 @@ def twice_as_large(features: Tensor, height: int, width: int) -> Tensor:
 
 
 class RegressorBranch(nn.Module):
-    """Pose and coefficients off the coarsest features, as :class:`~lineament.train.networks.regressor.Regressor`
-    reads them, and the features that the fusion reads.
+    """Pose and coefficients off the coarsest features, and the features that the fusion reads.
 
-    Coefficients are in the network's whitening. The pose's nine numbers become a rotation, a scale and a
-    translation, so that the twelve of DSFNet's pose always are those of a face.
+    Layers and numbers are those of :class:`lineament.train.networks.regressor.Regressor`, but coefficients
+    are in this network's whitening. The pose's nine numbers become a rotation, a scale and a translation, so
+    that the twelve of DSFNet's pose always are those of a face.
 
     Args:
         channels: of the coarsest features.
