@@ -100,6 +100,9 @@ class PointsConfig:
         use_cf: whether its confidence is.
         min_visible: fraction of the crop's pixels; where fewer show the face, its scale and pose cannot be
             found from them, and the model-space branch answers.
+        detached: the maps learn from their own losses alone. Else, as published, depth and confidence also
+            get the gradient of what the points say; early on that of the coefficients is fourteen times that
+            of the depth's own loss, and random.
     """
 
     enabled: bool = True
@@ -108,6 +111,7 @@ class PointsConfig:
     use_cor: bool = True
     use_cf: bool = True
     min_visible: float = 0.01
+    detached: bool = False
 
     @property
     def features(self) -> int:
@@ -232,7 +236,7 @@ COMPACT = DsfConfig(
     backbone="residual",
     encoder=HrnetConfig(norm_momentum=0.1),
     heads=HeadConfig(hidden=16, first="quarter", maps="half"),
-    points=PointsConfig(count=256, widths=(64, 64, 128, 256)),
+    points=PointsConfig(count=256, widths=(64, 64, 128, 256), detached=True),
     fusion=FusionConfig(widths=(8, 16, 32, 48), blend=True),
 )
 PRESETS = {"paper": PAPER, "compact": COMPACT, "compact-hrnet": COMPACT_HRNET}

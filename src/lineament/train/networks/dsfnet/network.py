@@ -111,6 +111,8 @@ class DsfNet(nn.Module):
     def image_branch(self, maps: CropMaps) -> ImageBranch:
         """The visible points' face."""
         config = self.config
+        if config.points.detached:
+            maps = maps.detached()
         with torch.autocast(maps.depth.device.type, enabled=False):
             visible = maps.segmentation > 0
             reliable = visible.float().mean((1, 2)) >= config.points.min_visible
