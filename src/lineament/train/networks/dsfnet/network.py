@@ -255,7 +255,8 @@ class DsfNet(nn.Module):
             taken(weights, places),
             centre=self.config.align.center,
         )
-        own = self.coefficients_of(output.image.coefficients)
+        # How far the scheme's points lie from the mesh's own: what the whole crop says of it is steadier.
+        own = self.coefficients_of(output.model_coefficients)
         both = torch.cat([own.identity, own.expression], dim=1)
         landmarks = self.tables.landmarks_of_offsets(offset, both)
         linear = last.scale[:, None, None] * last.rotation
