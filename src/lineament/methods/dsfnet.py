@@ -52,7 +52,7 @@ OUTPUTS = {
 }
 """What each graph gives, in order."""
 MASK_CELLS = 64
-"""Cells along a side of a result's mask, at most; half of it where that does not divide the crop."""
+"""Cells along a side of a result's mask, at most: as many as divide the maps' side."""
 HIDDEN_WEIGHT = 0.1
 """Of vertices that are not seen, in the fit of the nearest coefficients; seen ones have their confidence."""
 
@@ -165,8 +165,7 @@ class DsfNet:
 
     def encoded(self, crops: Crops) -> dict[str, Array]:
         """What the first graph gives, checked."""
-        size, model = self.crop_rule.size, self._chart.model
-        pixels = (size, size)
+        model, pixels = self._chart.model, (None, None)
         shapes: dict[str, tuple[int | None, ...]] = {
             "correspondence": (2, *pixels),
             **dict.fromkeys(("depth", "face_mask", "confidence"), pixels),
@@ -333,7 +332,7 @@ class DsfNet:
 
 def _smaller(mask: Array) -> Array:
     """The mask as at most 64 x 64 fractions."""
-    cells = min(MASK_CELLS if len(mask) % MASK_CELLS == 0 else MASK_CELLS // 2, len(mask))
+    cells = max(cells for cells in range(1, MASK_CELLS + 1) if len(mask) % cells == 0)
     step = len(mask) // cells
     smaller: Array = mask.reshape(cells, step, cells, step).mean(axis=(1, 3))
     return smaller

@@ -17,12 +17,21 @@ from lineament.methods.dsfnet_points import drawn as drawn_in_numpy
 from lineament.methods.dsfnet_points import observed as observed_in_numpy
 from lineament.train.networks.alignment import align_points
 from lineament.train.networks.dsfnet.cloud import drawn
-from lineament.train.networks.dsfnet.config import COMPACT, PAPER, DsfConfig, FusionConfig, PointsConfig, tiny
+from lineament.train.networks.dsfnet.config import (
+    COMPACT,
+    COMPACT_HRNET,
+    PAPER,
+    DsfConfig,
+    FusionConfig,
+    PointsConfig,
+    tiny,
+)
 from lineament.train.networks.dsfnet.heads import CropMaps, MapHeads, ModelBranch
 from lineament.train.networks.dsfnet.hrnet import Hrnet
 from lineament.train.networks.dsfnet.network import dsf_net
 from lineament.train.networks.dsfnet.pointnet import PointNet
-from lineament.train.networks.dsfnet.unet import FusionNet
+from lineament.train.networks.dsfnet.residual import twice_as_large
+from lineament.train.networks.dsfnet.unet import FusionNet, blended
 from lineament.train.networks.regressor import RegressorOutput
 
 SMALL = tiny()
@@ -93,10 +102,60 @@ def test_the_paper_preset_has_the_parameters_that_were_released():
     assert round(sum(map(millions, parts)) + millions(parts[3]), 2) == 10.59  # the paper's 10.58: twice
 
 
-def test_the_compact_preset_multiplies_at_most_600_million_times(lfm, triangles):
-    network = dsf_net(COMPACT, lfm, triangles)
-    crop = torch.zeros(1, 3, COMPACT.crop_size, COMPACT.crop_size)
+@pytest.mark.parametrize("config", [COMPACT, COMPACT_HRNET], ids=["residual", "hrnet"])
+def test_the_compact_presets_multiply_at_most_600_million_times(lfm, triangles, config):
+    network = dsf_net(config, lfm, triangles)
+    crop = torch.zeros(1, 3, config.crop_size, config.crop_size)
     assert 0.4e9 < multiplications(network, crop) < 0.6e9
+
+
+def test_the_residual_backbone_stays_as_it_begins_where_it_is_fixed(lfm, triangles):
+    small = tiny(COMPACT)
+    network = dsf_net(replace(small, residual=replace(small.residual, fixed=True)), lfm, triangles)
+    before = {name: values.clone() for name, values in network.state_dict().items()}
+    optimiser = torch.optim.AdamW(network.parameters(), lr=0.1)
+    output = network.train()(255 * torch.rand(4, 3, SIDE, SIDE))
+    assert output.maps.depth.shape == (4, SIDE // 2, SIDE // 2)
+    (output.maps.depth.mean() + output.fused[0].square().mean() + output.fused[1].square().mean()).backward()
+    optimiser.step()
+    after = network.state_dict()
+    fixed = ("encoder.", "model_branch.")
+    assert all(torch.equal(after[name], before[name]) for name in before if name.startswith(fixed))
+    for part in ("pyramid.", "heads.depth.", "fusion."):
+        changed = [not torch.equal(after[name], before[name]) for name in before if name.startswith(part)]
+        assert any(changed), part
+
+
+@pytest.mark.parametrize("side", [7, 8, 14])
+def test_what_a_stride_of_two_made_smaller_becomes_as_large_as_it_was(side):
+    row = torch.arange(side).float()
+    picture = (row[:, None] + 3 * row)[None, None]
+    smaller = nn.functional.conv2d(picture, torch.ones(1, 1, 1, 1), stride=2)
+    larger = twice_as_large(smaller, side, side)
+    assert larger.shape == picture.shape
+    inner = (larger - picture)[..., 2:-2, 2:-2]
+    torch.testing.assert_close(inner, inner[..., :1, :1].expand_as(inner))  # displaced alike everywhere
+
+
+def test_a_blend_is_the_one_face_or_the_other_and_what_is_added():
+    image, model = torch.ones(1, 3, 2, 2), torch.zeros(1, 3, 2, 2)
+    found = torch.zeros(1, 4, 2, 2)
+    found[:, 3, 0], found[:, 3, 1], found[:, 1] = 30.0, -30.0, 0.25
+    mixed = blended(found, image, model)
+    torch.testing.assert_close(mixed[0, :, 0, 0], torch.tensor([1.0, 1.25, 1.0]))
+    torch.testing.assert_close(mixed[0, :, 1, 1], torch.tensor([0.0, 0.25, 0.0]))
+
+
+def test_a_blend_begins_near_the_model_space_face():
+    fusion = FusionNet((8, 16, 24), 4, norm_momentum=0.1, blend=True)
+    faces = torch.randn(2, 12, 16, 16)
+    offset, position = fusion(faces, torch.randn(2, 4, 2, 2))
+    image_position, model_position, image_offset, model_offset = faces.split(3, dim=1)
+    for found, image, model in (
+        (offset, image_offset, model_offset),
+        (position, image_position, model_position),
+    ):
+        torch.testing.assert_close(found, model + torch.sigmoid(torch.tensor(-2.0)) * (image - model))
 
 
 def test_switches_that_do_not_fit_are_refused():

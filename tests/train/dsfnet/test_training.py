@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
@@ -18,8 +19,11 @@ from lineament.train.batches.alignment_figures import CropLandmarks, landmark_er
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import arrays_of, crops_as_input
 from lineament.train.dsfnet.method import DSFNET, SHARED, VARIANTS
-from lineament.train.dsfnet.training import estimate, loss_of, new_network, prepare
-from lineament.train.networks.dsfnet.config import AlignConfig, FusionConfig, PointsConfig
+from lineament.train.dsfnet.targets import DsfTargets
+from lineament.train.dsfnet.training import DsfTrainConfig, estimate, loss_of, new_network, prepare
+from lineament.train.networks.dsfnet.config import COMPACT, AlignConfig, FusionConfig, PointsConfig, tiny
+from lineament.train.networks.regressor import Regressor, RegressorConfig
+from lineament.train.regressor.export import EXPORTER as REGRESSOR_EXPORTER
 from lineament.train.runs.ablation import AblationTable, TablePlan, ablate
 from lineament.train.runs.method import changed
 from shared import ROOT
@@ -204,8 +208,14 @@ def test_a_photo_gives_faces_that_know_what_is_seen_of_them(weights):
         {"output": "ms", "points": PointsConfig(enabled=False), "fusion": FusionConfig(enabled=False)},
         {"output": "is", "fusion": FusionConfig(enabled=False), "align": AlignConfig(enabled=False)},
         {"align": AlignConfig(back="inverse", center="code")},
+        {
+            "backbone": "residual",
+            "residual": tiny(COMPACT).residual,
+            "heads": tiny(COMPACT).heads,
+            "fusion": FusionConfig(blend=True),
+        },
     ],
-    ids=["ms", "is without alignment", "as printed"],
+    ids=["ms", "is without alignment", "as printed", "residual"],
 )
 def test_other_variants_train_and_export_too(network, folder, lfm, tmp_path):
     config = tiny_config(folder)
@@ -225,6 +235,86 @@ def test_other_variants_train_and_export_too(network, folder, lfm, tmp_path):
     box = CropBox(center_xy=(32.0, 32.0), side=64.0, size=64)
     (found,) = method.estimate(crops_of(config)["crop"].numpy()[:1], [box])
     assert np.isfinite(found.vertices_image).all()
+
+
+def regressor_weights(folder):
+    """A bundle of an untrained regressor of the sizes of the small residual backbone, and the network."""
+    torch.manual_seed(4)
+    sizes = tiny(COMPACT).residual
+    config = RegressorConfig(
+        crop_size=64,
+        stem=sizes.convolutions.stem,
+        stages=sizes.convolutions.stages,
+        blocks=sizes.convolutions.blocks,
+        squeeze=sizes.squeeze,
+        hidden=sizes.hidden,
+    )
+    network = Regressor(config).eval()
+    nn.init.normal_(network.heads.weight, std=0.2)
+    network.identity_std.uniform_(0.5, 1.5)
+    network.log_scale_mean.fill_(-1.0)
+    return network, exported(REGRESSOR_EXPORTER, network, folder / "regressor.lineament")
+
+
+def residual(config, **values):
+    """The configuration with the small residual backbone."""
+    small = tiny(COMPACT)
+    sizes = replace(small.residual, **values)
+    network = replace(
+        config.network, backbone="residual", residual=sizes, heads=small.heads, fusion=small.fusion
+    )
+    return replace(config, network=network)
+
+
+def test_the_model_space_branch_begins_as_the_regressor_of_the_start(folder, lfm, tmp_path):
+    regressor, path = regressor_weights(tmp_path)
+    config = replace(residual(tiny_config(folder)), start=str(path))
+    network = new_network(config, lfm)
+    prepare(network, config, DSFNET.source(config))
+    crops = crops_as_input(crops_of(config)["crop"])
+    landmarks = CropLandmarks(lfm)
+    with torch.no_grad():
+        expected = regressor(crops)
+        found = estimate(network.eval(), network(crops), landmarks).others["ms"]
+        own = network.coefficients_of(network.encoded(crops)[1])
+    torch.testing.assert_close(own.identity, expected.identity, atol=2e-3, rtol=0)
+    torch.testing.assert_close(own.expression, expected.expression, atol=2e-3, rtol=0)
+    difference = (found - landmarks(expected))[..., :2].norm(dim=-1).mean()
+    assert difference < 0.05  # px
+
+
+def test_what_is_fixed_needs_something_to_begin_with(folder, lfm):
+    config = residual(tiny_config(folder), fixed=True)
+    network = new_network(config, lfm)
+    with pytest.raises(ConfigError, match="set start to weights"):
+        prepare(network, config, DSFNET.source(config))
+
+
+def test_hrnet_cannot_begin_with_a_regressor(folder, lfm, tmp_path):
+    config = replace(tiny_config(folder), start=str(regressor_weights(tmp_path)[1]))
+    with pytest.raises(ConfigError, match="only a network with"):
+        prepare(new_network(config, lfm), config, DSFNET.source(config))
+
+
+def test_smaller_maps_say_of_a_place_what_those_of_the_whole_crop_say(folder, lfm):
+    config = residual(tiny_config(folder))
+    whole = replace(DSFNET.source(config), targets=DsfTargets()).sampler(validation=False)
+    smaller = DSFNET.source(config).sampler(validation=False)
+    large, small = (each.plain_batch(np.arange(COUNT)).targets for each in (whole, smaller))
+    assert small["face_mask"].shape == (COUNT, 32, 32)
+    cells = large["face_mask"].reshape(COUNT, 32, 2, 32, 2)
+    inside = cells.all(axis=(2, 4)) & small["face_mask"]
+    assert (small["face_mask"] != (cells.mean(axis=(2, 4)) >= 0.5)).mean() < 0.02
+    for name in ("correspondence", "depth"):
+        maps = large[name].reshape(COUNT, -1, 32, 2, 32, 2).mean(axis=(3, 5))
+        error = np.abs(maps - small[name].reshape(maps.shape)).max(axis=1)[inside]
+        assert np.median(error) < 0.01, name
+
+
+def test_the_compact_preset_is_what_a_run_takes_unless_something_else_is_asked_for():
+    config = DsfTrainConfig()
+    assert config.network == COMPACT
+    assert config.augment.crop_size == COMPACT.crop_size
 
 
 def test_all_rows_of_the_table_begin_with_what_they_share(folder, tmp_path):

@@ -43,7 +43,7 @@ DSFNET = CropMethod(
     network=new_network,
     prepare=prepare,
     loss=loss_of,
-    targets=lambda config: DsfTargets(),
+    targets=lambda config: DsfTargets(halved=config.network.heads.maps == "half"),
     estimate=estimate,
     exporter=EXPORTER,
     ablation=Ablation(replace(BASE), VARIANTS, shared=SHARED),

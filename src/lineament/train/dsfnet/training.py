@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lineament.data.crops.augment import AugmentConfig
 from lineament.data.labels.label_surface import LabelSurface
@@ -28,7 +31,10 @@ from lineament.train.engine.schedules import SADRNET
 from lineament.train.networks.dsfnet.config import COMPACT, DsfConfig
 from lineament.train.networks.dsfnet.faces import DsfOutput, Face, rotations_of
 from lineament.train.networks.dsfnet.network import DsfNet, dsf_net
-from lineament.train.regressor.training import MIN_STD
+from lineament.train.networks.dsfnet.residual import RegressorBranch
+from lineament.train.networks.residual_encoder import ResidualBackbone
+from lineament.train.regressor.training import MIN_STD, first_crops
+from lineament.train.regressor.warm_start import POSE_NUMBERS, ExportedRegressor, take_layers
 from lineament.train.runs.crop_method import begin_with_run
 
 PUBLISHED = LoopConfig(
@@ -79,15 +85,79 @@ def new_network(config: DsfTrainConfig, model: MorphableModel) -> DsfNet:
 
 
 def prepare(network: DsfNet, config: DsfTrainConfig, source: CropSource) -> None:
-    """Give a new network the weights and the whitening of `config.start`, or whitening of its own.
+    """Give a new network the weights of `config.start`, and a whitening where they bring none.
+
+    A run folder is one of DSFNet; a name or a file are weights of the compact regressor, which the residual
+    backbone and its model-space branch begin with. All else is then learned anew.
 
     Raises:
-        ConfigError: the start does not fit, or is no run folder.
+        ConfigError: the start does not fit, or what is fixed has nothing to begin with.
+        WeightsError: no such weights.
     """
-    if config.start:
+    if config.start and Path(config.start).is_dir():
         begin_with_run(network, Path(config.start), config)
-    else:
-        standardise(network, source, config.standardisation_crops, seed=config.loop.seed)
+        return
+    if config.network.fixed and not config.start:
+        raise ConfigError(
+            "network.residual.fixed keeps the encoder as it begins, and it would begin with random weights: "
+            "set start to weights of the compact regressor or a run, or leave fixed out."
+        )
+    standardise(network, source, config.standardisation_crops, seed=config.loop.seed)
+    if config.start:
+        exported = ExportedRegressor.read(config.start)
+        if config.network.backbone != "residual":
+            raise ConfigError(
+                f"{config.start} are weights of the compact regressor: only a network with "
+                f'network.backbone = "residual" can begin with them.'
+            )
+        crops = first_crops(replace(source, targets=None), config.loop)
+        if config.network.fixed:  # its normalisations do the same whatever they are measured on
+            crops = islice(crops, 1)
+        take_regressor(network, exported, crops)
+
+
+@torch.no_grad()
+def take_regressor(network: DsfNet, exported: ExportedRegressor, crops: Iterable[Tensor]) -> None:
+    """Give the residual backbone and its model-space branch a regressor's weights, in the own whitening.
+
+    Args:
+        network: with the residual backbone, whitened.
+        exported: weights with as many coefficients.
+        crops: batches of (B, 3, S, S) float crops as in training, on which normalisation is measured.
+
+    Raises:
+        ConfigError: layers differ in size.
+    """
+    sizes, branch = network.config.residual, network.model_branch
+    backbone = ResidualBackbone(
+        network.config.crop_size, sizes.convolutions, squeeze=sizes.squeeze, hidden=sizes.hidden
+    )
+    take_layers(backbone, exported, crops)
+    count = len(network.encoder.features)
+    network.encoder.features.load_state_dict(backbone.features[:count].state_dict())
+    squeeze = nn.Sequential(*backbone.features[count:].children())
+    branch.squeeze.load_state_dict(squeeze.state_dict())
+    branch.hidden.load_state_dict(backbone.hidden.state_dict())
+    weight, bias = (torch.tensor(values) for values in exported.layers["heads"])
+    if weight.shape != branch.heads.weight.shape:
+        raise ConfigError(
+            f"The weights to start from have {len(weight) - POSE_NUMBERS} coefficients, the network gives "
+            f"{network.config.identity} of identity and {network.config.expression} of expression: set "
+            f"network.identity and network.expression to theirs."
+        )
+    old = {name: torch.tensor(values) for name, values in exported.statistics.items()}
+    branch.log_scale_mean.copy_(
+        old["log_scale_mean"] + math.log(network.config.crop_size / exported.crop_size)
+    )
+    first = POSE_NUMBERS
+    for kind in ("identity", "expression"):
+        mean, spread = getattr(network, f"{kind}_mean"), getattr(network, f"{kind}_std")
+        rows, factor = slice(first, first + len(mean)), old[f"{kind}_std"] / spread
+        weight[rows] *= factor[:, None]
+        bias[rows] = (old[f"{kind}_mean"] - mean) / spread + factor * bias[rows]
+        first += len(mean)
+    branch.heads.weight.copy_(weight)
+    branch.heads.bias.copy_(bias)
 
 
 @torch.no_grad()
@@ -111,6 +181,8 @@ def standardise(network: DsfNet, source: CropSource, count: int, *, seed: int = 
     pose = network.coefficients_of_labels(truth).pose
     network.pose_mean.copy_(pose.mean(0))
     network.pose_std.copy_(pose.std(0))
+    if isinstance(network.model_branch, RegressorBranch):
+        network.model_branch.log_scale_mean.copy_(torch.log(truth.scale).mean())
     statistics = source.folders.opened(validation=False).coefficient_statistics()
     for name, values in zip(
         ("identity_mean", "identity_std", "expression_mean", "expression_std"), statistics, strict=True

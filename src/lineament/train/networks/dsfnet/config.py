@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lineament.errors import ConfigError
+from lineament.train.networks.residual_encoder import OF_DEFAULT, EncoderConfig
 
 Branch = Literal["ms", "is", "f"]
 
@@ -35,6 +36,29 @@ class HrnetConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ResidualConfig:
+    """The compact regressor's convolutions in HRNet's place, its last layers in the model-space branch's.
+
+    Not of the paper: both can begin with the weights of `default`'s network of the whole face.
+
+    Attributes:
+        convolutions: sizes.
+        squeeze: channels that the coarsest features are reduced to before the model-space branch reads them
+            out position by position; the fusion reads them too.
+        hidden: numbers that it reads pose and coefficients off.
+        pyramid: channels of the features at a quarter of the crop that the maps are read off.
+        fixed: the convolutions and the model-space branch stay as they begin, and only what is built on
+            them is trained.
+    """
+
+    convolutions: EncoderConfig = OF_DEFAULT
+    squeeze: int = 128
+    hidden: int = 512
+    pyramid: int = 48
+    fixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class HeadConfig:
     """The three heads of maps over the crop.
 
@@ -42,10 +66,13 @@ class HeadConfig:
         hidden: channels of the first convolution; 0 takes as many as the encoder gives.
         first: where the first convolution is: at "half" the crop's resolution, as published, or at the
             encoder's own "quarter".
+        maps: side of the maps: the "whole" crop's, as published, or "half" of it. Maps are smooth, and their
+            numbers are places in the crop and on the chart, not pixels: smaller ones lose little.
     """
 
     hidden: int = 0
     first: Literal["half", "quarter"] = "half"
+    maps: Literal["whole", "half"] = "whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +100,9 @@ class PointsConfig:
         use_cf: whether its confidence is.
         min_visible: fraction of the crop's pixels; where fewer show the face, its scale and pose cannot be
             found from them, and the model-space branch answers.
+        detached: the maps learn from their own losses alone. Else, as published, depth and confidence also
+            get the gradient of what the points say; early on that of the coefficients is fourteen times that
+            of the depth's own loss, and random.
     """
 
     enabled: bool = True
@@ -81,6 +111,7 @@ class PointsConfig:
     use_cor: bool = True
     use_cf: bool = True
     min_visible: float = 0.01
+    detached: bool = False
 
     @property
     def features(self) -> int:
@@ -115,11 +146,14 @@ class FusionConfig:
         enabled: without it the image-space branch answers.
         widths: channels of the levels, finest first.
         use_f_ms: whether features of the model-space branch join at the coarsest level.
+        blend: texel by texel the network says how far the face is that of one branch or the other, and what
+            is to be added; without it, as published, it says all of the face itself.
     """
 
     enabled: bool = True
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     use_f_ms: bool = True
+    blend: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +161,13 @@ class DsfConfig:
     """All of a network; the defaults are as published.
 
     Attributes:
-        crop_size: side of the input, px; a multiple of 32.
+        crop_size: side of the input, px; a multiple of 32, or of 16 with the residual backbone.
         map_size: texels along a side of the chart.
         identity: number of identity coefficients.
         expression: number of expression coefficients.
-        encoder: sizes of the encoder.
+        backbone: what reads the crop: "hrnet", as published, or "residual".
+        encoder: sizes of HRNet; the normalisations' momentum is that of all parts but the residual backbone.
+        residual: sizes of the residual backbone and the model-space branch that belongs to it.
         heads: of the maps over the crop.
         model_branch: sizes.
         points: sizes and switches.
@@ -147,7 +183,9 @@ class DsfConfig:
     map_size: int = 256
     identity: int = 100
     expression: int = 53
+    backbone: Literal["hrnet", "residual"] = "hrnet"
     encoder: HrnetConfig = HrnetConfig()
+    residual: ResidualConfig = ResidualConfig()
     heads: HeadConfig = HeadConfig()
     model_branch: ModelBranchConfig = ModelBranchConfig()
     points: PointsConfig = PointsConfig()
@@ -158,10 +196,11 @@ class DsfConfig:
     def __post_init__(self) -> None:
         """Refuse sizes and switches that do not fit."""
         halvings = 2 ** (len(self.fusion.widths) - 1)
-        if self.crop_size % 32 or self.map_size % halvings:
+        unit = 32 if self.backbone == "hrnet" else 16
+        if self.crop_size % unit or self.map_size % halvings:
             raise ConfigError(
-                f"crop_size must be a multiple of 32 and map_size one of {halvings}; found {self.crop_size} "
-                f"and {self.map_size}."
+                f"crop_size must be a multiple of {unit} and map_size one of {halvings}; found "
+                f"{self.crop_size} and {self.map_size}."
             )
         if self.fusion.enabled and not self.points.enabled:
             raise ConfigError("The fusion needs the image-space branch: set points.enabled.")
@@ -169,9 +208,19 @@ class DsfConfig:
         if self.output not in there:
             raise ConfigError(f"output {self.output!r} is switched off; choose from {', '.join(there)}.")
 
+    @property
+    def shared_channels(self) -> int:
+        """Of the features that the fusion reads."""
+        return self.model_branch.channels if self.backbone == "hrnet" else self.residual.squeeze
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the encoder and the model-space branch stay as they begin."""
+        return self.backbone == "residual" and self.residual.fixed
+
 
 PAPER = DsfConfig()
-COMPACT = DsfConfig(
+COMPACT_HRNET = DsfConfig(
     crop_size=128,
     map_size=64,
     encoder=HrnetConfig(stem=32, bottleneck=32, bottlenecks=2, width=16, norm_momentum=0.05),
@@ -180,17 +229,34 @@ COMPACT = DsfConfig(
     points=PointsConfig(count=384),
     fusion=FusionConfig(widths=(10, 20, 40, 80, 160)),
 )
-PRESETS = {"paper": PAPER, "compact": COMPACT}
+"""The published parts, narrower: what `compact` was until it could begin with trained weights."""
+COMPACT = DsfConfig(
+    crop_size=112,
+    map_size=48,
+    backbone="residual",
+    encoder=HrnetConfig(norm_momentum=0.1),
+    heads=HeadConfig(hidden=16, first="quarter", maps="half"),
+    points=PointsConfig(count=256, widths=(64, 64, 128, 256), detached=True),
+    fusion=FusionConfig(widths=(8, 16, 32, 48), blend=True),
+)
+PRESETS = {"paper": PAPER, "compact": COMPACT, "compact-hrnet": COMPACT_HRNET}
 
 
-def tiny(config: DsfConfig = COMPACT) -> DsfConfig:
+def tiny(config: DsfConfig = COMPACT_HRNET) -> DsfConfig:
     """The same parts at the least size that still is a network: for tests and trials."""
     return replace(
         config,
         crop_size=64,
         map_size=32,
         encoder=replace(config.encoder, stem=16, bottleneck=8, bottlenecks=1, width=8, blocks=1),
-        heads=HeadConfig(hidden=16, first="quarter"),
+        residual=replace(
+            config.residual,
+            convolutions=EncoderConfig(stem=8, stages=(8, 16, 24, 32), blocks=(1, 1, 1, 1)),
+            squeeze=16,
+            hidden=64,
+            pyramid=16,
+        ),
+        heads=replace(config.heads, hidden=16, first="quarter"),
         model_branch=ModelBranchConfig(channels=32, collected=16),
         points=replace(config.points, count=256, widths=(32, 32, 128)),
         fusion=replace(config.fusion, widths=(12, 24, 48)),

@@ -17,7 +17,7 @@ POSE = 12
 
 @dataclass(frozen=True, slots=True)
 class CropMaps:
-    """What each of S x S pixels says.
+    """What each of S x S pixels says; S is the side of the maps, which may be half of the crop's.
 
     Attributes:
         correspondence: (B, 2, S, S) place on the chart, column and row in [-1, 1].
@@ -30,6 +30,10 @@ class CropMaps:
     depth: Tensor
     segmentation: Tensor
     confidence: Tensor
+
+    def detached(self) -> CropMaps:
+        """The same numbers, through which no gradient goes."""
+        return CropMaps(*(getattr(self, name).detach() for name in self.__slots__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class DenseHead(nn.Module):
         super().__init__()
         hidden = config.hidden or channels
         self.before = 2 if config.first == "half" else 1
+        self.after = (4 if config.maps == "whole" else 2) // self.before
         self.first = nn.Conv2d(channels, hidden, 3, 1, 1)
         self.norm = nn.BatchNorm2d(hidden)
         self.last = nn.Conv2d(hidden, outputs, 3, 1, 1)
@@ -62,9 +67,9 @@ class DenseHead(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, S / 4, S / 4) to (B, outputs, S, S)."""
+        """(B, C, S / 4, S / 4) to (B, outputs, S, S), or half as many pixels a side."""
         hidden = torch.relu(self.norm(self.first(repeated(features, self.before))))
-        return self.last(repeated(hidden, 4 // self.before))
+        return self.last(repeated(hidden, self.after))
 
 
 class MapHeads(nn.Module):

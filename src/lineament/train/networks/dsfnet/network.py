@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Self
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -16,8 +19,10 @@ from lineament.train.networks.dsfnet.faces import DsfOutput, Face, ImageBranch, 
 from lineament.train.networks.dsfnet.heads import POSE, Coefficients, CropMaps, MapHeads, ModelBranch
 from lineament.train.networks.dsfnet.hrnet import Hrnet
 from lineament.train.networks.dsfnet.pointnet import PointNet
+from lineament.train.networks.dsfnet.residual import Pyramid, RegressorBranch
 from lineament.train.networks.dsfnet.unet import FusionNet
 from lineament.train.networks.regressor import RegressorOutput
+from lineament.train.networks.residual_encoder import ResidualEncoder
 
 FIRST, FEATURES, BACK, LAST = range(4)
 """Which row of the random numbers each draw of points has."""
@@ -35,22 +40,42 @@ class DsfNet(nn.Module):
     def __init__(self, config: DsfConfig, model: MorphableModel, chart: FaceChart) -> None:
         super().__init__()
         self.config, self.chart = config, chart
-        self.encoder = Hrnet(config.encoder)
-        channels = self.encoder.channels
-        self.heads = MapHeads(sum(channels), config.heads)
-        self.model_branch = ModelBranch(channels[-1], config)
+        self.encoder: nn.Module
+        if config.backbone == "hrnet":
+            self.encoder = Hrnet(config.encoder)
+            channels = self.encoder.channels
+            self.pyramid, self.model_branch = None, ModelBranch(channels[-1], config)
+            self.heads = MapHeads(sum(channels), config.heads)
+        else:
+            self.encoder = ResidualEncoder(config.residual.convolutions)
+            channels = self.encoder.channels
+            self.pyramid = Pyramid(channels, config.residual)
+            self.model_branch = RegressorBranch(channels[-1], config)
+            self.heads = MapHeads(config.residual.pyramid, config.heads)
+        if config.fixed:
+            for part in (self.encoder, self.model_branch):
+                part.requires_grad_(False)
         self.points = PointNet(config) if config.points.enabled else None
         self.fusion = None
         if config.fusion.enabled:
-            joined = config.model_branch.channels if config.fusion.use_f_ms else 0
+            joined = config.shared_channels if config.fusion.use_f_ms else 0
             momentum = config.encoder.norm_momentum
-            self.fusion = FusionNet(config.fusion.widths, joined, norm_momentum=momentum)
+            blend = config.fusion.blend
+            self.fusion = FusionNet(config.fusion.widths, joined, norm_momentum=momentum, blend=blend)
         self.tables = ChartTables(model, chart, config.identity, config.expression)
         for name, count in (("pose", POSE), ("identity", config.identity), ("expression", config.expression)):
             self.register_buffer(f"{name}_mean", torch.zeros(count))
             self.register_buffer(f"{name}_std", torch.ones(count))
         uniform = torch.as_tensor(draws(0, config.points.count))
         self.register_buffer("uniform", uniform, persistent=False)
+
+    def train(self, mode: bool = True) -> Self:
+        """See :meth:`torch.nn.Module.train`; parts that are fixed always answer as after training."""
+        super().train(mode)
+        if self.config.fixed:
+            self.encoder.eval()
+            self.model_branch.eval()
+        return self
 
     def forward(self, crop: Tensor) -> DsfOutput:
         """(B, 3, S, S) float crops with values in 0..255, RGB."""
@@ -63,6 +88,8 @@ class DsfNet(nn.Module):
 
     def encoded(self, crop: Tensor) -> tuple[CropMaps, Coefficients, Tensor]:
         """Maps, coefficients of the model-space branch, and its features."""
+        if self.pyramid is not None:
+            return self._encoded_by_regressor(crop)
         branches = self.encoder(standardised(crop))
         larger = [
             functional.interpolate(lower, scale_factor=2**level, mode="bilinear", align_corners=False)
@@ -72,9 +99,20 @@ class DsfNet(nn.Module):
         coefficients, features = self.model_branch(branches[-1])
         return maps, coefficients, features
 
+    def _encoded_by_regressor(self, crop: Tensor) -> tuple[CropMaps, Coefficients, Tensor]:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.fixed):
+            levels = self.encoder(crop)
+            face, features = self.model_branch(levels[-1])
+        identity = self.identity_mean + self.identity_std * face.identity
+        expression = self.expression_mean + self.expression_std * face.expression
+        own = self.coefficients_of_labels(replace(face, identity=identity, expression=expression))
+        return self.heads(self.pyramid(levels)), self.standardised(own), features
+
     def image_branch(self, maps: CropMaps) -> ImageBranch:
         """The visible points' face."""
         config = self.config
+        if config.points.detached:
+            maps = maps.detached()
         with torch.autocast(maps.depth.device.type, enabled=False):
             visible = maps.segmentation > 0
             reliable = visible.float().mean((1, 2)) >= config.points.min_visible
@@ -217,7 +255,8 @@ class DsfNet(nn.Module):
             taken(weights, places),
             centre=self.config.align.center,
         )
-        own = self.coefficients_of(output.image.coefficients)
+        # How far the scheme's points lie from the mesh's own: what the whole crop says of it is steadier.
+        own = self.coefficients_of(output.model_coefficients)
         both = torch.cat([own.identity, own.expression], dim=1)
         landmarks = self.tables.landmarks_of_offsets(offset, both)
         linear = last.scale[:, None, None] * last.rotation
