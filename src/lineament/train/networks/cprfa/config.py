@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from lineament.crop import MARGIN
 from lineament.errors import ConfigError
 from lineament.train.networks.residual_encoder import OF_FAST, EncoderConfig
 
@@ -204,13 +205,15 @@ class CprfaConfig:
 
 PAPER = CprfaConfig()
 COMPACT = CprfaConfig(
-    crop_size=128,
-    unet=UnetConfig(widths=(16, 32, 64, 112, 128), convolutions=(2, 1), up_kernel=1),
+    crop_size=112,
+    crop_margin=MARGIN,
+    unet=UnetConfig(widths=(16, 32, 64, 96, 128), convolutions=(2, 1), encoder="residual"),
     cpr=CprConfig(side=128),
     updates=UpdateConfig(
         widths=(16, 32, 64, 64, 128, 128), landmark_widths=(16, 32, 48, 48, 64, 128), hidden=192
     ),
 )
+"""Crops are those of the compact regressor, with whose weights the maps' encoder can begin."""
 PRESETS = {"paper": PAPER, "compact": COMPACT}
 
 
@@ -219,6 +222,7 @@ def tiny(config: CprfaConfig = COMPACT) -> CprfaConfig:
     return replace(
         config,
         crop_size=64,
+        crop_margin=1.5,
         unet=UnetConfig(widths=(16, 24, 32, 48), convolutions=(2, 1), up_kernel=1),
         retrieval=replace(config.retrieval, radius_mm=4.0),
         cpr=replace(config.cpr, side=32, spacing_mm=4.0),
