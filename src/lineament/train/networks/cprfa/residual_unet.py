@@ -161,4 +161,5 @@ def _coordinates(like: Tensor) -> Tensor:
     size = like.shape[-1]
     along = torch.linspace(-1 + 1 / size, 1 - 1 / size, size, device=like.device, dtype=like.dtype)
     rows, columns = torch.meshgrid(along, along, indexing="ij")
-    return torch.stack([columns, rows]).expand(len(like), -1, -1, -1)
+    # As many as there are crops, also in a graph, whose number of crops is left open.
+    return torch.stack([columns, rows]) + 0 * like[:, :1]
