@@ -24,8 +24,10 @@ from lineament.methods.predictor import Predictor
 from lineament.train.batches.alignment_figures import landmark_errors
 from lineament.train.cprfa.export import EXPORTER
 from lineament.train.cprfa.method import CPRFA
+from lineament.train.cprfa.observations import map_arrays
 from lineament.train.cprfa.training import Estimator, new_network
-from lineament.train.networks.cprfa.config import tiny
+from lineament.train.networks.cprfa.config import UnetConfig, tiny
+from lineament.train.networks.residual_encoder import EncoderConfig
 from tests.train.cprfa.setups import SIZE, painted_network
 from tests.train.exports import exported
 
@@ -244,6 +246,25 @@ def test_other_networks_export_too(config, lfm, crops, tmp_path):
     for name, row in method.rows().items():
         for face in row.estimate(crops["crop"][:2], [BOX] * 2):
             assert np.isfinite(face.landmarks_image).all(), name
+
+
+def test_maps_of_half_the_size_are_enlarged_in_the_graph(config, lfm, crops, tmp_path):
+    residual = EncoderConfig(stem=8, stages=(8, 8, 8, 8), blocks=(1, 1, 1, 1))
+    unet = UnetConfig(
+        widths=(8,) * 5, encoder="residual", residual=residual, squeeze=8, hidden=16, depth=True, frozen=6
+    )
+    torch.manual_seed(0)
+    made = new_network(replace(config, network=replace(tiny(), unet=unet)), lfm).eval()
+    path = exported(EXPORTER, made, tmp_path / "residual.lineament", margin=1.5)
+    maps = Cprfa.from_bundle(Bundle.open(path), threads=1).maps(crops["crop"][:2])
+    assert {name: values.shape for name, values in maps.items()} == {
+        "code": (2, 3, SIZE, SIZE),
+        "face_mask": (2, SIZE, SIZE),
+        "depth": (2, SIZE, SIZE),
+    }
+    code, mask, depth = map_arrays(made, torch.as_tensor(crops["crop"][:2]))
+    for name, values in (("code", code), ("face_mask", mask), ("depth", depth)):
+        np.testing.assert_allclose(maps[name], values, atol=2e-3)
 
 
 def test_a_network_of_numbers_that_are_none_is_not_exported(config, lfm, tmp_path):

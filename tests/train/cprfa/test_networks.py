@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from lineament.errors import ConfigError
 from lineament.train.cprfa.training import point_solver
@@ -69,7 +70,7 @@ def network(lfm):
 
 def test_the_compact_preset_keeps_to_its_budget(lfm):
     network = CprfaNet(COMPACT, lfm).eval()
-    assert gmacs(network.maps, lambda: network.maps(torch.zeros(1, 3, 128, 128))) <= 0.6
+    assert gmacs(network.maps, lambda: network.maps(torch.zeros(1, 3, 112, 112))) <= 0.6
     seen = observations(network, [0, 0, 0, 1, 0, 0], rows=1)
     assert gmacs(network.rounds, lambda: network(seen)) <= 1.0
 
@@ -89,6 +90,46 @@ def test_maps_come_at_three_scales(lfm, depth):
     assert [maps.code.shape for maps in found] == [(2, 3, s, s) for s in (16, 32, 64)]
     assert all(maps.code.min() >= 0 and maps.code.max() <= 1 for maps in found)
     assert all((maps.depth is not None) == depth for maps in found)
+
+
+def test_with_the_residual_encoder_the_finest_maps_have_half_of_the_crops_size_and_can_be_enlarged(lfm):
+    network = CprfaNet(replace(COMPACT, unet=replace(COMPACT.unet, depth=True)), lfm).eval()
+    with torch.no_grad():
+        found = network(torch.randint(0, 256, (2, 3, 112, 112)).float())
+    assert [maps.code.shape for maps in found] == [(2, 3, s, s) for s in (14, 28, 56)]
+    finest = found[-1]
+    larger = finest.enlarged(112)
+    assert (larger.code.shape, larger.face.shape) == ((2, 3, 112, 112), (2, 112, 112))
+    # Four pixels about a corner have the mean of the four that meet there.
+    for one, other in ((finest.face, larger.face), (finest.code[:, 0], larger.code[:, 0])):
+        np.testing.assert_allclose(
+            functional.avg_pool2d(other[:, 1:-1, 1:-1], 2), functional.avg_pool2d(one, 2, 1), atol=1e-5
+        )
+    assert larger.depth is not None
+    assert finest.enlarged(56) is finest
+
+
+def test_what_is_frozen_of_an_encoder_has_no_gradients_and_keeps_its_statistics(lfm):
+    made = CprfaNet(replace(COMPACT, unet=replace(COMPACT.unet, frozen=4)), lfm)
+    made.only(0)
+    made.train()
+    before = {name: value.clone() for name, value in made.maps.encoder.state_dict().items()}
+    found = made(torch.randint(0, 256, (2, 3, 112, 112)).float())
+    sum(maps.code.mean() + maps.face.mean() for maps in found).backward()
+    changed = {
+        int(name.split(".")[1])
+        for name, value in made.maps.encoder.state_dict().items()
+        if name.startswith("features") and not torch.equal(value, before[name])
+    }
+    moved = {
+        int(name.split(".")[1])
+        for name, value in made.maps.encoder.named_parameters()
+        if name.startswith("features") and value.grad is not None
+    }
+    # The stem is three layers, of the four stages of two blocks each the last begins at the tenth.
+    assert changed == {9, 10, 12}
+    assert moved == {9, 10, 11, 12}
+    assert all(value.requires_grad for value in made.maps.decoder.parameters())
 
 
 def test_three_channels_are_one_side_the_other_and_half_of_both():
@@ -228,6 +269,7 @@ def test_the_recurrent_cell_is_torchs():
     [
         ({"crop_size": 60}, "multiple of"),
         ({"unet": UnetConfig(widths=(8, 8))}, "three levels"),
+        ({"crop_size": 120}, "multiple of 16"),
         ({"cpr": CprConfig(side=9)}, "even"),
         ({"updates": replace(COMPACT.updates, widths=(8, 8))}, "six layers"),
         ({"updates": replace(COMPACT.updates, landmark_widths=(8, 8, 8, 8, 8, 8))}, "as wide"),
@@ -237,6 +279,20 @@ def test_the_recurrent_cell_is_torchs():
 def test_sizes_that_do_not_fit_are_refused(changes, message):
     with pytest.raises(ConfigError, match=message):
         replace(COMPACT, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"encoder": "dense"}, "plain or residual"),
+        ({"widths": (16, 32, 64, 96)}, "5 in all"),
+        ({"frozen": 7}, "0 to 6"),
+        ({"frozen": 1, "encoder": "plain"}, "plain"),
+    ],
+)
+def test_encoders_that_do_not_fit_are_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        replace(COMPACT.unet, **changes)
 
 
 def test_the_simple_fits_have_the_networks_own_numbers(network, lfm):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from lineament.bundle import Bundle
 from lineament.config_file import read_config
 from lineament.data.samples.shards import Recipe, ShardFolder, write_shard
 from lineament.errors import ConfigError, DataError
@@ -24,10 +25,11 @@ from lineament.train.cprfa.observations import (
     true_pose,
     write_observations,
 )
-from lineament.train.cprfa.training import STAGES, CprfaTrainConfig, new_network, path_count
+from lineament.train.cprfa.training import STAGES, CprfaTrainConfig, new_network, path_count, prepare
 from lineament.train.engine.loop import CHECKPOINT
-from lineament.train.networks.cprfa.config import PRESETS, tiny
+from lineament.train.networks.cprfa.config import COMPACT, PRESETS, tiny
 from lineament.train.networks.cprfa.rounds import projected
+from lineament.train.regressor.warm_start import POSE_NUMBERS, ExportedRegressor
 from samples import annotated_sample
 from shared import ROOT
 from tests.train.cprfa.setups import SIZE, StraightCrops, tiny_config
@@ -249,10 +251,36 @@ def test_a_model_with_too_few_modes_is_refused(tiny_model):
         new_network(tiny_config("x"), tiny_model)
 
 
+def test_maps_begin_with_the_regressors_weights_and_refuse_what_cannot(folder, lfm):
+    config = tiny_config(folder, start="fast")
+    with pytest.raises(ConfigError, match=r'only maps with network\.unet\.encoder = "residual"'):
+        prepare(new_network(config, lfm), config, CPRFA.source(config))
+    config = replace(
+        config,
+        network=COMPACT,
+        augment=replace(config.augment, crop_size=112, crop_margin=COMPACT.crop_margin),
+    )
+    network = new_network(config, lfm)
+    prepare(network, config, CPRFA.source(config))
+    crop = arrays_of(CPRFA.source(config).sampler(validation=False).plain_batch(np.arange(2)))["crop"]
+    with torch.no_grad():
+        vector = network.eval().maps.encoder.levels(crops_as_input(torch.as_tensor(crop)))[-1].numpy()
+    exported = ExportedRegressor.read("fast")
+    weight, bias = exported.layers["heads"]
+    first, count = POSE_NUMBERS, len(exported.statistics["identity_mean"])
+    numbers = (vector @ weight.T + bias)[:, first : first + count]
+    found = exported.statistics["identity_mean"] + exported.statistics["identity_std"] * numbers
+    expected = Bundle.open("fast").network("network", threads=1)(crop=crop)["identity"]
+    # What lies between the layers is in int8 in the graph.
+    assert np.abs(found - expected).mean() < 0.2 * np.abs(expected).mean()
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*cprfa_*.toml")), ids=lambda path: path.stem)
 def test_configurations_that_ship_are_of_the_presets(path):
     config = read_config(path, CprfaTrainConfig)
-    assert config.network == PRESETS["paper" if "paper" in path.stem else "compact"]
+    # Which of the layers that a run begins with stay as they are is not the preset's to say.
+    thawed = replace(config.network, unet=replace(config.network.unet, frozen=0))
+    assert thawed == PRESETS["paper" if "paper" in path.stem else "compact"]
     stages = {"maps": "maps", "1": "round_1", "2": "round_2"}
     assert config.stage == stages.get(path.stem.rpartition("_")[2], "all")
     assert config.round_loop.max_grad_norm == 1

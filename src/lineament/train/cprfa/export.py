@@ -63,7 +63,7 @@ def graphs(network: CprfaNet) -> dict[str, Graph]:
 
 
 def _maps(network: CprfaNet, crop: Tensor) -> tuple[Tensor, ...]:
-    finest = network.maps(crop)[-1]
+    finest = network.maps(crop)[-1].enlarged(network.config.crop_size)
     dense = (finest.code, torch.sigmoid(finest.face))
     return dense if finest.depth is None else (*dense, finest.depth)
 

@@ -69,7 +69,7 @@ class ObserveConfig:
 @torch.no_grad()
 def map_arrays(network: CprfaNet, crops: Tensor) -> tuple[Array, Array, Array | None]:
     """(B, 3, S, S) codes, (B, S, S) masks in 0..1, and depths or None, of (B, S, S, 3) uint8 crops."""
-    finest = network.maps(crops_as_input(crops))[-1]
+    finest = network.maps(crops_as_input(crops))[-1].enlarged(network.config.crop_size)
     depth = None if finest.depth is None else finest.depth.float().cpu().numpy()
     return finest.code.float().cpu().numpy(), torch.sigmoid(finest.face).float().cpu().numpy(), depth
 

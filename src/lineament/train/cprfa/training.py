@@ -33,7 +33,10 @@ from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.networks.cprfa.config import COMPACT, CprfaConfig
 from lineament.train.networks.cprfa.network import CprfaNet
+from lineament.train.networks.cprfa.residual_unet import ResidualHsUnet
 from lineament.train.networks.cprfa.rounds import Observations
+from lineament.train.regressor.training import first_crops
+from lineament.train.regressor.warm_start import ExportedRegressor, take_layers
 from lineament.train.runs.crop_method import begin_with_run
 
 log = logging.getLogger(__name__)
@@ -133,11 +136,23 @@ def new_network(config: CprfaTrainConfig, model: MorphableModel) -> CprfaNet:
 def prepare(network: CprfaNet, config: CprfaTrainConfig, source: CropSource) -> None:
     """Give a new network the weights of `config.start`, and the first round its vertices.
 
+    A run folder is one of CPRFA; for maps whose encoder is residual, a name or a file are weights of the
+    compact regressor, with which that encoder begins.
+
     Raises:
         ConfigError: the start does not fit, or is of an earlier stage than needed.
         DataError: the start is no run folder.
+        WeightsError: no such weights.
     """
-    if config.start:
+    if config.start and not config.part and not Path(config.start).is_dir():
+        exported = ExportedRegressor.read(config.start)
+        if not isinstance(network.maps, ResidualHsUnet):
+            raise ConfigError(
+                f"{config.start} are weights of the compact regressor: only maps with "
+                f'network.unet.encoder = "residual" can begin with them.'
+            )
+        take_layers(network.maps.encoder, exported, first_crops(source, config.loop))
+    elif config.start:
         begin_with_run(network, Path(config.start), config)
     if int(network.trained_rounds) < config.part - 1:
         raise ConfigError(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from lineament.crop import MARGIN
 from lineament.errors import ConfigError
+from lineament.train.networks.residual_encoder import OF_FAST, EncoderConfig
 
 Solver = Literal["cpr", "least_squares", "pnp"]
 POINTS = 68
@@ -22,12 +24,39 @@ class UnetConfig:
         up_kernel: of the convolution after each enlargement.
         depth: whether each pixel also says its depth, from which the matrices of alpha become
             three-dimensional.
+        encoder: "plain" is that of a U-Net; "residual" that of the compact regressor, whose weights it can
+            begin with (:class:`lineament.train.networks.cprfa.residual_unet.ResidualHsUnet`). There `widths`
+            are five, of a half of the crop to a thirty-second, and `up_kernel` means nothing.
+        residual: sizes of that encoder.
+        squeeze, hidden: of the regressor's layers between its last map and its heads.
+        frozen: parts of that encoder that stay as they began: 1 the stem, 2 to 5 the stages too, 6 all.
     """
 
     widths: tuple[int, ...] = (64, 128, 256, 512, 512)
     convolutions: tuple[int, int] = (2, 2)
     up_kernel: int = 3
     depth: bool = False
+    encoder: Literal["plain", "residual"] = "plain"
+    residual: EncoderConfig = OF_FAST
+    squeeze: int = 96
+    hidden: int = 384
+    frozen: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse an encoder that does not exist, and sizes that do not fit it."""
+        if self.encoder not in ("plain", "residual"):
+            raise ConfigError(f"unet.encoder is plain or residual, not {self.encoder!r}.")
+        levels = 1 + len(self.residual.stages)
+        if self.encoder == "residual" and len(self.widths) != levels:
+            raise ConfigError(
+                f"unet.widths are those of the stem's level and of each stage's, {levels} in all, where "
+                f"unet.encoder is residual; found {len(self.widths)}."
+            )
+        parts = levels + 1 if self.encoder == "residual" else 0
+        if not 0 <= self.frozen <= parts:
+            raise ConfigError(
+                f"unet.frozen is 0 to {levels + 1}, and 0 where unet.encoder is plain; found {self.frozen}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +205,15 @@ class CprfaConfig:
 
 PAPER = CprfaConfig()
 COMPACT = CprfaConfig(
-    crop_size=128,
-    unet=UnetConfig(widths=(16, 32, 64, 112, 128), convolutions=(2, 1), up_kernel=1),
+    crop_size=112,
+    crop_margin=MARGIN,
+    unet=UnetConfig(widths=(16, 32, 64, 96, 128), convolutions=(2, 1), encoder="residual"),
     cpr=CprConfig(side=128),
     updates=UpdateConfig(
         widths=(16, 32, 64, 64, 128, 128), landmark_widths=(16, 32, 48, 48, 64, 128), hidden=192
     ),
 )
+"""Crops are those of the compact regressor, with whose weights the maps' encoder can begin."""
 PRESETS = {"paper": PAPER, "compact": COMPACT}
 
 
@@ -191,6 +222,7 @@ def tiny(config: CprfaConfig = COMPACT) -> CprfaConfig:
     return replace(
         config,
         crop_size=64,
+        crop_margin=1.5,
         unet=UnetConfig(widths=(16, 24, 32, 48), convolutions=(2, 1), up_kernel=1),
         retrieval=replace(config.retrieval, radius_mm=4.0),
         cpr=replace(config.cpr, side=32, spacing_mm=4.0),

@@ -29,6 +29,18 @@ class Maps:
     face: Tensor
     depth: Tensor | None
 
+    def enlarged(self, size: int) -> Maps:
+        """The maps at `size` x `size`, linear between their pixels."""
+        if self.face.shape[-1] == size:
+            return self
+        code, face, depth = (
+            None if values is None else functional.interpolate(values, size=(size, size), mode="bilinear")
+            for values in (self.code, self.face[:, None], None if self.depth is None else self.depth[:, None])
+        )
+        assert code is not None
+        assert face is not None
+        return Maps(code, face[:, 0], None if depth is None else depth[:, 0])
+
 
 class HsUnet(nn.Module):
     """Crops to maps at a quarter, a half and all of their size.

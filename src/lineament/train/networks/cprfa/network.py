@@ -13,6 +13,7 @@ from lineament.methods.cprfa_points import FaceCodes
 from lineament.methods.cprfa_pose import SCHEME, START, UnitFrame
 from lineament.train.networks.cprfa.config import CprfaConfig
 from lineament.train.networks.cprfa.hsunet import HsUnet, Maps
+from lineament.train.networks.cprfa.residual_unet import ResidualHsUnet
 from lineament.train.networks.cprfa.rounds import Observations, Round, Shapes, ShapeTable
 
 
@@ -43,7 +44,11 @@ class CprfaNet(nn.Module):
         super().__init__()
         self.config, self.codes = config, FaceCodes.of(model.mesh)
         self.frame = UnitFrame.of(model.mesh, config.crop_margin)
-        self.maps = HsUnet(config.unet)
+        self.maps: nn.Module = (
+            HsUnet(config.unet)
+            if config.unet.encoder == "plain"
+            else ResidualHsUnet(config.unet, config.crop_size)
+        )
         channels = channel_places(config.cpr.side)
         self.rounds = nn.ModuleList(
             Round(config, channels, alpha=number == 0, line_search=number == 1 and config.capu.enabled)
