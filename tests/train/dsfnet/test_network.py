@@ -111,7 +111,7 @@ def test_the_compact_presets_multiply_at_most_600_million_times(lfm, triangles, 
 
 def test_the_residual_backbone_stays_as_it_begins_where_it_is_fixed(lfm, triangles):
     small = tiny(COMPACT)
-    network = dsf_net(replace(small, residual=replace(small.residual, fixed=True)), lfm, triangles)
+    network = dsf_net(replace(small, residual=replace(small.residual, frozen=True)), lfm, triangles)
     before = {name: values.clone() for name, values in network.state_dict().items()}
     optimiser = torch.optim.AdamW(network.parameters(), lr=0.1)
     output = network.train()(255 * torch.rand(4, 3, SIDE, SIDE))

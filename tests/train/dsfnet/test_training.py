@@ -284,7 +284,7 @@ def test_the_model_space_branch_begins_as_the_regressor_of_the_start(folder, lfm
 
 
 def test_what_is_fixed_needs_something_to_begin_with(folder, lfm):
-    config = residual(tiny_config(folder), fixed=True)
+    config = residual(tiny_config(folder), frozen=True)
     network = new_network(config, lfm)
     with pytest.raises(ConfigError, match="set start to weights"):
         prepare(network, config, DSFNET.source(config))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -34,7 +33,13 @@ from lineament.train.networks.dsfnet.network import DsfNet, dsf_net
 from lineament.train.networks.dsfnet.residual import RegressorBranch
 from lineament.train.networks.residual_encoder import ResidualBackbone
 from lineament.train.regressor.training import MIN_STD, first_crops
-from lineament.train.regressor.warm_start import POSE_NUMBERS, ExportedRegressor, take_layers
+from lineament.train.regressor.warm_start import (
+    ExportedRegressor,
+    coefficient_rows,
+    log_scale_at,
+    pose_rows,
+    take_layers,
+)
 from lineament.train.runs.crop_method import begin_with_run
 
 PUBLISHED = LoopConfig(
@@ -91,16 +96,16 @@ def prepare(network: DsfNet, config: DsfTrainConfig, source: CropSource) -> None
     backbone and its model-space branch begin with. All else is then learned anew.
 
     Raises:
-        ConfigError: the start does not fit, or what is fixed has nothing to begin with.
+        ConfigError: the start does not fit, or what is frozen has nothing to begin with.
         WeightsError: no such weights.
     """
     if config.start and Path(config.start).is_dir():
         begin_with_run(network, Path(config.start), config)
         return
-    if config.network.fixed and not config.start:
+    if config.network.frozen and not config.start:
         raise ConfigError(
-            "network.residual.fixed keeps the encoder as it begins, and it would begin with random weights: "
-            "set start to weights of the compact regressor or a run, or leave fixed out."
+            "network.residual.frozen keeps the encoder as it begins, and it would begin with random weights: "
+            "set start to weights of the compact regressor or a run, or leave frozen out."
         )
     standardise(network, source, config.standardisation_crops, seed=config.loop.seed)
     if config.start:
@@ -111,7 +116,7 @@ def prepare(network: DsfNet, config: DsfTrainConfig, source: CropSource) -> None
                 f'network.backbone = "residual" can begin with them.'
             )
         crops = first_crops(replace(source, targets=None), config.loop)
-        if config.network.fixed:  # its normalisations do the same whatever they are measured on
+        if config.network.frozen:  # its normalisations do the same whatever they are measured on
             crops = islice(crops, 1)
         take_regressor(network, exported, crops)
 
@@ -138,26 +143,13 @@ def take_regressor(network: DsfNet, exported: ExportedRegressor, crops: Iterable
     squeeze = nn.Sequential(*backbone.features[count:].children())
     branch.squeeze.load_state_dict(squeeze.state_dict())
     branch.hidden.load_state_dict(backbone.hidden.state_dict())
-    weight, bias = (torch.tensor(values) for values in exported.layers["heads"])
-    if weight.shape != branch.heads.weight.shape:
-        raise ConfigError(
-            f"The weights to start from have {len(weight) - POSE_NUMBERS} coefficients, the network gives "
-            f"{network.config.identity} of identity and {network.config.expression} of expression: set "
-            f"network.identity and network.expression to theirs."
-        )
-    old = {name: torch.tensor(values) for name, values in exported.statistics.items()}
-    branch.log_scale_mean.copy_(
-        old["log_scale_mean"] + math.log(network.config.crop_size / exported.crop_size)
-    )
-    first = POSE_NUMBERS
+    branch.log_scale_mean.copy_(log_scale_at(exported, network.config.crop_size))
+    rows = [pose_rows(exported)]
     for kind in ("identity", "expression"):
         mean, spread = getattr(network, f"{kind}_mean"), getattr(network, f"{kind}_std")
-        rows, factor = slice(first, first + len(mean)), old[f"{kind}_std"] / spread
-        weight[rows] *= factor[:, None]
-        bias[rows] = (old[f"{kind}_mean"] - mean) / spread + factor * bias[rows]
-        first += len(mean)
-    branch.heads.weight.copy_(weight)
-    branch.heads.bias.copy_(bias)
+        rows.append(coefficient_rows(exported, kind, mean, spread))
+    branch.heads.weight.copy_(torch.cat([weight for weight, _ in rows]))
+    branch.heads.bias.copy_(torch.cat([bias for _, bias in rows]))
 
 
 @torch.no_grad()

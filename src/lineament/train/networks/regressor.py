@@ -13,6 +13,8 @@ from lineament.train.networks.residual_encoder import encoder_layers, pixels_aro
 
 SCALE_UNIT = 0.2
 """What a one of the head's number means in the logarithm of the scale."""
+POSE_NUMBERS = 9
+"""Six of the rotation, one of the scale, two of the translation come before the coefficients."""
 FORMER_NAMES = {"identity_spread": "identity_std", "expression_spread": "expression_std"}
 """Names that buffers had in checkpoints and graphs of before December 2026, and what they are called now."""
 
@@ -84,7 +86,7 @@ class Regressor(nn.Module):
         self.hidden = nn.Sequential(
             nn.Flatten(), nn.Linear(config.squeeze * side * side, config.hidden), nn.ReLU()
         )
-        self.heads = nn.Linear(config.hidden, 9 + config.identity + config.expression)
+        self.heads = nn.Linear(config.hidden, POSE_NUMBERS + config.identity + config.expression)
         for name, size in (("identity", config.identity), ("expression", config.expression)):
             self.register_buffer(f"{name}_mean", torch.zeros(size))
             self.register_buffer(f"{name}_std", torch.ones(size))
@@ -106,13 +108,13 @@ class Regressor(nn.Module):
 
     def face_of(self, vector: Tensor) -> RegressorOutput:
         """What the heads say of (B, H) hidden numbers."""
-        numbers = self.heads(vector).float()
-        six, rest = numbers[:, :6], numbers[:, 6:]
-        identity, expression = rest[:, 3 : 3 + self.config.identity], rest[:, 3 + self.config.identity :]
+        sizes = (POSE_NUMBERS, self.config.identity, self.config.expression)
+        numbers, identity, expression = self.heads(vector).float().split(sizes, dim=1)
+        pose = pose_of_numbers(numbers, self.log_scale_mean, self.config.crop_size)
         return RegressorOutput(
-            rotation=rotation_from_six(six),
-            scale=torch.exp(SCALE_UNIT * rest[:, 0] + self.log_scale_mean),
-            translation=self.translation_mean + 0.1 * self.config.crop_size * rest[:, 1:3],
+            rotation=pose.rotation,
+            scale=pose.scale,
+            translation=pose.translation,
             identity=self.identity_mean + self.identity_std * identity,
             expression=self.expression_mean + self.expression_std * expression,
         )

@@ -19,13 +19,11 @@ from lineament.errors import ConfigError
 from lineament.geometry.morphable import MorphableModel
 from lineament.train.networks.landmark_cycle import LandmarksTo3dmm, MultiAttributeFeatureAggregation
 from lineament.train.networks.mobilenet import MobileNetV2
-from lineament.train.networks.regressor import RegressorOutput, pose_of_numbers, rename_keys
+from lineament.train.networks.regressor import POSE_NUMBERS, RegressorOutput, pose_of_numbers, rename_keys
 from lineament.train.networks.residual_encoder import ResidualBackbone
 from lineament.train.networks.resnet import ResNet
 
 POSE = 12
-ROTATION_NUMBERS = 9
-"""Six of the rotation, one of the scale, two of the translation, as the compact regressor has them."""
 DEPTH_TRANSLATION = 11
 """Number of the parameter that a picture says nothing about."""
 OF_THE_FACE_MODEL = ("rest", "identity_basis", "expression_basis", "axes")
@@ -175,7 +173,7 @@ class SynergyNet(nn.Module):
         self.feature_layers = nn.Sequential(*(_feature_layer(*pair) for pair in pairwise(widths_after)))
         self.heads = nn.ModuleList(
             nn.Sequential(nn.Dropout(config.dropout), nn.Linear(widths_after[-1], size))
-            for size in (POSE if config.pose == "matrix" else ROTATION_NUMBERS, *self.sizes[1:])
+            for size in (POSE if config.pose == "matrix" else POSE_NUMBERS, *self.sizes[1:])
         )
         self._initialise()
         widths = {

@@ -23,13 +23,11 @@ from torch import Tensor, nn
 from lineament.bundle import Bundle
 from lineament.errors import ConfigError, WeightsError
 from lineament.foreign import foreign
-from lineament.train.networks.regressor import FORMER_NAMES, SCALE_UNIT, Regressor, rename_keys
+from lineament.train.networks.regressor import FORMER_NAMES, POSE_NUMBERS, SCALE_UNIT, Regressor, rename_keys
 from lineament.train.onnx.int8 import LAYERS, widen_weights
 
 Array = NDArray[np.float32]
 
-POSE_NUMBERS = 9
-"""Six of the rotation, one of the scale, two of the translation come before the coefficients."""
 LOG_SCALE = 6
 
 
@@ -185,19 +183,57 @@ def _normalisations(network: nn.Module) -> Iterator[tuple[str, tuple[nn.Conv2d, 
             yield name, (module, following)
 
 
+def coefficient_rows(
+    exported: ExportedRegressor, kind: str, mean: Tensor, std: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the last layer's rows that give coefficients, in other units.
+
+    Args:
+        exported: the graph.
+        kind: "identity" or "expression".
+        mean: (K,) of the units, of the first K coefficients of that kind.
+        std: (K,).
+
+    Returns:
+        (K, H) and (K,).
+
+    Raises:
+        ConfigError: the graph gives fewer.
+    """
+    weight, bias = (torch.tensor(values) for values in exported.layers["heads"])
+    old_mean, old_std = (torch.tensor(exported.statistics[f"{kind}_{name}"]) for name in ("mean", "std"))
+    count = len(mean)
+    if len(old_mean) < count:
+        raise ConfigError(
+            f"The weights to start from have {len(old_mean)} {kind} coefficients, the network is to give "
+            f"{count}: set network.{kind} to {len(old_mean)} at most."
+        )
+    first = POSE_NUMBERS + (len(exported.statistics["identity_mean"]) if kind == "expression" else 0)
+    rows, factor = slice(first, first + count), old_std[:count] / std
+    return weight[rows] * factor[:, None], (old_mean[:count] - mean) / std + factor * bias[rows]
+
+
+def pose_rows(exported: ExportedRegressor) -> tuple[Tensor, Tensor]:
+    """(9, H) weight and (9,) bias of the last layer's rows that give the pose's numbers."""
+    weight, bias = (torch.tensor(values) for values in exported.layers["heads"])
+    return weight[:POSE_NUMBERS], bias[:POSE_NUMBERS]
+
+
+def log_scale_at(exported: ExportedRegressor, crop_size: int) -> Tensor:
+    """() logarithm of the usual scale in crops of another size, which the pose's numbers are relative to."""
+    return torch.tensor(exported.statistics["log_scale_mean"]) + math.log(crop_size / exported.crop_size)
+
+
 def _use_units(network: Regressor, exported: ExportedRegressor) -> None:
     """Turn the last layer's numbers from the graph's means and standard deviations into the network's own."""
-    old = {name: torch.tensor(values) for name, values in exported.statistics.items()}
-    growth = math.log(network.config.crop_size / exported.crop_size)
     heads = network.heads
-    heads.bias[LOG_SCALE] += (old["log_scale_mean"] + growth - network.log_scale_mean) / SCALE_UNIT
+    usual = log_scale_at(exported, network.config.crop_size)
+    heads.bias[LOG_SCALE] += (usual - network.log_scale_mean) / SCALE_UNIT
     first = POSE_NUMBERS
     for kind in ("identity", "expression"):
         mean, std = getattr(network, f"{kind}_mean"), getattr(network, f"{kind}_std")
         part = slice(first, first + len(mean))
-        factor = old[f"{kind}_std"] / std
-        heads.weight[part] *= factor[:, None]
-        heads.bias[part] = (old[f"{kind}_mean"] - mean) / std + factor * heads.bias[part]
+        heads.weight[part], heads.bias[part] = coefficient_rows(exported, kind, mean, std)
         first = part.stop
 
 

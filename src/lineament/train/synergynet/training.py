@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +26,13 @@ from lineament.train.networks.synergynet import (
     SynergyOutput,
 )
 from lineament.train.regressor.training import MIN_STD, first_crops
-from lineament.train.regressor.warm_start import POSE_NUMBERS, ExportedRegressor, take_layers
+from lineament.train.regressor.warm_start import (
+    ExportedRegressor,
+    coefficient_rows,
+    log_scale_at,
+    pose_rows,
+    take_layers,
+)
 from lineament.train.runs.crop_method import begin_with_run
 from lineament.train.synergynet.loss import SynergyLoss, SynergyLossConfig
 
@@ -130,28 +135,18 @@ def take_heads(network: SynergyNet, exported: ExportedRegressor) -> None:
     Raises:
         ConfigError: it has fewer.
     """
-    weight, bias = (torch.tensor(values) for values in exported.layers["heads"])
-    means, spreads = network.mean.split(network.sizes), network.std.split(network.sizes)
+    rows = {}
     if network.config.pose == "rotation":
-        growth = math.log(network.config.crop_size / exported.crop_size)
-        network.log_scale_mean.copy_(torch.tensor(exported.statistics["log_scale_mean"]) + growth)
-        network.heads[0][1].weight.copy_(weight[:POSE_NUMBERS])
-        network.heads[0][1].bias.copy_(bias[:POSE_NUMBERS])
-    first = POSE_NUMBERS
-    for number, kind in ((1, "identity"), (2, "expression")):
-        old_mean, old_std = (torch.tensor(exported.statistics[f"{kind}_{name}"]) for name in ("mean", "std"))
-        count = network.sizes[number]
-        if len(old_mean) < count:
-            raise ConfigError(
-                f"The weights to start from have {len(old_mean)} {kind} coefficients, the network is to give "
-                f"{count}: set network.{kind} to {len(old_mean)} at most."
-            )
-        rows, mean, spread = slice(first, first + count), means[number], spreads[number]
+        network.log_scale_mean.copy_(log_scale_at(exported, network.config.crop_size))
+        rows[0] = pose_rows(exported)
+    _, *means = network.mean.split(network.sizes)
+    _, *spreads = network.std.split(network.sizes)
+    for number, kind in enumerate(("identity", "expression")):
+        rows[number + 1] = coefficient_rows(exported, kind, means[number], spreads[number])
+    for number, (weight, bias) in rows.items():
         head = network.heads[number][1]
-        factor = old_std[:count] / spread
-        head.weight.copy_(weight[rows] * factor[:, None])
-        head.bias.copy_((old_mean[:count] - mean) / spread + bias[rows] * factor)
-        first += len(old_mean)
+        head.weight.copy_(weight)
+        head.bias.copy_(bias)
 
 
 @torch.no_grad()

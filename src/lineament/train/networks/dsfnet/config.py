@@ -47,7 +47,7 @@ class ResidualConfig:
             out position by position; the fusion reads them too.
         hidden: numbers that it reads pose and coefficients off.
         pyramid: channels of the features at a quarter of the crop that the maps are read off.
-        fixed: the convolutions and the model-space branch stay as they begin, and only what is built on
+        frozen: the convolutions and the model-space branch stay as they begin, and only what is built on
             them is trained.
     """
 
@@ -55,7 +55,7 @@ class ResidualConfig:
     squeeze: int = 128
     hidden: int = 512
     pyramid: int = 48
-    fixed: bool = False
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +214,9 @@ class DsfConfig:
         return self.model_branch.channels if self.backbone == "hrnet" else self.residual.squeeze
 
     @property
-    def fixed(self) -> bool:
+    def frozen(self) -> bool:
         """Whether the encoder and the model-space branch stay as they begin."""
-        return self.backbone == "residual" and self.residual.fixed
+        return self.backbone == "residual" and self.residual.frozen
 
 
 PAPER = DsfConfig()

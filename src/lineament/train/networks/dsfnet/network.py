@@ -52,7 +52,7 @@ class DsfNet(nn.Module):
             self.pyramid = Pyramid(channels, config.residual)
             self.model_branch = RegressorBranch(channels[-1], config)
             self.heads = MapHeads(config.residual.pyramid, config.heads)
-        if config.fixed:
+        if config.frozen:
             for part in (self.encoder, self.model_branch):
                 part.requires_grad_(False)
         self.points = PointNet(config) if config.points.enabled else None
@@ -70,9 +70,9 @@ class DsfNet(nn.Module):
         self.register_buffer("uniform", uniform, persistent=False)
 
     def train(self, mode: bool = True) -> Self:
-        """See :meth:`torch.nn.Module.train`; parts that are fixed always answer as after training."""
+        """See :meth:`torch.nn.Module.train`; parts that are frozen always answer as after training."""
         super().train(mode)
-        if self.config.fixed:
+        if self.config.frozen:
             self.encoder.eval()
             self.model_branch.eval()
         return self
@@ -100,7 +100,7 @@ class DsfNet(nn.Module):
         return maps, coefficients, features
 
     def _encoded_by_regressor(self, crop: Tensor) -> tuple[CropMaps, Coefficients, Tensor]:
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.fixed):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.frozen):
             levels = self.encoder(crop)
             face, features = self.model_branch(levels[-1])
         identity = self.identity_mean + self.identity_std * face.identity

@@ -10,10 +10,7 @@ from torch.nn import functional
 
 from lineament.train.networks.dsfnet.config import DsfConfig, ResidualConfig
 from lineament.train.networks.dsfnet.hrnet import convolution
-from lineament.train.networks.regressor import SCALE_UNIT, RegressorOutput, rotation_from_six
-
-POSE_NUMBERS = 9
-"""Six of the rotation, one of the scale, two of the translation."""
+from lineament.train.networks.regressor import POSE_NUMBERS, RegressorOutput, pose_of_numbers
 
 
 class Pyramid(nn.Module):
@@ -85,12 +82,6 @@ class RegressorBranch(nn.Module):
     def forward(self, features: Tensor) -> tuple[RegressorOutput, Tensor]:
         """(B, C, S / 32, S / 32) to poses with whitened coefficients, and (B, C', S / 32, S / 32)."""
         shared = self.squeeze(features)
-        pose, identity, expression = self.heads(self.hidden(shared)).float().split(self.sizes, dim=1)
-        face = RegressorOutput(
-            rotation=rotation_from_six(pose[:, :6]),
-            scale=torch.exp(SCALE_UNIT * pose[:, 6] + self.log_scale_mean),
-            translation=self.crop_size / 2 + 0.1 * self.crop_size * pose[:, 7:],
-            identity=identity,
-            expression=expression,
-        )
-        return face, shared
+        numbers, identity, expression = self.heads(self.hidden(shared)).float().split(self.sizes, dim=1)
+        pose = pose_of_numbers(numbers, self.log_scale_mean, self.crop_size)
+        return RegressorOutput(pose.rotation, pose.scale, pose.translation, identity, expression), shared
