@@ -57,6 +57,13 @@ def test_the_outermost_layers_touch_the_input_or_an_output(graph):
     assert sorted(outermost_layers(widen_weights(graph))) == sorted(names[w] for w in ("w0", "w3", "w4"))
 
 
+def test_a_layer_whose_numbers_reach_an_output_past_the_others_is_outermost_too(graph):
+    copy = widen_weights(graph)
+    copy.graph.output.add().name = "sum"  # of the third layer's numbers; the last two read it as well
+    names = {node.input[1]: node.name for node in copy.graph.node if node.op_type == "Conv"}
+    assert sorted(outermost_layers(copy)) == sorted(names[w] for w in ("w0", "w2", "w3", "w4"))
+
+
 def test_halved_and_widened_again_the_graph_computes_the_same(graph):
     copy = onnx.ModelProto()
     copy.CopyFrom(graph)

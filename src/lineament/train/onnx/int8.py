@@ -88,10 +88,10 @@ def widen_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def outermost_layers(graph: onnx.ModelProto) -> list[str]:
-    """Names of the layers that no other layer comes before, or none after."""
+    """Names of the layers that no other comes before, or from which an output is reached without another."""
     nodes = list(graph.graph.node)
     after: set[str] = set()  # tensors computed from the output of some layer
-    before: set[str] = set()  # tensors from which the input of some layer is computed
+    ending = {output.name for output in graph.graph.output}  # and what they are computed of, layers apart
     names = []
     for node in nodes:
         is_layer, is_late = node.op_type in LAYERS, not after.isdisjoint(node.input)
@@ -100,11 +100,12 @@ def outermost_layers(graph: onnx.ModelProto) -> list[str]:
         if is_layer or is_late:
             after.update(node.output)
     for node in reversed(nodes):
-        is_layer, is_early = node.op_type in LAYERS, not before.isdisjoint(node.output)
-        if is_layer and not is_early and node.name not in names:
+        if ending.isdisjoint(node.output):
+            continue
+        if node.op_type not in LAYERS:
+            ending.update(node.input)
+        elif node.name not in names:
             names.append(node.name)
-        if is_layer or is_early:
-            before.update(node.input)
     return names
 
 
