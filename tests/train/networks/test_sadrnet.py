@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from lineament.errors import ConfigError
 from lineament.train.networks.sadrnet import (
-    COMPACT,
+    NARROW,
     PAPER,
     CircularConv,
     SadrConfig,
@@ -84,8 +84,9 @@ def test_the_paper_s_network_has_its_sizes_on_the_way():
     assert 7.0e9 < multiplications < 7.2e9
 
 
-def test_the_compact_network_takes_at_most_600_million_multiplications():
-    sides, multiplications = sides_and_multiplications(network(COMPACT))
+def test_the_ablations_network_takes_at_most_600_million_multiplications():
+    sides, multiplications = sides_and_multiplications(network(NARROW))
+    assert count_parameters(network(NARROW)) == 3_511_228
     assert sides["head"] == (3, 128)
     assert sides["attention"] == (1, 16)
     assert multiplications < 0.6e9
