@@ -18,7 +18,7 @@ from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import RATE, OptimiserConfig, make_optimiser
 from lineament.train.networks.regressor import Regressor, RegressorOutput
 from lineament.train.networks.residual_encoder import EncoderConfig, pixels_around_zero
-from lineament.train.networks.sadrnet import CELL, Readout, SadrConfig, SadrOutput
+from lineament.train.networks.sadrnet import CELL, COMPACT, Readout, SadrConfig, SadrOutput
 from lineament.train.networks.sadrnet_residual import FACE_STEP, OFFSET_STEP
 from lineament.train.regressor.export import EXPORTER as REGRESSOR_EXPORTER
 from lineament.train.sadrnet.export import EXPORTER
@@ -72,6 +72,24 @@ def regressor(lfm, batch, tmp_path_factory, settled):
     crops = batch["crop"].numpy()
     path = tmp_path_factory.mktemp("regressor") / "begun.lineament"
     return made.eval(), exported(REGRESSOR_EXPORTER, made, path, pictures=Given(crops, crops))
+
+
+def test_the_compact_network_takes_at_most_600_million_multiplications(lfm):
+    config = SadrTrainConfig(network=COMPACT, augment=AugmentConfig(crop_size=COMPACT.crop_size))
+    network, total = new_network(config, lfm).eval(), [0]
+
+    def count(layer, _, out):
+        total[0] += out.numel() * layer.weight[0].numel()
+
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+            layer.register_forward_hook(count)
+    with torch.inference_mode():
+        found = network(torch.rand(1, 3, COMPACT.crop_size, COMPACT.crop_size) * 255)
+    assert found.face_map.shape == found.shape_map.shape == (1, 3, COMPACT.maps, COMPACT.maps)
+    assert found.attention.shape == (1, 14, 14)
+    assert sum(parameter.numel() for parameter in network.parameters()) == 11_371_010
+    assert 0.4e9 < total[0] + network.modes.numel() < 0.6e9
 
 
 def test_maps_may_be_smaller_than_the_crop_and_the_mask_has_its_cells(batch):
