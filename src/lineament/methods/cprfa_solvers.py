@@ -19,10 +19,9 @@ Array: TypeAlias = NDArray[Any]
 MOST = 500
 """Vertices that a fit is made of: more change little and take their time."""
 INDEPENDENT = 30.0
-"""Vertices of which errors have nothing to do with one another, since neighbours err alike.
-
-Of 150, 30, 15 and 8 this was best on people kept from training; beside a detector's landmarks it matters:
-2.39, 2.22, 2.22, 2.23 %."""
+"""Vertices of which errors have nothing to do with one another, since neighbours err alike. Of 150, 30, 15
+and 8 this was best on people kept from training (3.42, 3.41, 3.42, 3.45 % alone; 2.39, 2.22, 2.22, 2.23 %
+beside a detector's landmarks)."""
 LANDMARK_WEIGHT = 0.5
 """Of one landmark of a detector, beside one independent vertex."""
 NOISE_MM = 1.5
