@@ -388,7 +388,9 @@ crop_size = 64
 crop_margin = 1.5
 [network]
 crop_size = 64
+crop_margin = 1.5
 [network.unet]
+encoder = "plain"
 widths = [8, 8, 8, 8]
 [network.cpr]
 side = 16

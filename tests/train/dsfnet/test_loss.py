@@ -133,4 +133,4 @@ def test_targets_know_of_the_occluder_and_of_the_nose(truth, lfm):
 
 
 def test_a_configuration_is_the_compact_preset_unless_something_else_is_said():
-    assert DsfTrainConfig().network.crop_size == 128
+    assert DsfTrainConfig().network.crop_size == 112
