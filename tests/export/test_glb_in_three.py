@@ -146,7 +146,7 @@ def test_drawn_over_its_photograph_the_textured_head_is_the_photograph(
     drawn = drawn.reshape(height, width, 4)
     inner = face.landmarks("300w-lp")[
         17:, :2
-    ]  # brows, nose, eyes, mouth: well seen, so nothing there is made up
+    ]
     (left, top), (right, bottom) = inner.min(axis=0).astype(int), inner.max(axis=0).astype(int)
     mask = np.zeros((height, width), bool)
     mask[top:bottom, left:right] = True
