@@ -144,9 +144,7 @@ def test_drawn_over_its_photograph_the_textured_head_is_the_photograph(
         browser.evaluate(f"three.picture({width}, {height}, {json.dumps(list(map(float, view)))})")
     )
     drawn = drawn.reshape(height, width, 4)
-    inner = face.landmarks("300w-lp")[
-        17:, :2
-    ]
+    inner = face.landmarks("300w-lp")[17:, :2]
     (left, top), (right, bottom) = inner.min(axis=0).astype(int), inner.max(axis=0).astype(int)
     mask = np.zeros((height, width), bool)
     mask[top:bottom, left:right] = True
