@@ -304,7 +304,9 @@ def test_smaller_maps_say_of_a_place_what_those_of_the_whole_crop_say(folder, lf
     assert small["face_mask"].shape == (COUNT, 32, 32)
     cells = large["face_mask"].reshape(COUNT, 32, 2, 32, 2)
     inside = cells.all(axis=(2, 4)) & small["face_mask"]
-    assert (small["face_mask"] != (cells.mean(axis=(2, 4)) >= 0.5)).mean() < 0.03
+    share = cells.mean(axis=(2, 4))
+    decided = (share == 0) | (share == 1)
+    assert (small["face_mask"] != share)[decided].mean() < 0.005  # displaced by half a pixel: 0.013
     for name in ("correspondence", "depth"):
         maps = large[name].reshape(COUNT, -1, 32, 2, 32, 2).mean(axis=(3, 5))
         error = np.abs(maps - small[name].reshape(maps.shape)).max(axis=1)[inside]
