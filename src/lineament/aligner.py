@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lineament.ahead import ahead
 from lineament.belief import is_beyond, limit_at, uncertainty_mm
-from lineament.bundle import Bundle
+from lineament.bundle import Bundle, DetectorSpec
 from lineament.decoded import DecodedPhoto, decoded, groups_of
 from lineament.detect import Detector, DetectorOptions, OnnxDetector
 from lineament.errors import ConfigError, LineamentError
@@ -149,12 +149,9 @@ class FaceAligner:
         manifest = bundle.manifest
         method = open_method(bundle, threads=threads, device=device)
         if detector is None and manifest.detector is not None:
-            options = DetectorOptions.from_table(manifest.detector.options)
-            detector = OnnxDetector(
-                manifest.detector.weights,
-                threads=manifest.threads if threads is None else threads,
-                options=options.changed(min_face=min_face, min_score=min_score),
-                device=device,
+            changes = {"min_face": min_face, "min_score": min_score}
+            detector = _detector_of(
+                manifest.detector, changes, manifest.threads if threads is None else threads, device
             )
         limit_mm = max_uncertainty_mm
         if limit_mm is None:
@@ -433,3 +430,11 @@ class FaceAligner:
         if isinstance(self.detector, OnnxDetector):
             return self.detector.detect(photo)
         return self.detector.detect(read_image(photo))  # others take arrays
+
+
+def _detector_of(
+    spec: DetectorSpec, changes: Mapping[str, float | None], threads: int | None, device: str
+) -> OnnxDetector:
+    """The detector that weights name, with options that were changed (None leaves them)."""
+    options = DetectorOptions.from_table(spec.options).changed(**changes)
+    return OnnxDetector(spec.weights, threads=threads, options=options, device=device)

@@ -156,12 +156,14 @@ async function saidBy({ settings }, model) {
   };
 }
 
-/** Landmarks and vertices in the photo. */
+/** Landmarks, those that crops are cut by, and vertices in the photo. */
 function shapeOf(model, { camera, identity, expression }) {
   const vertices = model.vertices(identity, expression);
   const landmarks = model.landmarks(vertices, identity, expression, "ibug-68", camera.rotation);
+  const framing = model.landmarks(vertices, identity, expression, "300w-lp");
   return {
     landmarks: Array.from(imageFromModel(camera, landmarks)),
+    framing: Array.from(imageFromModel(camera, framing)),
     vertices: Array.from(imageFromModel(camera, vertices)),
   };
 }

@@ -88,17 +88,19 @@ class HsUnet(nn.Module):
                 parts.append(_twice(found[-1]).to(parts[0].dtype))
             features = layers(torch.cat(parts, dim=1))
             if len(skips) < SCALES:
-                found.append(self._bounded(self.heads[len(found)](features).float()))
-        return [self._maps(values) for values in found]
+                found.append(bounded(self.heads[len(found)](features).float()))
+        return [maps_of(values) for values in found]
 
-    @staticmethod
-    def _bounded(values: Tensor) -> Tensor:
-        """Codes between 0 and 1, the rest as it is."""
-        return torch.cat([torch.sigmoid(values[:, :CODE]), values[:, CODE:]], dim=1)
 
-    def _maps(self, values: Tensor) -> Maps:
-        depth = values[:, CODE + 1] if self.config.depth else None
-        return Maps(values[:, :CODE], values[:, CODE], depth)
+def bounded(values: Tensor) -> Tensor:
+    """(B, C, H, W) outputs with codes between 0 and 1, the rest as it is."""
+    return torch.cat([torch.sigmoid(values[:, :CODE]), values[:, CODE:]], dim=1)
+
+
+def maps_of(values: Tensor) -> Maps:
+    """What (B, 4 or 5, H, W) bounded outputs say, with depth where there is a fifth."""
+    depth = values[:, CODE + 1] if values.shape[1] > CODE + 1 else None
+    return Maps(values[:, :CODE], values[:, CODE], depth)
 
 
 def convolutions(channels_in: int, channels: int, count: int, *, kernel: int = 3) -> nn.Sequential:

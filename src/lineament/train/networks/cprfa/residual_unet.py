@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lineament.train.networks.cprfa.config import UnetConfig
-from lineament.train.networks.cprfa.hsunet import CODE, SCALES, Maps, convolutions
+from lineament.train.networks.cprfa.hsunet import CODE, SCALES, Maps, bounded, convolutions, maps_of
 from lineament.train.networks.residual_encoder import EncoderConfig, ResidualBackbone, pixels_around_zero
 
 COORDINATES = 2
@@ -132,22 +132,13 @@ class ResidualHsUnet(nn.Module):
             parts = [skip, _enlarged(coarse, size), _coordinates(skip)]
             if raw is not None:
                 raw = _enlarged(raw, size)
-                parts.append(self._bounded(raw).to(skip.dtype))
+                parts.append(bounded(raw).to(skip.dtype))
             features = layers(torch.cat(parts, dim=1))
             if level < SCALES:
                 said = self.heads[len(found)](features).float()
                 raw = said if raw is None else raw + said
-                found.append(self._bounded(raw))
-        return [self._maps(values) for values in found]
-
-    @staticmethod
-    def _bounded(values: Tensor) -> Tensor:
-        """Codes between 0 and 1, the rest as it is."""
-        return torch.cat([torch.sigmoid(values[:, :CODE]), values[:, CODE:]], dim=1)
-
-    def _maps(self, values: Tensor) -> Maps:
-        depth = values[:, CODE + 1] if self.config.depth else None
-        return Maps(values[:, :CODE], values[:, CODE], depth)
+                found.append(bounded(raw))
+        return [maps_of(values) for values in found]
 
 
 def _enlarged(features: Tensor, size: int) -> Tensor:
