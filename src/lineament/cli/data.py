@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -13,6 +13,7 @@ from lineament.cli import detector_data
 from lineament.cli.wings import data_wing, say
 
 if TYPE_CHECKING:
+    from lineament.data.build.point_samples import Labels
     from lineament.data.photographs.collection import PhotoCollection
     from lineament.data.samples.recipe import BuildRecipe
     from lineament.data.samples.sample import Kind
@@ -159,6 +160,9 @@ def points(
         str, typer.Option(help="Of the photographs, in words; goes into the manifest.")
     ] = "not stated",
     landmarks: LandmarksOption = None,
+    weights: Annotated[
+        str, typer.Option("--weights", "-w", help="Ours, where no points lie beside the photographs.")
+    ] = "default",
     limit: LimitOption = None,
 ) -> None:
     """Make samples of photographs with points in the plane and nothing else, for `lineament train dff`.
@@ -176,9 +180,17 @@ def points(
             raise ConfigError("Say --photos FOLDER, or a zip.")
         collections = _collections(photos, BuildRecipe(), people, limit, landmarks)
         command = _command(
-            "points", photos, labels=labels, people=people, licence=licence, landmarks=landmarks, limit=limit
+            "points",
+            photos,
+            labels=labels,
+            people=people,
+            licence=licence,
+            landmarks=landmarks,
+            weights=weights,
+            limit=limit,
         )
-        config = PointSampleConfig(tuple(collections), labels, out, licence, command)  # type: ignore[arg-type]
+        chosen = cast("Labels", labels)
+        config = PointSampleConfig(tuple(collections), chosen, out, licence, command, weights)
         total = 0
         for finished, parts, total in build_points(config):
             say(f"{finished}/{parts} shards, {total} samples")

@@ -10,6 +10,7 @@ from lineament.bundle import Bundle
 from lineament.crop import CropBox
 from lineament.data.crops.augment import AugmentConfig
 from lineament.errors import ConfigError, DataError, ExportError
+from lineament.geometry.topology import MIRROR_68
 from lineament.methods import Predictor
 from lineament.methods.synergynet import SynergyNet as SynergyMethod
 from lineament.train.batches.labels import LabelBatch
@@ -296,6 +297,18 @@ def test_the_graph_says_what_torch_says(exported, network, count):
     np.testing.assert_allclose(found["landmarks"], output.refined.numpy(), atol=1e-2)
     np.testing.assert_allclose(found["rotation"], face.rotation.numpy(), atol=1e-4)
     np.testing.assert_allclose(found["expression"], face.expression.numpy(), atol=1e-3)
+
+
+def test_both_ways_the_landmarks_of_a_mirrored_crop_are_the_mirrored_ones(network, batch, tmp_path):
+    path = export(EXPORTER, network, tmp_path / "both.lineament", flip=True)
+    graph, crops = Bundle.open(path).network(threads=1), batch["crop"].numpy()
+    assert graph.output_names[-2:] == ("landmarks", "uncertainty")
+    here, there = (graph(crop=np.ascontiguousarray(seen))["landmarks"] for seen in (crops, crops[:, :, ::-1]))
+    expected = there[:, list(MIRROR_68)] * [-1, 1, 1] + [32, 0, 0]
+    np.testing.assert_allclose(here, expected, atol=1e-3)
+    with torch.inference_mode():
+        alone = network(batch["crop"].permute(0, 3, 1, 2).float()).refined.numpy()
+    assert np.abs(here - alone).max() > 0.05
 
 
 def test_a_graph_that_differs_is_not_written(network, tmp_path, monkeypatch):

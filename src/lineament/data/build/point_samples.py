@@ -186,7 +186,7 @@ class PointsOfPhoto:
 
     @cached_property
     def _aligner(self) -> FaceAligner:
-        return FaceAligner.from_pretrained(self._weights)
+        return FaceAligner.from_pretrained(self._weights, threads=1)
 
     def __call__(self, files: Files, entry: PhotoEntry, image: Array) -> AnnotatedPoints:
         """The points of a photograph's face.

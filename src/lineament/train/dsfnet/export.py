@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lineament.methods.dsfnet import CONSTANTS, OUTPUTS
 from lineament.methods.dsfnet_points import draws
 from lineament.train.batches.pictures import Pictures
+from lineament.train.dsfnet.mirrored_maps import mirrored_maps
 from lineament.train.networks.dsfnet.network import FEATURES, FIRST, DsfNet
 from lineament.train.onnx.exporter import Arrays, Exporter
 from lineament.train.onnx.graph import SEEDED_ROWS, Graph, crop_graph, noise
@@ -130,4 +131,4 @@ def arrays(network: DsfNet) -> Arrays:
     return {CONSTANTS: {name: np.asarray(value) for name, value in values.items()}}
 
 
-EXPORTER = Exporter(method="dsfnet", graphs=graphs, arrays=arrays)
+EXPORTER = Exporter(method="dsfnet", graphs=graphs, arrays=arrays, flip=mirrored_maps, flipped="maps")

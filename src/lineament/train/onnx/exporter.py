@@ -50,6 +50,7 @@ class Exporter:
         arrays: constants beside them.
         half: whether weights are stored in half precision unless something else is asked for.
         flip: makes a graph that predicts from a crop and its mirror image; None where the method has none.
+        flipped: the graph that it is made of.
         check_int8: compares weights in int8 with the others on pictures; raises ExportError.
     """
 
@@ -58,6 +59,7 @@ class Exporter:
     arrays: Callable[[Any], Arrays] = no_arrays
     half: bool = False
     flip: Flip | None = None
+    flipped: str = "network"
     check_int8: Callable[[Bundle, Bundle, Pictures], None] = check_faces
 
 
@@ -122,9 +124,9 @@ def export(
         takes = [name for name, graph in made.items() if graph.takes_int8]
         graphs, manifest = _as_int8(exporter, graphs, takes, arrays, manifest, pictures, options.count)
     if options.flip and exporter.flip is not None:
-        graphs["network"] = exporter.flip(graphs["network"], manifest)
+        graphs[exporter.flipped] = exporter.flip(graphs[exporter.flipped], manifest)
         manifest = replace(manifest, trained={**manifest.trained, FLIP: BOTH})
-        if UNCERTAINTY in {output.name for output in graphs["network"].graph.output}:
+        if UNCERTAINTY in {output.name for output in graphs[exporter.flipped].graph.output}:
             detector = None if manifest.detector is None else DetectorSpec(manifest.detector.weights, EAGER)
             manifest = replace(manifest, detector=detector, max_uncertainty_mm=MAX_UNCERTAINTY_MM)
     return _write(out, graphs, arrays, manifest)

@@ -24,13 +24,14 @@ from torch import Tensor, nn
 from lineament.bundle import Manifest
 from lineament.errors import ExportError
 from lineament.geometry.morphable import MorphableModel
+from lineament.geometry.topology import MIRROR_68
 from lineament.methods.regressor import OUTPUTS, UNCERTAINTY
 from lineament.models import load_model
 from lineament.result import DEFAULT_SCHEME
 from lineament.train.networks.regressor import rotation_from_six
 from lineament.train.onnx.graph import network_of, noise, trace
 
-ENDS = (*OUTPUTS, UNCERTAINTY)
+LANDMARKS = "landmarks"  # (n, 68, 3) crop px, of regressors that find them beside the mesh
 
 
 class _BothCrops(nn.Module):
@@ -55,9 +56,18 @@ class _MeanFace(nn.Module):
         self.register_buffer("neutral", torch.tensor(points.neutral_model).float())
         bases = np.concatenate([points.identity_basis[:identity], points.expression_basis])
         self.register_buffer("bases", torch.tensor(bases.reshape(len(bases), -1)).float())
+        self.register_buffer("landmark_partner", torch.tensor(MIRROR_68).long())
+        self.register_buffer("landmark_side", torch.tensor([self.crop_size, 0.0, 0.0]))
+        self.register_buffer("landmark_signs", flip)
 
     def forward(
-        self, rotation: Tensor, scale: Tensor, translation: Tensor, identity: Tensor, expression: Tensor
+        self,
+        rotation: Tensor,
+        scale: Tensor,
+        translation: Tensor,
+        identity: Tensor,
+        expression: Tensor,
+        landmarks: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
         turn, turn_there = rotation.reshape(2, -1, 3, 3)
         turn_there = self.rotation_signs * turn_there
@@ -71,14 +81,21 @@ class _MeanFace(nn.Module):
         here = self._landmarks_crop(turn, size, where, shape, weights)
         there = self._landmarks_crop(turn_there, size_there, where_there, shape_there, weights_there)
         mean_size = (size + size_there) / 2
+        own = () if landmarks is None else (self._mean_landmarks(landmarks),)
         return (
             rotation_from_six((turn + turn_there)[:, :2].reshape(-1, 6)),
             mean_size,
             (where + where_there) / 2,
             (shape + shape_there) / 2,
             (weights + weights_there) / 2,
+            *own,
             torch.sqrt(((here - there) ** 2).sum(2)).mean(1) / mean_size,
         )
+
+    def _mean_landmarks(self, landmarks: Tensor) -> Tensor:
+        here, there = landmarks.reshape(2, -1, 68, 3)
+        there = self.landmark_side + self.landmark_signs * there[:, self.landmark_partner]
+        return (here + there) / 2
 
     def _landmarks_crop(
         self, rotation: Tensor, scale: Tensor, translation: Tensor, identity: Tensor, expression: Tensor
@@ -111,7 +128,7 @@ def flip_ensemble(graph: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto
             f"has no mirror image for them. That takes a symmetric model with all of its blendshapes."
         )
     mean = _MeanFace(model, size, shapes["identity"][0])
-    return both_ways(graph, mean, size=size, shapes=shapes, ends=ENDS)
+    return both_ways(graph, mean, size=size, shapes=shapes, ends=(*shapes, UNCERTAINTY))
 
 
 def both_ways(
@@ -150,7 +167,7 @@ def _shapes(graph: onnx.ModelProto) -> Mapping[str, list[int]]:
     }
     if UNCERTAINTY in shapes:
         raise ExportError("The network predicts from each face both ways already.")
-    if tuple(shapes) != OUTPUTS:
+    if tuple(shapes) not in (OUTPUTS, (*OUTPUTS, LANDMARKS)):
         raise ExportError(
             f"The network gives {', '.join(shapes)}; predicting both ways is for {', '.join(OUTPUTS)}."
         )

@@ -8,6 +8,7 @@ from lineament.methods.regressor import OUTPUTS
 from lineament.methods.synergynet import LANDMARKS
 from lineament.train.networks.synergynet import SynergyNet
 from lineament.train.onnx.exporter import Exporter
+from lineament.train.onnx.flip_ensemble import flip_ensemble
 from lineament.train.onnx.graph import Graph, crop_graph
 from lineament.train.regressor.export import HALF_TOLERANCE, TOLERANCE
 
@@ -34,4 +35,4 @@ def _answers(network: SynergyNet, crop: Tensor) -> tuple[Tensor, ...]:
     return (*(getattr(face, name) for name in OUTPUTS), network.result_landmarks(output))
 
 
-EXPORTER = Exporter(method="synergynet", graphs=graphs)
+EXPORTER = Exporter(method="synergynet", graphs=graphs, flip=flip_ensemble)

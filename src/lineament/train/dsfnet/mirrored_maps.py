@@ -1,0 +1,104 @@
+"""DSFNet's first graph for each crop and its mirror image, and the mean of both answers, as one graph.
+
+Maps over the crop have their columns in the other order in a mirror, and a pixel's place on the chart is the
+mirrored one, because the chart of the face model is symmetric. The features that the fusion reads are those
+of the crop itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from lineament.bundle import Manifest
+from lineament.errors import ExportError
+from lineament.geometry.morphable import Mirror
+from lineament.methods.dsfnet import OUTPUTS
+from lineament.models import load_model
+from lineament.train.onnx.flip_ensemble import both_ways
+from lineament.train.onnx.graph import network_of, noise
+
+
+class MeanAnswers(nn.Module):
+    """The answers for 2n crops, the mirror images last, to those for n.
+
+    Args:
+        mirror: of the face model.
+        identity: number of identity coefficients.
+    """
+
+    def __init__(self, mirror: Mirror, identity: int) -> None:
+        super().__init__()
+        column, linear = torch.tensor([-1.0, 1.0]), torch.tensor([-1.0, 1.0, 1.0])
+        self.register_buffer("column_sign", column[:, None, None])
+        sides = torch.cat([linear, torch.ones(1)])  # of a row of the pose: rotation and scale, translation
+        self.register_buffer("pose_signs", (linear[:, None] * sides).flatten())
+        self.register_buffer("identity_sign", torch.tensor(mirror.identity_sign[:identity]).float())
+        self.register_buffer("partner", torch.tensor(np.asarray(mirror.expression)).long())
+
+    def forward(
+        self,
+        correspondence: Tensor,
+        depth: Tensor,
+        face_mask: Tensor,
+        confidence: Tensor,
+        pose: Tensor,
+        identity: Tensor,
+        expression: Tensor,
+        features: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """All outputs of the first graph, of 2n rows and of n."""
+        place, place_there = _halves(correspondence)
+        pose_here, pose_there = _halves(pose)
+        shape, shape_there = _halves(identity)
+        weights, weights_there = _halves(expression)
+        return (
+            (place + self.column_sign * place_there.flip(3)) / 2,
+            *(_mean_map(values) for values in (depth, face_mask, confidence)),
+            (pose_here + self.pose_signs * pose_there) / 2,
+            (shape + self.identity_sign * shape_there) / 2,
+            (weights + weights_there[:, self.partner]) / 2,
+            _halves(features)[0],
+        )
+
+
+def _halves(values: Tensor) -> Tensor:
+    """(2, n, ...) of (2n, ...)."""
+    return values.reshape(2, -1, *values.shape[1:])
+
+
+def _mean_map(values: Tensor) -> Tensor:
+    here, there = _halves(values)
+    return (here + there.flip(2)) / 2
+
+
+def mirrored_maps(graph: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:
+    """The first graph of a DSFNet, float or in int8, that looks at each face both ways.
+
+    Args:
+        graph: of crops to maps, coefficients and features.
+        manifest: of its weights: crop and face model.
+
+    Raises:
+        ExportError: `graph` gives something else or belongs to a face model that is not symmetric; or the new
+            graph does not say the mean of what `graph` says.
+    """
+    assert manifest.crop is not None
+    assert manifest.face_model is not None
+    size, model = manifest.crop.size, load_model(manifest.face_model.name)
+    said = network_of(graph)(crop=noise(1, size, size, 3))
+    shapes = {output.name: said[output.name].shape[1:] for output in graph.graph.output}
+    if tuple(shapes) != OUTPUTS["maps"]:
+        raise ExportError(
+            f"The network gives {', '.join(shapes)}; looking at faces both ways is for "
+            f"{', '.join(OUTPUTS['maps'])}: leave --flip out."
+        )
+    if model.mirror is None or shapes["expression"] != (len(model.mirror.expression),):
+        raise ExportError(
+            f"The network gives {shapes['expression'][0]} weights of the face model {model.name!r}, which "
+            f"has no mirror image for them: leave --flip out."
+        )
+    mean = MeanAnswers(model.mirror, shapes["identity"][0])
+    return both_ways(graph, mean, size=size, shapes=shapes, ends=OUTPUTS["maps"])
