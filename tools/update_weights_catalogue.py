@@ -38,7 +38,11 @@ MAX_UNCERTAINTY_MM = 6.0
 """Of 1,199 faces of the training photographs the least certain has 4.3. Half of what the detector suspects on
 pictures without faces has more than 13 (``python -m tools.measure_uncertainty``)."""
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "lfm-regressor": {"detector": EAGER, "max_uncertainty_mm": MAX_UNCERTAINTY_MM},
+    "lfm-regressor": {
+        "detector": EAGER,
+        "first_look": "lfm-regressor-fast",
+        "max_uncertainty_mm": MAX_UNCERTAINTY_MM,
+    },
     # Networks this small are done before a second thread is awake.
     "lfm-regressor-fast": {"detector": QUICK, "threads": 1},
     "lfm-regressor-open": {"detector": OPEN, "max_uncertainty_mm": MAX_UNCERTAINTY_MM},

@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Self, TypeAlias, cast
 
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +24,7 @@ from lineament.expression_keys import KeyScale, KeyTable
 from lineament.given_boxes import given_detections
 from lineament.image import ImageSource, Picture, read_image, read_picture
 from lineament.methods import Method, Predictor
-from lineament.methods.pretrained import MethodRecipe, open_method
+from lineament.methods.pretrained import MethodRecipe, opened
 from lineament.neutral import neutral_expression
 from lineament.result import LANDMARKS, AlignedPhoto, Detection, FaceResult, MorphableResult
 
@@ -59,6 +60,8 @@ class FaceAligner:
         max_uncertainty_mm: what its detector found and whose `uncertainty_mm` is greater is no face, unless
             another prediction (:meth:`align_found`) says so; a little less where the detector's score is low
             (:mod:`lineament.belief`). Weights state their own limit.
+        first_look: a quicker method that takes the first of several passes over what the detector found; None
+            leaves it to `method`. Weights name their own. Boxes that are given go to `method` at once.
         landmarks: scheme of the results' `landmarks_image`; None leaves those that the method finds.
         key_scales: what weights of expressions are at rest and fully raised, by name; see
             :attr:`MorphableResult.blendshapes`. Weights state their own.
@@ -67,7 +70,7 @@ class FaceAligner:
     weights, their checksum and the options; networks are opened where it arrives.
     """
 
-    _made_from: tuple[Method, MethodRecipe] | None = None
+    _made_from: Mapping[str, tuple[Method, MethodRecipe]] = MappingProxyType({})
 
     def __init__(
         self,
@@ -77,6 +80,7 @@ class FaceAligner:
         passes: int = 2,
         max_uncertainty_mm: float = math.inf,
         key_scales: Mapping[str, KeyScale] | None = None,
+        first_look: Method | None = None,
         landmarks: str | None = LANDMARKS,
     ) -> None:
         """Join a method and a detector; most people call :meth:`from_pretrained`.
@@ -101,6 +105,7 @@ class FaceAligner:
         self.passes = passes
         self.max_uncertainty_mm = max_uncertainty_mm
         self.key_scales = KeyTable(key_scales or {})
+        self.first_look = first_look
         self.landmarks = landmarks
 
     @classmethod
@@ -147,7 +152,9 @@ class FaceAligner:
         """
         bundle = Bundle.open(name_or_path)
         manifest = bundle.manifest
-        method = open_method(bundle, threads=threads, device=device)
+        methods = {"method": opened(bundle, threads, device)}
+        if manifest.first_look is not None:
+            methods["first_look"] = opened(Bundle.open(manifest.first_look), threads, device)
         if detector is None and manifest.detector is not None:
             changes = {"min_face": min_face, "min_score": min_score}
             detector = _detector_of(
@@ -157,14 +164,14 @@ class FaceAligner:
         if limit_mm is None:
             limit_mm = math.inf if manifest.max_uncertainty_mm is None else manifest.max_uncertainty_mm
         aligner = cls(
-            method,
+            **{name: method for name, (method, _) in methods.items()},
             detector=detector,
             passes=passes,
             max_uncertainty_mm=limit_mm,
             key_scales=manifest.expression_keys,
             landmarks=landmarks,
         )
-        aligner._made_from = (method, MethodRecipe(bundle.source, bundle.sha256, threads, device))
+        aligner._made_from = methods
         return aligner
 
     def __repr__(self) -> str:
@@ -178,7 +185,7 @@ class FaceAligner:
             ConfigError: a method or detector of the caller's own cannot be pickled.
         """
         state = self._with_recipe()
-        for part in ("method", "detector"):
+        for part in ("method", "first_look", "detector"):
             try:
                 pickle.dumps(state[part])
             except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -194,11 +201,9 @@ class FaceAligner:
         Raises:
             WeightsError: the weights are not installed here, or differ.
         """
-        self.__dict__.update(state)
-        if isinstance(self.method, MethodRecipe):
-            recipe = self.method
-            self.method = recipe.open()
-            self._made_from = (self.method, recipe)
+        recipes = {name: value for name, value in state.items() if isinstance(value, MethodRecipe)}
+        self._made_from = {name: (recipe.open(), recipe) for name, recipe in recipes.items()}
+        self.__dict__.update(state | {name: method for name, (method, _) in self._made_from.items()})
 
     def __copy__(self) -> Self:
         """Another aligner with the same networks."""
@@ -214,11 +219,11 @@ class FaceAligner:
         return twin
 
     def _with_recipe(self) -> dict[str, Any]:
-        """The attributes, with the recipe in place of the method that was made from it."""
+        """The attributes, with recipes in place of the methods that were made from them."""
         state = dict(self.__dict__)
-        made_from = state.pop("_made_from", None)
-        if made_from is not None and made_from[0] is self.method:
-            state["method"] = made_from[1]
+        for name, (method, recipe) in state.pop("_made_from", {}).items():
+            if state[name] is method:
+                state[name] = recipe
         return state
 
     def __call__(self, image: ImageSource, boxes: ArrayLike | None = None) -> list[FaceResult]:
@@ -252,7 +257,11 @@ class FaceAligner:
         return self._align_each([photo] * len(detections), detections, passes)
 
     def _align_each(
-        self, photos: Sequence[Picture], detections: Sequence[Detection], passes: int | None = None
+        self,
+        photos: Sequence[Picture],
+        detections: Sequence[Detection],
+        passes: int | None = None,
+        first_look: Method | None = None,
     ) -> list[FaceResult]:
         """The same for places on several photos, the photo of each given."""
         if not detections:
@@ -260,7 +269,8 @@ class FaceAligner:
         rule = self.method.crop_rule
         crop_boxes = [rule.around_box(found.box_xyxy, roll=found.roll) for found in detections]
         passes = self.passes if passes is None else passes
-        faces = Predictor(self.method).predict_each(photos, crop_boxes, detections=detections, passes=passes)
+        predictor = Predictor(self.method, first_look=first_look)
+        faces = predictor.predict_each(photos, crop_boxes, detections=detections, passes=passes)
         return [self._reported(face) for face in faces]
 
     def neutral(self, faces: Sequence[FaceResult]) -> Array:
@@ -322,7 +332,7 @@ class FaceAligner:
     def _found(self, photos: Sequence[Picture], detections: Sequence[Detection]) -> list[FaceResult | None]:
         """The same for several photos, the photo of each place given; None for what is no face."""
         faces: list[FaceResult | None] = []
-        first_faces = self._align_each(photos, detections)
+        first_faces = self._first_faces(photos, detections)
         doubtful = [number for number, face in enumerate(first_faces) if self._is_doubtful(face)]
         again = self._rotated(
             [photos[number] for number in doubtful],
@@ -337,6 +347,16 @@ class FaceAligner:
             is_none = uncertainty_mm(first) > limit_mm and uncertainty_mm(best) > limit_mm / 2
             faces[number] = None if is_none else best
         return [face if face is not None and face.is_finite else None for face in faces]
+
+    def _first_faces(self, photos: Sequence[Picture], detections: Sequence[Detection]) -> list[FaceResult]:
+        """Faces after a quick first look, the doubtful ones without it where that is more certain."""
+        faces = self._align_each(photos, detections, first_look=self.first_look)
+        if self.first_look is not None:
+            doubtful = [number for number, face in enumerate(faces) if self._is_doubtful(face)]
+            again = self._align_each([photos[n] for n in doubtful], [detections[n] for n in doubtful])
+            for number, face in zip(doubtful, again, strict=True):
+                faces[number] = min(faces[number], face, key=uncertainty_mm)
+        return faces
 
     def _rotated(
         self, photos: Sequence[Picture], detections: Sequence[Detection], turns: Sequence[float | None]

@@ -84,6 +84,8 @@ class Manifest:
         crop: how crops are cut; None where the method has no crops.
         face_model: None where the method has none.
         detector: None where boxes have to be given.
+        first_look: name of the weights that look first at what the detector found, quicker ones, whose
+            landmarks say where these look; None where they take the first look themselves.
         threads: CPU threads that suit the networks best; None takes all cores.
         max_uncertainty_mm: a face that was found and is less certain is not believed; None believes all.
         expression_keys: what the weights of expressions are at rest and fully raised, by the face model's
@@ -102,6 +104,7 @@ class Manifest:
     crop: CropSpec | None = None
     face_model: FaceModelSpec | None = None
     detector: DetectorSpec | None = None
+    first_look: str | None = None
     threads: int | None = None
     max_uncertainty_mm: float | None = None
     expression_keys: Mapping[str, KeyScale] = field(default_factory=dict)
@@ -137,6 +140,7 @@ class Manifest:
             crop=_crop(table),
             face_model=_face_model(table),
             detector=_detector(table),
+            first_look=None if table.get("first_look") is None else _plain(table, "first_look"),
             threads=_optional_number(table, "threads", at_most=MAX_THREADS, whole=True),
             max_uncertainty_mm=_optional_number(table, "max_uncertainty_mm", at_most=math.inf),
             expression_keys=_expression_keys(table),

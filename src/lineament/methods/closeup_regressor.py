@@ -8,6 +8,7 @@ and what they read there moves the face by one step of a Kalman filter
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Self, TypeAlias
 
@@ -137,9 +138,8 @@ class CloseUpRegressor(MorphableRegressor):
         finished = list(estimates)
         for number, one in known:
             better = self._updated(one, sightings[number]) if sightings[number] else one
-            better = self._without_hidden_gaze(better)
-            finished[number] = better if self._occlusion is None else self._masked(image, better)
-        return finished
+            finished[number] = self._without_hidden_gaze(better)
+        return finished if self._occlusion is None else self._masked(image, finished)
 
     def _without_hidden_gaze(self, estimate: MorphableEstimate) -> MorphableEstimate:
         """A face whose eyes look nowhere where they are turned away: networks of whole faces only guess."""
@@ -156,20 +156,25 @@ class CloseUpRegressor(MorphableRegressor):
         expression[hidden] = 0
         return replace(estimate, expression=expression)
 
-    def _masked(self, image: Picture, estimate: MorphableEstimate) -> MorphableEstimate:
-        """A face with what is seen in front of it."""
+    def _masked(self, image: Picture, estimates: Sequence[Estimate]) -> list[Estimate]:
+        """Faces with what is seen in front of them; all of them in one run."""
         assert self._occlusion is not None
         network, rule = self._occlusion
-        try:
-            box = rule.around_points(estimate.landmarks_image, roll=upright_roll(estimate.camera.rotation))
-        except BoxError:  # all landmarks in one place
-            return estimate
+        masked, boxes = list(estimates), {}
+        for number, one in enumerate(estimates):
+            if isinstance(one, MorphableEstimate) and one.is_finite:
+                with suppress(BoxError):  # all landmarks in one place
+                    roll = upright_roll(one.camera.rotation)
+                    boxes[number] = rule.around_points(one.landmarks_image, roll=roll)
+        if not boxes:
+            return masked
         cells = rule.size // 2
-        crop = resample_crop(image, box)[None]
-        [shown] = finite_outputs(network, {"shown": (cells, cells)}, crop=crop)["shown"]
-        if not np.isfinite(shown).all():
-            return estimate
-        return replace(estimate, shown=FaceMask(shown.astype(np.float32), box))
+        crops = np.stack([resample_crop(image, box) for box in boxes.values()])
+        shown = finite_outputs(network, {"shown": (cells, cells)}, crop=crops)["shown"]
+        for (number, box), seen in zip(boxes.items(), shown, strict=True):
+            if np.isfinite(seen).all():
+                masked[number] = replace(estimates[number], shown=FaceMask(seen.astype(np.float32), box))
+        return masked
 
     def _updated(
         self, estimate: MorphableEstimate, sightings: list[tuple[str, Sighting]]

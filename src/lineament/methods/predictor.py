@@ -26,10 +26,18 @@ LARGEST_STEP = 3.0  # a refined crop this many times larger or smaller than the 
 class Predictor:
     """Runs a method on photos; remembers nothing of them."""
 
-    def __init__(self, method: Method, *, batch: int = BATCH) -> None:
-        """Run this method on at most `batch` crops at once."""
+    def __init__(self, method: Method, *, batch: int = BATCH, first_look: Method | None = None) -> None:
+        """Run a method on crops.
+
+        Args:
+            method: whose faces are the results.
+            batch: crops at once, at most.
+            first_look: takes the first of several passes in the place of `method`: a quick one, which says
+                where the face is.
+        """
         self.method = method
         self.batch = batch
+        self.first_look = first_look
 
     def predict(
         self,
@@ -92,14 +100,17 @@ class Predictor:
             image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
             crop_boxes: one a face.
         """
-        estimates = self._estimate([image] * len(crop_boxes), crop_boxes)
+        estimates = self._estimate([image] * len(crop_boxes), crop_boxes, self.method)
         return [self._refined(box, estimate) for box, estimate in zip(crop_boxes, estimates, strict=True)]
 
     def _passes(
         self, images: Sequence[Picture], boxes: list[CropBox], passes: int
     ) -> tuple[list[CropBox], list[Estimate]]:
         """The crop boxes that the last believed predictions are of, and these, finished."""
-        estimates = self._estimate(images, boxes)
+        if self.first_look is not None and passes > 1:
+            seen = self._estimate(images, boxes, self.first_look)
+            boxes, passes = [self._refined(box, estimate) for box, estimate in zip(boxes, seen)], passes - 1
+        estimates = self._estimate(images, boxes, self.method)
         for _ in range(passes - 1):
             refined = [self._refined(box, estimate) for box, estimate in zip(boxes, estimates)]
             again = [
@@ -110,7 +121,7 @@ class Predictor:
             if not again:
                 break
             better = self._estimate(
-                [images[number] for number in again], [refined[number] for number in again]
+                [images[number] for number in again], [refined[number] for number in again], self.method
             )
             for number, estimate in zip(again, better, strict=True):
                 if estimate.is_finite:
@@ -134,16 +145,18 @@ class Predictor:
                 finished[number] = estimate
         return finished
 
-    def _estimate(self, images: Sequence[Picture], crop_boxes: Sequence[CropBox]) -> list[Estimate]:
-        """What the method says of each crop of its photo."""
-        size = self.method.crop_rule.size
+    def _estimate(
+        self, images: Sequence[Picture], crop_boxes: Sequence[CropBox], method: Method
+    ) -> list[Estimate]:
+        """What a method says of each crop of its photo."""
+        size = method.crop_rule.size
         boxes = [box.resized(size) for box in crop_boxes]
         estimates: list[Estimate] = []
         for first in range(0, len(boxes), self.batch):
             batch = boxes[first : first + self.batch]
             shown = images[first : first + self.batch]
             crops = np.stack([resample_crop(image, box) for image, box in zip(shown, batch, strict=True)])
-            estimates += self.method.estimate(crops, batch)
+            estimates += method.estimate(crops, batch)
         return estimates
 
     def _refined(self, crop_box: CropBox, estimate: Estimate) -> CropBox:

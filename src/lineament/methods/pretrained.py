@@ -55,3 +55,14 @@ class MethodRecipe:
             ConfigError: this ONNX Runtime does not have the device.
         """
         return open_method(same_bundle(self.source, self.sha256), threads=self.threads, device=self.device)
+
+
+def opened(bundle: Bundle, threads: int | None, device: str) -> tuple[Method, MethodRecipe]:
+    """The method of weights, and what it was made from.
+
+    Raises:
+        WeightsError: they belong to no known method, or are damaged.
+        ConfigError: `threads` is below one, or this ONNX Runtime does not have the device.
+    """
+    method = open_method(bundle, threads=threads, device=device)
+    return method, MethodRecipe(bundle.source, bundle.sha256, threads, device)

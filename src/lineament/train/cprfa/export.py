@@ -18,6 +18,7 @@ from lineament.methods.cprfa_points import MODES, SUBPIXELS
 from lineament.methods.cprfa_pose import START
 from lineament.methods.cprfa_switches import SOLVERS
 from lineament.train.batches.pictures import Pictures
+from lineament.train.cprfa.mirrored_maps import mirrored_maps
 from lineament.train.cprfa.observations import seen_in
 from lineament.train.cprfa.training import path_count, plain_observations
 from lineament.train.networks.cprfa.network import CprfaNet
@@ -207,4 +208,4 @@ def _solver(network: CprfaNet) -> str:
     return network.config.solver if trained or network.config.solver != "cpr" else "least_squares"
 
 
-EXPORTER = Exporter(method="cprfa", graphs=graphs, arrays=arrays)
+EXPORTER = Exporter(method="cprfa", graphs=graphs, arrays=arrays, flip=mirrored_maps, flipped="maps")

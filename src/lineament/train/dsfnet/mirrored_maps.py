@@ -17,7 +17,7 @@ from lineament.errors import ExportError
 from lineament.geometry.morphable import Mirror
 from lineament.methods.dsfnet import OUTPUTS
 from lineament.models import load_model
-from lineament.train.onnx.flip_ensemble import both_ways
+from lineament.train.onnx.flip_ensemble import both_ways, halves, mean_map
 from lineament.train.onnx.graph import network_of, noise
 
 
@@ -50,28 +50,18 @@ class MeanAnswers(nn.Module):
         features: Tensor,
     ) -> tuple[Tensor, ...]:
         """All outputs of the first graph, of 2n rows and of n."""
-        place, place_there = _halves(correspondence)
-        pose_here, pose_there = _halves(pose)
-        shape, shape_there = _halves(identity)
-        weights, weights_there = _halves(expression)
+        place, place_there = halves(correspondence)
+        pose_here, pose_there = halves(pose)
+        shape, shape_there = halves(identity)
+        weights, weights_there = halves(expression)
         return (
             (place + self.column_sign * place_there.flip(3)) / 2,
-            *(_mean_map(values) for values in (depth, face_mask, confidence)),
+            *(mean_map(values) for values in (depth, face_mask, confidence)),
             (pose_here + self.pose_signs * pose_there) / 2,
             (shape + self.identity_sign * shape_there) / 2,
             (weights + weights_there[:, self.partner]) / 2,
-            _halves(features)[0],
+            halves(features)[0],
         )
-
-
-def _halves(values: Tensor) -> Tensor:
-    """(2, n, ...) of (2n, ...)."""
-    return values.reshape(2, -1, *values.shape[1:])
-
-
-def _mean_map(values: Tensor) -> Tensor:
-    here, there = _halves(values)
-    return (here + there.flip(2)) / 2
 
 
 def mirrored_maps(graph: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:

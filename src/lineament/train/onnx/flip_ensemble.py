@@ -159,6 +159,17 @@ def both_ways(
     return whole
 
 
+def halves(values: Tensor) -> Tensor:
+    """(2, n, ...) answers for n crops and for their mirror images, of (2n, ...)."""
+    return values.reshape(2, -1, *values.shape[1:])
+
+
+def mean_map(maps: Tensor) -> Tensor:
+    """(n, S, S) means of (2n, S, S) maps over crops, the mirror images' with their columns in order again."""
+    here, there = halves(maps)
+    return (here + there.flip(2)) / 2
+
+
 def _shapes(graph: onnx.ModelProto) -> Mapping[str, list[int]]:
     """Shapes of a regressor's outputs, without the rows."""
     shapes = {
