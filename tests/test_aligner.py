@@ -443,6 +443,54 @@ def test_a_method_of_the_callers_own_goes_along_if_it_can():
         pickle.dumps(aligner)
 
 
+def looked_aligner():
+    """An aligner of discs that another one looks at first."""
+    aligner = disc_aligner()
+    aligner.passes, aligner.first_look = 2, discs.Discs()
+    return aligner
+
+
+def crops_of(method):
+    """The crop boxes that a method is asked about from now on."""
+    asked, estimate = [], method.estimate
+
+    def noted(crops, boxes):
+        asked.extend(boxes)
+        return estimate(crops, boxes)
+
+    method.estimate = noted
+    return asked
+
+
+def test_a_first_look_is_for_what_was_found_and_not_for_what_is_given():
+    aligner, photo = looked_aligner(), picture_of(red=(100, 100))
+    first, own = crops_of(aligner.first_look), crops_of(aligner.method)
+    (found,) = aligner(photo)
+    assert (len(first), own) == (1, [found.crop_box])
+    assert own[0] != first[0]
+    (given,) = aligner(photo, boxes=[found.detection.box_xyxy])
+    assert len(first) == 1
+    np.testing.assert_allclose(given.pose.translation, found.pose.translation, atol=0.5)
+
+
+def test_what_is_doubtful_after_a_first_look_is_looked_at_without_it():
+    aligner, photo = looked_aligner(), picture_of(red=(100, 100))
+    said = iter([9.0, *[5.0] * 2, *[9.0] * 8])  # after the first look, in two passes without it, turned
+    aligner.method.uncertainty_mm = {COLORS["red"]: lambda roll: next(said)}
+    assert [face.uncertainty_mm for face in aligner(photo)] == [5.0]
+    aligner.method.uncertainty_mm = {COLORS["red"]: 9.0}
+    assert aligner(photo) == []
+
+
+def test_weights_name_who_looks_first_and_it_travels_along():
+    aligner = FaceAligner.from_pretrained("default", threads=1)
+    twin, deep = pickle.loads(pickle.dumps(aligner)), copy.deepcopy(aligner)
+    for each in (aligner, twin, deep):
+        assert each.first_look.network.path.name == "lfm_regressor_fast.lineament"
+    assert deep.first_look is not aligner.first_look
+    assert FaceAligner.from_pretrained("fast").first_look is None
+
+
 def test_a_method_that_was_exchanged_is_what_travels():
     aligner = FaceAligner.from_pretrained("fast")
     aligner.method = discs.Discs()

@@ -213,6 +213,44 @@ def test_a_network_that_gives_nothing_but_nan_is_damaged_and_named(predictor, tw
         predictor.predict(*two_discs)
 
 
+@pytest.fixture
+def looked(predictor, tiny_model):
+    """The same method after a quick first look."""
+    look = MorphableRegressor(predictor.method.network, tiny_model, crop_rule=CropRule(64, 1.75))
+    look.network = Counted(look.network)
+    return Predictor(predictor.method, first_look=look)
+
+
+def test_a_first_look_says_where_the_method_looks(predictor, looked, disc_photo):
+    photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
+    badly_cut = CropBox(center_xy=(160.0, 115.0), side=150.0, size=64)
+    (expected,) = predictor.refine_crops(photo, [badly_cut])
+    runs = counted_runs(looked)
+    (face,) = looked.predict(photo, [badly_cut], passes=2)
+    assert (looked.first_look.network.runs, runs) == ([1], [1])
+    assert face.crop_box == expected
+    looked.predict(photo, [badly_cut], passes=1)  # there is one pass, which is the method's
+    assert (looked.first_look.network.runs, runs) == ([1], [1, 1])
+
+
+def test_a_first_look_that_sees_nothing_changes_nothing(predictor, looked, disc_photo):
+    def spoil(_, outputs):
+        for values in outputs.values():
+            values[:1] = np.nan
+
+    photo = disc_photo((240, 320), [(150.0, 110.0, 40.0), (260.0, 60.0, 20.0)])
+    boxes = [
+        CropBox(center_xy=(160.0, 115.0), side=150.0, size=64),
+        CropBox(center_xy=(262.0, 58.0), side=70.0, size=64),
+    ]
+    looked.first_look.network = Breaking(looked.first_look.network, spoil)
+    found = looked.predict(photo, boxes, passes=2)
+    (alone,) = predictor.predict(photo, boxes[:1])
+    assert found[0].crop_box == boxes[0]
+    np.testing.assert_allclose(found[0].vertices_image, alone.vertices_image, atol=1e-3)
+    assert found[1].crop_box == predictor.refine_crops(photo, boxes)[1]
+
+
 class Finishing:
     """A method that moves everything by a pixel once faces are found."""
 
