@@ -20,6 +20,7 @@ from lineament.methods.regressor import UNCERTAINTY
 from lineament.train.batches.pictures import Pictures, PictureSource
 from lineament.train.onnx.agreement import check_faces
 from lineament.train.onnx.graph import Graph, checked_graph
+from lineament.train.onnx.half import halve_weights
 from lineament.train.onnx.int8 import int8_graph
 
 log = logging.getLogger(__name__)
@@ -122,7 +123,9 @@ def export(
     manifest = replace(manifest, method=exporter.method)
     if options.int8:
         takes = [name for name, graph in made.items() if graph.takes_int8]
-        graphs, manifest = _as_int8(exporter, graphs, takes, arrays, manifest, pictures, options.count)
+        graphs, manifest = _as_int8(
+            exporter, graphs, takes, arrays, manifest, pictures, options.count, half=half
+        )
     if options.flip and exporter.flip is not None:
         graphs[exporter.flipped] = exporter.flip(graphs[exporter.flipped], manifest)
         manifest = replace(manifest, trained={**manifest.trained, FLIP: BOTH})
@@ -148,6 +151,8 @@ def _as_int8(
     manifest: Manifest,
     pictures: PictureSource | None,
     count: int,
+    *,
+    half: bool,
 ) -> tuple[dict[str, onnx.ModelProto], Manifest]:
     """The graphs quantised, and compared with the others as users have them."""
     if pictures is None:
@@ -155,7 +160,8 @@ def _as_int8(
             "Eight bits are calibrated on pictures, and there are none: name folders with --samples."
         )
     calibration = pictures.calibration(count)
-    small = graphs | {name: int8_graph(graphs[name], calibration) for name in takes}
+    eights = {name: int8_graph(graphs[name], calibration) for name in takes}
+    small = graphs | {name: halve_weights(graph) if half else graph for name, graph in eights.items()}
     stated = replace(manifest, trained={**manifest.trained, PRECISION: INT8})
     with tempfile.TemporaryDirectory() as folder:
         files = [(f"float{SUFFIX}", graphs, manifest), (f"int8{SUFFIX}", small, stated)]
