@@ -239,7 +239,7 @@ def core_of(size: int) -> NDArray[np.bool_]:
 def disturbed(
     known: Known, config: FrontalConfig, rng: np.random.Generator, *, mirrored: bool = True
 ) -> Known:
-    """The texture in another light, and half of the times mirrored, where the chart's halves mirror each other."""
+    """The texture in another light, and, where the chart's halves are alike, mirrored half of the times."""
     gain = 1 + rng.uniform(-config.gain, config.gain) + rng.uniform(-config.gain, config.gain, 3) / 2
     flip = slice(None, None, -1 if rng.uniform() < 0.5 and mirrored else 1)
     colors, whole = (as_bytes(one[:, flip] * gain) for one in (known.colors_rgb, known.whole_rgb))

@@ -92,7 +92,7 @@ class TextureTranslator(nn.Module):
         first, trusts = texture[:, :3] / 127.5 - 1, texture[:, 3:] / 255
         parts = [first, trusts]
         if self.config.template:
-            parts.append(self.template.expand(len(texture), -1, -1, -1))
+            parts.append(self.template.expand_as(first))
         maps = [self.stem(functional.pixel_unshuffle(torch.cat(parts, 1), 2))]
         for layer in self.down:
             maps.append(layer(maps[-1]))
