@@ -67,12 +67,12 @@ def main() -> None:
     left = hiding.left_half()
     turned = [hiding.draw(np.random.default_rng([23, number])) for number in range(len(faces))]
     print(f"{len(faces)} faces of people kept from training, {SIZE} texels")
-    print(f"{'completion':24} {'half':>6} {'turned':>7}   half: better than mirror on")
+    print(f"{'completion':24} {'half':>6} {'median':>7} {'turned':>7}   half: better than mirror on")
     of_mirror = _wrong(ways["mirror"], faces, [left] * len(faces))
     for name, way in ways.items():
         half = _wrong(way, faces, [left] * len(faces))
-        better = float((half < of_mirror).mean())
-        print(f"{name:24} {half.mean():6.2f} {_wrong(way, faces, turned).mean():7.2f}   {better:.0%}")
+        better, of_turned = float((half < of_mirror).mean()), _wrong(way, faces, turned).mean()
+        print(f"{name:24} {half.mean():6.2f} {np.median(half):7.2f} {of_turned:7.2f}   {better:.0%}")
     if asked.sheet:
         rows = [_row(list(ways.values()), face, left) for face in faces[:12]]
         Image.fromarray(np.concatenate(rows)).save(asked.sheet)

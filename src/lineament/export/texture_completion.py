@@ -21,6 +21,7 @@ Array = NDArray[np.floating]
 
 LIGHT_RANGE = 35.0  # how much brighter or darker the other side of a face may be made to fit
 ROUNDS = 2  # of the texture model: a likely face, then the light that it leaves, then once more
+LIGHT_RATIO = 0.4, 2.0  # of what is seen and a likely face; more is another thing than light
 LIGHT_SIZE = 8  # cells along a side of the map of light
 
 
@@ -109,7 +110,8 @@ class LikelyFace:
         guess = enlarged(lit, len(colors))
         # What it misses beside what is seen goes on into what is hidden, so that no seam shows.
         known = trust[..., None]
-        return guess + fill_smoothly(colors - guess, known)
+        missed = np.clip(fill_smoothly(colors - guess, known), -LIGHT_RANGE, LIGHT_RANGE)
+        return known * colors + (1 - known) * (guess + missed)
 
 
 def _light(colors: Array, likely: Array, weight: Array) -> Array:
@@ -117,7 +119,7 @@ def _light(colors: Array, likely: Array, weight: Array) -> Array:
     share = np.broadcast_to(weight[..., None], colors.shape)
     sums = [shrunk(values * share, LIGHT_SIZE) for values in (colors, likely)]
     amount = shrunk(weight[..., None], LIGHT_SIZE)
-    ratio = np.clip(sums[0] / np.maximum(sums[1], 1e-3), 0.2, 4)
+    ratio = np.clip(sums[0] / np.maximum(sums[1], 1e-3), *LIGHT_RATIO)
     known = np.clip(amount * 4, 0, 1) * (sums[1] > 1e-3).all(axis=-1, keepdims=True)
     return enlarged(fill_smoothly(ratio, known), len(colors)) if known.any() else np.ones_like(colors)
 
@@ -135,7 +137,8 @@ def resized(colors: Array, trust: Array, size: int) -> tuple[NDArray[np.float32]
     to = shrunk if size < len(trust) else enlarged
     weight = to(trust[..., None].astype(np.float32), size)
     sums = to(colors * trust[..., None], size)
-    return sums / np.maximum(weight, 1e-6), np.clip(weight[..., 0], 0, 1)
+    means = np.asarray(sums / np.maximum(weight, 1e-6), np.float32)
+    return means, np.clip(weight[..., 0], 0, 1)
 
 
 def shrunk(values: Array, size: int) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ Array = NDArray[np.floating]
 
 METHOD = "uv-gan"
 """What such weights call themselves."""
-CHANNELS = 5
+CHANNELS = 5  # of the network's input
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,14 @@ class Translator:
                 f"file that `lineament export` wrote of a run of `lineament train uv-gan`."
             )
         network = bundle.network(threads=threads)
-        size = network.input_shapes["texture"][1]
-        return cls(network, int(size), manifest.face_model.name)
+        shape = network.input_shapes.get("texture", ())
+        size = shape[1] if len(shape) == 4 and shape[3] == CHANNELS else None
+        if size is None:
+            raise WeightsError(
+                f"The network of {bundle.path} takes {network.input_shapes}, not textures of {CHANNELS} "
+                f"channels: it is of another version. Export its run again."
+            )
+        return cls(network, size, manifest.face_model.name)
 
     def check(self, mesh: FaceMesh) -> None:
         """Refuse another mesh than that of the weights.
