@@ -14,7 +14,6 @@ from lineament.train.batches.samples import Folders
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.methods import METHODS, export_run
 from lineament.train.networks.texture_gan import TextureGan, TextureGanConfig
-from lineament.train.onnx.exporter import ExportOptions
 from lineament.train.texture_gan.loss import TextureLossConfig, texture_loss
 from lineament.train.texture_gan.method import UV_GAN
 from lineament.train.texture_gan.training import (
@@ -152,7 +151,7 @@ def test_a_run_that_was_stopped_goes_on_exactly_and_is_exported(config, tmp_path
     np.testing.assert_allclose(said[:, :32], colors[:, :32], atol=1e-3)
     assert 0 < np.abs(said - first)[:, 32:].mean() < 30
     with pytest.raises(ExportError, match="leave --int8 out"):
-        export_run(at_once, tmp_path / "eight.lineament", options=ExportOptions(int8=True, count=2))
+        UV_GAN.exporter.check_int8(None, None, None)
 
 
 def test_other_weights_complete_no_textures():
