@@ -321,3 +321,29 @@ def test_links_that_lead_nowhere_are_one_line_each_and_the_rest_goes_on(asked, a
     errors = [line.split(":")[0] for line in done.stderr.splitlines() if "error:" in line]
     assert errors == ["broken.jpg", "liar.jpg", "loop.jpg"]
     assert "a.png: face 0" in done.stdout
+
+
+def test_hidden_parts_of_textures_stay_black_if_asked_and_unknown_ways_are_refused(asked, album, tmp_path):
+    options = "-f", "texture", "--overlay", "none"
+    pictures = []
+    for number, more in enumerate(((), ("--complete", "none"))):
+        run(album / "a.png", "--out", tmp_path / str(number), *options, *more)
+        pictures.append(read_image(tmp_path / str(number) / "a_face0_texture.png"))
+    assert (pictures[0] > 0).all()
+    assert (pictures[1] == 0).any()
+    for more, said in (
+        (("--complete", "magic"), "There is no completion 'magic'"),
+        (("--complete", "gan"), "train uv-gan"),
+        (("--gan-weights", "x.lineament"), "with --complete gan only"),
+    ):
+        done = run(album / "a.png", "--out", tmp_path / "no", *options, *more)
+        assert done.exit_code == 2
+        assert said in " ".join(done.output.replace("│", " ").split())
+    done = run(
+        album / "a.png", "--out", tmp_path / "no", *options, "--complete", "gan", "--gan-weights", "fast"
+    )
+    assert done.exit_code == 1
+    assert "complete no textures" in done.output
+    done = run(album / "a.png", "--out", tmp_path / "other", *options, "--complete", "model")
+    assert done.exit_code == 1
+    assert "does not know the chart of the mesh" in done.output

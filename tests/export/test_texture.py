@@ -7,7 +7,7 @@ from PIL import Image
 from faces import egg_face
 from lineament.errors import ExportError
 from lineament.export import FaceTexturer, export_texture, frontal_view
-from lineament.export.texture import fill_smoothly
+from lineament.export.texture_completion import fill_smoothly
 
 SIZE = 128
 

@@ -98,6 +98,17 @@ def align(
         int | None,
         typer.Option(min=16, max=8192, help="Texels along a side of textures; what the face needs."),
     ] = None,
+    complete: Annotated[
+        str,
+        typer.Option(
+            help="What hidden parts of textures become: mirror (the face's other side), model (the likeliest "
+            "face's colours), gan (a trained network's, see --gan-weights), none (black).",
+        ),
+    ] = "mirror",
+    gan_weights: Annotated[
+        str | None,
+        typer.Option(help="Weights of --complete gan: what `lineament train uv-gan` and `export` wrote."),
+    ] = None,
 ) -> None:
     """Align every face of photographs in 3D.
 
@@ -109,6 +120,7 @@ def align(
     """
     from lineament.batch import AlignerOptions
     from lineament.cli.album import AlbumConfig, align_album
+    from lineament.cli.completing import completing_from
     from lineament.cli.overlay_file import OverlayStyle
     from lineament.cli.photos import boxes_of, find_photos, is_album, read_boxes
     from lineament.cli.results import FORMATS, ResultWriter, chosen_from, landmarks_from, targets_from
@@ -127,6 +139,7 @@ def align(
             targets=targets_from(targets),
             texture_size=texture_size,
             with_texture=texture,
+            complete=completing_from(complete, gan_weights),
         )
         scheme = landmarks_from(landmarks)
         found = find_photos(photos, recursive=recursive)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lineament.cli.completing import Completing
 from lineament.cli.overlay_file import OverlayStyle
 from lineament.cli.whole_results import FormerResults
 from lineament.errors import ConfigError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from lineament.export import FaceTexture, FaceTexturer
+    from lineament.export.texture_completion import Completion
     from lineament.expression_keys import TargetNames
     from lineament.result import FaceResult
 
@@ -97,6 +99,7 @@ class ResultWriter:
         targets: names of expressions.
         texture_size: texels along a side; None for what each face needs.
         with_texture: whether GLB has the photo's colours.
+        complete: what hidden parts of textures become.
         texturers: by mesh and size, made when first needed.
     """
 
@@ -106,6 +109,7 @@ class ResultWriter:
     targets: TargetNames = "arkit"
     texture_size: int | None = None
     with_texture: bool = True
+    complete: Completing = Completing()
     texturers: dict[str, FaceTexturer] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
@@ -116,7 +120,13 @@ class ResultWriter:
             "overlay": [self.overlay.kind, self.overlay.longer_px],
             "targets": self.targets,
             "texture": [self.texture_size, self.with_texture],
+            "complete": [self.complete.kind, self.complete.sha256],
         }
+
+    @cached_property
+    def completion(self) -> Completion:
+        """What completes textures, opened when first needed."""
+        return self.complete.open()
 
     def write(
         self,
@@ -221,7 +231,7 @@ class _FaceFiles:
         made, size = self.writer.texturers, self.writer.texture_size or texture_size_for(self.face)
         key = f"{self.face.mesh.name} {size}"
         if key not in made:
-            made[key] = FaceTexturer(self.face.mesh, size=size)
+            made[key] = FaceTexturer(self.face.mesh, size=size, complete=self.writer.completion)
         return made[key](self.photo, self.face)
 
     def _obj(self) -> None:

@@ -1,7 +1,6 @@
 """The colours of a face on its chart, from one photo: what is hidden is marked, or completed.
 
-Completed means: the other side of the face where that is seen, fitted to what surrounds it, and smooth colour
-where neither side is.
+How it is completed is a value (:mod:`lineament.export.texture_completion`).
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from lineament.errors import ExportError
 from lineament.export.files import png_bytes, write_bytes
 from lineament.export.photo_window import photo_window
 from lineament.export.skin import SkinJudge
+from lineament.export.texture_completion import Completion, OtherSide
 from lineament.geometry.face_mesh import FaceMesh
 from lineament.geometry.raster import rasterize, toward_viewer
 from lineament.geometry.uv import UvMap, make_uv_map, sample_texture
@@ -33,7 +33,6 @@ ASLANT = 0.7, 0.5
 STEP_PX_MM = 1.0  # mm a pixel of the picture in which steps in depth are looked for
 EDGE_PX = 4  # how far around a step colours are not trusted
 EDGE_MM = 11.0  # depth at which a step begins to count; at twice that nothing beside it is trusted
-LIGHT_RANGE = 35.0  # how much brighter or darker the other side of a face may be made to fit
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,7 +40,8 @@ class FaceTexture:
     """Colours of a face on its square chart (right and down from the corner, as the mesh's `uv`).
 
     Attributes:
-        colors_rgb: (S, S, 3) uint8, completed everywhere, beyond the chart's border too.
+        colors_rgb: (S, S, 3) uint8, completed everywhere, beyond the chart's border too; black where nothing
+            is seen if it was not to be completed.
         seen_rgb: (S, S, 3) uint8, what the photo shows, black where it shows nothing.
         visibility: (S, S) float32 in 0..1, how far `seen_rgb` can be trusted; 0 where the chart is empty.
     """
@@ -60,22 +60,39 @@ class FaceTexture:
 class FaceTexturer:
     """Takes textures of faces of one mesh; the chart's tables are made once."""
 
-    def __init__(self, mesh: FaceMesh, *, size: int = 1024) -> None:
+    def __init__(self, mesh: FaceMesh, *, size: int = 1024, complete: Completion | None = None) -> None:
         """Tables for textures of `size` x `size` texels.
 
+        Args:
+            mesh: of the faces.
+            size: texels along a side.
+            complete: what hidden parts become; None takes the other side (:class:`OtherSide`).
+
         Raises:
-            ExportError: the mesh has no texture coordinates.
+            ExportError: the mesh has no texture coordinates, or `complete` knows another mesh's chart.
         """
         if mesh.uv is None:
             raise ExportError(f"The mesh {mesh.name!r} has no texture coordinates, so no texture.")
         self.mesh = mesh
         self._map: UvMap = make_uv_map(mesh.uv, mesh.triangles, size=size)
+        self._complete = OtherSide() if complete is None else complete
+        self._complete.check(mesh)
         self._mirrored = _chart_is_symmetric(mesh)
         self._judge = SkinJudge.of_mesh(mesh, self._map)
 
     def __repr__(self) -> str:
         """Mesh and size."""
         return f"FaceTexturer({self.mesh!r}, size={self._map.size})"
+
+    @property
+    def size(self) -> int:
+        """Texels along a side."""
+        return self._map.size
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether mirrored vertices have mirrored places on the chart."""
+        return self._mirrored
 
     def __call__(self, photo: Photo, face: FaceResult) -> FaceTexture:
         """The texture of one face.
@@ -113,7 +130,7 @@ class FaceTexturer:
 
     def completed(self, seen_rgb: Picture, trust: NDArray[np.float32]) -> FaceTexture:
         """The texture of what was seen, by one photo or several."""
-        colors = _completed(seen_rgb.astype(np.float32), trust, mirrored=self._mirrored)
+        colors = self._complete(seen_rgb.astype(np.float32), trust, mirrored=self._mirrored)
         return FaceTexture(np.rint(np.clip(colors, 0, 255)).astype(np.uint8), seen_rgb, trust)
 
 
@@ -187,57 +204,3 @@ def _chart_is_symmetric(mesh: FaceMesh) -> bool:
         return False
     there = mesh.uv[mesh.mirror]
     return bool(np.allclose(there, np.stack([1 - mesh.uv[:, 0], mesh.uv[:, 1]], axis=1), atol=1e-3))
-
-
-def _completed(colors: Array, trust: Array, *, mirrored: bool) -> Array:
-    """(S, S, 3) colours everywhere: seen, else the other side's fitted to its surroundings, else smooth."""
-    weight = trust[..., None]
-    if mirrored:
-        other, other_weight = colors[:, ::-1], weight[:, ::-1]
-        # What both sides show says how they differ in light; the difference is spread over what one hides.
-        both = np.minimum(weight, other_weight)
-        offset = np.clip(fill_smoothly(colors - other, both), -LIGHT_RANGE, LIGHT_RANGE) if both.any() else 0
-        fraction = other_weight * (1 - weight)
-        colors = weight * colors + fraction * np.clip(other + offset, 0, 255)
-        weight = weight + fraction
-        colors = colors / np.maximum(weight, 1e-6)
-    smooth = fill_smoothly(colors, weight)
-    return weight * colors + (1 - weight) * smooth
-
-
-def fill_smoothly(values: Array, weight: Array) -> Array:
-    """Known values spread over a whole map: pull them into ever coarser maps, push them back.
-
-    Gortler et al. 1996, "The lumigraph", section 3.4.
-
-    Args:
-        values: (S, S, C) float.
-        weight: (S, S, 1) in 0..1, how far each is known.
-
-    Returns:
-        (S, S, C) float32: where the weight is 1 the values themselves, elsewhere smooth.
-    """
-    values, weight = values.astype(np.float32), weight.astype(np.float32)
-    height, width = values.shape[:2]
-    if max(height, width) == 1 or weight.min() >= 1:
-        return values
-    finer = np.pad(values * weight, ((0, height % 2), (0, width % 2), (0, 0)))
-    known = np.pad(weight, ((0, height % 2), (0, width % 2), (0, 0)))
-    sums, weights = _quartered(finer), _quartered(known)
-    coarse = fill_smoothly(sums / np.maximum(weights, 1e-6), np.minimum(weights, 1))
-    pushed = _doubled(_doubled(coarse, 0), 1)[:height, :width]
-    return weight * values + (1 - weight) * pushed
-
-
-def _quartered(values: Array) -> Array:
-    """Sums of 2 x 2 texels."""
-    return values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]
-
-
-def _doubled(values: Array, axis: int) -> Array:
-    """Twice as many texels along an axis, each three quarters its own coarse one and a quarter the next."""
-    values = np.moveaxis(values, axis, 0)
-    before = np.concatenate([values[:1], values[:-1]])
-    after = np.concatenate([values[1:], values[-1:]])
-    finer = np.stack([0.75 * values + 0.25 * before, 0.75 * values + 0.25 * after], axis=1)
-    return np.moveaxis(finer.reshape(-1, *values.shape[1:]), 0, axis)

@@ -27,6 +27,7 @@ from lineament.train.runs.ablation import ablate, read_ablation
 from lineament.train.runs.method import Conversion, TrainableMethod
 from lineament.train.sadrnet.method import SADRNET
 from lineament.train.synergynet.method import SYNERGYNET
+from lineament.train.texture_gan.method import UV_GAN
 
 METHODS: dict[str, TrainableMethod[Any]] = {
     row.name: row
@@ -41,6 +42,7 @@ METHODS: dict[str, TrainableMethod[Any]] = {
         REGRESSOR,
         SADRNET,
         SYNERGYNET,
+        UV_GAN,
     )
 }
 """Method by the name that ``lineament train`` knows it by."""
