@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lineament import __version__
+from lineament.cli.info import collections_of
 from lineament.cli.main import app
 from lineament.errors import WeightsError
 from lineament.weights import WeightsEntry, WeightsPackage
@@ -80,3 +81,19 @@ def test_a_damaged_index_is_one_line_and_status_1(monkeypatch):
         done = CliRunner().invoke(app, command)
         assert done.exit_code == 1
         assert done.stderr == "error: The list of weights is damaged.\n"
+
+
+def test_what_was_trained_on_is_named_once_whoever_saw_it():
+    whole = (
+        "whole face: 115,155 samples of ytf (5769 photographs), lfw (4000 photographs); 9 samples of 9 faces"
+    )
+    begun = (
+        "begun with weights that were trained on 7 samples of lfw (4000 photographs), cfp (3600 photographs)"
+    )
+    told = collections_of(
+        f"{whole}; {begun}; frames of films, some grey; eye: 3 samples of ytf (5769 photographs)"
+    )
+    assert told == (
+        "ytf (5769 photographs), lfw (4000 photographs), 9 faces, cfp (3600 photographs), frames of films, some grey"
+    )
+    assert collections_of("drawn discs") == "drawn discs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,13 +22,18 @@ AT_WORK = {
     'whether that matters is yours to judge. "open" learned from none of those.',
 }
 """By whether a part of the data is for research only."""
+BEGUN = "begun with weights that were trained on "
+SAMPLES = r"[\d,]+ samples of "
 LIBRARIES = ("numpy", "onnxruntime", "pillow")
 
 
 def info(
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON, for programs.")] = False,
 ) -> None:
-    """Print versions, and the package, licence and training data of all weights."""
+    """Print versions, and the package, licence and training data of all weights.
+
+    What several trainings one after the other saw is named once; --json says all of each.
+    """
     from lineament.errors import LineamentError
     from lineament.weights import installed
 
@@ -49,8 +55,8 @@ def info(
             state = f"{row['size_bytes'] / 1e6:.1f} MB" if row["is_present"] else "NOT INSTALLED"
             names = ", ".join([row["name"], *row["aliases"]])
             typer.echo(f"weights {names}: {row['method']}, {state}, from {package.package} {package.version}")
-            typer.echo(f"  licence: {row['licence']}")
-            typer.echo(f"  trained on {row['data']}")
+            typer.echo(f"  licence: {_once(row['licence'])}")
+            typer.echo(f"  trained on {collections_of(row['data'])}")
             typer.echo(f"  may I use them at work? {row['at_work']}")
             if row["keys_not_measured"]:
                 typer.echo(
@@ -60,6 +66,25 @@ def info(
             typer.echo(f"weights of {package.package} {package.version} cannot be used: {package.problem}")
         elif not package.entries:
             typer.echo(f"{package.package} {package.version}: no weights yet")
+
+
+def collections_of(data: str) -> str:
+    """What weights were trained on, every collection once, without how many samples of it were whose.
+
+    Args:
+        data: as a bundle says it: clauses of "N samples of" collections, of each network and of what it began
+            with.
+    """
+    named: dict[str, None] = {}
+    for clause in data.replace(BEGUN, "").split("; "):
+        collections = re.sub(rf"^(?:[\w ]+: )?{SAMPLES}", "", clause)
+        named.update(dict.fromkeys([clause] if collections == clause else collections.split(", ")))
+    return ", ".join(named)
+
+
+def _once(clauses: str) -> str:
+    """The same without clauses that were there before."""
+    return "; ".join(dict.fromkeys(re.split(r"; | \| ", clauses)))
 
 
 def _table(packages: list[WeightsPackage]) -> dict[str, Any]:
