@@ -84,16 +84,8 @@ def test_a_damaged_index_is_one_line_and_status_1(monkeypatch):
 
 
 def test_what_was_trained_on_is_named_once_whoever_saw_it():
-    whole = (
-        "whole face: 115,155 samples of ytf (5769 photographs), lfw (4000 photographs); 9 samples of 9 faces"
-    )
-    begun = (
-        "begun with weights that were trained on 7 samples of lfw (4000 photographs), cfp (3600 photographs)"
-    )
-    told = collections_of(
-        f"{whole}; {begun}; frames of films, some grey; eye: 3 samples of ytf (5769 photographs)"
-    )
-    assert told == (
-        "ytf (5769 photographs), lfw (4000 photographs), 9 faces, cfp (3600 photographs), frames of films, some grey"
-    )
+    whole = "whole face: 115,155 samples of ytf (57 files), lfw (40 files); 9 samples of 9 faces"
+    begun = "begun with weights that were trained on 7 samples of lfw (40 files), cfp (36 files)"
+    told = collections_of(f"{whole}; {begun}; frames of films, some grey; eye: 3 samples of ytf (57 files)")
+    assert told == ("ytf (57 files), lfw (40 files), 9 faces, cfp (36 files), frames of films, some grey")
     assert collections_of("drawn discs") == "drawn discs"
