@@ -1,4 +1,4 @@
-"""The door to the fit that improves a face on its photograph: it needs torch, and opens when it is asked for."""
+"""The door to the fit that improves a face on its photograph: it needs torch, and opens when asked for."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from lineament.result import FaceResult
 
 
 def knows_albedo(face: FaceResult) -> bool:
-    """Whether a result knows the colours of the face: those of refined faces do, and of weights with colours."""
-    return hasattr(face, "albedo")
+    """Whether a result knows the face's own colours: refined faces do, and those of weights with colours."""
+    return hasattr(type(face), "albedo")
 
 
 def albedo_texture(face: FaceResult, *, size: int | None = None) -> NDArray[np.uint8]:
@@ -24,8 +24,8 @@ def albedo_texture(face: FaceResult, *, size: int | None = None) -> NDArray[np.u
         size: S, texels along a side; None takes the texture model's own, which is all that is known.
 
     Returns:
-        (S, S, 3) uint8 on the mesh's chart (right and down from the corner, as the mesh's `uv`), smooth beyond
-        the chart's border.
+        (S, S, 3) uint8 on the mesh's chart (right and down from the corner, as the mesh's `uv`), smooth
+        beyond the chart's border.
 
     Raises:
         ExportError: the result knows no albedo, or is not finite.

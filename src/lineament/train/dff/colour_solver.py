@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from lineament.train.dff.face import FaceSurface
 from lineament.train.dff.loss import ROOT_EPSILON
@@ -14,6 +15,8 @@ from lineament.train.networks.dff.network import AMBIENT, DffOutput
 
 LEAST_DISTANCE = 0.02
 """Of colours, below which reweighting believes a pixel no more."""
+COARSER = 2
+"""Pixels along a side that are averaged: colours are smooth, and a quarter of the pixels say as much."""
 BANDS = (0, 1, 1, 1, 2, 2, 2, 2, 2)
 
 
@@ -102,12 +105,15 @@ class ColourSolver:
 
     def _pixels(self, face: DffOutput, photo: Tensor, known: Tensor) -> _Pixels:
         """What each believed pixel shows."""
-        surface, size = self._surface, photo.shape[-1]
+        surface = self._surface
+        photo, known = (functional.avg_pool2d(each, COARSER) for each in (photo, known))
         turned = surface.points.turned(face)
         bands = harmonics(surface.normals(turned))
-        mesh = surface.points.projected(turned, face, size)
-        everything = torch.cat([bands[0], surface.mean_rgb, self._modes], dim=1)[None]
-        drawn = surface.renderer(mesh, everything, size)
+        mesh = surface.points.projected(turned, face, photo.shape[-1])
+        mean = surface.mean_rgb
+        assert isinstance(mean, Tensor)
+        everything = torch.cat([bands[0], mean, self._modes], dim=1)[None]
+        drawn = surface.renderer(mesh, everything, photo.shape[-1])
         chosen = drawn.mask[0] & (known[0] > 0)
         values = drawn.rgb[0].permute(1, 2, 0)[chosen]
         bands, mean, modes = values.split([bands.shape[2], 3, self._modes.shape[1]], dim=1)

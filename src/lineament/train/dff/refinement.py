@@ -36,6 +36,8 @@ Array = NDArray[np.floating]
 MAX_STEPS = 1000
 LEAST_SHARE = 0.3
 """Of the skin's vertices, that have to be on the photograph."""
+UNCERTAIN_MM = 0.5, 6.0
+"""What a start's uncertainty is taken for, at least and at most."""
 FRAME = 1.15
 """Side of the square that is looked at over what the skin fills of it."""
 
@@ -45,8 +47,8 @@ class RefineOptions:
     """Weights of the terms, and how far a step goes.
 
     Distances are in sides of the square that is looked at, colours in 0..1, coefficients in standard
-    deviations, as in :class:`lineament.train.dff.loss.DffLossConfig`. The numbers were chosen on photographs of
-    people that training may use (``python -m benchmarks.refine --tune``).
+    deviations, as in :class:`lineament.train.dff.loss.DffLossConfig`. The numbers were chosen on photographs
+    of people that training may use (``python -m benchmarks.refine --people training``).
 
     Attributes:
         size: px along a side of the square that the face is drawn in.
@@ -54,6 +56,8 @@ class RefineOptions:
         land: of squared distances that landmarks move from where the method had them.
         identity: of squared differences of identity coefficients from the start.
         expression: the same of expression coefficients.
+        certain_mm: uncertainty of a start for which these three weights are meant; they fall with its square.
+        unknown_mm: uncertainty of a start whose method does not tell.
         bounds: of squares of expression weights beyond the model's bounds.
         texture: of squared texture coefficients.
         light: what light is usual.
@@ -70,6 +74,8 @@ class RefineOptions:
     land: float = 400.0
     identity: float = 0.1
     expression: float = 0.1
+    certain_mm: float = 1.0
+    unknown_mm: float = 2.0
     bounds: float = 20.0
     texture: float = 2e-2
     light: LightPrior = LightPrior()
@@ -214,6 +220,8 @@ class _Fit:
         weights[JAW] = CONTOUR_WEIGHT
         weights[CHIN] = 1.0
         self._landmark_weights = weights
+        uncertain_mm = options.unknown_mm if start.uncertainty_mm is None else start.uncertainty_mm
+        self._trust = (options.certain_mm / float(np.clip(uncertain_mm, *UNCERTAIN_MM))) ** 2
         self._landmarks = tables.landmarks(self.beginning, 1)
         if options.skin_mask:
             _, mask, _ = tables.surface(self.beginning, box.size)
@@ -246,7 +254,7 @@ class _Fit:
             loss = self._loss(face)
             if float(loss.detach()) < least:
                 best, least = _detached(face), float(loss.detach())
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
             decay.step()
         with torch.no_grad():
@@ -334,9 +342,9 @@ class _Fit:
         apart = (self._tables.landmarks(face, 1) - self._landmarks).square().sum(2)
         terms = [
             options.photo * photometric(self._photo, drawn, self._known * mask),
-            options.land * (apart * self._landmark_weights).sum(),
-            options.identity * (face.identity - begun.identity).square().sum(),
-            options.expression * (face.expression - begun.expression).square().sum(),
+            self._trust * options.land * (apart * self._landmark_weights).sum(),
+            self._trust * options.identity * (face.identity - begun.identity).square().sum(),
+            self._trust * options.expression * (face.expression - begun.expression).square().sum(),
             options.texture * face.texture.square().sum(),
             options.light.cost(face.light),
         ]
@@ -394,7 +402,7 @@ def _checked(face: FaceResult) -> MorphableResult:
         raise ConfigError("The method failed on this face: none of its numbers is known. Leave it out.")
     if DEFAULT_SCHEME not in face.model.schemes or face.landmark_scheme not in face.mesh.schemes:
         raise ConfigError(
-            f"Refining needs the landmarks {DEFAULT_SCHEME!r} and {face.landmark_scheme!r} of the face model; "
+            f"Refining needs landmarks {DEFAULT_SCHEME!r} and {face.landmark_scheme!r} of the face model; "
             f"{face.model.name!r} has {', '.join(sorted(face.model.schemes)) or 'none'}."
         )
     return face
