@@ -15,12 +15,15 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lineament.aligner import FaceAligner
+from lineament.crop import crop_around_points
 from lineament.data.photographs.collections import shared_folder
+from lineament.draw import draw_overlay
 from lineament.evaluate.items import EvaluationItem, EvaluationSet, Prediction
 from lineament.evaluate.predictors import scheme_for
 from lineament.evaluate.protocols.presets import PROTOCOLS
@@ -29,7 +32,10 @@ from lineament.evaluate.scores.records import Record
 from lineament.evaluate.scores.scoring import score
 from lineament.evaluate.sets.aflw2000 import load_aflw2000
 from lineament.evaluate.sets.handset import load_handset
+from lineament.export import albedo_texture
+from lineament.image import Picture, write_image
 from lineament.refining import FaceRefiner, open_refiner
+from lineament.resample import resample_crop
 from lineament.result import Detection, FaceResult
 
 HAND_SET = {
@@ -38,6 +44,7 @@ HAND_SET = {
     "handset-frontals": "cfp-frontal",
 }
 """Protocols and the labels that their faces have."""
+PICTURE_PX = 200
 AFLW2000 = ("synergynet-table4", "synergynet-reannotated")
 """68 points: original labels, re-annotated labels."""
 
@@ -76,12 +83,14 @@ class Contest:
         refiner: of faces.
         steps: of a fit.
         seconds: wall and processor, a face.
+        pictures: folder for the photograph and the drawn face side by side, a file a face; None for none.
     """
 
     aligner: FaceAligner
     refiner: FaceRefiner
     steps: int
     seconds: list[tuple[float, float]]
+    pictures: Path | None = None
 
     def records(self, item: EvaluationItem) -> tuple[Record, Record]:
         """Before and after."""
@@ -91,7 +100,18 @@ class Contest:
         start = time.perf_counter(), time.process_time()
         refined = self.refiner(photo, wanted, steps=self.steps)
         self.seconds.append((time.perf_counter() - start[0], time.process_time() - start[1]))
+        if self.pictures is not None:
+            self._picture(item, photo, refined)
         return record_of(item, _prediction(wanted), ()), record_of(item, _prediction(refined), ())
+
+    def _picture(self, item: EvaluationItem, photo: Picture, face: FaceResult) -> None:
+        assert self.pictures is not None
+        box = crop_around_points(face.vertices_image, size=PICTURE_PX, margin=1.2)
+        drawn = draw_overlay(photo, [face], layers=("rendered",))
+        albedo = albedo_texture(face, size=PICTURE_PX)
+        sides = [resample_crop(photo, box), resample_crop(drawn, box), albedo]
+        name = item.name.replace("/", "_").rpartition(".")[0]
+        write_image(self.pictures / f"{name}.png", np.concatenate(sides, axis=1))
 
 
 def _prediction(face: FaceResult) -> Prediction:
@@ -150,9 +170,15 @@ def main() -> None:
     parser.add_argument("--weights", default="default")
     parser.add_argument("--faces", type=int, default=40, help="of each kind")
     parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument(
+        "--pictures", type=Path, help="folder: each photo beside the drawn face and its albedo"
+    )
     parser.add_argument("--people", choices=("validation", "training"), default="validation")
     given = parser.parse_args()
-    contest = Contest(FaceAligner.from_pretrained(given.weights), open_refiner(), given.steps, [])
+    if given.pictures is not None:
+        given.pictures.mkdir(parents=True, exist_ok=True)
+    aligner = FaceAligner.from_pretrained(given.weights)
+    contest = Contest(aligner, open_refiner(), given.steps, [], given.pictures)
     training = given.people == "training"
     print("| protocol | faces | before, % | after, % | change | better on |\n|---|---|---|---|---|---|")
     data = load_handset(shared_folder() / "photos", 2 * given.faces if training else given.faces)

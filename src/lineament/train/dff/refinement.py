@@ -36,7 +36,7 @@ Array = NDArray[np.floating]
 MAX_STEPS = 1000
 LEAST_SHARE = 0.3
 """Of the skin's vertices, that have to be on the photograph."""
-UNCERTAIN_MM = 0.5, 6.0
+UNCERTAIN_MM = 0.7, 2.5
 """What a start's uncertainty is taken for, at least and at most."""
 FRAME = 1.15
 """Side of the square that is looked at over what the skin fills of it."""
@@ -56,7 +56,8 @@ class RefineOptions:
         land: of squared distances that landmarks move from where the method had them.
         identity: of squared differences of identity coefficients from the start.
         expression: the same of expression coefficients.
-        certain_mm: uncertainty of a start for which these three weights are meant; they fall with its square.
+        certain_mm: uncertainty of a start for which these three weights are meant. They fall with its fourth
+            power: what several predictions agree on is better than what colours say, on profiles it is not.
         unknown_mm: uncertainty of a start whose method does not tell.
         bounds: of squares of expression weights beyond the model's bounds.
         texture: of squared texture coefficients.
@@ -69,13 +70,13 @@ class RefineOptions:
         last_rate: of the last step, over that of the first.
     """
 
-    size: int = 128
+    size: int = 112
     photo: float = 100.0
-    land: float = 400.0
-    identity: float = 0.1
-    expression: float = 0.1
-    certain_mm: float = 1.0
-    unknown_mm: float = 2.0
+    land: float = 8000.0
+    identity: float = 2.0
+    expression: float = 2.0
+    certain_mm: float = 1.4
+    unknown_mm: float = 1.5
     bounds: float = 20.0
     texture: float = 2e-2
     light: LightPrior = LightPrior()
@@ -84,11 +85,11 @@ class RefineOptions:
     rounds: int = 3
     rates: Mapping[str, float] = field(
         default_factory=lambda: {
-            "identity": 0.05,
-            "expression": 0.05,
-            "turn": 0.004,
-            "move": 0.002,
-            "grow": 0.003,
+            "identity": 0.075,
+            "expression": 0.075,
+            "turn": 0.006,
+            "move": 0.003,
+            "grow": 0.0045,
             "texture": 0.05,
             "light": 0.01,
         }
@@ -221,7 +222,7 @@ class _Fit:
         weights[CHIN] = 1.0
         self._landmark_weights = weights
         uncertain_mm = options.unknown_mm if start.uncertainty_mm is None else start.uncertainty_mm
-        self._trust = (options.certain_mm / float(np.clip(uncertain_mm, *UNCERTAIN_MM))) ** 2
+        self._trust = (options.certain_mm / float(np.clip(uncertain_mm, *UNCERTAIN_MM))) ** 4
         self._landmarks = tables.landmarks(self.beginning, 1)
         if options.skin_mask:
             _, mask, _ = tables.surface(self.beginning, box.size)
