@@ -15,7 +15,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +110,7 @@ class Contest:
         drawn = draw_overlay(photo, [face], layers=("rendered",))
         albedo = albedo_texture(face, size=PICTURE_PX)
         sides = [resample_crop(photo, box), resample_crop(drawn, box), albedo]
-        name = item.name.replace("/", "_").rpartition(".")[0]
+        name = str(PurePosixPath(item.name).with_suffix("")).replace("/", "_")
         write_image(self.pictures / f"{name}.png", np.concatenate(sides, axis=1))
 
 

@@ -101,7 +101,8 @@ def start(lfm, numbers):
 
 @pytest.fixture(scope="module")
 def refiner():
-    return Refiner()
+    """Holds to the start less than the default, for this start is worse than those of methods are."""
+    return Refiner(replace(DEFAULTS, certain_mm=1.0))
 
 
 @pytest.fixture(scope="module")
@@ -167,16 +168,15 @@ def test_the_albedo_is_a_texture_for_meshes_whole_beyond_the_chart(refined, star
     assert albedo_texture(refined, size=64).shape == (64, 64, 3)
     export_glb(refined, tmp_path / "delit.glb", texture_rgb=texture)
     assert b"image/jpeg" in (tmp_path / "delit.glb").read_bytes()
-    with pytest.raises(ExportError, match="A MorphableResult knows nothing .* `--refine 30`"):
+    with pytest.raises(ExportError, match=r"A MorphableResult knows nothing .* `--refine 30`"):
         albedo_texture(start)
 
 
-def test_landmarks_keep_what_they_have_beyond_the_mesh(refiner, photo, start):
+def test_landmarks_keep_what_they_have_beyond_the_mesh(refiner, photo, start, refined):
     beyond = np.float32([1.0, -2.0, 0.5])
     moved = replace(start, landmarks_image=start.landmarks_image + beyond)
-    plain, found = (refiner(photo, face, steps=3) for face in (start, moved))
-    assert np.abs(plain.landmarks_image - start.landmarks_image).max() > 0.1
-    np.testing.assert_allclose(found.landmarks_image, plain.landmarks_image + beyond, atol=1e-3)
+    found = refiner(photo, moved, steps=30)
+    np.testing.assert_allclose(found.landmarks_image, refined.landmarks_image + beyond, atol=1e-3)
 
 
 def test_the_camera_of_a_start_stays_a_perspective_one(lfm, refiner, numbers):
