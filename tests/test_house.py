@@ -41,6 +41,7 @@ FLOORS = {
     "decoded": 4,
     "several": 3.5,
     "neutral": 3.5,
+    "refining": 4,
     "draw": 4,
     "export": 4,
     "methods": 4,

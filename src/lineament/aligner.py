@@ -26,6 +26,7 @@ from lineament.image import ImageSource, Picture, read_image, read_picture
 from lineament.methods import Method, Predictor
 from lineament.methods.pretrained import MethodRecipe, opened
 from lineament.neutral import neutral_expression
+from lineament.refining import FaceRefiner, open_refiner
 from lineament.result import LANDMARKS, AlignedPhoto, Detection, FaceResult, MorphableResult
 
 Array: TypeAlias = NDArray[Any]
@@ -71,6 +72,7 @@ class FaceAligner:
     """
 
     _made_from: Mapping[str, tuple[Method, MethodRecipe]] = MappingProxyType({})
+    _refiner: FaceRefiner | None = None
 
     def __init__(
         self,
@@ -221,6 +223,7 @@ class FaceAligner:
     def _with_recipe(self) -> dict[str, Any]:
         """The attributes, with recipes in place of the methods that were made from them."""
         state = dict(self.__dict__)
+        state.pop("_refiner", None)
         for name, (method, recipe) in state.pop("_made_from", {}).items():
             if state[name] is method:
                 state[name] = recipe
@@ -289,6 +292,29 @@ class FaceAligner:
             ConfigError: there is no face, or they have no expression or different ones.
         """
         return neutral_expression(faces)
+
+    def refine(self, photo: ImageSource, face: FaceResult, *, steps: int = 30) -> MorphableResult:
+        """A face fitted once more to its photo by drawing it: with texture, albedo and the light on it.
+
+        Shape, expression and pose stay near the method's; see :mod:`lineament.train.dff.refinement`. Takes a
+        second or two on a CPU, and torch: ``pip install 'lineament[train,data]'``.
+
+        Args:
+            photo: the one that the face was aligned on, in any form that a photo may have.
+            face: any method's result that has coefficients of the built-in face model.
+            steps: of the fit.
+
+        Returns:
+            A :class:`lineament.methods.dff_face.DffResult` with all that is known of the face beside.
+
+        Raises:
+            ImageError: the photo cannot be read.
+            BoxError: the face lies outside of the photo.
+            ConfigError: torch is not installed, `steps` is not 1 to 1000, or the face cannot be refined.
+        """
+        if self._refiner is None:
+            self._refiner = open_refiner()
+        return self._refiner(read_picture(photo), face, steps=steps)
 
     def align_given(self, photo: Picture, detections: Sequence[Detection]) -> list[FaceResult]:
         """The faces at places that somebody names, one for each, in their order.

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import shared
 from faces import egg_face, mesh_alone
 from lineament.cli.main import app
-from lineament.errors import WeightsError
+from lineament.errors import ConfigError, WeightsError
 from lineament.image import read_image
 
 GREY, BLACK = 90, 0
@@ -247,6 +247,9 @@ def test_missing_weights_are_one_line_and_status_1(monkeypatch, album, tmp_path)
         ["ALBUM", "--out", "OUT", "--threads", "0"],
         ["ALBUM", "--out", "OUT", "--threads", "100000"],
         ["ALBUM", "--out", "OUT", "--min-face", "1"],
+        ["ALBUM", "--out", "OUT", "--refine", "-1"],
+        ["ALBUM", "--out", "OUT", "--texture", "clay"],
+        ["ALBUM", "--out", "OUT", "--texture", "albedo", "--no-texture"],
     ],
 )
 def test_a_usage_error_is_status_2_and_aligns_nothing(asked, album, tmp_path, arguments):
@@ -282,6 +285,62 @@ def test_what_cannot_be_made_of_a_mesh_alone_is_named_and_all_else_is_made(
     assert {"a_face0_texture.png", "a_face0_frontal.png", "faces.parquet", "a_normals.png"} <= made
     (face,) = json.loads((tmp_path / "out" / "a.json").read_text())["faces"]
     assert face["mesh"] == "a_face0.obj"
+
+
+def test_an_albedo_that_is_not_known_is_named_and_all_else_is_made(asked, album, tmp_path):
+    done = run(album / "a.png", "--out", tmp_path, "-f", "obj,glb,texture,json", "--texture", "albedo")
+    assert done.exit_code == 1
+    glb, texture = done.stderr.splitlines()
+    assert glb.startswith("a.png: face 0: no glb, which needs the face's own colours: refine the face")
+    assert texture.startswith("a.png: face 0: no texture, which needs the face's own colours")
+    assert {path.name for path in tmp_path.glob("a_face*")} == {"a_face0.obj"}
+    (face,) = json.loads((tmp_path / "a.json").read_text())["faces"]
+    assert face["mesh"] == "a_face0.obj"
+
+
+@pytest.mark.parametrize(
+    "left_out", [["--no-texture"], ["--texture", "none"], ["--no-texture", "--texture", "photo"]]
+)
+def test_a_glb_can_do_without_the_colours_of_the_photo(asked, album, tmp_path, left_out):
+    assert run(album / "a.png", "--out", tmp_path / "with", "-f", "glb").exit_code == 0
+    assert run(album / "a.png", "--out", tmp_path / "without", "-f", "glb", *left_out).exit_code == 0
+    assert b"image/jpeg" in (tmp_path / "with" / "a_face0.glb").read_bytes()
+    assert b"image/jpeg" not in (tmp_path / "without" / "a_face0.glb").read_bytes()
+
+
+def test_faces_are_refined_where_that_is_asked_for(asked, album, tmp_path, monkeypatch):
+    asked_for = []
+
+    def refine(self, photo, face, *, steps):
+        asked_for.append((photo.size, steps))
+        return egg_face(center_xy=(150, 100))
+
+    monkeypatch.setattr(EggAligner, "refine", refine, raising=False)
+    monkeypatch.setattr("lineament.refining.check_refining", lambda: None)
+    assert run(album / "a.png", "--out", tmp_path, "--refine", "7", "-f", "json").exit_code == 0
+    assert asked_for == [((240, 200), 7)]
+    (face,) = json.loads((tmp_path / "a.json").read_text())["faces"]
+    assert np.mean(face["landmarks_image"], axis=0)[0] == pytest.approx(150, abs=15)
+
+
+def test_a_face_that_cannot_be_refined_stays_and_is_named(asked, album, tmp_path, monkeypatch):
+    def refuse(self, photo, face, *, steps):
+        raise ConfigError("This face cannot be refined: it is an egg.")
+
+    monkeypatch.setattr(EggAligner, "refine", refuse, raising=False)
+    monkeypatch.setattr("lineament.refining.check_refining", lambda: None)
+    done = run(album / "a.png", "--out", tmp_path, "--refine", "7", "-f", "json")
+    assert done.exit_code == 1
+    assert done.stderr == "a.png: face 0: not refined, This face cannot be refined: it is an egg.\n"
+    assert len(json.loads((tmp_path / "a.json").read_text())["faces"]) == 1
+
+
+def test_refining_without_torch_names_the_extra_before_anything_is_done(asked, album, tmp_path, monkeypatch):
+    monkeypatch.setattr("lineament.refining.find_spec", lambda name: None)
+    done = run(album / "a.png", "--out", tmp_path / "out", "--refine", "7")
+    assert done.exit_code == 1
+    assert "pip install 'lineament[train,data]'" in done.stderr
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_old_results_do_not_stay_beside_new_ones(asked, album, tmp_path):

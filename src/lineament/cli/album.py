@@ -40,6 +40,7 @@ class AlbumConfig:
         anew: leave out nothing.
         quiet: say nothing but errors.
         log: a file that every line goes to as well.
+        refine: see :class:`PhotoWork`.
     """
 
     options: AlignerOptions
@@ -50,6 +51,7 @@ class AlbumConfig:
     anew: bool = False
     quiet: bool = False
     log: Path | None = None
+    refine: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ class _Run:
         if self._journal is None:
             return ""
         found = self._config.options.identity() | self._config.writer.identity()
+        if self._config.refine:
+            found["refine"] = self._config.refine
         return key_of(found | {"lineament": __version__})
 
     def _key_of(self, photo: Photo, boxes: Mapping[Path, NDArray[np.floating]] | None) -> str:
@@ -172,7 +176,7 @@ class _Run:
         if not todo:
             return
         config = self._config
-        work = PhotoWork(config.options, config.writer, config.out, with_rows=bool(self._tables))
+        work = PhotoWork(config.options, config.writer, config.out, bool(self._tables), config.refine)
         tasks = (_task(photo, boxes) for photo in todo)
         processes = jobs_for(config.jobs, len(todo))
         for task, came in run_in_order(work, tasks, processes=processes, is_stopped=stopped.is_set):

@@ -93,7 +93,23 @@ def align(
     overlay_size: Annotated[
         int, typer.Option(min=16, max=65500, help="Longer side of the overlay, px, at most.")
     ] = 2048,
-    texture: Annotated[bool, typer.Option(help="Give GLB the photo's colours.")] = True,
+    texture: Annotated[
+        str,
+        typer.Option(
+            help="Colours of GLB's skin, and of textures: those of the photo; albedo, the face's own without "
+            "light (refined faces, weights that know colours); or none, GLB without."
+        ),
+    ] = "photo",
+    no_texture: Annotated[bool, typer.Option("--no-texture", help="The same as --texture none.")] = False,
+    refine: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=1000,
+            help="Steps of a fit of each face to its photo, which finds colours and light too; 0 for none. "
+            "30 take a second or two, and torch.",
+        ),
+    ] = 0,
     texture_size: Annotated[
         int | None,
         typer.Option(min=16, max=8192, help="Texels along a side of textures; what the face needs."),
@@ -123,11 +139,19 @@ def align(
     from lineament.cli.completing import completing_from
     from lineament.cli.overlay_file import OverlayStyle
     from lineament.cli.photos import boxes_of, find_photos, is_album, read_boxes
-    from lineament.cli.results import FORMATS, ResultWriter, chosen_from, landmarks_from, targets_from
+    from lineament.cli.results import (
+        FORMATS,
+        ResultWriter,
+        chosen_from,
+        landmarks_from,
+        targets_from,
+        texture_from,
+    )
     from lineament.cli.stopping import stopped_by_signals
     from lineament.cli.whole_results import remove_unfinished
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
+    from lineament.refining import check_refining
 
     many = is_album(photos) or len(photos) >= MANY_FILES
     wanted = formats if formats is not None else ALBUM_FORMATS if many else DEFAULT_FORMATS
@@ -138,8 +162,8 @@ def align(
             OverlayStyle(overlay_format, overlay_size),
             targets=targets_from(targets),
             texture_size=texture_size,
-            with_texture=texture,
             complete=completing_from(complete, gan_weights),
+            texture=texture_from(texture, left_out=no_texture),
         )
         scheme = landmarks_from(landmarks)
         found = find_photos(photos, recursive=recursive)
@@ -158,8 +182,12 @@ def align(
         max_uncertainty_mm=max_uncertainty,
         landmarks=scheme,
     )
-    config = AlbumConfig(options, writer, out, jobs, many, anew=not resume, quiet=quiet, log=log)
+    config = AlbumConfig(
+        options, writer, out, jobs, many, anew=not resume, quiet=quiet, log=log, refine=refine
+    )
     try:
+        if refine:
+            check_refining()
         with stopped_by_signals() as stopped:
             end = align_album(config, found, all_boxes, stopped)
     except LineamentError as error:

@@ -16,6 +16,8 @@ from lineament.cli.results import ResultWriter
 from lineament.cli.whole_results import FormerResults
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from lineament.batch import AlignerOptions
     from lineament.export.rows import Row
     from lineament.result import FaceResult
@@ -70,12 +72,14 @@ class PhotoWork:
         writer: which files.
         out: the folder for results.
         with_rows: whether rows of tables are wanted.
+        refine: steps of :meth:`lineament.FaceAligner.refine` for each face; 0 leaves faces as they are.
     """
 
     options: AlignerOptions
     writer: ResultWriter
     out: Path
     with_rows: bool
+    refine: int = 0
 
     def __call__(self) -> PhotoWorker:
         """Open the networks here."""
@@ -113,18 +117,35 @@ class PhotoWorker:
             raise ConfigError(task.problem)
         path = task.photo.path
         pixels = as_picture(read_picture(path))
-        faces = self.aligner(pixels, boxes=task.boxes)
+        faces, unrefined = self._refined(pixels, self.aligner(pixels, boxes=task.boxes))
         written = self.work.writer.write(pixels, faces, target, self.former, source=path)
         start = {"photo": path.name, "source": row_source(path)}
         return PhotoOutcome(
             faces=len(faces),
             lines=tuple(_face_lines(faces)),
-            impossible=written.impossible,
+            impossible=(*unrefined, *written.impossible),
             files=written.files,
             rows=tuple(photo_rows(start, faces, targets=self.work.writer.targets))
             if self.work.with_rows
             else (),
         )
+
+    def _refined(
+        self, photo: Image.Image, faces: Sequence[FaceResult]
+    ) -> tuple[Sequence[FaceResult], list[str]]:
+        """The faces, refined where that was asked for and can be done, and a line for each where not."""
+        from lineament.errors import LineamentError
+
+        if not self.work.refine:
+            return faces, []
+        found, impossible = [], []
+        for number, face in enumerate(faces):
+            try:
+                found.append(self.aligner.refine(photo, face, steps=self.work.refine))
+            except LineamentError as error:
+                found.append(face)
+                impossible.append(f"face {number}: not refined, {error}")
+        return found, impossible
 
 
 def _face_lines(faces: Sequence[FaceResult]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from lineament.cli.whole_results import FormerResults
 from lineament.errors import ConfigError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL import Image
 
     from lineament.export import FaceTexture, FaceTexturer
@@ -31,7 +32,9 @@ MESH_FORMATS = ("obj", "ply", "glb", "npz")
 _MESHES_OF_JSON = ("obj", "glb", "ply")  # the first of these that is written is named there
 MAP_FORMATS = ("depth", "pncc", "normals", "parts")
 PICTURE_FORMATS = ("texture", "frontal")
+ALBEDO_FORMATS = ("glb", "texture")  # which --texture albedo concerns
 TABLE_FORMATS = ("parquet", "csv")
+TEXTURES = ("photo", "albedo", "none")
 FORMATS = (*MESH_FORMATS, "json", *TABLE_FORMATS, *MAP_FORMATS, *PICTURE_FORMATS)
 
 
@@ -45,6 +48,19 @@ def targets_from(name: str) -> TargetNames:
 
     key_groups((), name)  # type: ignore[arg-type] # whatever was typed
     return name  # type: ignore[return-value]
+
+
+def texture_from(name: str, *, left_out: bool) -> str:
+    """Which colours skin has, as the command line says it.
+
+    Raises:
+        ConfigError: no name of :data:`TEXTURES`, or two that contradict each other.
+    """
+    if name not in TEXTURES:
+        raise ConfigError(f"There is no texture {name!r}. Choose from {', '.join(TEXTURES)}.")
+    if left_out and name == "albedo":
+        raise ConfigError("--no-texture leaves colours out, --texture albedo asks for some: choose one.")
+    return "none" if left_out else name
 
 
 def landmarks_from(name: str) -> str:
@@ -98,8 +114,8 @@ class ResultWriter:
         overlay: its format and size.
         targets: names of expressions.
         texture_size: texels along a side; None for what each face needs.
-        with_texture: whether GLB has the photo's colours.
         complete: what hidden parts of textures become.
+        texture: of :data:`TEXTURES`: the colours of GLB's skin and of texture files.
         texturers: by mesh and size, made when first needed.
     """
 
@@ -108,8 +124,8 @@ class ResultWriter:
     overlay: OverlayStyle = OverlayStyle()
     targets: TargetNames = "arkit"
     texture_size: int | None = None
-    with_texture: bool = True
     complete: Completing = Completing()
+    texture: str = "photo"
     texturers: dict[str, FaceTexturer] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
@@ -119,7 +135,7 @@ class ResultWriter:
             "layers": self.layers,
             "overlay": [self.overlay.kind, self.overlay.longer_px],
             "targets": self.targets,
-            "texture": [self.texture_size, self.with_texture],
+            "texture": [self.texture_size, {"photo": True, "none": False}.get(self.texture, self.texture)],
             "complete": [self.complete.kind, self.complete.sha256],
         }
 
@@ -180,7 +196,11 @@ class ResultWriter:
 
     def _mesh_name(self, face: FaceResult, stem: str) -> str | None:
         """The mesh file that JSON names for a face; None where none is written."""
-        made = (name for name in _MESHES_OF_JSON if name in self.formats and not why_impossible(name, face))
+        made = (
+            name
+            for name in _MESHES_OF_JSON
+            if name in self.formats and not why_impossible(name, face, self.texture)
+        )
         return next((f"{stem}.{name}" for name in made), None)
 
     def _write_maps(self, faces: Sequence[FaceResult], size_hw: tuple[int, int], target: Path) -> None:
@@ -214,7 +234,7 @@ class _FaceFiles:
         }
         impossible = []
         for name in (name for name in self.writer.formats if name in writers):
-            reason = why_impossible(name, self.face)
+            reason = why_impossible(name, self.face, self.writer.texture)
             if reason is None:
                 writers[name]()
             else:
@@ -234,11 +254,22 @@ class _FaceFiles:
             made[key] = FaceTexturer(self.face.mesh, size=size, complete=self.writer.completion)
         return made[key](self.photo, self.face)
 
+    @cached_property
+    def skin_rgb(self) -> NDArray[np.uint8] | None:
+        """(S, S, 3) what meshes are covered with: the photo's colours, or the face's own."""
+        from lineament.export import albedo_texture
+
+        if self.writer.texture == "albedo":
+            return albedo_texture(self.face, size=self.writer.texture_size)
+        return None if self.texture is None else self.texture.colors_rgb
+
     def _obj(self) -> None:
         from lineament.export import export_obj
 
-        texture = self.texture if "texture" in self.writer.formats else None
-        texture_rgb = None if texture is None else texture.colors_rgb
+        with_texture = "texture" in self.writer.formats and not why_impossible(
+            "texture", self.face, self.writer.texture
+        )
+        texture_rgb = self.skin_rgb if with_texture else None
         export_obj(self.face, _named(self.target, ".obj"), texture_rgb=texture_rgb)
 
     def _ply(self) -> None:
@@ -251,8 +282,7 @@ class _FaceFiles:
     def _glb(self) -> None:
         from lineament.export import export_glb
 
-        texture = self.texture if self.writer.with_texture else None
-        texture_rgb = None if texture is None else texture.colors_rgb
+        texture_rgb = None if self.writer.texture == "none" else self.skin_rgb
         path = _named(self.target, ".glb")
         export_glb(self.face, path, texture_rgb=texture_rgb, targets=self.writer.targets)
 
@@ -263,11 +293,16 @@ class _FaceFiles:
 
     def _texture_files(self) -> None:
         from lineament.export import export_texture
+        from lineament.export.files import png_bytes, write_bytes
 
+        path = _named(self.target, "_texture.png")
+        if self.writer.texture == "albedo":
+            assert self.skin_rgb is not None
+            write_bytes(path, png_bytes(self.skin_rgb))
+            return
         assert self.texture is not None  # or why_impossible had a reason
-        write = partial(export_texture, self.texture)
-        write(_named(self.target, "_texture.png"))
-        write(_named(self.target, "_texture_seen.png"), hidden="marked")
+        export_texture(self.texture, path)
+        export_texture(self.texture, _named(self.target, "_texture_seen.png"), hidden="marked")
 
     def _frontal(self) -> None:
         from lineament.export import frontal_view
@@ -285,8 +320,15 @@ def texture_size_for(face: FaceResult) -> int:
     return next(enough, TEXTURE_SIZE)
 
 
-def why_impossible(name: str, face: FaceResult) -> str | None:
-    """Why a file of a format cannot be made of a face, in words; None where it can."""
+def why_impossible(name: str, face: FaceResult, texture: str = "photo") -> str | None:
+    """Why a file of a format cannot be made of a face, in words; None where it can.
+
+    Args:
+        name: of :data:`FORMATS`.
+        face: the result.
+        texture: of :data:`TEXTURES`.
+    """
+    from lineament.export.albedo import knows_albedo
     from lineament.result import MorphableResult
 
     if not face.is_finite:
@@ -295,6 +337,8 @@ def why_impossible(name: str, face: FaceResult) -> str | None:
         return "which needs coefficients of a face model: this method gives a mesh alone; obj and ply hold it"
     if name in PICTURE_FORMATS and face.mesh.uv is None:
         return f"which needs texture coordinates: the mesh {face.mesh.name!r} has none"
+    if name in ALBEDO_FORMATS and texture == "albedo" and not knows_albedo(face):
+        return "which needs the face's own colours: refine the face (--refine 30), or take --texture photo"
     return None
 
 

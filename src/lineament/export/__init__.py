@@ -5,6 +5,7 @@ Frames, units and handedness of every format are in ``docs/exports.md`` and, as 
 file is written under a temporary name and renamed, so that a half-written one is never found.
 """
 
+from lineament.export.albedo import albedo_texture
 from lineament.export.animation import HeadMotion, export_glb_animation, export_motion
 from lineament.export.arrays import export_npz
 from lineament.export.csv_table import export_csv
@@ -25,6 +26,7 @@ __all__ = [
     "FaceTexturer",
     "HeadMotion",
     "MeanTexture",
+    "albedo_texture",
     "export_csv",
     "export_depth",
     "export_glb",
