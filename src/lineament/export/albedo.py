@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lineament.errors import ExportError
-from lineament.export.texture import fill_smoothly
+from lineament.export.texture_completion import fill_smoothly
 from lineament.result import FaceResult
 
 
