@@ -160,20 +160,21 @@ class CloseUpRegressor(MorphableRegressor):
         """Faces with what is seen in front of them; all of them in one run."""
         assert self._occlusion is not None
         network, rule = self._occlusion
-        masked, boxes = list(estimates), {}
+        masked = list(estimates)
+        looks: list[tuple[int, MorphableEstimate, CropBox]] = []
         for number, one in enumerate(estimates):
             if isinstance(one, MorphableEstimate) and one.is_finite:
                 with suppress(BoxError):  # all landmarks in one place
                     roll = upright_roll(one.camera.rotation)
-                    boxes[number] = rule.around_points(one.landmarks_image, roll=roll)
-        if not boxes:
+                    looks.append((number, one, rule.around_points(one.landmarks_image, roll=roll)))
+        if not looks:
             return masked
         cells = rule.size // 2
-        crops = np.stack([resample_crop(image, box) for box in boxes.values()])
+        crops = np.stack([resample_crop(image, box) for _, _, box in looks])
         shown = finite_outputs(network, {"shown": (cells, cells)}, crop=crops)["shown"]
-        for (number, box), seen in zip(boxes.items(), shown, strict=True):
+        for (number, one, box), seen in zip(looks, shown, strict=True):
             if np.isfinite(seen).all():
-                masked[number] = replace(estimates[number], shown=FaceMask(seen.astype(np.float32), box))
+                masked[number] = replace(one, shown=FaceMask(seen.astype(np.float32), box))
         return masked
 
     def _updated(
