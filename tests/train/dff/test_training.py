@@ -10,6 +10,7 @@ from lineament.bundle import Bundle
 from lineament.config_file import read_config
 from lineament.crop import CropBox
 from lineament.errors import ConfigError, WeightsError
+from lineament.geometry.harmonics import harmonics
 from lineament.image import read_image
 from lineament.methods.dff import Dff as DffInference
 from lineament.methods.dff_face import DffResult
@@ -85,6 +86,30 @@ def weights(learnt, batch, tmp_path_factory):
     path = tmp_path_factory.mktemp("dff") / "small.lineament"
     crops = batch["crop"].numpy()
     return export(EXPORTER, learnt[0].eval(), path, pictures=Given(crops, crops))
+
+
+def test_both_ways_a_mirrored_crop_has_the_mirrored_face_in_the_mirrored_light(learnt, batch, lfm, tmp_path):
+    crops = batch["crop"].numpy()
+    path = export(EXPORTER, learnt[0].eval(), tmp_path / "both.lineament", pictures=None, flip=True)
+    graph = Bundle.open(path).network(threads=1)
+    here, there = (graph(crop=np.ascontiguousarray(seen)) for seen in (crops, crops[:, :, ::-1]))
+    side, directions = np.array([-1.0, 1.0, 1.0]), np.random.default_rng(0).normal(size=(40, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    identity, expression = lfm.mirrored(here["identity"], here["expression"])
+    expected = {
+        "rotation": here["rotation"] * side[:, None] * side,
+        "translation": here["translation"] * side,
+        "focal": here["focal"],
+        "identity": identity,
+        "expression": expression,
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(there[name], values, rtol=1e-3, atol=1e-3)
+    lit, lit_there = (
+        harmonics(seen) @ light["light"] for seen, light in ((directions, here), (directions * side, there))
+    )
+    np.testing.assert_allclose(lit_there, lit, atol=1e-3)
+    assert np.abs(here["light"][:, 3]).max() > 0.01
 
 
 def test_points_and_pictures_alone_lower_the_losses(learnt):

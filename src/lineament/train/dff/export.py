@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lineament.methods.dff import CONSTANTS, OUTPUTS
+from lineament.train.dff.mirrored_answers import mirrored_answers
 from lineament.train.dff.training import TrainedDff
 from lineament.train.onnx.exporter import Arrays, Exporter
 from lineament.train.onnx.graph import Graph, crop_graph
@@ -64,4 +65,4 @@ def _answers(network: TrainedDff, crop: Tensor) -> tuple[Tensor, ...]:
     return tuple(torch.as_tensor(given[name]) for name in OUTPUTS)
 
 
-EXPORTER = Exporter(method="dff", graphs=graphs, arrays=arrays, half=True)
+EXPORTER = Exporter(method="dff", graphs=graphs, arrays=arrays, half=True, flip=mirrored_answers)
