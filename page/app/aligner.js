@@ -48,7 +48,13 @@ export class Aligner {
     const finder = (this.finders[own.detector.file] ??= await this.network(own.detector.file));
     this.detectors[method] = new Detector(detectorRun(this.ort, finder, detector.strides), { ...detector, ...own.detector });
     const run = await this.cropNetwork(own.file);
-    this.regressors[method] = new Regressor(run, this.model, own, await this.secondLook(own));
+    const looks = { ...(await this.secondLook(own)), firstLook: await this.firstLook(own) };
+    this.regressors[method] = new Regressor(run, this.model, own, looks);
+  }
+
+  /** The quicker network that says where a found face is; null where the own one does. @returns {Promise<Regressor | null>} */
+  async firstLook({ first_look: first }) {
+    return first ? new Regressor(await this.cropNetwork(first.file), this.model, first) : null;
   }
 
   /** What weights look at after the whole face: close-ups, and what is in front of it. */

@@ -23,22 +23,32 @@ export class Regressor {
    * @param {(crops: import("./pixels.js").Picture[]) => Promise<Outputs>} run
    * @param {import("./model.js").FaceModel} model
    * @param {object} settings  crop_size, crop_margin, well_framed, largest_step, max_uncertainty_mm, scheme
-   * @param {{closeUps?: import("./close_ups.js").CloseUps | null, occlusion?: import("./face_mask.js").Occlusion | null}} [second]
-   *   what weights look at after the whole face
+   * @param {{closeUps?: import("./close_ups.js").CloseUps | null, occlusion?: import("./face_mask.js").Occlusion | null,
+   *   firstLook?: Regressor | null}} [looks]  what looks at the face beside the network of the whole of it
    */
-  constructor(run, model, settings, { closeUps = null, occlusion = null } = {}) {
+  constructor(run, model, settings, { closeUps = null, occlusion = null, firstLook = null } = {}) {
     this.run = run;
+    this.firstLook = firstLook;
     this.closeUps = closeUps;
     this.occlusion = occlusion;
     this.model = model;
     this.settings = settings;
   }
 
-  /** @param {import("./detect.js").Candidate[]} faces */
-  async align(picture, faces, passes = 2) {
-    const cropBoxes = faces.map((face) => squareAroundBox(face.box, this.cut(face.roll)));
+  /**
+   * @param {import("./detect.js").Candidate[]} faces
+   * @param {Regressor | null} [firstLook]  takes the first of several passes (predictor.py)
+   */
+  async align(picture, faces, passes = 2, firstLook = null) {
+    let cropBoxes = faces.map((face) => squareAroundBox(face.box, this.cut(face.roll)));
+    let left = passes;
+    if (firstLook && passes > 1) {
+      const seen = await firstLook.predict(picture, cropBoxes.map((box) => ({ ...box, size: firstLook.settings.crop_size })));
+      cropBoxes = cropBoxes.map((cropBox, k) => this.refined(cropBox, seen[k]));
+      left -= 1;
+    }
     const found = await this.predict(picture, cropBoxes);
-    for (let pass = 1; pass < passes; pass++) {
+    for (let pass = 1; pass < left; pass++) {
       const refined = cropBoxes.map((cropBox, k) => this.refined(cropBox, found[k]));
       const again = [...cropBoxes.keys()].filter((k) => !isClose(cropBoxes[k], refined[k], this.settings.well_framed));
       if (again.length === 0) break;
@@ -75,12 +85,21 @@ export class Regressor {
    * @param {import("./detect.js").Candidate[]} found
    */
   async alignFound(picture, found, passes = 2) {
-    const faces = await this.align(picture, found, passes);
-    const limits = faces.map(({ detection }) => this.limitAt(detection.score));
-    const certainAtOnce = faces.map(({ uncertainty }, k) => !(uncertainty > limits[k])); // null is not
+    const limits = found.map(({ score }) => this.limitAt(score));
+    const isCertain = ({ uncertainty }, k) => !(uncertainty > limits[k]); // null is not
     const onItsHead = ({ uncertainty, detection }) =>
       uncertainty !== null && Math.cos(detection.roll) < this.settings.on_its_head;
-    const doubtful = [...faces.keys()].filter((k) => !certainAtOnce[k] || onItsHead(faces[k]));
+    const doubtfulOf = (faces) => [...faces.keys()].filter((k) => !isCertain(faces[k], k) || onItsHead(faces[k]));
+    const faces = await this.align(picture, found, passes, this.firstLook);
+    if (this.firstLook) {
+      const unsure = doubtfulOf(faces);
+      const alone = await this.align(picture, unsure.map((k) => found[k]), passes);
+      unsure.forEach((k, row) => {
+        if (alone[row].uncertainty < faces[k].uncertainty) faces[k] = alone[row];
+      });
+    }
+    const certainAtOnce = faces.map(isCertain);
+    const doubtful = doubtfulOf(faces);
     const turned = doubtful.flatMap((k) => {
       const { detection } = faces[k];
       return [0, detection.roll + Math.PI].map((roll) => ({ ...detection, roll }));

@@ -22,7 +22,14 @@ from lineament.models.builtin import BUILTIN_PATH
 from lineament.version import __version__
 from lineament.view.close_up_file import close_up_bytes
 from lineament.view.model_file import model_bytes
-from lineament.view.settings import LOOKS_TWICE, WEIGHTS, close_up_file, graph_file, settings
+from lineament.view.settings import (
+    LOOKS_TWICE,
+    WEIGHTS,
+    close_up_file,
+    first_look_name,
+    graph_file,
+    settings,
+)
 
 HERE = Path(__file__).parent
 PLACES = (HERE / "page", HERE.parents[2] / "page")
@@ -121,6 +128,9 @@ def _write_weights(folder: Path, bundles: Mapping[str, Bundle]) -> None:
                 f"{detector.manifest.method}. Use it with `lineament align` or `lineament video`."
             )
         (folder / graph_file(own.weights)).write_bytes(detector.graph())
+        first = first_look_name(bundle, bundles)
+        if first is not None and first not in bundles:
+            (folder / graph_file(first)).write_bytes(Bundle.open(first).graph())
         for graph in bundle.manifest.graphs if bundle.manifest.method == LOOKS_TWICE else ("network",):
             (folder / graph_file(name, graph)).write_bytes(bundle.graph(graph))
         if bundle.manifest.method != LOOKS_TWICE:

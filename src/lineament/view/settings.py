@@ -63,7 +63,10 @@ def settings(bundles: Mapping[str, Bundle]) -> dict[str, Any]:
         "detector": _detector_settings(),
         "close_ups": _close_up_settings(),
         "tracking": asdict(TrackingConfig()),
-        "regressors": {name: _regressor_settings(name, bundle) for name, bundle in bundles.items()},
+        "regressors": {
+            name: _regressor_settings(name, bundle) | {"first_look": _first_look(bundle, bundles)}
+            for name, bundle in bundles.items()
+        },
     }
 
 
@@ -126,6 +129,23 @@ def _regressor_settings(name: str, bundle: Bundle) -> dict[str, Any]:
             **asdict(detect.DetectorOptions.from_table(own.options)),
         },
     }
+
+
+def first_look_name(bundle: Bundle, bundles: Mapping[str, Bundle]) -> str | None:
+    """What the page calls the weights that look first at what was found; None where there are none."""
+    first = bundle.manifest.first_look
+    return next((name for name, other in bundles.items() if other.manifest.name == first), first)
+
+
+def _first_look(bundle: Bundle, bundles: Mapping[str, Bundle]) -> dict[str, Any] | None:
+    """The network that looks first, and its crops; None where the regressor does it itself."""
+    name = first_look_name(bundle, bundles)
+    if name is None:
+        return None
+    cut = (bundles[name] if name in bundles else Bundle.open(name)).manifest.crop
+    if cut is None:
+        raise WeightsError(f"{bundle.path.name} names {name} for its first look, which states no crop.")
+    return {"file": graph_file(name), "crop_size": cut.size}
 
 
 def _second_look(name: str, bundle: Bundle) -> dict[str, Any]:

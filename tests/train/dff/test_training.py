@@ -108,8 +108,8 @@ def test_both_ways_a_mirrored_crop_has_the_mirrored_face_in_the_mirrored_light(l
     lit, lit_there = (
         harmonics(seen) @ light["light"] for seen, light in ((directions, here), (directions * side, there))
     )
-    np.testing.assert_allclose(lit_there, lit, atol=1e-3)
-    assert np.abs(here["light"][:, 3]).max() > 0.01
+    np.testing.assert_allclose(lit_there, lit, atol=2e-4)
+    assert np.abs(here["light"][:, 3]).max() > 0.002
 
 
 def test_points_and_pictures_alone_lower_the_losses(learnt):

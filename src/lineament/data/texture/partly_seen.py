@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,10 +20,13 @@ from lineament.errors import DataError
 from lineament.export.texture import FaceTexturer
 from lineament.export.texture_completion import from_other_side
 from lineament.export.texture_translator import network_input
+from lineament.foreign import foreign
 from lineament.geometry.morphable import MorphableModel
 
 Array = NDArray[np.floating]
 
+CHANNELS = 7
+"""Of a kept texture: what is seen, what that is completed to, and how far it is trusted."""
 TRIES = 50
 """Faces that are looked at in a row before it is said that none is good enough."""
 
@@ -171,9 +175,8 @@ class FrontalTextures:
 
     def _take(self, store: int, number: int) -> Known | None:
         path = self._path(store, number)
-        if path is not None and path.exists():
-            channels = np.load(path)
-        else:
+        channels = None if path is None else read_kept(path)
+        if channels is None:
             channels = self._unwrapped(store, number)
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -204,6 +207,17 @@ class FrontalTextures:
         content = hashlib.sha256(one.picture_file(number))
         content.update(np.asarray([camera.scale, *camera.rotation.ravel(), *camera.translation]).tobytes())
         return self.kept / f"{self.model.name}_{self.texturer.size}_{content.hexdigest()[:24]}.npy"
+
+
+def read_kept(path: Path) -> NDArray[np.uint8] | None:
+    """(S, S, 7) what :func:`write_whole` kept; None where there is none, or it is damaged and made again."""
+    what, advice = f"{path} is no kept texture", "Delete it: it is made again."
+    with suppress(DataError), foreign(DataError, what, advice):
+        if path.exists():
+            channels = np.load(path)
+            if channels.dtype == np.uint8 and channels.ndim == 3 and channels.shape[2] == CHANNELS:
+                return np.asarray(channels)
+    return None
 
 
 def write_whole(path: Path, array: NDArray[np.uint8]) -> None:
