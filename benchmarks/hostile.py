@@ -78,7 +78,12 @@ def read_files(kind: str, seed: str, seconds: float, findings: Findings) -> None
                 break
             if line is None:
                 break
-            said = json.loads(line)
+            try:
+                said = json.loads(line)
+            except ValueError:  # a decoder talks where results of commands go
+                what = f"{now or 'the start'} printed {line.strip()[:200]!r}"
+                findings.add(kind, what, file=folder / now if now else None)
+                continue
             now = said.get("begins", "")
             if "ends" in said:
                 findings.tried[kind] += 1

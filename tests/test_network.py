@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+from lineament.bundle import Bundle
 from lineament.errors import ConfigError, WeightsError
 from lineament.network import OnnxNetwork, finite_rows
 
@@ -162,3 +163,12 @@ def test_a_runtime_that_was_loaded_first_with_its_telemetry_on_is_warned_of(doub
         "from lineament.network import OnnxNetwork; OnnxNetwork(sys.argv[1])"
     )
     assert run_python(in_order, str(doubling)).stderr == ""
+
+
+def test_a_graph_that_the_runtime_cannot_even_quote_is_named_and_prints_nothing(tmp_path, capfd):
+    graph = Bundle.open("fast").graph()
+    at = graph.index(b"Conv")
+    broken = graph[:at] + b"Con\xff" + graph[at + 4 :]
+    with pytest.raises(WeightsError, match="not a working ONNX graph"):
+        OnnxNetwork(tmp_path / "broken.onnx", graph=broken, threads=1)
+    assert capfd.readouterr().out == ""

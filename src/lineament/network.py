@@ -211,7 +211,10 @@ def _open_session(
     errors = runtime_errors(runtime)
     source = os.fspath(path) if graph is None else graph
     try:
-        session = runtime.InferenceSession(source, sess_options=options, providers=providers)
+        # Its fallback prints where the results of commands go, and tries the same again.
+        session = runtime.InferenceSession(
+            source, sess_options=options, providers=providers, enable_fallback=0
+        )
     except errors as error:
         raise WeightsError(
             f"{path} is not a working ONNX graph ({error}). The file is damaged or from a newer version: "

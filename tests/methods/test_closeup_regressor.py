@@ -106,3 +106,12 @@ def test_a_mouth_that_the_photo_cuts_off_is_left_to_the_network_of_whole_faces(
         )
         [found] = method.finish(photo[:bottom], [whole])
         assert len({*cut} - {found.shown.box}) == parts  # both eyes, with the mouth or without
+
+
+def test_a_face_that_nothing_follows_from_stays_as_the_whole_face_is(method, photo, estimates, monkeypatch):
+    def impossible(self, face, sightings):
+        raise np.linalg.LinAlgError("Singular matrix")
+
+    monkeypatch.setattr(type(method._update), "__call__", impossible)
+    for before, after in zip(estimates, method.finish(photo, estimates), strict=True):
+        np.testing.assert_array_equal(after.landmarks_image, before.landmarks_image)

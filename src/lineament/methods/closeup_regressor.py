@@ -183,7 +183,12 @@ class CloseUpRegressor(MorphableRegressor):
         """A face moved by what was seen of it."""
         state = FaceState(estimate.camera, estimate.identity, estimate.expression)
         assert self._update is not None
-        face = self._update(state, sightings)
+        try:
+            face = self._update(state, sightings)
+        except (
+            np.linalg.LinAlgError
+        ):  # a face of numbers so large that nothing follows from what is seen of it
+            return estimate
         expression = np.clip(face.expression, *KEY_LIMITS)
         landmarks = self._landmark_points.vertices_model(face.identity, expression)
         return replace(
