@@ -110,9 +110,10 @@ class LineamentPredictor:
         """See Predictor."""
         bundles = [Bundle.open(self.weights)]
         bundles += [Bundle.open(name) for name in getattr(self.aligner.method, "other_weights", ())]
-        detector = bundles[0].manifest.detector
-        if self.crops is Crops.DETECTOR and detector is not None:
-            bundles.append(Bundle.open(detector.weights))
+        own = bundles[0].manifest
+        if self.crops is Crops.DETECTOR:
+            found_by = [None if own.detector is None else own.detector.weights, own.first_look]
+            bundles += [Bundle.open(name) for name in found_by if name is not None]
         return {
             "lineament": __version__,
             "sha256": [bundle.sha256 for bundle in bundles],

@@ -7,11 +7,11 @@ import torch
 from lineament.bundle import Bundle
 from lineament.errors import ExportError
 from lineament.methods.cprfa_points import FaceCodes
-from lineament.train.cprfa import mirrored_maps as module
 from lineament.train.cprfa.export import EXPORTER
 from lineament.train.cprfa.mirrored_maps import MeanCodes
 from lineament.train.cprfa.training import new_network
 from lineament.train.networks.cprfa.config import tiny
+from lineament.train.onnx import flip_ensemble
 from tests.train.cprfa.setups import SIZE
 from tests.train.exports import exported
 
@@ -56,7 +56,7 @@ def test_the_code_of_a_vertex_and_of_the_one_across_are_each_others_mirror_image
 
 
 def test_a_face_model_without_a_mirror_image_is_refused(network, tmp_path, lfm, monkeypatch):
-    monkeypatch.setattr(module, "load_model", lambda _: replace(lfm, mirror=None))
+    monkeypatch.setattr(flip_ensemble, "load_model", lambda _: replace(lfm, mirror=None))
     with pytest.raises(ExportError, match="leave --flip out"):
         exported(EXPORTER, network, tmp_path / "both.lineament", margin=1.5, flip=True)
     assert list(tmp_path.iterdir()) == []

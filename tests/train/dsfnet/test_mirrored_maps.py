@@ -9,12 +9,12 @@ from lineament.data.labels.label_surface import LabelSurface
 from lineament.errors import ExportError
 from lineament.methods.dsfnet import OUTPUTS
 from lineament.methods.pretrained import open_method
-from lineament.train.dsfnet import mirrored_maps as module
 from lineament.train.dsfnet.method import DSFNET
 from lineament.train.dsfnet.mirrored_maps import MeanAnswers
 from lineament.train.dsfnet.targets import DsfTargets
 from lineament.train.dsfnet.training import new_network
 from lineament.train.networks.regressor import RegressorOutput
+from lineament.train.onnx import flip_ensemble
 from tests.train.dsfnet.painted import SIZE as PICTURE
 from tests.train.dsfnet.painted import painted_sample
 from tests.train.dsfnet.setups import tiny_config
@@ -101,7 +101,7 @@ def test_a_mirrored_crop_has_the_mirrored_answers_where_both_ways_are_looked(net
 
 
 def test_a_face_model_without_a_mirror_image_is_refused(network, tmp_path, lfm, monkeypatch):
-    monkeypatch.setattr(module, "load_model", lambda _: replace(lfm, mirror=None))
+    monkeypatch.setattr(flip_ensemble, "load_model", lambda _: replace(lfm, mirror=None))
     with pytest.raises(ExportError, match="leave --flip out"):
         exported(DSFNET.exporter, network, tmp_path / "both.lineament", flip=True)
     assert list(tmp_path.iterdir()) == []

@@ -11,10 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lineament.bundle import Manifest
-from lineament.errors import ExportError
-from lineament.models import load_model
-from lineament.train.onnx.flip_ensemble import both_ways, halves, mean_map
-from lineament.train.onnx.graph import network_of, noise
+from lineament.train.onnx.flip_ensemble import answers_of, both_ways, halves, mean_map
 
 CODE, MAPS = "code", ("face_mask", "depth")
 
@@ -45,16 +42,6 @@ def mirrored_maps(graph: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto
         ExportError: `graph` gives something else or belongs to a face model that is not symmetric; or the new
             graph does not say the mean of what `graph` says.
     """
-    assert manifest.crop is not None
-    assert manifest.face_model is not None
-    size, model = manifest.crop.size, load_model(manifest.face_model.name)
-    said = network_of(graph)(crop=noise(1, size, size, 3))
-    shapes = {output.name: said[output.name].shape[1:] for output in graph.graph.output}
-    if tuple(shapes) not in ((CODE, MAPS[0]), (CODE, *MAPS)):
-        raise ExportError(
-            f"The network gives {', '.join(shapes)}; looking at faces both ways is for {CODE} and "
-            f"{', '.join(MAPS)}: leave --flip out."
-        )
-    if model.mirror is None:
-        raise ExportError(f"The face model {model.name!r} is not symmetric: leave --flip out.")
-    return both_ways(graph, MeanCodes(), size=size, shapes=shapes, ends=tuple(shapes))
+    size, _, shapes = answers_of(graph, manifest, (CODE, MAPS[0]), (CODE, *MAPS))
+    mean = MeanCodes()
+    return both_ways(graph, mean, size=size, shapes=shapes, ends=tuple(shapes))

@@ -13,12 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from lineament.bundle import Manifest
-from lineament.errors import ExportError
 from lineament.geometry.morphable import Mirror
 from lineament.methods.dsfnet import OUTPUTS
-from lineament.models import load_model
-from lineament.train.onnx.flip_ensemble import both_ways, halves, mean_map
-from lineament.train.onnx.graph import network_of, noise
+from lineament.train.onnx.flip_ensemble import answers_of, both_ways, halves, mean_map
 
 
 class MeanAnswers(nn.Module):
@@ -75,20 +72,7 @@ def mirrored_maps(graph: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto
         ExportError: `graph` gives something else or belongs to a face model that is not symmetric; or the new
             graph does not say the mean of what `graph` says.
     """
-    assert manifest.crop is not None
-    assert manifest.face_model is not None
-    size, model = manifest.crop.size, load_model(manifest.face_model.name)
-    said = network_of(graph)(crop=noise(1, size, size, 3))
-    shapes = {output.name: said[output.name].shape[1:] for output in graph.graph.output}
-    if tuple(shapes) != OUTPUTS["maps"]:
-        raise ExportError(
-            f"The network gives {', '.join(shapes)}; looking at faces both ways is for "
-            f"{', '.join(OUTPUTS['maps'])}: leave --flip out."
-        )
-    if model.mirror is None or shapes["expression"] != (len(model.mirror.expression),):
-        raise ExportError(
-            f"The network gives {shapes['expression'][0]} weights of the face model {model.name!r}, which "
-            f"has no mirror image for them: leave --flip out."
-        )
+    size, model, shapes = answers_of(graph, manifest, OUTPUTS["maps"])
+    assert model.mirror is not None
     mean = MeanAnswers(model.mirror, shapes["identity"][0])
-    return both_ways(graph, mean, size=size, shapes=shapes, ends=OUTPUTS["maps"])
+    return both_ways(graph, mean, size=size, shapes=shapes, ends=tuple(shapes))

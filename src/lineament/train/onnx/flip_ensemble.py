@@ -26,12 +26,11 @@ from lineament.errors import ExportError
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.topology import MIRROR_68
 from lineament.methods.regressor import OUTPUTS, UNCERTAINTY
+from lineament.methods.synergynet import LANDMARKS
 from lineament.models import load_model
 from lineament.result import DEFAULT_SCHEME
 from lineament.train.networks.regressor import rotation_from_six
 from lineament.train.onnx.graph import network_of, noise, trace
-
-LANDMARKS = "landmarks"  # (n, 68, 3) crop px, of regressors that find them beside the mesh
 
 
 class _BothCrops(nn.Module):
@@ -157,6 +156,42 @@ def both_ways(
     onnx.checker.check_model(whole)
     _check(graph, whole, mean, size, tuple(shapes), ends)
     return whole
+
+
+def answers_of(
+    graph: onnx.ModelProto, manifest: Manifest, *known: tuple[str, ...]
+) -> tuple[int, MorphableModel, dict[str, tuple[int, ...]]]:
+    """What is to be known of a graph of crops before it can look both ways.
+
+    Args:
+        graph: of crops.
+        manifest: of its weights: crop and face model.
+        known: the outputs that it may have.
+
+    Returns:
+        Side of the crops, px; the face model, which has a mirror; shapes of the outputs, without the rows.
+
+    Raises:
+        ExportError: it gives something else, or its face model has no mirror image of what it gives.
+    """
+    assert manifest.crop is not None
+    assert manifest.face_model is not None
+    size, model = manifest.crop.size, load_model(manifest.face_model.name)
+    said = network_of(graph)(crop=noise(1, size, size, 3))
+    shapes = {output.name: said[output.name].shape[1:] for output in graph.graph.output}
+    if tuple(shapes) not in known:
+        raise ExportError(
+            f"The network gives {', '.join(shapes)}; looking at faces both ways is for "
+            f"{' or '.join(', '.join(names) for names in known)}: leave --flip out."
+        )
+    if model.mirror is None:
+        raise ExportError(f"The face model {model.name!r} is not symmetric: leave --flip out.")
+    if shapes.get("expression", (len(model.mirror.expression),)) != (len(model.mirror.expression),):
+        raise ExportError(
+            f"The network gives {shapes['expression'][0]} weights of the face model {model.name!r}, which "
+            f"has no mirror image for them: leave --flip out."
+        )
+    return size, model, shapes
 
 
 def halves(values: Tensor) -> Tensor:

@@ -12,12 +12,9 @@ from torch import Tensor, nn
 
 from lineament.bundle import Manifest
 from lineament.data.labels.label_surface import LabelSurface
-from lineament.errors import ExportError
 from lineament.methods.sadrnet import ATTENTION, FACE, SHAPE
 from lineament.methods.sadrnet_tables import POSITION_UNIT
-from lineament.models import load_model
-from lineament.train.onnx.flip_ensemble import both_ways
-from lineament.train.onnx.graph import network_of, noise
+from lineament.train.onnx.flip_ensemble import answers_of, both_ways, halves, mean_map
 
 
 class MeanMaps(nn.Module):
@@ -41,12 +38,11 @@ class MeanMaps(nn.Module):
         self, face_map: Tensor, offset_map: Tensor, attention: Tensor | None = None
     ) -> tuple[Tensor, ...]:
         """(2n, 3, M, M) twice and (2n, A, A), to the same of n."""
-        faces, offsets = (maps.reshape(2, -1, *maps.shape[1:]) for maps in (face_map, offset_map))
+        faces, offsets = (halves(maps) for maps in (face_map, offset_map))
         means = [self._mean(faces[0], self.side + self.sign * faces[1].flip(3))]
         means.append(self._mean(offsets[0], self.sign * offsets[1].flip(3)))
         if attention is not None:
-            masks = attention.reshape(2, -1, *attention.shape[1:])
-            means.append((masks[0] + masks[1].flip(2)) / 2)
+            means.append(mean_map(attention))
         return tuple(means)
 
     def _mean(self, here: Tensor, there: Tensor) -> Tensor:
@@ -64,19 +60,7 @@ def mirrored_maps(graph: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto
         ExportError: `graph` gives something else or belongs to a face model that is not symmetric; or the new
             graph does not say the mean of what `graph` says.
     """
-    assert manifest.crop is not None
-    assert manifest.face_model is not None
-    size = manifest.crop.size
-    said = network_of(graph)(crop=noise(1, size, size, 3))
-    shapes = {output.name: said[output.name].shape[1:] for output in graph.graph.output}
-    if tuple(shapes)[:2] != (FACE, SHAPE) or not {*shapes} <= {FACE, SHAPE, ATTENTION}:
-        raise ExportError(
-            f"The network gives {', '.join(shapes)}; looking at faces both ways is for {FACE} and {SHAPE}: "
-            f"leave --flip out."
-        )
-    model = load_model(manifest.face_model.name)
-    if model.mirror is None:
-        raise ExportError(f"The face model {model.name!r} is not symmetric: leave --flip out.")
+    size, model, shapes = answers_of(graph, manifest, (FACE, SHAPE), (FACE, SHAPE, ATTENTION))
     mask = LabelSurface.of(model, size=shapes[FACE][-1]).mask
     mean = MeanMaps(torch.as_tensor(mask))
     return both_ways(graph, mean, size=size, shapes=shapes, ends=tuple(shapes))
