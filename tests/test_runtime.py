@@ -32,9 +32,10 @@ def runtime_with_cuda(monkeypatch):
 
     seen = SimpleNamespace(providers=[], starts_cuda=True)
 
-    def session(source, sess_options, providers):
+    def session(source, sess_options, providers, **options):
         seen.providers.append(providers)
-        real = onnxruntime.InferenceSession(source, sess_options, providers=["CPUExecutionProvider"])
+        cpu = ["CPUExecutionProvider"]
+        real = onnxruntime.InferenceSession(source, sess_options, providers=cpu, **options)
         return Session(real, seen.starts_cuda)
 
     fake = SimpleNamespace(
