@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lineament.data.crops.augment import AugmentConfig
 from lineament.errors import ConfigError
@@ -25,6 +27,15 @@ from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.schedules import DFF
 from lineament.train.networks.dff.network import COMPACT, DffConfig, DffNet, DffOutput, mean_translation
+from lineament.train.networks.residual_encoder import EncoderConfig, ResidualBackbone
+from lineament.train.regressor.training import first_crops
+from lineament.train.regressor.warm_start import (
+    ExportedRegressor,
+    coefficient_rows,
+    log_scale_at,
+    pose_rows,
+    take_layers,
+)
 from lineament.train.runs.crop_method import begin_with_run
 
 SCHEME = "300w-lp"
@@ -128,10 +139,26 @@ def new_network(config: DffTrainConfig, model: MorphableModel) -> TrainedDff:
 def prepare(network: TrainedDff, config: DffTrainConfig, source: CropSource) -> None:
     """Give a new network the weights of `config.start`; or put its mean face frontal into the crop.
 
+    A run folder is one of this method. A name or a file are weights of the compact regressor, which learnt
+    from labels in space: what begins with them has not learnt from photographs alone.
+
     Raises:
-        ConfigError: the start or the convolutions do not fit.
-        DataError: the start is no run folder.
+        ConfigError: the start or the convolutions do not fit, or layers that are to stay have no start.
+        WeightsError: no such weights.
     """
+    if config.network.frozen and not config.start:
+        raise ConfigError(
+            "network.frozen leaves the convolutions as they begin, with random weights: give a start."
+        )
+    if config.start and not Path(config.start).is_dir():
+        exported = ExportedRegressor.read(config.start)
+        if config.network.backbone != "residual" or config.network.rotation != "six":
+            raise ConfigError(
+                f"{config.start} are weights of the compact regressor: only a network with "
+                f'network.backbone = "residual" and network.rotation = "six" can begin with them.'
+            )
+        take_regressor(network, exported, first_crops(source, config.loop))
+        return
     if config.start:
         begin_with_run(network, Path(config.start), config)
         network.steps.zero_()
@@ -142,6 +169,42 @@ def prepare(network: TrainedDff, config: DffTrainConfig, source: CropSource) -> 
     network.translation_mean.copy_(torch.as_tensor(where))
     if config.conv_weights:
         load_convolutions(network, Path(config.conv_weights))
+
+
+@torch.no_grad()
+def take_regressor(network: TrainedDff, exported: ExportedRegressor, crops: Iterable[Tensor]) -> None:
+    """Give a network the compact regressor's layers, and its rows of pose and coefficients.
+
+    Args:
+        network: with backbone "residual" and rotation "six".
+        exported: weights with at least as many coefficients.
+        crops: batches of (B, 3, S, S) float crops as in training, on which normalisation is measured.
+
+    Raises:
+        ConfigError: layers differ in size, or there are fewer coefficients.
+    """
+    config = network.config
+    encoder = EncoderConfig(config.stem, config.stages, config.blocks)
+    backbone = ResidualBackbone(config.crop_size, encoder, squeeze=config.squeeze, hidden=config.hidden)
+    take_layers(backbone, exported, crops)
+    network.features.load_state_dict(backbone.features.state_dict())
+    network.hidden[0].load_state_dict(backbone.hidden[1].state_dict())
+    scale = torch.exp(log_scale_at(exported, config.crop_size))
+    network.translation_mean.copy_(
+        torch.stack([0 * scale, 0 * scale, config.focal * config.crop_size / scale])
+    )
+    unit = torch.full((config.expression,), network.expression_unit)
+    ones = torch.ones(config.identity)
+    numbers = network.numbers.weight.split(config.sizes), network.numbers.bias.split(config.sizes)
+    rows = {
+        0: coefficient_rows(exported, "identity", 0 * ones, ones),
+        2: coefficient_rows(exported, "expression", 0 * unit, unit),
+        3: tuple(values[:6] for values in pose_rows(exported)),
+        4: tuple(values[6:] for values in pose_rows(exported)),
+    }
+    for part, given in rows.items():
+        for own, values in zip(numbers, given, strict=True):
+            own[part].copy_(values)
 
 
 def load_convolutions(network: DffNet, path: Path) -> None:

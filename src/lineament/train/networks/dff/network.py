@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from lineament.errors import ConfigError
+from lineament.train.networks.regressor import SCALE_UNIT, rotation_from_six
 from lineament.train.networks.residual_encoder import ResidualBlock
 from lineament.train.networks.resnet import ResNet
 
+PLACE_UNIT = 0.1
+"""What a one of the numbers of the place in the crop means, sides of the crop, where the rotation has six."""
 LIGHT = (9, 3)
 """Coefficients of spherical harmonics, by channel."""
 UNIT_MM = 100.0
@@ -44,7 +50,14 @@ class DffConfig:
         identity: number of identity coefficients.
         texture: number of texture coefficients.
         expression: number of expression coefficients: 53 of LFM, up to 64 of a model that has them.
-        rotation: what the three numbers of the rotation are: "axis-angle", or "euler": pitch, yaw, roll.
+        rotation: what the numbers of the rotation are: "axis-angle"; "euler": pitch, yaw, roll; or "six"
+            (Zhou et al. 2019), where those of the translation are the logarithm of the distance and the place
+            in the crop: the compact regressor's nine numbers of the pose, so that a run can begin with its
+            weights.
+        colour_pixels: side of the small picture that texture and light are read off beside the features,
+            which have learnt to leave light out; 0 for features alone, as printed.
+        colour_hidden: width of the two layers between.
+        frozen: whether the convolutions stay as the run begins.
         camera: "perspective" with the customary intrinsics; "weak"; or "free", in which one more number says
             how far the camera is while the face stays as large, for close-ups: a crop that a face fills is
             otherwise always taken from a metre.
@@ -64,17 +77,29 @@ class DffConfig:
     identity: int = 80
     texture: int = 80
     expression: int = 53
-    rotation: Literal["axis-angle", "euler"] = "axis-angle"
+    rotation: Literal["axis-angle", "euler", "six"] = "axis-angle"
+    colour_pixels: int = 0
+    colour_hidden: int = 256
+    frozen: bool = False
     camera: Literal["perspective", "weak", "free"] = "perspective"
     focal: float = FOCAL
     distance_mm: float = DISTANCE_MM
     ambient: float = AMBIENT
 
+    def __post_init__(self) -> None:
+        """Refuse small pictures larger than the crop."""
+        if not 0 <= self.colour_pixels <= self.crop_size:
+            raise ConfigError(
+                f"network.colour_pixels is 0 to network.crop_size, {self.crop_size}; "
+                f"found {self.colour_pixels}."
+            )
+
     @property
     def sizes(self) -> tuple[int, ...]:
         """How many numbers say identity, texture, expression, rotation, translation, light, and distance."""
         free = (1,) if self.camera == "free" else ()
-        return (self.identity, self.texture, self.expression, 3, 3, LIGHT[0] * LIGHT[1], *free)
+        turn = 6 if self.rotation == "six" else 3
+        return (self.identity, self.texture, self.expression, turn, 3, LIGHT[0] * LIGHT[1], *free)
 
 
 COMPACT = DffConfig()
@@ -132,40 +157,88 @@ class DffNet(nn.Module):
         self.numbers = nn.Linear(width, sum(config.sizes))
         nn.init.zeros_(self.numbers.weight)
         nn.init.zeros_(self.numbers.bias)
+        if config.rotation == "six":
+            first = config.identity + config.texture + config.expression
+            with torch.no_grad():
+                self.numbers.bias[[first, first + 4]] = 1.0
+        self.colours = _colour_layers(config, width) if config.colour_pixels else None
         mean, std = (PIXEL_MEAN, PIXEL_STD) if config.backbone != "residual" else ((127.5,) * 3, (64.0,) * 3)
         for name, values in (("pixel_mean", mean), ("pixel_std", std)):
             self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
         self.register_buffer("translation_mean", torch.tensor([0.0, 0.0, config.distance_mm]))
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.register_buffer("point_errors", torch.zeros(2, 68))
+        if config.frozen:
+            self.features.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """As any network, but frozen layers keep what they know of their features."""
+        super().train(mode)
+        if self.config.frozen:
+            self.features.eval()
+        return self
+
+    def begun(self) -> Iterator[nn.Parameter]:
+        """What a run takes from weights that it begins with; colours have to be learnt."""
+        yield from self.features.parameters()
+        yield from self.hidden.parameters()
 
     def forward(self, crop: Tensor) -> DffOutput:
         """(B, 3, S, S) float crops with values in 0..255, RGB."""
         if self.training:
             self.steps.add_(1)
         pixels = (crop - self.pixel_mean) / self.pixel_std
-        return self.parts(self.numbers(self.hidden(self.features(pixels))).float(), crop)
+        vector = self.hidden(self.features(pixels))
+        numbers = self.numbers(vector).float()
+        if self.colours is not None:
+            small = functional.adaptive_avg_pool2d(pixels, self.config.colour_pixels).flatten(1)
+            numbers = numbers + self._as_numbers(self.colours(torch.cat([small, vector], dim=1)).float())
+        return self.parts(numbers, crop)
+
+    def _as_numbers(self, colours: Tensor) -> Tensor:
+        """(B, n) numbers, zero but for those of texture and light."""
+        identity, texture, *between, light, free = (*self.config.sizes, 0)[:7]
+        given, lit = colours.split((texture, light), dim=1)
+        return torch.cat(
+            [functional.pad(given, (identity, sum(between))), functional.pad(lit, (0, free))], dim=1
+        )
 
     def parts(self, numbers: Tensor, picture: Tensor) -> DffOutput:
         """What (B, n) numbers say of pictures."""
         config = self.config
         identity, texture, expression, turn, moved, light, *free = numbers.split(config.sizes, dim=1)
-        translation = self.translation_mean + UNIT_MM * moved
         factor = torch.exp(free[0][:, 0]) if free else torch.ones_like(turn[:, 0])
+        translation = self._translation(moved)
         translation = torch.cat([translation[:, :2], translation[:, 2:] * factor[:, None]], dim=1)
-        rotation = rotation_from_angles(turn) if config.rotation == "euler" else rotation_from_vector(turn)
         ambient = torch.zeros(LIGHT, device=numbers.device)
         ambient[0] = config.ambient
         return DffOutput(
             identity=identity,
             texture=texture,
             expression=expression,
-            rotation=rotation,
+            rotation=ROTATIONS[config.rotation](turn),
             translation=translation,
             light=ambient + light.reshape(-1, *LIGHT[::-1]).transpose(1, 2),
             focal=config.focal * factor,
             picture=picture,
         )
+
+    def _translation(self, numbers: Tensor) -> Tensor:
+        """(B, 3) mm, frame `camera`, of the three numbers of the translation."""
+        if self.config.rotation != "six":
+            return self.translation_mean + UNIT_MM * numbers
+        distance = self.translation_mean[2] * torch.exp(-SCALE_UNIT * numbers[:, :1])
+        xy = self.translation_mean[:2] + PLACE_UNIT / self.config.focal * distance * numbers[:, 1:]
+        return torch.cat([xy, distance], dim=1)
+
+
+def _colour_layers(config: DffConfig, width: int) -> nn.Sequential:
+    """Small pictures and `width` features to the numbers of texture and light."""
+    read, hidden = 3 * config.colour_pixels**2 + width, config.colour_hidden
+    last = nn.Linear(hidden, config.texture + LIGHT[0] * LIGHT[1])
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(read, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), last)
 
 
 def _backbone(config: DffConfig) -> tuple[nn.Module, int]:
@@ -228,6 +301,9 @@ def rotation_from_vector(vector: Tensor) -> Tensor:
     eye = torch.eye(3, dtype=vector.dtype, device=vector.device)
     twice = vector[:, :, None] * vector[:, None] - vector.square().sum(1)[:, None, None] * eye
     return eye + sine[:, None, None] * cross + half[:, None, None] * twice
+
+
+ROTATIONS = {"axis-angle": rotation_from_vector, "euler": rotation_from_angles, "six": rotation_from_six}
 
 
 def mean_translation(low_xy: np.ndarray, high_xy: np.ndarray, config: DffConfig, margin: float) -> np.ndarray:
