@@ -15,7 +15,7 @@ from unittest import mock
 from lineament import FaceAligner
 from lineament import aligner as flow
 from lineament.detect import OnnxDetector, detector
-from lineament.methods import closeup_regressor, predictor
+from lineament.methods import closeup_networks, predictor
 from lineament.methods.coefficient_update import CoefficientUpdate
 from lineament.methods.estimate import MorphableEstimate
 from lineament.network import OnnxNetwork
@@ -109,7 +109,7 @@ def alignment_watch(aligner: FaceAligner) -> StepWatch:
             (OnnxDetector, "detect"): "detect: boxes",
             (OnnxNetwork, "__call__"): lambda network: own.get(id(network), "close-ups: networks"),
             (predictor, "resample_crop"): "face: crop",
-            (closeup_regressor, "resample_crop"): "close-ups: crops",
+            (closeup_networks, "resample_crop"): "close-ups: crops",
             (CoefficientUpdate, "__call__"): "close-ups: update",
             (MorphableEstimate, "result"): "mesh",
         }

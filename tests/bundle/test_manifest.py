@@ -34,6 +34,13 @@ def test_what_keys_mean_is_the_same_after_json():
     assert Manifest.from_json(manifest.to_json()) == manifest
 
 
+def test_other_weights_are_named_and_the_same_after_json():
+    names = {"first_look": "quick", "close_ups": "close", "members": ["a", "b"]}
+    manifest = Manifest.from_json(json.dumps(SMALL | names).encode())
+    assert (manifest.first_look, manifest.close_ups, manifest.members) == ("quick", "close", ("a", "b"))
+    assert Manifest.from_json(manifest.to_json()) == manifest
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -55,6 +62,9 @@ def test_what_keys_mean_is_the_same_after_json():
         ({"crop": [112, 1]}, "'crop'"),
         ({"face_model": {"name": "lfm", "sha256": "12"}}, "64 hexadecimal digits"),
         ({"detector": {"weights": "../d"}}, "'weights'"),
+        ({"close_ups": "../d"}, "'close_ups' is '../d'"),
+        ({"members": ["a", "../d"]}, "'members' is"),
+        ({"members": "ab"}, "'members' is 'ab'"),
         ({"detector": {"weights": "d", "options": 3}}, "'options'"),
         ({"graphs": {"network": {"file": "../x.onnx", "sha256": "0" * 64}}}, "'graphs'"),
         ({"graphs": {"network": {"file": "x.exe", "sha256": "0" * 64}}}, "'graphs'"),

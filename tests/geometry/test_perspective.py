@@ -30,6 +30,12 @@ def test_from_far_away_it_is_the_weak_camera():
     np.testing.assert_allclose(far.image_from_model(POINTS), far.weak.image_from_model(POINTS), atol=1e-2)
 
 
+def test_a_weak_camera_and_a_focal_length_give_the_camera_back():
+    again = Perspective.of_weak(CAMERA.weak, focal_px=CAMERA.focal_px, center_xy=CAMERA.center_xy)
+    np.testing.assert_allclose(again.translation, CAMERA.translation, atol=1e-9)
+    np.testing.assert_allclose(again.image_from_model(POINTS), CAMERA.image_from_model(POINTS), atol=1e-9)
+
+
 def test_the_camera_of_a_crop_sees_in_the_photo_what_the_crop_shows():
     box = CropBox(center_xy=(300.0, 200.0), side=180.0, size=96, roll=0.4)
     in_photo = box.perspective_in_image(CAMERA)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from lineament.bundle import Bundle
 from lineament.cli.main import app
 from lineament.errors import ConfigError, ExportError, WeightsError
-from lineament.methods.closeup_regressor import close_ups_of
+from lineament.methods.closeup_networks import close_ups_of
 from lineament.models import load_model
 from lineament.models.builtin import BUILTIN_PATH
 from lineament.view import PageServer, folder, write_folder

@@ -14,7 +14,8 @@ import shared
 from lineament.bundle import Bundle
 from lineament.geometry.raster import visible_vertices
 from lineament.geometry.rotation import matrix_from_angles
-from lineament.methods.closeup_regressor import MIN_WITHIN, CloseUpRegressor, close_ups_of
+from lineament.methods.closeup_networks import MIN_WITHIN, close_ups_of
+from lineament.methods.closeup_regressor import CloseUpRegressor
 from lineament.methods.coefficient_update import FaceState, Sighting
 from lineament.methods.regressor import MorphableRegressor
 from lineament.models import load_model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,12 @@ class Perspective:
     translation: Array
     focal_px: float
     center_xy: Array
+
+    @classmethod
+    def of_weak(cls, camera: WeakPerspective, *, focal_px: float, center_xy: Array) -> Self:
+        """The camera of a focal length whose :attr:`weak` one is given."""
+        xy = (np.asarray(camera.translation)[:2] - center_xy) / camera.scale
+        return cls(camera.rotation, np.append(xy, focal_px / camera.scale), focal_px, center_xy)
 
     @property
     def distance_mm(self) -> float:

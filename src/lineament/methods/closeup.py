@@ -68,6 +68,8 @@ class CloseUp:
         size: px of the close-up.
         mirrored: whether it is looked at in a mirror: the left eye as if it were the right one.
         facing: (3,) direction of the part, model frame.
+        vertex_index: (P, 3) corners of the mesh around each point.
+        weights: (P, 3) barycentric weights.
     """
 
     points: MorphableModel
@@ -77,6 +79,8 @@ class CloseUp:
     size: int
     mirrored: bool
     facing: Array
+    vertex_index: Array
+    weights: Array
 
     @cached_property
     def bases(self) -> Array:
@@ -95,6 +99,10 @@ class CloseUp:
         moved = self.middle.basis @ np.concatenate([identity, expression])
         x, y, _ = camera.image_from_model(self.middle.neutral_model + moved).tolist()
         return CropBox((x, y), self.side_mm * camera.scale, self.size, upright_roll(camera.rotation))
+
+    def points_on(self, vertices: Array) -> Array:
+        """(P, 3) where its points are on a mesh (N, 3) of any frame."""
+        return np.einsum("pc,pcd->pd", self.weights, vertices[self.vertex_index])
 
     def is_shown(self, camera: WeakPerspective) -> bool:
         """Whether the part faces the viewer enough to be looked at."""
@@ -180,7 +188,19 @@ class CloseUpTable:
             middle = Middle.of(points)
             if sides and middle.is_same_as(sides[0].middle):
                 middle = sides[0].middle  # cut at the very same place, so that one cut does for both
-            sides.append(CloseUp(points, places, middle, self.side_mm, self.size, number == 1, facing))
+            sides.append(
+                CloseUp(
+                    points,
+                    places,
+                    middle,
+                    side_mm=self.side_mm,
+                    size=self.size,
+                    mirrored=number == 1,
+                    facing=facing,
+                    vertex_index=index,
+                    weights=weights,
+                )
+            )
         return tuple(sides)
 
 

@@ -42,14 +42,24 @@ class FaceState:
         camera: of the head in the photo.
         identity: (K,).
         expression: (E,).
+        vertices_image: (N, 3) px of the photo, where a method knows better than camera and coefficients where
+            they are; None where these say it.
     """
 
     camera: WeakPerspective
     identity: Array
     expression: Array
+    vertices_image: Array | None = None
+
+    def places(self, part: CloseUp) -> tuple[Array, Array]:
+        """(P, 3) mm, model frame, and (P, 3) px of the photo: where the points of a part are."""
+        points = part.points.vertices_model(self.identity, self.expression).astype(np.float64)
+        if self.vertices_image is None:
+            return points, self.camera.image_from_model(points)
+        return points, part.points_on(self.vertices_image)
 
     def moved(self, step: Array) -> FaceState:
-        """The face after a step.
+        """The face that camera and coefficients are of after a step.
 
         Args:
             step: (6 + K + E,), see :data:`POSE`.
@@ -222,8 +232,8 @@ def expected(face: FaceState, sighting: Sighting) -> tuple[Array, Array]:
     """
     part, box = sighting.close_up, sighting.box
     camera = box.camera_in_crop(face.camera)
-    points = part.points.vertices_model(face.identity, face.expression).astype(np.float64)
-    there = camera.image_from_model(points)[:, :2] / box.size - 0.5
+    points, shown = face.places(part)
+    there = box.crop_from_image(shown[:, :2]) / box.size - 0.5
     if part.mirrored:
         there *= (-1, 1)
     count, places = 2 * len(points), POSE + len(face.identity) + part.keys

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -17,7 +17,8 @@ from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.perspective import Perspective
 from lineament.geometry.raster import rasterize_values
 from lineament.geometry.uv import UvMap, make_uv_map
-from lineament.methods.estimate import Estimate
+from lineament.methods.coefficient_update import FaceState
+from lineament.methods.estimate import Estimate, all_coefficients
 from lineament.models import load_model
 from lineament.models.texture import TextureModel, load_texture_model
 from lineament.result import DEFAULT_SCHEME, Detection, MorphableResult
@@ -111,9 +112,7 @@ class DffResult(MorphableResult):
         """The perspective camera; None where the weights have a weak-perspective one."""
         if self.focal_px is None:
             return None
-        xy = (np.asarray(self.camera.translation)[:2] - self.principal_xy) / self.camera.scale
-        where = np.append(xy, self.focal_px / self.camera.scale)
-        return Perspective(self.camera.rotation, where, self.focal_px, self.principal_xy)
+        return Perspective.of_weak(self.camera, focal_px=self.focal_px, center_xy=self.principal_xy)
 
     @property
     def vertices_model(self) -> Array:
@@ -228,6 +227,31 @@ class DffEstimate(Estimate):
     def _numbers(self) -> tuple[Array, ...]:
         """See :class:`Estimate`."""
         return (*Estimate._numbers(self), self.identity, self.expression, self.texture, self.light)
+
+    def state(self) -> FaceState:
+        """See :meth:`Estimate.state`; its vertices are where the perspective camera sees them."""
+        camera = self.perspective or self.camera
+        vertices = camera.image_from_model(self.model.vertices_model(self.identity, self.expression))
+        coefficients = all_coefficients(self.model, self.identity, self.expression)
+        return FaceState(self.camera, *coefficients, vertices)
+
+    def moved_to(self, state: FaceState) -> Self:
+        """See :meth:`Estimate.moved_to`; the focal length stays."""
+        perspective = self.perspective and Perspective.of_weak(
+            state.camera, focal_px=self.perspective.focal_px, center_xy=self.perspective.center_xy
+        )
+        points = self.model.landmark_points(DEFAULT_SCHEME)
+        landmarks = (perspective or state.camera).image_from_model(
+            points.vertices_model(state.identity, state.expression)
+        )
+        return replace(
+            self,
+            camera=state.camera,
+            perspective=perspective,
+            identity=state.identity,
+            expression=state.expression,
+            landmarks_image=landmarks,
+        )
 
     def result(self, *, crop_box: CropBox, detection: Detection) -> DffResult:
         """The whole face."""

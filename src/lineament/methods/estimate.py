@@ -14,7 +14,15 @@ from lineament.crop import CropBox
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.nearest_coefficients import NearestCoefficients, NearestFit
-from lineament.result import Detection, FaceResult, FreeFormResult, MorphableResult, free_form_points
+from lineament.methods.coefficient_update import FaceState
+from lineament.result import (
+    DEFAULT_SCHEME,
+    Detection,
+    FaceResult,
+    FreeFormResult,
+    MorphableResult,
+    free_form_points,
+)
 from lineament.result.face_mask import FaceMask
 
 Array: TypeAlias = NDArray[Any]
@@ -45,6 +53,18 @@ class Estimate(ABC):
     def _numbers(self) -> tuple[Array, ...]:
         """What has to be finite beside the scale and the uncertainty."""
         return self.camera.rotation, self.camera.translation, self.landmarks_image
+
+    def state(self) -> FaceState | None:
+        """The face as close-ups of its eyes and mouth can move it; None where they cannot."""
+        return None
+
+    def moved_to(self, state: FaceState) -> Self:
+        """The estimate with the camera and coefficients of another face, and moved as that one is.
+
+        Args:
+            state: made of :meth:`state`, moved a little.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no state that could move.")
 
     @abstractmethod
     def result(self, *, crop_box: CropBox, detection: Detection) -> FaceResult:
@@ -79,6 +99,29 @@ class MorphableEstimate(Estimate):
         """See :class:`Estimate`; landmarks that are finite come from coefficients that are."""
         own = self.own_landmarks_image
         return (*Estimate._numbers(self), *(() if own is None else (own,)))
+
+    def state(self) -> FaceState:
+        """See :meth:`Estimate.state`."""
+        return FaceState(self.camera, *all_coefficients(self.model, self.identity, self.expression))
+
+    def moved_to(self, state: FaceState) -> Self:
+        """See :meth:`Estimate.moved_to`; own landmarks move as those of the coefficients do."""
+        points = self.model.landmark_points(DEFAULT_SCHEME)
+        landmarks = state.camera.image_from_model(points.vertices_model(state.identity, state.expression))
+        own = self.own_landmarks_image
+        if own is not None:
+            own = own + landmarks - self._landmarks_of_coefficients(points)
+        return replace(
+            self,
+            camera=state.camera,
+            identity=state.identity,
+            expression=state.expression,
+            landmarks_image=landmarks,
+            own_landmarks_image=own,
+        )
+
+    def _landmarks_of_coefficients(self, points: MorphableModel) -> Array:
+        return self.camera.image_from_model(points.vertices_model(self.identity, self.expression))
 
     def result(self, *, crop_box: CropBox, detection: Detection) -> MorphableResult:
         """The whole face."""
@@ -140,6 +183,20 @@ class FreeFormEstimate(Estimate):
             vertices_image=vertices,
         )
 
+    def state(self) -> FaceState:
+        """See :meth:`Estimate.state`."""
+        return FaceState(self.fit.camera, self.fit.identity, self.fit.expression, self.vertices_image)
+
+    def moved_to(self, state: FaceState) -> Self:
+        """See :meth:`Estimate.moved_to`; vertices move as those of the nearest face do."""
+        fit = replace(self.fit, camera=state.camera, identity=state.identity, expression=state.expression)
+        before, after = (
+            one.camera.image_from_model(self.model.vertices_model(one.identity, one.expression))
+            for one in (self.fit, fit)
+        )
+        vertices, landmarks = free_form_points(self.model, fit, self.vertices_image + after - before)
+        return replace(self, camera=fit.camera, landmarks_image=landmarks, fit=fit, vertices_image=vertices)
+
     def result(self, *, crop_box: CropBox, detection: Detection) -> FreeFormResult:
         """The whole face."""
         return FreeFormResult.from_fit(
@@ -150,3 +207,10 @@ class FreeFormEstimate(Estimate):
             detection=detection,
             uncertainty_mm=self.uncertainty_mm,
         )
+
+
+def all_coefficients(model: MorphableModel, identity: Array, expression: Array) -> tuple[Array, Array]:
+    """(K,) and (E,) of all modes of a model, zero for those that a network does not give."""
+    sizes = len(model.identity_basis), len(model.expression_basis)
+    missing = [size - len(values) for size, values in zip(sizes, (identity, expression), strict=True)]
+    return np.pad(identity, (0, missing[0])), np.pad(expression, (0, missing[1]))

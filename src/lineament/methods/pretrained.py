@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lineament.bundle import Bundle, same_bundle
 from lineament.errors import WeightsError
 from lineament.methods import METHODS
+from lineament.methods.borrowed_close_ups import BorrowedCloseUps
 from lineament.methods.method import Method
 
 
@@ -19,7 +20,7 @@ def open_method(bundle: Bundle, *, threads: int | None = None, device: str = "cp
         device: "cpu", "cuda" or "auto".
 
     Raises:
-        WeightsError: they belong to no known method, or are damaged.
+        WeightsError: they belong to no known method, are damaged, or name close-ups that are not there.
         ConfigError: `threads` is below one, or this ONNX Runtime does not have the device.
     """
     name = bundle.manifest.method
@@ -28,7 +29,10 @@ def open_method(bundle: Bundle, *, threads: int | None = None, device: str = "cp
             f"{bundle.path.name} belongs to the method {name!r}, which is not one of "
             f"{', '.join(sorted(METHODS))}. Upgrade lineament."
         )
-    return METHODS[name].from_bundle(bundle, threads=threads, device=device)
+    method = METHODS[name].from_bundle(bundle, threads=threads, device=device)
+    if bundle.manifest.close_ups is None:
+        return method
+    return BorrowedCloseUps.from_bundle(bundle, method, threads=threads, device=device)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lineament.bundle import Bundle
 from lineament.errors import ConfigError, ExportError, WeightsError
-from lineament.methods.closeup_regressor import close_ups_of
+from lineament.methods.closeup_networks import close_ups_of
 from lineament.models import load_model
 from lineament.models.builtin import BUILTIN_PATH
 from lineament.version import __version__

@@ -12,7 +12,7 @@ from lineament.bundle import Bundle
 from lineament.detect import candidates, finer, options
 from lineament.errors import WeightsError
 from lineament.geometry import landmark_neighbours
-from lineament.methods import closeup, closeup_regressor, coefficient_update, predictor
+from lineament.methods import closeup, closeup_networks, coefficient_update, occlusion_network, predictor
 from lineament.result import DEFAULT_SCHEME, LANDMARKS
 from lineament.version import __version__
 from lineament.video import TrackingConfig
@@ -97,9 +97,9 @@ def _detector_settings() -> dict[str, Any]:
 def _close_up_settings() -> dict[str, Any]:
     return {
         "min_facing": closeup.MIN_FACING,
-        "min_within": closeup_regressor.MIN_WITHIN,
+        "min_within": closeup_networks.MIN_WITHIN,
         "grid": crop.GRID,
-        "key_limits": closeup_regressor.KEY_LIMITS,
+        "key_limits": closeup_networks.KEY_LIMITS,
         "trusted_yaw": coefficient_update.TRUSTED_YAW,
         "max_surprise": coefficient_update.MAX_SURPRISE,
     }
@@ -153,11 +153,11 @@ def _second_look(name: str, bundle: Bundle) -> dict[str, Any]:
     looks: dict[str, Any] = {"close_ups": None, "occlusion": None}
     if bundle.manifest.method != LOOKS_TWICE:
         return looks
-    parts = [part for part in closeup_regressor.PARTS if part in bundle.manifest.graphs]
+    parts = [part for part in closeup_networks.PARTS if part in bundle.manifest.graphs]
     if parts:
         graphs = {part: graph_file(name, part) for part in parts}
         looks["close_ups"] = {"file": close_up_file(name), "graphs": graphs}
-    rule = closeup_regressor.occlusion_rule(bundle)
+    rule = occlusion_network.occlusion_rule(bundle)
     if rule is not None:
-        looks["occlusion"] = {"file": graph_file(name, closeup_regressor.OCCLUSION), **asdict(rule)}
+        looks["occlusion"] = {"file": graph_file(name, occlusion_network.OCCLUSION), **asdict(rule)}
     return looks

@@ -1,0 +1,160 @@
+"""Close-ups of other weights behind methods of every kind."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lineament.aligner import FaceAligner
+from lineament.bundle import Bundle
+from lineament.errors import WeightsError
+from lineament.geometry.nearest_coefficients import NearestCoefficients
+from lineament.geometry.perspective import Perspective
+from lineament.image import read_image
+from lineament.methods.borrowed_close_ups import BorrowedCloseUps
+from lineament.methods.closeup_networks import CloseUpNetworks, moved_by
+from lineament.methods.dff_face import LIGHT, DffEstimate, loaded_colors
+from lineament.methods.estimate import FreeFormEstimate
+from lineament.methods.pretrained import open_method
+from lineament.models import load_model
+from lineament.resample import resample_crop
+from lineament.result import Detection
+
+HOPPER = Path(__file__).parents[2] / "demo" / "photos" / "hopper.jpg"
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return read_image(HOPPER)
+
+
+@pytest.fixture(scope="module")
+def lender():
+    return FaceAligner.from_pretrained("default", threads=1)
+
+
+@pytest.fixture(scope="module")
+def box(lender):
+    """The crop of the one face."""
+    [face] = lender(HOPPER)
+    return face.crop_box
+
+
+@pytest.fixture(scope="module")
+def whole(lender, photo, box):
+    """The face before close-ups."""
+    [estimate] = lender.method.estimate(resample_crop(photo, box)[None], [box])
+    return estimate
+
+
+@pytest.fixture(scope="module")
+def networks():
+    bundle = Bundle.open("default")
+    return CloseUpNetworks.from_bundle(bundle, load_model("lfm"), threads=1)
+
+
+def weights_with(tmp_path, **changes):
+    """The quick regressor's weights, changed."""
+    quick = Bundle.open("fast")
+    manifest = replace(quick.manifest, **changes)
+    graphs = {name: quick.graph(name) for name in quick.manifest.graphs}
+    return Bundle.open(Bundle.write(tmp_path / "own.lineament", manifest, graphs=graphs))
+
+
+def result_of(estimate, box):
+    corners = np.array([0, 0, 1, 1], np.float32)
+    return estimate.result(crop_box=box, detection=Detection(corners, 1.0))
+
+
+def test_weights_name_whose_close_ups_move_their_faces(tmp_path, photo, box):
+    bundle = weights_with(tmp_path, close_ups="lfm-regressor")
+    method = open_method(bundle, threads=1)
+    assert isinstance(method, BorrowedCloseUps)
+    before = method.estimate(resample_crop(photo, box)[None], [box])
+    [after] = method.finish(photo, before)
+    apart = np.linalg.norm(after.landmarks_image - before[0].landmarks_image, axis=1)
+    assert 0.3 < apart[36:48].mean() < 20  # px; the eyes
+    assert type(open_method(Bundle.open("fast"), threads=1)).__name__ == "MorphableRegressor"
+
+
+@pytest.mark.parametrize("name", ["lfm-regressor-fast", "no-such-weights"])
+def test_close_ups_that_are_not_there_are_an_error(name, tmp_path):
+    bundle = weights_with(tmp_path, close_ups=name)
+    with pytest.raises(WeightsError, match=r"has no close-ups|no-such-weights"):
+        open_method(bundle, threads=1)
+
+
+def test_a_face_found_by_its_vertices_moves_to_where_that_of_coefficients_does(photo, box, whole, networks):
+    """Both are the same face, so both have to end at the same place."""
+    vertices = result_of(whole, box).vertices_image
+    free = FreeFormEstimate.of_vertices(NearestCoefficients(whole.model), vertices)
+    [expected] = moved_by(networks, photo, [whole])
+    [found] = moved_by(networks, photo, [free])
+    moved = result_of(expected, box).vertices_image - vertices
+    assert np.linalg.norm(moved, axis=1).max() > 1
+    apart = result_of(found, box).vertices_image - result_of(expected, box).vertices_image
+    assert np.linalg.norm(apart[:, :2], axis=1).max() < 0.2 * np.linalg.norm(moved, axis=1).max()
+
+
+def test_what_a_free_face_has_beyond_the_model_stays_when_it_moves(photo, box, whole, networks):
+    vertices = result_of(whole, box).vertices_image.copy()
+    bump = np.argmax(whole.model.neutral_model[:, 1])  # on top of the head
+    vertices[bump, :2] += 15
+    free = FreeFormEstimate.of_vertices(NearestCoefficients(whole.model), vertices)
+    [found] = moved_by(networks, photo, [free])
+    nearest = found.fit.camera.image_from_model(
+        whole.model.vertices_model(found.fit.identity, found.fit.expression)
+    )
+    assert np.linalg.norm((found.vertices_image - nearest)[bump, :2]) > 12
+
+
+def test_close_ups_are_asked_about_where_the_vertices_are_and_not_the_coefficients(
+    photo, box, whole, networks
+):
+    """The nearest face of the model lies elsewhere; the eyes must end where the close-ups see them."""
+    vertices = result_of(whole, box).vertices_image
+    free = FreeFormEstimate.of_vertices(NearestCoefficients(whole.model), vertices)
+    camera = replace(free.fit.camera, translation=free.fit.camera.translation + np.array([3.0, 0, 0]))
+    [expected], [found] = (
+        moved_by(networks, photo, [one])
+        for one in (free, replace(free, fit=replace(free.fit, camera=camera)))
+    )
+    eyes = slice(36, 48)
+    apart = np.linalg.norm((found.landmarks_image - expected.landmarks_image)[eyes, :2], axis=1)
+    assert apart.mean() < 1.0
+
+
+def test_own_landmarks_move_as_those_of_the_coefficients(photo, whole, networks):
+    own = whole.landmarks_image + np.array([2.0, 0, 0])
+    [plain], [found] = (
+        moved_by(networks, photo, [one]) for one in (whole, replace(whole, own_landmarks_image=own))
+    )
+    np.testing.assert_allclose(
+        found.own_landmarks_image - own, plain.landmarks_image - whole.landmarks_image, atol=1e-3
+    )
+
+
+def test_a_face_in_perspective_keeps_its_focal_length_and_moves(photo, box, whole, networks):
+    focal = 4000.0
+    perspective = Perspective.of_weak(
+        whole.camera, focal_px=focal, center_xy=np.asarray(whole.camera.translation)[:2] + 4
+    )
+    face = DffEstimate(
+        camera=perspective.weak,
+        landmarks_image=whole.landmarks_image,
+        model=whole.model,
+        identity=whole.identity[:80],
+        expression=whole.expression,
+        perspective=perspective,
+        texture=np.zeros(80, np.float32),
+        light=np.zeros(LIGHT, np.float32),
+        colors=loaded_colors("lfm"),
+    )
+    [found] = moved_by(networks, photo, [face])
+    assert found.perspective.focal_px == focal
+    assert len(found.identity) == 100
+    [plain] = moved_by(networks, photo, [whole])
+    [eye, _] = networks.parts["eye"][1]
+    seen, expected = (eye.points_on(result_of(one, box).vertices_image)[:, :2] for one in (found, plain))
+    assert np.linalg.norm(seen - expected, axis=1).mean() < 2.0  # px, of an eye of 60
