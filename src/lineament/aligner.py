@@ -24,7 +24,8 @@ from lineament.expression_keys import KeyScale, KeyTable
 from lineament.given_boxes import given_detections
 from lineament.image import ImageSource, Picture, read_image, read_picture
 from lineament.methods import Method, Predictor
-from lineament.methods.pretrained import MethodRecipe, opened
+from lineament.methods.closeup_networks import CloseUpNetworks
+from lineament.methods.pretrained import Recipe, opened
 from lineament.neutral import neutral_expression
 from lineament.refining import FaceRefiner, open_refiner
 from lineament.result import LANDMARKS, AlignedPhoto, Detection, FaceResult, MorphableResult
@@ -63,6 +64,8 @@ class FaceAligner:
             (:mod:`lineament.belief`). Weights state their own limit.
         first_look: a quicker method that takes the first of several passes over what the detector found; None
             leaves it to `method`. Weights name their own. Boxes that are given go to `method` at once.
+        close_ups: of eyes and mouth, lent by other weights, that correct the faces of a method without such;
+            None leaves faces as the method has them. Weights name their own.
         landmarks: scheme of the results' `landmarks_image`; None leaves those that the method finds.
         key_scales: what weights of expressions are at rest and fully raised, by name; see
             :attr:`MorphableResult.blendshapes`. Weights state their own.
@@ -71,7 +74,7 @@ class FaceAligner:
     weights, their checksum and the options; networks are opened where it arrives.
     """
 
-    _made_from: Mapping[str, tuple[Method, MethodRecipe]] = MappingProxyType({})
+    _made_from: Mapping[str, tuple[Any, Recipe]] = MappingProxyType({})
     _refiner: FaceRefiner | None = None
 
     def __init__(
@@ -83,6 +86,7 @@ class FaceAligner:
         max_uncertainty_mm: float = math.inf,
         key_scales: Mapping[str, KeyScale] | None = None,
         first_look: Method | None = None,
+        close_ups: CloseUpNetworks | None = None,
         landmarks: str | None = LANDMARKS,
     ) -> None:
         """Join a method and a detector; most people call :meth:`from_pretrained`.
@@ -108,6 +112,7 @@ class FaceAligner:
         self.max_uncertainty_mm = max_uncertainty_mm
         self.key_scales = KeyTable(key_scales or {})
         self.first_look = first_look
+        self.close_ups = close_ups
         self.landmarks = landmarks
 
     @classmethod
@@ -154,9 +159,11 @@ class FaceAligner:
         """
         bundle = Bundle.open(name_or_path)
         manifest = bundle.manifest
-        methods = {"method": opened(bundle, threads, device)}
+        parts = {"method": opened(bundle, threads, device)}
         if manifest.first_look is not None:
-            methods["first_look"] = opened(Bundle.open(manifest.first_look), threads, device)
+            parts["first_look"] = opened(Bundle.open(manifest.first_look), threads, device)
+        if manifest.close_ups is not None:
+            parts["close_ups"] = opened(Bundle.open(manifest.close_ups), threads, device, lent=True)
         if detector is None and manifest.detector is not None:
             changes = {"min_face": min_face, "min_score": min_score}
             detector = _detector_of(
@@ -166,14 +173,14 @@ class FaceAligner:
         if limit_mm is None:
             limit_mm = math.inf if manifest.max_uncertainty_mm is None else manifest.max_uncertainty_mm
         aligner = cls(
-            **{name: method for name, (method, _) in methods.items()},
+            **{name: part for name, (part, _) in parts.items()},
             detector=detector,
             passes=passes,
             max_uncertainty_mm=limit_mm,
             key_scales=manifest.expression_keys,
             landmarks=landmarks,
         )
-        aligner._made_from = methods
+        aligner._made_from = parts
         return aligner
 
     def __repr__(self) -> str:
@@ -187,7 +194,7 @@ class FaceAligner:
             ConfigError: a method or detector of the caller's own cannot be pickled.
         """
         state = self._with_recipe()
-        for part in ("method", "first_look", "detector"):
+        for part in ("method", "first_look", "close_ups", "detector"):
             try:
                 pickle.dumps(state[part])
             except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -203,9 +210,9 @@ class FaceAligner:
         Raises:
             WeightsError: the weights are not installed here, or differ.
         """
-        recipes = {name: value for name, value in state.items() if isinstance(value, MethodRecipe)}
+        recipes = {name: value for name, value in state.items() if isinstance(value, Recipe)}
         self._made_from = {name: (recipe.open(), recipe) for name, recipe in recipes.items()}
-        self.__dict__.update(state | {name: method for name, (method, _) in self._made_from.items()})
+        self.__dict__.update(state | {name: part for name, (part, _) in self._made_from.items()})
 
     def __copy__(self) -> Self:
         """Another aligner with the same networks."""
@@ -224,8 +231,8 @@ class FaceAligner:
         """The attributes, with recipes in place of the methods that were made from them."""
         state = dict(self.__dict__)
         state.pop("_refiner", None)
-        for name, (method, recipe) in state.pop("_made_from", {}).items():
-            if state[name] is method:
+        for name, (part, recipe) in state.pop("_made_from", {}).items():
+            if state[name] is part:
                 state[name] = recipe
         return state
 
@@ -272,7 +279,7 @@ class FaceAligner:
         rule = self.method.crop_rule
         crop_boxes = [rule.around_box(found.box_xyxy, roll=found.roll) for found in detections]
         passes = self.passes if passes is None else passes
-        predictor = Predictor(self.method, first_look=first_look)
+        predictor = Predictor(self.method, first_look=first_look, close_ups=self.close_ups)
         faces = predictor.predict_each(photos, crop_boxes, detections=detections, passes=passes)
         return [self._reported(face) for face in faces]
 

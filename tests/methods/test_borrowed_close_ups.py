@@ -1,5 +1,7 @@
 """Close-ups of other weights behind methods of every kind."""
 
+import copy
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +11,13 @@ import pytest
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
 from lineament.errors import WeightsError
+from lineament.evaluate.predictors import LineamentPredictor
 from lineament.geometry.nearest_coefficients import NearestCoefficients
 from lineament.geometry.perspective import Perspective
 from lineament.image import read_image
-from lineament.methods.borrowed_close_ups import BorrowedCloseUps
 from lineament.methods.closeup_networks import CloseUpNetworks, moved_by
 from lineament.methods.dff_face import LIGHT, DffEstimate, loaded_colors
 from lineament.methods.estimate import FreeFormEstimate
-from lineament.methods.pretrained import open_method
 from lineament.models import load_model
 from lineament.resample import resample_crop
 from lineament.result import Detection
@@ -67,22 +68,45 @@ def result_of(estimate, box):
     return estimate.result(crop_box=box, detection=Detection(corners, 1.0))
 
 
-def test_weights_name_whose_close_ups_move_their_faces(tmp_path, photo, box):
+def test_weights_name_whose_close_ups_correct_their_faces(tmp_path, photo, box):
     bundle = weights_with(tmp_path, close_ups="lfm-regressor")
-    method = open_method(bundle, threads=1)
-    assert isinstance(method, BorrowedCloseUps)
-    before = method.estimate(resample_crop(photo, box)[None], [box])
-    [after] = method.finish(photo, before)
-    apart = np.linalg.norm(after.landmarks_image - before[0].landmarks_image, axis=1)
+    aligner = FaceAligner.from_pretrained(bundle.path, threads=1)
+    alone = copy.copy(aligner)
+    alone.close_ups = None
+    [detection] = [
+        Detection(np.array([*(np.array(box.center_xy) - 90), *(np.array(box.center_xy) + 90)]), 1.0)
+    ]
+    [before], [after] = (one.align(photo, [detection]) for one in (alone, aligner))
+    apart = np.linalg.norm(after.landmarks_image - before.landmarks_image, axis=1)
     assert 0.3 < apart[36:48].mean() < 20  # px; the eyes
-    assert type(open_method(Bundle.open("fast"), threads=1)).__name__ == "MorphableRegressor"
+    assert FaceAligner.from_pretrained("fast").close_ups is None
 
 
-@pytest.mark.parametrize("name", ["lfm-regressor-fast", "no-such-weights"])
+def test_lent_close_ups_travel_along(tmp_path, photo):
+    bundle = weights_with(tmp_path, close_ups="lfm-regressor")
+    aligner = FaceAligner.from_pretrained(bundle.path, threads=1)
+    twin, deep = pickle.loads(pickle.dumps(aligner)), copy.deepcopy(aligner)
+    [expected] = aligner(photo)
+    for each in (twin, deep):
+        assert each.close_ups is not aligner.close_ups
+        np.testing.assert_array_equal(each(photo)[0].vertices_image, expected.vertices_image)
+
+
+@pytest.mark.parametrize("name", ["lfm-regressor-fast", "face-detector", "no-such-weights"])
 def test_close_ups_that_are_not_there_are_an_error(name, tmp_path):
     bundle = weights_with(tmp_path, close_ups=name)
-    with pytest.raises(WeightsError, match=r"has no close-ups|no-such-weights"):
-        open_method(bundle, threads=1)
+    with pytest.raises(WeightsError, match=r"has no close-ups to lend|no-such-weights"):
+        FaceAligner.from_pretrained(bundle.path, threads=1)
+
+
+def test_an_evaluation_has_a_row_without_them(tmp_path):
+    bundle = weights_with(tmp_path, close_ups="lfm-regressor")
+    predictor = LineamentPredictor.from_pretrained(str(bundle.path))
+    [row] = predictor.rows()
+    assert (row.row, row.aligner.close_ups) == ("without close-ups", None)
+    assert row.aligner.method is predictor.aligner.method
+    assert Bundle.open("default").sha256 in predictor.recipe["sha256"]
+    assert Bundle.open("default").sha256 not in row.recipe["sha256"]
 
 
 def test_a_face_found_by_its_vertices_moves_to_where_that_of_coefficients_does(photo, box, whole, networks):

@@ -59,38 +59,39 @@ class Spoilt:
 
 def test_each_vertex_is_the_mean_of_the_members(ensemble, crops, box):
     [found] = ensemble.estimate(crops, [box])
-    faces = np.stack([vertices_of(member.estimate(crops, [box])[0]) for member in ensemble.members])
+    faces = np.stack([vertices_of(member.estimate(crops, [box])[0]) for member in ensemble.members.values()])
     np.testing.assert_allclose(found.vertices_image[:, :2], faces.mean(axis=0)[:, :2], atol=1e-2)
     apart = np.linalg.norm(faces[:, :, :2] - faces.mean(axis=0)[:, :2], axis=2).mean() / found.camera.scale
     assert 0.5 * apart < found.uncertainty_mm < 3 * apart
 
 
 def test_members_that_agree_are_certain_and_one_that_moves_is_not(ensemble, crops, box):
-    first = ensemble.members[0]
-    same = Ensemble([first, first], ensemble.model).estimate(crops, [box])[0]
+    first, *_ = ensemble.members.values()
+    same = Ensemble({"a": first, "b": first}, ensemble.model).estimate(crops, [box])[0]
     assert same.uncertainty_mm < 1e-3
 
     def shifted(one):
         camera = replace(one.camera, translation=one.camera.translation + np.array([8.0, 0, 0]))
         return replace(one, camera=camera)
 
-    [apart] = Ensemble([first, Spoilt(first, shifted)], ensemble.model).estimate(crops, [box])
+    [apart] = Ensemble({"a": first, "b": Spoilt(first, shifted)}, ensemble.model).estimate(crops, [box])
     assert apart.uncertainty_mm == pytest.approx(4 / apart.camera.scale, rel=0.05)
 
 
 def test_a_member_that_breaks_does_not_count(ensemble, crops, box):
-    first, second, _ = ensemble.members
+    first, second, _ = ensemble.members.values()
     broken = Spoilt(second, lambda one: replace(one, landmarks_image=one.landmarks_image * np.nan))
     [alone], [beside] = (
-        Ensemble(members, ensemble.model).estimate(crops, [box]) for members in ([first], [first, broken])
+        Ensemble(members, ensemble.model).estimate(crops, [box])
+        for members in ({"a": first}, {"a": first, "b": broken})
     )
     np.testing.assert_allclose(beside.vertices_image, alone.vertices_image)
-    [none] = Ensemble([broken], ensemble.model).estimate(crops, [box])
+    [none] = Ensemble({"a": broken}, ensemble.model).estimate(crops, [box])
     assert not none.is_finite
 
 
 def test_the_mask_is_that_of_a_member_that_has_one_and_confidence_follows_the_spread(ensemble, crops, box):
-    first, second, _ = ensemble.members
+    first, second, _ = ensemble.members.values()
 
     def seen(one):
         plain = FreeFormEstimate.of_vertices(ensemble._nearest, vertices_of(one))
@@ -98,7 +99,7 @@ def test_the_mask_is_that_of_a_member_that_has_one_and_confidence_follows_the_sp
         mask = np.full((8, 8), 0.25, np.float32)
         return SeenFaceEstimate(**fields, crop_mask=mask, confidence=np.ones(len(plain.vertices_image)))
 
-    [found] = Ensemble([first, Spoilt(second, seen)], ensemble.model).estimate(crops, [box])
+    [found] = Ensemble({"a": first, "b": Spoilt(second, seen)}, ensemble.model).estimate(crops, [box])
     assert found.crop_mask.mean() == 0.25
     face = found.result(crop_box=box, detection=Detection(np.array([0, 0, 1, 1], np.float32), 1.0))
     faces = np.stack([vertices_of(one.estimate(crops, [box])[0]) for one in (first, second)])
@@ -121,7 +122,8 @@ def test_bundles_that_cannot_be_opened_say_why(members, reason, tmp_path):
 
 
 def test_members_with_crops_of_their_own_are_refused(ensemble):
-    other = Spoilt(ensemble.members[0], lambda one: one)
+    first, *_ = ensemble.members.values()
+    other = Spoilt(first, lambda one: one)
     other.crop_rule = CropRule(64, 1.5)
     with pytest.raises(WeightsError, match="see the same crops"):
-        Ensemble([ensemble.members[0], other], ensemble.model)
+        Ensemble({"a": first, "b": other}, ensemble.model)

@@ -111,6 +111,8 @@ class LineamentPredictor:
         bundles = [Bundle.open(self.weights)]
         bundles += [Bundle.open(name) for name in getattr(self.aligner.method, "other_weights", ())]
         own = bundles[0].manifest
+        if self.aligner.close_ups is not None and own.close_ups is not None:
+            bundles.append(Bundle.open(own.close_ups))
         if self.crops is Crops.DETECTOR:
             found_by = [None if own.detector is None else own.detector.weights, own.first_look]
             bundles += [Bundle.open(name) for name in found_by if name is not None]
@@ -129,16 +131,18 @@ class LineamentPredictor:
         Raises:
             ConfigError: the method has no such rows.
         """
-        rows = getattr(self.aligner.method, "rows", None)
-        if rows is None:
+        rows = getattr(self.aligner.method, "rows", dict)()
+        if self.aligner.close_ups is not None:
+            rows = {"without close-ups": self.aligner.method, **rows}
+        if not rows:
             raise ConfigError(
                 f"{self.weights} is of a method without rows of its own: leave --rows out, or name weights "
-                f"of the method cprfa."
+                f"of a published method."
             )
         made = []
-        for name, method in rows().items():
+        for name, method in rows.items():
             aligner = copy.copy(self.aligner)
-            aligner.method = method
+            aligner.method, aligner.close_ups = method, None
             made.append(replace(self, aligner=aligner, name=f"{self.name}: {name}", row=name))
         return made
 

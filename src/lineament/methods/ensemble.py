@@ -46,29 +46,29 @@ class Ensemble:
     members are apart is the confidence of each vertex and, as a mean over them, the uncertainty of the face.
     """
 
-    def __init__(self, members: Sequence[Method], model: MorphableModel) -> None:
+    def __init__(self, members: Mapping[str, Method], model: MorphableModel) -> None:
         """Join methods.
 
         Args:
-            members: with the same rule of crops, whose faces have the mesh of `model`.
+            members: by the name of their weights; with one rule of crops, and faces of the mesh of `model`.
             model: the face model.
 
         Raises:
             WeightsError: there is none, or their crops differ.
         """
-        rules = {member.crop_rule for member in members}
+        rules = {member.crop_rule for member in members.values()}
         if len(rules) != 1:
             raise WeightsError(
                 f"The members of an ensemble see the same crops; found {sorted(map(str, rules))}. Take "
                 f"weights that were trained on crops of one size and margin."
             )
-        self.members, self.model = tuple(members), model
+        self.members, self.model = members, model
         [self.crop_rule] = rules
         self._nearest = NearestCoefficients(model)
 
     def __repr__(self) -> str:
         """The members."""
-        return f"Ensemble({', '.join(map(repr, self.members))})"
+        return f"Ensemble({', '.join(self.members)})"
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:
@@ -84,15 +84,26 @@ class Ensemble:
         members = [Bundle.open(name) for name in manifest.members]
         for member in members:
             _check_member(member, manifest, bundle.path.name)
-        opened = [
-            MEMBERS[member.manifest.method].from_bundle(member, threads=threads, device=device)
+        opened = {
+            member.manifest.name: MEMBERS[member.manifest.method].from_bundle(
+                member, threads=threads, device=device
+            )
             for member in members
-        ]
+        }
         return cls(opened, load_model(manifest.face_model.name))
+
+    @property
+    def other_weights(self) -> tuple[str, ...]:
+        """The names of the members' weights."""
+        return tuple(self.members)
+
+    def rows(self) -> dict[str, Method]:
+        """What an evaluation compares: each member alone."""
+        return dict(self.members)
 
     def estimate(self, crops: Crops, crop_boxes: Sequence[CropBox]) -> list[Estimate]:
         """One estimate a crop; a member whose numbers are not finite does not count. See :class:`Method`."""
-        found = [member.estimate(crops, crop_boxes) for member in self.members]
+        found = [member.estimate(crops, crop_boxes) for member in self.members.values()]
         return [self._mean(of_one) for of_one in zip(*found, strict=True)]
 
     def _mean(self, estimates: Sequence[Estimate]) -> Estimate:

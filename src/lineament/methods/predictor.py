@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from lineament.crop import CropBox, upright_roll
 from lineament.errors import BoxError
 from lineament.image import Picture
+from lineament.methods.closeup_networks import CloseUpNetworks, moved_by
 from lineament.methods.estimate import Estimate
 from lineament.methods.method import FinishingMethod, Method
 from lineament.resample import resample_crop
@@ -26,7 +28,14 @@ LARGEST_STEP = 3.0  # a refined crop this many times larger or smaller than the 
 class Predictor:
     """Runs a method on photos; remembers nothing of them."""
 
-    def __init__(self, method: Method, *, batch: int = BATCH, first_look: Method | None = None) -> None:
+    def __init__(
+        self,
+        method: Method,
+        *,
+        batch: int = BATCH,
+        first_look: Method | None = None,
+        close_ups: CloseUpNetworks | None = None,
+    ) -> None:
         """Run a method on crops.
 
         Args:
@@ -34,10 +43,12 @@ class Predictor:
             batch: crops at once, at most.
             first_look: takes the first of several passes in the place of `method`: a quick one, which says
                 where the face is.
+            close_ups: correct what the method found in the end.
         """
         self.method = method
         self.batch = batch
         self.first_look = first_look
+        self.close_ups = close_ups
 
     def predict(
         self,
@@ -126,21 +137,25 @@ class Predictor:
             for number, estimate in zip(again, better, strict=True):
                 if estimate.is_finite:
                     boxes[number], estimates[number] = refined[number], estimate
-        if isinstance(self.method, FinishingMethod):
-            estimates = self._finished(self.method, images, estimates)
-        return boxes, estimates
+        return boxes, self._finished(images, estimates)
 
-    @staticmethod
-    def _finished(
-        method: FinishingMethod, images: Sequence[Picture], estimates: Sequence[Estimate]
-    ) -> list[Estimate]:
-        """Estimates after the method's last look, photo by photo, in their order."""
+    def _finished(self, images: Sequence[Picture], estimates: list[Estimate]) -> list[Estimate]:
+        """Estimates after the method's last look and close-ups, photo by photo, in their order."""
+        looks: list[Callable[[Picture, Sequence[Estimate]], list[Estimate]]] = []
+        if isinstance(self.method, FinishingMethod):
+            looks.append(self.method.finish)
+        if self.close_ups is not None:
+            looks.append(partial(moved_by, self.close_ups))
+        if not looks:
+            return estimates
         finished = list(estimates)
         by_photo: dict[int, list[int]] = {}
         for number, image in enumerate(images):
             by_photo.setdefault(id(image), []).append(number)
         for numbers in by_photo.values():
-            better = method.finish(images[numbers[0]], [estimates[number] for number in numbers])
+            better = [estimates[number] for number in numbers]
+            for look in looks:
+                better = look(images[numbers[0]], better)
             for number, estimate in zip(numbers, better, strict=True):
                 finished[number] = estimate
         return finished

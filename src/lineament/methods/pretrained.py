@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from lineament.bundle import Bundle, same_bundle
 from lineament.errors import WeightsError
 from lineament.methods import METHODS
-from lineament.methods.borrowed_close_ups import BorrowedCloseUps
+from lineament.methods.closeup_networks import CloseUpNetworks
 from lineament.methods.method import Method
+from lineament.models import load_model
 
 
 def open_method(bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Method:
@@ -20,7 +22,7 @@ def open_method(bundle: Bundle, *, threads: int | None = None, device: str = "cp
         device: "cpu", "cuda" or "auto".
 
     Raises:
-        WeightsError: they belong to no known method, are damaged, or name close-ups that are not there.
+        WeightsError: they belong to no known method, or are damaged.
         ConfigError: `threads` is below one, or this ONNX Runtime does not have the device.
     """
     name = bundle.manifest.method
@@ -29,44 +31,67 @@ def open_method(bundle: Bundle, *, threads: int | None = None, device: str = "cp
             f"{bundle.path.name} belongs to the method {name!r}, which is not one of "
             f"{', '.join(sorted(METHODS))}. Upgrade lineament."
         )
-    method = METHODS[name].from_bundle(bundle, threads=threads, device=device)
-    if bundle.manifest.close_ups is None:
-        return method
-    return BorrowedCloseUps.from_bundle(bundle, method, threads=threads, device=device)
+    return METHODS[name].from_bundle(bundle, threads=threads, device=device)
+
+
+def open_close_ups(bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> CloseUpNetworks:
+    """The close-ups of eyes and mouth that weights have, to be lent to another method.
+
+    Args:
+        bundle: the weights.
+        threads: as in :func:`open_method`.
+        device: as there.
+
+    Raises:
+        WeightsError: they have none, or are damaged.
+        ConfigError: as in :func:`open_method`.
+    """
+    face_model = bundle.manifest.face_model
+    networks = None
+    if face_model is not None:
+        model = load_model(face_model.name)
+        networks = CloseUpNetworks.from_bundle(bundle, model, threads=threads, device=device)
+    if networks is None or not networks.parts:
+        raise WeightsError(f"{bundle.path.name} has no close-ups to lend: name other weights.")
+    return networks
 
 
 @dataclass(frozen=True, slots=True)
-class MethodRecipe:
-    """What a method was made from; pickles in its place.
+class Recipe:
+    """What something was made from; pickles in its place.
 
     Attributes:
         source: name of installed weights, or absolute path.
         sha256: checksum of the bundle.
         threads: as given.
         device: as given.
+        lent: whether it is the weights' close-ups alone, and not their method.
     """
 
     source: str
     sha256: str
     threads: int | None
     device: str
+    lent: bool = False
 
-    def open(self) -> Method:
-        """The same method here.
+    def open(self) -> Any:  # noqa: ANN401
+        """The same method or close-ups here.
 
         Raises:
             WeightsError: the weights are not here, or differ.
             ConfigError: this ONNX Runtime does not have the device.
         """
-        return open_method(same_bundle(self.source, self.sha256), threads=self.threads, device=self.device)
+        bundle = same_bundle(self.source, self.sha256)
+        made_by = open_close_ups if self.lent else open_method
+        return made_by(bundle, threads=self.threads, device=self.device)
 
 
-def opened(bundle: Bundle, threads: int | None, device: str) -> tuple[Method, MethodRecipe]:
-    """The method of weights, and what it was made from.
+def opened(bundle: Bundle, threads: int | None, device: str, *, lent: bool = False) -> tuple[Any, Recipe]:
+    """The method of weights, or the close-ups that they lend, and what it was made from.
 
     Raises:
-        WeightsError: they belong to no known method, or are damaged.
+        WeightsError: they belong to no known method, have no close-ups, or are damaged.
         ConfigError: `threads` is below one, or this ONNX Runtime does not have the device.
     """
-    method = open_method(bundle, threads=threads, device=device)
-    return method, MethodRecipe(bundle.source, bundle.sha256, threads, device)
+    made = (open_close_ups if lent else open_method)(bundle, threads=threads, device=device)
+    return made, Recipe(bundle.source, bundle.sha256, threads, device, lent)
