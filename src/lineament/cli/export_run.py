@@ -31,6 +31,13 @@ def export(
         typer.Option(help="Real pictures to check and calibrate on; those of the training when left out."),
     ] = None,
     count: Annotated[int, typer.Option(min=2, help="Pictures to calibrate eight bits on.")] = 256,
+    close_ups: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Installed weights whose close-ups of eyes and mouth are to correct the faces: default.",
+        ),
+    ] = "",
     method: Annotated[str | None, typer.Option(help="For runs of before December 2026.")] = None,
     change: Annotated[
         list[str] | None,
@@ -49,7 +56,7 @@ def export(
     """
     with in_words():
         methods = training_methods()
-        options = methods.ExportOptions(half=half, int8=int8, flip=flip, count=count)
+        options = methods.ExportOptions(half=half, int8=int8, flip=flip, count=count, close_ups=close_ups)
         folders = tuple(str(folder) for folder in samples or ())
         path = methods.export_run(
             run,

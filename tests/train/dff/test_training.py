@@ -1,9 +1,11 @@
+import copy
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
@@ -15,11 +17,13 @@ from lineament.image import read_image
 from lineament.methods.dff import Dff as DffInference
 from lineament.methods.dff_face import DffResult
 from lineament.methods.pretrained import open_method
+from lineament.models import load_model
+from lineament.resample import resample_crop
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import Folders, arrays_of, crops_as_input
 from lineament.train.dff.descriptors import DescriptorChoice
 from lineament.train.dff.export import EXPORTER
-from lineament.train.dff.loss import AS_PRINTED, DffLossConfig
+from lineament.train.dff.loss import AS_PRINTED, DffLossConfig, photometric
 from lineament.train.dff.method import DFF, VARIANTS
 from lineament.train.dff.training import (
     PUBLISHED,
@@ -86,6 +90,90 @@ def weights(learnt, batch, tmp_path_factory):
     path = tmp_path_factory.mktemp("dff") / "small.lineament"
     crops = batch["crop"].numpy()
     return export(EXPORTER, learnt[0].eval(), path, pictures=Given(crops, crops))
+
+
+@pytest.fixture(scope="module")
+def begun(lfm, folder):
+    """A network that begins with the quick regressor's weights."""
+    sizes = {"stem": 32, "stages": (32, 64, 128, 256), "squeeze": 96, "hidden": 384}
+    network = DffConfig(**sizes, rotation="six", colour_pixels=14, frozen=True)
+    config = DffTrainConfig(
+        network=network, data=Folders((folder,)), face_model="lfm", start="fast", dff=RANDOM, workers=0
+    )
+    made = new_network(config, lfm)
+    prepare(made, config, DFF.source(config))
+    return made, config
+
+
+def test_it_can_begin_with_the_compact_regressors_faces(begun):
+    network, _ = begun
+    photo = read_image(PHOTO)
+    [face] = FaceAligner.from_pretrained("fast", threads=1)(photo)
+    crop = resample_crop(photo, face.crop_box)
+    with torch.no_grad():
+        found = network.eval()(torch.tensor(crop.copy()).permute(2, 0, 1)[None].float())
+    np.testing.assert_allclose(found.identity[0], face.identity[:80], atol=2e-2)
+    np.testing.assert_allclose(network.expression_unit * found.expression[0], face.expression, atol=2e-2)
+    camera = face.crop_box.camera_in_crop(face.camera)
+    np.testing.assert_allclose(found.rotation[0], camera.rotation, atol=1e-2)  # eight bits there
+    scale = found.focal[0] * 112 / found.translation[0, 2]
+    assert float(scale) == pytest.approx(camera.scale, rel=1e-2)
+    in_crop = found.translation[0, :2] * scale + 56
+    np.testing.assert_allclose(in_crop, camera.translation[:2], atol=0.1)
+    assert not found.texture.any()
+    assert float(found.light[0, 1:].abs().max()) == 0
+
+
+def test_frozen_layers_stay_and_colours_are_learnt(begun, batch):
+    network, config = begun
+    network = copy.deepcopy(network)
+    before = copy.deepcopy(network.state_dict())
+    loss = loss_of(config, network, load_model("lfm"))
+    optimiser = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=1e-2)
+    crop = functional.interpolate(crops_as_input(batch["crop"]), 112)
+    for _ in range(2):
+        rendered, mask, _ = loss.surface(network.train()(crop), 112)
+        optimiser.zero_grad()
+        photometric(crop / 255, rendered, mask.float()).backward()
+        optimiser.step()
+    changed = {name for name, value in network.state_dict().items() if not value.equal(before[name])}
+    assert not any(name.startswith("features") for name in changed)
+    assert any(name.startswith("colours") for name in changed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "start", "reason"),
+    [
+        ({"frozen": True}, "", "give a start"),
+        ({}, "fast", 'network.rotation = "six" can begin'),
+        ({"rotation": "six"}, "fast", "differs from the weights to start from"),
+    ],
+)
+def test_starts_that_do_not_fit_are_refused(changes, start, reason, lfm, folder):
+    config = DffTrainConfig(
+        network=DffConfig(**changes), data=Folders((folder,)), start=start, dff=RANDOM, workers=0
+    )
+    with pytest.raises(ConfigError, match=reason):
+        prepare(new_network(config, lfm), config, DFF.source(config))
+
+
+def test_small_pictures_are_no_larger_than_the_crop():
+    with pytest.raises(ConfigError, match=r"network.colour_pixels is 0 to network.crop_size, 112; found 113"):
+        DffConfig(colour_pixels=113)
+
+
+def test_its_weights_can_borrow_close_ups_which_move_a_face_in_perspective(learnt, tmp_path):
+    path = export(
+        EXPORTER, learnt[0].eval(), tmp_path / "close.lineament", pictures=None, close_ups="default"
+    )
+    assert Bundle.open(path).manifest.close_ups == "lfm-regressor"
+    aligner = FaceAligner.from_pretrained(path, threads=1)
+    [face] = aligner(PHOTO)
+    aligner.close_ups = None
+    [alone] = aligner(PHOTO)
+    assert isinstance(face, DffResult)
+    assert face.focal_px == pytest.approx(alone.focal_px)
+    assert 0 < np.abs(face.vertices_image - alone.vertices_image).max() < 200
 
 
 def test_both_ways_a_mirrored_crop_has_the_mirrored_face_in_the_mirrored_light(learnt, batch, lfm, tmp_path):

@@ -7,7 +7,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from lineament.bundle import Bundle
-from lineament.errors import ExportError
+from lineament.errors import ExportError, WeightsError
 from lineament.train.methods import METHODS
 from lineament.train.networks.detector import DetectorConfig, FaceDetectorNetwork
 from lineament.train.networks.regressor import Regressor, RegressorConfig
@@ -97,6 +97,13 @@ def test_what_agrees_on_noise_and_not_on_real_pictures_is_refused(tmp_path):
 def test_a_file_that_is_no_bundle_by_its_name_is_refused_with_the_name_to_take(tmp_path):
     with pytest.raises(ExportError, match=r"name it mine\.lineament"):
         exported(BRIGHT, KnowsBright(), tmp_path / "mine.onnx")
+
+
+def test_close_ups_of_another_face_model_are_refused(tmp_path):
+    with pytest.raises(ExportError, match="close-ups of another face model"):
+        exported(BRIGHT, KnowsBright(), tmp_path / "mine.lineament", close_ups="default")
+    with pytest.raises(WeightsError, match="no close-ups to lend"):
+        exported(BRIGHT, KnowsBright(), tmp_path / "mine.lineament", close_ups="fast")
 
 
 def test_a_method_without_a_mirror_has_no_flip_ensemble(tmp_path):

@@ -16,6 +16,7 @@ from torch import nn
 from lineament.bundle import SUFFIX, Bundle, DetectorSpec, Manifest
 from lineament.bundle.plain_graph import EAGER, MAX_UNCERTAINTY_MM
 from lineament.errors import DataError, ExportError
+from lineament.methods.pretrained import open_close_ups
 from lineament.methods.regressor import UNCERTAINTY
 from lineament.train.batches.pictures import Pictures, PictureSource
 from lineament.train.onnx.agreement import check_faces
@@ -73,12 +74,15 @@ class ExportOptions:
         int8: quantise all layers but the outermost.
         flip: predict from each crop and its mirror image.
         count: pictures to calibrate eight bits on, and to check them on.
+        close_ups: name of installed weights whose close-ups of eyes and mouth correct the faces; empty for
+            none.
     """
 
     half: bool | None = None
     int8: bool = False
     flip: bool = False
     count: int = 256
+    close_ups: str = ""
 
 
 USUAL = ExportOptions()
@@ -106,6 +110,7 @@ def export(
     Raises:
         ExportError: a graph does not say what torch says, eight bits lose too much, or the method has no flip
             ensemble; nothing is written.
+        WeightsError: there are no weights of the name that is to lend close-ups, or they have none.
         DataError: eight bits are asked for, and there are no pictures to calibrate on.
     """
     if out.suffix != SUFFIX:
@@ -115,6 +120,8 @@ def export(
         )
     if options.flip and exporter.flip is None:
         raise ExportError(f"{manifest.method} has no flip ensemble: leave --flip out.")
+    if options.close_ups:
+        manifest = replace(manifest, close_ups=_lender(options.close_ups, manifest))
     half = exporter.half if options.half is None else options.half
     real = _real(pictures)
     made = exporter.graphs(network.eval())
@@ -133,6 +140,23 @@ def export(
             detector = None if manifest.detector is None else DetectorSpec(manifest.detector.weights, EAGER)
             manifest = replace(manifest, detector=detector, max_uncertainty_mm=MAX_UNCERTAINTY_MM)
     return _write(out, graphs, arrays, manifest)
+
+
+def _lender(name: str, manifest: Manifest) -> str:
+    """The name of weights whose close-ups suit other weights' faces.
+
+    Raises:
+        ExportError: their face models differ.
+        WeightsError: there are no such weights, or they have no close-ups.
+    """
+    lender = Bundle.open(name)
+    open_close_ups(lender, threads=1)
+    theirs, own = lender.manifest.face_model, manifest.face_model
+    if theirs is None or own is None or theirs.name != own.name:
+        raise ExportError(
+            f"{name} has close-ups of another face model than {manifest.name}: leave --close-ups out."
+        )
+    return lender.manifest.name
 
 
 def _real(pictures: PictureSource | None) -> Pictures | None:
