@@ -119,7 +119,7 @@ def test_it_can_begin_with_the_compact_regressors_faces(begun):
     scale = found.focal[0] * 112 / found.translation[0, 2]
     assert float(scale) == pytest.approx(camera.scale, rel=1e-2)
     in_crop = found.translation[0, :2] * scale + 56
-    np.testing.assert_allclose(in_crop, camera.translation[:2], atol=0.1)
+    np.testing.assert_allclose(in_crop, camera.translation[:2], atol=0.4)
     assert not found.texture.any()
     assert float(found.light[0, 1:].abs().max()) == 0
 
