@@ -88,7 +88,6 @@ class Manifest:
             landmarks say where these look; None where they take the first look themselves.
         close_ups: name of the weights whose close-ups of eyes and mouth move this method's faces; None where
             they stay as the method has them, or where it has close-ups of its own.
-        members: names of the weights whose faces an ensemble joins.
         threads: CPU threads that suit the networks best; None takes all cores.
         max_uncertainty_mm: a face that was found and is less certain is not believed; None believes all.
         expression_keys: what the weights of expressions are at rest and fully raised, by the face model's
@@ -109,7 +108,6 @@ class Manifest:
     detector: DetectorSpec | None = None
     first_look: str | None = None
     close_ups: str | None = None
-    members: tuple[str, ...] = ()
     threads: int | None = None
     max_uncertainty_mm: float | None = None
     expression_keys: Mapping[str, KeyScale] = field(default_factory=dict)
@@ -147,7 +145,6 @@ class Manifest:
             detector=_detector(table),
             first_look=_optional_plain(table, "first_look"),
             close_ups=_optional_plain(table, "close_ups"),
-            members=_names(table, "members"),
             threads=_optional_number(table, "threads", at_most=MAX_THREADS, whole=True),
             max_uncertainty_mm=_optional_number(table, "max_uncertainty_mm", at_most=math.inf),
             expression_keys=_expression_keys(table),
@@ -175,16 +172,6 @@ def _plain(table: Table, key: str) -> str:
 
 def _optional_plain(table: Table, key: str) -> str | None:
     return None if table.get(key) is None else _plain(table, key)
-
-
-def _names(table: Table, key: str) -> tuple[str, ...]:
-    """Plain names in a list; none where there is no list."""
-    names = table.get(key)
-    if names is None:
-        return ()
-    if not isinstance(names, list) or not all(map(is_plain_name, names)):
-        raise ValueError(f"{key!r} is {names!r}, expected a list of plain names")
-    return tuple(names)
 
 
 def _flag(table: Table, key: str) -> bool:

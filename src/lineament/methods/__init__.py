@@ -4,7 +4,6 @@ from lineament.methods.closeup_regressor import CloseUpRegressor
 from lineament.methods.cprfa import Cprfa
 from lineament.methods.dff import Dff
 from lineament.methods.dsfnet import DsfNet
-from lineament.methods.ensemble import Ensemble
 from lineament.methods.estimate import Estimate
 from lineament.methods.method import Method
 from lineament.methods.predictor import Predictor
@@ -17,7 +16,6 @@ METHODS: dict[str, type[Method]] = {
     "cprfa": Cprfa,
     "dff": Dff,
     "dsfnet": DsfNet,
-    "ensemble": Ensemble,
     "morphable-regressor": MorphableRegressor,
     "sadrnet": SadrNet,
     "synergynet": SynergyNet,
@@ -30,7 +28,6 @@ __all__ = [
     "Cprfa",
     "Dff",
     "DsfNet",
-    "Ensemble",
     "Estimate",
     "Method",
     "MorphableRegressor",
