@@ -187,6 +187,29 @@ def test_a_face_with_an_output_that_is_not_finite_has_no_values_and_the_others_a
     assert not broken.visibility.any()
 
 
+@pytest.mark.parametrize(
+    ("output", "value"),
+    [
+        ("rotation", 0.0),
+        ("rotation", np.diag([1, 1, 0])),
+        ("rotation", np.diag([1, 1, -1])),
+        ("rotation", 1e-30),
+        ("scale", 0.0),
+        ("scale", -1.0),
+        ("scale", 1e-30),
+    ],
+)
+def test_a_camera_that_is_none_is_not_believed(predictor, two_discs, output, value):
+    def spoil(_, outputs):
+        outputs[output][0] = value
+
+    predictor.method.network = Breaking(predictor.method.network, spoil)
+    broken, whole = predictor.predict(*two_discs)
+    assert whole.is_finite
+    assert not broken.is_finite
+    assert np.isnan(broken.vertices_image).all()
+
+
 def test_a_second_prediction_that_is_not_finite_is_rejected(predictor, disc_photo):
     photo = disc_photo((240, 320), [(150.0, 110.0, 40.0)])
     badly_cut = CropBox(center_xy=(175.0, 110.0), side=140.0, size=64)

@@ -13,6 +13,9 @@ Array = NDArray[np.floating]
 
 PICTURE_AXES = np.array([1.0, -1.0, -1.0])
 """Signs between the model frame (y up, z to the viewer) and the picture's (y down, z away)."""
+MIN_SCALE = 1e-6
+"""Px per mm, below which a face is no picture: all of its points are one."""
+MAX_SKEW = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,18 @@ class WeakPerspective:
     rotation: Array
     scale: float
     translation: Array
+
+    @property
+    def is_proper(self) -> bool:
+        """Whether it is a camera: finite, of a positive scale, turned by a rotation that mirrors nothing.
+
+        Networks round: rows may be a tenth off from being perpendicular and of length one.
+        """
+        rotation = np.asarray(self.rotation, np.float64)
+        if not (np.isfinite(rotation).all() and np.isfinite(self.translation).all()):
+            return False
+        skew = np.abs(rotation @ rotation.T - np.eye(3)).max()
+        return bool(MIN_SCALE <= self.scale < np.inf and skew < MAX_SKEW and np.linalg.det(rotation) > 0)
 
     @property
     def angles(self) -> Angles:

@@ -44,15 +44,17 @@ class Estimate(ABC):
 
     @property
     def is_finite(self) -> bool:
-        """Whether the network gave numbers; an estimate that is not finite is not believed."""
+        """Whether the network gave numbers, and a camera; an estimate of others is not believed."""
         uncertainty = 0.0 if self.uncertainty_mm is None else self.uncertainty_mm
-        return math.isfinite(uncertainty + self.camera.scale) and all(
-            bool(np.isfinite(values).all()) for values in self._numbers()
+        return (
+            math.isfinite(uncertainty)
+            and self.camera.is_proper
+            and all(bool(np.isfinite(values).all()) for values in self._numbers())
         )
 
     def _numbers(self) -> tuple[Array, ...]:
-        """What has to be finite beside the scale and the uncertainty."""
-        return self.camera.rotation, self.camera.translation, self.landmarks_image
+        """What has to be finite beside the camera and the uncertainty."""
+        return (self.landmarks_image,)
 
     def state(self) -> FaceState | None:
         """The face as close-ups of its eyes and mouth can move it; None where they cannot."""
