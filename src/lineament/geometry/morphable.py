@@ -71,6 +71,7 @@ class MorphableModel:
     _block: Array = field(init=False, repr=False, compare=False)
     _half: HalfBasis | Literal["unknown"] | None = field(default="unknown", init=False, compare=False)
     _recipe: Callable[[], Recipe] | None = field(default=None, init=False, compare=False)
+    _landmark_points: dict[str, MorphableModel] = field(default_factory=dict, init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Lay both bases into one block, so that a face is one pass through memory."""
@@ -157,7 +158,7 @@ class MorphableModel:
         return self.landmark_points(scheme).vertices_model(identity, expression)
 
     def landmark_points(self, scheme: str) -> MorphableModel:
-        """A model without triangles whose vertices are the landmarks of one scheme.
+        """A model without triangles whose vertices are the landmarks of one scheme; made once.
 
         Raises:
             ValueError: the model has no such scheme.
@@ -166,6 +167,11 @@ class MorphableModel:
             raise ValueError(
                 f"The face model {self.name!r} has landmark schemes {sorted(self.schemes)}, not {scheme!r}."
             )
+        if scheme not in self._landmark_points:
+            self._landmark_points[scheme] = self._gathered(scheme)
+        return self._landmark_points[scheme]
+
+    def _gathered(self, scheme: str) -> MorphableModel:
         layout = self.schemes[scheme]
         return replace(
             self,
