@@ -9,7 +9,8 @@ from lineament.errors import ConfigError
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.dff.contour import CONTOUR
 from lineament.train.dff.descriptors import DescriptorChoice
-from lineament.train.dff.loss import AS_PRINTED, DffLossConfig, photometric, read_at
+from lineament.train.dff.loss import AS_PRINTED, DffLossConfig, read_at
+from lineament.train.dff.photometric import photometric
 from lineament.train.dff.skin_mask import skin_weights
 from lineament.train.dff.training import loss_of
 from lineament.train.networks.dff.descriptor import DescriptorConfig

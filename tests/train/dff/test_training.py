@@ -23,8 +23,9 @@ from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import Folders, arrays_of, crops_as_input
 from lineament.train.dff.descriptors import DescriptorChoice
 from lineament.train.dff.export import EXPORTER
-from lineament.train.dff.loss import AS_PRINTED, DffLossConfig, photometric
+from lineament.train.dff.loss import AS_PRINTED, DffLossConfig
 from lineament.train.dff.method import DFF, VARIANTS
+from lineament.train.dff.photometric import photometric
 from lineament.train.dff.training import (
     PUBLISHED,
     PUBLISHED_AUGMENT,

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lineament.train.dff.face import FaceSurface
-from lineament.train.dff.loss import ROOT_EPSILON
+from lineament.train.dff.photometric import ROOT_EPSILON
 from lineament.train.dff.renderer import harmonics
 from lineament.train.networks.dff.network import AMBIENT, DffOutput
 
@@ -54,8 +54,8 @@ class LightPrior:
 
     def cost(self, light: Tensor) -> Tensor:
         """Of (B, 9, 3) coefficients, summed over the batch."""
-        apart = (light - self.mean).flatten(1)
-        return (apart @ self.precision * apart).sum()
+        apart = (light - self.mean.to(light.device)).flatten(1)
+        return (apart @ self.precision.to(light.device) * apart).sum()
 
 
 class ColourSolver:

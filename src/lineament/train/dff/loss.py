@@ -11,8 +11,10 @@ from torch.nn import functional
 
 from lineament.data.crops.sampler import SOURCES
 from lineament.train.batches.labels import LabelBatch
+from lineament.train.dff.colour_solver import LightPrior
 from lineament.train.dff.contour import ContourPoints
 from lineament.train.dff.face import FaceSurface
+from lineament.train.dff.photometric import photometric
 from lineament.train.dff.skin_mask import skin_weights
 from lineament.train.networks.dff.network import DffNet, DffOutput
 
@@ -20,8 +22,6 @@ Labels = Literal["hand", "detector", "mesh478"]
 
 JAW, CHIN = slice(0, 17), 8
 CONTOUR_WEIGHT = 0.5
-ROOT_EPSILON = 1e-8
-"""Under the root of L_photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,10 @@ class DffLossConfig:
         w_dff: of L_dff. 1e-6 as printed is no influence at all with unit descriptors (at most 3e-4 beside
             losses of about ten); ours is about a twentieth of the total at the start.
         identity: of the squared identity coefficients.
-        texture: of the squared texture coefficients.
+        texture: of the squared texture coefficients. With the paper's a whole people's colours drift dark and
+            the light bright: only their product is seen.
+        light: of squared standard deviations that light is from what is usual
+            (:class:`lineament.train.dff.colour_solver.LightPrior`); none as printed.
         expression: of the squared expression coefficients.
         bounds: of squares of expression weights outside of the model's bounds; the paper's model has none.
         render_from: fraction of the run before which only L_land and the coefficients count, so that the face
@@ -58,6 +61,7 @@ class DffLossConfig:
     w_dff: float = 0.1
     identity: float = 2e-5
     texture: float = 2e-2
+    light: float = 0.0
     expression: float = 4e-4
     bounds: float = 0.0
     render_from: float = 0.2
@@ -69,7 +73,7 @@ class DffLossConfig:
     occlusion_mask: bool = True
 
 
-OURS = DffLossConfig(bounds=20.0)
+OURS = DffLossConfig(texture=0.15, light=0.1, bounds=20.0)
 AS_PRINTED = DffLossConfig(w_dff=1e-6, skin_mask=False, occlusion_mask=False)
 
 
@@ -162,6 +166,9 @@ class DffLoss(nn.Module):
             name: getattr(found, name).square().sum(1) for name in ("identity", "texture", "expression")
         }
         terms = {"reg": sum(getattr(config, name) * value.mean() for name, value in squares.items())}
+        if config.light:
+            usual = LightPrior(weight=config.light)
+            terms["light"] = usual.cost(found.light) / len(found.light)
         if config.bounds and self.bounds is not None:
             weights, (low, high) = self.unit * found.expression, self.bounds
             beyond = functional.relu(low - weights) + functional.relu(weights - high)
@@ -217,19 +224,6 @@ class DffLoss(nn.Module):
         """(B, 68, 3) normals at the landmarks, without a gradient."""
         corners = normals.detach()[:, self.landmark_corners]
         return (corners * self.landmark_weights[..., None]).sum(2)
-
-
-def photometric(photo: Tensor, rendered: Tensor, weight: Tensor) -> Tensor:
-    """Mean over the weights of each row of the distance of colours, and over the rows.
-
-    Args:
-        photo: (B, 3, S, S).
-        rendered: (B, 3, S, S).
-        weight: (B, S, S) of the pixels, without gradient: the mean must not change with the mask.
-    """
-    weight = weight.detach()
-    distance = torch.sqrt((photo - rendered).square().sum(1) + ROOT_EPSILON)
-    return ((distance * weight).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1)).mean()
 
 
 def read_at(maps: Tensor, points: Tensor, *, size: int | None = None) -> Tensor:

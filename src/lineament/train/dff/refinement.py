@@ -27,7 +27,8 @@ from lineament.resample import resample_crop
 from lineament.result import DEFAULT_SCHEME, FaceResult, MorphableResult
 from lineament.train.dff.colour_solver import ColourSolver, LightPrior
 from lineament.train.dff.face import FacePoints, FaceSurface, expression_unit
-from lineament.train.dff.loss import CHIN, CONTOUR_WEIGHT, JAW, photometric
+from lineament.train.dff.loss import CHIN, CONTOUR_WEIGHT, JAW
+from lineament.train.dff.photometric import photometric
 from lineament.train.dff.skin_mask import skin_weights
 from lineament.train.networks.dff.network import DISTANCE_MM, DffConfig, DffOutput, rotation_from_vector
 
