@@ -7,6 +7,7 @@ import torch
 from lineament.data.crops.sampler import SOURCES
 from lineament.errors import ConfigError
 from lineament.train.batches.labels import LabelBatch
+from lineament.train.dff.colour_solver import LightPrior
 from lineament.train.dff.contour import CONTOUR
 from lineament.train.dff.descriptors import DescriptorChoice
 from lineament.train.dff.loss import AS_PRINTED, DffLossConfig, read_at
@@ -51,6 +52,17 @@ def losses(drawn, lfm, config=EVERYTHING, **changes):
     network = drawn[0]
     network.steps.fill_(5)
     return loss_of(small_config(loss=config, dff=RANDOM, **changes), network, lfm)
+
+
+def test_unusual_light_costs_by_how_unusual_it_is(drawn, lfm):
+    network, face, _ = drawn
+    loss = losses(drawn, lfm, replace(EVERYTHING, light=2.0))
+    truth = labels_of(network.landmarks(face, SIZE))
+    usual = LightPrior().mean.expand(2, -1, -1)
+    brighter = usual.clone()
+    brighter[0, 0] += LightPrior().grey[0]  # one standard deviation, in one of two faces
+    for light, cost in ((usual, 0.0), (brighter, 2.0 / 2)):
+        assert float(loss(replace(face, light=light), truth)["light"]) == pytest.approx(cost, abs=1e-5)
 
 
 def test_the_truth_costs_nothing_but_its_improbability(drawn, lfm):

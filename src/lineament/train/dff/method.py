@@ -38,6 +38,7 @@ VARIANTS = {
     "dff-random": Variant({"dff": {"net": "random"}}),
     "dff-encoder": Variant({"dff": {"net": "encoder"}}),
     "dff-projected": _loss(dff_at="projected"),
+    "priors-printed": _loss(texture=2e-2, light=0.0),
     "no-masks": _loss(skin_mask=False, occlusion_mask=False),
     "weak": Variant({"network": {"camera": "weak"}}),
     "free-camera": Variant({"network": {"camera": "free"}}, fits_pretraining=False),
