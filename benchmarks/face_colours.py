@@ -48,8 +48,6 @@ SIZE = 112
 ROUNDS = 3
 KINDS = ("fgnet", "cfp-frontal", "cfp-profile")
 CONFIG = DffConfig(identity=100)
-TURNS = (0.15, 0.5, 0.1)
-"""Standard deviations of the rotation vector of drawn faces, radians."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +160,9 @@ def known_colours(studio: Studio, weights: Dff, items: Sequence[EvaluationItem])
 
 def _grey_world(studio: Studio, truth: DffOutput, rendered: Tensor, mask: Tensor) -> DffOutput:
     """The mean face's colours in a light from all around that makes it as bright as the picture."""
-    plain = replace(truth, texture=torch.zeros_like(truth.texture), light=_row(np.eye(9, 3) * 0))
     one = LightPrior().mean[None]
-    there, _, _ = studio.surface(replace(plain, light=one), SIZE)
+    plain = replace(truth, texture=torch.zeros_like(truth.texture), light=one)
+    there, _, _ = studio.surface(plain, SIZE)
     inside = mask[0]
     bright = (rendered[0][:, inside].mean(1) / there[0][:, inside].mean(1))[None, None]
     return replace(plain, light=one * bright)

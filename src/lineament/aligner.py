@@ -25,7 +25,7 @@ from lineament.given_boxes import given_detections
 from lineament.image import ImageSource, Picture, read_image, read_picture
 from lineament.methods import Method, Predictor
 from lineament.methods.closeup_networks import CloseUpNetworks
-from lineament.methods.pretrained import Recipe, opened
+from lineament.methods.pretrained import Recipe, opened_parts
 from lineament.neutral import neutral_expression
 from lineament.refining import FaceRefiner, open_refiner
 from lineament.result import LANDMARKS, AlignedPhoto, Detection, FaceResult, MorphableResult
@@ -159,11 +159,7 @@ class FaceAligner:
         """
         bundle = Bundle.open(name_or_path)
         manifest = bundle.manifest
-        parts = {"method": opened(bundle, threads, device)}
-        if manifest.first_look is not None:
-            parts["first_look"] = opened(Bundle.open(manifest.first_look), threads, device)
-        if manifest.close_ups is not None:
-            parts["close_ups"] = opened(Bundle.open(manifest.close_ups), threads, device, lent=True)
+        parts = opened_parts(bundle, threads, device)
         if detector is None and manifest.detector is not None:
             changes = {"min_face": min_face, "min_score": min_score}
             detector = _detector_of(

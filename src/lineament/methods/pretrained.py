@@ -86,6 +86,21 @@ class Recipe:
         return made_by(bundle, threads=self.threads, device=self.device)
 
 
+def opened_parts(bundle: Bundle, threads: int | None, device: str) -> dict[str, tuple[Any, Recipe]]:
+    """What an aligner of weights is made of, by its attribute: the method, and what other weights lend it.
+
+    Raises:
+        WeightsError: as :func:`opened`, or weights that these name are not installed.
+        ConfigError: as :func:`opened`.
+    """
+    parts = {"method": opened(bundle, threads, device)}
+    if bundle.manifest.first_look is not None:
+        parts["first_look"] = opened(Bundle.open(bundle.manifest.first_look), threads, device)
+    if bundle.manifest.close_ups is not None:
+        parts["close_ups"] = opened(Bundle.open(bundle.manifest.close_ups), threads, device, lent=True)
+    return parts
+
+
 def opened(bundle: Bundle, threads: int | None, device: str, *, lent: bool = False) -> tuple[Any, Recipe]:
     """The method of weights, or the close-ups that they lend, and what it was made from.
 
