@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,6 +49,8 @@ SIZE = 112
 ROUNDS = 3
 KINDS = ("fgnet", "cfp-frontal", "cfp-profile")
 CONFIG = DffConfig(identity=100)
+DARKEST = 0.2
+"""Of light on a drawn face, where one is that of a surface as its texture has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ def known_colours(studio: Studio, weights: Dff, items: Sequence[EvaluationItem])
         crop, box = crop_of(weights, item)
         [estimate] = weights.estimate(crop[None], [box])
         truth = studio.face(estimate, box, crop)
-        light = prior.mean.numpy() + (spread @ rng.normal(size=27)).reshape(LIGHT)
+        light = _some_light(prior, spread, rng)
         truth = replace(
             truth,
             identity=_row(rng.normal(0, 0.8, CONFIG.identity)),
@@ -158,6 +161,21 @@ def known_colours(studio: Studio, weights: Dff, items: Sequence[EvaluationItem])
     return np.mean(rows, axis=0)
 
 
+def _some_light(prior: LightPrior, spread: NDArray[np.floating], rng: np.random.Generator) -> NDArray[Any]:
+    """(9, 3) usual light that leaves no side that faces the viewer dark, or with less than no light."""
+    while True:
+        light = prior.mean.numpy() + (spread @ rng.normal(size=27)).reshape(LIGHT)
+        if float((_front() @ torch.as_tensor(light, dtype=torch.float32)).min()) > DARKEST:
+            return light
+
+
+def _front() -> Tensor:
+    """(500, 9) harmonics of directions that face the viewer."""
+    drawn = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
+    directions = torch.nn.functional.normalize(drawn, dim=1)
+    return harmonics(directions * torch.sign(directions[:, 2:]))
+
+
 def _grey_world(studio: Studio, truth: DffOutput, rendered: Tensor, mask: Tensor) -> DffOutput:
     """The mean face's colours in a light from all around that makes it as bright as the picture."""
     one = LightPrior().mean[None]
@@ -172,11 +190,7 @@ def _apart(studio: Studio, found: DffOutput, truth: DffOutput, seen: Tensor) -> 
     """Errors of colours, levels; the same after the best factor; and of light, percent."""
     given, wanted = (255 * studio.surface.albedo(one)[0, seen] for one in (found, truth))
     factor = (given * wanted).sum() / (given * given).sum()
-    directions = torch.nn.functional.normalize(
-        torch.randn(500, 3, generator=torch.Generator().manual_seed(0)), dim=1
-    )
-    front = harmonics(directions * torch.sign(directions[:, 2:]))
-    here, there = front @ found.light[0], front @ truth.light[0]
+    here, there = (_front() @ one.light[0] for one in (found, truth))
     return [
         float((given - wanted).square().mean().sqrt()),
         float((factor * given - wanted).square().mean().sqrt()),
