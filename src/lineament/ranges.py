@@ -11,6 +11,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "batch": (1, 65_536),
     "max_grad_norm": (1e-9, 1e9),
     "count": COUNT,
+    "expression_ridge_mm": (1e-3, 1000),
     "face": (16, 4096),
     "fresh": (0, 1),
     "held_out": COUNT,

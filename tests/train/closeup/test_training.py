@@ -8,6 +8,7 @@ import torch
 from lineament import FaceAligner
 from lineament.bundle import Bundle
 from lineament.config_file import read_config
+from lineament.data.fitting.closeups import close_up_table
 from lineament.errors import ConfigError, WeightsError
 from lineament.image import read_image
 from lineament.methods import CloseUpRegressor
@@ -77,6 +78,26 @@ def test_a_network_learns_eight_close_ups_and_is_exported_as_it_is(lfm, samples,
     np.testing.assert_allclose(said["keys"], wanted.keys, atol=1e-3)
 
 
+@pytest.mark.parametrize("part", ["eye", "mouth"])
+def test_a_run_goes_on_from_the_close_ups_of_the_package(lfm, samples, part):
+    config = replace(config_of(part, samples), network=CloseUpConfig(part=part), start="lfm-regressor")
+    network = new_network(config, lfm)
+    source = CLOSEUP.source(config)
+    prepare(network, config, source)
+    crops = StepBatches(source, config.loop, 0)[0]["crop"]
+    said = Bundle.open("lfm-regressor").network(part, threads=1)(crop=crops)
+    with torch.inference_mode():
+        found = network.eval()(crops_as_input(torch.as_tensor(crops)))
+    np.testing.assert_allclose(found.points, said["points"], atol=2e-3)
+    np.testing.assert_allclose(found.keys, said["keys"], atol=2e-2)
+
+
+def test_a_close_up_of_another_size_is_no_start(lfm, samples):
+    config = replace(config_of("eye", samples), start="lfm-regressor")
+    with pytest.raises(ConfigError, match=r"features\.0"):
+        prepare(new_network(config, lfm), config, CLOSEUP.source(config))
+
+
 def test_targets_are_where_the_labels_have_the_part(lfm):
     sample = make_sample(yaw=0.3)
     for part in ("eye", "mouth"):
@@ -114,6 +135,26 @@ def test_keys_of_photographs_count_only_where_fits_are_believed_in(lfm, samples)
     loss = loss_of(config, network, lfm)
     assert float(loss(believed, truth)["keys"]) == 0
     assert float(loss(believed, exact)["keys"]) > 1
+
+
+def test_keys_that_others_hide_can_count_more(lfm, samples):
+    config = config_of("mouth", samples)
+    network = new_network(config, lfm)
+    source = CropSource(config.data, config.augment, targets=CloseUpTargets("mouth", 64))
+    arrays = StepBatches(source, config.loop, 0)[0]
+    truth = LabelBatch.of({name: torch.as_tensor(values) for name, values in arrays.items()})
+    truth = replace(truth, is_rendered=torch.ones_like(truth.is_rendered))
+    names = close_up_table("mouth").keys[0]
+    found = network.eval()(crops_as_input(torch.as_tensor(arrays["crop"])))
+    found = replace(found, keys=truth.targets[KEYS].clone())
+    found.keys[:, names.index("mouthPressLeft")] += 0.2
+
+    def keys_term(*hard_keys):
+        loss = CloseUpLossConfig(hard=3.0, hard_keys=hard_keys)
+        return float(loss_of(replace(config, loss=loss), network, lfm)(found, truth)["keys"])
+
+    assert keys_term("mouthPress") == pytest.approx(3 * keys_term())
+    assert keys_term("jaw") == pytest.approx(keys_term())
 
 
 def test_raised_keys_of_rendered_faces_can_count_more_than_resting_ones(lfm, samples):

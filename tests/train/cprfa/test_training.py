@@ -29,7 +29,7 @@ from lineament.train.cprfa.training import STAGES, CprfaTrainConfig, new_network
 from lineament.train.engine.loop import CHECKPOINT
 from lineament.train.networks.cprfa.config import COMPACT, PRESETS, tiny
 from lineament.train.networks.cprfa.rounds import projected
-from lineament.train.regressor.warm_start import POSE_NUMBERS, ExportedRegressor
+from lineament.train.regressor.warm_start import POSE_NUMBERS, ExportedNetwork
 from samples import annotated_sample
 from shared import ROOT
 from tests.train.cprfa.setups import SIZE, StraightCrops, tiny_config
@@ -265,7 +265,7 @@ def test_maps_begin_with_the_regressors_weights_and_refuse_what_cannot(folder, l
     crop = arrays_of(CPRFA.source(config).sampler(validation=False).plain_batch(np.arange(2)))["crop"]
     with torch.no_grad():
         vector = network.eval().maps.encoder.levels(crops_as_input(torch.as_tensor(crop)))[-1].numpy()
-    exported = ExportedRegressor.read("fast")
+    exported = ExportedNetwork.read("fast")
     weight, bias = exported.layers["heads"]
     first, count = POSE_NUMBERS, len(exported.statistics["identity_mean"])
     numbers = (vector @ weight.T + bias)[:, first : first + count]

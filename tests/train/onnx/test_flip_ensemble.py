@@ -15,7 +15,7 @@ from lineament.train.onnx import flip_ensemble as module
 from lineament.train.onnx.exporter import BOTH, FLIP
 from lineament.train.onnx.flip_ensemble import flip_ensemble
 from lineament.train.regressor.export import EXPORTER
-from lineament.train.regressor.warm_start import ExportedRegressor
+from lineament.train.regressor.warm_start import ExportedNetwork
 from tests.train.exports import exported
 
 SIZE = 32
@@ -128,7 +128,7 @@ def test_it_is_an_ordinary_regressor_that_says_how_it_predicts(source, both_ways
 
 
 def test_training_starts_from_it_as_from_the_network_in_it(source, both_ways):
-    one, both = (ExportedRegressor.read(str(path)) for path in (source, both_ways))
+    one, both = (ExportedNetwork.read(str(path)) for path in (source, both_ways))
     assert both.crop_size == one.crop_size
     assert both.layers.keys() == one.layers.keys()
     for name, (weight, bias) in one.layers.items():

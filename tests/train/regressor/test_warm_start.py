@@ -12,7 +12,7 @@ from lineament.train.batches.crop_run import about_start
 from lineament.train.networks.regressor import Regressor, RegressorConfig
 from lineament.train.onnx.int8 import int8_graph
 from lineament.train.regressor.export import EXPORTER
-from lineament.train.regressor.warm_start import ExportedRegressor, start_from
+from lineament.train.regressor.warm_start import ExportedNetwork, start_from
 from tests.train import exports
 
 TINY = RegressorConfig(
@@ -57,7 +57,7 @@ def exported(tmp_path_factory):
 
 def started(path, config=TINY):
     fresh = network(config, seed=1)
-    start_from(fresh, ExportedRegressor.read(str(path)), [crops(seed=2, size=config.crop_size)])
+    start_from(fresh, ExportedNetwork.read(str(path)), [crops(seed=2, size=config.crop_size)])
     return fresh.eval()
 
 
@@ -111,4 +111,4 @@ def test_a_run_remembers_what_its_start_was_trained_on():
 
 def test_a_detector_is_no_start():
     with pytest.raises(ConfigError, match="not the graph of a regressor"):
-        ExportedRegressor.read("face-detector")
+        ExportedNetwork.read("face-detector")

@@ -28,7 +28,7 @@ from lineament.train.networks.synergynet import (
     SynergyNet,
     nearest_rotation,
 )
-from lineament.train.regressor.warm_start import ExportedRegressor, start_from, take_layers
+from lineament.train.regressor.warm_start import ExportedNetwork, start_from, take_layers
 from lineament.train.runs import method as run_methods
 from lineament.train.runs.ablation import AblationTable, TablePlan, ablate
 from lineament.train.runs.crop_method import begin_with_run
@@ -459,7 +459,7 @@ def test_the_residual_backbone_begins_with_pose_and_coefficients_of_the_compact_
     network = synergy_net(sizes, lfm).eval()
     source = CropSource(Folders((samples,)), AugmentConfig(crop_size=112))
     standardise(network, source, 16)
-    exported = ExportedRegressor.read("lfm-regressor")
+    exported = ExportedNetwork.read("lfm-regressor")
     crops = source.open().rows([np.random.default_rng(row) for row in range(4)])["crop"]
     pictures = crops_as_input(torch.as_tensor(crops))
     take_layers(network.backbone, exported, [pictures])

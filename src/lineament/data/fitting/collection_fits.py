@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lineament import FaceAligner
 from lineament.data.fitting.annotated import AnnotatedFitter
 from lineament.data.fitting.evidence import Evidence
-from lineament.data.fitting.fitter import Fits, Fitter
+from lineament.data.fitting.fitter import FitConfig, Fits, Fitter
 from lineament.data.fitting.layouts import mesh_layout
 from lineament.data.fitting.quality import QualityLimits, Reason, judge
 from lineament.data.formats.files import Files, open_files
@@ -109,7 +109,8 @@ class PartFitter:
     def __init__(self, model: MorphableModel, options: PhotoOptions) -> None:
         self._model = model
         self._options = options
-        self._fitter = Fitter(model, mesh_layout())
+        config = FitConfig(expression_ridge_mm=options.expression_ridge_mm)
+        self._fitter = Fitter(model, mesh_layout(), config)
 
     def fit(self, root: Path, part: Sequence[PhotoEntry], *, share_people: bool = False) -> PartFits:
         """The faces on the photographs of one part.

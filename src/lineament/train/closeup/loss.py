@@ -26,6 +26,9 @@ class CloseUpLossConfig:
             possible is rest.
         raised: how much more the error of a key counts that a rendered face raises by one. Each key rests
             on 98 of 100 faces: without it the cheapest answer is rest.
+        hard: factor on the errors of the keys of `hard_keys`.
+        hard_keys: first parts of the names of keys that others hide: one that moves little, or that looks much
+            like another one, learns last.
         fitted: factor on the errors of the keys of photographs, which are fits.
         fitted_keys: first parts of the names of keys that fits of photographs are believed in; of the others
             only rendered faces say how far they are raised.
@@ -34,6 +37,8 @@ class CloseUpLossConfig:
     points: float = 1.0
     keys: float = 3.0
     raised: float = 0.0
+    hard: float = 1.0
+    hard_keys: tuple[str, ...] = ()
     fitted: float = 0.3
     fitted_keys: tuple[str, ...] = (
         "eyeBlink",
@@ -59,6 +64,8 @@ class CloseUpLoss(nn.Module):
         self.config = config
         believed = [config.fitted * name.startswith(config.fitted_keys) for name in names]
         self.register_buffer("believed", torch.tensor(believed, dtype=torch.float32))
+        factors = [config.hard if name.startswith(config.hard_keys) else 1.0 for name in names]
+        self.register_buffer("factors", torch.tensor(factors, dtype=torch.float32))
 
     def forward(self, predicted: CloseUpOutput, truth: LabelBatch) -> dict[str, Tensor]:
         """Each term, weighted, and their sum under "loss"; means over the batch."""
@@ -68,7 +75,7 @@ class CloseUpLoss(nn.Module):
         exact = truth.is_rendered.to(distance.dtype)[:, None]
         wanted = truth.targets[KEYS]
         weights = torch.maximum(exact * (1 + config.raised * wanted.clamp(min=0)), self.believed)
-        keys = ((predicted.keys - wanted) / KEY_UNIT) ** 2 * weights
+        keys = ((predicted.keys - wanted) / KEY_UNIT) ** 2 * weights * self.factors
         terms = {
             "points": config.points * (distance * shown).mean(),
             "keys": config.keys * (keys.mean(1) * shown).mean(),

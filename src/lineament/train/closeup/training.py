@@ -17,6 +17,8 @@ from lineament.train.batches.samples import CropSource, StepBatches
 from lineament.train.closeup.loss import CloseUpLoss, CloseUpLossConfig
 from lineament.train.closeup.targets import KEYS, POINTS, SHOWN, CloseUpTargets
 from lineament.train.networks.closeup import CloseUpConfig, CloseUpNet
+from lineament.train.regressor.training import first_crops
+from lineament.train.regressor.warm_start import ExportedNetwork, take_all
 from lineament.train.runs.crop_method import begin_with_run
 
 START_BATCHES, START_ROWS = 4, 256
@@ -69,12 +71,20 @@ def new_network(config: CloseUpTrainConfig, model: MorphableModel) -> CloseUpNet
 def prepare(network: CloseUpNet, config: CloseUpTrainConfig, source: CropSource) -> None:
     """Set a new network's means and standard deviations, and give it the weights of `config.start`.
 
+    A start is a run folder, or weights by name or file: of a close-up, or of a method with close-ups such as
+    "default", of which the same part is taken.
+
     Raises:
         ConfigError: they do not fit.
-        DataError: the start is no run folder.
+        DataError: the folder holds no run.
+        WeightsError: no such weights.
     """
-    if config.start:
+    if config.start and Path(config.start).is_dir():
         begin_with_run(network, Path(config.start), config)
+        return
+    if config.start:
+        exported = ExportedNetwork.read(config.start, config.network.part, "network")
+        take_all(network, exported, first_crops(source, config.loop))
         return
     batches = StepBatches(source, config.loop, first=0, rows=range(START_ROWS))
     arrays = [batches[step] for step in range(START_BATCHES)]

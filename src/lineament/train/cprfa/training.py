@@ -36,7 +36,7 @@ from lineament.train.networks.cprfa.network import CprfaNet
 from lineament.train.networks.cprfa.residual_unet import ResidualHsUnet
 from lineament.train.networks.cprfa.rounds import Observations
 from lineament.train.regressor.training import first_crops
-from lineament.train.regressor.warm_start import ExportedRegressor, take_layers
+from lineament.train.regressor.warm_start import ExportedNetwork, take_layers
 from lineament.train.runs.crop_method import begin_with_run
 
 log = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ def prepare(network: CprfaNet, config: CprfaTrainConfig, source: CropSource) -> 
         WeightsError: no such weights.
     """
     if config.start and not config.part and not Path(config.start).is_dir():
-        exported = ExportedRegressor.read(config.start)
+        exported = ExportedNetwork.read(config.start)
         if not isinstance(network.maps, ResidualHsUnet):
             raise ConfigError(
                 f"{config.start} are weights of the compact regressor: only maps with "

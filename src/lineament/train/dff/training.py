@@ -30,7 +30,7 @@ from lineament.train.networks.dff.network import COMPACT, DffConfig, DffNet, Dff
 from lineament.train.networks.residual_encoder import EncoderConfig, ResidualBackbone
 from lineament.train.regressor.training import first_crops
 from lineament.train.regressor.warm_start import (
-    ExportedRegressor,
+    ExportedNetwork,
     coefficient_rows,
     log_scale_at,
     pose_rows,
@@ -151,7 +151,7 @@ def prepare(network: TrainedDff, config: DffTrainConfig, source: CropSource) -> 
             "network.frozen leaves the convolutions as they begin, with random weights: give a start."
         )
     if config.start and not Path(config.start).is_dir():
-        exported = ExportedRegressor.read(config.start)
+        exported = ExportedNetwork.read(config.start)
         if config.network.backbone != "residual" or config.network.rotation != "six":
             raise ConfigError(
                 f"{config.start} are weights of the compact regressor: only a network with "
@@ -172,7 +172,7 @@ def prepare(network: TrainedDff, config: DffTrainConfig, source: CropSource) -> 
 
 
 @torch.no_grad()
-def take_regressor(network: TrainedDff, exported: ExportedRegressor, crops: Iterable[Tensor]) -> None:
+def take_regressor(network: TrainedDff, exported: ExportedNetwork, crops: Iterable[Tensor]) -> None:
     """Give a network the compact regressor's layers, and its rows of pose and coefficients.
 
     Args:

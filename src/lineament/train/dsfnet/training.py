@@ -34,7 +34,7 @@ from lineament.train.networks.dsfnet.residual import RegressorBranch
 from lineament.train.networks.residual_encoder import ResidualBackbone
 from lineament.train.regressor.training import MIN_STD, first_crops
 from lineament.train.regressor.warm_start import (
-    ExportedRegressor,
+    ExportedNetwork,
     coefficient_rows,
     log_scale_at,
     pose_rows,
@@ -109,7 +109,7 @@ def prepare(network: DsfNet, config: DsfTrainConfig, source: CropSource) -> None
         )
     standardise(network, source, config.standardisation_crops, seed=config.loop.seed)
     if config.start:
-        exported = ExportedRegressor.read(config.start)
+        exported = ExportedNetwork.read(config.start)
         if config.network.backbone != "residual":
             raise ConfigError(
                 f"{config.start} are weights of the compact regressor: only a network with "
@@ -122,7 +122,7 @@ def prepare(network: DsfNet, config: DsfTrainConfig, source: CropSource) -> None
 
 
 @torch.no_grad()
-def take_regressor(network: DsfNet, exported: ExportedRegressor, crops: Iterable[Tensor]) -> None:
+def take_regressor(network: DsfNet, exported: ExportedNetwork, crops: Iterable[Tensor]) -> None:
     """Give the residual backbone and its model-space branch a regressor's weights, in the own whitening.
 
     Args:

@@ -16,7 +16,7 @@ from lineament.train.batches.samples import CropSource, StepBatches, crops_as_in
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.networks.regressor import Regressor, RegressorConfig, RegressorOutput
 from lineament.train.regressor.losses import FaceLoss, FaceLossConfig
-from lineament.train.regressor.warm_start import ExportedRegressor, start_from
+from lineament.train.regressor.warm_start import ExportedNetwork, start_from
 from lineament.train.runs.crop_method import begin_with_run
 
 MIN_STD = 0.1
@@ -73,7 +73,7 @@ def begin_regressor(network: Regressor, start: str, config: CropTrainConfig, sou
     scales = torch.cat([batch["scale"] for batch in plain])
     network.log_scale_mean.copy_(torch.log(scales).mean())
     if start:
-        start_from(network, ExportedRegressor.read(start), first_crops(source, config.loop))
+        start_from(network, ExportedNetwork.read(start), first_crops(source, config.loop))
 
 
 def first_crops(source: CropSource, loop: LoopConfig) -> Iterator[Tensor]:

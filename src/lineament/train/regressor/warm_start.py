@@ -1,4 +1,4 @@
-"""Starts a regressor from exported weights, so that a run can go on from the ones in the package.
+"""Starts networks from exported weights, so that a run can go on from the ones in the package.
 
 An exported graph has its normalisations folded into the convolutions, and most weights in int8. Weights
 come back as they are stored; each normalisation gets the mean and the variance that its convolution has on
@@ -32,8 +32,8 @@ LOG_SCALE = 6
 
 
 @dataclass(frozen=True, slots=True)
-class ExportedRegressor:
-    """What the graph of a regressor holds.
+class ExportedNetwork:
+    """What the graph of a regressor, or of a close-up, holds.
 
     Attributes:
         layers: weight and bias of each convolution and dense layer, by the module's name.
@@ -46,20 +46,26 @@ class ExportedRegressor:
     crop_size: int
 
     @classmethod
-    def read(cls, name_or_path: str) -> ExportedRegressor:
+    def read(cls, name_or_path: str, *graphs: str) -> ExportedNetwork:
         """Installed weights by name, a bundle, or an ONNX file.
+
+        Args:
+            name_or_path: of the weights.
+            graphs: names of a bundle's graphs, of which the first that it has is read; "network" when left out.
 
         Raises:
             WeightsError: no such weights.
             ConfigError: the file is not the graph of a regressor.
         """
         bundle = Bundle.open(name_or_path)
-        if bundle.manifest.crop is None or "network" not in bundle.manifest.graphs:
-            raise ConfigError(
-                f"{bundle.path} is not the graph of a regressor: there is nothing to start from."
-            )
+        nothing = ConfigError(
+            f"{bundle.path} is not the graph of a regressor: there is nothing to start from."
+        )
+        name = next((name for name in graphs or ("network",) if name in bundle.manifest.graphs), None)
+        if bundle.manifest.crop is None or name is None:
+            raise nothing
         with foreign(WeightsError, f"{bundle.path} is no ONNX graph", "Copy the file again."):
-            graph = widen_weights(onnx.load_from_string(bundle.graph()))
+            graph = widen_weights(onnx.load_from_string(bundle.graph(name)))
         stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
         stored |= dict(_dequantised(graph.graph.node, stored))
         layers = {
@@ -75,13 +81,12 @@ class ExportedRegressor:
         }
         rename_keys(statistics, FORMER_NAMES)
         if "heads" not in layers or not statistics:
-            raise ConfigError(
-                f"{bundle.path} is not the graph of a regressor: there is nothing to start from."
-            )
-        return cls(layers, statistics, bundle.manifest.crop.size)
+            raise nothing
+        side = graph.graph.input[0].type.tensor_type.shape.dim[1].dim_value
+        return cls(layers, statistics, side)
 
 
-def start_from(network: Regressor, exported: ExportedRegressor, crops: Iterable[Tensor]) -> None:
+def start_from(network: Regressor, exported: ExportedNetwork, crops: Iterable[Tensor]) -> None:
     """Give a network the weights of a graph.
 
     Args:
@@ -97,7 +102,24 @@ def start_from(network: Regressor, exported: ExportedRegressor, crops: Iterable[
         _use_units(network, exported)
 
 
-def take_layers(network: nn.Module, exported: ExportedRegressor, crops: Iterable[Tensor]) -> None:
+@torch.no_grad()
+def take_all(network: nn.Module, exported: ExportedNetwork, crops: Iterable[Tensor]) -> None:
+    """Give a network the weights and the statistics of a graph of its own kind.
+
+    Args:
+        network: of the same sizes.
+        exported: the graph.
+        crops: batches of (B, 3, S, S) float crops as in training, on which normalisation is measured.
+
+    Raises:
+        ConfigError: layers of the network and the graph differ.
+    """
+    _take_layers(network, exported.layers, crops)
+    for name, values in exported.statistics.items():
+        network.get_buffer(name).copy_(torch.tensor(values))
+
+
+def take_layers(network: nn.Module, exported: ExportedNetwork, crops: Iterable[Tensor]) -> None:
     """Give a part of another network those layers of a graph that bear its layers' names.
 
     Args:
@@ -184,7 +206,7 @@ def _normalisations(network: nn.Module) -> Iterator[tuple[str, tuple[nn.Conv2d, 
 
 
 def coefficient_rows(
-    exported: ExportedRegressor, kind: str, mean: Tensor, std: Tensor
+    exported: ExportedNetwork, kind: str, mean: Tensor, std: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Weight and bias of the last layer's rows that give coefficients, in other units.
 
@@ -213,18 +235,18 @@ def coefficient_rows(
     return weight[rows] * factor[:, None], (old_mean[:count] - mean) / std + factor * bias[rows]
 
 
-def pose_rows(exported: ExportedRegressor) -> tuple[Tensor, Tensor]:
+def pose_rows(exported: ExportedNetwork) -> tuple[Tensor, Tensor]:
     """(9, H) weight and (9,) bias of the last layer's rows that give the pose's numbers."""
     weight, bias = (torch.tensor(values) for values in exported.layers["heads"])
     return weight[:POSE_NUMBERS], bias[:POSE_NUMBERS]
 
 
-def log_scale_at(exported: ExportedRegressor, crop_size: int) -> Tensor:
+def log_scale_at(exported: ExportedNetwork, crop_size: int) -> Tensor:
     """() logarithm of the usual scale in crops of another size, which the pose's numbers are relative to."""
     return torch.tensor(exported.statistics["log_scale_mean"]) + math.log(crop_size / exported.crop_size)
 
 
-def _use_units(network: Regressor, exported: ExportedRegressor) -> None:
+def _use_units(network: Regressor, exported: ExportedNetwork) -> None:
     """Turn the last layer's numbers from the graph's means and standard deviations into the network's own."""
     heads = network.heads
     usual = log_scale_at(exported, network.config.crop_size)

@@ -19,7 +19,7 @@ from lineament.train.batches.samples import CropSource, Folders, StepBatches, cr
 from lineament.train.engine.run_folder import CONFIG, DATA, read_table
 from lineament.train.networks.regressor import Regressor
 from lineament.train.regressor.training import TrainConfig
-from lineament.train.regressor.warm_start import ExportedRegressor, start_from
+from lineament.train.regressor.warm_start import ExportedNetwork, start_from
 from lineament.train.runs.method import TrainableMethod
 
 BATCHES, ROWS = 24, 128
@@ -92,7 +92,7 @@ def interpolation_of_run(
         start = method.trained(Path(config.start))
         first.load_state_dict(start.state_dict())
     else:
-        start_from(first, ExportedRegressor.read(config.start), crops)
+        start_from(first, ExportedNetwork.read(config.start), crops)
     return interpolated(first, last, fraction, crops)
 
 

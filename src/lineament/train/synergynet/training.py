@@ -27,7 +27,7 @@ from lineament.train.networks.synergynet import (
 )
 from lineament.train.regressor.training import MIN_STD, first_crops
 from lineament.train.regressor.warm_start import (
-    ExportedRegressor,
+    ExportedNetwork,
     coefficient_rows,
     log_scale_at,
     pose_rows,
@@ -112,7 +112,7 @@ def prepare(network: SynergyNet, config: SynergyTrainConfig, source: CropSource)
         return
     standardise(network, source, config.standardisation_crops, seed=config.loop.seed)
     if config.start:
-        exported = ExportedRegressor.read(config.start)
+        exported = ExportedNetwork.read(config.start)
         if config.network.backbone != "residual" or config.network.feature_layers:
             raise ConfigError(
                 f"{config.start} are weights of the compact regressor: only a network with "
@@ -123,7 +123,7 @@ def prepare(network: SynergyNet, config: SynergyTrainConfig, source: CropSource)
 
 
 @torch.no_grad()
-def take_heads(network: SynergyNet, exported: ExportedRegressor) -> None:
+def take_heads(network: SynergyNet, exported: ExportedNetwork) -> None:
     """Give the heads the regressor's rows, in the network's standardisation.
 
     That of the pose has the regressor's numbers where `network.pose` is "rotation"; another is left as it is.
