@@ -7,7 +7,8 @@ import pytest
 
 from lineament.evaluate.protocols.handset_points import CFP_30, CFP_30_MIRRORED, LONDON_23
 from lineament.geometry.rotation import matrix_from_angles
-from tools.calibrate_hand_points import REGISTERED, Seen, errors, hand_set_scheme
+from tools.calibrate_hand_points import IBUG_68
+from tools.landmark_offsets import REGISTERED, Seen, errors, measured_scheme
 
 KNOWN = sorted(
     {point for _, ours in CFP_30.pairs for point in ours} - {8, 27, 28, 29, 30, 33, 51, 57, 62, 66}
@@ -44,7 +45,7 @@ def test_a_scheme_is_found_again_from_the_points_of_profiles_and_frontal_faces(l
     turn[0, :8], turn[0, 9:17] = (4, 2, -3), (-4, 2, -3)  # the outline, on both sides
     truth = replace(lfm.schemes[REGISTERED], name="true", turn_offset=turn)
     faces = [seen(lfm, truth, rng, s) for s in (CFP_30, CFP_30_MIRRORED, LONDON_23) for _ in range(300)]
-    found = hand_set_scheme(faces, lfm)
+    found = measured_scheme(faces, lfm, IBUG_68)
     fresh = [seen(lfm, truth, rng, s) for s in (CFP_30, CFP_30_MIRRORED) for _ in range(20)]
     before, after = (errors(fresh, scheme, lfm) for scheme in (lfm.schemes[REGISTERED], found))
     assert after < 0.1 * before
