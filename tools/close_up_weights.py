@@ -3,9 +3,10 @@ r"""Join weights and close-ups of eyes and mouth into weights of the method "clo
     python -m tools.close_up_weights --weights lfm-regressor --eye eye.lineament --mouth mouth.lineament \
         --occlusion occlusion.lineament --samples sets/open sets/rendered --out with_close_ups.lineament
 
-Errors of all networks are measured on training samples, cut as a second pass cuts them: their covariances are
-what the update of coefficients needs (:mod:`lineament.methods.coefficient_update`). The result says what each
-part was trained on; detector, threads and limits are those of the weights.
+A part may also be taken from joined weights: ``--occlusion default``. Errors of all networks are measured on
+training samples, cut as a second pass cuts them: their covariances are what the update of coefficients needs
+(:mod:`lineament.methods.coefficient_update`). The result says what each part was trained on; detector,
+threads and limits are those of the weights.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from lineament.bundle import Bundle
+from lineament.bundle import Bundle, Manifest
+from lineament.bundle.manifest import joined_data
 from lineament.data.crops.augment import AugmentConfig, disturb, random_crop_box
 from lineament.data.fitting.closeups import close_up_table
 from lineament.data.samples.mixture import Mixture
@@ -161,6 +163,30 @@ def noise_of(errors: list[tuple[Array, bool]], points: int) -> Array:
     return noise
 
 
+def graph_in(bundle: Bundle, part: str) -> str:
+    """The graph of a part: of joined weights such as "default" their own, else the only one."""
+    return part if part in bundle.manifest.graphs else "network"
+
+
+def joined_manifest(bundles: dict[str, Bundle], name: str) -> Manifest:
+    """What weights say of themselves whose graphs are those of several, "network" of the whole face first."""
+    manifests = {part: bundle.manifest for part, bundle in bundles.items()}
+    whole = manifests["network"]
+    licences = [text for one in manifests.values() for text in one.licence.split(" | ")]
+    trained = {part: one.trained for part, one in manifests.items() if part != "network"}
+    return replace(
+        whole,
+        name=name,
+        method="close-up-regressor",
+        data=joined_data(
+            {part: one.data_of(graph_in(bundles[part], part)) for part, one in manifests.items()}
+        ),
+        licence=" | ".join(dict.fromkeys(licences)),
+        research=any(one.research for one in manifests.values()),
+        trained={**whole.trained, **{part: dict(own.get(part, own)) for part, own in trained.items()}},
+    )
+
+
 def main() -> None:
     """Measure, join, write."""
     parser = argparse.ArgumentParser(
@@ -168,7 +194,7 @@ def main() -> None:
     )
     parser.add_argument("--weights", required=True, help="of whole faces: a name or a file")
     for part in PARTS:
-        parser.add_argument(f"--{part}", help=f"weights of the close-up of the {part}")
+        parser.add_argument(f"--{part}", help=f"weights of the close-up of the {part}, or joined ones")
     parser.add_argument("--occlusion", help="weights of the network that sees what is in front of a face")
     parser.add_argument("--samples", nargs="+", required=True, help="folders of training samples")
     parser.add_argument("--shares", nargs="*", type=float, default=[], help="how often each is drawn")
@@ -179,7 +205,7 @@ def main() -> None:
     whole = Bundle.open(options.weights)
     parts = {part: Bundle.open(getattr(options, part)) for part in PARTS if getattr(options, part)}
     regressor = MorphableRegressor.from_bundle(whole, threads=1)
-    networks = {part: bundle.network(threads=1) for part, bundle in parts.items()}
+    networks = {part: bundle.network(graph_in(bundle, part), threads=1) for part, bundle in parts.items()}
     samples = Folders(tuple(options.samples), tuple(options.shares)).opened(validation=False)
     errors = list(measured(regressor, networks, samples, options.faces))
     prior = symmetric(covariance(np.array([one.step for one in errors])), regressor.model)
@@ -196,21 +222,13 @@ def main() -> None:
     if options.occlusion:
         parts["occlusion"] = occlusion = Bundle.open(options.occlusion)
         crop = occlusion.manifest.crop
-        arrays["occlusion"] = {"size": np.int32(crop.size), "margin": np.float32(crop.margin)}
-    everything = {"whole face": whole, **parts}
-    manifest = replace(
-        whole.manifest,
-        name=options.name or whole.manifest.name,
-        method="close-up-regressor",
-        data="; ".join(f"{name}: {one.manifest.data}" for name, one in everything.items()),
-        licence=" | ".join(dict.fromkeys(one.manifest.licence for one in everything.values())),
-        research=any(one.manifest.research for one in everything.values()),
-        trained={
-            **whole.manifest.trained,
-            **{name: dict(one.manifest.trained) for name, one in parts.items()},
-        },
-    )
-    graphs = {"network": whole.graph(), **{part: bundle.graph() for part, bundle in parts.items()}}
+        if "occlusion" in occlusion.manifest.arrays:
+            arrays["occlusion"] = dict(occlusion.arrays("occlusion"))
+        else:
+            arrays["occlusion"] = {"size": np.int32(crop.size), "margin": np.float32(crop.margin)}
+    everything = {"network": whole, **parts}
+    manifest = joined_manifest(everything, options.name or whole.manifest.name)
+    graphs = {name: one.graph(graph_in(one, name)) for name, one in everything.items()}
     Bundle.write(options.out, manifest, graphs=graphs, arrays=arrays)
     print(f"{options.out}: {len(errors)} faces, {options.out.stat().st_size / 1e6:.2f} MB")
 

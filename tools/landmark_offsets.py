@@ -237,7 +237,7 @@ def cross_validated(seen: Sequence[Seen], model: MorphableModel, how: Regression
 def replace_scheme(
     seen: Sequence[Seen], model: MorphableModel, how: Regression, out: Path = BUILTIN_PATH
 ) -> None:
-    """Measure a scheme, print how far it is right, and put it into the package's face model or another file."""
+    """Measure a scheme, print how far it is right, and put it into a file of the face model."""
     before, after = cross_validated(seen, model, how)
     print(
         f"{len(seen)} faces; distance of the labels from the landmarks, of the face's size: "

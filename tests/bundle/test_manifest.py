@@ -3,6 +3,7 @@ import json
 import pytest
 
 from lineament.bundle import CropSpec, Manifest
+from lineament.bundle.manifest import joined_data
 from lineament.expression_keys import KeyScale
 
 SMALL = {"format": 1, "name": "a", "method": "m", "data": "d", "licence": "l", "research": False}
@@ -39,6 +40,17 @@ def test_other_weights_are_named_and_the_same_after_json():
     manifest = Manifest.from_json(json.dumps(SMALL | names).encode())
     assert (manifest.first_look, manifest.close_ups) == ("quick", "close")
     assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+def test_the_data_of_graphs_trained_apart_is_joined_and_taken_apart():
+    data = {
+        "network": "1 sample of a; 2 samples of b",
+        "eye": "eyes; 3 samples of c",
+        "mouth": "4 samples of d",
+    }
+    manifest = Manifest.from_json(json.dumps(SMALL | {"data": joined_data(data)}).encode())
+    assert {graph: manifest.data_of(graph) for graph in data} == data
+    assert Manifest.from_json(json.dumps(SMALL).encode()).data_of("network") == "d"
 
 
 @pytest.mark.parametrize(

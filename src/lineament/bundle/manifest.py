@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
@@ -59,6 +60,15 @@ class DetectorSpec:
 
     weights: str
     options: Table = field(default_factory=dict)
+
+
+DATA_SECTIONS = {"network": "whole face", "eye": "eye", "mouth": "mouth", "occlusion": "occlusion"}
+"""What `Manifest.data` calls the parts of weights whose graphs were trained apart, by graph."""
+
+
+def joined_data(by_graph: Mapping[str, str]) -> str:
+    """`Manifest.data` of graphs that were trained apart; :meth:`Manifest.data_of` takes it apart again."""
+    return "; ".join(f"{DATA_SECTIONS[graph]}: {data}" for graph, data in by_graph.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +127,16 @@ class Manifest:
     trained: Table = field(default_factory=dict)
     graphs: Mapping[str, Member] = field(default_factory=dict)
     arrays: Mapping[str, Member] = field(default_factory=dict)
+
+    def data_of(self, graph: str) -> str:
+        """What one graph was trained on: its part of `data`, or all of it where that has no parts.
+
+        Args:
+            graph: name of one of the graphs.
+        """
+        sections = re.split(rf"(?:^|; )({'|'.join(DATA_SECTIONS.values())}): ", self.data)
+        by_name = dict(zip(sections[1::2], sections[2::2], strict=True))
+        return by_name.get(DATA_SECTIONS.get(graph, graph), self.data)
 
     def to_json(self) -> bytes:
         """The content of ``bundle.json``."""

@@ -13,6 +13,7 @@ from lineament.errors import ConfigError, WeightsError
 from lineament.image import read_image
 from lineament.methods import CloseUpRegressor
 from lineament.methods.pretrained import open_method
+from lineament.train.batches.crop_run import about_start
 from lineament.train.batches.device_close_ups import DeviceCloseUps
 from lineament.train.batches.device_draws import Draws
 from lineament.train.batches.device_views import read_views
@@ -90,6 +91,14 @@ def test_a_run_goes_on_from_the_close_ups_of_the_package(lfm, samples, part):
         found = network.eval()(crops_as_input(torch.as_tensor(crops)))
     np.testing.assert_allclose(found.points, said["points"], atol=2e-3)
     np.testing.assert_allclose(found.keys, said["keys"], atol=2e-2)
+
+
+def test_a_run_says_which_part_of_the_weights_it_began_with():
+    config = CloseUpTrainConfig(start="lfm-regressor")
+    manifest = Bundle.open("lfm-regressor").manifest
+    start = about_start(config.start, config.start_graphs)
+    assert start["sha256"] == manifest.graphs["eye"].sha256
+    assert start["trained_on"] == manifest.data_of("eye")
 
 
 def test_a_close_up_of_another_size_is_no_start(lfm, samples):

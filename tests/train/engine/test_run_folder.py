@@ -49,6 +49,18 @@ def test_weights_also_say_what_the_weights_they_began_with_saw(tmp_path):
     assert about["licence"].endswith("research; mine")
 
 
+def test_trainings_that_repeat_what_they_began_with_are_said_once(tmp_path):
+    again = "7 samples of a; begun with weights that were trained on 2 samples of b"
+    content = {
+        "folders": [folder(7, "a", "research")],
+        "start": {"weights": "old", "trained_on": again, "licence": "mine | research"},
+    }
+    (tmp_path / DATA).write_text(json.dumps(content))
+    about = about_training(tmp_path)
+    assert about["trained_on"] == again
+    assert about["licence"].endswith("research; mine")
+
+
 def test_folders_without_a_recipe_are_not_passed_over(tmp_path):
     folders = [folder(7, "a", "research"), {"folder": "b", "samples": 9}]
     (tmp_path / DATA).write_text(json.dumps({"folders": folders}))

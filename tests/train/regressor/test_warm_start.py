@@ -105,7 +105,7 @@ def test_other_sizes_are_named(exported):
 def test_a_run_remembers_what_its_start_was_trained_on():
     start = about_start("lfm-regressor")
     assert start is not None
-    assert start["trained_on"] == Bundle.open("lfm-regressor").manifest.data
+    assert start["trained_on"] == Bundle.open("lfm-regressor").manifest.data_of("network")
     assert about_start("") is None
 
 

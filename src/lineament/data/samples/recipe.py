@@ -42,8 +42,8 @@ class PhotoOptions:
         max_residual: photographs whose fit misses its points by more, as a fraction of the face's size, are
             left out.
         min_face: photographs whose face is smaller, px, are left out.
-        expression_ridge_mm: residual that a point may keep to spare a whole blendshape. Close-ups were trained
-            on fits with 4, whose expressions are bolder.
+        expression_ridge_mm: residual that a point may keep to spare a whole blendshape. Close-ups were
+            trained on fits with 4, whose expressions are bolder.
     """
 
     max_residual: float = 0.022

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
@@ -66,6 +66,11 @@ class CropTrainConfig:
     validation_crops: int = 512
     start: str = ""
 
+    @property
+    def start_graphs(self) -> tuple[str, ...]:
+        """Graphs of exported weights that a run may begin with; the first that they have is taken."""
+        return ("network",)
+
     def __post_init__(self) -> None:
         """Refuse crops of another size than the network's."""
         if self.augment.crop_size != self.network.crop_size:
@@ -75,21 +80,23 @@ class CropTrainConfig:
             )
 
 
-def about_start(start: str) -> dict[str, str] | None:
+def about_start(start: str, graphs: Sequence[str] = ("network",)) -> dict[str, str] | None:
     """What the weights that a run begins with were trained on: weights state all of their data.
 
     Args:
         start: run folder, name of installed weights, or exported file; empty for none.
+        graphs: of exported weights, of which the first that they have is begun with.
     """
     if not start:
         return None
     if Path(start).is_dir():
         return {"weights": start, **about_training(Path(start))}
     manifest = Bundle.open(start).manifest
+    graph = next(graph for graph in graphs if graph in manifest.graphs)
     return {
         "weights": start,
-        "sha256": manifest.graphs["network"].sha256,
-        "trained_on": manifest.data,
+        "sha256": manifest.graphs[graph].sha256,
+        "trained_on": manifest.data_of(graph),
         "licence": manifest.licence,
     }
 
@@ -130,7 +137,7 @@ def train_on_crops(
     if processes.is_first:
         # What it began with is looked up once: a run that goes on may not find it any more.
         known = run.folder.read(DATA) if run.step else None
-        start = about_start(config.start) if known is None else known.get("start")
+        start = about_start(config.start, config.start_graphs) if known is None else known.get("start")
         run.folder.begin(
             config, {"folders": config.data.manifest(), "start": start}, step=run.step, about=about
         )

@@ -27,8 +27,8 @@ class CloseUpLossConfig:
         raised: how much more the error of a key counts that a rendered face raises by one. Each key rests
             on 98 of 100 faces: without it the cheapest answer is rest.
         hard: factor on the errors of the keys of `hard_keys`.
-        hard_keys: first parts of the names of keys that others hide: one that moves little, or that looks much
-            like another one, learns last.
+        hard_keys: first parts of the names of keys that others hide: one that moves little, or that looks
+            much like another one, is learned last.
         fitted: factor on the errors of the keys of photographs, which are fits.
         fitted_keys: first parts of the names of keys that fits of photographs are believed in; of the others
             only rendered faces say how far they are raised.

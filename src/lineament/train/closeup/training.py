@@ -52,6 +52,11 @@ class CloseUpTrainConfig(CropTrainConfig):
     loss: CloseUpLossConfig = CloseUpLossConfig()
     augment: AugmentConfig = CLOSE_UP_AUGMENT
 
+    @property
+    def start_graphs(self) -> tuple[str, ...]:
+        """The part of weights with close-ups; a close-up's own file has one graph."""
+        return (self.network.part, "network")
+
     def __post_init__(self) -> None:
         """Refuse crops of something else."""
         CropTrainConfig.__post_init__(self)
@@ -83,7 +88,7 @@ def prepare(network: CloseUpNet, config: CloseUpTrainConfig, source: CropSource)
         begin_with_run(network, Path(config.start), config)
         return
     if config.start:
-        exported = ExportedNetwork.read(config.start, config.network.part, "network")
+        exported = ExportedNetwork.read(config.start, *config.start_graphs)
         take_all(network, exported, first_crops(source, config.loop))
         return
     batches = StepBatches(source, config.loop, first=0, rows=range(START_ROWS))

@@ -115,10 +115,14 @@ class RunFolder:
             self._events.close()
 
 
+BEGUN = "; begun with weights that were trained on "
+"""Between one training and the one before it."""
+
+
 def about_training(run: Path) -> dict[str, str]:
     """What a weights file says of the data behind it: "trained_on" and "licence", from the run's own record.
 
-    Each licence is said once, those of the weights that the run began with included.
+    Each training and each licence is said once, those of the weights that the run began with included.
 
     Raises:
         DataError: the run folder has no record of its data; an export would have to guess.
@@ -139,11 +143,12 @@ def about_training(run: Path) -> dict[str, str]:
         ) from error
     parts = [f"{count:,} samples of {recipe['source']}" for count, recipe in recipes]
     licences = [recipe["licence"] for _, recipe in recipes]
-    trained_on = "; ".join(parts) or "no samples"
+    trainings = ["; ".join(parts) or "no samples"]
     if start:
-        trained_on += f"; begun with weights that were trained on {start['trained_on']}"
+        trainings += start["trained_on"].split(BEGUN)
         licences.append(start["licence"].replace(LICENCE_BEGINS, "").replace(OF_START, ""))
-    once = "; ".join(dict.fromkeys("; ".join(licences).split("; ")))
+    once = "; ".join(dict.fromkeys("; ".join(licences).replace(" | ", "; ").split("; ")))
+    trained_on = BEGUN.join(dict.fromkeys(trainings))
     return {"trained_on": trained_on, "licence": LICENCE_BEGINS + (once or "not stated")}
 
 

@@ -51,7 +51,8 @@ class ExportedNetwork:
 
         Args:
             name_or_path: of the weights.
-            graphs: names of a bundle's graphs, of which the first that it has is read; "network" when left out.
+            graphs: names of a bundle's graphs, of which the first that it has is read; "network" when left
+                out.
 
         Raises:
             WeightsError: no such weights.
