@@ -1,7 +1,7 @@
 """Rest and range of expression weights, measured and written into their file.
 
 python -m tools.calibrate_expressions mine.lineament --out calibrated.lineament --photos ../shared/photos
-    [--pictures FOLDER] [--not-measured eyeLook --not-measured mouthClose]
+    [--pictures FOLDER] [--samples sets/research] [--not-measured eyeLook --not-measured mouthClose]
 
 Mix: how a key is read from all weights that the network gives, a ridge regression of the true weights of
 rendered faces, on which keys are raised alone and in combinations, with neutral portraits (London, the people
@@ -9,7 +9,8 @@ that are for training) as faces without any. A network that is not sure gives a 
 might be, always the same little: the regression takes it off, and finds in several weights what one hardly
 shows.
 Rest: what nearly all of those portraits stay below. Full: the median on rendered faces on which the key alone
-is raised to 1. They are of other identities than those that the mix was found on, and all of other faces than
+is raised to 1; of blinks not above the median on photographs of ``--samples`` whose fits have both eyes shut,
+for lids that are drawn shut are read more surely than those of people. Rendered faces are of other identities than those that the mix was found on, and all of other faces than
 those that ``lineament eval expressions`` shows. The range of a key that hardly moves there is not known: it
 keeps the face model's own. What ``--not-measured`` begins the name of is marked as not measured. The network
 is not touched.
@@ -28,11 +29,14 @@ from numpy.typing import NDArray
 
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
+from lineament.data.formats.item import box_of_points
+from lineament.data.samples.sample import Kind
 from lineament.evaluate.expressions.photographs import at_rest
 from lineament.evaluate.expressions.pictures import COMPANIONS, SEED, PictureRecipe, raised_pictures
 from lineament.expression_keys import KeyScale, other_side, stem_of
 from lineament.models.builtin import load_builtin
 from lineament.result import Detection, MorphableResult
+from lineament.train.batches.samples import Folders
 from tools.expression_combinations import combinations
 
 Array = NDArray[Any]
@@ -50,6 +54,9 @@ HELD_OUT = 5
 RIDGE, SITTERS_COUNT = 30.0, 10.0
 """Of the regression, whose inputs have a spread of about one; and how many rendered pictures a neutral
 portrait is worth."""
+BLINK = "eyeBlink"
+SHUT, SHUT_FACES = 0.95, 300
+"""A fit with such blinks has shut eyes; how many such faces are enough."""
 QUIET_SPREAD = 0.02
 """Added to the spread of weights: those that never move are no evidence."""
 
@@ -61,6 +68,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the new file")
     parser.add_argument("--photos", type=Path, required=True, help="folder with london")
     parser.add_argument("--pictures", type=Path, help="folder of rendered faces, made when missing")
+    parser.add_argument("--samples", nargs="*", default=[], help="folders of training samples")
     parser.add_argument("--not-measured", action="append", default=[], help="how names begin")
     given = parser.parse_args()
     bundle = Bundle.open(given.weights)
@@ -70,7 +78,10 @@ def main() -> None:
     names, shown, truth = rendered_faces(aligner, given.pictures)
     is_new = shown.face % HELD_OUT == 0
     mixing = key_mixing(names, shown.weights[~is_new], truth[~is_new], resting.weights)
-    read = Readings(shown.weights[is_new] @ mixing, shown.key[is_new], resting.weights @ mixing)
+    shut = shut_eyes(aligner, given.samples) if given.samples else np.zeros((0, len(names)))
+    read = Readings(
+        shown.weights[is_new] @ mixing, shown.key[is_new], resting.weights @ mixing, shut @ mixing
+    )
     scales = key_scales(names, read, given.not_measured)
     own_rest = np.median(resting.weights, axis=0)
     scales = {
@@ -137,6 +148,28 @@ def weights_on(aligner: FaceAligner, read: Callable[[int], NDArray[np.uint8]], b
     return np.array(found, float)
 
 
+def shut_eyes(aligner: FaceAligner, folders: Sequence[str]) -> Array:
+    """(n, E) weights on photographs of people for training, whose fits have both eyes shut."""
+    samples = Folders(tuple(folders)).opened(validation=False)
+    model = load_builtin()
+    blinks = [model.expression_names.index(BLINK + side) for side in ("Left", "Right")]
+    found: list[Array] = []
+    for number in range(len(samples)):
+        sample = samples.sample(number, with_mask=False)
+        labels = sample.labels
+        if sample.provenance.kind is not Kind.PHOTOGRAPHED or labels.expression is None:
+            continue
+        if labels.expression[blinks].min() < SHUT:
+            continue
+        assert labels.camera is not None
+        points = labels.camera.image_from_model(model.landmarks_model(labels.identity, labels.expression))
+        faces = aligner.align_given(sample.image, [Detection(box_of_points(points), 1.0)])
+        found += [face.expression for face in faces if isinstance(face, MorphableResult)]
+        if len(found) >= SHUT_FACES:
+            break
+    return np.array(found, float).reshape(-1, len(model.expression_names))
+
+
 @dataclass(frozen=True, slots=True)
 class Readings:
     """What was read of E keys.
@@ -145,11 +178,13 @@ class Readings:
         shown: (n, E) on rendered faces.
         key: (n,) which key is raised alone on each, -1 for none, -2 for several.
         resting: (p, E) on neutral portraits.
+        shut: (q, E) on photographs of shut eyes; there may be none.
     """
 
     shown: Array
     key: NDArray[np.integer]
     resting: Array
+    shut: Array
 
 
 def key_mixing(names: Sequence[str], given: Array, truth: Array, resting: Array) -> Array:
@@ -185,6 +220,8 @@ def key_scales(names: Sequence[str], read: Readings, not_measured: Sequence[str]
         sides = [number for number, other in enumerate(names) if stem_of(other) == stem_of(name)]
         raised = [read.shown[read.key == number, number] for number in sides if (read.key == number).any()]
         alone = float(np.median(np.concatenate(raised))) if raised else 0.0
+        if stem_of(name) == BLINK and len(read.shut):
+            alone = min(alone, float(np.median(read.shut[:, sides])))
         low = float(np.mean(rest[sides]))
         if name.startswith(tuple(not_measured)):
             scales[name] = KeyScale(measured=False)

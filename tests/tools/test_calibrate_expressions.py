@@ -12,7 +12,7 @@ SIDED = ("mouthSmileLeft", "mouthSmileRight", "mouthDimpleLeft", "mouthDimpleRig
 
 
 def readings(found, *, rest):
-    return Readings(found, KEY, np.tile(rest, (9, 1)))
+    return Readings(found, KEY, np.tile(rest, (9, 1)), np.zeros((0, 4)))
 
 
 def test_rest_and_range_are_measured_and_what_hardly_moves_keeps_the_range_of_the_face_model():
@@ -31,8 +31,20 @@ def test_rest_and_range_are_measured_and_what_hardly_moves_keeps_the_range_of_th
 def test_rest_is_above_nearly_all_sitters():
     sitters = np.zeros((100, 4))
     sitters[:2, 0], sitters[2:, 0] = 0.9, 0.2
-    scales = key_scales(NAMES, Readings(np.zeros((1, 4)), np.array([-1]), sitters))
+    scales = key_scales(NAMES, Readings(np.zeros((1, 4)), np.array([-1]), sitters, np.zeros((0, 4))))
     assert scales["jawOpen"].rest == pytest.approx(0.2)
+
+
+def test_eyes_of_people_that_are_shut_read_one():
+    names = ("eyeBlinkLeft", "eyeBlinkRight", "jawOpen")
+    raised, key = np.eye(3), np.arange(3)
+    shut = np.full((5, 3), 0.7)
+    of_people, rendered = (
+        key_scales(names, Readings(raised, key, np.zeros((9, 3)), eyes)) for eyes in (shut, shut[:0])
+    )
+    assert of_people["eyeBlinkLeft"] == of_people["eyeBlinkRight"] == KeyScale(0.0, 0.7)
+    assert rendered["eyeBlinkLeft"] == KeyScale(0.0, 1.0)
+    assert of_people["jawOpen"] == rendered["jawOpen"]
 
 
 def test_the_mix_takes_off_what_a_network_gives_of_one_key_for_another():
