@@ -10,10 +10,10 @@ might be, always the same little: the regression takes it off, and finds in seve
 shows.
 Rest: what nearly all of those portraits stay below. Full: the median on rendered faces on which the key alone
 is raised to 1; of blinks not above the median on photographs of ``--samples`` whose fits have both eyes shut,
-for lids that are drawn shut are read more surely than those of people. Rendered faces are of other identities than those that the mix was found on, and all of other faces than
-those that ``lineament eval expressions`` shows. The range of a key that hardly moves there is not known: it
-keeps the face model's own. What ``--not-measured`` begins the name of is marked as not measured. The network
-is not touched.
+for lids that are drawn shut are read more surely than those of people. Rendered faces are of other identities
+than those that the mix was found on, and all of other faces than those that ``lineament eval expressions``
+shows. The range of a key that hardly moves there is not known: it keeps the face model's own. What
+``--not-measured`` begins the name of is marked as not measured. The network is not touched.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from lineament.evaluate.expressions.photographs import at_rest
 from lineament.evaluate.expressions.pictures import COMPANIONS, SEED, PictureRecipe, raised_pictures
 from lineament.expression_keys import KeyScale, other_side, stem_of
 from lineament.models.builtin import load_builtin
-from lineament.result import Detection, MorphableResult
+from lineament.result import DEFAULT_SCHEME, Detection, MorphableResult
 from lineament.train.batches.samples import Folders
 from tools.expression_combinations import combinations
 
@@ -162,7 +162,9 @@ def shut_eyes(aligner: FaceAligner, folders: Sequence[str]) -> Array:
         if labels.expression[blinks].min() < SHUT:
             continue
         assert labels.camera is not None
-        points = labels.camera.image_from_model(model.landmarks_model(labels.identity, labels.expression))
+        points = labels.camera.image_from_model(
+            model.landmarks_model(labels.identity, labels.expression, scheme=DEFAULT_SCHEME)
+        )
         faces = aligner.align_given(sample.image, [Detection(box_of_points(points), 1.0)])
         found += [face.expression for face in faces if isinstance(face, MorphableResult)]
         if len(found) >= SHUT_FACES:
