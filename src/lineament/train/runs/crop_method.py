@@ -15,7 +15,6 @@ from lineament.bundle.plain_graph import DETECTOR
 from lineament.data.crops.sampler import CropSampler
 from lineament.data.labels.target_generator import TargetConfig
 from lineament.errors import ConfigError
-from lineament.files import is_plain_name
 from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model
 from lineament.train.batches.alignment_figures import (
@@ -32,7 +31,7 @@ from lineament.train.batches.samples import CropSource, crops_as_input, plain_ba
 from lineament.train.engine.face_model_record import check_record, record_of
 from lineament.train.engine.loop import ALONE, CHECKPOINT
 from lineament.train.engine.processes import Processes
-from lineament.train.engine.run_folder import ABOUT, CONFIG, FIGURES, about_training, read_table
+from lineament.train.engine.run_folder import ABOUT, CONFIG, read_table
 from lineament.train.networks.regressor import RegressorOutput, rename_keys
 from lineament.train.runs.method import TrainableMethod, ema_state
 
@@ -156,17 +155,12 @@ class CropMethod(TrainableMethod[C]):
 
     def about(self, run: Path) -> Manifest:
         """See :class:`TrainableMethod`."""
-        config, data = self.config_of(run), about_training(run)
-        return Manifest(
-            name=run.name if is_plain_name(run.name) else self.name,
-            method=self.exporter.method,
+        config = self.config_of(run)
+        return replace(
+            TrainableMethod.about(self, run),
             crop=CropSpec(config.network.crop_size, config.augment.crop_margin),
             face_model=FaceModelSpec(config.face_model),
             detector=DetectorSpec(DETECTOR),
-            data=data["trained_on"],
-            licence=data["licence"],
-            research="research" in data["licence"],
-            trained={"as": self.name, "figures": read_table(run, FIGURES)},
         )
 
     def pictures(self, run: Path, *, samples: tuple[str, ...] = ()) -> PictureSource:
