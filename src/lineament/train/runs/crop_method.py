@@ -87,17 +87,12 @@ class CropMethod(TrainableMethod[C]):
         plain = replace(source, occlusion=False, targets=None)
         held_out, known = (plain.sampler(validation=validation) for validation in (True, False))
         model = held_out.model
-        torch.manual_seed(config.loop.seed)
-        network = self.network(config, model)
-        if (out / CHECKPOINT).exists():  # or the run's own weights are about to be read
-            check_record(_record(out), model, where=out, schemes=True)
-        else:
-            self.prepare(network, config, source)
+        network = self.begun_network(config, out, source, model, seed=config.loop.seed)
 
         def validate(ema_network: nn.Module) -> dict[str, float]:
-            figures = self.figures(ema_network, held_out, config.validation_crops, processes.device)
-            own = self.figures(ema_network, known, config.validation_crops, processes.device)
-            return figures | ({TRAIN_NME: own[NME]} if NME in own else {})
+            return self.figures_of_both(
+                ema_network, held_out, known, config.validation_crops, processes.device
+            )
 
         return train_on_crops(
             config,
@@ -110,6 +105,37 @@ class CropMethod(TrainableMethod[C]):
             processes=processes,
             seconds=seconds,
         )
+
+    def begun_network(
+        self,
+        config: C,
+        out: Path,
+        source: CropSource,
+        model: MorphableModel,
+        *,
+        seed: int,
+        device: torch.device | None = None,
+    ) -> nn.Module:
+        """The network that a run begins with; of one that goes on, before its checkpoint is read.
+
+        Args:
+            config: of the run.
+            out: its folder.
+            source: of its crops.
+            model: the face model.
+            seed: of random weights.
+            device: to prepare it on; None for the CPU.
+
+        Raises:
+            ConfigError: the run began with another face model.
+        """
+        torch.manual_seed(seed)
+        network = self.network(config, model).to(device or torch.device("cpu"))
+        if (out / CHECKPOINT).exists():
+            check_record(_record(out), model, where=out, schemes=True)
+        else:
+            self.prepare(network, config, source)
+        return network
 
     def source(self, config: C) -> CropSource:
         """The crops of a run, with all that its loss asks for."""
@@ -143,6 +169,27 @@ class CropMethod(TrainableMethod[C]):
             return self.estimate(network, network(crops_as_input(crops)), landmarks)
 
         return figures_on(batches(), estimate, landmarks)
+
+    def figures_of_both(
+        self,
+        network: nn.Module,
+        held_out: CropSampler,
+        known: CropSampler,
+        count: int,
+        device: torch.device,
+    ) -> dict[str, float]:
+        """The figures on people kept from training, and beside them the error on those trained on.
+
+        Args:
+            network: in evaluation mode, on the device.
+            held_out: of crops of people kept from training.
+            known: of crops of the others.
+            count: of crops of each.
+            device: to compute on.
+        """
+        figures = self.figures(network, held_out, count, device)
+        own = self.figures(network, known, count, device)
+        return figures | ({TRAIN_NME: own[NME]} if NME in own else {})
 
     def trained(self, run: Path) -> nn.Module:
         """See :class:`TrainableMethod`."""
