@@ -6,7 +6,7 @@ and after, on how many faces it fell, and the seconds a face took. Offsets of po
 measured on as many faces of other people, before and after by themselves.
 
 ``--people validation`` (the default) scores those that nobody may train on; ``--people training`` the others:
-with these the weights of :class:`lineament.train.dff.refinement.RefineOptions` were chosen.
+with these the weights of :class:`lineament.train.dff.refine_options.RefineOptions` were chosen.
 """
 
 from __future__ import annotations

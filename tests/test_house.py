@@ -37,8 +37,6 @@ FLOORS = {
     "resample": 3,
     "result": 3,
     "detect": 4,
-    "given_boxes": 4,
-    "decoded": 4,
     "several": 3.5,
     "neutral": 3.5,
     "refining": 4,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from faces import egg_face
-from lineament.aligner import AlignedPhoto
 from lineament.draw import draw_overlay
 from lineament.errors import ConfigError
 from lineament.export import export_json, export_parquet, face_maps
+from lineament.result import AlignedPhoto
 from shared import package
 
 GREY = np.full((200, 200, 3), 90, np.uint8)

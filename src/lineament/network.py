@@ -189,7 +189,10 @@ def check_shapes(
                 f"method."
             )
         if found.dtype.kind not in "fiub":
-            raise WeightsError(f"{name} of {source} holds {found.dtype}, expected numbers.")
+            raise WeightsError(
+                f"{name} of {source} holds {found.dtype}, expected numbers. These weights belong to another "
+                f"method."
+            )
     return rows
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -7,7 +8,7 @@ from lineament import __version__
 from lineament.cli.info import collections_of
 from lineament.cli.main import app
 from lineament.errors import WeightsError
-from lineament.weights import WeightsEntry, WeightsPackage
+from lineament.weights import WeightsEntry, WeightsPackage, find
 
 
 def package(folder, **changes):
@@ -70,6 +71,38 @@ def test_info_as_json_has_all_of_it(packages):
     }
     assert (papers["weights"], papers["problem"]) == ([], None)
     assert "missing" in torn["problem"]
+
+
+def test_info_of_a_name_is_of_these_weights_alone():
+    done = CliRunner().invoke(app, ["info", "fast"])
+    (line,) = [line for line in done.stdout.splitlines() if not line.startswith("  ")]
+    assert line.startswith("weights lfm-regressor-fast, fast: morphable-regressor, ")
+    assert "licence: Apache-2.0" in done.stdout
+    table = json.loads(CliRunner().invoke(app, ["info", "open", "default", "--json"]).stdout)
+    assert [row["aliases"] for package in table["packages"] for row in package["weights"]] == [
+        ["default"],
+        ["open"],
+    ]
+    assert "files" not in table
+
+
+def test_info_of_a_file_is_what_it_says_of_itself(tmp_path):
+    path = tmp_path / "mine.lineament"
+    shutil.copy(find("fast").path, path)
+    (row,) = json.loads(CliRunner().invoke(app, ["info", str(path), "--json"]).stdout)["files"]
+    (installed,) = json.loads(CliRunner().invoke(app, ["info", "fast", "--json"]).stdout)["packages"]
+    assert row == installed["weights"][0] | {"name": str(path), "aliases": []}
+    lines = CliRunner().invoke(app, ["info", str(path)]).stdout.splitlines()
+    assert lines[0] == f"weights {path}: morphable-regressor, {path.stat().st_size / 1e6:.1f} MB"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("best", "no weights named 'best'"), ("x.onnx", "no weights at x")]
+)
+def test_info_of_what_nobody_knows_is_one_line_and_status_1(name, says):
+    done = CliRunner().invoke(app, ["info", "fast", name])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert says in done.stderr
 
 
 def test_a_damaged_index_is_one_line_and_status_1(monkeypatch):

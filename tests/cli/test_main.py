@@ -1,6 +1,7 @@
 import re
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from lineament import __version__
@@ -31,3 +32,24 @@ def test_help_names_every_option_of_align():
 @pytest.mark.parametrize("arguments", [[], ["paint"], ["align", "--colour"]])
 def test_what_is_no_command_is_a_usage_error(arguments):
     assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+def commands_below(command, name=""):
+    """All commands by their words, groups left out."""
+    if not hasattr(command, "commands"):
+        return {name: command}
+    found = {}
+    for word, child in command.commands.items():
+        found |= commands_below(child, f"{name} {word}".strip())
+    return found
+
+
+def test_weights_are_named_alike_wherever_they_are_an_option():
+    spellings = {
+        name: option.opts
+        for name, command in commands_below(typer.main.get_command(app)).items()
+        for option in command.params
+        if "--weights" in option.opts
+    }
+    assert {"align", "eval", "video", "view"} <= spellings.keys()
+    assert [name for name, options in spellings.items() if "-w" not in options] == []

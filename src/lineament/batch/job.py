@@ -269,7 +269,8 @@ def _resources(config: BatchConfig, ray: Any) -> dict[str, Any]:  # noqa: ANN401
     wanted = config.concurrency or max(1, fitting)
     if config.address is None and wanted > max(1, fitting):
         raise ConfigError(
-            f"--concurrency {wanted} is more than this machine has room for, {max(1, fitting)}."
+            f"--concurrency {wanted} is more than this machine has room for, {max(1, fitting)}: "
+            f"lower it, or leave it out."
         )
     strategy = ray.data.ActorPoolStrategy(min_size=1, max_size=wanted)  # more as chunks wait
     share = {"num_gpus": config.gpu_share} if has_gpus else {"num_cpus": ALIGNER_CPUS}

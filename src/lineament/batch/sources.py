@@ -73,7 +73,10 @@ def pieces_of(sources: Sequence[str], *, column: str | None = None, rows: int = 
                 seen.add((piece.url, piece.first))
                 yield piece
         if is_empty:
-            raise ConfigError(f"There are no photographs in {source}.")
+            raise ConfigError(
+                f"There are no photographs in {source}. Check the name; files count by their suffix, such as "
+                f".jpg."
+            )
 
 
 def _pieces(source: str, column: str | None, rows: int) -> Iterator[Piece]:
@@ -112,7 +115,7 @@ def _spelled_out(source: str) -> list[str]:
         name for text in texts for name in glob.glob(text, recursive=True) if not RESULT_NAME.search(name)
     )
     if not found:
-        raise ConfigError(f"Nothing fits the pattern {source}.")
+        raise ConfigError(f"Nothing fits the pattern {source}. Check the folder and the suffix in it.")
     return found
 
 

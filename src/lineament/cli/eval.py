@@ -29,7 +29,8 @@ def evaluate(
     data: Annotated[Path | None, typer.Option(help="Folder or file of the data set.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the report.")] = None,
     weights: Annotated[
-        list[str] | None, typer.Option(help="Name or file of weights; may be given several times.")
+        list[str] | None,
+        typer.Option("--weights", "-w", help="Name or file of weights; may be given several times."),
     ] = None,
     methods: Annotated[
         str | None, typer.Option(help='"all" weights that are installed, before those of --weights.')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import re
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ import typer
 from lineament.version import __version__
 
 if TYPE_CHECKING:
+    from lineament.bundle import Manifest
     from lineament.weights import WeightsEntry, WeightsPackage
 
 FACE_MODEL = "lfm, computed from ICT-FaceKit (MIT, USC Institute for Creative Technologies)"
@@ -28,44 +30,78 @@ LIBRARIES = ("numpy", "onnxruntime", "pillow")
 
 
 def info(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Names or files of weights; all installed when left out."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON, for programs.")] = False,
 ) -> None:
-    """Print versions, and the package, licence and training data of all weights.
+    """Print versions, and the package, licence and training data of all weights; or of some, by name.
 
     What several trainings one after the other saw is named once; --json says all of each.
     """
     from lineament.errors import LineamentError
-    from lineament.weights import installed
+    from lineament.weights import installed, is_path
 
     try:
-        packages = installed()
+        packages = _only(installed(), [name for name in names or [] if not is_path(name)], every=not names)
+        files = [_row_of_file(name) for name in names or [] if is_path(name)]
     except LineamentError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     if as_json:
-        typer.echo(json.dumps(_table(packages), indent=2))
+        typer.echo(json.dumps(_table(packages, files), indent=2))
         return
+    if not names:
+        _print_versions()
+    for package in packages:
+        for row in _rows(package):
+            _print_weights(row, origin=f", from {package.package} {package.version}")
+        if package.problem is not None:
+            typer.echo(f"weights of {package.package} {package.version} cannot be used: {package.problem}")
+        elif not package.entries:
+            typer.echo(f"{package.package} {package.version}: no weights yet")
+    for row in files:
+        _print_weights(row, origin="")
+
+
+def _only(packages: list[WeightsPackage], names: list[str], *, every: bool) -> list[WeightsPackage]:
+    """The packages with the weights of these names alone; all of them where every one is wanted.
+
+    Raises:
+        WeightsError: no such name.
+    """
+    from lineament.weights import find
+
+    if every:
+        return packages
+    wanted = {find(name).path for name in names}
+    chosen = [
+        replace(package, entries={name: row for name, row in package.entries.items() if row.path in wanted})
+        for package in packages
+    ]
+    return [package for package in chosen if package.entries]
+
+
+def _print_versions() -> None:
+    """What is installed beside the weights."""
     libraries = ", ".join(f"{name} {_version(name)}" for name in LIBRARIES)
     typer.echo(f"lineament {__version__}, Apache-2.0")
     typer.echo(f"Python {platform.python_version()}, {libraries}")
     typer.echo(f"ONNX Runtime can use {', '.join(_providers()) or 'nothing: it is not installed'}")
     typer.echo(f"face model: {FACE_MODEL}")
-    for package in packages:
-        for row in _rows(package):
-            state = f"{row['size_bytes'] / 1e6:.1f} MB" if row["is_present"] else "NOT INSTALLED"
-            names = ", ".join([row["name"], *row["aliases"]])
-            typer.echo(f"weights {names}: {row['method']}, {state}, from {package.package} {package.version}")
-            typer.echo(f"  licence: {_once(row['licence'])}")
-            typer.echo(f"  trained on {collections_of(row['data'])}")
-            typer.echo(f"  may I use them at work? {row['at_work']}")
-            if row["keys_not_measured"]:
-                typer.echo(
-                    f"  expressions not measured, reported as 0: {', '.join(row['keys_not_measured'])}"
-                )
-        if package.problem is not None:
-            typer.echo(f"weights of {package.package} {package.version} cannot be used: {package.problem}")
-        elif not package.entries:
-            typer.echo(f"{package.package} {package.version}: no weights yet")
+
+
+def _print_weights(row: dict[str, Any], *, origin: str) -> None:
+    """A paragraph on weights."""
+    state = f"{row['size_bytes'] / 1e6:.1f} MB" if row["is_present"] else "NOT INSTALLED"
+    names = ", ".join([row["name"], *row["aliases"]])
+    typer.echo(f"weights {names}: {row['method']}, {state}{origin}")
+    typer.echo(f"  licence: {_once(row['licence'])}")
+    typer.echo(f"  trained on {collections_of(row['data'])}")
+    typer.echo(f"  may I use them at work? {row['at_work']}")
+    if row["keys_not_measured"]:
+        typer.echo(f"  expressions not measured, reported as 0: {', '.join(row['keys_not_measured'])}")
 
 
 def collections_of(data: str) -> str:
@@ -87,9 +123,9 @@ def _once(clauses: str) -> str:
     return "; ".join(dict.fromkeys(re.split(r"; | \| ", clauses)))
 
 
-def _table(packages: list[WeightsPackage]) -> dict[str, Any]:
-    """All of it as JSON values."""
-    return {
+def _table(packages: list[WeightsPackage], files: list[dict[str, Any]]) -> dict[str, Any]:
+    """All of it as JSON values; "files" only where files were asked for."""
+    table = {
         "lineament": __version__,
         "python": platform.python_version(),
         "libraries": {name: _version(name) for name in LIBRARIES},
@@ -105,6 +141,7 @@ def _table(packages: list[WeightsPackage]) -> dict[str, Any]:
             for package in packages
         ],
     }
+    return table | ({"files": files} if files else {})
 
 
 def _rows(package: WeightsPackage) -> list[dict[str, Any]]:
@@ -116,14 +153,41 @@ def _rows(package: WeightsPackage) -> list[dict[str, Any]]:
             "method": entry.method,
             "size_bytes": entry.size_bytes,
             "is_present": entry.path.is_file(),
-            "licence": entry.licence,
-            "data": entry.data,
-            "research": entry.research,
-            "at_work": AT_WORK[entry.research],
+            **_terms(entry),
             "keys_not_measured": _not_measured(entry),
         }
         for entry in package.entries.values()
     ]
+
+
+def _row_of_file(path: str) -> dict[str, Any]:
+    """The row of weights that are no package's.
+
+    Raises:
+        WeightsError: there is no such file, or it is no weights.
+    """
+    from lineament.bundle import Bundle
+
+    bundle = Bundle.open(path)
+    return {
+        "name": path,
+        "aliases": [],
+        "method": bundle.manifest.method,
+        "size_bytes": bundle.path.stat().st_size,
+        "is_present": True,
+        **_terms(bundle.manifest),
+        "keys_not_measured": _keys_not_measured(bundle.manifest),
+    }
+
+
+def _terms(weights: WeightsEntry | Manifest) -> dict[str, Any]:
+    """What of a row says whether one may use the weights."""
+    return {
+        "licence": weights.licence,
+        "data": weights.data,
+        "research": weights.research,
+        "at_work": AT_WORK[weights.research],
+    }
 
 
 def _not_measured(entry: WeightsEntry) -> list[str]:
@@ -132,10 +196,13 @@ def _not_measured(entry: WeightsEntry) -> list[str]:
     from lineament.errors import LineamentError
 
     try:
-        keys = Bundle.open(entry.path).manifest.expression_keys if entry.path.is_file() else {}
+        return _keys_not_measured(Bundle.open(entry.path).manifest) if entry.path.is_file() else []
     except LineamentError:
         return []  # what is wrong with the file is told by `lineament weights verify`
-    return [name for name, scale in keys.items() if not scale.measured]
+
+
+def _keys_not_measured(manifest: Manifest) -> list[str]:
+    return [name for name, scale in manifest.expression_keys.items() if not scale.measured]
 
 
 def _providers() -> list[str]:

@@ -80,15 +80,15 @@ def _photos_of(argument: str, recursive: bool) -> tuple[Path, Iterable[Path]]:
     if path.is_dir():
         found = photos_in_folder(path, recursive=recursive)
         if not found:
-            more = "" if recursive else " Those of folders in it are taken with --recursive."
-            raise ConfigError(f"There are no photographs in the folder {argument}.{more}")
+            advice = "Check the name." if recursive else "Those of folders in it are taken with --recursive."
+            raise ConfigError(f"There are no photographs in the folder {argument}. {advice}")
         return path, found
     if glob.has_magic(argument) and not path.exists():
         found = sorted(
             entry for name in glob.glob(argument, recursive=True) if not (entry := Path(name)).is_dir()
         )
         if not found:
-            raise ConfigError(f"Nothing fits the pattern {argument}.")
+            raise ConfigError(f"Nothing fits the pattern {argument}. Check the folder and the suffix in it.")
         fixed = list(itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
         return Path(*fixed), found
     return path.parent, [path]
@@ -133,7 +133,10 @@ def read_boxes(path: Path) -> dict[str, Array]:
     except LineamentError:
         raise
     except Exception as error:
-        raise ConfigError(f"The file of boxes {path} cannot be read ({reason_of(error)}).") from error
+        raise ConfigError(
+            f"The file of boxes {path} cannot be read ({reason_of(error)}). Give a text file with lines of "
+            f"photo,x1,y1,x2,y2."
+        ) from error
     return {name: np.array(boxes) for name, boxes in rows.items()}
 
 

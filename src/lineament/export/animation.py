@@ -137,7 +137,9 @@ def export_glb_animation(
             models, or what `export_glb` raises.
     """
     if len(times_s) != len(faces):
-        raise ExportError(f"{len(faces)} frames need as many times, found {len(times_s)}.")
+        raise ExportError(
+            f"{len(faces)} frames need as many times, found {len(times_s)}. Give one for each, in seconds."
+        )
     motion = HeadMotion()
     for time_s, face in zip(times_s, faces, strict=True):
         motion.add(time_s, face)

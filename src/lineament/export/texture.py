@@ -72,7 +72,10 @@ class FaceTexturer:
             ExportError: the mesh has no texture coordinates, or `complete` knows another mesh's chart.
         """
         if mesh.uv is None:
-            raise ExportError(f"The mesh {mesh.name!r} has no texture coordinates, so no texture.")
+            raise ExportError(
+                f"The mesh {mesh.name!r} has no texture coordinates, so no texture: leave textures out, "
+                f"or use weights of the built-in face model."
+            )
         self.mesh = mesh
         self._map: UvMap = make_uv_map(mesh.uv, mesh.triangles, size=size)
         self._complete = OtherSide() if complete is None else complete

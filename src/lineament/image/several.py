@@ -32,7 +32,10 @@ def several(images: Any) -> Iterable[ImageSource]:  # noqa: ANN401 - the door: a
     if is_one or getattr(images, "ndim", 0) == 3:
         raise ConfigError("A single photo was given where several are wanted. Put it into a list.")
     if not isinstance(images, Iterable):
-        raise ConfigError(f"Photos are given as a list or folder, found {type(images).__name__}.")
+        raise ConfigError(
+            f"Photos are given as a list or folder, found {type(images).__name__}. Give paths, or pictures, "
+            f"in a list."
+        )
     return images
 
 

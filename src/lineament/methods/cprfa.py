@@ -28,7 +28,7 @@ from lineament.methods.cprfa_points import (
 from lineament.methods.cprfa_pose import POSE, START, UnitFrame, unit_from_crop
 from lineament.methods.cprfa_solvers import PointSolver, Solved
 from lineament.methods.cprfa_switches import CprfaSwitches, CprfaTables, switches_of_arrays
-from lineament.methods.method import Crops, finite_outputs
+from lineament.methods.method import Crops, crop_rule_and_model, finite_outputs
 from lineament.methods.regressor import MorphableRegressor
 from lineament.models import load_model
 from lineament.network import OnnxNetwork
@@ -101,20 +101,22 @@ class Cprfa:
     @classmethod
     def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:
         """See :class:`lineament.methods.method.Method`."""
-        manifest = bundle.manifest
-        if manifest.crop is None or manifest.face_model is None:
-            raise WeightsError(f"{bundle.path.name} says neither crop nor face model: export it again.")
+        rule, model_name = crop_rule_and_model(bundle, of="CPRFA")
         arrays = bundle.arrays(CONSTANTS)
         try:
             tables, switches = CprfaTables.of_arrays(arrays), switches_of_arrays(arrays)
         except (KeyError, IndexError) as error:
-            raise WeightsError(f"{bundle.path.name} lacks a constant of CPRFA ({error}).") from error
-        model = load_model(manifest.face_model.name)
+            raise WeightsError(
+                f"{bundle.path.name} lacks a constant of CPRFA ({error}): export it again."
+            ) from error
+        model = load_model(model_name)
         if len(FaceCodes.of(model.mesh)) <= tables.chosen.max():
-            raise WeightsError(f"{bundle.path.name} was made for another face model than {model!r}.")
-        names = [name for name in ("maps", "round_1", "round_2") if name in manifest.graphs]
+            raise WeightsError(
+                f"{bundle.path.name} was made for another face model than {model!r}: use the version of "
+                f"lineament that it was exported by."
+            )
+        names = [name for name in ("maps", "round_1", "round_2") if name in bundle.manifest.graphs]
         networks = {name: bundle.network(name, threads=threads, device=device) for name in names}
-        rule = CropRule(manifest.crop.size, manifest.crop.margin)
         detector: LandmarkDetector | None = None
         if tables.landmark_weights:
             other = Bundle.open(tables.landmark_weights)

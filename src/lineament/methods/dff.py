@@ -14,7 +14,7 @@ from lineament.errors import ModelError, WeightsError
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.perspective import Perspective
 from lineament.methods.dff_face import LIGHT, DffEstimate, FaceColors
-from lineament.methods.method import Crops, finite_outputs
+from lineament.methods.method import Crops, crop_rule_and_model, finite_outputs
 from lineament.models import load_model
 from lineament.models.texture import load_texture_model
 from lineament.network import OnnxNetwork
@@ -83,25 +83,24 @@ class Dff:
     @classmethod
     def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:
         """See :class:`lineament.methods.method.Method`."""
-        manifest = bundle.manifest
-        if manifest.crop is None or manifest.face_model is None:
-            raise WeightsError(f"{bundle.path.name} says neither crop nor face model: export it again.")
+        crop_rule, model_name = crop_rule_and_model(bundle, of="Zhou and Huang's method")
         arrays, texture = bundle.arrays(CONSTANTS), load_texture_model()
         try:
             weak, named = bool(arrays["weak"]), str(arrays["texture"])
         except (KeyError, ValueError) as error:
-            raise WeightsError(f"{bundle.path.name} lacks a constant of this method ({error}).") from error
+            raise WeightsError(
+                f"{bundle.path.name} lacks a constant of this method ({error}): export it again."
+            ) from error
         if named != texture.name:
             raise WeightsError(
                 f"{bundle.path.name} gives coefficients of the textures {named!r}; those installed are "
                 f"{texture.name!r}. Use the version of lineament that it was exported by."
             )
-        model = load_model(manifest.face_model.name)
+        model = load_model(model_name)
         try:
             colors = FaceColors.of(model, texture)
         except ValueError as error:
             raise ModelError(f"{bundle.path.name} does not fit its face model: {error}") from error
-        crop_rule = CropRule(manifest.crop.size, manifest.crop.margin)
         network = bundle.network(threads=threads, device=device)
         return cls(network, model, colors, crop_rule=crop_rule, weak=weak)
 

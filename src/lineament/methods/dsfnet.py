@@ -27,7 +27,7 @@ from lineament.methods.dsfnet_points import (
     inverse,
     observed,
 )
-from lineament.methods.method import Crops, finite_outputs
+from lineament.methods.method import Crops, crop_rule_and_model, finite_outputs
 from lineament.models import load_model
 from lineament.network import OnnxNetwork
 from lineament.result.face_mask import mask_at
@@ -132,24 +132,24 @@ class DsfNet:
     @classmethod
     def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:
         """See :class:`lineament.methods.method.Method`."""
-        manifest = bundle.manifest
-        if manifest.crop is None or manifest.face_model is None:
-            raise WeightsError(f"{bundle.path.name} says neither crop nor face model: export it again.")
+        crop_rule, model_name = crop_rule_and_model(bundle, of="DSFNet")
         arrays = bundle.arrays(CONSTANTS)
         try:
             switches = DsfSwitches.of_arrays(arrays)
-            model = load_model(manifest.face_model.name)
+            model = load_model(model_name)
             chart = FaceChart.of(model, arrays["triangles"], int(arrays["map_size"]))
             draws = arrays["draws"]
         except (KeyError, IndexError) as error:
-            raise WeightsError(f"{bundle.path.name} lacks a constant of DSFNet ({error}).") from error
+            raise WeightsError(
+                f"{bundle.path.name} lacks a constant of DSFNet ({error}): export it again."
+            ) from error
         except ValueError as error:
             raise ModelError(f"{bundle.path.name} does not fit its face model: {error}") from error
         needed = {"ms": ["maps"], "is": ["maps", "points"], "f": ["maps", "points", "fusion"]}
         networks = {
             name: bundle.network(name, threads=threads, device=device) for name in needed[switches.output]
         }
-        return cls(networks, CropRule(manifest.crop.size, manifest.crop.margin), chart, draws, switches)
+        return cls(networks, crop_rule, chart, draws, switches)
 
     def estimate(self, crops: Crops, crop_boxes: Sequence[CropBox]) -> list[DsfEstimate]:
         """See :class:`lineament.methods.method.Method`."""

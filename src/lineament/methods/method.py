@@ -69,6 +69,26 @@ class FinishingMethod(Protocol):
         ...
 
 
+def crop_rule_and_model(bundle: Bundle, *, of: str) -> tuple[CropRule, str]:
+    """How crops are cut for weights, and what their face model is loaded by.
+
+    Args:
+        bundle: the weights.
+        of: the method that needs both, for the error.
+
+    Raises:
+        WeightsError: the weights do not say.
+    """
+    crop, face_model = bundle.manifest.crop, bundle.manifest.face_model
+    if crop is None or face_model is None:
+        raise WeightsError(
+            f"{bundle.path.name} does not state how crops are cut (crop: size, margin) and whose faces it "
+            f"gives (face_model), as weights of {of} do. They belong to another method, or must be "
+            f"exported again."
+        )
+    return CropRule(crop.size, crop.margin), face_model.name
+
+
 def finite_outputs(
     network: OnnxNetwork, shapes: Mapping[str, tuple[int | None, ...]], **arrays: Array
 ) -> dict[str, Array]:

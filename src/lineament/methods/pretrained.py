@@ -1,11 +1,8 @@
-"""From weights to a method, and the way back: what a method was made from, so that it can travel."""
+"""From weights to what they are of: a method, or the close-ups that they lend to another."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-from lineament.bundle import Bundle, same_bundle
+from lineament.bundle import Bundle
 from lineament.errors import WeightsError
 from lineament.methods import METHODS
 from lineament.methods.closeup_networks import CloseUpNetworks
@@ -54,59 +51,3 @@ def open_close_ups(bundle: Bundle, *, threads: int | None = None, device: str = 
     if networks is None or not networks.parts:
         raise WeightsError(f"{bundle.path.name} has no close-ups to lend: name other weights.")
     return networks
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What something was made from; pickles in its place.
-
-    Attributes:
-        source: name of installed weights, or absolute path.
-        sha256: checksum of the bundle.
-        threads: as given.
-        device: as given.
-        lent: whether it is the weights' close-ups alone, and not their method.
-    """
-
-    source: str
-    sha256: str
-    threads: int | None
-    device: str
-    lent: bool = False
-
-    def open(self) -> Any:  # noqa: ANN401
-        """The same method or close-ups here.
-
-        Raises:
-            WeightsError: the weights are not here, or differ.
-            ConfigError: this ONNX Runtime does not have the device.
-        """
-        bundle = same_bundle(self.source, self.sha256)
-        made_by = open_close_ups if self.lent else open_method
-        return made_by(bundle, threads=self.threads, device=self.device)
-
-
-def opened_parts(bundle: Bundle, threads: int | None, device: str) -> dict[str, tuple[Any, Recipe]]:
-    """What an aligner of weights is made of, by its attribute: the method, and what other weights lend it.
-
-    Raises:
-        WeightsError: as :func:`opened`, or weights that these name are not installed.
-        ConfigError: as :func:`opened`.
-    """
-    parts = {"method": opened(bundle, threads, device)}
-    if bundle.manifest.first_look is not None:
-        parts["first_look"] = opened(Bundle.open(bundle.manifest.first_look), threads, device)
-    if bundle.manifest.close_ups is not None:
-        parts["close_ups"] = opened(Bundle.open(bundle.manifest.close_ups), threads, device, lent=True)
-    return parts
-
-
-def opened(bundle: Bundle, threads: int | None, device: str, *, lent: bool = False) -> tuple[Any, Recipe]:
-    """The method of weights, or the close-ups that they lend, and what it was made from.
-
-    Raises:
-        WeightsError: they belong to no known method, have no close-ups, or are damaged.
-        ConfigError: `threads` is below one, or this ONNX Runtime does not have the device.
-    """
-    made = (open_close_ups if lent else open_method)(bundle, threads=threads, device=device)
-    return made, Recipe(bundle.source, bundle.sha256, threads, device, lent)

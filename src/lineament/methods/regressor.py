@@ -14,7 +14,7 @@ from lineament.errors import WeightsError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.morphable import MorphableModel
 from lineament.methods.estimate import MorphableEstimate
-from lineament.methods.method import Crops, finite_outputs
+from lineament.methods.method import Crops, crop_rule_and_model, finite_outputs
 from lineament.models import load_model
 from lineament.network import OnnxNetwork
 from lineament.result import DEFAULT_SCHEME
@@ -86,15 +86,9 @@ class MorphableRegressor:
             WeightsError: the bundle states no crop or face model, or belongs to another method.
             ModelError: the face model cannot be loaded.
         """
-        crop, face_model = bundle.manifest.crop, bundle.manifest.face_model
-        if crop is None or face_model is None:
-            raise WeightsError(
-                f"{bundle.path.name} does not state how crops are cut (crop: size, margin) and whose "
-                f"coefficients it gives (face_model), as a {cls.__name__} does. These weights belong to "
-                f"another method."
-            )
+        crop_rule, model_name = crop_rule_and_model(bundle, of=f"a {cls.__name__}")
         network = bundle.network(threads=threads, device=device)
-        return cls(network, load_model(face_model.name), crop_rule=CropRule(crop.size, crop.margin))
+        return cls(network, load_model(model_name), crop_rule=crop_rule)
 
     def estimate(self, crops: Crops, crop_boxes: Sequence[CropBox]) -> list[MorphableEstimate]:
         """One estimate a crop; see :class:`Method`."""

@@ -17,7 +17,7 @@ from lineament.geometry.nearest_coefficients import NearestCoefficients
 from lineament.geometry.rotation import matrix_from_six
 from lineament.geometry.similarity import Similarity
 from lineament.geometry.uv import UvMap, make_uv_map
-from lineament.methods.method import Crops, finite_outputs
+from lineament.methods.method import Crops, crop_rule_and_model, finite_outputs
 from lineament.methods.sadrnet_tables import (
     MIN_WEIGHT,
     MODEL_TO_MAP,
@@ -119,16 +119,11 @@ class SadrNet:
             WeightsError: the bundle states no crop or face model, or belongs to another method.
             ModelError: the face model cannot be loaded.
         """
-        crop, face_model = bundle.manifest.crop, bundle.manifest.face_model
-        if crop is None or face_model is None:
-            raise WeightsError(
-                f"{bundle.path.name} does not state how crops are cut (crop: size, margin) and whose mesh it "
-                f"gives (face_model), as SADRNet does. These weights belong to another method."
-            )
+        crop_rule, model_name = crop_rule_and_model(bundle, of="SADRNet")
         tables = SadrTables.of_arrays(bundle.arrays())
         network = bundle.network(threads=threads, device=device)
-        model = load_model(face_model.name)
-        return cls(network, model, tables, crop_rule=CropRule(crop.size, crop.margin))
+        model = load_model(model_name)
+        return cls(network, model, tables, crop_rule=crop_rule)
 
     def estimate(self, crops: Crops, crop_boxes: Sequence[CropBox]) -> list[SeenFaceEstimate]:
         """One estimate a crop; see :class:`Method`."""

@@ -16,6 +16,8 @@ from lineament.errors import LineamentError, ModelError
 from lineament.foreign import reason_of
 
 MAX_UNPACKED = 4 * 1024**3  # bytes
+RIGHT_FILE = "Is it the right file, and whole?"
+"""What to ask oneself of a face model whose arrays are not as its authors publish them."""
 
 
 def existing(path: str | Path, *, kind: str) -> Path:
@@ -97,13 +99,15 @@ def checked(
         ModelError: it is missing, not numeric, of another shape, or not finite.
     """
     if key not in arrays:
-        raise ModelError(f"{path} has no array {key!r}; it holds {_names(arrays)}. Is it the right file?")
+        raise ModelError(f"{path} has no array {key!r}; it holds {_names(arrays)}. {RIGHT_FILE}")
     array = arrays[key]
     if array.dtype.kind not in "fiu":
-        raise ModelError(f"{key!r} in {path} should hold numbers, but its type is {array.dtype}.")
+        raise ModelError(
+            f"{key!r} in {path} should hold numbers, but its type is {array.dtype}. {RIGHT_FILE}"
+        )
     if shapes and not any(_fits(array.shape, shape) for shape in shapes):
         allowed = " or ".join(str(shape).replace("None", "any") for shape in shapes)
-        raise ModelError(f"{key!r} in {path} has shape {array.shape}, expected {allowed}.")
+        raise ModelError(f"{key!r} in {path} has shape {array.shape}, expected {allowed}. {RIGHT_FILE}")
     if not np.isfinite(array).all():
         raise ModelError(f"{key!r} in {path} holds values that are not finite: the file is damaged.")
     return array
@@ -126,7 +130,7 @@ def checked_index(
     if index.size and (index.min() < 0 or index.max() >= count):
         raise ModelError(
             f"{key!r} in {path} names vertices {index.min() + first} to {index.max() + first}, but the model "
-            f"has vertices {first} to {count - 1 + first}."
+            f"has vertices {first} to {count - 1 + first}. {RIGHT_FILE}"
         )
     return index.astype(np.int32)
 

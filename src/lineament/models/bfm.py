@@ -21,7 +21,7 @@ from lineament.foreign import reason_of
 from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.mesh import outward_triangles
 from lineament.geometry.morphable import MorphableModel
-from lineament.models.arrays import checked, checked_index, existing
+from lineament.models.arrays import RIGHT_FILE, checked, checked_index, existing
 from lineament.models.matlab import read_hdf5, read_mat
 
 _MM_PER_MICROMETRE = 1e-3
@@ -183,7 +183,9 @@ def _points(arrays: Mapping[str, NDArray[Any]], key: str, path: Path) -> NDArray
     """(N, 3) of a long vector x, y, z, x, y, z, ..."""
     vector = checked(arrays, key, (None, 1), (1, None), (None,), path=path).ravel()
     if len(vector) % 3 or not len(vector):
-        raise ModelError(f"{key!r} in {path} has {len(vector)} numbers, which is no multiple of three.")
+        raise ModelError(
+            f"{key!r} in {path} has {len(vector)} numbers, which is no multiple of three. {RIGHT_FILE}"
+        )
     return vector.reshape(-1, 3).astype(np.float64)
 
 
@@ -235,10 +237,12 @@ def _landmarks(arrays: Mapping[str, NDArray[Any]], path: Path) -> list[tuple[str
         raise
     except Exception as error:
         raise ModelError(
-            f"'metadata/landmarks/json' in {path} is no list of landmarks ({reason_of(error)})."
+            f"'metadata/landmarks/json' in {path} is no list of landmarks ({reason_of(error)}). {RIGHT_FILE}"
         ) from error
     if any(len(place) != 3 for _, place in found):
-        raise ModelError(f"'metadata/landmarks/json' in {path} has landmarks without three coordinates.")
+        raise ModelError(
+            f"'metadata/landmarks/json' in {path} has landmarks without three coordinates. {RIGHT_FILE}"
+        )
     return found
 
 

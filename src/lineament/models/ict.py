@@ -20,7 +20,7 @@ from lineament.foreign import reason_of
 from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.topology import triangles_from_polygons
-from lineament.models.arrays import checked, checked_index, existing, load_npz
+from lineament.models.arrays import RIGHT_FILE, checked, checked_index, existing, load_npz
 from lineament.models.obj import obj_vertices, read_obj
 
 _MM = 10.0
@@ -116,7 +116,7 @@ def _triangles_and_parts(
             pieces.append(piece)
             first += len(piece)
     if not pieces:
-        raise ModelError(f"'faces' in {path} holds no polygon of three or more corners.")
+        raise ModelError(f"'faces' in {path} holds no polygon of three or more corners. {RIGHT_FILE}")
     stacked = {"faces": np.concatenate(pieces)}
     return checked_index(stacked, "faces", (None, 3), count=count, path=path), ranges
 

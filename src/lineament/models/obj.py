@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lineament.errors import LineamentError, ModelError
 from lineament.foreign import reason_of
+from lineament.models.arrays import RIGHT_FILE
 
 
 def read_obj(path: Path) -> dict[str, NDArray[Any]]:
@@ -76,7 +77,9 @@ def _numbers(path: Path, lines: list[str]) -> NDArray[np.float64]:
     except LineamentError:
         raise
     except Exception as error:
-        raise ModelError(f"{path} is no .obj mesh, or it is damaged ({reason_of(error)}).") from error
+        raise ModelError(
+            f"{path} is no .obj mesh, or it is damaged ({reason_of(error)}). {RIGHT_FILE}"
+        ) from error
 
 
 def _polygons(corners: list[list[list[str]]], place: int, path: Path) -> NDArray[np.int32]:
@@ -89,6 +92,6 @@ def _polygons(corners: list[list[list[str]]], place: int, path: Path) -> NDArray
         raise
     except Exception as error:
         raise ModelError(
-            f"{path} has a polygon that is neither triangle nor quad ({reason_of(error)})."
+            f"{path} has a polygon that is neither triangle nor quad ({reason_of(error)}). {RIGHT_FILE}"
         ) from error
     return polygons

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lineament.errors import ModelError
 from lineament.foreign import foreign
+from lineament.models.arrays import RIGHT_FILE
 from lineament.models.pickle_program import Inert, run_inertly
 
 MAX_BYTES = 2 * 1024**3
@@ -42,7 +43,9 @@ def read_pickled_arrays(path: Path) -> dict[str, NDArray[Any]]:
             raise ModelError(f"{path} has {path.stat().st_size / 1e9:.1f} GB; no face model has more than 2.")
         content = run_inertly(path.read_bytes(), name=str(path))
         if not isinstance(content, dict):
-            raise ModelError(f"{path} holds a {type(content).__name__} where a dictionary was expected.")
+            raise ModelError(
+                f"{path} holds a {type(content).__name__} where a dictionary was expected. {RIGHT_FILE}"
+            )
         found = {str(key): _array(value) for key, value in content.items()}
     return {key: array for key, array in found.items() if array is not None}
 

@@ -22,7 +22,8 @@ from lineament.models.texture import load_texture_model
 from lineament.result import Detection, FreeFormResult, MorphableResult
 from lineament.result.face_mask import FaceMask
 from lineament.train.dff.colour_solver import LightPrior
-from lineament.train.dff.refinement import DEFAULTS, Refiner
+from lineament.train.dff.refine_options import DEFAULTS
+from lineament.train.dff.refinement import Refiner
 
 PHOTO_PX = 140
 CROP = CropBox(center_xy=(70.0, 70.0), side=130.0, size=112)

@@ -21,6 +21,7 @@ from lineament.train.dsfnet.checkpoint_conversion import AS_RELEASED, name_map, 
 from lineament.train.networks.dsfnet.config import HrnetConfig, ModelBranchConfig
 from lineament.train.networks.dsfnet.heads import Coefficients
 from lineament.train.networks.dsfnet.network import DsfNet, dsf_net, standardised
+from lineament.train.runs import released_checkpoint
 
 SMALL = replace(
     AS_RELEASED,
@@ -371,7 +372,7 @@ def test_another_checkpoint_is_refused_by_name(state, model, change, message):
 @pytest.mark.parametrize("branch", ["is", "ms"])
 def test_the_command_writes_a_branch(state, model, tmp_path, monkeypatch, branch):
     monkeypatch.setattr(conversion, "AS_RELEASED", SMALL)
-    monkeypatch.setattr(conversion, "read_bfm2009", lambda folder: model)
+    monkeypatch.setattr(released_checkpoint, "read_bfm2009", lambda folder: model)
     torch.save(state, tmp_path / "theirs.pth")
     Image.fromarray(KNOWN.astype(np.uint8) * 255).save(tmp_path / "uv_face_mask.png")
     out = tmp_path / "theirs.lineament"

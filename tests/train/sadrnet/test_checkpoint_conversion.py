@@ -19,6 +19,7 @@ from lineament.geometry.morphable import MorphableModel
 from lineament.methods.sadrnet import SadrNet as SadrMethod
 from lineament.methods.sadrnet_tables import landmark_weights
 from lineament.train.networks.sadrnet import TransposedConv
+from lineament.train.runs import released_checkpoint
 from lineament.train.runs.released_checkpoint import read_checkpoint
 from lineament.train.sadrnet import checkpoint_conversion as conversion
 from lineament.train.sadrnet.checkpoint_conversion import AS_RELEASED, ordinary_weight, released_network
@@ -257,7 +258,7 @@ def test_another_checkpoint_is_refused_by_name(state, model, change, message):
 
 def test_the_command_writes_weights_that_align_a_face(state, model, tmp_path, monkeypatch):
     monkeypatch.setattr(conversion, "AS_RELEASED", SMALL)
-    monkeypatch.setattr(conversion, "read_bfm2009", lambda folder: model)
+    monkeypatch.setattr(released_checkpoint, "read_bfm2009", lambda folder: model)
     torch.save(plain(state), tmp_path / "net_021.pth")
     Image.fromarray(KNOWN.astype(np.uint8) * 255).save(tmp_path / "uv_face_mask.png")
     out = tmp_path / "theirs.lineament"
@@ -287,7 +288,7 @@ def test_the_command_writes_weights_that_align_a_face(state, model, tmp_path, mo
 
 
 def test_files_that_are_not_what_they_should_be_are_named(state, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(conversion, "read_bfm2009", lambda folder: model)
+    monkeypatch.setattr(released_checkpoint, "read_bfm2009", lambda folder: model)
     with pytest.raises(ModelError, match=r"Put uv_face_mask\.png"):
         conversion.convert(tmp_path / "net.pth", tmp_path, tmp_path / "out.lineament")
     Image.fromarray(KNOWN).save(tmp_path / "uv_face_mask.png")
@@ -295,7 +296,7 @@ def test_files_that_are_not_what_they_should_be_are_named(state, model, tmp_path
         conversion.convert(tmp_path / "net.pth", tmp_path, tmp_path / "out.lineament")
     with pytest.raises(ConfigError, match="Only weight"):
         conversion.convert(tmp_path / "net.pth", tmp_path, tmp_path / "out.lineament", changes=["width=8"])
-    monkeypatch.setattr(conversion, "read_bfm2009", lambda folder: replace(model, uv=None))
+    monkeypatch.setattr(released_checkpoint, "read_bfm2009", lambda folder: replace(model, uv=None))
     with pytest.raises(ModelError, match=r"lacks BFM_UV\.mat"):
         conversion.convert(tmp_path / "net.pth", tmp_path, tmp_path / "out.lineament")
     (tmp_path / "none.pth").write_bytes(b"nothing")

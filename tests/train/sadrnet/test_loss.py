@@ -6,6 +6,7 @@ import torch
 
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.networks.sadrnet import SadrOutput
+from lineament.train.sadrnet.chart import SadrChart
 from lineament.train.sadrnet.loss import SadrLoss, SadrLossConfig
 from lineament.train.sadrnet.training import TrainedSadrNet
 from tests.train.sadrnet.conftest import SIZE, SMALL
@@ -18,7 +19,7 @@ ONES = SadrLossConfig(
 @pytest.fixture(scope="module")
 def network(lfm):
     torch.manual_seed(0)
-    return TrainedSadrNet(SMALL, lfm, neck=0.0)
+    return TrainedSadrNet(SMALL, SadrChart.of(lfm, size=SMALL.maps, neck=0.0))
 
 
 @pytest.fixture(scope="module")

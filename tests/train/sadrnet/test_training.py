@@ -22,6 +22,7 @@ from lineament.train.batches.samples import Folders, crops_as_input
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.networks.sadrnet import COMPACT, PAPER, SadrOutput
 from lineament.train.runs import method as run_methods
+from lineament.train.sadrnet.chart import SadrChart
 from lineament.train.sadrnet.export import EXPORTER, outputs_of
 from lineament.train.sadrnet.loss import SadrLossConfig
 from lineament.train.sadrnet.method import SADRNET, VARIANTS
@@ -114,7 +115,7 @@ def test_every_variant_of_the_table_learns_something_everywhere(name, lfm, coded
 
 def test_true_maps_have_the_true_landmarks_and_rotations(lfm, coded_batch):
     truth, targets = LabelBatch.of(coded_batch), coded_batch
-    network = TrainedSadrNet(SMALL, lfm, neck=1.0).eval()
+    network = TrainedSadrNet(SMALL, SadrChart.of(lfm, size=SMALL.maps, neck=1.0)).eval()
     shape = targets["offset_map"] + network.mean_map
     points = lfm.landmark_points("300w-lp")
     aligned, direct = (
@@ -164,7 +165,7 @@ def test_the_graph_says_what_torch_says_and_numpy_aligns_as_torch_does(network, 
 @pytest.mark.parametrize("form", ["paper", "code"])
 def test_weights_of_landmarks_are_the_same_in_numpy_and_torch(form, lfm, coded_batch):
     config = replace(SMALL, weight=form)
-    network = TrainedSadrNet(config, lfm, neck=1.0).eval()
+    network = TrainedSadrNet(config, SadrChart.of(lfm, size=config.maps, neck=1.0)).eval()
     face, attention = coded_batch["face_map"], coded_batch["attention"].clamp(1e-4, 1 - 1e-4)
     tables = SadrTables.of_arrays(network.chart.tables("align", form).arrays())
     found = landmark_weights(face.numpy(), attention.numpy(), tables)
@@ -279,7 +280,7 @@ def test_weights_of_another_method_are_refused(lfm, network, weights):
 
 
 def test_a_neck_without_weight_is_left_to_the_nearest_face(lfm, coded_batch):
-    network = TrainedSadrNet(SMALL, lfm, neck=0.0).eval()
+    network = TrainedSadrNet(SMALL, SadrChart.of(lfm, size=SMALL.maps, neck=0.0)).eval()
     outputs = {name: coded_batch[name][:1].numpy() for name in ("face_map", "offset_map", "attention")}
     wild = outputs["offset_map"] + 10 * (network.chart.weights == 0)
     crop = coded_batch["crop"][:1].numpy()

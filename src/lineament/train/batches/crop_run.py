@@ -101,6 +101,20 @@ def about_start(start: str, graphs: Sequence[str] = ("network",)) -> dict[str, s
     }
 
 
+def begin_folder(run: Run, config: CropTrainConfig, *, about: Mapping[str, Any]) -> None:
+    """Write into a run's folder what is about to be trained, on what, and what it began with.
+
+    Args:
+        run: new, or about to go on.
+        config: all of it.
+        about: what is trained: its "method", and the record of the "face_model".
+    """
+    # What it began with is looked up once: a run that goes on may not find it any more.
+    known = run.folder.read(DATA) if run.step else None
+    start = about_start(config.start, config.start_graphs) if known is None else known.get("start")
+    run.folder.begin(config, {"folders": config.data.manifest(), "start": start}, step=run.step, about=about)
+
+
 def train_on_crops(
     config: CropTrainConfig,
     out: Path,
@@ -135,12 +149,7 @@ def train_on_crops(
     run = Run(out, network, config.loop, processes=processes)
     loss = loss_of(run.network).to(device)
     if processes.is_first:
-        # What it began with is looked up once: a run that goes on may not find it any more.
-        known = run.folder.read(DATA) if run.step else None
-        start = about_start(config.start, config.start_graphs) if known is None else known.get("start")
-        run.folder.begin(
-            config, {"folders": config.data.manifest(), "start": start}, step=run.step, about=about
-        )
+        begin_folder(run, config, about=about)
 
     def terms_of(network: nn.Module, batch: dict[str, Tensor]) -> Terms:
         batch = on_device(batch, device)

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lineament.data.crops.sampler import CropSampler
-from lineament.train.batches.alignment_figures import NME, TRAIN_NME
-from lineament.train.batches.crop_run import about_start
+from lineament.train.batches.crop_run import begin_folder
 from lineament.train.batches.samples import CropSource, batches_of, on_device, plain_batches
 from lineament.train.cprfa.detections import detection_figures
 from lineament.train.cprfa.export import EXPORTER
@@ -32,10 +31,9 @@ from lineament.train.cprfa.training import (
     path_count,
     prepare,
 )
-from lineament.train.engine.face_model_record import check_record, record_of
-from lineament.train.engine.loop import ALONE, CHECKPOINT, Run, Terms, is_finished
+from lineament.train.engine.face_model_record import record_of
+from lineament.train.engine.loop import ALONE, Run, Terms, is_finished
 from lineament.train.engine.processes import Processes
-from lineament.train.engine.run_folder import ABOUT, DATA, read_table
 from lineament.train.networks.cprfa.network import CprfaNet
 from lineament.train.runs.crop_method import CropMethod
 
@@ -79,25 +77,19 @@ class CprfaMethod(CropMethod[CprfaTrainConfig]):
         if config.stage == "maps":
             left = None if until == NO_LIMIT else max(until - time.monotonic(), 0.0)
             return CropMethod.train(self, config, out, processes=processes, seconds=left)
+        return self._train_round(config, out, processes, until)
+
+    def _train_round(self, config: CprfaTrainConfig, out: Path, processes: Processes, until: float) -> Path:
+        """The updates of a round, on what trained maps show of crops."""
         plain, loop = CropSource(config.data, config.augment, config.face_model), config.round_loop
         held_out, known = (plain.sampler(validation=validation) for validation in (True, False))
         model, device = held_out.model, processes.device
-        torch.manual_seed(loop.seed)
-        network = new_network(config, model).to(device)
-        if (out / CHECKPOINT).exists():
-            record = read_table(out, ABOUT).get("face_model") if (out / ABOUT).exists() else None
-            check_record(record, model, where=out, schemes=True)
-        else:
-            prepare(network, config, plain)
+        network = self.begun_network(config, out, plain, model, seed=loop.seed, device=device)
         run = Run(out, network, loop, processes=processes)
         detector = landmark_detector(config)
         complete = True
         if processes.is_first:
-            before = run.folder.read(DATA) if run.step else None
-            start = about_start(config.start) if before is None else before.get("start")
-            about = {"method": self.name, "face_model": record_of(model)}
-            data = {"folders": config.data.manifest(), "start": start}
-            run.folder.begin(config, data, step=run.step, about=about)
+            begin_folder(run, config, about={"method": self.name, "face_model": record_of(model)})
             complete = run.step >= loop.steps or write_observations(
                 out / OBSERVATIONS,
                 run.ema,
@@ -121,9 +113,7 @@ class CprfaMethod(CropMethod[CprfaTrainConfig]):
             return loss(found, batch)
 
         def validate(ema_network: nn.Module) -> dict[str, float]:
-            figures = self.figures(ema_network, held_out, config.validation_crops, device)
-            own = self.figures(ema_network, known, config.validation_crops, device)
-            return figures | {TRAIN_NME: own[NME]}
+            return self.figures_of_both(ema_network, held_out, known, config.validation_crops, device)
 
         source = ObservationSource(
             str(out / OBSERVATIONS),

@@ -35,8 +35,8 @@ from lineament.train.networks.cprfa.config import COMPACT, CprfaConfig
 from lineament.train.networks.cprfa.network import CprfaNet
 from lineament.train.networks.cprfa.residual_unet import ResidualHsUnet
 from lineament.train.networks.cprfa.rounds import Observations
-from lineament.train.regressor.training import first_crops
-from lineament.train.regressor.warm_start import ExportedNetwork, take_layers
+from lineament.train.regressor.training import first_crops, regressor_weights
+from lineament.train.regressor.warm_start import take_layers
 from lineament.train.runs.crop_method import begin_with_run
 
 log = logging.getLogger(__name__)
@@ -145,12 +145,11 @@ def prepare(network: CprfaNet, config: CprfaTrainConfig, source: CropSource) -> 
         WeightsError: no such weights.
     """
     if config.start and not config.part and not Path(config.start).is_dir():
-        exported = ExportedNetwork.read(config.start)
-        if not isinstance(network.maps, ResidualHsUnet):
-            raise ConfigError(
-                f"{config.start} are weights of the compact regressor: only maps with "
-                f'network.unet.encoder = "residual" can begin with them.'
-            )
+        exported = regressor_weights(
+            config.start,
+            fits=isinstance(network.maps, ResidualHsUnet),
+            only='maps with network.unet.encoder = "residual"',
+        )
         take_layers(network.maps.encoder, exported, first_crops(source, config.loop))
     elif config.start:
         begin_with_run(network, Path(config.start), config)

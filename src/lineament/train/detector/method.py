@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from lineament.bundle import Manifest
 from lineament.errors import DataError
-from lineament.files import is_plain_name
 from lineament.train.batches.pictures import Pictures, PictureSource
 from lineament.train.detector.export import ABOUT, EXPORTER
 from lineament.train.detector.live_mosaics import LiveMosaics
@@ -22,7 +21,7 @@ from lineament.train.detector.training import (
 )
 from lineament.train.engine.loop import ALONE
 from lineament.train.engine.processes import Processes
-from lineament.train.engine.run_folder import FIGURES, about_training, read_json, read_table
+from lineament.train.engine.run_folder import read_json
 from lineament.train.networks.detector import FaceDetectorNetwork
 from lineament.train.runs.method import TrainableMethod, ema_state
 
@@ -94,15 +93,8 @@ class DetectorMethod(TrainableMethod[DetectorTrainConfig]):
 
     def about(self, run: Path) -> Manifest:
         """See :class:`TrainableMethod`."""
-        data = about_training(run)
-        return Manifest(
-            name=run.name if is_plain_name(run.name) else self.name,
-            method=self.exporter.method,
-            data=data["trained_on"],
-            licence=data["licence"],
-            research="research" in data["licence"],
-            trained={"as": self.name, "figures": read_table(run, FIGURES), **ABOUT},
-        )
+        about = TrainableMethod.about(self, run)
+        return replace(about, trained={**about.trained, **ABOUT})
 
     def pictures(self, run: Path, *, samples: tuple[str, ...] = ()) -> PictureSource:
         """See :class:`TrainableMethod`."""

@@ -8,7 +8,7 @@ It may use fits, and does: the regressor that it teaches may not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from lineament.bundle import CropSpec, FaceModelSpec, Manifest
 from lineament.data.crops.augment import AugmentConfig
 from lineament.errors import ConfigError
-from lineament.files import is_plain_name
 from lineament.models import load_model
 from lineament.train.batches.crop_run import CropTrainConfig
 from lineament.train.batches.pictures import CropPictures, PictureSource
@@ -31,7 +30,6 @@ from lineament.train.engine.face_model_record import record_of
 from lineament.train.engine.loop import ALONE, LoopConfig, Run, Terms
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.processes import Processes
-from lineament.train.engine.run_folder import FIGURES, about_training, read_table
 from lineament.train.engine.schedules import ScheduleConfig
 from lineament.train.networks.dff.descriptor import COMPACT, DescriptorConfig, DescriptorNet
 from lineament.train.onnx.exporter import Exporter
@@ -134,16 +132,11 @@ class DescriptorMethod(TrainableMethod[DescriptorTrainConfig]):
 
     def about(self, run: Path) -> Manifest:
         """See :class:`TrainableMethod`."""
-        config, data = self.config_of(run), about_training(run)
-        return Manifest(
-            name=run.name if is_plain_name(run.name) else self.name,
-            method=self.exporter.method,
+        config = self.config_of(run)
+        return replace(
+            TrainableMethod.about(self, run),
             crop=CropSpec(config.network.crop_size, config.augment.crop_margin),
             face_model=FaceModelSpec(config.face_model),
-            data=data["trained_on"],
-            licence=data["licence"],
-            research="research" in data["licence"],
-            trained={"as": self.name, "figures": read_table(run, FIGURES)},
         )
 
     def pictures(self, run: Path, *, samples: tuple[str, ...] = ()) -> PictureSource:

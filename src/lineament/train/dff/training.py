@@ -28,7 +28,7 @@ from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.schedules import DFF
 from lineament.train.networks.dff.network import COMPACT, DffConfig, DffNet, DffOutput, mean_translation
 from lineament.train.networks.residual_encoder import EncoderConfig, ResidualBackbone
-from lineament.train.regressor.training import first_crops
+from lineament.train.regressor.training import first_crops, regressor_weights
 from lineament.train.regressor.warm_start import (
     ExportedNetwork,
     coefficient_rows,
@@ -151,12 +151,12 @@ def prepare(network: TrainedDff, config: DffTrainConfig, source: CropSource) -> 
             "network.frozen leaves the convolutions as they begin, with random weights: give a start."
         )
     if config.start and not Path(config.start).is_dir():
-        exported = ExportedNetwork.read(config.start)
-        if config.network.backbone != "residual" or config.network.rotation != "six":
-            raise ConfigError(
-                f"{config.start} are weights of the compact regressor: only a network with "
-                f'network.backbone = "residual" and network.rotation = "six" can begin with them.'
-            )
+        sizes = config.network
+        exported = regressor_weights(
+            config.start,
+            fits=sizes.backbone == "residual" and sizes.rotation == "six",
+            only='a network with network.backbone = "residual" and network.rotation = "six"',
+        )
         take_regressor(network, exported, first_crops(source, config.loop))
         return
     if config.start:

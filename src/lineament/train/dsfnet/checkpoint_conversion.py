@@ -14,7 +14,7 @@ layer of the point network.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +23,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lineament.bundle import CropSpec
-from lineament.config_file import apply_changes
-from lineament.errors import ConfigError, WeightsError
+from lineament.errors import WeightsError
 from lineament.geometry.morphable import MorphableModel
 from lineament.methods.dsfnet_points import UNITS_PER_MM
 from lineament.methods.sadrnet import trained_chart
-from lineament.models.bfm import UV_FILE, read_bfm2009
 from lineament.train.dsfnet.export import EXPORTER
 from lineament.train.networks.dsfnet.config import (
     AlignConfig,
@@ -40,11 +38,11 @@ from lineament.train.networks.dsfnet.heads import POSE
 from lineament.train.networks.dsfnet.network import DsfNet, dsf_net
 from lineament.train.runs.method import Conversion
 from lineament.train.runs.released_checkpoint import (
-    chart_mask,
+    check_mean_face,
+    convert_maps,
     fitting_weights,
     plain_names,
-    read_checkpoint,
-    write_released,
+    with_one_change,
 )
 
 AS_RELEASED = DsfConfig(
@@ -180,12 +178,7 @@ def _check_mean(released: Tensor, network: DsfNet) -> None:
         raise WeightsError(f"{MEAN} is {tuple(released.shape)}, not {(3, size, size)}.")
     there = network.tables.of_map(released[None].float())[0]
     apart = ((there - network.tables.mean) / UNITS_PER_MM).norm(dim=1).mean().item()
-    if not apart < MAX_MEAN_MM:
-        raise WeightsError(
-            f"The checkpoint's mean face is {apart:.1f} mm from that of {network.chart.model!r} on its "
-            f"chart: it was trained on another face model or chart. It needs the Basel Face Model 2009 as "
-            f"300W-LP uses it, and its {UV_FILE}."
-        )
+    check_mean_face(apart, network.chart.model, at_most=MAX_MEAN_MM)
 
 
 @torch.no_grad()
@@ -212,34 +205,31 @@ def _carry_places(network: DsfNet) -> None:
 
 
 def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = ()) -> Path:
-    """Write the released checkpoint's branches as weights.
+    """Write the released checkpoint's branches as weights; see :func:`convert_maps`.
 
     Args:
         checkpoint: the authors' file.
-        bfm: folder of the Basel Face Model 2009, see :mod:`lineament.models.bfm`, with ``BFM_UV.mat`` and
-            ``uv_face_mask.png``.
+        bfm: folder of the Basel Face Model 2009 with its chart and mask.
         out: the file, with the suffix ".lineament".
         changes: which branch answers: "output=ms".
 
     Raises:
+        ConfigError: a change cannot be made.
         WeightsError: the file is not that checkpoint.
         ModelError: the face model, its chart or the mask cannot be read.
-        ConfigError: a change cannot be made.
         ExportError: a graph does not agree with torch.
     """
-    config = apply_changes(AS_RELEASED, changes)
-    if replace(config, output=AS_RELEASED.output) != AS_RELEASED:
-        raise ConfigError("Only output, is or ms, can be changed of DSFNet's released network.")
-    model = read_bfm2009(bfm)
-    known = chart_mask(model, bfm, config.map_size, of="DSFNet")
-    network = released_network(read_checkpoint(checkpoint, of="DSFNet"), model, known, config=config)
-    return write_released(
-        network,
+    config = with_one_change(AS_RELEASED, changes, key="output", choices="is or ms", of="DSFNet")
+    return convert_maps(
+        partial(released_network, config=config),
+        checkpoint,
+        bfm,
         out,
+        of="DSFNet",
+        map_size=config.map_size,
         exporter=EXPORTER,
         name="dsfnet-released",
         crop=CropSpec(config.crop_size, CROP_MARGIN),
-        bfm=bfm,
         data="300W-LP, by DSFNet's authors",
     )
 

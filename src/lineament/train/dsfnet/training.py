@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lineament.data.crops.augment import AugmentConfig
 from lineament.data.labels.label_surface import LabelSurface
-from lineament.errors import ConfigError, DataError
+from lineament.errors import ConfigError
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.uv import region_weight_map
 from lineament.methods.dsfnet_points import FaceChart, crop_from_cloud
@@ -21,8 +21,7 @@ from lineament.models.regions import SCHEME as REGION_SCHEME
 from lineament.models.regions import face_regions
 from lineament.train.batches.alignment_figures import CropEstimate, CropLandmarks
 from lineament.train.batches.crop_run import CropTrainConfig
-from lineament.train.batches.labels import LabelBatch
-from lineament.train.batches.samples import LABELS, CropSource
+from lineament.train.batches.samples import CropSource
 from lineament.train.dsfnet.loss import DsfLoss, DsfLossConfig
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
@@ -32,7 +31,8 @@ from lineament.train.networks.dsfnet.faces import DsfOutput, Face, rotations_of
 from lineament.train.networks.dsfnet.network import DsfNet, dsf_net
 from lineament.train.networks.dsfnet.residual import RegressorBranch
 from lineament.train.networks.residual_encoder import ResidualBackbone
-from lineament.train.regressor.training import MIN_STD, first_crops
+from lineament.train.regressor.label_statistics import CoefficientStatistics, fitted_faces
+from lineament.train.regressor.training import first_crops, regressor_weights
 from lineament.train.regressor.warm_start import (
     ExportedNetwork,
     coefficient_rows,
@@ -109,12 +109,11 @@ def prepare(network: DsfNet, config: DsfTrainConfig, source: CropSource) -> None
         )
     standardise(network, source, config.standardisation_crops, seed=config.loop.seed)
     if config.start:
-        exported = ExportedNetwork.read(config.start)
-        if config.network.backbone != "residual":
-            raise ConfigError(
-                f"{config.start} are weights of the compact regressor: only a network with "
-                f'network.backbone = "residual" can begin with them.'
-            )
+        exported = regressor_weights(
+            config.start,
+            fits=config.network.backbone == "residual",
+            only='a network with network.backbone = "residual"',
+        )
         crops = first_crops(replace(source, targets=None), config.loop)
         if config.network.frozen:  # its normalisations do the same whatever they are measured on
             crops = islice(crops, 1)
@@ -159,29 +158,17 @@ def standardise(network: DsfNet, source: CropSource, count: int, *, seed: int = 
     Raises:
         DataError: the samples have fewer coefficients than the network gives.
     """
-    rows = [np.random.default_rng([seed, row]) for row in range(count)]
-    arrays = replace(source, targets=None).open().rows(rows)
-    fitted = arrays["has_coefficients"]
-    truth = LabelBatch.of({name: torch.as_tensor(arrays[name][fitted]) for name in LABELS}).face
-    wanted = (network.config.identity, network.config.expression)
-    found = (truth.identity.shape[1], truth.expression.shape[1])
-    if found[0] < wanted[0] or found[1] < wanted[1]:
-        raise DataError(
-            f"The samples have {found[0]} identity and {found[1]} expression coefficients, the network is "
-            f"to give {wanted[0]} and {wanted[1]}."
-        )
+    wanted = network.config
+    truth = fitted_faces(source, count, seed=seed, identity=wanted.identity, expression=wanted.expression)
     pose = network.coefficients_of_labels(truth).pose
     network.pose_mean.copy_(pose.mean(0))
     network.pose_std.copy_(pose.std(0))
     if isinstance(network.model_branch, RegressorBranch):
         network.model_branch.log_scale_mean.copy_(torch.log(truth.scale).mean())
-    statistics = source.folders.opened(validation=False).coefficient_statistics()
-    for name, values in zip(
-        ("identity_mean", "identity_std", "expression_mean", "expression_std"), statistics, strict=True
-    ):
-        kept = getattr(network, name)
-        measured = torch.as_tensor(values, dtype=torch.float32)[: len(kept)]
-        kept.copy_(measured.clamp(min=MIN_STD) if name.endswith("std") else measured)
+    statistics = CoefficientStatistics.of(source)
+    for each in fields(statistics):
+        kept = getattr(network, each.name)
+        kept.copy_(getattr(statistics, each.name)[: len(kept)])
 
 
 def loss_of(config: DsfTrainConfig, network: DsfNet, model: MorphableModel) -> DsfLoss:

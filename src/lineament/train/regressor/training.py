@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from lineament.errors import ConfigError
 from lineament.geometry.morphable import MorphableModel
 from lineament.train.batches.alignment_figures import CropEstimate, CropLandmarks
 from lineament.train.batches.crop_run import CropTrainConfig
 from lineament.train.batches.samples import CropSource, StepBatches, crops_as_input, plain_batches
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.networks.regressor import Regressor, RegressorConfig, RegressorOutput
+from lineament.train.regressor.label_statistics import CoefficientStatistics
 from lineament.train.regressor.losses import FaceLoss, FaceLossConfig
 from lineament.train.regressor.warm_start import ExportedNetwork, start_from
 from lineament.train.runs.crop_method import begin_with_run
 
-MIN_STD = 0.1
-"""Of coefficients: one that hardly differs between people would otherwise count as much as the first."""
 START_BATCHES, START_ROWS = 8, 64
 """Batches of training crops, and their rows, on which the normalisation of given weights is measured."""
 
@@ -65,15 +65,35 @@ def begin_regressor(network: Regressor, start: str, config: CropTrainConfig, sou
         ConfigError: the weights are of other sizes, or not of a regressor.
         WeightsError: no such weights.
     """
-    statistics = source.folders.opened(validation=False).coefficient_statistics()
-    names = ("identity_mean", "identity_std", "expression_mean", "expression_std")
-    for name, values in zip(names, map(torch.as_tensor, statistics), strict=True):
-        getattr(network, name).copy_(values.clamp(min=MIN_STD) if "std" in name else values)
+    statistics = CoefficientStatistics.of(source)
+    for each in fields(statistics):
+        getattr(network, each.name).copy_(getattr(statistics, each.name))
     plain = plain_batches(source.sampler(validation=False), 64, torch.device("cpu"))
     scales = torch.cat([batch["scale"] for batch in plain])
     network.log_scale_mean.copy_(torch.log(scales).mean())
     if start:
         start_from(network, ExportedNetwork.read(start), first_crops(source, config.loop))
+
+
+def regressor_weights(start: str, *, fits: bool, only: str) -> ExportedNetwork:
+    """Weights of the compact regressor, for a network of another method to begin with.
+
+    Args:
+        start: name of installed weights or a file.
+        fits: whether the network has the regressor's layers.
+        only: which networks have, for the error.
+
+    Raises:
+        ConfigError: the network has other layers, or the weights are not of a regressor.
+        WeightsError: no such weights.
+    """
+    exported = ExportedNetwork.read(start)
+    if not fits:
+        raise ConfigError(
+            f"{start} are weights of the compact regressor: only {only} can begin with them. Set that, or "
+            f"name the folder of a run of this method."
+        )
+    return exported
 
 
 def first_crops(source: CropSource, loop: LoopConfig) -> Iterator[Tensor]:

@@ -15,7 +15,6 @@ from lineament.bundle.plain_graph import DETECTOR
 from lineament.data.crops.sampler import CropSampler
 from lineament.data.labels.target_generator import TargetConfig
 from lineament.errors import ConfigError
-from lineament.files import is_plain_name
 from lineament.geometry.morphable import MorphableModel
 from lineament.models import load_model
 from lineament.train.batches.alignment_figures import (
@@ -32,7 +31,7 @@ from lineament.train.batches.samples import CropSource, crops_as_input, plain_ba
 from lineament.train.engine.face_model_record import check_record, record_of
 from lineament.train.engine.loop import ALONE, CHECKPOINT
 from lineament.train.engine.processes import Processes
-from lineament.train.engine.run_folder import ABOUT, CONFIG, FIGURES, about_training, read_table
+from lineament.train.engine.run_folder import ABOUT, CONFIG, read_table
 from lineament.train.networks.regressor import RegressorOutput, rename_keys
 from lineament.train.runs.method import TrainableMethod, ema_state
 
@@ -88,17 +87,12 @@ class CropMethod(TrainableMethod[C]):
         plain = replace(source, occlusion=False, targets=None)
         held_out, known = (plain.sampler(validation=validation) for validation in (True, False))
         model = held_out.model
-        torch.manual_seed(config.loop.seed)
-        network = self.network(config, model)
-        if (out / CHECKPOINT).exists():  # or the run's own weights are about to be read
-            check_record(_record(out), model, where=out, schemes=True)
-        else:
-            self.prepare(network, config, source)
+        network = self.begun_network(config, out, source, model, seed=config.loop.seed)
 
         def validate(ema_network: nn.Module) -> dict[str, float]:
-            figures = self.figures(ema_network, held_out, config.validation_crops, processes.device)
-            own = self.figures(ema_network, known, config.validation_crops, processes.device)
-            return figures | ({TRAIN_NME: own[NME]} if NME in own else {})
+            return self.figures_of_both(
+                ema_network, held_out, known, config.validation_crops, processes.device
+            )
 
         return train_on_crops(
             config,
@@ -111,6 +105,37 @@ class CropMethod(TrainableMethod[C]):
             processes=processes,
             seconds=seconds,
         )
+
+    def begun_network(
+        self,
+        config: C,
+        out: Path,
+        source: CropSource,
+        model: MorphableModel,
+        *,
+        seed: int,
+        device: torch.device | None = None,
+    ) -> nn.Module:
+        """The network that a run begins with; of one that goes on, before its checkpoint is read.
+
+        Args:
+            config: of the run.
+            out: its folder.
+            source: of its crops.
+            model: the face model.
+            seed: of random weights.
+            device: to prepare it on; None for the CPU.
+
+        Raises:
+            ConfigError: the run began with another face model.
+        """
+        torch.manual_seed(seed)
+        network = self.network(config, model).to(device or torch.device("cpu"))
+        if (out / CHECKPOINT).exists():
+            check_record(_record(out), model, where=out, schemes=True)
+        else:
+            self.prepare(network, config, source)
+        return network
 
     def source(self, config: C) -> CropSource:
         """The crops of a run, with all that its loss asks for."""
@@ -145,6 +170,27 @@ class CropMethod(TrainableMethod[C]):
 
         return figures_on(batches(), estimate, landmarks)
 
+    def figures_of_both(
+        self,
+        network: nn.Module,
+        held_out: CropSampler,
+        known: CropSampler,
+        count: int,
+        device: torch.device,
+    ) -> dict[str, float]:
+        """The figures on people kept from training, and beside them the error on those trained on.
+
+        Args:
+            network: in evaluation mode, on the device.
+            held_out: of crops of people kept from training.
+            known: of crops of the others.
+            count: of crops of each.
+            device: to compute on.
+        """
+        figures = self.figures(network, held_out, count, device)
+        own = self.figures(network, known, count, device)
+        return figures | ({TRAIN_NME: own[NME]} if NME in own else {})
+
     def trained(self, run: Path) -> nn.Module:
         """See :class:`TrainableMethod`."""
         config = self.config_of(run)
@@ -156,17 +202,12 @@ class CropMethod(TrainableMethod[C]):
 
     def about(self, run: Path) -> Manifest:
         """See :class:`TrainableMethod`."""
-        config, data = self.config_of(run), about_training(run)
-        return Manifest(
-            name=run.name if is_plain_name(run.name) else self.name,
-            method=self.exporter.method,
+        config = self.config_of(run)
+        return replace(
+            TrainableMethod.about(self, run),
             crop=CropSpec(config.network.crop_size, config.augment.crop_margin),
             face_model=FaceModelSpec(config.face_model),
             detector=DetectorSpec(DETECTOR),
-            data=data["trained_on"],
-            licence=data["licence"],
-            research="research" in data["licence"],
-            trained={"as": self.name, "figures": read_table(run, FIGURES)},
         )
 
     def pictures(self, run: Path, *, samples: tuple[str, ...] = ()) -> PictureSource:

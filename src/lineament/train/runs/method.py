@@ -15,11 +15,12 @@ from torch import nn
 from lineament.bundle import Manifest
 from lineament.config_file import apply_changes, from_table
 from lineament.errors import ConfigError, DataError
+from lineament.files import is_plain_name
 from lineament.foreign import foreign
 from lineament.train.batches.pictures import PictureSource
 from lineament.train.engine.loop import ALONE, CHECKPOINT
 from lineament.train.engine.processes import Processes
-from lineament.train.engine.run_folder import CONFIG, read_table
+from lineament.train.engine.run_folder import CONFIG, FIGURES, about_training, read_table
 from lineament.train.onnx.exporter import Exporter
 
 C = TypeVar("C")
@@ -112,13 +113,23 @@ class TrainableMethod(ABC, Generic[C]):
             ConfigError: the face model that it was trained on is not here any more.
         """
 
-    @abstractmethod
     def about(self, run: Path) -> Manifest:
         """What exported weights of a run say of themselves, their graphs aside.
 
+        Methods add their crop, face model and detector, where they have such.
+
         Raises:
-            DataError: the run folder has no record of its data or configuration.
+            DataError: the run folder has no record of its data, figures or configuration.
         """
+        data = about_training(run)
+        return Manifest(
+            name=run.name if is_plain_name(run.name) else self.name,
+            method=self.exporter.method,
+            data=data["trained_on"],
+            licence=data["licence"],
+            research="research" in data["licence"],
+            trained={"as": self.name, "figures": read_table(run, FIGURES)},
+        )
 
     @abstractmethod
     def pictures(self, run: Path, *, samples: tuple[str, ...] = ()) -> PictureSource:

@@ -6,7 +6,8 @@ missing or left over is an error. Nothing of them comes with lineament.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from torch import Tensor, nn
 
 from lineament.bundle import CropSpec, DetectorSpec, FaceModelSpec, Manifest
 from lineament.bundle.plain_graph import DETECTOR
-from lineament.errors import LineamentError, ModelError, WeightsError
+from lineament.config_file import apply_changes
+from lineament.errors import ConfigError, LineamentError, ModelError, WeightsError
 from lineament.foreign import reason_of
 from lineament.geometry.morphable import MorphableModel
-from lineament.models.bfm import UV_FILE
+from lineament.models.bfm import UV_FILE, read_bfm2009
 from lineament.train.onnx.exporter import Exporter, export
 
 LICENCE = "that of the released checkpoint and of the Basel Face Model: ask their authors"
@@ -164,3 +166,81 @@ def write_released(
         research=True,
     )
     return export(exporter, network, out, manifest=manifest, pictures=None)
+
+
+def with_one_change(config: Any, changes: Iterable[str], *, key: str, choices: str, of: str) -> Any:  # noqa: ANN401
+    """A released network's configuration with another value of the one key that may have one.
+
+    Args:
+        config: as released.
+        changes: such as "output=ms".
+        key: that may be changed.
+        choices: what it may be, in words.
+        of: the method, for the error.
+
+    Raises:
+        ConfigError: another key, or no value of it.
+    """
+    changed = apply_changes(config, changes)
+    if replace(changed, **{key: getattr(config, key)}) != config:
+        raise ConfigError(f"Only {key}, {choices}, can be changed of {of}'s released network.")
+    return changed
+
+
+def convert_maps(
+    network_of: Callable[[Mapping[str, Tensor], MorphableModel, NDArray[np.bool_]], nn.Module],
+    checkpoint: Path,
+    bfm: Path,
+    out: Path,
+    *,
+    of: str,
+    map_size: int,
+    exporter: Exporter,
+    name: str,
+    crop: CropSpec,
+    data: str,
+) -> Path:
+    """Write a checkpoint whose maps lie on the Basel model's chart as weights.
+
+    Args:
+        network_of: the released weights in our network; takes the checkpoint, the face model and the texels
+            of the face on its chart.
+        checkpoint: the authors' file.
+        bfm: folder of the Basel Face Model 2009, see :mod:`lineament.models.bfm`, with ``BFM_UV.mat`` and
+            ``uv_face_mask.png``.
+        out: the file, with the suffix ".lineament".
+        of: the method, for errors.
+        map_size: texels a side.
+        exporter: of the method.
+        name: of the weights.
+        crop: how faces are cut for it.
+        data: what its authors trained it on.
+
+    Raises:
+        WeightsError: the file is not that checkpoint.
+        ModelError: the face model, its chart or the mask cannot be read.
+        ExportError: a graph does not agree with torch.
+    """
+    model = read_bfm2009(bfm)
+    known = chart_mask(model, bfm, map_size, of=of)
+    network = network_of(read_checkpoint(checkpoint, of=of), model, known)
+    return write_released(network, out, exporter=exporter, name=name, crop=crop, bfm=bfm, data=data)
+
+
+def check_mean_face(apart_mm: float, model: MorphableModel, *, at_most: float) -> None:
+    """Refuse a checkpoint whose mean face is not that of the face model on its chart.
+
+    Args:
+        apart_mm: mean distance of the two.
+        model: the face model.
+        at_most: mm that they may be apart.
+
+    Raises:
+        WeightsError: they are further apart, or the distance is no number.
+    """
+    if not apart_mm < at_most:
+        raise WeightsError(
+            f"The checkpoint's mean face is {apart_mm:.1f} mm from that of {model!r} on its chart: it was "
+            f"trained on another face model or chart. It needs the Basel Face Model 2009 as 300W-LP uses it, "
+            f"and its {UV_FILE}."
+        )

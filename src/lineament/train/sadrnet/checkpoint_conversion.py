@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,20 +25,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lineament.bundle import CropSpec
-from lineament.config_file import apply_changes
-from lineament.errors import ConfigError, WeightsError
+from lineament.errors import WeightsError
 from lineament.geometry.morphable import MorphableModel
 from lineament.methods.sadrnet import trained_chart
 from lineament.methods.sadrnet_tables import SHAPE_PER_MM, SadrTables
-from lineament.models.bfm import UV_FILE, read_bfm2009
 from lineament.train.networks.sadrnet import SadrConfig, SadrNet, TransposedConv
 from lineament.train.runs.method import Conversion
 from lineament.train.runs.released_checkpoint import (
-    chart_mask,
+    check_mean_face,
+    convert_maps,
     fitting_weights,
     plain_names,
-    read_checkpoint,
-    write_released,
+    with_one_change,
 )
 from lineament.train.sadrnet.export import EXPORTER
 
@@ -183,12 +182,7 @@ def _check_mean(released: Tensor, own: Tensor, known: NDArray[np.bool_], model: 
     inside = torch.as_tensor(known) & (own != 0).any(0)
     apart = (released - own)[:, inside] / SHAPE_PER_MM
     apart = (apart - apart.mean(1, keepdim=True)).norm(dim=0).mean().item()
-    if not apart < MAX_MEAN_MM:
-        raise WeightsError(
-            f"The checkpoint's mean face is {apart:.1f} mm from that of {model!r} on its chart: it was "
-            f"trained on another face model or chart. It needs the Basel Face Model 2009 as 300W-LP uses it, "
-            f"and its {UV_FILE}."
-        )
+    check_mean_face(apart, model, at_most=MAX_MEAN_MM)
 
 
 def _mean_map(model: MorphableModel, known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -214,34 +208,31 @@ def _tables(model: MorphableModel, known: NDArray[np.bool_], own_mean: Tensor) -
 
 
 def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = ()) -> Path:
-    """Write the released checkpoint as weights.
+    """Write the authors' ``net_021.pth`` as weights; see :func:`convert_maps`.
 
     Args:
-        checkpoint: the authors' ``net_021.pth``.
-        bfm: folder of the Basel Face Model 2009, see :mod:`lineament.models.bfm`, with ``BFM_UV.mat`` and
-            ``uv_face_mask.png``.
+        checkpoint: the authors' file.
+        bfm: folder of the Basel Face Model 2009 with its chart and mask.
         out: the file, with the suffix ".lineament".
-        changes: of how landmarks are weighed in the alignment: "weight=paper".
+        changes: how landmarks are weighed in the alignment: "weight=paper".
 
     Raises:
+        ConfigError: a change cannot be made.
         WeightsError: the file is not that checkpoint.
         ModelError: the face model, its chart or the mask cannot be read.
-        ConfigError: a change cannot be made.
-        ExportError: the graph does not agree with torch.
+        ExportError: a graph does not agree with torch.
     """
-    config = apply_changes(AS_RELEASED, changes)
-    if replace(config, weight=AS_RELEASED.weight) != AS_RELEASED:
-        raise ConfigError("Only weight, paper or code, can be changed of SADRNet's released network.")
-    model = read_bfm2009(bfm)
-    known = chart_mask(model, bfm, config.crop_size, of="SADRNet")
-    network = released_network(read_checkpoint(checkpoint, of="SADRNet"), model, known, config=config)
-    return write_released(
-        network,
+    config = with_one_change(AS_RELEASED, changes, key="weight", choices="paper or code", of="SADRNet")
+    return convert_maps(
+        partial(released_network, config=config),
+        checkpoint,
+        bfm,
         out,
+        of="SADRNet",
+        map_size=config.crop_size,
         exporter=EXPORTER,
         name="sadrnet-released",
         crop=CropSpec(config.crop_size, CROP_MARGIN),
-        bfm=bfm,
         data="300W-LP and 5,000 pictures rotated beyond 90 degrees, by SADRNet's authors",
     )
 

@@ -75,11 +75,11 @@ class ReadMaps(nn.Module):
     config: SadrConfig
     steps: torch.Tensor
 
-    def know_chart(self, model: MorphableModel, chart: SadrChart) -> None:
-        """Take the tables of a face model and its chart."""
+    def know_chart(self, chart: SadrChart) -> None:
+        """Take the tables of a chart and of its face model."""
         self.chart = chart
         self.align = SelfAlignment(self.config, chart)
-        self.landmarks = MapLandmarks(model, chart, crop_size=self.config.crop_size)
+        self.landmarks = MapLandmarks(chart.surface.model, chart, crop_size=self.config.crop_size)
 
     def estimate(self, found: SadrOutput) -> CropEstimate:
         """Landmarks and rotation of what the network found."""
@@ -91,14 +91,12 @@ class TrainedSadrNet(SadrNet, ReadMaps):
 
     Args:
         config: sizes and switches.
-        model: the face model.
-        neck: weight of the neck in its losses; a neck without any is not exported either.
+        chart: of the face model, of the size of the maps.
     """
 
-    def __init__(self, config: SadrConfig, model: MorphableModel, *, neck: float) -> None:
-        chart = SadrChart.of(model, size=config.maps, neck=neck)
+    def __init__(self, config: SadrConfig, chart: SadrChart) -> None:
         super().__init__(config, torch.as_tensor(chart.mean_map))
-        self.know_chart(model, chart)
+        self.know_chart(chart)
 
 
 class TrainedResidualNet(ResidualSadrNet, ReadMaps):
@@ -106,26 +104,25 @@ class TrainedResidualNet(ResidualSadrNet, ReadMaps):
 
     Args:
         config: sizes and switches.
-        model: the face model.
-        neck: weight of the neck in its losses; a neck without any is not exported either.
+        chart: of the face model, of the size of the maps.
     """
 
-    def __init__(self, config: SadrConfig, model: MorphableModel, *, neck: float) -> None:
-        chart = SadrChart.of(model, size=config.maps, neck=neck)
-        mean_map, mask = torch.as_tensor(chart.mean_map), torch.as_tensor(chart.surface.mask)
-        modes = torch.as_tensor(chart.modes())
-        super().__init__(config, mean_map, modes, mask, identity=len(model.identity_basis))
-        self.know_chart(model, chart)
+    def __init__(self, config: SadrConfig, chart: SadrChart) -> None:
+        tables = (chart.mean_map, chart.modes(), chart.surface.mask)
+        identity = len(chart.surface.model.identity_basis)
+        super().__init__(config, *map(torch.as_tensor, tables), identity=identity)
+        self.know_chart(chart)
 
 
 def new_network(config: SadrTrainConfig, model: MorphableModel) -> TrainedSadrNet | TrainedResidualNet:
-    """The network of a run, with random weights.
+    """The network of a run, with random weights; a neck without weight in its loss is not exported either.
 
     Raises:
         ConfigError: the model has no chart.
     """
+    chart = SadrChart.of(model, size=config.network.maps, neck=config.loss.neck)
     kind = TrainedResidualNet if config.network.encoder == "residual" else TrainedSadrNet
-    return kind(config.network, model, neck=config.loss.neck)
+    return kind(config.network, chart)
 
 
 def prepare(

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from lineament.data.crops.augment import AugmentConfig
-from lineament.errors import ConfigError, DataError
+from lineament.errors import ConfigError
 from lineament.geometry.morphable import MorphableModel
 from lineament.train.batches.alignment_figures import SCHEME, CropEstimate, CropLandmarks
 from lineament.train.batches.crop_run import CropTrainConfig
-from lineament.train.batches.labels import LabelBatch
-from lineament.train.batches.samples import LABELS, CropSource
+from lineament.train.batches.samples import CropSource
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.engine.schedules import SYNERGYNET
@@ -25,7 +23,8 @@ from lineament.train.networks.synergynet import (
     SynergyNet,
     SynergyOutput,
 )
-from lineament.train.regressor.training import MIN_STD, first_crops
+from lineament.train.regressor.label_statistics import CoefficientStatistics, fitted_faces
+from lineament.train.regressor.training import first_crops, regressor_weights
 from lineament.train.regressor.warm_start import (
     ExportedNetwork,
     coefficient_rows,
@@ -112,12 +111,12 @@ def prepare(network: SynergyNet, config: SynergyTrainConfig, source: CropSource)
         return
     standardise(network, source, config.standardisation_crops, seed=config.loop.seed)
     if config.start:
-        exported = ExportedNetwork.read(config.start)
-        if config.network.backbone != "residual" or config.network.feature_layers:
-            raise ConfigError(
-                f"{config.start} are weights of the compact regressor: only a network with "
-                f'network.backbone = "residual" and no feature_layers can begin with them.'
-            )
+        sizes = config.network
+        exported = regressor_weights(
+            config.start,
+            fits=sizes.backbone == "residual" and not sizes.feature_layers,
+            only='a network with network.backbone = "residual" and no feature_layers',
+        )
         take_layers(network.backbone, exported, first_crops(source, config.loop))
         take_heads(network, exported)
 
@@ -156,27 +155,12 @@ def standardise(network: SynergyNet, source: CropSource, count: int, *, seed: in
     Raises:
         DataError: the samples have fewer coefficients than the network gives.
     """
-    rows = [np.random.default_rng([seed, row]) for row in range(count)]
-    arrays = source.open().rows(rows)
-    fitted = arrays["has_coefficients"]
-    truth = LabelBatch.of({name: torch.as_tensor(arrays[name][fitted]) for name in LABELS}).face
-    _, identity_count, expression_count = network.sizes
-    if truth.identity.shape[1] < identity_count or truth.expression.shape[1] < expression_count:
-        raise DataError(
-            f"The samples have {truth.identity.shape[1]} identity and {truth.expression.shape[1]} expression "
-            f"coefficients, the network is to give {identity_count} and {expression_count}."
-        )
+    _, identity, expression = network.sizes
+    truth = fitted_faces(source, count, seed=seed, identity=identity, expression=expression)
     pose = network.parameters_of(truth)[:, :POSE]
-    identity_mean, identity_std, expression_mean, expression_std = (
-        torch.as_tensor(values, dtype=torch.float32)
-        for values in source.folders.opened(validation=False).coefficient_statistics()
-    )
-    means = (pose.mean(0), identity_mean[:identity_count], expression_mean[:expression_count])
-    stds = (
-        pose.std(0),
-        identity_std[:identity_count].clamp(min=MIN_STD),
-        expression_std[:expression_count].clamp(min=MIN_STD),
-    )
+    known = CoefficientStatistics.of(source)
+    means = (pose.mean(0), known.identity_mean[:identity], known.expression_mean[:expression])
+    stds = (pose.std(0), known.identity_std[:identity], known.expression_std[:expression])
     network.mean.copy_(torch.cat(means))
     network.std.copy_(torch.cat(stds))
     network.std[DEPTH_TRANSLATION] = 0.0  # labels have none: it is constant

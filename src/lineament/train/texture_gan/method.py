@@ -11,14 +11,13 @@ from torch import Tensor, nn
 from lineament.bundle import Bundle, FaceModelSpec, Manifest
 from lineament.errors import ExportError
 from lineament.export.texture_translator import CHANNELS, METHOD
-from lineament.files import is_plain_name
 from lineament.models import load_model
 from lineament.train.batches.pictures import Pictures, PictureSource
 from lineament.train.batches.samples import Folders
 from lineament.train.engine.face_model_record import check_record
 from lineament.train.engine.loop import ALONE
 from lineament.train.engine.processes import Processes
-from lineament.train.engine.run_folder import ABOUT, FIGURES, about_training, read_table
+from lineament.train.engine.run_folder import ABOUT, read_table
 from lineament.train.networks.texture_gan import TextureGan
 from lineament.train.onnx.exporter import Exporter
 from lineament.train.onnx.graph import Graph, Inputs, noise
@@ -126,16 +125,8 @@ class TextureGanMethod(TrainableMethod[TextureGanTrainConfig]):
 
     def about(self, run: Path) -> Manifest:
         """See :class:`TrainableMethod`."""
-        config, data = self.config_of(run), about_training(run)
-        return Manifest(
-            name=run.name if is_plain_name(run.name) else self.name,
-            method=self.exporter.method,
-            face_model=FaceModelSpec(config.face_model),
-            data=data["trained_on"],
-            licence=data["licence"],
-            research="research" in data["licence"],
-            trained={"as": self.name, "figures": read_table(run, FIGURES)},
-        )
+        face_model = FaceModelSpec(self.config_of(run).face_model)
+        return replace(TrainableMethod.about(self, run), face_model=face_model)
 
     def pictures(self, run: Path, *, samples: tuple[str, ...] = ()) -> PictureSource:
         """See :class:`TrainableMethod`."""

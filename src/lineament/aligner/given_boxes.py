@@ -14,11 +14,22 @@ MAX_BOX = 20  # times the photo's longer side
 
 
 def given_detections(boxes: ArrayLike, photo: Picture) -> list[Detection]:
-    """Boxes of the caller as detections of score 1; BoxError naming the row that cannot be one."""
+    """Boxes of the caller as upright detections of score 1, in their order.
+
+    Args:
+        boxes: (n, 4) left, top, right, bottom, px of the photo; anything of no values gives no detection.
+        photo: that they lie on.
+
+    Raises:
+        BoxError: they are no such rows, or one is not finite, has no area, is out of all proportion, or lies
+            outside of the photo; the message names its row.
+    """
     try:
         rows = np.asarray(boxes)
     except ValueError as error:
-        raise BoxError(f"boxes must be rows of four numbers each ({error}).") from error
+        raise BoxError(
+            f"boxes must be rows of four numbers each ({error}). Give left, top, right, bottom of every face."
+        ) from error
     if rows.size == 0:
         return []
     if rows.ndim != 2 or rows.shape[1] != 4 or rows.dtype.kind not in "fiu":
@@ -30,16 +41,14 @@ def given_detections(boxes: ArrayLike, photo: Picture) -> list[Detection]:
     if min(width, height) > 2 and np.abs(rows).max() <= 1.5 and rows.dtype.kind == "f":
         raise BoxError(
             f"boxes are in px, found values of 0 to 1 such as {rows[0].tolist()}: they are parts of the "
-            f"photo's "
-            f"size. Multiply x by {width} and y by {height}."
+            f"photo's size. Multiply x by {width} and y by {height}."
         )
     for number, row in enumerate(rows):
         left, top, right, bottom = check_box(row, name=f"boxes[{number}]")
         if max(right - left, bottom - top) > MAX_BOX * max(width, height):
             raise BoxError(
                 f"boxes[{number}] is {right - left:.3g} x {bottom - top:.3g} px; a box may be up to "
-                f"{MAX_BOX} times "
-                f"as large as its photo, which has {width} x {height} px. Check the units."
+                f"{MAX_BOX} times as large as its photo, which has {width} x {height} px. Check the units."
             )
         if right <= 0 or bottom <= 0 or left >= width or top >= height:
             raise BoxError(
