@@ -46,14 +46,14 @@ COMBINED = PictureRecipe(seed=SEED + 2, faces=500)
 LEAST, MOST = 0.1, 1.2
 """A raised key has to move its reading by the first, lest noise be stretched by more than ten; no key is full
 beyond the second."""
-AT_REST = 0.97
+AT_REST = 0.985
 """Share of the neutral sitters whose reading of a key counts as none: with half of them, the other half would
 have some key raised."""
 HELD_OUT = 5
 """Every so many-th rendered identity measures ranges instead of the mix."""
-RIDGE, SITTERS_COUNT = 30.0, 10.0
-"""Of the regression, whose inputs have a spread of about one; and how many rendered pictures a neutral
-portrait is worth."""
+RIDGE, SITTERS_COUNT, ALONE_COUNTS = 3.0, 10.0, 3.0
+"""Of the regression, whose inputs have a spread of about one; how many rendered pictures with several keys a
+neutral portrait is worth, and one with a single key: what a key looks like is seen there."""
 BLINK = "eyeBlink"
 SHUT, SHUT_FACES = 0.95, 300
 """A fit with such blinks has shut eyes; how many such faces are enough."""
@@ -77,7 +77,8 @@ def main() -> None:
     resting = at_rest(aligner, given.photos, held_out=False)
     names, shown, truth = rendered_faces(aligner, given.pictures)
     is_new = shown.face % HELD_OUT == 0
-    mixing = key_mixing(names, shown.weights[~is_new], truth[~is_new], resting.weights)
+    is_alone = shown.key[~is_new] != SEVERAL
+    mixing = key_mixing(names, shown.weights[~is_new], truth[~is_new], is_alone, resting.weights)
     shut = shut_eyes(aligner, given.samples) if given.samples else np.zeros((0, len(names)))
     read = Readings(
         shown.weights[is_new] @ mixing, shown.key[is_new], resting.weights @ mixing, shut @ mixing
@@ -189,19 +190,23 @@ class Readings:
     shut: Array
 
 
-def key_mixing(names: Sequence[str], given: Array, truth: Array, resting: Array) -> Array:
+def key_mixing(
+    names: Sequence[str], given: Array, truth: Array, is_alone: NDArray[np.bool_], resting: Array
+) -> Array:
     """(E, E) factors with which weights become readings of keys, alike on both sides of a face.
 
     Args:
         names: of E keys.
         given: (n, E) weights on rendered faces.
         truth: (n, E) of these.
+        is_alone: (n,) where one key is raised at most.
         resting: (p, E) weights on neutral portraits.
     """
     mirrored = [list(names).index(other_side(name)) for name in names]
     weights = np.concatenate([given, given[:, mirrored], resting, resting[:, mirrored]])
     aims = np.concatenate([truth, truth[:, mirrored], np.zeros((2 * len(resting), len(names)))])
-    counts = np.where(np.arange(len(weights)) < 2 * len(given), 1.0, SITTERS_COUNT)
+    rendered = np.where(is_alone, ALONE_COUNTS, 1.0)
+    counts = np.concatenate([rendered, rendered, np.full(2 * len(resting), SITTERS_COUNT)])
     spread = given.std(axis=0) + QUIET_SPREAD
     inputs = (weights - np.median(resting, axis=0)) / spread
     normal = (inputs * counts[:, None]).T @ inputs + 2 * RIDGE * np.eye(len(names))
