@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 from lineament import FaceAligner
-from lineament import aligner as flow
+from lineament.aligner import aligner as flow
 from lineament.detect import OnnxDetector, detector
 from lineament.methods import closeup_networks, predictor
 from lineament.methods.coefficient_update import CoefficientUpdate
