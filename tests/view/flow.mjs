@@ -87,6 +87,19 @@ const answers = {
     };
   },
 
+  async texture({ photo, aligned, size }) {
+    const { FaceModel } = await load("app/model.js");
+    const { Face } = await load("app/face.js");
+    const { FaceTexturer } = await load("app/face_texture.js");
+    const model = new FaceModel(bytes("model/lfm.bin").buffer);
+    const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
+    const texturer = new FaceTexturer(model, settings.texture, size);
+    const face = new Face(aligned, model, settings.landmarks, settings.gaze);
+    const { colours, trust } = texturer.visible(face, picture(photo));
+    const encoded = (array) => Buffer.from(array.buffer).toString("base64");
+    return { colours: encoded(texturer.texture(face, picture(photo))), seen: encoded(colours), trust: encoded(trust) };
+  },
+
   async align({ photos, method, max_uncertainty_mm }) {
     const { aligner, model } = await openAligner();
     await aligner.open(method);

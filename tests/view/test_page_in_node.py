@@ -3,7 +3,6 @@
 import base64
 import json
 import subprocess
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from lineament.geometry.rotation import matrix_from_angles
 from lineament.resample import letterbox, resample_crop
 from lineament.video import FaceTracker
 from lineament.view.folder import page_sources
+from view.aligned import aligned_of, crop_box_values
 
 HERE = Path(__file__).parent
 PHOTOS = HERE.parents[1] / "demo" / "photos"
@@ -31,16 +31,6 @@ def test_the_pages_own_tests_pass():
     command = [shared.node(), "--test"]
     done = subprocess.run(command, cwd=page_sources(), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout[-5000:]
-
-
-def crop_box_values(box):
-    return {
-        "x": box.center_xy[0],
-        "y": box.center_xy[1],
-        "side": box.side,
-        "size": box.size,
-        "roll": box.roll,
-    }
 
 
 def test_crops_and_letterboxes_are_pythons_to_the_bit(node, raw):
@@ -159,23 +149,8 @@ def test_faces_are_followed_as_in_python_and_the_detector_looks_five_times_a_sec
 def test_the_files_say_what_pythons_files_say(node, tmp_path, method):
     photo = la.read_image(PHOTOS / "hopper.jpg")
     (face,) = la.FaceAligner.from_pretrained(method, threads=1)(photo)
-    camera = {
-        "rotation": face.camera.rotation.ravel().tolist(),
-        "scale": face.camera.scale,
-        "translation": face.camera.translation.tolist(),
-    }
-    coefficients = {"identity": face.identity.tolist(), "expression": face.expression.tolist()}
-    detection = {"box": face.detection.box_xyxy.tolist(), "score": face.detection.score}
-    aligned = coefficients | {
-        "camera": camera,
-        "cropBox": crop_box_values(face.crop_box),
-        "detection": detection,
-    }
-    aligned["uncertainty"] = face.uncertainty_mm
-    if face.shown is not None:
-        box = crop_box_values(face.shown.box)
-        aligned["shown"] = {"values": face.shown.values.ravel().tolist(), "box": box}
-    aligned["keyScales"] = {name: asdict(scale) for name, scale in face.key_scales.items()}
+    aligned = aligned_of(face)
+    coefficients = {name: aligned[name] for name in ("identity", "expression")}
     landmarks = face.landmarks_image.ravel().tolist()
     answer = node(
         "files",
