@@ -156,15 +156,13 @@ const plain = ({ camera, identity, expression }) => ({ camera, identity: Array.f
 async function saidBy({ settings }, model) {
   const { blendshapes } = await load("app/files.js");
   const { Face } = await load("app/face.js");
-  const { landmarkNeighbours } = await load("app/landmark_visibility.js");
-  const neighbours = landmarkNeighbours(model, settings.landmarks, settings.landmark_near);
   return (aligned) => {
     const face = new Face(aligned, model, settings.landmarks, settings.gaze);
     return {
       blendshapes: blendshapes(aligned.expression, model, settings, aligned.keyScales),
       sliders: face.reported,
       visibility: Array.from(face.visibility),
-      landmarkVisibility: face.landmarkVisibility(neighbours),
+      landmarkVisibility: face.landmarkVisibility,
     };
   };
 }

@@ -14,7 +14,7 @@ import pytest
 
 import lineament as la
 from lineament.view import PageServer
-from view.chromium import Chromium, find_chromium
+from scripts.chromium import Chromium, find_chromium
 
 PHOTOS = Path(__file__).parents[2] / "demo" / "photos"
 STATUS = "document.getElementById('status')"

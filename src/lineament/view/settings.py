@@ -12,7 +12,6 @@ from lineament.bundle import Bundle
 from lineament.detect import candidates, finer, options
 from lineament.errors import WeightsError
 from lineament.export import skin, texture, texture_completion
-from lineament.geometry import landmark_neighbours
 from lineament.methods import closeup, closeup_networks, coefficient_update, occlusion_network, predictor
 from lineament.result import DEFAULT_SCHEME, LANDMARKS
 from lineament.version import __version__
@@ -62,7 +61,6 @@ def settings(bundles: Mapping[str, Bundle]) -> dict[str, Any]:
             "iris_hidden": expression_keys.IRIS_HIDDEN,
         },
         "landmarks": LANDMARKS,
-        "landmark_near": landmark_neighbours.NEAR,
         "detector": _detector_settings(),
         "close_ups": _close_up_settings(),
         "texture": _texture_settings(),
