@@ -2,7 +2,7 @@
 
 import { takePicture } from "./photos.js";
 
-const LONGEST_WAIT_MS = 2000;
+const LONGEST_WAIT_MS = 1000;
 
 export class Camera {
   /** @param {(text: string) => void} onEnd  it was taken away: why */
@@ -43,16 +43,18 @@ export class Camera {
     return session === this.session;
   }
 
-  /** Waits for a picture that was not there before. @returns {Promise<boolean>} false when none came in two seconds */
+  /** Waits for a picture that was not there before. @returns {Promise<void>} */
   next() {
-    if (!this.video.requestVideoFrameCallback) return Promise.resolve(true);
+    if (!this.video.requestVideoFrameCallback) return Promise.resolve();
     return new Promise((resolve) => {
-      const wait = setTimeout(() => resolve(false), LONGEST_WAIT_MS);
-      this.video.requestVideoFrameCallback(() => {
-        clearTimeout(wait);
-        resolve(true);
-      });
+      setTimeout(resolve, LONGEST_WAIT_MS);
+      this.video.requestVideoFrameCallback(() => resolve());
     });
+  }
+
+  /** Whether it sends nothing, as when it is covered by its shutter or another program took it. */
+  get isMute() {
+    return this.video.srcObject?.getVideoTracks()[0]?.muted ?? false;
   }
 
   /** The picture of this moment. */

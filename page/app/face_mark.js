@@ -1,4 +1,4 @@
-// Which face is which, where a photograph has several: a number at the box's corner, and corners around the chosen one.
+// Which face is which, where a photograph has several: a number at its upper left, and corners around the chosen one.
 
 import * as THREE from "../vendored/three.bundle.min.js";
 import { ThickLines } from "./thick_lines.js";
@@ -12,7 +12,7 @@ const DRAWN_PX = 64; // of the plate's picture
 export class FaceMark {
   /**
    * @param {number} number  what files, tables and Python call the face
-   * @param {number[]} box  of the detector, px of the photo
+   * @param {number[]} box  around the mesh, px of the photo
    */
   constructor(number, box) {
     this.text = String(number);

@@ -25,7 +25,8 @@ export class FaceView {
     this.face = face;
     this.group = new THREE.Group();
     this.fixed = new THREE.Group(); // does not turn
-    this.pivot = middle(face.found.vertices);
+    const { low, high } = extent(face.found.vertices);
+    this.pivot = low.map((value, axis) => (value + high[axis]) / 2);
     this.group.position.set(this.pivot[0], -this.pivot[1], -this.pivot[2]);
     this.geometry = this.makeGeometry(photo);
     this.materials = makeMaterials(photoTexture);
@@ -33,7 +34,7 @@ export class FaceView {
     this.dots = new LandmarkDots(face.landmarkVisibility);
     this.axes = this.makeAxes();
     this.box = this.makeBox();
-    this.mark = number === null ? null : new FaceMark(number, face.aligned.detection.box);
+    this.mark = number === null ? null : new FaceMark(number, [low[0], low[1], high[0], high[1]]);
     this.layers = {
       wireframe: new THREE.Mesh(this.geometry, this.materials.wireframe),
       landmarks: this.dots.object,
@@ -151,12 +152,12 @@ function makeMaterials(photoTexture) {
   };
 }
 
-function middle(points) {
+function extent(points) {
   const low = [Infinity, Infinity, Infinity];
   const high = [-Infinity, -Infinity, -Infinity];
   points.forEach((value, at) => {
     low[at % 3] = Math.min(low[at % 3], value);
     high[at % 3] = Math.max(high[at % 3], value);
   });
-  return low.map((value, axis) => (value + high[axis]) / 2);
+  return { low, high };
 }

@@ -8,7 +8,7 @@ const EVERY_MS = 500; // how often the pace is said
 /** @typedef {"off" | "starting" | "running"} State */
 
 /** @type {Record<State, string>} */
-const BUTTON = { off: "Use the camera", starting: "Cancel the camera", running: "Stop and keep this picture" };
+const BUTTON = { off: "Use the camera", starting: "Cancel the camera", running: "Stop and keep picture" };
 
 /**
  * @typedef {object} Around  what the page does with pictures
@@ -91,12 +91,13 @@ export class Live {
     let [said, method] = [-1, ""]; // how many faces were said, and by which network they were found
     this.around.say("The camera runs; its first picture is being aligned …");
     while (!isOver()) {
-      if (!(await this.camera.next()) && !isOver()) {
+      await this.camera.next();
+      if (isOver()) return;
+      if (this.camera.isMute) {
         this.around.say("The camera runs but sends no pictures. Is it covered, or used by another program?", true);
         said = -1;
         continue;
       }
-      if (isOver()) return;
       const photo = this.camera.take();
       const [now, time] = [this.around.method(), performance.now() / 1000];
       const { faces, milliseconds } = await this.around.align(photo, now, { time, isFirst: now !== method });
@@ -128,7 +129,8 @@ class Pace {
     const elapsed = performance.now() - this.since;
     if (elapsed < EVERY_MS) return null;
     const each = this.times.reduce((sum, time) => sum + time, 0) / this.times.length;
-    const text = `${((1000 * this.times.length) / elapsed).toFixed(0)} pictures a second, ${each.toFixed(0)} ms each`;
+    const aSecond = (1000 * this.times.length) / elapsed;
+    const text = `${aSecond.toFixed(aSecond < 5 ? 1 : 0)} pictures a second, ${each.toFixed(0)} ms each`;
     this.since = performance.now();
     this.times = [];
     return text;
