@@ -4,7 +4,7 @@ import * as THREE from "../vendored/three.bundle.min.js";
 
 const SEEN = 0.3; // as in Python's overlays (draw/marks.py)
 const DOT_MM = 3.6; // across: two of them fit into an open eye
-const SMALLEST_PX = 3.2; // CSS px: less is no dot but dust
+const SMALLEST_PX = 2.4; // CSS px: less is no dot but dust
 const LARGEST_PX = 8;
 
 const VERTEX = `
@@ -22,7 +22,7 @@ const FRAGMENT = `
   varying float vSeen;
   void main() {
     float away = length(gl_PointCoord - 0.5) * size;
-    float rim = 0.16 * size;
+    float rim = 0.15 * size;
     float within = clamp(0.5 * size - away, 0.0, 1.0);
     float inner = clamp(0.5 * size - rim - away + 0.5, 0.0, 1.0);
     vec4 dot = vec4(mix(vec3(0.08, 0.08, 0.12), vec3(1.0, 0.88, 0.3), inner), within);

@@ -2,8 +2,8 @@
 
     python -m scripts.docs.page_states --out states [--photos PHOTO ...] [--film FILM]
 
-Photographs of several faces and of turned heads, and a film for the camera, show states that the demo's have not.
-Needs Chromium; the film needs ffmpeg.
+Photographs of several faces and of turned heads, and a film for the camera, show states that the demo's have
+not. Needs Chromium; the film needs ffmpeg.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ SCREENS = {"desktop": (1280, 800, False), "phone": (390, 844, True)}
 PIXEL_RATIO = 2
 STATUS = "document.getElementById('status')"
 SETTLED = f"/ ms$/.test({STATUS}.textContent) || {STATUS}.classList.contains('error')"
-DENIED = "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError'); }"
+DENIED = (
+    "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError'); }"
+)
 ASKING = "navigator.mediaDevices.getUserMedia = () => new Promise(() => {})"
 
 
@@ -44,6 +46,8 @@ class States:
         """One picture a screen, of all that can be scrolled to."""
         for screen, (width, height, mobile) in SCREENS.items():
             self.page.set_size(width, height, mobile=mobile, pixel_ratio=PIXEL_RATIO)
+            pointer = {"name": "hover", "value": "none" if mobile else "hover"}
+            self.page.call("Emulation.setEmulatedMedia", features=[pointer])
             self.page.evaluate("new Promise((done) => setTimeout(done, 300))")
             self.page.screenshot(self.out / f"{name}_{screen}.png")
             if screen == "phone":
@@ -101,7 +105,9 @@ class States:
 
     def camera(self) -> None:
         """Refused, waiting, running, kept."""
-        self.page.evaluate("window.realCamera = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)")
+        self.page.evaluate(
+            "window.realCamera = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)"
+        )
         for name, stand_in in (("refused", DENIED), ("asking", ASKING)):
             self.page.evaluate(stand_in)
             self.click("#camera")
@@ -146,7 +152,9 @@ def with_page(states: Callable[[Chromium], None], switches: Sequence[str], folde
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--photos", type=Path, nargs="*", default=[])
     parser.add_argument("--film", type=Path)

@@ -59,7 +59,7 @@ def face():
 
 def downloaded(page, name):
     path = page.downloads / name
-    for _ in range(100):
+    for _ in range(600):
         if path.is_file() and path.stat().st_size:
             return path
         time.sleep(0.1)
@@ -312,7 +312,9 @@ def test_a_camera_that_cannot_be_had_is_said(page, problem, said):
 def test_a_camera_that_is_taken_away_or_sends_nothing_is_said(page):
     page.evaluate("document.getElementById('camera').click()")
     page.wait_for("!!document.getElementById('pace').textContent")
-    page.evaluate("Object.defineProperty(lineament.live.camera, 'isMute', { value: true, configurable: true })")
+    page.evaluate(
+        "Object.defineProperty(lineament.live.camera, 'isMute', { value: true, configurable: true })"
+    )
     page.wait_for(f"/sends no pictures/.test({STATUS}.textContent)")
     page.evaluate("delete lineament.live.camera.isMute")
     page.wait_for(f"/^No face before the camera/.test({STATUS}.textContent)")

@@ -43,13 +43,13 @@ MARK = "lineament-page.txt"
 """Every folder of ours has this file from the start; only such a folder, or an empty one, is written into."""
 DETECTOR_METHOD = "detector"
 REGRESSORS = ("default", "fast", "open")
-"""Weights that the page offers, by the names that they have everywhere; the first one is replaced by others."""
+"""Weights that the page offers, by the names that they have everywhere; others take the first one's place."""
 METHODS, FACE_MODEL = ("morphable-regressor", LOOKS_TWICE), "lfm"
 """What the page's JavaScript can run."""
 
 
 def write_folder(folder: str | os.PathLike[str], *, weights: str | os.PathLike[str] = "default") -> Path:
-    """Write the page with all it needs; about 60 MB, of which a visitor loads what the chosen network needs.
+    """Write the page with all it needs; about 48 MB, of which a visitor loads what the chosen network needs.
 
     Args:
         folder: made when missing; an older page in it is replaced.
@@ -129,7 +129,7 @@ def offered(weights: str | os.PathLike[str] = "default") -> dict[str, Bundle]:
 
 
 def _shown_name(weights: str | os.PathLike[str]) -> str:
-    """What the page calls weights: their name, or their file's; a file never takes a name that is another's."""
+    """What the page calls weights: their name, or their file's, never one of those it offers."""
     if not is_path(weights):
         return str(weights)
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(weights).stem)
