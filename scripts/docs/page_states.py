@@ -25,6 +25,7 @@ from scripts.chromium import Chromium, find_chromium
 SCREENS = {"desktop": (1280, 800, False), "phone": (390, 844, True)}
 """Width and height in CSS px, and whether it is touched."""
 PIXEL_RATIO = 2
+GROUPS = ("start", "example", "several", "problems", "camera")
 STATUS = "document.getElementById('status')"
 SETTLED = f"/ ms$/.test({STATUS}.textContent) || {STATUS}.classList.contains('error')"
 DENIED = (
@@ -67,24 +68,34 @@ class States:
         self.page.wait_for(SETTLED, 240)
         self.page.evaluate("lineament.queue")
 
-    def all(self, folder: Path) -> None:
-        """Every state."""
+    def start(self) -> None:
+        """Nothing yet."""
         self.take("1_start")
+
+    def example(self) -> None:
+        """The example, and how one face can be shown."""
         self.click("#example")
         self.page.wait_for(SETTLED, 240)
         self.take("2_example")
         self.looks()
+
+    def several(self) -> None:
+        """The photographs that were given: the first and the last face chosen."""
         for number, photo in enumerate(self.photos):
             self.open(photo)
             self.take(f"4_photo{number}")
             self.click("#faces button:last-child")
             self.take(f"4_photo{number}_last")
-        (folder / "notes.jpg").write_text("no picture")
-        la.write_image(folder / "grey.png", np.full((200, 300, 3), 128, np.uint8))
-        for name in ("notes.jpg", "grey.png"):
-            self.open(folder / name)
-            self.take(f"5_{name.partition('.')[0]}")
-        self.camera()
+
+    def problems(self) -> None:
+        """No photograph, and no face."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "notes.jpg").write_text("no picture")
+            la.write_image(folder / "grey.png", np.full((200, 300, 3), 128, np.uint8))
+            for file in ("notes.jpg", "grey.png"):
+                self.open(folder / file)
+                self.take(f"5_{file.partition('.')[0]}")
 
     def looks(self) -> None:
         """Of one face: other surfaces, layers, an expression."""
@@ -132,8 +143,10 @@ def camera_switches(film: Path | None, folder: Path) -> list[str]:
     return [f"--use-file-for-fake-video-capture={target}"]
 
 
-def with_page(states: Callable[[Chromium], None], switches: Sequence[str], folder: Path) -> None:
-    """Serve the page, open it, and do something with it.
+def with_page(
+    states: Callable[[Chromium], None], switches: Sequence[str], folder: Path, weights: str
+) -> None:
+    """Serve the page that begins with these weights, open it, and do something with it.
 
     Raises:
         SystemExit: Chromium is not installed.
@@ -141,7 +154,7 @@ def with_page(states: Callable[[Chromium], None], switches: Sequence[str], folde
     executable = find_chromium()
     if executable is None:
         raise SystemExit("Chromium is not installed: apt-get install chromium")
-    with PageServer(write_folder(folder / "site")) as server:
+    with PageServer(write_folder(folder / "site", weights=weights)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with Chromium(executable, folder / "profile", switches=switches) as page:
             page.open(server.url)
@@ -158,16 +171,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--photos", type=Path, nargs="*", default=[])
     parser.add_argument("--film", type=Path)
+    parser.add_argument("--weights", default="default", help="that the page begins with")
+    parser.add_argument("--only", choices=GROUPS, nargs="*", default=GROUPS)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         switches = camera_switches(given.film, folder)
-        with_page(
-            lambda page: States(page, given.out, given.photos, given.film is not None).all(folder),
-            switches,
-            folder,
-        )
+
+        def all_states(page: Chromium) -> None:
+            states = States(page, given.out, given.photos, given.film is not None)
+            for group in given.only:
+                getattr(states, group)()
+
+        with_page(all_states, switches, folder, given.weights)
 
 
 if __name__ == "__main__":
