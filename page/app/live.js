@@ -119,12 +119,18 @@ function followed(count) {
 /** How many pictures a second are aligned, and how long each takes. */
 class Pace {
   constructor() {
-    this.since = performance.now();
-    this.times = [];
+    this.since = 0;
+    /** @type {number[] | null} none before the first picture, for which networks were loaded */
+    this.times = null;
   }
 
   /** @param {number} milliseconds  of one more picture @returns {string | null} null while there is nothing new to say */
   after(milliseconds) {
+    if (!this.times) {
+      this.since = performance.now();
+      this.times = [];
+      return null;
+    }
     this.times.push(milliseconds);
     const elapsed = performance.now() - this.since;
     if (elapsed < EVERY_MS) return null;

@@ -47,8 +47,6 @@ class States:
         """One picture a screen, of all that can be scrolled to."""
         for screen, (width, height, mobile) in SCREENS.items():
             self.page.set_size(width, height, mobile=mobile, pixel_ratio=PIXEL_RATIO)
-            pointer = {"name": "hover", "value": "none" if mobile else "hover"}
-            self.page.call("Emulation.setEmulatedMedia", features=[pointer])
             self.page.evaluate("new Promise((done) => setTimeout(done, 300))")
             self.page.screenshot(self.out / f"{name}_{screen}.png")
             if screen == "phone":
