@@ -1,7 +1,9 @@
 // What stands beside the photograph: the faces, how they are shown, their expressions, downloads.
 
 import { jsonText, objText, saveFile } from "./files.js";
+import { fetchBytes } from "./files_of_page.js";
 import { glbBytes } from "./glb.js";
+import { readInside } from "./head_parts.js";
 import { makeSliders } from "./sliders.js";
 import { textureJpeg } from "./texture.js";
 
@@ -24,6 +26,8 @@ export class Panel {
     this.say = say;
     /** @type {import("./face.js").Face[]} */
     this.faces = [];
+    /** @type {import("./head_parts.js").Inside | null} loaded when first needed */
+    this.inside = null;
     this.setSliders = makeSliders(byId("sliders"), model.expressionNames, (number, reported) => {
       this.face.raise(number, reported);
       this.stage.refresh();
@@ -139,7 +143,8 @@ export class Panel {
 
   async glb() {
     const jpeg = await textureJpeg(this.face, this.photo, this.settings.texture);
-    return glbBytes(this.shown(), this.model, this.settings, jpeg);
+    this.inside ??= readInside((await fetchBytes("model/inside.bin")).buffer, await fetchBytes("model/inside.png"));
+    return glbBytes(this.shown(), this.model, this.settings, jpeg, this.inside);
   }
 
   /** PNG where that is small, or has clear parts; as overlays of `lineament align`. */

@@ -76,6 +76,8 @@ const answers = {
   async files({ face, photo }) {
     const { FaceModel } = await load("app/model.js");
     const { glbBytes } = await load("app/glb.js");
+    const { readInside } = await load("app/head_parts.js");
+    const inside = readInside(bytes("model/inside.bin").buffer, bytes("model/inside.png"));
     const { jsonText, objText } = await load("app/files.js");
     const model = new FaceModel(bytes("model/lfm.bin").buffer);
     const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
@@ -83,7 +85,7 @@ const answers = {
     return {
       json: jsonText([{ ...face, landmarkVisibility }], model, settings, photo),
       obj: objText(face, model, settings),
-      glb: Buffer.from(glbBytes({ ...face, keyScales: face.aligned.keyScales }, model, settings, null)).toString("base64"),
+      glb: Buffer.from(glbBytes({ ...face, keyScales: face.aligned.keyScales }, model, settings, null, inside)).toString("base64"),
     };
   },
 

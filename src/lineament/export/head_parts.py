@@ -78,9 +78,14 @@ def head_parts(model: MorphableModel, at_rest: Array) -> list[HeadPart]:
             teeth.at_rest(model, at_rest),
             teeth.differences,
             teeth.triangles,
-            np.where(teeth.is_gum[:, None], _placed(teeth.place_uv, GUM), _placed(teeth.place_uv, TOOTH)),
+            teeth_uv(teeth),
         ),
     ]
+
+
+def teeth_uv(teeth: Teeth) -> Array:
+    """(V, 2) places of teeth and gums on the picture of :func:`inside_rgb`, right and down."""
+    return np.where(teeth.is_gum[:, None], _placed(teeth.place_uv, GUM), _placed(teeth.place_uv, TOOTH))
 
 
 def _ranges(model: MorphableModel) -> dict[str, tuple[slice, slice]]:

@@ -22,6 +22,7 @@ from lineament.models import load_model
 from lineament.models.builtin import BUILTIN_PATH
 from lineament.version import __version__
 from lineament.view.close_up_file import close_up_bytes
+from lineament.view.inside_file import inside_bytes, inside_picture
 from lineament.view.model_file import model_bytes
 from lineament.view.settings import (
     LOOKS_TWICE,
@@ -74,6 +75,8 @@ def write_folder(folder: str | os.PathLike[str], *, weights: str | os.PathLike[s
         _write_libraries(sources / "vendored", folder / "vendored")
         (folder / "model").mkdir(exist_ok=True)
         (folder / "model" / "lfm.bin").write_bytes(model_bytes(BUILTIN_PATH))
+        (folder / "model" / "inside.bin").write_bytes(inside_bytes())
+        (folder / "model" / "inside.png").write_bytes(inside_picture())
         text = json.dumps(settings(bundles) | {"example": EXAMPLE}, indent=1) + "\n"
         _write_weights(folder, bundles)
         (folder / "settings.json").write_text(text, encoding="utf-8")
