@@ -17,12 +17,13 @@ from pathlib import Path
 
 from lineament.bundle import Bundle
 from lineament.errors import ConfigError, ExportError, WeightsError
+from lineament.export.head_parts import inside_png
 from lineament.methods.closeup_networks import close_ups_of
 from lineament.models import load_model
 from lineament.models.builtin import BUILTIN_PATH
 from lineament.version import __version__
 from lineament.view.close_up_file import close_up_bytes
-from lineament.view.inside_file import inside_bytes, inside_picture
+from lineament.view.inside_file import inside_bytes
 from lineament.view.model_file import model_bytes
 from lineament.view.settings import (
     LOOKS_TWICE,
@@ -76,7 +77,7 @@ def write_folder(folder: str | os.PathLike[str], *, weights: str | os.PathLike[s
         (folder / "model").mkdir(exist_ok=True)
         (folder / "model" / "lfm.bin").write_bytes(model_bytes(BUILTIN_PATH))
         (folder / "model" / "inside.bin").write_bytes(inside_bytes())
-        (folder / "model" / "inside.png").write_bytes(inside_picture())
+        (folder / "model" / "inside.png").write_bytes(inside_png())
         text = json.dumps(settings(bundles) | {"example": EXAMPLE}, indent=1) + "\n"
         _write_weights(folder, bundles)
         (folder / "settings.json").write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What lies behind lids and lips, for the page's GLB files: teeth, how eyes turn, the picture of all of it.
+"""What lies behind lids and lips, for the page's GLB files: teeth, and how eyes turn.
 
 The numbers are those of :mod:`lineament.export.head_parts`; the page cuts skin, eyes and mouth from its face
 model, and lays eyes and mouth on the picture, as it does.
@@ -6,11 +6,13 @@ model, and lays eyes and mouth on the picture, as it does.
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from lineament.export.files import png_bytes
+import numpy as np
+from numpy.typing import NDArray
+
 from lineament.export.glb import ROUGHNESS
-from lineament.export.head_parts import BAG, EYE, LOOKS, SIDE_PX, inside_rgb, teeth_uv
+from lineament.export.head_parts import BAG, EYE, LOOKS, SIDE_PX, teeth_uv
 from lineament.export.teeth import JAW_SHAPES, Teeth
 from lineament.models import load_model
 from lineament.view.array_file import array_file_bytes
@@ -21,7 +23,7 @@ def inside_bytes() -> bytes:
     model = load_model("lfm")
     teeth = Teeth.of(model)
     moved = [model.expression_names.index(name) for name in JAW_SHAPES]
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "teeth": teeth.rest_model.astype(np.float32),  # (V, 3) mm, on the mean face
         "uv": teeth_uv(teeth).astype(np.float32),  # (V, 2) on the picture
         "triangles": teeth.triangles.astype(np.uint16),
@@ -37,8 +39,3 @@ def inside_bytes() -> bytes:
         "roughness": ROUGHNESS,
     }
     return array_file_bytes(arrays, head)
-
-
-def inside_picture() -> bytes:
-    """The picture of eyes, mouth and teeth, as PNG: the page's ``model/inside.png``."""
-    return png_bytes(inside_rgb())
