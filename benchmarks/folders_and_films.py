@@ -73,14 +73,18 @@ def run(words: Sequence[str]) -> Run:
 
 
 def row(name: str, part: tuple[float, Run], whole: tuple[float, Run]) -> str:
-    """A line of the table: how many a second after the start, and with it; CPU ms of each after the start."""
+    """A line of the table: how many a second after the start, and with it; CPU ms of each after the start.
+
+    A dash where the part took longer than the whole: too few were run, or other things ran beside.
+    """
     count, wall_s, cpu_s = (
         whole[0] - part[0],
         whole[1].wall_s - part[1].wall_s,
         whole[1].cpu_s - part[1].cpu_s,
     )
     after = f"{count / wall_s:.1f}" if wall_s > 0 else "-"
-    return f"| {name} | {after} | {whole[0] / whole[1].wall_s:.1f} | {1000 * cpu_s / count:.1f} |"
+    cpu_ms = f"{1000 * cpu_s / count:.1f}" if cpu_s > 0 else "-"
+    return f"| {name} | {after} | {whole[0] / whole[1].wall_s:.1f} | {cpu_ms} |"
 
 
 def portraits(source: Path | None, folder: Path, *, count: int, side: int) -> list[Path]:

@@ -171,7 +171,7 @@ def _primitive(glb: GlbFile, part: HeadPart, moves: Sequence[TargetMove], materi
     rest = RestNormals.of(part)
     attributes = {
         "POSITION": glb.add_values(gltf_from_model(part.at_rest), bounds=True, vertices=True),
-        "NORMAL": glb.add_values(rest.normals, vertices=True),
+        "NORMAL": glb.add_values(rest.normals.T, vertices=True),
     }
     if part.uv is not None:
         attributes["TEXCOORD_0"] = glb.add_values(gltf_uv(part.uv), vertices=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lineament.by_identity import ByIdentity
 from lineament.export.frames import gltf_from_model
 from lineament.export.gltf import Differences
-from lineament.export.head_parts import HeadPart, head_parts
+from lineament.export.head_parts import LOOKS, HeadPart, head_parts
 from lineament.geometry.mesh import doubled_area_vectors, sum_at_vertices
 from lineament.geometry.morphable import MorphableModel
 
@@ -26,18 +26,18 @@ IntArray: TypeAlias = NDArray[np.integer]
 SMALLEST_MM = 0.002
 """Differences of a target below this are left out: they move nothing that can be seen, and most are zero."""
 SMALLEST_BEND = 0.01  # the same of normals
-TURNING = "eyes"  # the part whose differences are each person's own
+TURNING, SIDES = "eyes", ("Left", "Right")  # the part that looks, each person's about its own middle
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RestNormals:
-    """Normals of a part at rest, and the sums that they are made of.
+    """Normals of a part at rest, and the sums that they are made of; the axes come first.
 
     Attributes:
-        vertices: (V, 3) mm.
+        vertices: (3, V) mm.
         areas: (3, M) vectors along the triangles' normals, as long as twice their areas.
         sums: (3, V) of them around each vertex.
-        normals: (V, 3) of length one.
+        normals: (3, V) of length one.
     """
 
     vertices: Array
@@ -50,7 +50,7 @@ class RestNormals:
         """Of a part as it is at rest."""
         areas = doubled_area_vectors(part.at_rest, part.triangles)
         sums = sum_at_vertices(areas, part.triangles, len(part.at_rest))
-        return cls(part.at_rest, areas, sums, _unit(sums))
+        return cls(np.ascontiguousarray(part.at_rest.T), areas, sums, _unit(sums))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,17 +58,17 @@ class TargetMove:
     """What a target moves of a part.
 
     Attributes:
-        difference: (V, 3) mm, what it adds.
-        position: the same as the file has it, in metres.
+        position: what it adds to the vertices, in metres.
         triangles: (C,) those with a corner that moves.
         vertices: (A,) their corners, each once.
+        difference: (3, A) mm, what it adds to these.
         corners: (C, 3) places among them.
     """
 
-    difference: Array
     position: Differences
     triangles: IntArray
     vertices: IntArray
+    difference: Array
     corners: IntArray
 
     @classmethod
@@ -80,19 +80,21 @@ class TargetMove:
         triangles = np.flatnonzero(moves[part.triangles].any(axis=1))
         vertices, corners = np.unique(part.triangles[triangles], return_inverse=True)
         position = Differences.of(gltf_from_model(difference), bounds=True)
-        return cls(difference, position, triangles, vertices, corners.reshape(-1, 3))
+        own = np.ascontiguousarray(difference[vertices].T)
+        return cls(position, triangles, vertices, own, corners.reshape(-1, 3))
 
     def bend(self, rest: RestNormals) -> Differences:
         """What it adds to the normals."""
-        count = len(rest.vertices)
+        count = rest.vertices.shape[1]
         if not len(self.triangles):
             return Differences(count, np.zeros(0, np.int64), np.zeros((0, 3), np.float32), None)
-        moved = rest.vertices[self.vertices] + self.difference[self.vertices]
-        change = doubled_area_vectors(moved, self.corners) - rest.areas[:, self.triangles]
-        sums = rest.sums[:, self.vertices] + sum_at_vertices(change, self.corners, len(self.vertices))
-        bend = _unit(sums) - rest.normals[self.vertices]
-        kept = np.abs(bend).max(axis=1) >= SMALLEST_BEND
-        return Differences(count, self.vertices[kept], bend[kept], None)
+        moved = rest.vertices.take(self.vertices, axis=1) + self.difference
+        change = doubled_area_vectors(moved.T, self.corners) - rest.areas.take(self.triangles, axis=1)
+        sums = sum_at_vertices(change, self.corners, len(self.vertices))
+        sums += rest.sums.take(self.vertices, axis=1)
+        bend = _unit(sums) - rest.normals.take(self.vertices, axis=1)
+        kept = np.flatnonzero((np.abs(bend) >= SMALLEST_BEND).any(axis=0))
+        return Differences(count, self.vertices[kept], bend.take(kept, axis=1).T, None)
 
 
 def moves_of(
@@ -106,8 +108,15 @@ def moves_of(
         groups: by target, the model's expressions that it adds up.
     """
     known = _known_moves(ByIdentity(model), groups)
+    names = model.expression_names
+    turning = [
+        any(names[key].removesuffix(side) in LOOKS for key in group for side in SIDES) for group in groups
+    ]
     return [
-        [TargetMove.of(part, group) for group in groups] if part.name == TURNING else moves
+        [
+            TargetMove.of(part, group) if turns and part.name == TURNING else move
+            for group, turns, move in zip(groups, turning, moves, strict=True)
+        ]
         for part, moves in zip(parts, known, strict=True)
     ]
 
@@ -116,18 +125,17 @@ def moves_of(
 def _known_moves(
     key: ByIdentity[MorphableModel], groups: tuple[tuple[int, ...], ...]
 ) -> list[list[TargetMove]]:
-    """Of the parts that move alike on all faces; empty of those that do not."""
+    """Those of the mean face."""
     model = key.value
     return [
-        [] if part.name == TURNING else [TargetMove.of(part, group) for group in groups]
-        for part in head_parts(model, model.neutral_model)
+        [TargetMove.of(part, group) for group in groups] for part in head_parts(model, model.neutral_model)
     ]
 
 
 def _unit(sums: Array) -> NDArray[np.float32]:
-    """(V, 3) of length one from (3, V); glTF knows no zero ones, which vertices without a triangle have."""
+    """(3, V) of length one; glTF knows no zero ones, which vertices without a triangle have."""
     x, y, z = sums
     length = np.sqrt(x * x + y * y + z * z)
     normals = np.divide(sums, length, out=np.zeros_like(sums), where=length > 0).astype(np.float32)
     normals[2, length == 0] = 1
-    return np.ascontiguousarray(normals.T)
+    return normals
