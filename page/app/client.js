@@ -3,7 +3,7 @@
 export class AlignClient {
   constructor() {
     this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    /** @type {Map<number, {resolve: Function, reject: Function}>} */
+    /** @type {Map<number, {resolve: Function, reject: Function, onLoading?: () => void}>} */
     this.waiting = new Map();
     this.next = 0;
     /** @type {Error | null} why there is no worker */
@@ -16,19 +16,24 @@ export class AlignClient {
    * @param {import("./pixels.js").Picture} picture
    * @param {{method: string, passes?: number} | {method: string, time: number, isFirst: boolean}} options
    *     with a time (s): the next picture of a camera
+   * @param {() => void} [onLoading]  the networks have to be loaded first
    * @returns {Promise<{faces: import("./aligner.js").Aligned[], milliseconds: number}>}
    */
-  align(picture, options) {
+  align(picture, options, onLoading) {
     if (this.broken) return Promise.reject(this.broken);
     const id = this.next++;
     return new Promise((resolve, reject) => {
-      this.waiting.set(id, { resolve, reject });
+      this.waiting.set(id, { resolve, reject, onLoading });
       this.worker.postMessage({ id, picture, options });
     });
   }
 
-  settle({ id, error, ...answer }) {
-    const { resolve, reject } = this.waiting.get(id);
+  settle({ id, error, isLoading, ...answer }) {
+    const { resolve, reject, onLoading } = this.waiting.get(id);
+    if (isLoading) {
+      onLoading?.();
+      return;
+    }
     this.waiting.delete(id);
     if (error) reject(new Error(error));
     else resolve(answer);

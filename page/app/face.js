@@ -45,9 +45,9 @@ export class Face {
     return visibility.map((seen, vertex) => seen * shown[vertex]);
   }
 
-  /** The same of the landmarks. @param {number[][]} neighbours  of each the vertices near it */
-  landmarkVisibility(neighbours) {
-    return landmarkVisibility(this.visibility, neighbours);
+  /** The same of the landmarks. @returns {number[]} */
+  get landmarkVisibility() {
+    return landmarkVisibility(this.visibility, this.model.neighbours(this.scheme));
   }
 
   get anglesDegrees() {

@@ -3,39 +3,48 @@
 
 import * as THREE from "../vendored/three.bundle.min.js";
 import { depthColours, photoShades, visibilityColours } from "./colours.js";
+import { FaceMark } from "./face_mark.js";
 import { vertexNormals } from "./geometry.js";
+import { LandmarkDots } from "./landmark_dots.js";
+import { ThickLines } from "./thick_lines.js";
 
-const CLAY = 0x96c8ff;
+const CLAY = 0x96c8ff; // of the chosen face
+const OTHER_CLAY = 0xc3c8d0;
 const AXIS_COLOURS = [0xff6b5e, 0x6fdc8c, 0x78a9ff]; // right, up, to the viewer
 const AXIS_MM = 90;
-const POINT_MM = 3.2;
+const LINE_PX = 2; // CSS px
 
 export class FaceView {
   /**
    * @param {import("./face.js").Face} face
    * @param {THREE.Texture} photoTexture
    * @param {{width: number, height: number}} photo
+   * @param {number | null} number  to mark the face with; null for none
    */
-  constructor(face, photoTexture, photo) {
+  constructor(face, photoTexture, photo, number) {
     this.face = face;
     this.group = new THREE.Group();
     this.fixed = new THREE.Group(); // does not turn
-    this.pivot = middle(face.found.vertices);
+    const { low, high } = extent(face.found.vertices);
+    this.pivot = low.map((value, axis) => (value + high[axis]) / 2);
     this.group.position.set(this.pivot[0], -this.pivot[1], -this.pivot[2]);
     this.geometry = this.makeGeometry(photo);
     this.materials = makeMaterials(photoTexture);
     this.surface = new THREE.Mesh(this.geometry, this.materials.shaded);
+    this.dots = new LandmarkDots(face.landmarkVisibility);
+    this.axes = this.makeAxes();
+    this.box = this.makeBox();
+    this.mark = number === null ? null : new FaceMark(number, [low[0], low[1], high[0], high[1]]);
     this.layers = {
       wireframe: new THREE.Mesh(this.geometry, this.materials.wireframe),
-      landmarks: new THREE.Points(new THREE.BufferGeometry(), this.materials.points),
-      axes: this.makeAxes(),
-      box: this.makeBox(),
+      landmarks: this.dots.object,
+      axes: this.axes.object,
+      box: this.box.object,
     };
-    this.layers.wireframe.renderOrder = 2;
-    this.layers.landmarks.renderOrder = 3;
-    this.layers.axes.renderOrder = 4;
+    Object.values(this.layers).forEach((layer, order) => (layer.renderOrder = 2 + order));
     this.group.add(this.surface, this.layers.wireframe, this.layers.landmarks, this.layers.axes);
     this.fixed.add(this.layers.box);
+    if (this.mark) this.fixed.add(this.mark.object);
     this.style = "shaded";
     this.update();
   }
@@ -61,8 +70,7 @@ export class FaceView {
     this.geometry.setAttribute("position", new THREE.BufferAttribute(positions, 3));
     this.geometry.setAttribute("normal", new THREE.BufferAttribute(vertexNormals(positions, this.face.model.triangles), 3));
     this.geometry.computeBoundingSphere();
-    this.layers.landmarks.geometry.setAttribute("position", new THREE.BufferAttribute(this.local(landmarks), 3));
-    this.layers.landmarks.geometry.computeBoundingSphere();
+    this.dots.place(this.local(landmarks));
     this.show({ surface: this.style });
   }
 
@@ -85,10 +93,21 @@ export class FaceView {
     for (const [name, on] of Object.entries(layers ?? {})) if (this.layers[name]) this.layers[name].visible = on;
   }
 
-  /** @param {number} unit  photo px a px of the screen */
-  setPointSize(unit) {
-    const size = (this.face.aligned.camera.scale * POINT_MM) / unit;
-    this.materials.points.size = Math.min(Math.max(size, 1.5), 7) * Math.min(window.devicePixelRatio, 2);
+  /** Whether it is the one that is turned, moved and saved. */
+  choose(isChosen) {
+    this.materials.shaded.color.set(isChosen || !this.mark ? CLAY : OTHER_CLAY);
+    this.mark?.choose(isChosen);
+  }
+
+  /**
+   * Dots, lines and numbers as large as the screen wants them.
+   * @param {{unit: number, width: number, height: number, pixelRatio: number, photo: {width: number, height: number}}} screen
+   *     photo px a CSS px; device px of the canvas, and those of a CSS px
+   */
+  fit(screen) {
+    this.dots.fit(this.face.aligned.camera.scale / screen.unit, screen.pixelRatio);
+    for (const lines of [this.axes, this.box]) lines.fit(screen.width, screen.height, screen.pixelRatio);
+    this.mark?.fit(screen);
   }
 
   setColours(surface) {
@@ -104,26 +123,20 @@ export class FaceView {
   makeAxes() {
     const { rotation, scale } = this.face.aligned.camera;
     const length = AXIS_MM * scale;
-    const points = [];
-    const colours = [];
-    for (let axis = 0; axis < 3; axis++) {
-      points.push(0, 0, 0, ...[0, 3, 6].map((row) => rotation[row + axis] * length));
-      const colour = new THREE.Color(AXIS_COLOURS[axis]);
-      for (let end = 0; end < 2; end++) colours.push(colour.r, colour.g, colour.b);
-    }
-    return lines(points, colours);
+    const ends = [0, 1, 2].map((axis) => [0, 3, 6].map((row) => rotation[row + axis] * length));
+    return new ThickLines(ends.map((end) => [0, 0, 0, ...end]), AXIS_COLOURS, LINE_PX);
   }
 
   makeBox() {
     const [left, top, right, bottom] = this.face.aligned.detection.box;
-    const corners = [[left, top], [right, top], [right, bottom], [left, bottom]];
-    const points = corners.flatMap((corner, k) => [corner, corners[(k + 1) % 4]].flatMap(([x, y]) => [x, -y, 0]));
-    return lines(points, new Array(points.length).fill(1));
+    const corners = [[left, -top, 0], [right, -top, 0], [right, -bottom, 0], [left, -bottom, 0]];
+    const sides = corners.map((corner, k) => [...corner, ...corners[(k + 1) % 4]]);
+    return new ThickLines(sides, new Array(4).fill(0xffffff), LINE_PX);
   }
 
   dispose() {
     this.geometry.dispose();
-    for (const layer of [this.layers.landmarks, this.layers.axes, this.layers.box]) layer.geometry.dispose();
+    for (const part of [this.dots, this.axes, this.box, this.mark]) part?.dispose();
     for (const material of Object.values(this.materials)) material.dispose();
   }
 }
@@ -136,23 +149,15 @@ function makeMaterials(photoTexture) {
     depth: new THREE.MeshBasicMaterial({ ...surface, vertexColors: true }),
     visibility: new THREE.MeshBasicMaterial({ ...surface, vertexColors: true }),
     wireframe: new THREE.MeshBasicMaterial({ color: 0xffffff, wireframe: true, transparent: true, opacity: 0.22 }),
-    points: new THREE.PointsMaterial({ color: 0xffe14d, size: 5, sizeAttenuation: false, depthTest: false, transparent: true }),
   };
 }
 
-function lines(points, colours) {
-  const geometry = new THREE.BufferGeometry();
-  geometry.setAttribute("position", new THREE.BufferAttribute(Float32Array.from(points), 3));
-  geometry.setAttribute("color", new THREE.BufferAttribute(Float32Array.from(colours), 3));
-  return new THREE.LineSegments(geometry, new THREE.LineBasicMaterial({ vertexColors: true, depthTest: false, transparent: true }));
-}
-
-function middle(points) {
+function extent(points) {
   const low = [Infinity, Infinity, Infinity];
   const high = [-Infinity, -Infinity, -Infinity];
   points.forEach((value, at) => {
     low[at % 3] = Math.min(low[at % 3], value);
     high[at % 3] = Math.max(high[at % 3], value);
   });
-  return low.map((value, axis) => (value + high[axis]) / 2);
+  return { low, high };
 }

@@ -40,12 +40,14 @@ export class GlbFile {
     return this.addAccessor({ ...accessor(values, 3, bounds), sparse });
   }
 
-  /** Texture of an encoded picture. @param {Uint8Array} content */
-  addPicture(content, mimeType) {
-    this.document.images = [{ bufferView: this.addView(content), mimeType, name: "face" }];
-    this.document.samplers = [{ magFilter: 9729, minFilter: 9987, wrapS: 33071, wrapT: 33071 }];
-    this.document.textures = [{ source: 0, sampler: 0 }];
-    return 0;
+  /** Texture of an encoded picture; its wrap is clamped. @param {Uint8Array} content */
+  addPicture(content, mimeType, name) {
+    const { images = [], textures = [] } = this.document;
+    images.push({ bufferView: this.addView(content), mimeType, name });
+    textures.push({ source: images.length - 1, sampler: 0 });
+    const samplers = [{ magFilter: 9729, minFilter: 9987, wrapS: 33071, wrapT: 33071 }];
+    Object.assign(this.document, { images, textures, samplers });
+    return textures.length - 1;
   }
 
   /** @returns {Uint8Array} the whole file */

@@ -4,21 +4,23 @@
 /**
  * The vertices near each landmark of the mean face, the corners of its triangle included.
  * @param {import("./model.js").FaceModel} model
- * @param {number} near  radius, as a part of the extent of all landmarks
  * @returns {number[][]}
  */
-export function landmarkNeighbours(model, scheme, near) {
-  const places = model.landmarks(model.neutral, [], [], scheme);
+export function landmarkNeighbours(model, scheme) {
+  const { neutral } = model;
+  const places = model.landmarks(neutral, [], [], scheme);
   const extent = [0, 1].map((axis) => {
     const along = places.filter((_, at) => at % 3 === axis);
     return Math.max(...along) - Math.min(...along);
   });
-  const radius = near * Math.max(...extent);
-  const vertices = [...Array(model.neutral.length / 3).keys()];
+  const squared = (model.landmarkNear * Math.max(...extent)) ** 2;
   return Array.from({ length: places.length / 3 }, (_, landmark) => {
-    const away = (vertex) => [0, 1, 2].map((axis) => model.neutral[vertex * 3 + axis] - places[landmark * 3 + axis]);
-    const corners = model.schemes[scheme].vertexIndex.subarray(landmark * 3, landmark * 3 + 3);
-    return [...vertices.filter((vertex) => Math.hypot(...away(vertex)) < radius), ...corners];
+    const [x, y, z] = places.subarray(landmark * 3, landmark * 3 + 3);
+    const near = [...model.schemes[scheme].vertexIndex.subarray(landmark * 3, landmark * 3 + 3)];
+    for (let at = 0; at < neutral.length; at += 3) {
+      if ((neutral[at] - x) ** 2 + (neutral[at + 1] - y) ** 2 + (neutral[at + 2] - z) ** 2 < squared) near.push(at / 3);
+    }
+    return near;
   });
 }
 

@@ -1,15 +1,18 @@
 // The page: photographs and the camera in, faces on the stage, choices in the panel, files out.
 
+import { Album, found } from "./album.js";
 import { AlignClient } from "./client.js";
 import { Face } from "./face.js";
 import { fetchBytes, fetchJson } from "./files_of_page.js";
 import { listenToGestures } from "./gestures.js";
+import { Live } from "./live.js";
 import { FaceModel } from "./model.js";
 import { Panel } from "./panel.js";
-import { Camera, readPhoto, thumbnail } from "./photos.js";
+import { readPhoto } from "./photos.js";
 import { Stage } from "./stage.js";
 
-const USE_CAMERA = "Use the camera";
+/** What stands beside the networks' names, which are those of `--weights`. @type {Record<string, string>} */
+const ABOUT = { default: "most accurate", fast: "quickest", open: "open data only" };
 
 const byId = (id) => /** @type {any} */ (document.getElementById(id));
 
@@ -19,12 +22,32 @@ class App {
     this.model = model;
     this.settings = settings;
     this.client = new AlignClient();
-    this.camera = new Camera();
-    this.panel = new Panel(stage, model, settings);
+    this.panel = new Panel(stage, model, settings, (text, isError) => this.say(text, isError));
+    this.album = new Album(byId("photos"), (entry) => this.reopen(entry));
+    this.live = this.makeLive();
     /** @type {Promise<void>} photographs are aligned one after another */
     this.queue = Promise.resolve();
+    byId("method").replaceChildren(...Object.keys(settings.regressors).map(networkOption));
     this.listen();
-    this.say("Choose or drop photographs, or use the camera.");
+    this.say("Choose or drop photographs, use the camera, or try the example.");
+  }
+
+  makeLive() {
+    return new Live(byId("camera"), byId("pace"), {
+      method: () => this.method,
+      align: (photo, method, moment) => this.align(photo, method, moment),
+      show: (photo, faces, method, goesOn) => {
+        this.album.mark(null);
+        this.show(photo, faces, method, goesOn);
+      },
+      keep: (file) => this.open([file]),
+      say: (text, isError) => this.say(text, isError),
+    });
+  }
+
+  /** The network that is chosen. @returns {string} */
+  get method() {
+    return byId("method").value;
   }
 
   listen() {
@@ -32,7 +55,8 @@ class App {
       this.open(event.target.files);
       event.target.value = ""; // the same file may be chosen again
     });
-    byId("camera").addEventListener("click", () => this.toggleCamera());
+    byId("example").addEventListener("click", () => this.openExample());
+    byId("method").addEventListener("change", () => this.alignAgain());
     listenToGestures(byId("stage"), this.stage, (face) => this.panel.choose(face));
     this.listenToDrops();
   }
@@ -53,9 +77,29 @@ class App {
 
   /** @param {Iterable<File>} files */
   open(files) {
-    this.stopCamera();
+    this.live.stop();
     for (const file of Array.from(files)) this.enqueue(() => this.openOne(file));
     return this.queue;
+  }
+
+  openExample() {
+    this.live.stop();
+    this.enqueue(async () => {
+      const { example } = this.settings;
+      await this.openOne(new File([await fetchBytes(example)], example, { type: "image/jpeg" }));
+    });
+  }
+
+  /** Shows a photograph once more. @param {import("./album.js").Entry} entry */
+  reopen(entry) {
+    this.live.stop();
+    this.enqueue(() => this.showEntry(entry));
+  }
+
+  /** Another network was chosen. The camera's next picture asks for it by itself. */
+  alignAgain() {
+    const { shown } = this.album;
+    if (shown) this.enqueue(() => this.showEntry(shown));
   }
 
   /** @param {() => Promise<void>} work  after all that waits already; what goes wrong in it is said */
@@ -73,84 +117,49 @@ class App {
   }
 
   async openOne(file) {
-    this.say(`Aligning ${file.name} …`);
+    this.say(`Reading ${file.name} …`);
     const photo = await readPhoto(file);
-    const { faces, milliseconds } = await this.align(photo);
-    this.addThumbnail(file, photo, faces);
-    this.show(photo, faces);
-    const { width, height } = photo.picture;
-    this.say(`${found(faces.length)} in ${file.name} (${width} x ${height} px), ${Math.round(milliseconds)} ms`);
+    const entry = { file, ...(await this.alignNamed(photo)) };
+    this.album.add(entry, photo);
+    this.finish(entry, photo);
   }
 
-  /** @param {{time?: number, isFirst?: boolean}} [moment]  of a camera's picture */
-  async align(photo, moment = {}) {
-    const method = byId("method").value;
-    const { faces, milliseconds } = await this.client.align(photo.picture, { method, ...moment });
+  /** Shows a photograph of the album, aligned by the network that is chosen. @param {import("./album.js").Entry} entry */
+  async showEntry(entry) {
+    const photo = await readPhoto(entry.file);
+    if (entry.method !== this.method) Object.assign(entry, await this.alignNamed(photo));
+    this.finish(entry, photo);
+  }
+
+  /** @param {import("./album.js").Entry} entry */
+  finish(entry, photo) {
+    this.album.mark(entry);
+    this.show(photo, entry.faces, entry.method);
+    const { width, height } = photo.picture;
+    const time = `network ${entry.method}, ${Math.round(entry.milliseconds)} ms`;
+    this.say(`${found(entry.faces.length)} in ${entry.file.name} (${width} x ${height} px), ${time}`);
+  }
+
+  async alignNamed(photo) {
+    const { method } = this;
+    this.say(`Aligning ${photo.name} …`);
+    return { method, ...(await this.align(photo, method)) };
+  }
+
+  /** @param {string} method @param {{time?: number, isFirst?: boolean}} [moment]  of a camera's picture */
+  async align(photo, method, moment = {}) {
+    const isLoading = () => this.say(`Loading the network ${method} …`);
+    const { faces, milliseconds } = await this.client.align(photo.picture, { method, ...moment }, isLoading);
     const { landmarks, gaze } = this.settings;
     return { faces: faces.map((aligned) => new Face(aligned, this.model, landmarks, gaze)), milliseconds };
   }
 
   /** @param {boolean} [goesOn]  the next picture of a film: what is chosen, the zoom and the turns stay */
-  show(photo, faces, goesOn = false) {
+  show(photo, faces, method, goesOn = false) {
     byId("invitation").hidden = true;
+    byId("stage-box").style.setProperty("--shape", String(photo.canvas.height / photo.canvas.width));
     this.stage.show(photo.canvas, faces, goesOn);
-    this.panel.show(photo, faces, goesOn);
-  }
-
-  /** The photograph itself is read again when it is wanted: many would fill the memory. */
-  addThumbnail(file, photo, faces) {
-    const button = document.createElement("button");
-    const picture = document.createElement("img");
-    button.type = "button";
-    picture.src = thumbnail(photo);
-    picture.alt = `${photo.name}, ${found(faces.length)}`;
-    button.append(picture);
-    button.addEventListener("click", () => {
-      this.stopCamera();
-      this.enqueue(async () => {
-        this.show(await readPhoto(file), faces);
-        this.say(`${found(faces.length)} in ${file.name}`);
-      });
-    });
-    byId("photos").append(button);
-  }
-
-  stopCamera() {
-    this.camera.stop();
-    byId("camera").textContent = USE_CAMERA;
-  }
-
-  async toggleCamera() {
-    if (byId("camera").textContent !== USE_CAMERA) {
-      this.stopCamera();
-      return;
-    }
-    try {
-      this.say("Starting the camera …");
-      byId("camera").textContent = "Cancel the camera";
-      if (!(await this.camera.start())) return;
-      byId("camera").textContent = "Stop and keep this picture";
-      await this.follow(this.camera.session);
-    } catch (error) {
-      this.stopCamera();
-      this.say(error.message, true);
-    }
-  }
-
-  /**
-   * Aligns the camera's picture of the moment, again and again; faces are followed from one to the next.
-   * @param {number} session  of the camera
-   */
-  async follow(session) {
-    for (let said = -1; this.camera.session === session; ) {
-      const photo = this.camera.take();
-      const isFirst = said < 0;
-      const { faces, milliseconds } = await this.align(photo, { time: performance.now() / 1000, isFirst });
-      if (this.camera.session !== session) return; // the last picture stays
-      this.show(photo, faces, !isFirst);
-      if (faces.length !== said) this.say(`${found(faces.length)}, ${Math.round(milliseconds)} ms a picture`);
-      said = faces.length;
-    }
+    this.panel.show(photo, faces, method, goesOn);
   }
 
   say(text, isError = false) {
@@ -160,8 +169,11 @@ class App {
   }
 }
 
-function found(count) {
-  return count === 0 ? "No face found" : count === 1 ? "1 face" : `${count} faces`;
+function networkOption(name) {
+  const option = document.createElement("option");
+  option.value = name;
+  option.textContent = name in ABOUT ? `${name}: ${ABOUT[name]}` : name;
+  return option;
 }
 
 async function start() {

@@ -2,6 +2,7 @@
 // The file holds half of each symmetric shape in whole steps; the other half is its mirror image.
 
 import { anglesOf } from "./geometry.js";
+import { landmarkNeighbours } from "./landmark_visibility.js";
 
 /** @typedef {{vertexIndex: Int32Array, weights: Float32Array, offset: Float32Array,
  *   identityOffset: Float32Array, expressionOffset: Float32Array, turnOffset?: Float32Array}} Scheme */
@@ -39,11 +40,20 @@ export class FaceModel {
     this.expressionBasis = expressionBasis(arrays);
     /** @type {number[]} the landmark on the other side of each */
     this.mirrorLandmark = head.mirror_landmark;
+    /** @type {number} radius of a landmark's surroundings, as a part of the extent of all */
+    this.landmarkNear = head.landmark_near;
     /** @type {Record<string, Scheme>} */
     this.schemes = {};
     for (const name of head.schemes) this.schemes[name] = schemeOf(arrays, name);
     /** @type {Record<string, {neutral: Float32Array, identityBasis: Float32Array, expressionBasis: Float32Array}>} by scheme */
     this.landmarkModels = {};
+    /** @type {Record<string, number[][]>} by scheme */
+    this.neighboursIn = {};
+  }
+
+  /** The vertices near each landmark of a scheme; found once. @returns {number[][]} */
+  neighbours(schemeName) {
+    return (this.neighboursIn[schemeName] ??= landmarkNeighbours(this, schemeName));
   }
 
   /** The face of given coefficients, N * 3 mm in the model's frame. @returns {Float32Array} */

@@ -1,4 +1,4 @@
-// Photographs in: files, dropped or chosen, and the camera.
+// Photographs in: files, dropped or chosen, and pictures of anything that can be drawn.
 
 import { fromRgba } from "./pixels.js";
 
@@ -46,57 +46,4 @@ export function thumbnail(photo) {
   small.height = Math.max(1, Math.round(photo.canvas.height * scale));
   small.getContext("2d").drawImage(photo.canvas, 0, 0, small.width, small.height);
   return small.toDataURL("image/jpeg", 0.8);
-}
-
-export class Camera {
-  constructor() {
-    this.video = document.createElement("video");
-    this.video.playsInline = true;
-    this.video.muted = true;
-    this.running = false;
-    this.session = 0; // one more at each start and stop: who waited for permission sees that it is over
-  }
-
-  /** Whether the camera runs now; not when it was stopped before it could. @returns {Promise<boolean>} */
-  async start() {
-    const session = ++this.session;
-    if (!navigator.mediaDevices) throw new Error("This browser gives no camera to pages that are not served safely.");
-    let stream;
-    try {
-      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: 640 }, audio: false });
-    } catch (error) {
-      throw new Error(cameraProblem(error.name));
-    }
-    if (session !== this.session) {
-      for (const track of stream.getTracks()) track.stop();
-      return false;
-    }
-    this.video.srcObject = stream;
-    try {
-      await this.video.play();
-    } catch (error) {
-      if (session === this.session) throw new Error(cameraProblem(error.name));
-    }
-    if (session === this.session) this.running = true;
-    return session === this.session;
-  }
-
-  /** The picture of this moment. */
-  take() {
-    return takePicture(this.video, this.video.videoWidth, this.video.videoHeight, "camera.jpg");
-  }
-
-  stop() {
-    this.session += 1;
-    this.running = false;
-    for (const track of this.video.srcObject?.getTracks() ?? []) track.stop();
-    this.video.srcObject = null;
-  }
-}
-
-function cameraProblem(name) {
-  if (name === "NotAllowedError") return "The camera was not allowed. Allow it in the browser's settings for this page.";
-  if (name === "NotFoundError") return "No camera was found on this machine.";
-  if (name === "NotReadableError") return "The camera is used by another program.";
-  return `The camera cannot be used (${name}).`;
 }

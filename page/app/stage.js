@@ -4,6 +4,7 @@ import * as THREE from "../vendored/three.bundle.min.js";
 import { FaceView } from "./face_view.js";
 
 const LARGEST_TEXTURE = 4096;
+const PICTURE_CSS_PX = 1000; // longer side of a picture on which dots and lines are as on the screen; larger ones have larger
 
 export class Stage {
   /** @param {HTMLCanvasElement} canvas */
@@ -46,12 +47,20 @@ export class Stage {
     this.texture.colorSpace = THREE.SRGBColorSpace;
     this.background = backgroundOf(this.texture, this.photo);
     this.scene.add(this.background);
-    this.views = faces.map((face) => new FaceView(face, this.texture, this.photo));
+    const isNumbered = faces.length > 1;
+    this.views = faces.map((face, number) => new FaceView(face, this.texture, this.photo, isNumbered ? number : null));
     for (const view of this.views) this.scene.add(view.group, view.fixed);
     if (areAsMany) this.views.forEach((view, number) => view.group.quaternion.copy(turns[number]));
-    else this.chosen = 0;
     if (!goesOn) this.zoom = 1;
+    this.choose(areAsMany ? this.chosen : 0);
     this.apply(this.look);
+  }
+
+  /** @param {number} number  of the face that is turned, moved and saved */
+  choose(number) {
+    this.chosen = number;
+    this.views.forEach((view, k) => view.choose(k === number));
+    this.draw();
   }
 
   clear() {
@@ -116,22 +125,43 @@ export class Stage {
     if (width === 0 || height === 0) return;
     this.renderer.setPixelRatio(Math.min(window.devicePixelRatio, 2));
     this.renderer.setSize(width, height, false);
-    this.frame(width, height);
+    this.frame(width, height, Math.min(window.devicePixelRatio, 2), this.zoom);
     this.renderer.render(this.scene, this.camera);
   }
 
+  /**
+   * The whole photo with what is drawn on it now, as a file's bytes; turns stay, the zoom does not.
+   * @param {number} longer  longer side, px, at most; photos are never enlarged
+   * @param {string} type  "image/png" or "image/jpeg"
+   * @returns {Promise<Blob | null>} null without memory for it
+   */
+  picture(longer, type) {
+    const { photo } = this;
+    const scale = Math.min(1, longer / Math.max(photo.width, photo.height));
+    const [width, height] = [photo.width, photo.height].map((side) => Math.max(1, Math.round(side * scale)));
+    const pixelRatio = Math.max(1, Math.max(width, height) / PICTURE_CSS_PX);
+    this.renderer.setPixelRatio(1);
+    this.renderer.setSize(width, height, false);
+    this.frame(width / pixelRatio, height / pixelRatio, pixelRatio, 1);
+    this.renderer.render(this.scene, this.camera);
+    const taken = new Promise((resolve) => this.canvas.toBlob(resolve, type, 0.9)); // of this moment
+    this.draw();
+    return taken;
+  }
+
   /** The whole photo; zoomed in, around the chosen face. */
-  frame(width, height) {
+  frame(width, height, pixelRatio, zoom) {
     const { photo, camera } = this;
-    const unit = Math.max(photo.width / width, photo.height / height) / this.zoom; // photo px a CSS px
-    const target = this.zoom > 1 ? this.views[this.chosen]?.group.position : null;
-    const near = this.zoom > 1 ? Math.min((this.zoom - 1) / 1.5, 1) : 0;
+    const unit = Math.max(photo.width / width, photo.height / height) / zoom; // photo px a CSS px
+    const target = zoom > 1 ? this.views[this.chosen]?.group.position : null;
+    const near = zoom > 1 ? Math.min((zoom - 1) / 1.5, 1) : 0;
     const x = photo.width / 2 + ((target?.x ?? photo.width / 2) - photo.width / 2) * near;
     const y = -photo.height / 2 + ((target?.y ?? -photo.height / 2) + photo.height / 2) * near;
     const reach = 4 * Math.max(photo.width, photo.height);
     Object.assign(camera, { left: (-width / 2) * unit, right: (width / 2) * unit, top: (height / 2) * unit, bottom: (-height / 2) * unit });
     Object.assign(camera, { near: 0, far: 2 * reach });
-    for (const view of this.views) view.setPointSize(unit);
+    const screen = { unit, width: width * pixelRatio, height: height * pixelRatio, pixelRatio, photo };
+    for (const view of this.views) view.fit(screen);
     camera.position.set(x, y, reach);
     camera.updateProjectionMatrix();
     camera.updateMatrixWorld();

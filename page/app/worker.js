@@ -24,6 +24,8 @@ self.onmessage = async ({ data: { id, picture, options } }) => {
   try {
     aligner ??= makeAligner();
     const ready = await aligner;
+    if (!ready.regressors[options.method]) self.postMessage({ id, isLoading: true });
+    await ready.open(options.method);
     const start = performance.now();
     const faces = await ("time" in options ? ready.follow(picture, options) : ready.align(picture, options));
     self.postMessage({ id, faces, milliseconds: performance.now() - start });

@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from typer.testing import CliRunner
 from lineament.cli.eval import _shown_names
 from lineament.cli.main import app
 from lineament.files import working_folder
+from shared import ROOT
 
 runner = CliRunner()
 
@@ -61,6 +65,23 @@ def test_what_can_be_evaluated_is_listed():
     output = runner.invoke(app, ["eval", "list"]).output
     for name in ("aflw2000-3d", "rendered-scans", "mediapipe", "dsfnet-table1"):
         assert name in output
+
+
+WITHOUT_SCIPY = """
+import sys
+sys.modules["scipy"] = None
+from lineament.cli.main import app
+app(["eval", "list"])
+"""
+
+
+def test_the_list_needs_no_scipy():
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_SCIPY], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert "aflw2000-3d" in done.stdout
 
 
 @pytest.mark.parametrize("option", ["--baseline", "--peer"])  # the second is what it was called before

@@ -1,7 +1,9 @@
 import io
 import json
 import os
+import re
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -248,3 +250,30 @@ def test_what_a_killed_run_left_is_removed_by_the_next(clip, tmp_path):
     left.write_text("half a film")
     run(clip, "--out", tmp_path / "out", "-f", "glb")
     assert not left.exists()
+
+
+def test_a_part_of_a_film_has_the_numbers_and_times_of_the_whole(clip, tmp_path):
+    parquet = shared.package("pyarrow.parquet", extra="parquet")
+    part = ("--start", "0.2", "--end", "0.6", "--stride", "3")
+    done = run(clip, "--out", tmp_path / "out", "-f", "film,parquet", "--no-smooth", *part)
+    assert done.exit_code == 0, done.output
+    assert "person 1: in 4 of 4 frames" in done.stdout
+    rows = parquet.read_table(tmp_path / "out" / "clip.parquet").to_pylist()
+    of_first = [row for row in rows if row["person"] == 1]
+    assert [row["frame"] for row in of_first] == [5, 8, 11, 14]
+    np.testing.assert_allclose([row["time_s"] for row in of_first], np.array([5, 8, 11, 14]) / 25, atol=0.002)
+
+
+def test_on_a_terminal_the_time_that_is_left_is_said(clip, tmp_path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("lineament.cli.film_job.sys", SimpleNamespace(stderr=terminal))
+    monkeypatch.setattr("lineament.cli.film_job.PROGRESS_FRAMES", 10)
+    done = run(clip, "--out", tmp_path / "out", "-f", "none")
+    assert done.exit_code == 0, done.output
+    lines = terminal.getvalue().split("\r")[1:]
+    assert len(lines) == 2
+    assert re.fullmatch(r"10 frames, \d+ a second, 0 s of film of 1, 0:0\d left\x1b\[K", lines[0])

@@ -17,7 +17,7 @@ from lineament.export.frames import gltf_head
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.view import PageServer
-from view.chromium import Chromium, find_chromium
+from scripts.chromium import Chromium, find_chromium
 
 HERE = Path(__file__).parent
 PHOTO = HERE.parents[1] / "demo" / "photos" / "hopper.jpg"

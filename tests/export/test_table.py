@@ -1,3 +1,4 @@
+import csv
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 import shared
 from faces import egg_face
 from lineament.errors import ExportError
-from lineament.export import export_parquet, rewrite_weights
+from lineament.export import export_csv, export_parquet, rewrite_weights
 from shared import ROOT
 
 FACES = [egg_face(yaw=0.1 * k, expression=0.2) for k in range(5)]
@@ -148,3 +149,16 @@ def test_a_table_that_cannot_be_written_is_an_export_error(tmp_path, parquet):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(ExportError, match="Cannot write"):
         export_parquet([({"photo": "a"}, FACES)], tmp_path / "file" / "faces.parquet")
+
+
+def test_tables_say_how_visible_each_landmark_is(tmp_path, parquet):
+    half = egg_face(yaw=1.2)
+    export_parquet([({"photo": "a.jpg"}, half)], tmp_path / "faces.parquet")
+    (row,) = parquet.read_table(tmp_path / "faces.parquet").to_pylist()
+    np.testing.assert_allclose(row["landmark_visibility"], half.landmark_visibility, atol=6e-3)
+    assert min(row["landmark_visibility"]) == 0
+    export_csv([({"photo": "a.jpg"}, half)], tmp_path / "faces.csv")
+    with (tmp_path / "faces.csv").open(newline="") as stream:
+        (cells,) = csv.DictReader(stream)
+    found = [float(cells[f"landmark_{number}_visibility"]) for number in range(68)]
+    np.testing.assert_allclose(found, half.landmark_visibility, atol=6e-3)

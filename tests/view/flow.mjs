@@ -76,6 +76,8 @@ const answers = {
   async files({ face, photo }) {
     const { FaceModel } = await load("app/model.js");
     const { glbBytes } = await load("app/glb.js");
+    const { readInside } = await load("app/head_parts.js");
+    const inside = readInside(bytes("model/inside.bin").buffer, bytes("model/inside.png"));
     const { jsonText, objText } = await load("app/files.js");
     const model = new FaceModel(bytes("model/lfm.bin").buffer);
     const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
@@ -83,8 +85,21 @@ const answers = {
     return {
       json: jsonText([{ ...face, landmarkVisibility }], model, settings, photo),
       obj: objText(face, model, settings),
-      glb: Buffer.from(glbBytes({ ...face, keyScales: face.aligned.keyScales }, model, settings, null)).toString("base64"),
+      glb: Buffer.from(glbBytes({ ...face, keyScales: face.aligned.keyScales }, model, settings, null, inside)).toString("base64"),
     };
+  },
+
+  async texture({ photo, aligned, size }) {
+    const { FaceModel } = await load("app/model.js");
+    const { Face } = await load("app/face.js");
+    const { FaceTexturer } = await load("app/face_texture.js");
+    const model = new FaceModel(bytes("model/lfm.bin").buffer);
+    const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
+    const texturer = new FaceTexturer(model, settings.texture, size);
+    const face = new Face(aligned, model, settings.landmarks, settings.gaze);
+    const { colours, trust } = texturer.visible(face, picture(photo));
+    const encoded = (array) => Buffer.from(array.buffer).toString("base64");
+    return { colours: encoded(texturer.texture(face, picture(photo))), seen: encoded(colours), trust: encoded(trust) };
   },
 
   async align({ photos, method, max_uncertainty_mm }) {
@@ -143,15 +158,13 @@ const plain = ({ camera, identity, expression }) => ({ camera, identity: Array.f
 async function saidBy({ settings }, model) {
   const { blendshapes } = await load("app/files.js");
   const { Face } = await load("app/face.js");
-  const { landmarkNeighbours } = await load("app/landmark_visibility.js");
-  const neighbours = landmarkNeighbours(model, settings.landmarks, settings.landmark_near);
   return (aligned) => {
     const face = new Face(aligned, model, settings.landmarks, settings.gaze);
     return {
       blendshapes: blendshapes(aligned.expression, model, settings, aligned.keyScales),
       sliders: face.reported,
       visibility: Array.from(face.visibility),
-      landmarkVisibility: face.landmarkVisibility(neighbours),
+      landmarkVisibility: face.landmarkVisibility,
     };
   };
 }

@@ -42,10 +42,26 @@ def assert_graphs_of(page, own, bundle):
     assert (page / own["detector"]["file"]).read_bytes() == detector.graph()
 
 
-def test_weights_with_a_detector_of_their_own_bring_it(page_of_open):
-    settings = json.loads((page_of_open / "settings.json").read_text())
-    assert_graphs_of(page_of_open, settings["regressors"]["default"], Bundle.open("open"))
-    assert settings["regressors"]["default"]["detector"]["file"] == "weights/face-detector-open.onnx"
+def test_the_page_offers_weights_by_the_names_that_they_have_everywhere(page_folder, page_of_open, tmp_path):
+    settings = json.loads((page_folder / "settings.json").read_text())
+    assert list(settings["regressors"]) == ["default", "fast", "open"]
+    assert_graphs_of(page_folder, settings["regressors"]["open"], Bundle.open("open"))
+    assert settings["regressors"]["open"]["detector"]["file"] == "weights/face-detector-open.onnx"
+    of_open = json.loads((page_of_open / "settings.json").read_text())["regressors"]
+    assert list(of_open) == ["open", "fast"]
+    assert_graphs_of(page_of_open, of_open["open"], Bundle.open("open"))
+    mine = tmp_path / "mine, 2nd try.lineament"
+    mine.write_bytes(Bundle.open("fast").path.read_bytes())
+    assert list(folder.offered(mine)) == ["mine-2nd-try", "fast", "open"]
+    assert list(folder.offered(mine.rename(tmp_path / "fast.lineament"))) == ["fast-file", "fast", "open"]
+
+
+def test_the_example_is_the_demos_photograph_and_part_of_the_wheel(page_folder):
+    example = json.loads((page_folder / "settings.json").read_text())["example"]
+    assert (page_folder / example).read_bytes() == (ROOT / "demo" / "photos" / example).read_bytes()
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert f"demo/photos/{example}" in wheel["only-include"]
+    assert wheel["sources"]["demo/photos"] == "lineament/view/page"
 
 
 def test_the_page_cuts_close_ups_where_python_does(page_folder):

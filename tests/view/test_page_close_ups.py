@@ -72,11 +72,9 @@ def without_second_look(name):
 
 
 @pytest.mark.parametrize("name", ["default", "open", "fast"])
-def test_photographs_give_the_numbers_that_they_give_in_python(node, raw, request, name):
+def test_photographs_give_the_numbers_that_they_give_in_python(node, raw, name):
     photos = [la.read_image(PHOTOS / "astronaut.jpg"), hopper(), without_chin(), behind_a_hand()]
-    page = {"folder": request.getfixturevalue("page_of_open")} if name == "open" else {}
-    method = "fast" if name == "fast" else "default"
-    answer = node("align", method=method, photos=[raw(photo) for photo in photos], **page)
+    answer = node("align", method=name, photos=[raw(photo) for photo in photos])
     aligner = la.FaceAligner.from_pretrained(name, threads=1)
     for photo, found in zip(photos, answer, strict=True):
         faces = aligner(photo)

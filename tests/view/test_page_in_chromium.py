@@ -4,17 +4,21 @@ Skipped where Chromium is not installed (Debian: `apt-get install chromium`); th
 still held by ``test_page_in_node``.
 """
 
+import io
 import json
+import re
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import lineament as la
+from lineament.export import FaceTexturer
 from lineament.view import PageServer
-from view.chromium import Chromium, find_chromium
+from scripts.chromium import Chromium, find_chromium
 
 PHOTOS = Path(__file__).parents[2] / "demo" / "photos"
 STATUS = "document.getElementById('status')"
@@ -55,7 +59,7 @@ def face():
 
 def downloaded(page, name):
     path = page.downloads / name
-    for _ in range(100):
+    for _ in range(600):
         if path.is_file() and path.stat().st_size:
             return path
         time.sleep(0.1)
@@ -107,16 +111,124 @@ def test_a_slider_moves_the_mesh_and_the_photographs_expression_comes_back(page)
     assert page.evaluate("lineament.panel.face.shape().landmarks[8 * 3 + 1]") == pytest.approx(chin)
 
 
-def test_the_three_files_are_downloaded(page, face):
+def test_the_files_are_downloaded_under_pythons_names(page, face):
     for name in ("json", "obj", "glb"):
         page.evaluate(f"document.getElementById('save-{name}').click()")
     content = json.loads(downloaded(page, "hopper.json").read_text())
     assert content["photo"] == {"file": "hopper.jpg", "width": 512, "height": 600}
     assert np.abs(np.array(content["faces"][0]["landmarks_image"]) - face.landmarks_image).max() < 1
-    assert downloaded(page, "hopper.obj").read_text().count("\nf ") == len(face.triangles)
-    glb = downloaded(page, "hopper.glb").read_bytes()
+    assert downloaded(page, "hopper_face0.obj").read_text().count("\nf ") == len(face.triangles)
+    glb = downloaded(page, "hopper_face0.glb").read_bytes()
     assert glb[:4] == b"glTF"
     assert b'"image/jpeg"' in glb
+
+
+def test_the_texture_of_a_glb_file_is_pythons(page, face):
+    page.evaluate("document.getElementById('save-glb').click()")
+    texture = texture_of(downloaded(page, "hopper_face0.glb"))
+    photo = la.read_image(PHOTOS / "hopper.jpg")
+    expected = FaceTexturer(face.mesh, size=len(texture))(photo, face).colors_rgb
+    # The page's landmarks are some hundredths of a px elsewhere, and the file is a JPEG.
+    assert np.abs(texture.astype(int) - expected).mean() < 2
+
+
+def texture_of(path):
+    """(S, S, 3) of the first picture of a GLB file."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[12:16], "little")
+    document = json.loads(content[20 : 20 + length])
+    view = document["bufferViews"][document["images"][0]["bufferView"]]
+    start = 20 + length + 8 + view["byteOffset"]
+    return np.asarray(Image.open(io.BytesIO(content[start : start + view["byteLength"]])))
+
+
+def test_the_picture_is_downloaded_at_the_photographs_size_with_what_is_shown(page):
+    page.evaluate("document.getElementById('save-picture').click()")
+    picture = Image.open(downloaded(page, "hopper_overlay.png")).convert("RGB")
+    photo = la.read_image(PHOTOS / "hopper.jpg")
+    difference = np.abs(np.asarray(picture).astype(int) - photo).max(axis=2)
+    assert difference.shape == (600, 512)
+    left, top, right, bottom = page.evaluate("lineament.panel.face.aligned.detection.box").copy()
+    assert np.median(difference[int(top) : int(bottom), int(left) : int(right)]) > 20
+    assert np.median(difference[:100]) < 3  # of colours that go through the graphics card
+
+
+def test_hidden_landmarks_are_drawn_as_rings(page):
+    color = """(async (visibility) => {
+        const { stage } = lineament;
+        const dots = stage.views[0].dots;
+        const seen = dots.object.geometry.attributes.visibility;
+        const before = Float32Array.from(seen.array);
+        seen.array.fill(visibility);
+        seen.needsUpdate = true;
+        const bitmap = await createImageBitmap(await stage.picture(2048, "image/png"));
+        seen.array.set(before);
+        seen.needsUpdate = true;
+        stage.draw();
+        const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+        context.drawImage(bitmap, 0, 0);
+        const [x, y] = lineament.panel.face.found.landmarks.subarray(30 * 3);
+        return [...context.getImageData(Math.floor(x), Math.floor(y), 1, 1).data.slice(0, 3)];
+    })"""
+    red, green, blue = page.evaluate(f"{color}(1)")  # the tip of the nose
+    assert min(red, green) > blue + 60  # yellow
+    red, green, blue = page.evaluate(f"{color}(0)")
+    assert blue >= red  # the clay around it
+
+
+def test_networks_have_the_names_that_they_have_everywhere(page):
+    names = page.evaluate("[...document.getElementById('method').options].map((option) => option.value)")
+    assert names == ["default", "fast", "open"]
+
+
+def test_another_network_aligns_the_photograph_again_and_only_then(page):
+    choose = """(async (name) => {
+        const method = document.getElementById('method');
+        method.value = name;
+        method.dispatchEvent(new Event('change'));
+        await lineament.queue;
+        return [lineament.album.shown.method, document.getElementById('status').textContent];
+    })"""
+    before = page.evaluate("(window.before = lineament.panel.face, before.found.landmarks[0])")
+    method, said = page.evaluate(f"{choose}('open')")
+    assert method == "open"
+    assert re.fullmatch(r"1 face in hopper.jpg \(512 x 600 px\), network open, \d+ ms", said)
+    assert page.evaluate("lineament.panel.face.found.landmarks[0]") != before
+    assert page.evaluate("document.getElementById('facts').textContent").startswith("Networkopen")
+    page.evaluate(f"{choose}('fast')")
+    assert page.evaluate("lineament.panel.face.found.landmarks[0]") == before
+    assert page.evaluate(
+        """(async () => {
+        const known = lineament.panel.face;
+        document.querySelector('#photos button').click();
+        await lineament.queue;
+        return known === lineament.panel.face;
+        })()"""
+    )
+    assert page.evaluate("document.querySelectorAll('#photos button').length") == 1
+
+
+def test_several_faces_are_numbered_from_zero_and_the_chosen_one_is_marked(page):
+    found = page.evaluate(
+        """(async () => {
+        const { panel, stage } = lineament;
+        const { photo, faces, method } = panel;
+        const corners = () => stage.views.map((view) => view.mark?.corners.object.visible);
+        const single = corners();
+        lineament.show(photo, [faces[0], faces[0]], method);
+        const first = corners();
+        document.querySelectorAll('#faces button')[1].click();
+        const second = corners();
+        const texts = [...document.querySelectorAll('#faces button')].map((button) => button.textContent);
+        const plates = stage.views.map((view) => view.mark.text);
+        lineament.show(photo, faces, method);
+        return { single, first, second, texts, plates };
+        })()"""
+    )
+    assert found["single"] == [None]
+    assert (found["first"], found["second"]) == ([True, False], [False, True])
+    assert found["texts"] == ["Face 0", "Face 1"]
+    assert found["plates"] == ["0", "1"]
 
 
 def test_every_control_can_be_reached_with_the_tab_key_and_has_a_name(page):
@@ -149,19 +261,71 @@ def test_what_is_no_photograph_and_a_picture_without_faces_are_said_plainly(page
     assert page.evaluate("document.getElementById('panel').hidden")
 
 
-def test_the_camera_is_followed_and_stopped(page):
+def test_what_the_camera_does_is_said_and_its_picture_is_kept(page):
+    photos = page.evaluate("document.querySelectorAll('#photos button').length")
     page.evaluate("document.getElementById('camera').click()")
-    page.wait_for(f"/a picture$/.test({STATUS}.textContent)")  # Chromium's test picture has no face
+    assert page.evaluate(f"{STATUS}.textContent").startswith("Waiting for the camera")
+    page.wait_for("/ pictures a second, \\d+ ms each$/.test(document.getElementById('pace').textContent)")
+    assert page.evaluate(f"{STATUS}.textContent").startswith("No face before the camera")
+    assert page.evaluate("document.getElementById('camera').textContent") == "Stop and keep picture"
     page.evaluate("document.getElementById('camera').click()")
-    page.wait_for("!lineament.camera.running && lineament.camera.video.srcObject === null")
+    page.wait_for(f"/^No face found in camera-1.png/.test({STATUS}.textContent)")
+    assert page.evaluate("!lineament.live.camera.running && lineament.live.camera.video.srcObject === null")
     assert page.evaluate("document.getElementById('camera').textContent") == "Use the camera"
+    assert page.evaluate("document.getElementById('pace').textContent") == ""
+    assert page.evaluate("document.querySelectorAll('#photos button').length") == photos + 1
+    assert page.evaluate("document.querySelector('#photos button:last-child').ariaPressed") == "true"
+    assert page.evaluate("lineament.stage.photo.width") == 640
 
 
 def test_a_camera_that_is_stopped_before_it_runs_stays_off(page):
     page.evaluate("{ const button = document.getElementById('camera'); button.click(); button.click(); }")
     page.evaluate("new Promise((done) => setTimeout(done, 1000))")
-    assert page.evaluate("!lineament.camera.running && lineament.camera.video.srcObject === null")
+    assert page.evaluate("!lineament.live.camera.running && lineament.live.camera.video.srcObject === null")
     assert page.evaluate("document.getElementById('camera').textContent") == "Use the camera"
+    assert page.evaluate(f"{STATUS}.textContent") == "The camera is off."
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ("NotAllowedError", "The camera was not allowed"),
+        ("NotFoundError", "No camera was found"),
+        ("NotReadableError", "used by another program"),
+    ],
+)
+def test_a_camera_that_cannot_be_had_is_said(page, problem, said):
+    page.evaluate(
+        f"""(async () => {{
+        const real = navigator.mediaDevices.getUserMedia;
+        navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', '{problem}'); }};
+        document.getElementById('camera').click();
+        await new Promise((done) => setTimeout(done, 50));
+        navigator.mediaDevices.getUserMedia = real;
+        }})()"""
+    )
+    assert said in page.evaluate(f"{STATUS}.textContent")
+    assert page.evaluate(f"{STATUS}.classList.contains('error')")
+    assert page.evaluate("document.getElementById('camera').textContent") == "Use the camera"
+
+
+def test_a_camera_that_is_taken_away_or_sends_nothing_is_said(page):
+    page.evaluate("document.getElementById('camera').click()")
+    page.wait_for("!!document.getElementById('pace').textContent")
+    page.evaluate(
+        "Object.defineProperty(lineament.live.camera, 'isMute', { value: true, configurable: true })"
+    )
+    page.wait_for(f"/sends no pictures/.test({STATUS}.textContent)")
+    page.evaluate("delete lineament.live.camera.isMute")
+    page.wait_for(f"/^No face before the camera/.test({STATUS}.textContent)")
+    page.evaluate("lineament.live.camera.video.srcObject.getTracks()[0].dispatchEvent(new Event('ended'))")
+    assert page.evaluate(f"{STATUS}.textContent") == "The camera was taken away."
+    assert page.evaluate("document.getElementById('camera').textContent") == "Use the camera"
+
+
+def test_the_example_is_aligned(page):
+    page.evaluate("document.getElementById('example').click()")
+    page.wait_for(f"/^1 face in astronaut.jpg/.test({STATUS}.textContent)")
 
 
 def test_the_next_picture_of_a_film_keeps_what_is_chosen(page):
@@ -172,17 +336,17 @@ def test_the_next_picture_of_a_film_keeps_what_is_chosen(page):
         photos[0].click();
         await lineament.queue;
         const { photo, faces } = panel;
-        lineament.show(photo, [faces[0], faces[0]]);
+        lineament.show(photo, [faces[0], faces[0]], 'fast');
         panel.choose(1);
         stage.zoomBy(2);
         stage.turn(0.3, 0);
         const button = document.querySelectorAll('#faces button')[1];
         const turn = stage.views[1].group.quaternion.y;
         button.focus();
-        lineament.show(photo, [faces[0], faces[0]], true);
+        lineament.show(photo, [faces[0], faces[0]], 'fast', true);
         const same = [stage.chosen, stage.zoom, stage.views[1].group.quaternion.y === turn,
             document.activeElement === button];
-        lineament.show(photo, faces);
+        lineament.show(photo, faces, 'fast');
         return [...same, stage.chosen, stage.zoom];
         })()"""
     )

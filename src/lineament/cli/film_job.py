@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
 
 TEXTURE_SIZE = 512  # texels along a side; a face in a film is seldom larger
+PROGRESS_FRAMES = 25  # between two lines on the terminal
 TEXTURE_EVERY_S = 0.2  # taking colours from every frame would cost more than aligning it
 
 
@@ -236,7 +237,7 @@ class FilmJob:
 
     def _show_progress(self, time_s: float) -> None:
         """A line on the terminal now and then: how far, how quick, how long still."""
-        if not sys.stderr.isatty() or self.frames % 25:
+        if not sys.stderr.isatty() or self.frames % PROGRESS_FRAMES:
             return
         elapsed_s = max(time.monotonic() - self.begun_s, 1e-3)
         line = f"{self.frames} frames, {self.frames / elapsed_s:.0f} a second, {time_s:.0f} s of film"

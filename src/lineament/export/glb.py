@@ -8,6 +8,7 @@ in Blender or three.js. Skin has the photograph's colours, eyeballs, mouth and t
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,20 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.errors import ConfigError, ExportError
-from lineament.export.files import jpeg_bytes, png_bytes, write_bytes
+from lineament.export.files import jpeg_bytes, write_bytes
 from lineament.export.frames import gltf_from_model, gltf_uv, quaternion
+from lineament.export.glb_targets import RestNormals, TargetMove, moves_of
 from lineament.export.gltf import GlbFile
-from lineament.export.head_parts import HeadPart, head_parts, inside_rgb
+from lineament.export.head_parts import HeadPart, head_parts, inside_png
 from lineament.expression_keys import TargetNames, key_groups, reported_weights, weights_at_rest
-from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.morphable import MorphableModel
 from lineament.result import FaceResult, FreeFormResult, MorphableResult
 from lineament.version import __version__
 
 Array = NDArray[np.floating]
-
-SMALLEST_MM = 0.002
-"""Differences of a target below this are left out: they move nothing that can be seen, and most are zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +143,7 @@ def glb_at_rest(
     chosen = Targets.of_model(model, style)
     glb = GlbFile(generator=f"lineament {__version__}")
     parts = head_parts(model, at_rest)
+    all_moves = moves_of(model, parts, chosen.members)
     glb.document |= {
         "scene": 0,
         "scenes": [{"nodes": [0]}],
@@ -152,7 +151,10 @@ def glb_at_rest(
         "meshes": [
             {
                 "name": "face",
-                "primitives": [_primitive(glb, part, chosen, number) for number, part in enumerate(parts)],
+                "primitives": [
+                    _primitive(glb, part, moves, number)
+                    for number, (part, moves) in enumerate(zip(parts, all_moves, strict=True))
+                ],
                 "weights": [0.0] * len(chosen.names),
                 "extras": {"targetNames": list(chosen.names)},
             }
@@ -160,36 +162,25 @@ def glb_at_rest(
         "materials": [_skin(glb, model, texture_rgb)],
     }
     if len(parts) > 1:
-        picture = glb.add_picture(png_bytes(inside_rgb()), mime="image/png", name="eyes, mouth and teeth")
+        picture = glb.add_picture(inside_png(), mime="image/png", name="eyes, mouth and teeth")
         glb.document["materials"] += [_inner(part.name, picture) for part in parts[1:]]
     return glb, chosen
 
 
-def _primitive(glb: GlbFile, part: HeadPart, chosen: Targets, material: int) -> dict[str, Any]:
-    normals = _unit(vertex_normals(part.at_rest, part.triangles))
+def _primitive(glb: GlbFile, part: HeadPart, moves: Sequence[TargetMove], material: int) -> dict[str, Any]:
+    rest = RestNormals.of(part)
     attributes = {
         "POSITION": glb.add_values(gltf_from_model(part.at_rest), bounds=True, vertices=True),
-        "NORMAL": glb.add_values(normals, vertices=True),
+        "NORMAL": glb.add_values(rest.normals.T, vertices=True),
     }
     if part.uv is not None:
         attributes["TEXCOORD_0"] = glb.add_values(gltf_uv(part.uv), vertices=True)
-    still = np.zeros_like(part.at_rest)
-    entries = []
-    for group in chosen.members:
-        difference = part.differences[list(group)].sum(axis=0) if group else still
-        difference = np.where(np.abs(difference).max(axis=1, keepdims=True) < SMALLEST_MM, 0, difference)
-        bend = _unit(vertex_normals(part.at_rest + difference, part.triangles)) - normals
-        bend = np.where(np.abs(bend).max(axis=1, keepdims=True) < 0.01, 0, bend)
-        moved = glb.add_differences(gltf_from_model(difference), bounds=True)
-        entries.append({"POSITION": moved, "NORMAL": glb.add_differences(bend)})
+    entries = [
+        {"POSITION": glb.add_differences(move.position), "NORMAL": glb.add_differences(move.bend(rest))}
+        for move in moves
+    ]
     indices = glb.add_indices(part.triangles)
     return {"attributes": attributes, "indices": indices, "material": material, "targets": entries}
-
-
-def _unit(normals: Array) -> Array:
-    """Normals of length one; glTF knows no zero ones, which vertices outside of all triangles have."""
-    lost = np.asarray(~normals.any(axis=1))
-    return np.where(lost[:, None], np.array([0.0, 0.0, 1.0]), normals)
 
 
 def _skin(glb: GlbFile, model: MorphableModel, texture_rgb: NDArray[np.uint8] | None) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,31 @@ _FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125  # componentType (3.6.2.2)
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
 _SHAPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
 _SPARSE_FRACTION = 0.75  # an entry of a sparse accessor costs its index beside its three numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Differences:
+    """(n, 3) floats most of which are zero.
+
+    Attributes:
+        count: n.
+        moved: (k,) rows that are not zero, in order.
+        values: (k, 3) of these.
+        bounds: least and largest of all n by axis; None where a file need not state them.
+    """
+
+    count: int
+    moved: NDArray[np.integer]
+    values: NDArray[np.floating]
+    bounds: tuple[list[float], list[float]] | None
+
+    @classmethod
+    def of(cls, values: NDArray[np.floating], *, bounds: bool) -> Self:
+        """Of all n rows."""
+        values = np.asarray(values, dtype="<f4")
+        moved = np.flatnonzero(values.any(axis=1))
+        ends = (values.min(axis=0).tolist(), values.max(axis=0).tolist()) if bounds else None
+        return cls(len(values), moved, values[moved], ends)
 
 
 class GlbFile:
@@ -47,20 +73,26 @@ class GlbFile:
         entry = {"componentType": code, "count": len(flat), "type": "SCALAR"}
         return self._add_accessor({"bufferView": view} | entry)
 
-    def add_differences(self, values: NDArray[np.floating], *, bounds: bool = False) -> int:
+    def add_differences(self, differences: Differences) -> int:
         """Accessor of (n, 3) floats most of which may be zero: those are left out (3.6.2.3)."""
-        values = np.ascontiguousarray(values, dtype="<f4")
-        moved = np.flatnonzero(values.any(axis=1))
-        if len(moved) > _SPARSE_FRACTION * len(values):
-            return self.add_values(values, bounds=bounds, vertices=True)
-        moved = moved if len(moved) else np.zeros(1, np.int64)  # a sparse accessor holds one entry at least
-        kind, code = ("<u2", _UINT16) if len(values) <= 65535 else ("<u4", _UINT32)
+        count, moved, values = differences.count, differences.moved, differences.values
+        entry = {"componentType": _FLOAT, "count": count, "type": _SHAPES[3]}
+        if differences.bounds is not None:
+            entry |= dict(zip(("min", "max"), differences.bounds))
+        if len(moved) > _SPARSE_FRACTION * count:
+            whole = np.zeros((count, 3), "<f4")
+            whole[moved] = values
+            view = self._add_view(whole.tobytes(), target=_ARRAY_BUFFER)
+            return self._add_accessor({"bufferView": view} | entry)
+        if len(moved) == 0:
+            moved, values = np.zeros(1, np.int64), np.zeros((1, 3))
+        kind, code = ("<u2", _UINT16) if count <= 65535 else ("<u4", _UINT32)
         sparse = {
             "count": len(moved),
             "indices": {"bufferView": self._add_view(moved.astype(kind).tobytes()), "componentType": code},
-            "values": {"bufferView": self._add_view(values[moved].tobytes())},
+            "values": {"bufferView": self._add_view(values.astype("<f4").tobytes())},
         }
-        return self._add_accessor(self._accessor(values, _FLOAT, bounds=bounds) | {"sparse": sparse})
+        return self._add_accessor(entry | {"sparse": sparse})
 
     def add_picture(self, content: bytes, *, mime: str, name: str) -> int:
         """Texture of an encoded picture (image/jpeg or image/png); its wrap is clamped."""

@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.by_identity import ByIdentity
+from lineament.export.files import png_bytes
 from lineament.export.teeth import JAW_SHAPES, Teeth
 from lineament.geometry.morphable import MorphableModel
 
@@ -68,7 +70,7 @@ def head_parts(model: MorphableModel, at_rest: Array) -> list[HeadPart]:
     if not ranges:
         return [HeadPart("skin", at_rest, model.expression_basis, model.triangles, model.uv)]
     skin, eyes, mouth = (_slice(model, at_rest, name, *own) for name, own in ranges.items())
-    teeth = Teeth.of(model)
+    teeth = _teeth(ByIdentity(model))
     return [
         skin,
         _looking(eyes, model.expression_names),
@@ -78,9 +80,20 @@ def head_parts(model: MorphableModel, at_rest: Array) -> list[HeadPart]:
             teeth.at_rest(model, at_rest),
             teeth.differences,
             teeth.triangles,
-            np.where(teeth.is_gum[:, None], _placed(teeth.place_uv, GUM), _placed(teeth.place_uv, TOOTH)),
+            teeth_uv(teeth),
         ),
     ]
+
+
+@lru_cache(maxsize=2)
+def _teeth(key: ByIdentity[MorphableModel]) -> Teeth:
+    """Those of a model, which are the same for all faces."""
+    return Teeth.of(key.value)
+
+
+def teeth_uv(teeth: Teeth) -> Array:
+    """(V, 2) places of teeth and gums on the picture of :func:`inside_rgb`, right and down."""
+    return np.where(teeth.is_gum[:, None], _placed(teeth.place_uv, GUM), _placed(teeth.place_uv, TOOTH))
 
 
 def _ranges(model: MorphableModel) -> dict[str, tuple[slice, slice]]:
@@ -159,6 +172,12 @@ def _placed(place: Array, part: tuple[int, int, int, int]) -> Array:
     left, top, width, height = part
     inner = 0.04 + 0.92 * np.clip(place, 0, 1)
     return np.asarray((np.array([left, top]) + inner * [width, height]) / [2 * SIDE_PX, SIDE_PX])
+
+
+@lru_cache(maxsize=1)
+def inside_png() -> bytes:
+    """The picture of :func:`inside_rgb` as a file."""
+    return png_bytes(inside_rgb())
 
 
 @lru_cache(maxsize=1)

@@ -33,8 +33,8 @@ def vertex_normals(vertices: Array, triangles: IndexArray) -> Array:
     Returns:
         (..., N, 3) float in the same frame; zero where no triangle touches the vertex.
     """
-    x, y, z = normals = _sum_at_vertices(
-        _doubled_area_vectors(vertices, triangles), triangles, vertices.shape[-2]
+    x, y, z = normals = sum_at_vertices(
+        doubled_area_vectors(vertices, triangles), triangles, vertices.shape[-2]
     )
     length = np.sqrt(x * x + y * y + z * z)
     unit = np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
@@ -52,7 +52,7 @@ def triangle_areas(vertices: Array, triangles: IndexArray) -> Array:
     Returns:
         (..., M) float, in the unit of the vertices squared.
     """
-    areas: Array = np.linalg.norm(_doubled_area_vectors(vertices, triangles), axis=0) / 2
+    areas: Array = np.linalg.norm(doubled_area_vectors(vertices, triangles), axis=0) / 2
     return areas
 
 
@@ -68,7 +68,7 @@ def outward_triangles(vertices: Array, triangles: IndexArray) -> NDArray[np.int3
     """
     center = vertices[np.unique(triangles)].mean(axis=0) if len(triangles) else np.zeros(3)
     toward = (vertices[triangles].mean(axis=1) - center).T
-    outward = float(np.sum(_doubled_area_vectors(vertices, triangles) * toward)) >= 0
+    outward = float(np.sum(doubled_area_vectors(vertices, triangles) * toward)) >= 0
     return np.ascontiguousarray(triangles if outward else triangles[:, ::-1], dtype=np.int32)
 
 
@@ -122,7 +122,7 @@ def nearest_points_on_mesh(points: Array, vertices: Array, triangles: IndexArray
     return MeshPoints(np.asarray(triangles)[triangle].astype(np.int32), weights, distance)
 
 
-def _doubled_area_vectors(vertices: Array, triangles: IndexArray) -> Array:
+def doubled_area_vectors(vertices: Array, triangles: IndexArray) -> Array:
     """(3, ..., M) x, y and z of vectors along the triangles' normals, as long as twice their areas.
 
     The axes come first: numpy is quick along the last axis when it is long.
@@ -133,7 +133,7 @@ def _doubled_area_vectors(vertices: Array, triangles: IndexArray) -> Array:
     return np.stack([yb * zc - zb * yc, zb * xc - xb * zc, xb * yc - yb * xc])
 
 
-def _sum_at_vertices(triangle_vectors: Array, triangles: IndexArray, vertex_count: int) -> Array:
+def sum_at_vertices(triangle_vectors: Array, triangles: IndexArray, vertex_count: int) -> Array:
     """(3, ..., N) sums over the triangles around each vertex of (3, ..., M)."""
     batch = triangle_vectors.shape[1:-1]
     count = int(np.prod(batch, dtype=np.int64))

@@ -152,9 +152,8 @@ def sample_texture(
     spread = uv_map.position_map(values).reshape(-1, 3)[shown]
     height, width = photo.shape[:2]
     points_xy = spread[:, :2]
-    known: NDArray[np.bool_] = np.asarray(np.isfinite(points_xy).all(axis=-1))
-    points_xy = np.where(known[:, None], points_xy, 0)
-    known &= ((points_xy >= 0) & (points_xy <= (width, height))).all(axis=-1)
+    x, y = points_xy.T  # NaN is nowhere
+    known = (x >= 0) & (y >= 0) & (x <= width) & (y <= height)
     size = uv_map.size
     colors, visibilities = np.zeros((size * size, 3), np.uint8), np.zeros(size * size, np.float32)
     colors[shown[known]] = np.rint(bilinear(photo, points_xy[known]))

@@ -10,17 +10,20 @@ from __future__ import annotations
 import json
 import lzma
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from lineament.bundle import Bundle
 from lineament.errors import ConfigError, ExportError, WeightsError
+from lineament.export.head_parts import inside_png
 from lineament.methods.closeup_networks import close_ups_of
 from lineament.models import load_model
 from lineament.models.builtin import BUILTIN_PATH
 from lineament.version import __version__
 from lineament.view.close_up_file import close_up_bytes
+from lineament.view.inside_file import inside_bytes
 from lineament.view.model_file import model_bytes
 from lineament.view.settings import (
     LOOKS_TWICE,
@@ -30,22 +33,25 @@ from lineament.view.settings import (
     graph_file,
     settings,
 )
+from lineament.weights import is_path
 
 HERE = Path(__file__).parent
 PLACES = (HERE / "page", HERE.parents[2] / "page")
 """Where the page's own package is: in an installation, in a checkout."""
 SOURCES = ("index.html", "style.css", "package.json", "app")
+EXAMPLE = "astronaut.jpg"
+"""A photograph to try the page with: beside the sources in an installation, in `demo` in a checkout."""
 MARK = "lineament-page.txt"
 """Every folder of ours has this file from the start; only such a folder, or an empty one, is written into."""
 DETECTOR_METHOD = "detector"
-REGRESSORS = ("default", "fast")
-"""Weights that the page offers."""
+REGRESSORS = ("default", "fast", "open")
+"""Weights that the page offers, by the names that they have everywhere; others take the first one's place."""
 METHODS, FACE_MODEL = ("morphable-regressor", LOOKS_TWICE), "lfm"
 """What the page's JavaScript can run."""
 
 
 def write_folder(folder: str | os.PathLike[str], *, weights: str | os.PathLike[str] = "default") -> Path:
-    """Write the page with all it needs; about 40 MB, of which hosts that compress send about 24.
+    """Write the page with all it needs; about 48 MB, of which a visitor loads what the chosen network needs.
 
     Args:
         folder: made when missing; an older page in it is replaced.
@@ -66,10 +72,13 @@ def write_folder(folder: str | os.PathLike[str], *, weights: str | os.PathLike[s
             f"The page of lineament {__version__}; written anew by it.\n", encoding="utf-8"
         )
         _write_sources(sources, folder)
+        shutil.copyfile(_example(sources), folder / EXAMPLE)
         _write_libraries(sources / "vendored", folder / "vendored")
         (folder / "model").mkdir(exist_ok=True)
         (folder / "model" / "lfm.bin").write_bytes(model_bytes(BUILTIN_PATH))
-        text = json.dumps(settings(bundles), indent=1) + "\n"
+        (folder / "model" / "inside.bin").write_bytes(inside_bytes())
+        (folder / "model" / "inside.png").write_bytes(inside_png())
+        text = json.dumps(settings(bundles) | {"example": EXAMPLE}, indent=1) + "\n"
         _write_weights(folder, bundles)
         (folder / "settings.json").write_text(text, encoding="utf-8")
     except OSError as error:
@@ -95,16 +104,23 @@ def page_sources() -> Path:
     )
 
 
+def _example(sources: Path) -> Path:
+    """The photograph to try the page with; of a checkout where the demo has it."""
+    beside = sources / EXAMPLE
+    return beside if beside.is_file() else sources.parent / "demo" / "photos" / EXAMPLE
+
+
 def offered(weights: str | os.PathLike[str] = "default") -> dict[str, Bundle]:
-    """The weights that the page offers, by the name that it knows them by.
+    """The weights that the page offers, by the names that it shows, which are their own.
 
     Args:
-        weights: name or file of those in place of "default".
+        weights: name or file of those that come first, in place of "default".
 
     Raises:
         WeightsError: they are missing or damaged, or of a method that the page cannot run.
     """
-    bundles = {name: Bundle.open(name) for name in REGRESSORS} | {"default": Bundle.open(weights)}
+    bundles = {_shown_name(weights): Bundle.open(weights)}
+    bundles |= {name: Bundle.open(name) for name in REGRESSORS[1:] if name not in bundles}
     for bundle in bundles.values():
         manifest = bundle.manifest
         model = None if manifest.face_model is None else manifest.face_model.name
@@ -114,6 +130,14 @@ def offered(weights: str | os.PathLike[str] = "default") -> dict[str, Bundle]:
                 f"face model {model}. Use it with `lineament align` or `lineament video`."
             )
     return bundles
+
+
+def _shown_name(weights: str | os.PathLike[str]) -> str:
+    """What the page calls weights: their name, or their file's, never one of those it offers."""
+    if not is_path(weights):
+        return str(weights)
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(weights).stem)
+    return f"{stem}-file" if stem in REGRESSORS else stem
 
 
 def _write_weights(folder: Path, bundles: Mapping[str, Bundle]) -> None:

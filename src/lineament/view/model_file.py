@@ -11,6 +11,7 @@ import numpy as np
 
 from lineament.errors import ModelError
 from lineament.foreign import foreign
+from lineament.geometry.landmark_neighbours import NEAR
 from lineament.geometry.topology import MIRROR_68
 from lineament.view.array_file import array_file_bytes
 
@@ -47,5 +48,6 @@ def model_bytes(path: Path) -> bytes:
             "parts": dict(ranges),
             "schemes": SCHEMES,
             "mirror_landmark": list(MIRROR_68),
+            "landmark_near": NEAR,
         }
     return array_file_bytes(arrays, head)

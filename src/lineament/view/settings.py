@@ -11,7 +11,7 @@ from lineament.aligner import ON_ITS_HEAD
 from lineament.bundle import Bundle
 from lineament.detect import candidates, finer, options
 from lineament.errors import WeightsError
-from lineament.geometry import landmark_neighbours
+from lineament.export import skin, texture, texture_completion
 from lineament.methods import closeup, closeup_networks, coefficient_update, occlusion_network, predictor
 from lineament.result import DEFAULT_SCHEME, LANDMARKS
 from lineament.version import __version__
@@ -35,6 +35,8 @@ FINER = (
     *("examined_px", "same_trace", "crowd"),
 )
 """Constants of :mod:`lineament.detect.finer` that the page needs."""
+SKIN = ("sides", "below_mm", "cheek_mm", "bridge_mm", "min_texels", "dark", "bright", "other_hue", "min_hue")
+"""Those of :mod:`lineament.export.skin`."""
 
 
 def graph_file(name: str, graph: str = "network") -> str:
@@ -59,9 +61,9 @@ def settings(bundles: Mapping[str, Bundle]) -> dict[str, Any]:
             "iris_hidden": expression_keys.IRIS_HIDDEN,
         },
         "landmarks": LANDMARKS,
-        "landmark_near": landmark_neighbours.NEAR,
         "detector": _detector_settings(),
         "close_ups": _close_up_settings(),
+        "texture": _texture_settings(),
         "tracking": asdict(TrackingConfig()),
         "regressors": {
             name: _regressor_settings(name, bundle) | {"first_look": _first_look(bundle, bundles)}
@@ -102,6 +104,19 @@ def _close_up_settings() -> dict[str, Any]:
         "key_limits": closeup_networks.KEY_LIMITS,
         "trusted_yaw": coefficient_update.TRUSTED_YAW,
         "max_surprise": coefficient_update.MAX_SURPRISE,
+    }
+
+
+def _texture_settings() -> dict[str, Any]:
+    return {
+        "scheme": DEFAULT_SCHEME,
+        "slant": texture.SLANT,
+        "aslant": texture.ASLANT,
+        "step_px_mm": texture.STEP_PX_MM,
+        "edge_px": texture.EDGE_PX,
+        "edge_mm": texture.EDGE_MM,
+        "light_range": texture_completion.LIGHT_RANGE,
+        "skin": {name: getattr(skin, name.upper()) for name in SKIN},
     }
 
 

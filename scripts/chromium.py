@@ -8,7 +8,9 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -34,9 +36,24 @@ def find_chromium() -> str | None:
 class Chromium:
     """One browser with one page."""
 
-    def __init__(self, executable: str, profile: Path, *, size_wh: tuple[int, int] = (1280, 900)) -> None:
-        self.replies: dict[int, dict] = {}
-        self.events: list[dict] = []
+    def __init__(
+        self,
+        executable: str,
+        profile: Path,
+        *,
+        size_wh: tuple[int, int] = (1280, 900),
+        switches: Sequence[str] = (),
+    ) -> None:
+        """Start it.
+
+        Args:
+            executable: path of Chromium.
+            profile: an empty folder.
+            size_wh: of the window, CSS px.
+            switches: more of Chromium's.
+        """
+        self.replies: dict[int, dict[str, Any]] = {}
+        self.events: list[dict[str, Any]] = []
         self.count = 0
         self.rest = b""
         to_browser, self.write_end = os.pipe()
@@ -45,7 +62,7 @@ class Chromium:
         starter = ["bash", "-c", f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}', executable]
         place = [f"--user-data-dir={profile}", f"--window-size={size_wh[0]},{size_wh[1]}"]
         self.process = subprocess.Popen(
-            [*starter, *SWITCHES, *place, "about:blank"],
+            [*starter, *SWITCHES, *switches, *place, "about:blank"],
             pass_fds=(to_browser, from_browser),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -69,10 +86,10 @@ class Chromium:
         os.close(self.write_end)
         os.close(self.read_end)
 
-    def call(self, method: str, **params: object) -> dict:
+    def call(self, method: str, **params: object) -> dict[str, Any]:
         """One command of the protocol and its result."""
         self.count += 1
-        message = {"id": self.count, "method": method, "params": params}
+        message: dict[str, Any] = {"id": self.count, "method": method, "params": params}
         if self.session:
             message["sessionId"] = self.session
         os.write(self.write_end, json.dumps(message).encode() + b"\0")
@@ -81,7 +98,8 @@ class Chromium:
         reply = self.replies.pop(self.count)
         if "error" in reply:
             raise RuntimeError(f"{method}: {reply['error']['message']}")
-        return reply["result"]
+        result: dict[str, Any] = reply["result"]
+        return result
 
     def _read(self) -> None:
         block = os.read(self.read_end, 1 << 20)
@@ -94,7 +112,7 @@ class Chromium:
             else:
                 self.events.append(message)
 
-    def evaluate(self, expression: str) -> object:
+    def evaluate(self, expression: str) -> Any:  # noqa: ANN401 - whatever JavaScript says
         """The value of an expression of JavaScript; a promise is waited for."""
         answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in answer:
@@ -102,7 +120,7 @@ class Chromium:
             raise RuntimeError(details.get("exception", {}).get("description", details["text"]))
         return answer["result"].get("value")
 
-    def wait_for(self, expression: str, seconds: float = 60) -> object:
+    def wait_for(self, expression: str, seconds: float = 60) -> Any:  # noqa: ANN401
         """The expression's value once it is true."""
         end = time.monotonic() + seconds
         while not (value := self.evaluate(expression)):
@@ -112,6 +130,7 @@ class Chromium:
         return value
 
     def open(self, url: str) -> None:
+        """Go to a page."""
         self.call("Page.navigate", url=url)
 
     def choose_files(self, selector: str, *paths: Path) -> None:
@@ -126,14 +145,16 @@ class Chromium:
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
     def screenshot(self, path: Path) -> None:
+        """What the window shows, as PNG."""
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
 
-    def set_size(self, width: int, height: int, *, mobile: bool = False) -> None:
+    def set_size(self, width: int, height: int, *, mobile: bool = False, pixel_ratio: float = 1) -> None:
+        """Another screen: its size in CSS px, and device px of each."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
             height=height,
-            deviceScaleFactor=1,
+            deviceScaleFactor=pixel_ratio,
             mobile=mobile,
         )
 

@@ -1,0 +1,52 @@
+"""What a run over photographs says on a terminal."""
+
+import io
+import re
+from pathlib import Path
+
+from lineament.cli import reporting
+from lineament.cli.photo_work import PhotoOutcome
+from lineament.cli.photos import Photo
+from lineament.cli.reporting import MANY, Reporter, reason_of
+
+
+class Terminal(io.StringIO):
+    """A terminal of 100 columns."""
+
+    def isatty(self):
+        return True
+
+
+def photo(number):
+    return Photo(Path(f"album/{number}.jpg"), f"{number}.jpg", Path(str(number)))
+
+
+def test_one_display_counts_the_faces_and_failures_of_all_workers(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(reporting.sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "xterm")
+    with Reporter(MANY, quiet=False, log=None) as reporter:
+        for number in range(MANY - 1):
+            reporter.add(photo(number), PhotoOutcome(faces=2))
+        reporter.add(photo(MANY), PhotoOutcome(error="album/5.jpg cannot be read."))
+        reporter._progress.refresh()
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    assert f"{MANY}/{MANY}" in shown
+    assert f"{2 * (MANY - 1)} faces, 1 failed" in shown
+
+
+def test_quiet_has_no_display(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(reporting.sys, "stderr", terminal)
+    with Reporter(MANY, quiet=True, log=None) as reporter:
+        reporter.add(photo(0), PhotoOutcome(faces=2))
+    assert terminal.getvalue() == ""
+
+
+def test_a_reason_is_the_same_for_photos_of_other_names_and_sizes():
+    first, second = (
+        reason_of(f"{photo(number).path} has {number}7 bytes, too few. Copy it again.", photo(number))
+        for number in (1, 2)
+    )
+    assert first == second == "the photo has N bytes, too few"
