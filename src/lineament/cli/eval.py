@@ -65,6 +65,13 @@ def evaluate(
             "faces, made when missing (OUT/pictures.npz when left out)."
         ),
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of pictures of masks, for the sets of masks; occluders/masks of $LINEAMENT_SHARED "
+            "when left out."
+        ),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first faces.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=1024, help="Faces at a time.")] = 1,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="CPU threads of a network.")] = 1,
@@ -107,6 +114,7 @@ def evaluate(
         basel=basel,
         basel_vertices=basel_vertices,
         pictures=pictures,
+        masks=masks,
         limit=limit,
     )
     predictors: list[Predictor] = []
