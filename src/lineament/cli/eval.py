@@ -81,6 +81,10 @@ def evaluate(
             "--rows", help="In place of each method its own rows: simpler solvers, parts (of cprfa)."
         ),
     ] = False,
+    row: Annotated[
+        list[str] | None,
+        typer.Option(help="As --rows, only this row, by its name; may be given several times."),
+    ] = None,
     device: Device = "cpu",
 ) -> None:
     """Measure weights, other methods or files of predictions on a data set.
@@ -123,7 +127,15 @@ def evaluate(
         _say(f"{loaded.title}: {len(loaded.items)} faces")
         baselines = [*(baseline or []), *(peer or [])]
         predictors = _predictors(
-            weights, predictions, baselines, crops, scheme, passes, threads, device, rows=rows
+            weights,
+            predictions,
+            baselines,
+            crops,
+            scheme,
+            passes,
+            threads,
+            device,
+            rows=tuple(row) if row else rows,
         )
         with working_folder(out):
             evaluation = _evaluate(loaded, predictors, out, protocol, workers)
@@ -189,9 +201,12 @@ def _predictors(
     threads: int,
     device: str,
     *,
-    rows: bool,
+    rows: bool | tuple[str, ...],
 ) -> list[Predictor]:
-    """Ours in the order given (the default when nothing else is named), then files, then baselines."""
+    """Ours in the order given (the default when nothing else is named), then files, then baselines.
+
+    With `rows` a method's own rows are in its place: all, or those named.
+    """
     from lineament.errors import ConfigError
     from lineament.evaluate.baselines import baseline_predictor
     from lineament.evaluate.predictors import FilePredictor, LineamentPredictor
@@ -214,7 +229,7 @@ def _predictors(
                 name=shown[name],
                 device=device,
             )
-            for each in predictor.rows() if rows else [predictor]:
+            for each in predictor.rows(() if rows is True else rows) if rows else [predictor]:
                 predictors.append(_told_apart(each, where, len(kinds[crops]) > 1))
     predictors += [FilePredictor.read(path, name=shown[str(path)]) for path in predictions or []]
     for name in baselines or []:

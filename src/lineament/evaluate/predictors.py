@@ -125,8 +125,11 @@ class LineamentPredictor:
             **({"row": self.row} if self.row else {}),
         }
 
-    def rows(self) -> list[LineamentPredictor]:
+    def rows(self, named: Sequence[str] = ()) -> list[LineamentPredictor]:
         """What the method is compared with, of the same weights, a predictor each.
+
+        Args:
+            named: only these rows; all when empty.
 
         Raises:
             ConfigError: the method has no such rows.
@@ -139,8 +142,13 @@ class LineamentPredictor:
                 f"{self.weights} is of a method without rows of its own: leave --rows out, or name weights "
                 f"of a published method."
             )
+        unknown = [name for name in named if name not in rows]
+        if unknown:
+            raise ConfigError(f"{self.weights} has no row {unknown[0]!r}. Choose from {', '.join(rows)}.")
         made = []
         for name, method in rows.items():
+            if named and name not in named:
+                continue
             aligner = copy.copy(self.aligner)
             aligner.method, aligner.close_ups = method, None
             made.append(replace(self, aligner=aligner, name=f"{self.name}: {name}", row=name))

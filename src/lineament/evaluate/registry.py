@@ -75,9 +75,7 @@ def _scans(options: SetOptions) -> EvaluationSet:
     return load_scans(options.data)
 
 
-def _occlusion(
-    name: str, base: Callable[[SetOptions], EvaluationSet], options: SetOptions
-) -> EvaluationSet:
+def _occlusion(name: str, base: Callable[[SetOptions], EvaluationSet], options: SetOptions) -> EvaluationSet:
     from lineament.evaluate.sets.occlusion import OccluderPictures, load_occlusion
 
     pictures = OccluderPictures(options.pictures, options.masks)

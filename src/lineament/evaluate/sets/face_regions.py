@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +13,7 @@ from PIL import Image, ImageDraw
 from lineament.data.drawing.zbuffer import draw_mesh, facing_mask, vertex_visibility
 from lineament.data.labels.label_surface import closing_membranes
 from lineament.data.occlusion.natural import hull_mask
-from lineament.evaluate.items import EvaluationItem, FaceRegion
+from lineament.evaluate.items import LFM_FACE, EvaluationItem, FaceRegion
 from lineament.evaluate.scores.surfaces import FACE_VERTICES
 from lineament.geometry.similarity import fit_similarity
 from lineament.models.builtin import load_builtin
@@ -29,25 +28,40 @@ IMAGE_FROM_MODEL = np.array([1.0, -1.0, -1.0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PackedMask:
-    """A (H, W) bool mask in an eighth of its bytes."""
+class PackedRegion:
+    """A region kept in an eighth of its bytes, without the margins where nothing counts.
+
+    Attributes:
+        bits: of face, shown and counted within the window.
+        window: (rows, columns) of the picture.
+        size_hw: of the picture.
+    """
 
     bits: NDArray[np.uint8]
+    window: tuple[slice, slice]
     size_hw: tuple[int, int]
 
     @classmethod
-    def of(cls, mask: Mask) -> PackedMask:
-        """Pack a mask."""
-        return cls(np.packbits(mask), (mask.shape[0], mask.shape[1]))
+    def of(cls, region: FaceRegion) -> PackedRegion:
+        """Pack a region."""
+        rows, columns = (np.flatnonzero(region.counted.any(axis=axis)) for axis in (1, 0))
+        window = (slice(0, 0), slice(0, 0))
+        if len(rows):
+            window = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
+        masks = np.stack([region.face[window], region.shown[window], region.counted[window]])
+        return cls(np.packbits(masks), window, (region.counted.shape[0], region.counted.shape[1]))
 
-    def open(self) -> Mask:
-        """The mask."""
-        height, width = self.size_hw
-        return np.unpackbits(self.bits, count=height * width).reshape(self.size_hw).astype(bool)
+    def open(self) -> FaceRegion:
+        """The region."""
+        height, width = (side.stop - side.start for side in self.window)
+        masks = np.unpackbits(self.bits, count=3 * height * width).reshape(3, height, width).astype(bool)
+        whole = np.zeros((3, *self.size_hw), bool)
+        whole[:, self.window[0], self.window[1]] = masks
+        return FaceRegion(face=whole[0], shown=whole[1], counted=whole[2])
 
 
-def with_truth_behind(item: EvaluationItem, hidden: Mask) -> tuple[Mask, Callable[[], FaceRegion]]:
-    """Of an item before which something was laid: landmarks the head itself shows, and what opens its region.
+def truth_behind(item: EvaluationItem, hidden: Mask) -> tuple[Mask, FaceRegion]:
+    """Of an item before which something was laid: landmarks that the head itself shows, and its region.
 
     Where the item knows its surface on LFM's vertices, that decides, and the whole picture counts. Elsewhere
     the mean head does, carried onto the 68 landmarks by a similarity, and only what lies within their hull
@@ -58,35 +72,29 @@ def with_truth_behind(item: EvaluationItem, hidden: Mask) -> tuple[Mask, Callabl
         hidden: (H, W) what the occluder hides.
 
     Returns:
-        (68,) bool, and a function that gives the region.
+        (68,) bool, and the region.
     """
     points = next(iter(item.landmarks.values()))
-    known = item.surface is not None and item.surface().topology == "lfm-face"
-    face = _true_face(item) if known else _mean_face(points, item.scheme)
-    region = partial(_region, item, PackedMask.of(hidden), exact=known)
+    surface = None if item.surface is None else item.surface()
+    if surface is not None and surface.topology == LFM_FACE:
+        face, exact = surface.vertices_image, True
+    else:
+        face, exact = _mean_face(points, item.scheme), False
     layout = load_builtin().schemes[item.scheme]
     visible = vertex_visibility(face, _skin())[layout.vertex_index].max(axis=1) > SEEN
-    return visible, region
+    return visible, _region(face, points[:, :2], hidden, exact=exact)
 
 
-def _region(item: EvaluationItem, hidden: PackedMask, *, exact: bool) -> FaceRegion:
-    points = next(iter(item.landmarks.values()))
-    face = _true_face(item) if exact else _mean_face(points, item.scheme)
-    skin = _skin()
-    closed = np.concatenate([skin, _membranes()])
-    raster = draw_mesh(face, closed, size_hw=hidden.size_hw)
-    outside = facing_mask(raster, closed, face)
-    opening = raster.triangle_index >= len(skin)
-    surface = outside & ~opening
-    openings = opening | _rings(hidden.size_hw, points[:, :2])
-    counted = ~openings if exact else surface & ~openings & hull_mask(hidden.size_hw, points[:, :2])
-    face_pixels = surface & counted
-    return FaceRegion(face=face_pixels, shown=face_pixels & ~hidden.open(), counted=counted)
-
-
-def _true_face(item: EvaluationItem) -> Array:
-    assert item.surface is not None
-    return item.surface().vertices_image
+def _region(face_image: Array, landmarks_xy: Array, hidden: Mask, *, exact: bool) -> FaceRegion:
+    size_hw = (hidden.shape[0], hidden.shape[1])
+    closed = _closed_skin()
+    raster = draw_mesh(face_image, closed, size_hw=size_hw)
+    opening = raster.triangle_index >= len(_skin())
+    surface = facing_mask(raster, closed, face_image) & ~opening
+    openings = opening | _rings(size_hw, landmarks_xy)
+    counted = ~openings if exact else surface & ~openings & hull_mask(size_hw, landmarks_xy)
+    face = surface & counted
+    return FaceRegion(face=face, shown=face & ~hidden, counted=counted)
 
 
 def _mean_face(landmarks_image: Array, scheme: str) -> Array:
@@ -104,10 +112,11 @@ def _skin() -> NDArray[np.int32]:
 
 
 @cache
-def _membranes() -> NDArray[np.int32]:
+def _closed_skin() -> NDArray[np.int32]:
+    """(M, 3) the skin's triangles, then those across the openings of eyes and mouth."""
     model = load_builtin()
     assert model.uv is not None
-    return np.concatenate(closing_membranes(_skin(), model.uv)).astype(np.int32)
+    return np.concatenate([_skin(), *closing_membranes(_skin(), model.uv)]).astype(np.int32)
 
 
 def _rings(size_hw: tuple[int, int], landmarks_xy: Array) -> Mask:

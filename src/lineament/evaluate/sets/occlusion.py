@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lineament.data.occlusion.natural import hull_mask
 from lineament.errors import ConfigError, DataError, ImageError
 from lineament.evaluate.items import EvaluationItem, EvaluationSet
-from lineament.evaluate.sets.face_regions import with_truth_behind
+from lineament.evaluate.sets.face_regions import PackedRegion, truth_behind
 from lineament.evaluate.sets.occlusion_pictures import (
     COLOR_TYPES,
     OccludedFace,
@@ -137,12 +137,12 @@ def _occluded(face: OccludedFace, source: EvaluationItem) -> EvaluationItem:
         return item
     landmarks = face.source.landmarks_image[:, :2]
     hull = hull_mask(mask.shape, landmarks)
-    own_visible, region = with_truth_behind(source, mask)
+    own_visible, region = truth_behind(source, mask)
     return replace(
         item,
         visible=~_at(mask, landmarks),
         own_visible=own_visible,
-        region=region,
+        region=PackedRegion.of(region).open,
         occlusion=float(mask[hull].mean()) if hull.any() else float("nan"),
     )
 

@@ -189,5 +189,8 @@ def _brightness(image: Image8, landmarks_xy: Array) -> float:
 
 def _read(path: Path) -> Image8:
     """(H, W, 4) uint8."""
-    with foreign(DataError, f"{path} is no picture of a mask", "Fetch it again."), Image.open(path) as picture:
+    with (
+        foreign(DataError, f"{path} is no picture of a mask", "Fetch it again."),
+        Image.open(path) as picture,
+    ):
         return np.asarray(picture.convert("RGBA"))
