@@ -74,8 +74,8 @@ class EvaluationItem:
         size: px, square root of that box's area.
         face_box_xyxy: (4,) the set's own box of the face.
         visible: (P,) bool, or None where the set does not tell.
-        own_visible: (P,) bool, which the head itself shows, whatever is in front of it: only these count where
-            visibility is scored. None where `visible` tells of all that hides.
+        own_visible: (P,) bool, which the head itself shows, whatever is in front of it: only these count
+            where visibility is scored. None where `visible` tells of all that hides.
         region: opens the pixels that show the face, or None where the set does not tell.
         yaw_deg: by name of the yaw list (`YawList`); of any sign.
         rotation: (3, 3) of the head, or None.

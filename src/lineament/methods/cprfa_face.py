@@ -107,7 +107,7 @@ class CprfaResult(MorphableResult):
         return np.einsum("pc,pc->p", self.visibility[layout.vertex_index], layout.weights).astype(np.float32)
 
     def face_mask(self, size_hw: tuple[int, int]) -> Array:
-        """(H, W) float32 in 0..1: where a photo of that size shows the skin of the face, as the maps found it.
+        """(H, W) float32 in 0..1: where a photo of that size shows the skin, as the maps found it.
 
         Args:
             size_hw: height and width of the photo, px.

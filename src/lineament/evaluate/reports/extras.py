@@ -30,8 +30,8 @@ def extras(items: Sequence[EvaluationItem], records: Sequence[Record]) -> dict[s
 def _hidden_points(items: Sequence[EvaluationItem], records: Sequence[Record]) -> dict[str, float]:
     """Average precision of hidden and of seen points, and the fraction that is told rightly.
 
-    Where a set tells which points the head itself shows, only these count: of the others every method of whole
-    meshes knows.
+    Where a set tells which points the head itself shows, only these count: of the others every method of
+    whole meshes knows.
     """
     seen, truth = [], []
     for item, record in zip(items, records, strict=True):

@@ -17,7 +17,7 @@ THRESHOLD = 0.5
 
 
 def mask_scores(face_mask: Array, region: FaceRegion) -> dict[str, float]:
-    """Intersections over unions, 0 to 1 by name: of what is seen of a face, and of what something hides of it.
+    """Intersections over unions, 0 to 1 by name: of what is seen of a face, and of what is hidden of it.
 
     The first is over all pixels whose truth is known, the second over those of the face alone, and NaN where
     nothing hides any.

@@ -47,8 +47,8 @@ NOTE = (
 )
 COUNTED = (
     "Of landmarks, those count for hidden and seen points that the head itself shows. Of masks, pixels count "
-    "that are known: of AFLW2000-3D those of the mean head, laid on the true landmarks, within their hull; of "
-    "scans the whole picture; never those of eyes and of the mouth's opening. What hides a face in the "
+    "that are known: of AFLW2000-3D those of the mean head, laid on the true landmarks, within their hull; "
+    "of scans the whole picture; never those of eyes and of the mouth's opening. What hides a face in the "
     "photograph itself is not part of the truth."
 )
 

@@ -103,15 +103,15 @@ class WornMasks:
         place = shared_folder() / FOLDER if folder is None else folder
         if not place.is_dir():
             raise DataError(
-                f"Pictures of masks were looked for in {place}, and there is no such folder: give theirs with "
-                f"--masks, or set LINEAMENT_SHARED to the folder that has {FOLDER}."
+                f"Pictures of masks were looked for in {place}, and there is no such folder: give theirs "
+                f"with --masks, or set LINEAMENT_SHARED to the folder that has {FOLDER}."
             )
         names = [kind + side for kind in SHAPES for side in SIDES]
         missing = [name for name in names if not (place / f"{name}.webp").is_file()]
         if missing:
             raise DataError(
-                f"{place} lacks {len(missing)} of the {len(names)} pictures of masks, such as {missing[0]}.webp: "
-                f"give a folder with all of them with --masks."
+                f"{place} lacks {len(missing)} of the {len(names)} pictures of masks, such as "
+                f"{missing[0]}.webp: give a folder with all of them with --masks."
             )
         return cls({name: _read(place / f"{name}.webp") for name in names})
 
