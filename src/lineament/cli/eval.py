@@ -78,7 +78,9 @@ def evaluate(
     rows: Annotated[
         bool,
         typer.Option(
-            "--rows", help="In place of each method its own rows: simpler solvers, parts (of cprfa)."
+            "--rows",
+            help="In place of each method its own rows: simpler solvers and parts (of cprfa), branches (of "
+            "dsfnet).",
         ),
     ] = False,
     row: Annotated[
