@@ -231,7 +231,8 @@ def _predictors(
                 name=shown[name],
                 device=device,
             )
-            for each in predictor.rows(() if rows is True else rows) if rows else [predictor]:
+            named = rows if isinstance(rows, tuple) else ()
+            for each in predictor.rows(named) if rows else [predictor]:
                 predictors.append(_told_apart(each, where, len(kinds[crops]) > 1))
     predictors += [FilePredictor.read(path, name=shown[str(path)]) for path in predictions or []]
     for name in baselines or []:
