@@ -6,6 +6,7 @@ import pytest
 
 from evaluate.items import ShiftingPredictor, item, small_set
 from lineament.errors import ConfigError
+from lineament.evaluate.items import FaceRegion
 from lineament.evaluate.reports.html import to_html
 from lineament.evaluate.reports.report import to_json, to_markdown, write_report
 from lineament.evaluate.run import evaluate
@@ -52,6 +53,29 @@ def test_a_photograph_that_cannot_be_read_is_named_and_tried_again(tmp_path):
     predictor = ShiftingPredictor({})
     evaluate(small_set(items=(item(0), item(1))), [predictor], out=tmp_path)
     assert predictor.asked == ["face1"]
+
+
+def test_reports_of_sets_that_know_what_is_hidden_score_face_masks(tmp_path):
+    face = np.zeros((120, 120), bool)
+    face[30:90, 30:90] = True
+    shown = face.copy()
+    shown[:, :60] = False
+    region = FaceRegion(face, shown, np.ones_like(face))
+    data = small_set(items=(item(0, region=lambda: region), item(1, region=lambda: region)))
+
+    class Masker(ShiftingPredictor):
+        def predict(self, items):
+            masks = {"face0": shown.astype(np.float32), "face1": face.astype(np.float32)}
+            made = super().predict(items)
+            return [replace(one, face_mask=masks[i.name]) for one, i in zip(made, items, strict=True)]
+
+    evaluation = evaluate(data, [Masker({}), ShiftingPredictor({}, name="maskless")], out=tmp_path)
+    beside = json.loads(to_json(evaluation))["beside"]
+    assert beside["shifter"]["face mask, IoU of what is seen, %"] == pytest.approx(75)
+    assert beside["shifter"]["face mask, IoU of what is hidden, %"] == pytest.approx(50)
+    assert not any("IoU" in name for name in beside["maskless"])
+    again = evaluate(data, [Masker({})], out=tmp_path)
+    assert json.loads(to_json(again))["beside"]["shifter"] == beside["shifter"]
 
 
 def test_an_unknown_protocol_is_refused_with_those_there_are(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
-from lineament.errors import WeightsError
+from lineament.errors import ConfigError, WeightsError
 from lineament.evaluate.predictors import LineamentPredictor
 from lineament.geometry.nearest_coefficients import NearestCoefficients
 from lineament.geometry.perspective import Perspective
@@ -107,6 +107,9 @@ def test_an_evaluation_has_a_row_without_them(tmp_path):
     assert row.aligner.method is predictor.aligner.method
     assert Bundle.open("default").sha256 in predictor.recipe["sha256"]
     assert Bundle.open("default").sha256 not in row.recipe["sha256"]
+    assert [each.row for each in predictor.rows(["without close-ups"])] == ["without close-ups"]
+    with pytest.raises(ConfigError, match=r"no row 'elsewhere'.*without close-ups"):
+        predictor.rows(["elsewhere"])
 
 
 def test_a_face_found_by_its_vertices_moves_to_where_that_of_coefficients_does(photo, box, whole, networks):

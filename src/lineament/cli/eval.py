@@ -66,15 +66,28 @@ def evaluate(
             "faces, made when missing (OUT/pictures.npz when left out)."
         ),
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of pictures of masks, for the sets of masks; occluders/masks of $LINEAMENT_SHARED "
+            "when left out."
+        ),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first faces.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=1024, help="Faces at a time.")] = 1,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="CPU threads of a network.")] = 1,
     rows: Annotated[
         bool,
         typer.Option(
-            "--rows", help="In place of each method its own rows: simpler solvers, parts (of cprfa)."
+            "--rows",
+            help="In place of each method its own rows: simpler solvers and parts (of cprfa), branches (of "
+            "dsfnet).",
         ),
     ] = False,
+    row: Annotated[
+        list[str] | None,
+        typer.Option(help="As --rows, only this row, by its name; may be given several times."),
+    ] = None,
     device: Device = "cpu",
 ) -> None:
     """Measure weights, other methods or files of predictions on a data set.
@@ -108,6 +121,7 @@ def evaluate(
         basel=basel,
         basel_vertices=basel_vertices,
         pictures=pictures,
+        masks=masks,
         limit=limit,
     )
     predictors: list[Predictor] = []
@@ -116,7 +130,15 @@ def evaluate(
         _say(f"{loaded.title}: {len(loaded.items)} faces")
         baselines = [*(baseline or []), *(peer or [])]
         predictors = _predictors(
-            weights, predictions, baselines, crops, scheme, passes, threads, device, rows=rows
+            weights,
+            predictions,
+            baselines,
+            crops,
+            scheme,
+            passes,
+            threads,
+            device,
+            rows=tuple(row) if row else rows,
         )
         with working_folder(out):
             evaluation = _evaluate(loaded, predictors, out, protocol, workers)
@@ -182,9 +204,12 @@ def _predictors(
     threads: int,
     device: str,
     *,
-    rows: bool,
+    rows: bool | tuple[str, ...],
 ) -> list[Predictor]:
-    """Ours in the order given (the default when nothing else is named), then files, then baselines."""
+    """Ours in the order given (the default when nothing else is named), then files, then baselines.
+
+    With `rows` a method's own rows are in its place: all, or those named.
+    """
     from lineament.errors import ConfigError
     from lineament.evaluate.baselines import baseline_predictor
     from lineament.evaluate.predictors import FilePredictor, LineamentPredictor
@@ -207,7 +232,8 @@ def _predictors(
                 name=shown[name],
                 device=device,
             )
-            for each in predictor.rows() if rows else [predictor]:
+            named = rows if isinstance(rows, tuple) else ()
+            for each in predictor.rows(named) if rows else [predictor]:
                 predictors.append(_told_apart(each, where, len(kinds[crops]) > 1))
     predictors += [FilePredictor.read(path, name=shown[str(path)]) for path in predictions or []]
     for name in baselines or []:

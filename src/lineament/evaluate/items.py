@@ -45,6 +45,21 @@ class TrueSurface:
     size: float = NOWHERE
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceRegion:
+    """Which pixels of a picture show the face itself.
+
+    Attributes:
+        face: (H, W) bool, True where its skin is, seen or behind something.
+        shown: (H, W) bool, True where its skin is seen and nothing in front of it.
+        counted: (H, W) bool, where that is known; elsewhere the others are False.
+    """
+
+    face: NDArray[np.bool_]
+    shown: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class EvaluationItem:
     """A face to be found.
@@ -59,6 +74,9 @@ class EvaluationItem:
         size: px, square root of that box's area.
         face_box_xyxy: (4,) the set's own box of the face.
         visible: (P,) bool, or None where the set does not tell.
+        own_visible: (P,) bool, which the head itself shows, whatever is in front of it: only these count
+            where visibility is scored. None where `visible` tells of all that hides.
+        region: opens the pixels that show the face, or None where the set does not tell.
         yaw_deg: by name of the yaw list (`YawList`); of any sign.
         rotation: (3, 3) of the head, or None.
         angles_deg: (3,) pitch, yaw, roll as the set has them, signs of lineament; NaN where unknown.
@@ -75,6 +93,8 @@ class EvaluationItem:
     size: float
     face_box_xyxy: Array | None = None
     visible: NDArray[np.bool_] | None = None
+    own_visible: NDArray[np.bool_] | None = None
+    region: Callable[[], FaceRegion] | None = None
     yaw_deg: Mapping[str, float] = field(default_factory=dict)
     rotation: Array | None = None
     angles_deg: Array = field(default_factory=lambda: np.full(3, NOWHERE))
@@ -103,6 +123,7 @@ class Prediction:
         triangles: (M, 3) int, or None.
         topology: of the vertices: "lfm", "basel-no-neck" or "unknown".
         visibility: (68,) 0 to 1, or None where it does not tell.
+        face_mask: (H, W) 0 to 1, where the photograph shows the face itself; None where it does not tell.
         detected_image: (N, 2) px of vertices that were found in the picture one by one, NaN for the others;
             None where the method does not work so.
         chosen_vertices: (C,) int, those of them that the method works with; None where there are none.
@@ -114,6 +135,7 @@ class Prediction:
     triangles: NDArray[np.integer] | None = None
     topology: str = UNKNOWN
     visibility: Array | None = None
+    face_mask: Array | None = None
     detected_image: Array | None = None
     chosen_vertices: NDArray[np.integer] | None = None
 

@@ -125,8 +125,11 @@ class LineamentPredictor:
             **({"row": self.row} if self.row else {}),
         }
 
-    def rows(self) -> list[LineamentPredictor]:
+    def rows(self, named: Sequence[str] = ()) -> list[LineamentPredictor]:
         """What the method is compared with, of the same weights, a predictor each.
+
+        Args:
+            named: only these rows; all when empty.
 
         Raises:
             ConfigError: the method has no such rows.
@@ -139,8 +142,13 @@ class LineamentPredictor:
                 f"{self.weights} is of a method without rows of its own: leave --rows out, or name weights "
                 f"of a published method."
             )
+        unknown = [name for name in named if name not in rows]
+        if unknown:
+            raise ConfigError(f"{self.weights} has no row {unknown[0]!r}. Choose from {', '.join(rows)}.")
         made = []
         for name, method in rows.items():
+            if named and name not in named:
+                continue
             aligner = copy.copy(self.aligner)
             aligner.method, aligner.close_ups = method, None
             made.append(replace(self, aligner=aligner, name=f"{self.name}: {name}", row=name))
@@ -164,7 +172,10 @@ class LineamentPredictor:
             None
             if face is None or not face.is_finite
             else prediction_of(
-                face, self.scheme or scheme_for(item, face.mesh), visibility=item.visible is not None
+                face,
+                self.scheme or scheme_for(item, face.mesh),
+                visibility=item.visible is not None,
+                mask_hw=None if item.region is None else (photo.shape[0], photo.shape[1]),
             )
         )
 
@@ -194,13 +205,16 @@ def best_box(boxes_xyxy: Sequence[Array], box_xyxy: Array) -> int | None:
     return best if overlaps[best] >= MIN_OVERLAP else None
 
 
-def prediction_of(face: FaceResult, scheme: str, *, visibility: bool = False) -> Prediction:
+def prediction_of(
+    face: FaceResult, scheme: str, *, visibility: bool = False, mask_hw: tuple[int, int] | None = None
+) -> Prediction:
     """A result of ours as a prediction.
 
     Args:
         face: the result.
         scheme: landmark scheme, for results that know several.
-        visibility: whether to find out which landmarks the head itself hides, which takes milliseconds.
+        visibility: whether to ask which landmarks are seen, which takes milliseconds.
+        mask_hw: size of the photograph where its face mask is asked for, which takes milliseconds too.
     """
     return Prediction(
         landmarks_image=np.asarray(face.landmarks(scheme), np.float64),
@@ -209,6 +223,7 @@ def prediction_of(face: FaceResult, scheme: str, *, visibility: bool = False) ->
         triangles=face.triangles,
         topology=_topology(face),
         visibility=_landmark_visibility(face, scheme) if visibility else None,
+        face_mask=None if mask_hw is None else face.face_mask(mask_hw),
         detected_image=getattr(face, "detected_image", None),
         chosen_vertices=getattr(face, "chosen_vertices", None),
     )
@@ -218,9 +233,11 @@ def _topology(face: FaceResult) -> str:
     return LFM if face.mesh.name.startswith("lfm") else UNKNOWN
 
 
-def _landmark_visibility(face: FaceResult, scheme: str) -> Array:
-    """(68,) of the corners of the triangle each landmark lies in, the most visible one."""
-    return face.visibility[face.mesh.schemes[scheme].vertex_index].max(axis=1)
+def _landmark_visibility(face: FaceResult, scheme: str) -> Array | None:
+    """(68,) as results tell it; None where the mesh has no such landmarks."""
+    if scheme not in face.mesh.schemes:
+        return None
+    return face.with_landmarks(scheme).landmark_visibility
 
 
 @dataclass(slots=True)

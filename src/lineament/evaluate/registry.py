@@ -21,6 +21,7 @@ class SetOptions:
         basel: the user's own Basel model.
         basel_vertices: list of its vertices without neck.
         pictures: zip of backgrounds, for occluders' textures.
+        masks: folder of pictures of masks; None looks in the reference material.
         limit: only that many items, the first ones.
     """
 
@@ -29,6 +30,7 @@ class SetOptions:
     basel: Path | None = None
     basel_vertices: Path | None = None
     pictures: Path | None = None
+    masks: Path | None = None
     limit: int | None = None
 
 
@@ -73,10 +75,11 @@ def _scans(options: SetOptions) -> EvaluationSet:
     return load_scans(options.data)
 
 
-def _occlusion(name: str, options: SetOptions) -> EvaluationSet:
-    from lineament.evaluate.sets.occlusion import load_occlusion
+def _occlusion(name: str, base: Callable[[SetOptions], EvaluationSet], options: SetOptions) -> EvaluationSet:
+    from lineament.evaluate.sets.occlusion import OccluderPictures, load_occlusion
 
-    return load_occlusion(name, _aflw2000(options), pictures=options.pictures)
+    pictures = OccluderPictures(options.pictures, options.masks)
+    return load_occlusion(name, base(options), pictures=pictures, limit=options.limit)
 
 
 def _aflw(options: SetOptions) -> EvaluationSet:
@@ -134,11 +137,16 @@ def _basel(options: SetOptions):  # noqa: ANN202 - a type of a module that is im
     return BaselTruth.read(options.basel, options.basel_vertices)
 
 
+_OCCLUDERS = {
+    "csod": "",
+    "nsod": "; and --pictures",
+    "masks": "; and --masks, or $LINEAMENT_SHARED",
+}
 SETS: dict[str, SetEntry] = {
     "aflw2000-3d": SetEntry("folder or zip of image00002.jpg, image00002.mat, ...", _aflw2000),
     **{
-        name: SetEntry(f"AFLW2000-3D, of which the set is made{more}", partial(_occlusion, name))
-        for name, more in (("nod", ""), ("csod", ""), ("nsod", "; and --pictures"))
+        name: SetEntry(f"AFLW2000-3D, of which the set is made{more}", partial(_occlusion, name, _aflw2000))
+        for name, more in (("nod", ""), *_OCCLUDERS.items())
     },
     "aflw": SetEntry("folder with 3DDFA's AFLW kit, or with aflw.sqlite and its photographs", _aflw),
     "aflw-lfpa": SetEntry("folder or zip with Landmark.mat, BoundingBox.mat, TestImages, TrainImages", _lfpa),
@@ -148,4 +156,8 @@ SETS: dict[str, SetEntry] = {
     "handset": SetEntry("folder with cfp, fgnet, london (zips) and NAME_points.npz of each", _handset),
     "florence": SetEntry("folder of the unpacked scans", _florence),
     "rendered-scans": SetEntry("ICT-FaceKit: its folder FaceXModel, or an .npz of it", _scans),
+    **{
+        f"rendered-scans-{name}": SetEntry(f"ICT-FaceKit as well{more}", partial(_occlusion, name, _scans))
+        for name, more in _OCCLUDERS.items()
+    },
 }

@@ -15,6 +15,7 @@ from lineament.evaluate.items import EvaluationItem, EvaluationSet, Prediction
 from lineament.evaluate.predictors import Predictor
 from lineament.evaluate.protocols.presets import PROTOCOLS
 from lineament.evaluate.protocols.protocol import Protocol, Quantity
+from lineament.evaluate.scores.masks import MASK_MEASURES, mask_scores
 from lineament.evaluate.scores.records import Record, RecordFile
 from lineament.evaluate.scores.scoring import Score, score
 from lineament.evaluate.scores.surfaces import MEASURES
@@ -80,6 +81,8 @@ def evaluate(
         )
     chosen = tuple(_protocol(name) for name in (protocols or data.protocols))
     measures = tuple(dict.fromkeys(p.measure for p in chosen if p.quantity is Quantity.SURFACE))
+    if any(item.region is not None for item in data.items):
+        measures += MASK_MEASURES
     others = _calibration_of(data, chosen)
     records, known, failed = {}, {}, []
     for predictor in predictors:
@@ -172,7 +175,7 @@ def records_of(
     Args:
         predictor: what predicts them.
         items: the batch.
-        measures: names of :data:`MEASURES` that are taken of meshes.
+        measures: names of :data:`MEASURES` that are taken of meshes, and of :data:`MASK_MEASURES`.
         workers: threads that share the batch.
     """
 
@@ -201,9 +204,12 @@ def record_of(item: EvaluationItem, prediction: Prediction | None, measures: Seq
     given = np.asarray(prediction.landmarks_image, np.float64)
     landmarks[:, : given.shape[1]] = given
     values = {}
-    if measures and item.surface is not None and prediction.vertices_image is not None:
+    of_meshes = [name for name in measures if name not in MASK_MEASURES]
+    if of_meshes and item.surface is not None and prediction.vertices_image is not None:
         surface = item.surface()
-        values = {name: MEASURES[name].value(prediction, surface) for name in measures}
+        values = {name: MEASURES[name].value(prediction, surface) for name in of_meshes}
+    if item.region is not None and prediction.face_mask is not None and set(MASK_MEASURES) <= set(measures):
+        values |= mask_scores(prediction.face_mask, item.region())
     return Record(
         name=item.name,
         item=item.checksum,

@@ -12,7 +12,8 @@ from lineament.crop import CropBox
 from lineament.geometry.raster import visible_vertices
 from lineament.methods.cprfa_points import FaceCodes, Retrieval, nearest_vertices
 from lineament.methods.estimate import MorphableEstimate
-from lineament.result import DEFAULT_SCHEME, Detection, MorphableResult
+from lineament.result import Detection, MorphableResult
+from lineament.result.face_mask import FaceMask
 
 Array: TypeAlias = NDArray[Any]
 
@@ -99,11 +100,13 @@ class CprfaResult(MorphableResult):
             return visibility
         return self._visibility
 
-    @property
-    def landmark_visibility(self) -> Array:
-        """(68,) float32 in 0..1, :attr:`visibility` of the landmarks of "300w-lp"."""
-        layout = self.mesh.schemes[DEFAULT_SCHEME]
-        return np.einsum("pc,pc->p", self.visibility[layout.vertex_index], layout.weights).astype(np.float32)
+    def face_mask(self, size_hw: tuple[int, int]) -> Array:
+        """(H, W) float32 in 0..1: where a photo of that size shows the skin, as the maps found it.
+
+        Args:
+            size_hw: height and width of the photo, px.
+        """
+        return FaceMask(self.crop_mask, self.crop_box).over(size_hw)
 
     def without_values(self) -> Self:
         """See :meth:`FaceResult.without_values`."""

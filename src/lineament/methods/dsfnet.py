@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeAlias
@@ -51,6 +52,8 @@ OUTPUTS = {
     "fusion": ("offset", "position"),
 }
 """What each graph gives, in order."""
+NEEDED = {"ms": ("maps",), "is": ("maps", "points"), "f": ("maps", "points", "fusion")}
+"""Graphs of each output."""
 MASK_CELLS = 64
 """Cells along a side of a result's mask, at most: as many as divide the maps' side."""
 HIDDEN_WEIGHT = 0.1
@@ -145,11 +148,23 @@ class DsfNet:
             ) from error
         except ValueError as error:
             raise ModelError(f"{bundle.path.name} does not fit its face model: {error}") from error
-        needed = {"ms": ["maps"], "is": ["maps", "points"], "f": ["maps", "points", "fusion"]}
         networks = {
-            name: bundle.network(name, threads=threads, device=device) for name in needed[switches.output]
+            name: bundle.network(name, threads=threads, device=device) for name in NEEDED[switches.output]
         }
         return cls(networks, crop_rule, chart, draws, switches)
+
+    def rows(self) -> dict[str, DsfNet]:
+        """Its branches, of the same weights: "ms", "is" and "f", those that have their graphs."""
+        return {
+            output: self._with_output(output)
+            for output, graphs in NEEDED.items()
+            if set(graphs) <= set(self._networks)
+        }
+
+    def _with_output(self, output: str) -> DsfNet:
+        other = copy.copy(self)
+        other._switches = replace(self._switches, output=output)
+        return other
 
     def estimate(self, crops: Crops, crop_boxes: Sequence[CropBox]) -> list[DsfEstimate]:
         """See :class:`lineament.methods.method.Method`."""

@@ -12,7 +12,7 @@ from lineament.crop import CropBox
 from lineament.geometry.nearest_coefficients import NearestCoefficients
 from lineament.geometry.raster import visible_vertices
 from lineament.methods.estimate import FreeFormEstimate
-from lineament.result import DEFAULT_SCHEME, Detection, FreeFormResult
+from lineament.result import Detection, FreeFormResult
 from lineament.result.face_mask import FaceMask
 
 Array: TypeAlias = NDArray[Any]
@@ -43,12 +43,6 @@ class SeenFaceResult(FreeFormResult):
             object.__setattr__(self, "_visibility", visibility)
             return visibility
         return self._visibility
-
-    @property
-    def landmark_visibility(self) -> Array:
-        """(68,) float32 in 0..1, :attr:`visibility` of the landmarks of "300w-lp"."""
-        layout = self.mesh.schemes[DEFAULT_SCHEME]
-        return np.einsum("pc,pc->p", self.visibility[layout.vertex_index], layout.weights).astype(np.float32)
 
     def face_mask_at(self, points_image: Array) -> Array:
         """(P,) float32 in 0..1: whether the photo shows the face itself at places (P, 2 or 3), px.

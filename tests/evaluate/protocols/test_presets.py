@@ -67,6 +67,18 @@ def test_rows_of_one_set_are_not_put_beside_another():
     assert published("dsfnet-occlusion", "csod").rows["DSFNet"] == (4.44,)
 
 
+def test_dsfnets_branches_stand_beside_it_with_their_printed_order():
+    for name in ("dsfnet-table2", "dsfnet-reconstruction"):
+        rows = published(name, "aflw2000-3d").rows
+        assert {"DSFNet-ms", "DSFNet-is", "DSFNet without f_ms", "DSFNet"} <= set(rows)
+        assert rows["DSFNet"] < rows["DSFNet without f_ms"] < rows["DSFNet-ms"]
+    for name in ("csod", "nsod"):
+        rows = published("dsfnet-occlusion", name).rows
+        assert rows["DSFNet"] < rows["DSFNet-is"] < rows["DSFNet-ms"] < rows["SADRNet"]
+    assert "Table 4" in PROTOCOLS["dsfnet-occlusion"].title
+    assert published("dsfnet-occlusion", "masks") is None
+
+
 def test_published_columns_are_columns_of_ours():
     for name, table in PUBLISHED.items():
         protocol = PROTOCOLS[name]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluate.items import FACE, item
+from evaluate.items import FACE, PlainPhoto, item
 from lineament.errors import ConfigError, DataError
 from lineament.evaluate.items import LFM, EvaluationSet, Prediction
 from lineament.evaluate.protocols.presets import PROTOCOLS
@@ -12,6 +12,7 @@ from lineament.evaluate.scores.records import Record
 from lineament.evaluate.scores.scoring import score
 from lineament.evaluate.sets.lfpa_points import nearest_vertices
 from lineament.evaluate.sets.occlusion import load_occlusion
+from lineament.evaluate.sets.scans import load_scans
 from shared import shared_path
 
 POINTS = FACE[:, :2] + 60
@@ -102,7 +103,7 @@ def test_points_on_the_mesh_are_found_by_nearness_on_frontal_faces(lfm):
 
 def test_color_occlusions_keep_the_labels_and_tell_what_they_hide():
     base = EvaluationSet(name="aflw2000-3d", title="two", items=(item(0), item(1)), protocols=())
-    data = load_occlusion("csod", base, pictures=None)
+    data = load_occlusion("csod", base)
     assert len(data.items) == 6
     fractions = np.array([one.occlusion for one in data.items])
     assert ((fractions >= 0) & (fractions <= 1)).all()
@@ -114,7 +115,7 @@ def test_color_occlusions_keep_the_labels_and_tell_what_they_hide():
 
 def test_a_photograph_that_cannot_be_read_does_not_stop_the_making_of_an_occlusion_set():
     base = EvaluationSet(name="aflw2000-3d", title="two", items=(item(0), item(1, broken=True)), protocols=())
-    data = load_occlusion("csod", base, pictures=None)
+    data = load_occlusion("csod", base)
     unread = [one.name for one in data.items if one.visible is None]
     assert unread == ["face1_grey", "face1_color", "face1_tint"]
     with pytest.raises(DataError, match="damaged"):
@@ -124,7 +125,70 @@ def test_a_photograph_that_cannot_be_read_does_not_stop_the_making_of_an_occlusi
 def test_objects_need_pictures():
     base = EvaluationSet(name="aflw2000-3d", title="one", items=(item(0),), protocols=())
     with pytest.raises(DataError, match="--pictures"):
-        load_occlusion("nsod", base, pictures=None)
+        load_occlusion("nsod", base)
+
+
+def test_of_a_limited_set_no_more_is_made_and_the_report_says_so(monkeypatch):
+    base = EvaluationSet(name="aflw2000-3d", title="two", items=(item(0), item(1)), protocols=())
+    read = []
+    monkeypatch.setattr(
+        PlainPhoto, "read", lambda photo: read.append(1) or np.full((120, 120, 3), 90, np.uint8)
+    )
+    data = load_occlusion("csod", base, limit=4)
+    assert [one.name for one in data.items] == ["face0_grey", "face0_color", "face0_tint", "face1_grey"]
+    assert data.notes[-1] == "Only the first 4 of 6 faces."
+    assert len(read) == 4
+
+
+@pytest.fixture(scope="module")
+def occluded_scans():
+    """The first poses of a head behind colours, and the scans themselves."""
+    scans = load_scans(shared_path("ict_facekit"), identities=1)
+    return load_occlusion("csod", scans, limit=9), scans
+
+
+def test_scans_behind_things_keep_their_exact_truth(occluded_scans):
+    data, scans = occluded_scans
+    assert data.name == "rendered-scans-csod"
+    assert {"scans-dense-3d", "scans-reconstruction"} <= set(data.protocols)
+    for number, one in enumerate(data.items):
+        source = scans.items[number // 3]
+        np.testing.assert_array_equal(one.surface().vertices_image, source.surface().vertices_image)
+        region = one.region()
+        drawn = (one.photo.read() != source.photo.read()).any(axis=-1)
+        if one.name.endswith("tint"):
+            assert one.visible.all()
+            np.testing.assert_array_equal(region.shown, region.face)
+        else:
+            np.testing.assert_array_equal(region.shown, region.face & ~one.photo.read_with_mask()[1])
+            assert drawn[region.face & ~region.shown].all()
+        assert region.counted.mean() > 0.95
+    # From the side half of the landmarks are behind the head itself.
+    assert np.mean([one.own_visible.mean() for one in data.items if abs(one.angles_deg[1]) > 60]) < 0.7
+
+
+def test_there_is_nothing_before_scans_by_nature(occluded_scans):
+    with pytest.raises(ConfigError, match="no NOD"):
+        load_occlusion("nod", occluded_scans[1])
+    assert {f"rendered-scans-{name}" for name in ("csod", "nsod", "masks")} <= set(SETS)
+    assert "rendered-scans-nod" not in SETS
+
+
+def test_hidden_points_are_scored_where_the_head_itself_shows_them():
+    truth = np.array([False] * 10 + [True] * 58)
+    own = np.arange(68) < 40
+    one = item(0, visible=truth, own_visible=own)
+    visibility = np.where(truth, 0.9, 0.1)
+    visibility[40:] = 0.0  # behind the head: wrong of the occluder, and not counted
+    visibility[39] = 0.2  # one that is seen and said to be hidden
+    [record] = [Record(name="face0", landmarks=np.zeros((68, 3)), visibility=visibility)]
+    numbers = extras([one], [record])
+    assert numbers["hidden points, share hidden, %"] == pytest.approx(100 * 10 / 40)
+    assert numbers["hidden points, told rightly, %"] == pytest.approx(100 * 39 / 40)
+    assert numbers["hidden points, average precision, %"] == pytest.approx(100)
+    assert numbers["seen points, average precision, %"] == pytest.approx(100)
+    everything = extras([item(0, visible=truth)], [record])
+    assert everything["hidden points, told rightly, %"] == pytest.approx(100 * 39 / 68)
 
 
 def test_an_unknown_set_is_refused_with_those_there_are(tmp_path):

@@ -21,6 +21,7 @@ from lineament.methods.cprfa import Cprfa
 from lineament.methods.cprfa_face import CprfaResult
 from lineament.methods.cprfa_switches import SOLVERS
 from lineament.methods.predictor import Predictor
+from lineament.result import Detection
 from lineament.train.batches.alignment_figures import landmark_errors
 from lineament.train.cprfa.export import EXPORTER
 from lineament.train.cprfa.method import CPRFA
@@ -101,6 +102,18 @@ def test_all_rows_give_faces(method, crops):
     for name, row in rows.items():
         for face in row.estimate(crops["crop"][:2], [BOX] * 2):
             assert np.isfinite(face.landmarks_image).all(), name
+
+
+def test_the_mask_over_the_photo_is_what_the_maps_found(method, crops):
+    [estimate] = method.estimate(crops["crop"][:1], [BOX])
+    face = estimate.result(crop_box=BOX, detection=Detection(np.float32([0, 0, SIZE, SIZE]), 1.0))
+    mask = face.face_mask((SIZE, SIZE))
+    cells = len(face.crop_mask)
+    assert mask.shape == (SIZE, SIZE)
+    step = SIZE // cells
+    inner = mask.reshape(cells, step, cells, step).mean(axis=(1, 3))
+    assert np.abs(inner - face.crop_mask)[1:-1, 1:-1].mean() < 0.1
+    assert (mask > 0.5).any()
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -181,6 +181,19 @@ def test_where_too_little_is_visible_the_model_space_branch_answers_and_says_so(
     assert usual.visibility.mean() > 0.2
 
 
+def test_each_branch_is_a_row_of_the_same_weights(weights, folder):
+    crops = crops_of(tiny_config(folder))["crop"].numpy()[:1]
+    box = CropBox(center_xy=(32.0, 32.0), side=64.0, size=64)
+    method = DsfMethod.from_bundle(Bundle.open(weights), threads=1)
+    rows = method.rows()
+    assert tuple(rows) == ("ms", "is", "f")
+    found = {name: row.estimate(crops, [box])[0] for name, row in rows.items()}
+    assert {name: one.branch for name, one in found.items()} == {name: name for name in rows}
+    (usual,) = method.estimate(crops, [box])
+    np.testing.assert_array_equal(found["f"].vertices_image, usual.vertices_image)
+    assert np.abs(found["ms"].vertices_image - found["is"].vertices_image).max() > 1e-3
+
+
 def test_other_draws_of_points_move_the_face_by_little(weights, folder, tmp_path):
     crops = crops_of(tiny_config(folder))["crop"].numpy()
     box = CropBox(center_xy=(32.0, 32.0), side=64.0, size=64)

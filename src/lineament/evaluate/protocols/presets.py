@@ -117,7 +117,7 @@ _ALL = (
     ),
     _like(_DENSE, "sadrnet-dense-3d", "SADRNet, Table I: AFLW2000-3D, dense, 3D", note=_DENSE.note),
     _DENSE,
-    _like(_DENSE, "dsfnet-occlusion", "DSFNet, Tables 4 and 5: occlusion sets, dense, 3D", note=_DENSE.note),
+    _like(_DENSE, "dsfnet-occlusion", "DSFNet, Table 4: occlusion sets, dense, 3D", note=_DENSE.note),
     _RECONSTRUCTION,
     _like(
         _RECONSTRUCTION,

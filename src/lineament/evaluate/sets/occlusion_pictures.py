@@ -1,9 +1,11 @@
 """The three occlusion sets of DSFNet (Li et al., CVPR 2023), made of any test set, the same on every machine.
 
+A fourth, of faces with masks on, is made alike (:mod:`.worn_masks`).
+
 The paper measures on NOD, 127 naturally occluded faces of AFLW2000-3D that were chosen automatically; CSOD,
 6,000 pictures, each of the 2,000 with three types of colour occluders; NSOD, the full set with occluders of
 NatOcc (Voo et al., CVPRW 2022). No list, picture or seed was published, so figures on ours are not to be put
-beside its Table 5 without saying so. Where the paper is silent:
+beside its Table 4 without saying so. Where the paper is silent:
 
 - **CSOD**: what the three types are. Ours are the three fills of SADRNet's generator (Ruan et al. 2021), on
   whose code DSFNet was built: one grey, one colour, the three channels multiplied. Like there the last is
@@ -172,6 +174,12 @@ def natural_synthetic_occlusions(
     things = HandsAndObjects(tuple(pictures))
     for face in faces:
         yield _occluded(face, face.name, "nsod", things)
+
+
+def mask_occlusions(faces: Iterable[TestFace], masks: Spoiler) -> Iterator[OccludedFace]:
+    """A fourth set, not DSFNet's: every face once, with a mask on (:mod:`.worn_masks`)."""
+    for face in faces:
+        yield _occluded(face, face.name, "masks", masks)
 
 
 def held_out_pictures(archive: Path) -> list[Image8]:
