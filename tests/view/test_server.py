@@ -1,5 +1,6 @@
 import http.client
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lineament.view import PageServer, server, write_folder
-from lineament.view.folder import page_sources
+from lineament.view.folder import EXAMPLE, page_sources
 from shared import ROOT
 
 
@@ -137,6 +138,7 @@ def test_a_page_of_a_read_only_package_can_be_replaced(page_folder, tmp_path, mo
         if path.is_file():
             target.write_bytes(path.read_bytes())
             target.chmod(0o444)
+    shutil.copy(ROOT / "demo" / "photos" / EXAMPLE, package)  # as in a wheel
     for path in (package, package / "app"):
         path.chmod(0o555)
     monkeypatch.setattr("lineament.view.folder.PLACES", (package,))
