@@ -15,7 +15,7 @@ from unittest import mock
 from lineament import FaceAligner
 from lineament.aligner import aligner as flow
 from lineament.detect import OnnxDetector, detector
-from lineament.methods import closeup_networks, predictor
+from lineament.methods import closeup_networks, occlusion_network, predictor
 from lineament.methods.coefficient_update import CoefficientUpdate
 from lineament.methods.estimate import MorphableEstimate
 from lineament.network import OnnxNetwork
@@ -100,7 +100,9 @@ def alignment_watch(aligner: FaceAligner) -> StepWatch:
     """
     own = {
         id(getattr(aligner.detector, "_network", None)): "detect: network",
+        id(getattr(aligner.first_look, "network", None)): "face: first look",
         id(getattr(aligner.method, "network", None)): "face: network",
+        id(getattr(getattr(aligner.method, "occlusion", None), "network", None)): "in front: network",
     }
     return StepWatch(
         {
@@ -110,6 +112,7 @@ def alignment_watch(aligner: FaceAligner) -> StepWatch:
             (OnnxNetwork, "__call__"): lambda network: own.get(id(network), "close-ups: networks"),
             (predictor, "resample_crop"): "face: crop",
             (closeup_networks, "resample_crop"): "close-ups: crops",
+            (occlusion_network, "resample_crop"): "in front: crop",
             (CoefficientUpdate, "__call__"): "close-ups: update",
             (MorphableEstimate, "result"): "mesh",
         }

@@ -111,6 +111,6 @@ def test_a_face_that_nothing_follows_from_stays_as_the_whole_face_is(method, pho
     def impossible(self, face, sightings):
         raise np.linalg.LinAlgError("Singular matrix")
 
-    monkeypatch.setattr(type(method._close_ups.update), "__call__", impossible)
+    monkeypatch.setattr(type(method.close_ups.update), "__call__", impossible)
     for before, after in zip(estimates, method.finish(photo, estimates), strict=True):
         np.testing.assert_array_equal(after.landmarks_image, before.landmarks_image)

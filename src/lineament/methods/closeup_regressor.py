@@ -26,6 +26,10 @@ class CloseUpRegressor(MorphableRegressor):
     shows the face itself. Constants: ``eye`` and ``mouth``, each a :class:`CloseUpTable` and its ``noise``;
     ``network``, with ``prior``, the covariance of that network's errors; ``occlusion``, ``size`` and
     ``margin`` of its crops.
+
+    Attributes:
+        close_ups: of eyes and mouth.
+        occlusion: sees what is in front of a face; None without.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class CloseUpRegressor(MorphableRegressor):
             WeightsError: see :class:`MorphableRegressor`.
         """
         super().__init__(network, model, crop_rule=crop_rule)
-        self._close_ups, self._occlusion = close_ups, occlusion
+        self.close_ups, self.occlusion = close_ups, occlusion
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:
@@ -83,5 +87,5 @@ class CloseUpRegressor(MorphableRegressor):
             image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
             estimates: of the whole faces; what is not finite stays as it is.
         """
-        finished = moved_by(self._close_ups, image, estimates)
-        return finished if self._occlusion is None else self._occlusion(image, finished)
+        finished = moved_by(self.close_ups, image, estimates)
+        return finished if self.occlusion is None else self.occlusion(image, finished)

@@ -21,11 +21,14 @@ from lineament.train.occlusion.training import (
     new_network,
     prepare,
 )
+from lineament.train.onnx.agreement import outputs_check
 from lineament.train.onnx.exporter import Exporter
 from lineament.train.onnx.graph import Graph, crop_graph
 from lineament.train.runs.crop_method import CropMethod
 from lineament.train.runs.method import Ablation, Variant
 
+MAX_INT8_SHIFT = 0.02
+"""Mean change in eight bits of how surely a cell shows the face."""
 FIGURE_ROWS = 64
 
 
@@ -91,7 +94,9 @@ def _answers(network: OcclusionNet, crop: Tensor) -> tuple[Tensor, ...]:
     return (network(crop).sigmoid(),)
 
 
-EXPORTER = Exporter(method="occlusion", graphs=graphs, half=True)
+EXPORTER = Exporter(
+    method="occlusion", graphs=graphs, half=True, check_int8=outputs_check({"shown": MAX_INT8_SHIFT})
+)
 
 OCCLUSION = OcclusionMethod(
     name="occlusion",

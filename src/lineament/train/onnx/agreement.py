@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,29 @@ def check_detections(expected: Bundle, found: Bundle, pictures: Pictures) -> Non
             f"With eight bits certain detections overlap those of the float network by {agreement:.3f} "
             f"(at least {MIN_AGREEMENT}). Calibrate on more pictures."
         )
+
+
+def outputs_check(limits: Mapping[str, float]) -> Callable[[Bundle, Bundle, Pictures], None]:
+    """A check of graphs whose outputs are plain numbers, one graph a bundle.
+
+    Args:
+        limits: by output the mean absolute difference that is tolerated.
+    """
+
+    def check(expected: Bundle, found: Bundle, crops: Pictures) -> None:
+        """Compare what two graphs say of crops (n, S, S, 3); ExportError where an output moves by more."""
+        first, second = (bundle.network(threads=1)(crop=crops) for bundle in (expected, found))
+        moved = {name: float(np.abs(first[name] - second[name]).mean()) for name in limits}
+        log.info("outputs move by %s", ", ".join(f"{name} {by:.4f}" for name, by in moved.items()))
+        beyond = [name for name, limit in limits.items() if not moved[name] <= limit]
+        if beyond:
+            said = ", ".join(f"{name} by {moved[name]:.4f} (at most {limits[name]})" for name in beyond)
+            raise ExportError(
+                f"With eight bits outputs move: {said}. Calibrate on more crops, or on crops more like those "
+                f"of the check."
+            )
+
+    return check
 
 
 def landmark_shift(expected: Array, found: Array) -> Array:
