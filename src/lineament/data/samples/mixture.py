@@ -33,12 +33,19 @@ class Mixture:
     Args:
         stores: at least one; each also has ``coefficient_statistics()``.
         weights: how often each is drawn from, relative to the others; None draws all samples alike.
+        sample_weights: of each store, how often each of its samples is drawn, (n,), relative to the others;
+            None draws them alike.
 
     Raises:
         DataError: no store, a weight for none of them, or weights that are no probabilities.
     """
 
-    def __init__(self, stores: Sequence[Any], weights: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        stores: Sequence[Any],
+        weights: Sequence[float] | None = None,
+        sample_weights: Sequence[Array | None] | None = None,
+    ) -> None:
         if not stores:
             raise DataError("There is nothing to train on: name at least one folder of samples.")
         self._stores = list(stores)
@@ -54,6 +61,8 @@ class Mixture:
                 f"{len(stores)} folders need as many weights, none negative, not all zero; found {weights}."
             )
         self.probabilities = probabilities / probabilities.sum()
+        each = [None] * len(self._stores) if sample_weights is None else sample_weights
+        self._shares = [None if one is None else np.cumsum(one) / np.sum(one) for one in each]
 
     def __len__(self) -> int:
         """Number of samples of all stores."""
@@ -76,13 +85,19 @@ class Mixture:
         return np.concatenate([store.has_coefficients() for store in self._stores])
 
     def draw(self, rng: np.random.Generator) -> int:
-        """The number of a sample: a store by its probability, then any of its samples."""
+        """The number of a sample: a store by its probability, then one of its samples by its weight."""
         which = int(np.searchsorted(np.cumsum(self.probabilities)[:-1], rng.uniform(), side="right"))
-        count = len(self._stores[which])
-        return int(self._ends[which] - count + rng.integers(count))
+        count, shares = len(self._stores[which]), self._shares[which]
+        if shares is None:
+            row = int(rng.integers(count))
+        else:
+            row = int(np.searchsorted(shares[:-1], rng.uniform(), side="right"))
+        return int(self._ends[which] - count + row)
 
     def coefficient_statistics(self) -> tuple[Array, Array, Array, Array]:
-        """Mean and std of identity (K,), then of expression (E,), of fitted faces as samples are drawn.
+        """Mean and std of identity (K,), then of expression (E,), of fitted faces as stores are drawn.
+
+        Weights of single samples do not count.
 
         Raises:
             DataError: there is no fitted face.

@@ -17,6 +17,7 @@ from lineament.data.samples.shards import read_manifest
 from lineament.errors import DataError
 from lineament.files import sha256_of
 from lineament.geometry.camera import WeakPerspective
+from lineament.models import load_model
 
 Array = NDArray[Any]
 
@@ -135,6 +136,28 @@ class SampleStore:
         """(n, E) of all samples; DataError if one has no coefficients."""
         self._refuse_partial()
         return np.stack([self._indices[shard].expression[row] for shard, row in self._place])
+
+    def strongest_key(self, starts: tuple[str, ...] = ()) -> NDArray[np.float32]:
+        """(n,) how far the strongest expression key of each sample is raised; 0 where no face was fitted.
+
+        Args:
+            starts: first parts of the names of the keys that count; none means all.
+
+        Raises:
+            ModelError: the face model of the samples is not installed.
+            DataError: no key has such a name.
+        """
+        names = load_model(self.recipe.face_model).expression_names
+        counted = [number for number, name in enumerate(names) if name.startswith(starts or ("",))]
+        if not counted:
+            raise DataError(f"No expression key begins with {' or '.join(starts)}; there are {', '.join(names)}.")
+        strongest = [
+            np.nan_to_num(index.expression[:, counted]).max(axis=1)
+            if index.expression.shape[1]
+            else np.zeros(len(index), np.float32)
+            for index in self._indices
+        ]
+        return np.array([max(strongest[shard][row], 0) for shard, row in self._place], np.float32)
 
     def _refuse_partial(self) -> None:
         partial = int((~self.has_coefficients()).sum())

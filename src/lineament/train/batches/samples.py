@@ -40,10 +40,16 @@ class Folders:
     Attributes:
         samples: folders of shards (:mod:`lineament.data.samples.shards`).
         weights: how often each folder is drawn from; none draws all samples alike.
+        raised: of each folder by how much more often a face is drawn whose key is raised to one than a face
+            at rest, in proportion to the key's square; none draws all faces alike. Hardly any photograph
+            shows a mouth wide open.
+        raised_keys: first parts of the names of the keys of which the strongest counts; none means all.
     """
 
     samples: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
+    raised: tuple[float, ...] = ()
+    raised_keys: tuple[str, ...] = ()
 
     def opened(self, *, validation: bool) -> Mixture:
         """All of one side of the split by person.
@@ -56,17 +62,23 @@ class Folders:
         folders = [Path(folder) for folder in self.samples]
         if self.weights and len(self.weights) != len(folders):
             raise DataError(f"{len(folders)} folders need as many weights, found {len(self.weights)}.")
-        stores, weights = [], []
-        for folder, weight in zip(folders, self.weights or [1.0] * len(folders)):
+        if self.raised and (len(self.raised) != len(folders) or min(self.raised) < 0):
+            raise DataError(
+                f"{len(folders)} folders need as many numbers of `raised`, none negative, found {self.raised}."
+            )
+        stores, weights, each = [], [], []
+        for number, folder in enumerate(folders):
             if not validation or any(entry.validation for entry in read_manifest(folder)[1]):
-                stores.append(SampleStore(folder, validation=validation))
-                weights.append(weight)
+                stores.append(store := SampleStore(folder, validation=validation))
+                weights.append(self.weights[number] if self.weights else 1.0)
+                raised = self.raised[number] if self.raised and not validation else 0.0
+                each.append(1 + raised * store.strongest_key(self.raised_keys) ** 2 if raised else None)
         if validation and folders and not stores:
             raise DataError(
                 f"Nobody is kept from training in {', '.join(self.samples)}, so no figures can be taken: one "
                 f"person in fifty is. Make samples of more people, or name a second folder."
             )
-        return Mixture(stores, weights if self.weights else None)
+        return Mixture(stores, weights if self.weights else None, each)
 
     def manifest(self) -> list[dict[str, Any]]:
         """What the folders hold, for the run folder: recipes and checksums of shards."""
