@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from lineament.by_identity import ByIdentity
 from lineament.export.frames import gltf_from_model
 from lineament.export.gltf import Differences
-from lineament.export.head_parts import LOOKS, HeadPart, head_parts
+from lineament.export.head_parts import HeadPart, head_parts
+from lineament.geometry.eye_turns import LOOKS
 from lineament.geometry.mesh import doubled_area_vectors, sum_at_vertices
 from lineament.geometry.morphable import MorphableModel
 

@@ -16,18 +16,12 @@ from numpy.typing import NDArray
 from lineament.by_identity import ByIdentity
 from lineament.export.files import png_bytes
 from lineament.export.teeth import JAW_SHAPES, Teeth
+from lineament.geometry.eye_turns import LOOKS, sphere_centre, turn_of
 from lineament.geometry.morphable import MorphableModel
 
 Array: TypeAlias = NDArray[Any]
 IntArray: TypeAlias = NDArray[np.integer]
 
-LOOKS = {
-    "eyeLookOut": (32.0, 0.0),
-    "eyeLookIn": (-32.0, 0.0),
-    "eyeLookUp": (0.0, 25.0),
-    "eyeLookDown": (0.0, -30.0),
-}
-"""Degrees outwards and up that an eye turns at weight 1; as rendered faces for training do."""
 IRIS_SINE, PUPIL = 0.40, 0.38  # sine of the angle between the eye's axis and the iris' rim; pupil over iris
 SIDE_PX = 256
 EYE, TOOTH, GUM, BAG = (0, 0, 256, 256), (256, 0, 128, 128), (384, 0, 128, 128), (256, 128, 256, 128)
@@ -125,11 +119,11 @@ def _looking(eyes: HeadPart, names: tuple[str, ...]) -> HeadPart:
     differences = eyes.differences.copy()
     uv = np.zeros((len(eyes.at_rest), 2))
     for side, own in _sides(eyes).items():
-        centre = _centre(eyes.at_rest[own])
+        centre = sphere_centre(eyes.at_rest[own])
         away = eyes.at_rest[own] - centre
         uv[own] = _placed(0.5 + 0.47 * _direction(away)[:, :2] * [1, -1], EYE)
         for look, (out_deg, up_deg) in LOOKS.items():
-            turn = _turn(np.radians(out_deg) * (1 if side == "Left" else -1), np.radians(up_deg))
+            turn = turn_of(np.radians(out_deg) * (1 if side == "Left" else -1), np.radians(up_deg))
             differences[names.index(look + side), own] += away @ turn.T - away
     return HeadPart(eyes.name, eyes.at_rest, differences, eyes.triangles, uv)
 
@@ -140,23 +134,8 @@ def _sides(eyes: HeadPart) -> dict[str, NDArray[np.bool_]]:
     return {"Left": left, "Right": ~left}
 
 
-def _centre(points: Array) -> Array:
-    """(3,) of the sphere through points, by least squares."""
-    known = np.concatenate([2 * points, np.ones((len(points), 1))], axis=1)
-    return np.asarray(np.linalg.lstsq(known, np.square(points).sum(axis=1), rcond=None)[0][:3])
-
-
 def _direction(away: Array) -> Array:
     return np.asarray(away / np.linalg.norm(away, axis=1, keepdims=True))
-
-
-def _turn(right: float, up: float) -> Array:
-    """(3, 3) that turns +z to the viewer's right and up."""
-    c, s = np.cos(right), np.sin(right)
-    about_y = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-    c, s = np.cos(up), np.sin(up)
-    about_x = np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
-    return np.asarray(about_y @ about_x)
 
 
 def _inside(mouth: HeadPart) -> HeadPart:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.export.glb import ROUGHNESS
-from lineament.export.head_parts import BAG, EYE, LOOKS, SIDE_PX, teeth_uv
+from lineament.export.head_parts import BAG, EYE, SIDE_PX, teeth_uv
 from lineament.export.teeth import JAW_SHAPES, Teeth
+from lineament.geometry.eye_turns import LOOKS
 from lineament.models import load_model
 from lineament.view.array_file import array_file_bytes
 

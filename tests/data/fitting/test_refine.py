@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from lineament.data.fitting.fitter import FitConfig, Fitter
-from lineament.data.fitting.layouts import LEFT_EYE, MOUTH, mesh_layout
+from lineament.data.fitting.layouts import IRIS_POINTS, LEFT_EYE, MOUTH, mesh_layout
 from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.eye_turns import eye_turns
 from lineament.geometry.mesh import barycentric_points
 from lineament.geometry.rotation import matrix_from_angles
 from tools.face_model.lids import lid_margins
@@ -28,7 +29,9 @@ def visible_points(model, layout, yaw: float = 0.3, **shapes: float):
         expression[model.expression_names.index(name)] = weight
     vertices = model.vertices_model(np.zeros(1), expression)
     camera = WeakPerspective(matrix_from_angles(yaw, 0.1, 0.05), 1.4, np.array([120.0, 130.0, 0.0]))
-    return camera.image_from_model(barycentric_points(vertices, layout.vertex_index, layout.weights))
+    points = barycentric_points(vertices, layout.vertex_index, layout.weights)
+    turned = np.einsum("e,epc->pc", expression, eye_turns(model, layout.vertex_index, layout.weights))
+    return camera.image_from_model(points + turned)
 
 
 def squeezed(points, opening, ratio: float):
@@ -75,6 +78,19 @@ def test_gaze_is_found_again(lfm, layout, fitter):
         assert fits.expression[0, lfm.expression_names.index(name)] == pytest.approx(0.6, abs=0.12)
 
 
+def test_irises_tell_where_eyes_look_whatever_the_lids_do(lfm, layout, fitter):
+    straight = visible_points(lfm, layout)
+    aside = straight.copy()
+    iris = list(IRIS_POINTS)
+    aside[iris, 0] += 6.0  # px, to the viewer's right: out with the left eye, in with the right one
+    names = lfm.expression_names
+    before, after = (fitter.fit(points[None]).expression[0] for points in (straight, aside))
+    for name in ("eyeLookOutLeft", "eyeLookInRight"):
+        assert after[names.index(name)] > before[names.index(name)] + 0.3
+    lids = [names.index(f"eyeBlink{side}") for side in ("Left", "Right")]
+    np.testing.assert_allclose(after[lids], before[lids], atol=0.05)
+
+
 def test_points_gone_astray_are_put_aside_and_do_not_turn_the_head(lfm, layout, fitter):
     clean = visible_points(lfm, layout, jawOpen=0.3)
     astray = clean.copy()
@@ -97,7 +113,7 @@ def test_pictures_of_one_person_share_one_identity(lfm, layout, fitter):
     assert np.abs(fits.identity[0] - fits.identity[1]).max() > 0.01
     alone = fitter.fit(points)
     np.testing.assert_allclose(fits.identity[1], alone.identity[1], atol=1e-5)
-    assert np.linalg.norm(fits.identity[0]) < np.linalg.norm(alone.identity[0])
+    assert np.linalg.norm(fits.identity[0]) < np.linalg.norm(alone.identity[[0, 2]], axis=1).mean()
 
 
 def test_a_list_of_people_of_another_length_is_an_error(lfm, layout, fitter):

@@ -56,6 +56,13 @@ def test_weights_that_are_no_probabilities_are_refused(weights):
         Mixture([Numbers(1), Numbers(2)], weights)
 
 
+def test_samples_of_a_store_are_drawn_by_their_weights():
+    mixture = Mixture([Numbers(1, 2), Numbers(3, 4, 5)], [1, 1], [None, np.array([1.0, 0.0, 3.0])])
+    rng = np.random.default_rng(0)
+    counts = np.bincount([mixture.draw(rng) for _ in range(8000)], minlength=5)
+    np.testing.assert_allclose(counts / 8000, [0.25, 0.25, 0.125, 0.0, 0.375], atol=0.02)
+
+
 def test_nothing_to_train_on_is_said():
     with pytest.raises(DataError, match="nothing to train on"):
         Mixture([])

@@ -136,6 +136,12 @@ def test_views_are_read_by_worker_processes_as_here(mixed, lfm, monkeypatch):
         assert torch.equal(getattr(here, field.name), getattr(elsewhere, field.name))
 
 
+def test_raised_keys_are_drawn_more_often_by_worker_processes_only(mixed):
+    source = CropSource(replace(mixed, raised=(3.0,)), CONFIG)
+    with pytest.raises(ConfigError, match="raised"):
+        next(device_batches(source, LOOP, 0, processes=ALONE, workers=0))
+
+
 def test_faces_are_swapped_by_worker_processes_only(mixed):
     source = CropSource(mixed, CONFIG, swap_probability=0.2)
     with pytest.raises(ConfigError, match="crops_by = 'workers'"):

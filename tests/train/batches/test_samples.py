@@ -9,6 +9,7 @@ from lineament.data.labels.dense_targets import DenseTargets
 from lineament.data.labels.targets import Segment
 from lineament.data.samples.shards import Recipe, ShardFolder, write_shard
 from lineament.errors import ConfigError, DataError
+from lineament.models import load_model
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import (
     LABELS,
@@ -147,3 +148,26 @@ def test_masks_and_targets_lie_in_the_batches_of_worker_processes(samples):
     assert torch.equal(batch["segmentation"] == Segment.OCCLUDER, batch["occlusion"])
     plain = StepBatches(source(Folders((samples,))), LOOP, 3)[0]
     assert all(np.array_equal(batch[name], array) for name, array in plain.items())
+
+
+def test_faces_whose_keys_are_raised_are_drawn_more_often(samples):
+    even = Folders((samples,)).opened(validation=False)
+    names = load_model("lfm").expression_names
+    jaw = np.array([max(even.sample(n).expression[names.index("jawOpen")], 0) for n in range(len(even))])
+    assert jaw.max() > 0
+    raised = Folders((samples,), raised=(30.0,), raised_keys=("jawOpen",)).opened(validation=False)
+    rng = np.random.default_rng(0)
+    counts = np.bincount([raised.draw(rng) for _ in range(20000)], minlength=len(jaw))
+    weights = 1 + 30 * jaw**2
+    np.testing.assert_allclose(counts / 20000, weights / weights.sum(), atol=0.015)
+
+
+@pytest.mark.parametrize("raised", [(1.0, 2.0), (-1.0,)])
+def test_as_many_numbers_of_raised_as_folders(samples, raised):
+    with pytest.raises(DataError, match="raised"):
+        Folders((samples,), raised=raised).opened(validation=False)
+
+
+def test_a_key_that_nobody_knows_is_an_error(samples):
+    with pytest.raises(DataError, match="smirk"):
+        Folders((samples,), raised=(1.0,), raised_keys=("smirk",)).opened(validation=False)

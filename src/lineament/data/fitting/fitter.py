@@ -21,6 +21,7 @@ from lineament.data.fitting.layout import Opening, PointLayout
 from lineament.data.fitting.refine import Faces, Problem, Refiner
 from lineament.data.fitting.weighing import EvidenceWeigher, set_residuals
 from lineament.geometry.camera import PICTURE_AXES
+from lineament.geometry.eye_turns import eye_turns
 from lineament.geometry.mesh import barycentric_points
 from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.similarity import fit_similarity
@@ -116,6 +117,7 @@ class Fitter:
         basis = np.concatenate([model.identity_basis, model.expression_basis])
         self._neutral = _points(model.neutral_model, layout)
         self._basis = _points(basis, layout)
+        self._basis[self._identity_count :] += eye_turns(model, layout.vertex_index, layout.weights)
         self._ridge = np.concatenate(
             [np.full(self._identity_count, self.config.identity_ridge_mm**2), self._expression_ridge()]
         )

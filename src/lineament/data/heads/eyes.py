@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.geometry.eye_turns import LOOKS
 from lineament.geometry.morphable import MorphableModel
 
 Array = NDArray[np.floating]
@@ -23,8 +24,6 @@ IRIS_RGB = {
     "blue": (0.34, 0.47, 0.62),
 }
 IRIS_PROBABILITIES = (0.36, 0.22, 0.12, 0.07, 0.07, 0.16)
-LOOK_ASIDE, LOOK_UP, LOOK_DOWN = np.radians([32.0, 25.0, 30.0])
-"""How far an eye turns at weight 1 of eyeLookIn and eyeLookOut, of eyeLookUp, of eyeLookDown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,8 @@ def gaze_directions(model: MorphableModel, expression: Array) -> Array:
     weight = dict(zip(model.expression_names, np.asarray(expression, float), strict=True))
     directions = []
     for side, outward in (("Left", 1.0), ("Right", -1.0)):
-        aside = outward * LOOK_ASIDE * (weight[f"eyeLookOut{side}"] - weight[f"eyeLookIn{side}"])
-        up = LOOK_UP * weight[f"eyeLookUp{side}"] - LOOK_DOWN * weight[f"eyeLookDown{side}"]
+        turn_deg = np.sum([weight[look + side] * np.array(turn) for look, turn in LOOKS.items()], axis=0)
+        aside, up = np.radians(turn_deg) * (outward, 1.0)
         directions.append([np.cos(up) * np.sin(aside), np.sin(up), np.cos(up) * np.cos(aside)])
     return np.array(directions)
 

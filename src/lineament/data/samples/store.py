@@ -150,7 +150,9 @@ class SampleStore:
         names = load_model(self.recipe.face_model).expression_names
         counted = [number for number, name in enumerate(names) if name.startswith(starts or ("",))]
         if not counted:
-            raise DataError(f"No expression key begins with {' or '.join(starts)}; there are {', '.join(names)}.")
+            raise DataError(
+                f"No expression key begins with {' or '.join(starts)}; there are {', '.join(names)}."
+            )
         strongest = [
             np.nan_to_num(index.expression[:, counted]).max(axis=1)
             if index.expression.shape[1]

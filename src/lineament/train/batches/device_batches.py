@@ -51,7 +51,8 @@ def device_batches(
         workers: processes that decode pictures, before the first batch.
 
     Raises:
-        ConfigError: the source swaps faces or makes dense targets, which only worker processes can.
+        ConfigError: the source swaps faces, makes dense targets or draws raised keys more often, which only
+            worker processes can.
         DataError: the samples cannot be read.
     """
     if source.swap_probability:
@@ -60,6 +61,11 @@ def device_batches(
         )
     if source.targets is not None and not isinstance(source.targets, DeviceTargetConfig):
         raise ConfigError("Dense targets are made by worker processes only: set crops_by = 'workers'.")
+    if any(source.folders.raised):
+        raise ConfigError(
+            "Raised keys are drawn more often by worker processes only: leave data.raised out, or set "
+            "crops_by = 'workers'."
+        )
     store, model = source.folders.opened(validation=False), load_model(source.face_model)
     device = processes.device
     views = read_views(source.folders, device, model, workers=workers, occlusion=source.occlusion)

@@ -64,7 +64,8 @@ class Folders:
             raise DataError(f"{len(folders)} folders need as many weights, found {len(self.weights)}.")
         if self.raised and (len(self.raised) != len(folders) or min(self.raised) < 0):
             raise DataError(
-                f"{len(folders)} folders need as many numbers of `raised`, none negative, found {self.raised}."
+                f"{len(folders)} folders need as many numbers of `raised`, none negative, found "
+                f"{self.raised}."
             )
         stores, weights, each = [], [], []
         for number, folder in enumerate(folders):
