@@ -105,7 +105,7 @@ def build(
                 f"Not one sample could be made: every photograph was left out, and left_out.csv in {out} "
                 f"says why."
             )
-        say(f"{total} samples are in {out}; licence: {chosen.licence}")
+        say(f"{total} samples are in {out}; licence: {config.manifest.licence}")
 
 
 @app.command()
@@ -316,13 +316,14 @@ def _collections(
 
 def _backgrounds(given: Path | None, recipe: BuildRecipe) -> Path | None:
     """The pictures given, else those of the shared folder if the recipe takes them, else none."""
+    from lineament.data.build.builder import SHARED_BACKGROUNDS
     from lineament.data.photographs.collections import shared_folder
     from lineament.errors import DataError
 
     if given is not None or recipe.backgrounds == "photos":
         return given
     try:
-        found = shared_folder() / "backgrounds" / "bsds500_no_faces.zip"
+        found = shared_folder() / "backgrounds" / f"{SHARED_BACKGROUNDS}.zip"
     except DataError:
         return None
     return found if found.is_file() else None

@@ -125,6 +125,18 @@ def test_the_manifest_says_where_the_samples_come_from_and_how_they_may_be_used(
     assert read_recipe(folder / RECIPE_FILE) == RECIPE
 
 
+@pytest.mark.parametrize(
+    ("name", "terms"), [("bsds500_no_faces", "for research"), ("mine", "under their own terms")]
+)
+def test_pictures_behind_heads_are_named_with_their_terms(tmp_path, name, terms):
+    rendered = BuildRecipe(name="faces", licence="anyone's", rendered=RenderedOptions(count=2))
+    said = BuildConfig(rendered, (), tmp_path, backgrounds=tmp_path / f"{name}.zip").manifest
+    assert said.source == f"2 rendered faces, backgrounds of {name}"
+    assert said.licence == f"anyone's; backgrounds of {name}, {terms}"
+    plain = BuildConfig(rendered, (), tmp_path).manifest
+    assert (plain.source, plain.licence) == ("2 rendered faces", "anyone's")
+
+
 def test_interrupted_work_goes_on_and_ends_with_the_same_bytes(folder, photos, tmp_path):
     steps = build(BuildConfig(RECIPE, (photos,), tmp_path), processes=1)
     assert [next(steps).finished for _ in range(2)] == [0, 1]

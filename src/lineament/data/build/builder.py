@@ -43,6 +43,8 @@ RECIPE_FILE = "recipe.toml"
 FITS_FOLDER = "fits"
 FACE_MODEL = "lfm"
 RENDERED_A_SHARD = 500
+SHARED_BACKGROUNDS = "bsds500_no_faces"
+"""Name of the shared folder's pictures without people, which are for research."""
 OTHERS = 40
 """Photographs whose faces come before other people's."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -80,13 +82,19 @@ class BuildConfig:
 
     @property
     def manifest(self) -> Recipe:
-        """What the manifest says of the set."""
+        """What the manifest says of the set, the pictures behind its heads included."""
         sources = [f"{c.name} ({len(c.entries)} photographs)" for c in self.collections]
         if self.recipe.rendered.count:
             sources.append(f"{self.recipe.rendered.count} rendered faces")
+        licence = self.recipe.licence
+        if self.backgrounds is not None and (self.recipe.rendered.count or self.recipe.rotated.count):
+            name = self.backgrounds.stem
+            sources.append(f"backgrounds of {name}")
+            terms = "for research" if name == SHARED_BACKGROUNDS else "under their own terms"
+            licence += f"; backgrounds of {name}, {terms}"
         return Recipe(
             source=", ".join(sources),
-            licence=self.recipe.licence,
+            licence=licence,
             seed=self.recipe.seed,
             command=f"{self.command}  # lineament {__version__}, recipe {self.recipe.digest}",
             face_model=FACE_MODEL,
