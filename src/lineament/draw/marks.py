@@ -117,7 +117,8 @@ def landmark_visibility(face: FaceResult) -> Array:
     """
     middle = face.landmarks_image.mean(axis=0)
     landmarks, vertices = face.landmarks_image - middle, face.vertices_image - middle
-    squared = (landmarks**2).sum(axis=1)[:, None] + (vertices**2).sum(axis=1) - 2 * landmarks @ vertices.T
+    squared = (landmarks**2).sum(axis=1)[:, None] + (vertices**2).sum(axis=1)
+    squared -= 2 * landmarks @ vertices.T
     near = squared < (0.04 * face_size(face)) ** 2
     return np.where(near, face.visibility, 0).max(axis=1)
 

@@ -8,7 +8,6 @@ in Blender or three.js. Skin has the photograph's colours, eyeballs, mouth and t
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 

@@ -294,7 +294,13 @@ def _mixed(picture: Array | NDArray[np.uint8], x: Array, y: Array) -> Iterator[t
         beside, above = 1 - across, 1 - down
         for channel in range(channels):
             a, b, c, d = (flat.take(corner) for corner in corners)
-            yield part, channel, (a * beside + b * across) * above + (c * beside + d * across) * down
+            mixed, below = a * beside, c * beside
+            mixed += b * across
+            below += d * across
+            mixed *= above
+            below *= down
+            mixed += below
+            yield part, channel, mixed
             for corner in corners:
                 corner += 1
 
