@@ -27,7 +27,7 @@ IntArray: TypeAlias = NDArray[np.integer]
 SMALLEST_MM = 0.002
 """Differences of a target below this are left out: they move nothing that can be seen, and most are zero."""
 SMALLEST_BEND = 0.01  # the same of normals
-TOGETHER = 1 << 14  # triangles worked on at once: what is computed of them stays in the cache
+TOGETHER = 1 << 16  # triangles worked on at once: fewer calls, and a bound of the memory
 TURNING, SIDES = "eyes", ("Left", "Right")  # the part that looks, each person's about its own middle
 
 
