@@ -144,7 +144,7 @@ def visible_vertices(
     planes = np.ascontiguousarray(np.asarray(vertices_image).T, dtype=np.float64)
     triangles = np.asarray(triangles)
     is_finite = np.isfinite(planes)
-    finite = None if is_finite.all() else is_finite.all(axis=0)
+    finite: NDArray[np.bool_] | None = None if is_finite.all() else np.asarray(is_finite.all(axis=0))
     if finite is not None:
         if not finite.any():
             return np.zeros(len(finite), dtype=np.float32)

@@ -235,7 +235,8 @@ class _OpenCvSink:
 
     def __init__(self, path: Path, *, rate: float, size_wh: tuple[int, int]) -> None:
         cv2 = load_cv2()
-        self._cv2, self._film = cv2, None
+        self._cv2 = cv2
+        self._film: Any = None
         for code in CODECS[path.suffix.lower()]:
             with quiet_stderr(), utf8_name(str(path)) as name:
                 film = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*code), rate, size_wh)
