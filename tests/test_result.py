@@ -206,3 +206,4 @@ def test_a_face_as_plain_values_is_what_its_json_says():
     assert values["blendshapes"] == {"jawOpen": 0.3}
     assert len(values["landmark_visibility"]) == 68
     assert face.without_values().to_dict()["landmarks_image"][0] == [None, None, None]
+    assert face.to_dict(targets="all")["blendshapes"] == pytest.approx(face.named_weights("all"))

@@ -41,7 +41,7 @@ def face_values(face: Any, *, targets: str = "arkit") -> dict[str, Any]:  # noqa
             "identity": _numbers(face.identity, 4),
             "expression": _numbers(face.expression, 4),
             "expression_names": list(face.model.expression_names[: len(face.expression)]),
-            "blendshapes": {name: _numbers(weight, 4) for name, weight in named.items()},
+            "blendshapes": dict(zip(named, _numbers([*named.values()], 4), strict=True)),
         }
     if hasattr(face, "fit_residual_mm"):
         values["fit_residual_mm"] = _numbers(face.fit_residual_mm, 2)

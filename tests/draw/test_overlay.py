@@ -1,8 +1,10 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from faces import egg_face
-from lineament.draw import LAYERS, draw_axes, draw_landmarks, draw_mesh, draw_overlay, draw_pose_box
+from lineament.draw import LAYERS, draw_axes, draw_landmarks, draw_mesh, draw_overlay, draw_pose_box, marks
 from lineament.draw.marks import pose_box_image
 from lineament.errors import ConfigError, ImageError
 from lineament.geometry.raster import rasterize
@@ -185,3 +187,12 @@ def test_numbers_are_written_beside_the_landmarks():
         changed(photo, draw_landmarks(photo, face, numbers=True)).sum()
         > changed(photo, draw_landmarks(photo, face)).sum() * 1.2
     )
+
+
+@pytest.mark.parametrize("center_xy", [(100, 100), (100, 40), (45, 12)])
+def test_a_label_on_a_layer_of_its_own_is_the_one_on_the_whole_layer(monkeypatch, center_xy):
+    face = egg_face(center_xy=center_xy)
+    own = draw_overlay(GREY, face, layers="box", labels=["27"])
+    monkeypatch.setattr(marks._Layer, "for_text", lambda layer, _: layer)
+    monkeypatch.setattr(marks, "_layer", partial(marks._layer, with_text=True))
+    np.testing.assert_array_equal(draw_overlay(GREY, face, layers="box", labels=["27"]), own)

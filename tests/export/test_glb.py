@@ -11,10 +11,11 @@ import pytest
 from faces import egg_face
 from glb_files import morphed, read_glb
 from lineament.errors import ExportError
-from lineament.export import export_glb, export_glb_animation
+from lineament.export import export_glb, export_glb_animation, glb_targets
 from lineament.export.frames import focal_px
 from lineament.export.head_parts import inside_rgb
 from lineament.expression_keys import ARKIT_NAMES, KeyScale
+from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.rotation import angle_between
 from shared import node
 
@@ -55,6 +56,24 @@ def test_the_targets_by_their_weights_give_the_aligned_face_in_metres(tmp_path, 
     for primitive in document["meshes"][0]["primitives"]:
         lengths = np.linalg.norm(array(primitive["attributes"]["NORMAL"]), axis=1)
         np.testing.assert_allclose(lengths, 1, atol=1e-5)
+
+
+def test_normals_of_targets_are_those_of_the_moved_surface_however_many_are_found_at_once(
+    tmp_path, smiling, monkeypatch
+):
+    export_glb(smiling, tmp_path / "face.glb", targets="all")
+    document, array = read_glb(tmp_path / "face.glb")
+    for primitive in document["meshes"][0]["primitives"]:
+        triangles = array(primitive["indices"]).reshape(-1, 3)
+        rest, normals = (array(primitive["attributes"][name]) for name in ("POSITION", "NORMAL"))
+        for target in primitive["targets"][::7]:
+            moved = vertex_normals(rest + array(target["POSITION"]).astype(float), triangles)
+            np.testing.assert_allclose(normals + array(target["NORMAL"]), moved, atol=0.0101)
+    monkeypatch.setattr("lineament.export.glb_targets.TOGETHER", 500)
+    glb_targets._known_moves.cache_clear()
+    export_glb(smiling, tmp_path / "few.glb", targets="all")
+    glb_targets._known_moves.cache_clear()
+    assert (tmp_path / "few.glb").read_bytes() == (tmp_path / "face.glb").read_bytes()
 
 
 def test_arkits_names_are_the_52_and_merge_both_sides(tmp_path, smiling):

@@ -6,17 +6,18 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from lineament.ahead import Behind
     from lineament.export import FaceTexturer, HeadMotion, MeanTexture
     from lineament.expression_keys import TargetNames
     from lineament.result import FaceResult, MorphableResult
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
         VideoWriter,
     )
 
+_Drawn: TypeAlias = "tuple[float, NDArray[np.uint8], dict[int, FaceResult]]"
+"""A time, the picture of that time, and its faces by their people's numbers."""
 TEXTURE_SIZE = 512  # texels along a side; a face in a film is seldom larger
 PROGRESS_FRAMES = 25  # between two lines on the terminal
 TEXTURE_EVERY_S = 0.2  # taking colours from every frame would cost more than aligning it
@@ -123,8 +126,8 @@ class FilmJob:
         ):
             self.length_s = reader.length_s
             if "film" in options.formats:
-                with self._film(reader) as film:
-                    self._write_rows(self._rows(frames, film))
+                with self._film(reader) as film, self._drawing(film) as drawing:
+                    self._write_rows(self._rows(frames, drawing))
                 self._say_of_sound(film)
             else:
                 self._write_rows(self._rows(frames, None))
@@ -142,6 +145,25 @@ class FilmJob:
             encoder=encoder,
             sound=None if source is None else Sound(os.path.abspath(source), section.start_s),
         )
+
+    @contextmanager
+    def _drawing(self, film: VideoWriter) -> Iterator[Behind[_Drawn]]:
+        """A thread that draws faces on their frames and writes these, while the next frames are aligned."""
+        from lineament.ahead import Behind
+        from lineament.draw import draw_overlay
+
+        def draw(drawn: _Drawn) -> None:
+            time_s, photo, faces = drawn
+            labels = [str(number) for number in faces]
+            picture = draw_overlay(photo, [*faces.values()], layers=self.options.layers, labels=labels)
+            film.write(time_s, picture)
+
+        behind = Behind(draw)
+        try:
+            yield behind
+            behind.finish()
+        finally:
+            behind.end()
 
     def _say_of_sound(self, film: VideoWriter) -> None:
         """A word where a film has lost what it may have had."""
@@ -207,11 +229,9 @@ class FilmJob:
             )
 
     def _rows(
-        self, frames: Iterable[Frame], film: VideoWriter | None
+        self, frames: Iterable[Frame], drawing: Behind[_Drawn] | None
     ) -> Iterator[tuple[dict[str, Any], Sequence[FaceResult]]]:
-        """Each frame's faces with what their rows begin with; draws them on the film on the way."""
-        from lineament.draw import draw_overlay
-
+        """Each frame's faces with what their rows begin with; hands them over for the film on the way."""
         shape_hw = self.size_hw
         first_s = None
         for frame in frames:
@@ -226,11 +246,8 @@ class FilmJob:
                 for number, person in self.people.items():
                     shown = _animated(person, faces.get(number))
                     person.motion.add(frame.time_s - first_s, shown, size_hw=shape_hw)
-            if film is not None:
-                labels = [str(number) for number in faces]
-                layers = self.options.layers
-                picture = draw_overlay(frame.picture, [*faces.values()], layers=layers, labels=labels)
-                film.write(frame.time_s - first_s, picture)
+            if drawing is not None:
+                drawing.add((frame.time_s - first_s, frame.picture, faces))
             for number, face in faces.items():
                 yield {"frame": frame.number, "time_s": frame.time_s, "person": number}, [face]
             self._show_progress(frame.time_s - first_s)

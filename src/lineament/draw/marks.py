@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from itertools import pairwise, product
+from math import ceil, floor
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -25,6 +27,7 @@ AXES_RGB: tuple[Color, Color, Color] = ((255, 72, 72), (72, 220, 72), (80, 130, 
 BOX_RGB: tuple[Color, Color] = (255, 208, 80), (96, 190, 255)  # nearer and farther side of the head's box
 FINE_PX = 2400  # of a face's rectangle: lines on smaller ones are drawn finer than the photo
 MAX_LAYER_PX = 4096  # longer side of a layer: on larger faces lines are drawn coarser than the photo
+WHITE_RGB: Color = (255, 255, 255)
 NOSE_TIP = 30  # of the 68 landmarks
 
 
@@ -35,37 +38,70 @@ def face_size(face: FaceResult) -> float:
 
 
 class _Layer:
-    """A transparent layer over a part of the photo, finer than the photo, and a pen."""
+    """A transparent layer over a part of the photo, finer than the photo, and a pen.
 
-    def __init__(self, patch: Patch, face: FaceResult) -> None:
+    Its colours are multiplied by their opacity, so that the clear pixels' black does not darken the lines'
+    rims; those of one with text are so in the end, for letters have soft rims of their own.
+    """
+
+    def __init__(self, patch: Patch, face: FaceResult, *, with_text: bool) -> None:
         """Lines widen with the face, but one far larger than the photo does not fill it with them."""
         zoom = min(1.0, MAX_LAYER_PX / patch.extent)
         if patch.extent < FINE_PX:
             zoom = 3.0 if patch.extent < 400 else 2.0
-        self.patch = replace(patch, zoom=zoom)
-        self.picture = Image.new("RGBA", self.patch.size_hw[::-1])
-        self.pen = ImageDraw.Draw(self.picture)
         width = min(face_size(face) / 140, patch.extent / 70)
         self.line_width = max(1, round(max(0.5, width) * zoom))
+        self._begin(replace(patch, zoom=zoom), "RGBA" if with_text or zoom < 1 else "RGBa")
+
+    def _begin(self, patch: Patch, mode: str) -> None:
+        self.patch = patch
+        self.picture = Image.new(mode, patch.size_hw[::-1])
+        self.pen = ImageDraw.Draw(self.picture)
+
+    def ink(self, color: Color, opacity: int = 255) -> tuple[int, ...]:
+        """What the pen is filled with for a colour."""
+        if self.picture.mode == "RGBA" or opacity == 255:
+            return (*color, opacity)
+        return (*Image.new("RGBA", (1, 1), (*color, opacity)).convert("RGBa").tobytes(),)
+
+    def for_text(self, box: tuple[float, float, float, float]) -> _Layer:
+        """A layer with text in place of a part of this one, which is cleared: left, top, right and bottom."""
+        if self.picture.mode == "RGBA":
+            return self
+        patch, zoom = self.patch, round(self.patch.zoom)
+        left, right = (min(max(side, 0), patch.width) for side in (floor(box[0] / zoom), ceil(box[2] / zoom)))
+        top, bottom = (
+            min(max(side, 0), patch.height) for side in (floor(box[1] / zoom), ceil(box[3] / zoom))
+        )
+        self.picture.paste((0, 0, 0, 0), (zoom * left, zoom * top, zoom * right, zoom * bottom))
+        layer = copy(self)
+        place = {"left": patch.left + left, "top": patch.top + top}
+        layer._begin(replace(patch, **place, width=right - left, height=bottom - top), "RGBA")
+        return layer
 
     def lay_on(self, picture: Canvas) -> None:
         """Blend what was drawn into a picture of our own."""
-        # Premultiplied, so that the clear pixels' black does not darken the lines' rims.
-        for part, strip in self.patch.strips(self.picture.convert("RGBa")):
+        if not self.patch.width or not self.patch.height:
+            return
+        layer = self.picture if self.picture.mode == "RGBa" else self.picture.convert("RGBa")
+        for part, strip in self.patch.strips(layer):
             below = Image.fromarray(picture[part]).convert("RGBA")
             picture[part] = np.asarray(Image.alpha_composite(below, strip.convert("RGBA")).convert("RGB"))
 
 
-def _layer(points: Array, picture: Canvas, face: FaceResult, *, margin: float) -> _Layer | None:
+def _layer(
+    points: Array, picture: Canvas, face: FaceResult, *, margin: float, with_text: bool = False
+) -> _Layer | None:
     """A layer around (N, 2 or 3) points, or None where the photo does not reach."""
     patch = Patch.around(points, picture, margin=margin)
-    return None if patch is None else _Layer(patch, face)
+    return None if patch is None else _Layer(patch, face, with_text=with_text)
 
 
 def paint_landmarks(picture: Canvas, face: FaceResult, *, numbers: bool = False) -> None:
     """The 68 landmarks joined by lines, those the head hides faint; or each numbered."""
     size = face_size(face)
-    layer = _layer(face.landmarks_image, picture, face, margin=4 + size / (12 if numbers else 40))
+    margin = 4 + size / (12 if numbers else 40)
+    layer = _layer(face.landmarks_image, picture, face, margin=margin, with_text=numbers)
     if layer is None:
         return
     points = layer.patch.from_image(face.landmarks_image)[:, :2]
@@ -74,12 +110,12 @@ def paint_landmarks(picture: Canvas, face: FaceResult, *, numbers: bool = False)
     for group in GROUPS_68:
         color = _group_color(group.name)
         for first, second in pairwise(group.strip):
-            fill = (*color, min(opacities[first], opacities[second]))
+            fill = layer.ink(color, min(opacities[first], opacities[second]))
             layer.pen.line((*points[first], *points[second]), fill=fill, width=width)
     for (x, y), opacity in zip(points, opacities, strict=True):
         if width > layer.patch.zoom:  # on a smaller face the rims would be all there is to see
-            _dot(layer.pen, x, y, 1.5 * width, (20, 20, 30, opacity))
-        _dot(layer.pen, x, y, 1.0 * width, (255, 255, 255, opacity))
+            _dot(layer.pen, x, y, 1.5 * width, layer.ink((20, 20, 30), opacity))
+        _dot(layer.pen, x, y, 1.0 * width, layer.ink(WHITE_RGB, opacity))
     if numbers:
         _write_numbers(layer, points, size)
     layer.lay_on(picture)
@@ -117,7 +153,8 @@ def landmark_visibility(face: FaceResult) -> Array:
     """
     middle = face.landmarks_image.mean(axis=0)
     landmarks, vertices = face.landmarks_image - middle, face.vertices_image - middle
-    squared = (landmarks**2).sum(axis=1)[:, None] + (vertices**2).sum(axis=1) - 2 * landmarks @ vertices.T
+    squared = (landmarks**2).sum(axis=1)[:, None] + (vertices**2).sum(axis=1)
+    squared -= 2 * landmarks @ vertices.T
     near = squared < (0.04 * face_size(face)) ** 2
     return np.where(near, face.visibility, 0).max(axis=1)
 
@@ -172,7 +209,7 @@ def paint_pose_box(picture: Canvas, face: FaceResult) -> None:
     for first, second in sorted(edges, key=lambda edge: -corners_image[list(edge), 2].sum()):
         color = BOX_RGB[0] if first & 1 and second & 1 else BOX_RGB[1]
         ends = (*corners[first], *corners[second])
-        layer.pen.line(ends, fill=(*color, 235), width=round(1.3 * layer.line_width))
+        layer.pen.line(ends, fill=layer.ink(color, 235), width=round(1.3 * layer.line_width))
     layer.lay_on(picture)
 
 
@@ -195,16 +232,31 @@ def paint_box(picture: Canvas, face: FaceResult, label: str) -> None:
     layer = _layer(corners, picture, face, margin=4 + 1.5 * text_px)
     if layer is None:
         return
-    (left, top), (right, bottom) = layer.patch.from_image(corners)
+    width, zoom = layer.line_width, layer.patch.zoom
+    (left, top), _ = layer.patch.from_image(corners)
+    x, y = left + 2 * width, max(top - 1.3 * text_px * zoom, 0)
+    font = ImageFont.load_default(text_px * zoom)
+    _draw_box(layer, corners)
+    _, _, *end = layer.pen.textbbox((x, y), label, font=font, stroke_width=width)
+    # Letters begin below the place that they are written at, which is to lie on their layer too.
+    text = layer.for_text((x - width, y - width, *end))
+    if text is not layer:
+        layer.lay_on(picture)
+        _draw_box(text, corners)
+        x -= zoom * (text.patch.left - layer.patch.left)
+        y -= zoom * (text.patch.top - layer.patch.top)
+    white, black = (*WHITE_RGB, 255), (0, 0, 0, 160)
+    text.pen.text((x, y), label, font=font, fill=white, stroke_width=width, stroke_fill=black)
+    text.lay_on(picture)
+
+
+def _draw_box(layer: _Layer, corners_image: Array) -> None:
+    """A faint rectangle with clear corners."""
+    (left, top), (right, bottom) = layer.patch.from_image(corners_image)
     width = layer.line_width
-    layer.pen.rectangle((left, top, right, bottom), outline=(255, 255, 255, 110), width=width)
+    layer.pen.rectangle((left, top, right, bottom), outline=layer.ink(WHITE_RGB, 110), width=width)
     arm = 0.14 * min(right - left, bottom - top)
     for x, toward_x in ((left, 1), (right, -1)):
         for y, toward_y in ((top, 1), (bottom, -1)):
             corner = [(x + toward_x * arm, y), (x, y), (x, y + toward_y * arm)]
-            layer.pen.line(corner, fill=(255, 255, 255, 255), width=2 * width, joint="curve")
-    font = ImageFont.load_default(text_px * layer.patch.zoom)
-    place = (left + 2 * width, max(top - 1.3 * text_px * layer.patch.zoom, 0))
-    white, black = (255, 255, 255, 255), (0, 0, 0, 160)
-    layer.pen.text(place, label, font=font, fill=white, stroke_width=width, stroke_fill=black)
-    layer.lay_on(picture)
+            layer.pen.line(corner, fill=layer.ink(WHITE_RGB), width=2 * width, joint="curve")

@@ -8,7 +8,6 @@ in Blender or three.js. Skin has the photograph's colours, eyeballs, mouth and t
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from lineament.errors import ConfigError, ExportError
 from lineament.export.files import jpeg_bytes, write_bytes
 from lineament.export.frames import gltf_from_model, gltf_uv, quaternion
-from lineament.export.glb_targets import RestNormals, TargetMove, moves_of
+from lineament.export.glb_targets import PartMoves, RestNormals, moves_of
 from lineament.export.gltf import GlbFile
 from lineament.export.head_parts import HeadPart, head_parts, inside_png
 from lineament.expression_keys import TargetNames, key_groups, reported_weights, weights_at_rest
@@ -167,7 +166,7 @@ def glb_at_rest(
     return glb, chosen
 
 
-def _primitive(glb: GlbFile, part: HeadPart, moves: Sequence[TargetMove], material: int) -> dict[str, Any]:
+def _primitive(glb: GlbFile, part: HeadPart, moves: PartMoves, material: int) -> dict[str, Any]:
     rest = RestNormals.of(part)
     attributes = {
         "POSITION": glb.add_values(gltf_from_model(part.at_rest), bounds=True, vertices=True),
@@ -176,8 +175,8 @@ def _primitive(glb: GlbFile, part: HeadPart, moves: Sequence[TargetMove], materi
     if part.uv is not None:
         attributes["TEXCOORD_0"] = glb.add_values(gltf_uv(part.uv), vertices=True)
     entries = [
-        {"POSITION": glb.add_differences(move.position), "NORMAL": glb.add_differences(move.bend(rest))}
-        for move in moves
+        {"POSITION": glb.add_differences(position), "NORMAL": glb.add_differences(normal)}
+        for position, normal in moves.differences(rest)
     ]
     indices = glb.add_indices(part.triangles)
     return {"attributes": attributes, "indices": indices, "material": material, "targets": entries}

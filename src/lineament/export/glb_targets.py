@@ -5,9 +5,10 @@ A target moves few vertices; normals turn at these and at their neighbours alone
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -27,6 +28,7 @@ IntArray: TypeAlias = NDArray[np.integer]
 SMALLEST_MM = 0.002
 """Differences of a target below this are left out: they move nothing that can be seen, and most are zero."""
 SMALLEST_BEND = 0.01  # the same of normals
+TOGETHER = 1 << 16  # triangles worked on at once: fewer calls, and a bound of the memory
 TURNING, SIDES = "eyes", ("Left", "Right")  # the part that looks, each person's about its own middle
 
 
@@ -63,7 +65,7 @@ class TargetMove:
         triangles: (C,) those with a corner that moves.
         vertices: (A,) their corners, each once.
         difference: (3, A) mm, what it adds to these.
-        corners: (C, 3) places among them.
+        corners: (3, C) places among them.
     """
 
     position: Differences
@@ -80,28 +82,92 @@ class TargetMove:
         moves = np.asarray(difference.any(axis=1))
         triangles = np.flatnonzero(moves[part.triangles].any(axis=1))
         vertices, corners = np.unique(part.triangles[triangles], return_inverse=True)
-        position = Differences.of(gltf_from_model(difference), bounds=True)
+        position = Differences.of(gltf_from_model(difference))
         own = np.ascontiguousarray(difference[vertices].T)
-        return cls(position, triangles, vertices, own, corners.reshape(-1, 3))
+        return cls(position, triangles, vertices, own, np.ascontiguousarray(corners.reshape(-1, 3).T))
 
-    def bend(self, rest: RestNormals) -> Differences:
-        """What it adds to the normals."""
-        count = rest.vertices.shape[1]
-        if not len(self.triangles):
-            return Differences(count, np.zeros(0, np.int64), np.zeros((0, 3), np.float32), None)
-        moved = rest.vertices.take(self.vertices, axis=1) + self.difference
-        change = doubled_area_vectors(moved.T, self.corners) - rest.areas.take(self.triangles, axis=1)
-        sums = sum_at_vertices(change, self.corners, len(self.vertices))
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bending:
+    """What some targets move of a part, one after the other, so that their normals are found together.
+
+    Attributes:
+        ends: for each target where its vertices end.
+        triangles: (C,) see :class:`TargetMove`.
+        vertices: (A,) of the part.
+        difference: (3, A) mm.
+        corners: (3, C) places among `vertices`.
+    """
+
+    ends: IntArray
+    triangles: IntArray
+    vertices: IntArray
+    difference: Array
+    corners: IntArray
+
+    @classmethod
+    def of(cls, moves: Sequence[TargetMove]) -> Self:
+        """Of so many targets."""
+        ends = np.cumsum([len(move.vertices) for move in moves])
+        starts = [0, *ends[:-1].tolist()]
+        return cls(
+            ends,
+            np.concatenate([move.triangles for move in moves]),
+            np.concatenate([move.vertices for move in moves]),
+            np.concatenate([move.difference for move in moves], axis=1),
+            np.concatenate([move.corners + start for move, start in zip(moves, starts, strict=True)], axis=1),
+        )
+
+    def of_normals(self, rest: RestNormals) -> list[Differences]:
+        """What each target adds to the normals."""
+        moved = rest.vertices.take(self.vertices, axis=1)
+        moved += self.difference
+        change = _area_vectors(moved, self.corners)
+        change -= rest.areas.take(self.triangles, axis=1)
+        sums = _sums(change, self.corners, len(self.vertices))
         sums += rest.sums.take(self.vertices, axis=1)
-        bend = _unit(sums) - rest.normals.take(self.vertices, axis=1)
-        kept = np.flatnonzero((np.abs(bend) >= SMALLEST_BEND).any(axis=0))
-        return Differences(count, self.vertices[kept], bend.take(kept, axis=1).T, None)
+        bend = _unit(sums)
+        bend -= rest.normals.take(self.vertices, axis=1)
+        kept = np.flatnonzero(np.abs(bend).max(axis=0) >= SMALLEST_BEND)
+        vertices, values = self.vertices.take(kept), np.ascontiguousarray(bend.take(kept, axis=1).T)
+        stops = np.searchsorted(kept, self.ends).tolist()
+        count = rest.vertices.shape[1]
+        return [
+            Differences.at(count, vertices[start:stop], values[start:stop])
+            for start, stop in pairwise([0, *stops])
+        ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartMoves:
+    """What all targets move of a part.
+
+    Attributes:
+        moves: by target.
+        bendings: the same, in groups of neighbours.
+    """
+
+    moves: list[TargetMove]
+    bendings: list[Bending]
+
+    @classmethod
+    def of(cls, moves: list[TargetMove]) -> Self:
+        """Groups of as many triangles as are worked on at once."""
+        number = np.cumsum([len(move.triangles) for move in moves]) // TOGETHER
+        starts = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(moves)]
+        return cls(moves, [Bending.of(moves[start:stop]) for start, stop in pairwise(starts) if stop > start])
+
+    def differences(self, rest: RestNormals) -> Iterator[tuple[Differences, Differences]]:
+        """What each target adds to vertices and normals."""
+        normals = (normal for bending in self.bendings for normal in bending.of_normals(rest))
+        positions = (move.position for move in self.moves)
+        return zip(positions, normals, strict=True)
 
 
 def moves_of(
     model: MorphableModel, parts: Sequence[HeadPart], groups: tuple[tuple[int, ...], ...]
-) -> list[list[TargetMove]]:
-    """By part, then by target: what moves.
+) -> list[PartMoves]:
+    """By part: what moves.
 
     Args:
         model: that the parts are of.
@@ -114,29 +180,56 @@ def moves_of(
         any(names[key].removesuffix(side) in LOOKS for key in group for side in SIDES) for group in groups
     ]
     return [
-        [
-            TargetMove.of(part, group) if turns and part.name == TURNING else move
-            for group, turns, move in zip(groups, turning, moves, strict=True)
-        ]
-        for part, moves in zip(parts, known, strict=True)
+        PartMoves.of(
+            [
+                TargetMove.of(part, group) if turns else move
+                for group, turns, move in zip(groups, turning, found.moves, strict=True)
+            ]
+        )
+        if part.name == TURNING
+        else found
+        for part, found in zip(parts, known, strict=True)
     ]
 
 
 @lru_cache(maxsize=2)
-def _known_moves(
-    key: ByIdentity[MorphableModel], groups: tuple[tuple[int, ...], ...]
-) -> list[list[TargetMove]]:
+def _known_moves(key: ByIdentity[MorphableModel], groups: tuple[tuple[int, ...], ...]) -> list[PartMoves]:
     """Those of the mean face."""
     model = key.value
     return [
-        [TargetMove.of(part, group) for group in groups] for part in head_parts(model, model.neutral_model)
+        PartMoves.of([TargetMove.of(part, group) for group in groups])
+        for part in head_parts(model, model.neutral_model)
     ]
+
+
+def _area_vectors(vertices: Array, corners: IntArray) -> Array:
+    """(3, C) as :func:`doubled_area_vectors` has them, of vertices (3, A) and corners (3, C)."""
+    a, b, c = (vertices.take(corner, axis=1) for corner in corners)
+    b -= a
+    c -= a
+    vectors = np.empty_like(a)
+    for axis, (first, second) in enumerate(((1, 2), (2, 0), (0, 1))):
+        np.multiply(b[first], c[second], out=vectors[axis])
+        vectors[axis] -= np.multiply(b[second], c[first], out=a[0])
+    return vectors
+
+
+def _sums(vectors: Array, corners: IntArray, count: int) -> NDArray[np.float64]:
+    """(3, A) sums of the vectors (3, C) of the triangles around each vertex."""
+    sums = np.empty((3, count))
+    for total, values in zip(sums, vectors.astype(np.float64), strict=True):
+        first, second, third = (np.bincount(corner, weights=values, minlength=count) for corner in corners)
+        np.add(first, second, out=total)
+        total += third
+    return sums
 
 
 def _unit(sums: Array) -> NDArray[np.float32]:
     """(3, V) of length one; glTF knows no zero ones, which vertices without a triangle have."""
     x, y, z = sums
     length = np.sqrt(x * x + y * y + z * z)
-    normals = np.divide(sums, length, out=np.zeros_like(sums), where=length > 0).astype(np.float32)
-    normals[2, length == 0] = 1
+    lost = np.flatnonzero(length == 0)
+    length[lost] = 1
+    normals = np.divide(sums, length).astype(np.float32)
+    normals[2, lost] = 1
     return normals

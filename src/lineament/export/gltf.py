@@ -21,27 +21,64 @@ _SPARSE_FRACTION = 0.75  # an entry of a sparse accessor costs its index beside 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Differences:
-    """(n, 3) floats most of which are zero.
+    """(n, 3) floats most of which are zero, as files hold them.
 
     Attributes:
         count: n.
-        moved: (k,) rows that are not zero, in order.
-        values: (k, 3) of these.
+        moved: how many rows are listed; 0 where all are.
+        index_type: componentType of the list.
+        indices: the list, ascending; empty where all rows are there.
+        values: the rows.
         bounds: least and largest of all n by axis; None where a file need not state them.
     """
 
     count: int
-    moved: NDArray[np.integer]
-    values: NDArray[np.floating]
+    moved: int
+    index_type: int
+    indices: bytes
+    values: bytes
     bounds: tuple[list[float], list[float]] | None
 
     @classmethod
-    def of(cls, values: NDArray[np.floating], *, bounds: bool) -> Self:
-        """Of all n rows."""
+    def of(cls, values: NDArray[np.floating]) -> Self:
+        """Of all n rows, with their bounds."""
         values = np.asarray(values, dtype="<f4")
         moved = np.flatnonzero(values.any(axis=1))
-        ends = (values.min(axis=0).tolist(), values.max(axis=0).tolist()) if bounds else None
-        return cls(len(values), moved, values[moved], ends)
+        ends = (values.min(axis=0).tolist(), values.max(axis=0).tolist())
+        return cls.at(len(values), moved, values[moved], bounds=ends)
+
+    @classmethod
+    def at(
+        cls,
+        count: int,
+        moved: NDArray[np.integer],
+        values: NDArray[np.floating],
+        *,
+        bounds: tuple[list[float], list[float]] | None = None,
+    ) -> Self:
+        """Of n rows that are zero but for some.
+
+        Args:
+            count: n.
+            moved: (k,) which are not zero, ascending.
+            values: (k, 3) of these.
+            bounds: of all n.
+        """
+        if len(moved) > _SPARSE_FRACTION * count:
+            whole = np.zeros((count, 3), "<f4")
+            whole[moved] = values
+            return cls(count, 0, 0, b"", whole.tobytes(), bounds)
+        if len(moved) == 0:
+            moved, values = np.zeros(1, np.int64), np.zeros((1, 3))
+        kind, code = ("<u2", _UINT16) if count <= 65535 else ("<u4", _UINT32)
+        return cls(
+            count,
+            len(moved),
+            code,
+            moved.astype(kind).tobytes(),
+            values.astype("<f4", order="C").tobytes(),
+            bounds,
+        )
 
 
 class GlbFile:
@@ -54,7 +91,8 @@ class GlbFile:
             "accessors": [],
             "bufferViews": [],
         }
-        self._buffer = bytearray()
+        self._content: list[bytes] = []  # of the binary chunk
+        self._length = 0
 
     def add_values(
         self, values: NDArray[np.floating], *, bounds: bool = False, vertices: bool = False
@@ -75,24 +113,19 @@ class GlbFile:
 
     def add_differences(self, differences: Differences) -> int:
         """Accessor of (n, 3) floats most of which may be zero: those are left out (3.6.2.3)."""
-        count, moved, values = differences.count, differences.moved, differences.values
-        entry = {"componentType": _FLOAT, "count": count, "type": _SHAPES[3]}
+        entry: dict[str, Any] = {"componentType": _FLOAT, "count": differences.count, "type": _SHAPES[3]}
         if differences.bounds is not None:
             entry |= dict(zip(("min", "max"), differences.bounds))
-        if len(moved) > _SPARSE_FRACTION * count:
-            whole = np.zeros((count, 3), "<f4")
-            whole[moved] = values
-            view = self._add_view(whole.tobytes(), target=_ARRAY_BUFFER)
+        if differences.moved == 0:
+            view = self._add_view(differences.values, target=_ARRAY_BUFFER)
             return self._add_accessor({"bufferView": view} | entry)
-        if len(moved) == 0:
-            moved, values = np.zeros(1, np.int64), np.zeros((1, 3))
-        kind, code = ("<u2", _UINT16) if count <= 65535 else ("<u4", _UINT32)
-        sparse = {
-            "count": len(moved),
-            "indices": {"bufferView": self._add_view(moved.astype(kind).tobytes()), "componentType": code},
-            "values": {"bufferView": self._add_view(values.astype("<f4").tobytes())},
+        indices, values = self._add_view(differences.indices), self._add_view(differences.values)
+        entry["sparse"] = {
+            "count": differences.moved,
+            "indices": {"bufferView": indices, "componentType": differences.index_type},
+            "values": {"bufferView": values},
         }
-        return self._add_accessor(entry | {"sparse": sparse})
+        return self._add_accessor(entry)
 
     def add_picture(self, content: bytes, *, mime: str, name: str) -> int:
         """Texture of an encoded picture (image/jpeg or image/png); its wrap is clamped."""
@@ -109,12 +142,13 @@ class GlbFile:
 
     def to_bytes(self) -> bytes:
         """The whole file (4.4: a header, a chunk of JSON, a chunk of binary data)."""
-        self.document["buffers"] = [{"byteLength": len(self._buffer)}]
+        self.document["buffers"] = [{"byteLength": self._length}]
         text = json.dumps(self.document, separators=(",", ":"), allow_nan=False).encode()
         text += b" " * (-len(text) % 4)
-        heads = struct.pack("<I4s", len(text), b"JSON"), struct.pack("<I4s", len(self._buffer), b"BIN\0")
-        length = 12 + len(heads[0]) + len(text) + len(heads[1]) + len(self._buffer)
-        return b"".join([struct.pack("<4sII", b"glTF", 2, length), heads[0], text, heads[1], self._buffer])
+        heads = struct.pack("<I4s", len(text), b"JSON"), struct.pack("<I4s", self._length, b"BIN\0")
+        length = 12 + len(heads[0]) + len(text) + len(heads[1]) + self._length
+        start = struct.pack("<4sII", b"glTF", 2, length)
+        return b"".join([start, heads[0], text, heads[1], *self._content])
 
     def _accessor(self, values: NDArray[np.float32], code: int, *, bounds: bool) -> dict[str, Any]:
         width = 1 if values.ndim == 1 else values.shape[1]
@@ -130,9 +164,10 @@ class GlbFile:
 
     def _add_view(self, content: bytes, *, target: int | None = None) -> int:
         """A part of the binary chunk, begun at a multiple of four bytes (3.6.2.4)."""
-        start = len(self._buffer)
-        self._buffer += content + b"\0" * (-len(content) % 4)
-        view: dict[str, Any] = {"buffer": 0, "byteOffset": start, "byteLength": len(content)}
+        view: dict[str, Any] = {"buffer": 0, "byteOffset": self._length, "byteLength": len(content)}
+        filling = -len(content) % 4
+        self._content += [content, b"\0" * filling] if filling else [content]
+        self._length += len(content) + filling
         if target is not None:
             view["target"] = target
         self.document["bufferViews"].append(view)

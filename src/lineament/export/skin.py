@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.geometry.face_mesh import FaceMesh
-from lineament.geometry.uv import UvMap
+from lineament.geometry.uv import ShownTexels
 from lineament.result import DEFAULT_SCHEME
 
 Array = NDArray[np.floating]
@@ -34,49 +34,53 @@ MIN_HUE = 0.02  # of fractions of red, green and blue: noise of a grey photo is 
 
 @dataclass(frozen=True, slots=True)
 class SkinJudge:
-    """Judges colours on the chart of one mesh.
+    """Judges colours on the chart of one mesh, at its T texels that show the mesh.
 
     Attributes:
-        beside: (S, S) float in 0..1, how far a texel lies beside or below the face, where colours are judged.
-        skin: (S, S) float in 0..1, texels that are no eyeballs and no inside of the mouth.
-        sure: (S, S) bool, texels of cheeks and nose.
+        beside: (T,) float in 0..1, how far a texel lies beside or below the face, where colours are judged.
+        skin: (T,) float in 0..1, texels that are no eyeballs and no inside of the mouth.
+        sure: (t,) int, texels of cheeks and nose.
     """
 
     beside: Array
     skin: Array
-    sure: NDArray[np.bool_]
+    sure: NDArray[np.integer]
 
     @classmethod
-    def of_mesh(cls, mesh: FaceMesh, uv_map: UvMap) -> Self | None:
+    def of_mesh(cls, mesh: FaceMesh, texels: ShownTexels) -> Self | None:
         """The judge for a chart; None for a mesh that has no landmarks to tell where its cheeks are."""
         if DEFAULT_SCHEME not in mesh.schemes:
             return None
-        beside, skin, sure = (
-            uv_map.position_map(of_vertices(mesh)[:, None])[..., 0]
-            for of_vertices in (_beside, _skin, _cheeks_and_nose)
-        )
-        return cls(beside, skin, sure > 0.5)
+        of_vertices = np.stack([_beside(mesh), _skin(mesh), _cheeks_and_nose(mesh)])
+        beside, skin, sure = texels.spread(of_vertices)
+        return cls(beside, skin, np.flatnonzero(sure > 0.5))
 
-    def likeness(self, colors: Array, trust: Array, aslant: Array) -> Array:
+    def likeness(self, colors: NDArray[np.uint8], trust: Array, aslant: Array) -> Array:
         """How far texels may be skin.
 
         Args:
-            colors: (S, S, 3) RGB, 0 to 255.
-            trust: (S, S) in 0..1, how visible each is.
-            aslant: (S, S) in 0..1, how far each is seen aslant, so that its colour is judged too.
+            colors: (3, T) RGB.
+            trust: (T,) in 0..1, how visible each is.
+            aslant: (T,) in 0..1, how far each is seen aslant, so that its colour is judged too.
 
         Returns:
-            (S, S) in 0..1; 1 where nothing is judged.
+            (T,) in 0..1; 1 where nothing is judged.
         """
-        known = self.sure & (trust > 0.5)
-        if known.sum() < MIN_TEXELS:
-            return np.ones_like(trust)
-        light, hue = colors.mean(axis=-1), _hue(colors)
-        dark, bright = np.percentile(light[known], (5, 95))
-        away = np.linalg.norm(hue - np.median(hue[known], axis=0), axis=-1)
-        own = max(float(np.percentile(away[known], 90)), MIN_HUE)
-        alike = _ramp(light, dark, DARK) * _ramp(light, bright, BRIGHT) * _ramp(away, own, OTHER_HUE)
-        return np.asarray(1 - self.skin * np.maximum(self.beside, aslant) * (1 - alike))
+        alike = np.ones(len(trust))
+        known = self.sure[trust.take(self.sure) > 0.5]
+        if len(known) < MIN_TEXELS:
+            return alike
+        light, hue = _light_and_hue(colors, known)
+        dark, bright = np.percentile(light, (5, 95))
+        usual = np.median(hue, axis=1)[:, None]
+        own = max(float(np.percentile(_length(hue - usual), 90)), MIN_HUE)
+        judged = self.skin * np.maximum(self.beside, aslant)
+        at = np.flatnonzero(judged)
+        light, hue = _light_and_hue(colors, at)
+        away = _length(hue - usual)
+        fitting = _ramp(light, dark, DARK) * _ramp(light, bright, BRIGHT) * _ramp(away, own, OTHER_HUE)
+        alike[at] = 1 - judged.take(at) * (1 - fitting)
+        return alike
 
 
 def _beside(mesh: FaceMesh) -> Array:
@@ -110,9 +114,20 @@ def _landmarks(mesh: FaceMesh) -> Array:
     return np.asarray(mesh.schemes[DEFAULT_SCHEME].points_model(mesh.mean_model), np.float64)
 
 
-def _hue(colors: Array) -> Array:
-    """(..., 3) fractions of red, green and blue; those of near black are not meant seriously."""
-    return np.asarray(colors / np.maximum(colors.sum(axis=-1, keepdims=True), 30))
+def _light_and_hue(colors: NDArray[np.uint8], at: NDArray[np.integer]) -> tuple[Array, Array]:
+    """(t,) means of some texels' red, green and blue, and (3, t) fractions of these.
+
+    Fractions of near black are not meant seriously.
+    """
+    bands = colors.take(at, axis=1).astype(np.float32)
+    total = bands[0] + bands[1] + bands[2]
+    return total / np.float32(3), bands / np.maximum(total, 30)
+
+
+def _length(vectors: Array) -> Array:
+    """(t,) of (3, t)."""
+    x, y, z = vectors
+    return np.asarray(np.sqrt(x * x + y * y + z * z))
 
 
 def _ramp(values: Array, unit: float, limits: tuple[float, float]) -> Array:

@@ -17,8 +17,9 @@ from lineament.export.photo_window import photo_window
 from lineament.export.skin import SkinJudge
 from lineament.export.texture_completion import Completion, OtherSide
 from lineament.geometry.face_mesh import FaceMesh
-from lineament.geometry.raster import rasterize, toward_viewer
-from lineament.geometry.uv import UvMap, make_uv_map, sample_texture
+from lineament.geometry.raster import toward_viewer
+from lineament.geometry.triangle_planes import TrianglePlanes
+from lineament.geometry.uv import UvMap, make_uv_map, photo_colors
 from lineament.image import Picture as Photo
 from lineament.result import FaceResult
 
@@ -81,7 +82,8 @@ class FaceTexturer:
         self._complete = OtherSide() if complete is None else complete
         self._complete.check(mesh)
         self._mirrored = _chart_is_symmetric(mesh)
-        self._judge = SkinJudge.of_mesh(mesh, self._map)
+        self._texels = self._map.shown()
+        self._judge = SkinJudge.of_mesh(mesh, self._texels)
 
     def __repr__(self) -> str:
         """Mesh and size."""
@@ -121,20 +123,28 @@ class FaceTexturer:
                 f"This makes textures of the mesh {self.mesh.name!r}; the face has {face.mesh.name!r}."
             )
         facing = _facing(face)
-        trusted = _trust(face, facing)
         window = photo_window(photo, face.vertices_image)
         places = window.places(face.vertices_image)
-        texture = sample_texture(window.pixels, places, self._map, visibility=trusted)
-        trust: Array = np.clip(texture.visibility, 0, 1)
+        of_vertices = np.stack([*places.T, _trust(face, facing), _between(facing, ASLANT)])
+        x, y, trusted, aslant = self._texels.spread(of_vertices)
+        seen, within = photo_colors(window.pixels, np.stack([x, y]))
+        trust: Array = np.clip(np.where(within, trusted, 0).astype(np.float32), 0, 1)
         if self._judge is not None:
-            aslant = self._map.position_map(_between(facing, ASLANT)[:, None])[..., 0]
-            trust = trust * self._judge.likeness(texture.colors_rgb.astype(np.float32), trust, aslant)
-        return texture.colors_rgb, trust.astype(np.float32)
+            trust = (trust * self._judge.likeness(seen, trust, aslant)).astype(np.float32)
+        size = self._map.size
+        colors, known = np.zeros((3, size * size), np.uint8), np.zeros(size * size, np.float32)
+        for band, values in zip(colors, seen, strict=True):
+            band[self._texels.place] = values
+        known[self._texels.place] = trust
+        return np.ascontiguousarray(colors.T).reshape(size, size, 3), known.reshape(size, size)
 
     def completed(self, seen_rgb: Picture, trust: NDArray[np.float32]) -> FaceTexture:
         """The texture of what was seen, by one photo or several."""
-        colors = self._complete(seen_rgb.astype(np.float32), trust, mirrored=self._mirrored)
-        return FaceTexture(np.rint(np.clip(colors, 0, 255)).astype(np.uint8), seen_rgb, trust)
+        planes = np.ascontiguousarray(np.moveaxis(seen_rgb, -1, 0), np.float32)  # one colour after the other
+        colors = self._complete(np.moveaxis(planes, 0, -1), trust, mirrored=self._mirrored)
+        clipped = np.clip(colors, 0, 255)
+        whole = np.rint(clipped, out=clipped).astype(np.uint8)
+        return FaceTexture(np.ascontiguousarray(whole), seen_rgb, trust)
 
 
 def export_texture(texture: FaceTexture, path: str | os.PathLike[str], *, hidden: str = "completed") -> None:
@@ -176,13 +186,16 @@ def _away_from_edges(face: FaceResult) -> NDArray[np.float32]:
     vertices = np.asarray(face.vertices_image, np.float64) / face.pose.scale  # mm
     vertices = (vertices - vertices.min(axis=0)) / STEP_PX_MM + [EDGE_PX, EDGE_PX, 0]
     width, height = (int(side) + EDGE_PX + 1 for side in vertices[:, :2].max(axis=0))
-    raster = rasterize(vertices, face.triangles, size_hw=(height, width))
+    planes = TrianglePlanes.of(vertices, face.triangles, (height, width))
+    nearest, winner = planes.nearest((height, width))
+    depth = nearest.astype(np.float32).reshape(height, width)
     first, last = face.mesh.parts.get("face", (0, len(face.triangles)))
     # What is seen between lips and lids lies deep, but is no other surface that could be mistaken for skin.
-    inside = raster.mask & ((raster.triangle_index < first) | (raster.triangle_index >= last))
+    triangle = planes.triangle.take(np.maximum(winner, 0))
+    inside = ((winner >= 0) & ((triangle < first) | (triangle >= last))).reshape(height, width)
     column, row = np.clip(vertices[:, :2].astype(int), 0, (width - 1, height - 1)).T
-    before = vertices[:, 2] - _around(np.where(inside, np.inf, raster.depth), np.minimum)[row, column]
-    behind = _around(np.where(inside, -np.inf, raster.depth), np.maximum)[row, column] - vertices[:, 2]
+    before = vertices[:, 2] - _around(np.where(inside, np.inf, depth), np.minimum)[row, column]
+    behind = _around(np.where(inside, -np.inf, depth), np.maximum)[row, column] - vertices[:, 2]
     step_mm = np.maximum(before, behind) * STEP_PX_MM
     skin = np.zeros(len(vertices), bool)
     skin[face.triangles[first:last]] = True

@@ -7,7 +7,7 @@ The face's other side is the usual answer: it has the person's own moles and bea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from lineament.geometry.face_mesh import FaceMesh
 from lineament.models.texture import TextureModel
 
 Array = NDArray[np.floating]
+Plane = NDArray[np.float32]
 
 LIGHT_RANGE = 35.0  # how much brighter or darker the other side of a face may be made to fit
 ROUNDS = 2  # of the texture model: a likely face, then the light that it leaves, then once more
@@ -172,24 +173,47 @@ def from_other_side(colors: Array, trust: Array, *, mirrored: bool) -> Array:
     Returns:
         (S, S, 3) float: seen, else the other side's fitted to its surroundings, else smooth.
     """
-    weight = trust[..., None]
+    planes = [*np.array(np.moveaxis(colors, -1, 0), np.float32, order="C")]  # one colour after the other
+    weight = np.asarray(trust, np.float32)
     if mirrored:
-        other, other_weight = colors[:, ::-1], weight[:, ::-1]
-        # What both sides show says how they differ in light; the difference is spread over what one hides.
-        both = np.minimum(weight, other_weight)
-        offset = np.clip(fill_smoothly(colors - other, both), -LIGHT_RANGE, LIGHT_RANGE) if both.any() else 0
-        fraction = other_weight * (1 - weight)
-        colors = weight * colors + fraction * np.clip(other + offset, 0, 255)
-        weight = weight + fraction
-        colors = colors / np.maximum(weight, 1e-6)
-    smooth = fill_smoothly(colors, weight)
-    return weight * colors + (1 - weight) * smooth
+        planes, weight = _with_other_side(planes, weight)
+    known = Pyramid.of(weight)
+    whole = np.empty((len(planes), *weight.shape), np.float32)
+    unknown = 1 - weight
+    for plane, completed in zip(planes, whole, strict=True):
+        smooth = known.filled(plane)
+        smooth *= unknown
+        plane *= weight
+        np.add(plane, smooth, out=completed)
+    return np.moveaxis(whole, 0, -1)
+
+
+def _with_other_side(planes: list[Plane], weight: Plane) -> tuple[list[Plane], Plane]:
+    """Colours to which the other side's are added where it is known better, and how far they are known."""
+    other_weight = weight[:, ::-1]
+    # What both sides show says how they differ in light; the difference is spread over what one hides.
+    both = np.minimum(weight, other_weight)
+    shared = Pyramid.of(both) if both.any() else None
+    fraction = other_weight * (1 - weight)
+    total = weight + fraction
+    divisor = np.maximum(total, 1e-6)
+    joined = []
+    for plane in planes:
+        lit = np.ascontiguousarray(plane[:, ::-1])
+        if shared is not None:
+            offset = shared.filled(plane - lit)
+            lit += np.clip(offset, -LIGHT_RANGE, LIGHT_RANGE, out=offset)
+        np.clip(lit, 0, 255, out=lit)
+        lit *= fraction
+        plane *= weight
+        lit += plane
+        lit /= divisor
+        joined.append(lit)
+    return joined, total
 
 
 def fill_smoothly(values: Array, weight: Array) -> Array:
-    """Known values spread over a whole map: pull them into ever coarser maps, push them back.
-
-    Gortler et al. 1996, "The lumigraph", section 3.4.
+    """Known values spread over a whole map; see :class:`Pyramid`.
 
     Args:
         values: (S, S, C) float.
@@ -198,27 +222,81 @@ def fill_smoothly(values: Array, weight: Array) -> Array:
     Returns:
         (S, S, C) float32: where the weight is 1 the values themselves, elsewhere smooth.
     """
-    values, weight = values.astype(np.float32), weight.astype(np.float32)
-    height, width = values.shape[:2]
-    if max(height, width) == 1 or weight.min() >= 1:
-        return values
-    finer = np.pad(values * weight, ((0, height % 2), (0, width % 2), (0, 0)))
-    known = np.pad(weight, ((0, height % 2), (0, width % 2), (0, 0)))
-    sums, weights = _quartered(finer), _quartered(known)
-    coarse = fill_smoothly(sums / np.maximum(weights, 1e-6), np.minimum(weights, 1))
-    pushed = _doubled(_doubled(coarse, 0), 1)[:height, :width]
-    return weight * values + (1 - weight) * pushed
+    known = Pyramid.of(np.asarray(weight[..., 0], np.float32))
+    planes = np.ascontiguousarray(np.moveaxis(values, -1, 0), np.float32)
+    return np.stack([known.filled(plane) for plane in planes], axis=-1)
 
 
-def _quartered(values: Array) -> Array:
-    """Sums of 2 x 2 texels."""
-    return values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]
+@dataclass(frozen=True, slots=True)
+class Pyramid:
+    """Spreads known values over a whole map: pull them into ever coarser maps, push them back.
+
+    Gortler et al. 1996, "The lumigraph", section 3.4.
+
+    Attributes:
+        weights: (H, W) of each level but the coarsest, the finest first, how far its values are known.
+        unknown: 1 less these.
+        divisors: (H / 2, W / 2) sums of four weights of each, for their mean.
+    """
+
+    weights: list[Plane]
+    unknown: list[Plane]
+    divisors: list[Plane]
+
+    @classmethod
+    def of(cls, weight: Plane) -> Self:
+        """For values known so far, (H, W) float32 in 0..1."""
+        weights, unknown, divisors = [], [], []
+        while max(weight.shape) > 1 and weight.min() < 1:
+            sums = _quartered(weight)
+            weights.append(weight)
+            unknown.append(1 - weight)
+            divisors.append(np.maximum(sums, 1e-6))
+            weight = np.minimum(sums, 1)
+        return cls(weights, unknown, divisors)
+
+    def filled(self, plane: Plane) -> Plane:
+        """(H, W) float32, where the weight is 1 the values (H, W) themselves, elsewhere smooth."""
+        pulled = []
+        for weight, divisor in zip(self.weights, self.divisors, strict=True):
+            known = weight * plane
+            pulled.append(known)
+            plane = _quartered(known)
+            plane /= divisor
+        if not pulled:
+            return plane.copy()
+        for known, unknown in zip(reversed(pulled), reversed(self.unknown), strict=True):
+            height, width = known.shape
+            pushed = _doubled(_doubled(plane, 0), 1)[:height, :width]
+            pushed *= unknown
+            pushed += known
+            plane = pushed
+        return plane
 
 
-def _doubled(values: Array, axis: int) -> Array:
+def _quartered(plane: Plane) -> Plane:
+    """Sums of 2 x 2 texels; beyond the last ones there is nothing."""
+    height, width = plane.shape
+    if height % 2 or width % 2:
+        plane = np.pad(plane, ((0, height % 2), (0, width % 2)))
+    sums = plane[::2, ::2] + plane[1::2, ::2]
+    sums += plane[::2, 1::2]
+    sums += plane[1::2, 1::2]
+    return sums
+
+
+def _doubled(plane: Plane, axis: int) -> Plane:
     """Twice as many texels along an axis, each three quarters its own coarse one and a quarter the next."""
-    values = np.moveaxis(values, axis, 0)
-    before = np.concatenate([values[:1], values[:-1]])
-    after = np.concatenate([values[1:], values[-1:]])
-    finer = np.stack([0.75 * values + 0.25 * before, 0.75 * values + 0.25 * after], axis=1)
-    return np.moveaxis(finer.reshape(-1, *values.shape[1:]), 0, axis)
+    near, far = plane * np.float32(0.75), plane * np.float32(0.25)
+    shape = list(plane.shape)
+    shape[axis] *= 2
+    finer = np.empty(shape, np.float32)
+    if axis:
+        near, far, rows = near.T, far.T, finer.T
+    else:
+        rows = finer
+    np.add(near[1:], far[:-1], out=rows[2::2])
+    np.add(near[:-1], far[1:], out=rows[1:-1:2])
+    np.add(near[0], far[0], out=rows[0])
+    np.add(near[-1], far[-1], out=rows[-1])
+    return finer

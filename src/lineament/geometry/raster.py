@@ -140,31 +140,36 @@ def visible_vertices(
     Returns:
         (N,) float32 from 0, hidden, to 1, visible; zero for vertices that are not finite or in no triangle.
     """
-    vertices = np.asarray(vertices_image, dtype=np.float64)
-    finite = np.asarray(np.isfinite(vertices).all(axis=-1))
-    if not finite.any():
-        return np.zeros(len(vertices), dtype=np.float32)
+    # The axes come first: numpy is quick along the last axis when it is long.
+    planes = np.ascontiguousarray(np.asarray(vertices_image).T, dtype=np.float64)
     triangles = np.asarray(triangles)
-    if not finite.all():
+    is_finite = np.isfinite(planes)
+    finite: NDArray[np.bool_] | None = None if is_finite.all() else np.asarray(is_finite.all(axis=0))
+    if finite is not None:
+        if not finite.any():
+            return np.zeros(len(finite), dtype=np.float32)
         triangles = triangles[finite[triangles].all(axis=-1)]
-    low, high = vertices[finite].min(axis=0), vertices[finite].max(axis=0)
+        planes = np.where(finite, planes, planes[:, np.argmax(finite), None])
+    low, high = planes.min(axis=1), planes.max(axis=1)
     scale = resolution / max(float((high - low)[:2].max()), SMALLEST)
-    small = np.where(finite[:, None], (vertices - low) * scale, 0)
+    small = (planes - low[:, None]) * scale
     width, height = (int(np.ceil(extent)) + 1 for extent in ((high - low) * scale)[:2])
-    cosine = toward_viewer(small, triangles)
+    cosine = toward_viewer(small.T, triangles)
     # Behind what faces the viewer a solid's other side cannot be seen: only the former need drawing.
     visible = np.flatnonzero(cosine > 0)
     front = triangles.take(visible, axis=0)
-    depth, _ = TrianglePlanes.of(small, front, (height, width)).nearest((height, width))
+    depth, _ = TrianglePlanes.of(small.T, front, (height, width)).nearest((height, width))
     depth = depth.astype(np.float32)  # as Raster has it
-    behind = (small[:, 2] - _farthest_around(depth.reshape(height, width), small[:, :2])) / resolution
+    behind = (small[2] - _farthest_around(depth.reshape(height, width), small[:2])) / resolution
     unoccluded = np.clip(2 - behind / max(tolerance, np.finfo(np.float64).tiny), 0, 1)
     # The best of a vertex's triangles counts, not their mean: the edge of an eyelid is seen, though behind it
     # the lid turns away.
-    facing = np.zeros(len(vertices))
+    facing = np.zeros(small.shape[1])
     fading = np.clip(cosine[visible] / 0.2, 0, 1)  # over the last 12 degrees before the silhouette
-    np.maximum.at(facing, front.T.ravel(), np.tile(fading, 3))
-    return (unoccluded * facing * finite).astype(np.float32)
+    for corner in range(3):
+        np.maximum.at(facing, front[:, corner], fading)
+    shown = unoccluded * facing
+    return (shown if finite is None else shown * finite).astype(np.float32)
 
 
 def toward_viewer(vertices_image: Array, triangles: IndexArray) -> Array:
@@ -183,15 +188,14 @@ def toward_viewer(vertices_image: Array, triangles: IndexArray) -> Array:
 
 
 def _farthest_around(depth: Array, points_xy: Array) -> Array:
-    """(N,) the farthest depth of the four pixel centres around each point (N, 2).
+    """(N,) the farthest depth of the four pixel centres around each point (2, N).
 
     On a slope the nearest centre may lie in front of a visible vertex; one of the four never does.
     """
     height, width = depth.shape
-    column, row = np.floor(points_xy - 0.5).astype(np.int64).T
-    around = [
-        depth[np.clip(row + down, 0, height - 1), np.clip(column + right, 0, width - 1)]
-        for down in (0, 1)
-        for right in (0, 1)
-    ]
-    return np.max(around, axis=0)
+    column, row = np.floor(points_xy - 0.5).astype(np.int64)
+    columns = [np.minimum(np.maximum(column + right, 0), width - 1) for right in (0, 1)]
+    rows = [np.minimum(np.maximum(row + down, 0), height - 1) * width for down in (0, 1)]
+    flat = depth.ravel()
+    upper, lower = (np.maximum(flat.take(row + columns[0]), flat.take(row + columns[1])) for row in rows)
+    return np.maximum(upper, lower)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -29,6 +30,7 @@ class Region(IntEnum):
 # PRNet's weights as SADRNet re-scaled them, 16 : 12 : 3 : 0.
 REGION_WEIGHT = {Region.NECK: 0.0, Region.FACE: 3.0, Region.FEATURE: 12.0}
 LANDMARK_WEIGHT = 16.0
+_TOGETHER = 1 << 14  # texels worked on at once: what is computed of them stays in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,10 @@ class UvMap:
         """
         return self.raster.interpolate(vertices, self.triangles)
 
+    def shown(self) -> ShownTexels:
+        """The texels that show the mesh alone, for attributes of many faces."""
+        return ShownTexels.of(self)
+
     def vertices(self, position_map: Array) -> Array:
         """Vertices read back from a map.
 
@@ -105,6 +111,42 @@ class UvMap:
         for term in terms:
             total = total + term
         return total
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ShownTexels:
+    """The T texels of a map that show the mesh, one after the other, and what each is made of.
+
+    Attributes:
+        place: (T,) int, flat index on the map, ascending.
+        corners: (3, T) int32, vertices of the triangle at each.
+        weights: (3, T) float32, barycentric.
+    """
+
+    place: NDArray[np.int64]
+    corners: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, uv_map: UvMap) -> ShownTexels:
+        """Those of a map."""
+        place = np.flatnonzero(uv_map.mask)
+        triangle = uv_map.triangle_index.ravel().take(place)
+        corners = np.asarray(uv_map.triangles).T.take(triangle, axis=1).astype(np.int32)
+        weights = np.ascontiguousarray(uv_map.weights.reshape(-1, 3).take(place, axis=0).T)
+        return cls(place, corners, weights)
+
+    def spread(self, attributes: Array) -> Array:
+        """(C, T) attributes at the texels, of the vertices' (C, N)."""
+        spread = np.empty((len(attributes), len(self.place)), np.result_type(attributes, np.float32))
+        for part in _parts(len(self.place)):
+            corners, weights = self.corners[:, part].astype(np.intp), self.weights[:, part]
+            for row, values in zip(spread, attributes, strict=True):
+                mixed = values.take(corners[0]) * weights[0]
+                mixed += values.take(corners[1]) * weights[1]
+                mixed += values.take(corners[2]) * weights[2]
+                row[part] = mixed
+        return spread
 
 
 def make_uv_map(uv: Array, triangles: IndexArray, *, size: int = 256) -> UvMap:
@@ -147,18 +189,39 @@ def sample_texture(
         Texture; hidden texels carry the colour of what hides them, with their low visibility.
     """
     visible = np.ones(len(vertices_image)) if visibility is None else np.asarray(visibility)
-    values = np.concatenate([np.asarray(vertices_image, np.float64)[:, :2], visible[:, None]], axis=1)
-    shown = np.flatnonzero(uv_map.mask)
-    spread = uv_map.position_map(values).reshape(-1, 3)[shown]
-    height, width = photo.shape[:2]
-    points_xy = spread[:, :2]
-    x, y = points_xy.T  # NaN is nowhere
-    known = (x >= 0) & (y >= 0) & (x <= width) & (y <= height)
+    values = np.stack([*np.asarray(vertices_image, np.float64)[:, :2].T, visible])
+    texels = uv_map.shown()
+    spread = texels.spread(values)
     size = uv_map.size
     colors, visibilities = np.zeros((size * size, 3), np.uint8), np.zeros(size * size, np.float32)
-    colors[shown[known]] = np.rint(bilinear(photo, points_xy[known]))
-    visibilities[shown[known]] = spread[known, 2]
+    seen, within = photo_colors(photo, spread[:2])
+    visibilities[texels.place] = np.where(within, spread[2], 0)
+    for band, values in enumerate(seen):
+        colors[texels.place, band] = values
     return Texture(colors.reshape(size, size, 3), visibilities.reshape(size, size))
+
+
+def photo_colors(photo: NDArray[np.uint8], places_xy: Array) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """(3, T) colours of a photo at places (2, T) px, and (T,) which lie on it; black for the others.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        places_xy: px; NaN is nowhere.
+    """
+    height, width = photo.shape[:2]
+    x, y = places_xy
+    within = (x >= 0) & (y >= 0) & (x <= width) & (y <= height)
+    known = None if within.all() else np.flatnonzero(within)
+    found = np.zeros((photo.shape[2], len(x) if known is None else len(known)), np.uint8)
+    if known is not None:
+        x, y = x.take(known), y.take(known)
+    for part, band, values in _mixed(photo, x, y):
+        found[band, part] = np.rint(values, out=values)
+    if known is None:
+        return found, within
+    colors = np.zeros((len(found), len(within)), np.uint8)
+    colors[:, known] = found
+    return colors, within
 
 
 def region_weight_map(uv_map: UvMap, vertex_region: IndexArray, landmark_uv: Array) -> NDArray[np.float32]:
@@ -208,19 +271,49 @@ def _around(texel_xy: Array, mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64]
     return texels, fractions.astype(np.float32)
 
 
-def bilinear(picture: NDArray[np.uint8], points_xy: Array) -> Array:
+def bilinear(picture: Array | NDArray[np.uint8], points_xy: Array) -> Array:
     """(..., C) colours at places (..., 2) in px; beyond the outermost centres the border's colour goes on."""
+    x, y = points_xy.reshape(-1, 2).T
+    channels = int(np.prod(picture.shape[2:]))
+    colors = np.empty((len(x), channels), np.result_type(picture.dtype, np.float32))
+    for part, channel, values in _mixed(picture, x, y):
+        colors[part, channel] = values
+    return colors.reshape(*points_xy.shape[:-1], channels)
+
+
+def _mixed(picture: Array | NDArray[np.uint8], x: Array, y: Array) -> Iterator[tuple[slice, int, Array]]:
+    """Means of the four pixels around places, some places and a channel at a time."""
     height, width = picture.shape[:2]
-    shifted = np.clip(points_xy - 0.5, 0, (width - 1, height - 1))
-    low = np.floor(shifted).astype(np.int64)
-    high = np.minimum(low + 1, (width - 1, height - 1))
-    part = (shifted - low).astype(np.float32)
-    right, down = part[..., :1], part[..., 1:]
-    flat = picture.reshape(height * width, -1)
-    rows = low[..., 1] * width, high[..., 1] * width
-    upper, lower = (
-        flat.take(row + low[..., 0], axis=0) * (1 - right) + flat.take(row + high[..., 0], axis=0) * right
-        for row in rows
-    )
-    mixed: Array = upper * (1 - down) + lower * down
-    return mixed
+    flat = np.ascontiguousarray(picture).reshape(-1)
+    channels = int(np.prod(picture.shape[2:]))
+    for part in _parts(len(x)):
+        left, right, across = _neighbours(x[part], width)
+        upper, lower, down = _neighbours(y[part], height)
+        rows = upper * width, lower * width
+        corners = [(row + column) * channels for row in rows for column in (left, right)]
+        beside, above = 1 - across, 1 - down
+        for channel in range(channels):
+            a, b, c, d = (flat.take(corner) for corner in corners)
+            mixed, below = a * beside, c * beside
+            mixed += b * across
+            below += d * across
+            mixed *= above
+            below *= down
+            mixed += below
+            yield part, channel, mixed
+            for corner in corners:
+                corner += 1
+
+
+def _neighbours(places: Array, side: int) -> tuple[IndexArray, IndexArray, NDArray[np.float32]]:
+    """Pixels before and after places along a side of so many, and how far the places are to the latter."""
+    shifted = np.minimum(np.maximum(places - 0.5, 0), side - 1)
+    before = np.floor(shifted)
+    index = before.astype(np.int64)
+    return index, np.minimum(index + 1, side - 1), (shifted - before).astype(np.float32)
+
+
+def _parts(count: int) -> Iterator[slice]:
+    """So many numbers in parts that stay in the cache."""
+    for start in range(0, count, _TOGETHER):
+        yield slice(start, min(start + _TOGETHER, count))

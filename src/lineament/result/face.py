@@ -217,9 +217,16 @@ class FaceResult:
             mask[inside] = self.shown.at(np.stack([column, row], axis=1) + 0.5, outside=1.0)
         return mask
 
-    def to_dict(self) -> dict[str, Any]:
-        """The face as plain values, under the names of ``docs/json.md``: what its JSON says of it."""
-        return face_values(self)
+    def to_dict(self, *, targets: str = "arkit") -> dict[str, Any]:
+        """The face as plain values, under the names of ``docs/json.md``: what its JSON says of it.
+
+        Args:
+            targets: names of `blendshapes`: "arkit" for ARKit's 52, "all" for the face model's own.
+
+        Raises:
+            ConfigError: other targets.
+        """
+        return face_values(self, targets=targets)
 
     def landmarks(self, scheme: str = DEFAULT_SCHEME) -> Array:
         """(P, 3) float32 px of the photo: the landmarks of one of ``mesh.schemes``.

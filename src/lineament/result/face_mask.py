@@ -34,9 +34,13 @@ class FaceMask:
             outside: what is given beyond the crop, where nothing is known.
         """
         points = self.box.crop_from_image(np.asarray(points_image, np.float64)[:, :2]) / self.box.size
-        inside = ((points >= 0) & (points <= 1)).all(axis=1)
-        known = np.where(np.isfinite(points).all(axis=1), outside, 0.0)
-        return np.where(inside, mask_at(self.values, points), known).astype(np.float32)
+        x, y = np.ascontiguousarray(points.T)
+        inside = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
+        if inside.all():
+            return _between_cells(self.values, points).astype(np.float32)
+        found = np.where(np.isfinite(x) & np.isfinite(y), np.float32(outside), np.float32(0))
+        found[inside] = _between_cells(self.values, points[inside])
+        return found
 
     def over(self, size_hw: tuple[int, int], *, outside: float = 0.0) -> Array:
         """(H, W) float32 in 0..1, the mask over a photo of that size.
@@ -58,5 +62,9 @@ def mask_at(mask: Array, places: Array) -> Array:
         places: (P, 2) x and y in sides of the square; what is not finite gives 0.
     """
     finite: Array = np.asarray(np.isfinite(places).all(axis=1))
-    points = np.where(finite[:, None], places, 0) * len(mask)
-    return np.where(finite, bilinear(mask[..., None], points)[:, 0], 0)
+    return np.where(finite, _between_cells(mask, np.where(finite[:, None], places, 0)), 0)
+
+
+def _between_cells(mask: Array, places: Array) -> Array:
+    """The same where all places are finite."""
+    return bilinear(mask[..., None], places * len(mask))[:, 0]

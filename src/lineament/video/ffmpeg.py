@@ -102,7 +102,7 @@ class FfmpegSink:
         width, height = size_wh
         self._crop = (height - height % 2 or 1, width - width % 2 or 1)
         size = f"{self._crop[1]}x{self._crop[0]}"
-        given = ("-f", "rawvideo", "-pix_fmt", "bgr24", "-s", size, "-r", f"{rate:.6f}", "-i", "pipe:0")
+        given = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", f"{rate:.6f}", "-i", "pipe:0")
         made = ("-an", "-c:v", encoder.name, *ENCODERS[encoder.codec][encoder.name], "-pix_fmt", "yuv420p")
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the film
         words = [encoder.program, *_QUIET, *given, *made, str(path)]
@@ -113,8 +113,8 @@ class FfmpegSink:
         except OSError as error:
             raise ExportError(f"{encoder.program} cannot be started ({error.strerror}).") from error
 
-    def write(self, bgr: Photo) -> None:
-        """Add a picture.
+    def write(self, picture: Photo) -> None:
+        """Add a picture, RGB.
 
         Raises:
             ExportError: ffmpeg has ended.
@@ -122,7 +122,7 @@ class FfmpegSink:
         assert self._process.stdin is not None
         rows, columns = self._crop
         try:
-            self._process.stdin.write(np.ascontiguousarray(bgr[:rows, :columns]).data)
+            self._process.stdin.write(np.ascontiguousarray(picture[:rows, :columns]).data)
         except OSError as error:
             raise self._failure() from error
         self.written += 1

@@ -172,33 +172,33 @@ class VideoWriter:
         """
         if not np.isfinite(time_s):
             raise ExportError(f"Times of pictures must be finite; found {time_s} s.")
-        bgr = np.ascontiguousarray(check_image(picture)[..., ::-1])
+        kept = np.array(check_image(picture), order="C")  # encoded later
         if self._whole is None:
-            self._open(bgr.shape[1::-1])
+            self._open(kept.shape[1::-1])
         if time_s - self._last_s > CUT_S:
             self._cut_s += time_s - self._last_s - (0.0 if self._last is None else 1 / self.rate)
         if self._last is not None:
             self._show(self._last, round((time_s - self._cut_s) * self.rate) - self._written)
-        self._last, self._last_s = self._fitted(bgr), time_s
+        self._last, self._last_s = self._fitted(kept), time_s
 
-    def _show(self, bgr: Photo, times: int) -> None:
+    def _show(self, picture: Photo, times: int) -> None:
         assert self._behind is not None
         for _ in range(times):
-            self._behind.add(bgr)
+            self._behind.add(picture)
             self._written += 1
             if self._is_stopped():
                 break
 
-    def _fitted(self, bgr: Photo) -> Photo:
+    def _fitted(self, picture: Photo) -> Photo:
         """A picture at the film's size: enlarged or shrunk until it fits, in the middle of black."""
         width, height = self._size_wh
-        if bgr.shape[:2] == (height, width):
-            return bgr
-        factor = min(width / bgr.shape[1], height / bgr.shape[0])
-        size_wh = (max(1, round(bgr.shape[1] * factor)), max(1, round(bgr.shape[0] * factor)))
+        if picture.shape[:2] == (height, width):
+            return picture
+        factor = min(width / picture.shape[1], height / picture.shape[0])
+        size_wh = (max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor)))
         fitted = np.zeros((height, width, 3), np.uint8)
         left, top = (width - size_wh[0]) // 2, (height - size_wh[1]) // 2
-        part = self._cv2.resize(bgr, size_wh, interpolation=self._cv2.INTER_AREA)
+        part = self._cv2.resize(picture, size_wh, interpolation=self._cv2.INTER_AREA)
         fitted[top : top + size_wh[1], left : left + size_wh[0]] = part
         return fitted
 
@@ -235,6 +235,7 @@ class _OpenCvSink:
 
     def __init__(self, path: Path, *, rate: float, size_wh: tuple[int, int]) -> None:
         cv2 = load_cv2()
+        self._cv2 = cv2
         self._film: Any = None
         for code in CODECS[path.suffix.lower()]:
             with quiet_stderr(), utf8_name(str(path)) as name:
@@ -248,9 +249,9 @@ class _OpenCvSink:
         """Whether there is an encoder, and a place to write."""
         return self._film is not None
 
-    def write(self, bgr: Photo) -> None:
-        """Add a picture; OpenCV does not say whether it can."""
-        self._film.write(bgr)
+    def write(self, picture: Photo) -> None:
+        """Add a picture, RGB; OpenCV does not say whether it can."""
+        self._film.write(self._cv2.cvtColor(picture, self._cv2.COLOR_RGB2BGR))
 
     def close(self) -> None:
         """Finish the file."""
