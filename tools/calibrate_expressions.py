@@ -33,7 +33,7 @@ from lineament.data.formats.item import box_of_points
 from lineament.data.samples.sample import Kind
 from lineament.evaluate.expressions.photographs import at_rest
 from lineament.evaluate.expressions.pictures import COMPANIONS, SEED, PictureRecipe, raised_pictures
-from lineament.expression_keys import KeyScale, other_side, stem_of
+from lineament.expression_keys import GAZE, KeyScale, other_side, stem_of
 from lineament.models.builtin import load_builtin
 from lineament.result import DEFAULT_SCHEME, Detection, MorphableResult
 from lineament.train.batches.samples import Folders
@@ -46,12 +46,12 @@ COMBINED = PictureRecipe(seed=SEED + 2, faces=500)
 LEAST, MOST = 0.1, 1.2
 """A raised key has to move its reading by the first, lest noise be stretched by more than ten; no key is full
 beyond the second."""
-AT_REST = 0.985
+AT_REST, GAZE_AT_REST = 0.98, 0.95
 """Share of the neutral sitters whose reading of a key counts as none: with half of them, the other half would
-have some key raised."""
+have some key raised. Sitters at rest do look aside now and then."""
 HELD_OUT = 5
 """Every so many-th rendered identity measures ranges instead of the mix."""
-RIDGE, SITTERS_COUNT, ALONE_COUNTS = 3.0, 10.0, 3.0
+RIDGE, SITTERS_COUNT, ALONE_COUNTS = 3.0, 10.0, 8.0
 """Of the regression, whose inputs have a spread of about one; how many rendered pictures with several keys a
 neutral portrait is worth, and one with a single key: what a key looks like is seen there."""
 BLINK = "eyeBlink"
@@ -221,7 +221,8 @@ def key_scales(names: Sequence[str], read: Readings, not_measured: Sequence[str]
         read: of them.
         not_measured: how names of keys begin that are not to be believed.
     """
-    rest = np.quantile(read.resting, AT_REST, axis=0)
+    shares = [GAZE_AT_REST if name.startswith(GAZE) else AT_REST for name in names]
+    rest = np.array([np.quantile(own, share) for own, share in zip(read.resting.T, shares, strict=True)])
     scales = {}
     for name in names:
         sides = [number for number, other in enumerate(names) if stem_of(other) == stem_of(name)]

@@ -8,9 +8,9 @@ export class CloseUp {
   /**
    * @param {Record<string, Float32Array & Float64Array & Int32Array>} arrays  neutral (P * 3 mm), bases (P * 3 * (K + E)),
    *   keys, middle_neutral (3), middle_basis (3 * (K + E)), facing (3)
-   * @param {{side_mm: number, size: number, mirrored: boolean}} cut
+   * @param {{side_mm: number, size: number, min_within: number, mirrored: boolean}} cut
    */
-  constructor(arrays, { side_mm: sideMm, size, mirrored }) {
+  constructor(arrays, { side_mm: sideMm, size, min_within: minWithin, mirrored }) {
     this.neutral = arrays.neutral;
     this.bases = arrays.bases; // of a point's coordinate by each coefficient, identity before expression
     this.keys = arrays.keys; // places among the expressions
@@ -18,6 +18,7 @@ export class CloseUp {
     this.facing = arrays.facing;
     this.sideMm = sideMm;
     this.size = size;
+    this.minWithin = minWithin; // share of it that must be in the photo
     this.mirrored = mirrored; // whether it is looked at in a mirror
   }
 

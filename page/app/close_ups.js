@@ -48,12 +48,12 @@ export class CloseUps {
 
   /** Where a part of faces is looked at: where it faces the viewer and the photo does not cut it off. */
   looks(picture, faces, part) {
-    const { min_facing: minFacing, min_within: minWithin, grid } = this.settings;
+    const { min_facing: minFacing, grid } = this.settings;
     const shown = faces.flatMap((face, number) => {
       const sides = this.parts[part].filter((side) => side.isShown(face.camera, minFacing));
       return sides.map((closeUp) => ({ number, closeUp, box: closeUp.box(face) }));
     });
-    return shown.filter(({ box }) => shareWithin(box, picture, grid) >= minWithin);
+    return shown.filter(({ closeUp, box }) => shareWithin(box, picture, grid) >= closeUp.minWithin);
   }
 
   /** What a part's network sees there, all in one run; null where it gives no numbers. @returns {Promise<(Sighting | null)[]>} */

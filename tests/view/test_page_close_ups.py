@@ -14,7 +14,7 @@ import shared
 from lineament.bundle import Bundle
 from lineament.geometry.raster import visible_vertices
 from lineament.geometry.rotation import matrix_from_angles
-from lineament.methods.closeup_networks import MIN_WITHIN, close_ups_of
+from lineament.methods.closeup_networks import close_ups_of
 from lineament.methods.closeup_regressor import CloseUpRegressor
 from lineament.methods.coefficient_update import FaceState, Sighting
 from lineament.methods.regressor import MorphableRegressor
@@ -151,7 +151,7 @@ def looks_of(parts, state, photo):
         for side in sides
         if side.is_shown(state.camera)
     ]
-    return [look for look in boxes if look[2].share_within(*size) >= MIN_WITHIN]
+    return [look for look in boxes if look[2].share_within(*size) >= look[1].min_within]
 
 
 def seen_there(state, looks, rng, surprise=()):

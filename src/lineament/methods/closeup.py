@@ -24,6 +24,9 @@ OUTWARD_DEG = 20.0
 """How far an eye looks outward of the head's own direction, about: what decides whether it is seen."""
 MIN_FACING = 0.2
 """Cosine between that direction and the viewer's, below which a close-up shows the eye from its side."""
+MIN_WITHIN = 0.95
+"""Share of a close-up that must be in the photo, unless weights say otherwise: where the chin is cut off, a
+network that learned from whole mouths sees a wide one nearly shut."""
 SAME_MM = 1e-4
 """How far the middle of a part may be from that of its mirror image if it is said to lie in the middle."""
 
@@ -66,6 +69,7 @@ class CloseUp:
         middle: what a close-up is cut around, of these points.
         side_mm: side of the square that is cut, on the head.
         size: px of the close-up.
+        min_within: share of the square that must be in the photo.
         mirrored: whether it is looked at in a mirror: the left eye as if it were the right one.
         facing: (3,) direction of the part, model frame.
         vertex_index: (P, 3) corners of the mesh around each point.
@@ -77,6 +81,7 @@ class CloseUp:
     middle: Middle
     side_mm: float
     size: int
+    min_within: float
     mirrored: bool
     facing: Array
     vertex_index: Array
@@ -121,6 +126,7 @@ class CloseUpTable:
         keys: (S, K) names of expression keys.
         side_mm: side of the square that is cut, on the head.
         size: px of the close-up.
+        min_within: share of the square that must be in the photo.
     """
 
     vertex_index: Array
@@ -128,6 +134,7 @@ class CloseUpTable:
     keys: tuple[tuple[str, ...], ...]
     side_mm: float
     size: int
+    min_within: float = MIN_WITHIN
 
     def arrays(self) -> dict[str, Array]:
         """As constants of a bundle."""
@@ -137,6 +144,7 @@ class CloseUpTable:
             "keys": np.array(self.keys, str),
             "side_mm": np.array(self.side_mm, np.float32),
             "size": np.array(self.size, np.int32),
+            "min_within": np.array(self.min_within, np.float32),
         }
 
     @classmethod
@@ -149,6 +157,7 @@ class CloseUpTable:
         try:
             index, weights, keys = arrays["vertex_index"], arrays["weights"], arrays["keys"]
             side_mm, size = float(arrays["side_mm"]), int(arrays["size"])
+            min_within = float(arrays.get("min_within", MIN_WITHIN))
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"These weights do not state where close-ups are cut ({error}): get the file again."
@@ -159,11 +168,13 @@ class CloseUpTable:
                 f"These weights place the points of close-ups by arrays of {index.shape}, {weights.shape} "
                 f"and {keys.shape}; expected (S, P, 3) twice and (S, K). Get the file again."
             )
-        if not (0 < side_mm < 1000 and 8 <= size <= 512):
+        if not (0 < side_mm < 1000 and 8 <= size <= 512 and 0 <= min_within <= 1):
             raise WeightsError(
-                f"These weights cut close-ups of {side_mm} mm at {size} px. Get the file again."
+                f"These weights cut close-ups of {side_mm} mm at {size} px, {min_within} of them within the "
+                f"photo. Get the file again."
             )
-        return cls(index, weights, tuple(tuple(str(key) for key in side) for side in keys), side_mm, size)
+        names = tuple(tuple(str(key) for key in side) for side in keys)
+        return cls(index, weights, names, side_mm, size, min_within)
 
     def of(self, model: MorphableModel) -> tuple[CloseUp, ...]:
         """The part on each of its sides.
@@ -195,6 +206,7 @@ class CloseUpTable:
                     middle,
                     side_mm=self.side_mm,
                     size=self.size,
+                    min_within=self.min_within,
                     mirrored=number == 1,
                     facing=facing,
                     vertex_index=index,

@@ -31,9 +31,6 @@ Array: TypeAlias = NDArray[Any]
 
 PARTS = ("eye", "mouth")
 """Graphs and constants of close-ups; weights have one of them, both, or an occlusion network alone."""
-MIN_WITHIN = 0.95
-"""Share of a close-up that must be in the photo: where the chin is cut off, a network that learned from whole
-mouths sees a wide one nearly shut."""
 KEY_LIMITS = (0.0, 1.25)
 """What expression keys may be after an update; large eyes need more than one to shut."""
 
@@ -87,7 +84,11 @@ class CloseUpNetworks:
                 for side in sides
                 if side.is_shown(face.camera)
             ]
-            looks = [look for look in shown if look[2].share_within(*size_wh(image)) >= MIN_WITHIN]
+            looks = [
+                (number, side, box)
+                for number, side, box in shown
+                if box.share_within(*size_wh(image)) >= side.min_within
+            ]
             places = [(side, box) for _, side, box in looks]
             for (number, _, _), seen in zip(looks, _sightings(network, image, places), strict=True):
                 if seen is not None:

@@ -30,7 +30,8 @@ def close_up_bytes(parts: Mapping[str, Sequence[CloseUp]], update: CoefficientUp
         for number, side in enumerate(sides):
             arrays |= {f"{part}/{number}/{name}": array for name, array in _arrays(side).items()}
         head[part] = [
-            {"side_mm": side.side_mm, "size": side.size, "mirrored": side.mirrored} for side in sides
+            {name: getattr(side, name) for name in ("side_mm", "size", "min_within", "mirrored")}
+            for side in sides
         ]
     return array_file_bytes(arrays, {"parts": head})
 

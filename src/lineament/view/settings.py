@@ -99,7 +99,6 @@ def _detector_settings() -> dict[str, Any]:
 def _close_up_settings() -> dict[str, Any]:
     return {
         "min_facing": closeup.MIN_FACING,
-        "min_within": closeup_networks.MIN_WITHIN,
         "grid": crop.GRID,
         "key_limits": closeup_networks.KEY_LIMITS,
         "trusted_yaw": coefficient_update.TRUSTED_YAW,

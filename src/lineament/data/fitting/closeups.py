@@ -8,7 +8,7 @@ import numpy as np
 
 from lineament.data.fitting.layouts import IRIS_POINTS, LEFT_EYE, MOUTH, RIGHT_EYE, mesh_layout
 from lineament.expression_keys import other_side
-from lineament.methods.closeup import CloseUpTable
+from lineament.methods.closeup import MIN_WITHIN, CloseUpTable
 from lineament.models.builtin import load_builtin
 
 RIGHT_BROW = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55)
@@ -34,6 +34,9 @@ MOUTH_KEYS = ("jaw", "mouth", "cheekPuff", "noseSneer")
 EYE_MM, MOUTH_MM = 66.0, 100.0
 """Sides of the squares: from the brow to the cheek, and from the nose to the chin."""
 CLOSE_UP_PX = 64
+MOUTH_WITHIN = 0.6
+"""Share of a mouth's close-up that must be in the photo: its network has learned from mouths that are cut off
+(`docs/runs/configs/train_mouth_wide.toml`). Many a portrait ends below the lips."""
 
 
 @lru_cache(maxsize=4)
@@ -53,13 +56,13 @@ def close_up_table(part: str, size: int = CLOSE_UP_PX) -> CloseUpTable:
             )
         ]
         keys = tuple(tuple(key + side for key in EYE_KEYS) for side in ("Right", "Left"))
-        side_mm = EYE_MM
+        side_mm, within = EYE_MM, MIN_WITHIN
     else:
         points = [*OUTER_LIPS, *NOSE, *MOUTH.upper, *MOUTH.lower, *MOUTH.corners, *CHIN]
         own = tuple(name for name in load_builtin().expression_names if name.startswith(MOUTH_KEYS))
         # A mouth is its own other side: it is seen once as it is and once in a mirror.
         sides = [points, [MIRRORED.get(number, number) for number in points]]
         keys = (own, tuple(map(other_side, own)))
-        side_mm = MOUTH_MM
+        side_mm, within = MOUTH_MM, MOUTH_WITHIN
     numbers = np.array(sides)
-    return CloseUpTable(layout.vertex_index[numbers], layout.weights[numbers], keys, side_mm, size)
+    return CloseUpTable(layout.vertex_index[numbers], layout.weights[numbers], keys, side_mm, size, within)

@@ -59,13 +59,9 @@ def mesh_layout(path: Path = BUILTIN_PATH) -> PointLayout:
     with foreign(ModelError, f"The table {path} is damaged", "Reinstall lineament."), np.load(path) as data:
         trust, depth_trust = data["mesh478_trust"].astype(float)
         trust[list(IRIS_POINTS)] = IRIS_TRUST
-        vertex_index, weights = data["mesh478_vertex_index"].astype(np.int32), data["mesh478_weights"].copy()
-        for iris in IRIS_POINTS:  # where eyes that look ahead have it; the registration knew of no gaze
-            depth = data["neutral"][vertex_index[iris], 2]
-            weights[iris] = np.arange(3) == np.argmax(depth)
         return PointLayout(
-            vertex_index=vertex_index,
-            weights=weights,
+            vertex_index=data["mesh478_vertex_index"].astype(np.int32),
+            weights=data["mesh478_weights"],
             trust=trust,
             depth_trust=depth_trust,
             openings=(RIGHT_EYE, LEFT_EYE, MOUTH),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ from lineament.train.networks.closeup import CloseUpConfig, CloseUpNet, CloseUpO
 from lineament.train.onnx.agreement import outputs_check
 from lineament.train.onnx.exporter import Exporter
 from lineament.train.onnx.graph import Graph, crop_graph
+from lineament.train.regressor.warm_start import take_all
+from lineament.train.regressor.weight_interpolation import interpolation_of_run
 from lineament.train.runs.crop_method import CropMethod
 from lineament.train.runs.method import Ablation, Variant
 
@@ -36,7 +39,14 @@ INT8_TOLERANCE = {"points": 0.003, "keys": 0.02}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseUpMethod(CropMethod[CloseUpTrainConfig]):
-    """A crop method whose crops show a part of the face, so that it has figures of its own."""
+    """A crop method whose crops show a part of the face, so that it has figures of its own.
+
+    Its weights can be interpolated.
+    """
+
+    def interpolated(self, run: Path, fraction: float, *, samples: tuple[str, ...] = ()) -> nn.Module:
+        """See :class:`TrainableMethod`."""
+        return interpolation_of_run(self, run, fraction, begin=take_all, samples=samples)
 
     def figures(
         self, network: nn.Module, sampler: CropSampler, count: int, device: torch.device

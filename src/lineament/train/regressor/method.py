@@ -10,6 +10,7 @@ from torch import nn
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.regressor.export import EXPORTER
 from lineament.train.regressor.training import TrainConfig, estimate, loss_of, new_network, prepare
+from lineament.train.regressor.warm_start import start_from
 from lineament.train.regressor.weight_interpolation import interpolation_of_run
 from lineament.train.runs.crop_method import CropMethod
 from lineament.train.runs.method import Ablation, Variant
@@ -30,7 +31,7 @@ class RegressorMethod(CropMethod[TrainConfig]):
 
     def interpolated(self, run: Path, fraction: float, *, samples: tuple[str, ...] = ()) -> nn.Module:
         """See :class:`TrainableMethod`."""
-        return interpolation_of_run(self, run, fraction, samples=samples)
+        return interpolation_of_run(self, run, fraction, begin=start_from, samples=samples)
 
 
 REGRESSOR = RegressorMethod(

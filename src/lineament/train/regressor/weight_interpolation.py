@@ -7,26 +7,31 @@ zero-shot models"). Normalisation is measured anew, for its statistics do not mi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import copy
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from lineament.bundle import Bundle
 from lineament.errors import ConfigError
+from lineament.train.batches.crop_run import CropTrainConfig
 from lineament.train.batches.samples import CropSource, Folders, StepBatches, crops_as_input
 from lineament.train.engine.run_folder import CONFIG, DATA, read_table
-from lineament.train.networks.regressor import Regressor
-from lineament.train.regressor.training import TrainConfig
-from lineament.train.regressor.warm_start import ExportedNetwork, start_from
+from lineament.train.regressor.warm_start import ExportedNetwork
 from lineament.train.runs.method import TrainableMethod
+
+Network = TypeVar("Network", bound=nn.Module)
+Config = TypeVar("Config", bound=CropTrainConfig)
+Begin: TypeAlias = Callable[[Any, ExportedNetwork, Iterable[Tensor]], None]
 
 BATCHES, ROWS = 24, 128
 """Batches of training crops, and most of their rows, on which normalisation is measured."""
 
 
-def interpolated(first: Regressor, last: Regressor, fraction: float, crops: Iterable[Tensor]) -> Regressor:
+def interpolated(first: Network, last: Network, fraction: float, crops: Iterable[Tensor]) -> Network:
     """A network in evaluation mode with weights between those of two.
 
     Args:
@@ -40,7 +45,7 @@ def interpolated(first: Regressor, last: Regressor, fraction: float, crops: Iter
     """
     if not 0 <= fraction <= 1:
         raise ConfigError(f"The fraction of the trained weights is {fraction}; expected 0 to 1.")
-    network = Regressor(last.config)
+    network = copy.deepcopy(last)
     begin, end = first.state_dict(), last.state_dict()
     network.load_state_dict(
         {
@@ -60,14 +65,20 @@ def interpolated(first: Regressor, last: Regressor, fraction: float, crops: Iter
 
 
 def interpolation_of_run(
-    method: TrainableMethod[TrainConfig], run: Path, fraction: float, *, samples: Sequence[str] = ()
-) -> Regressor:
+    method: TrainableMethod[Config],
+    run: Path,
+    fraction: float,
+    *,
+    begin: Begin,
+    samples: Sequence[str] = (),
+) -> nn.Module:
     """The network between a run's start and its averaged end.
 
     Args:
         method: of the run.
         run: folder.
         fraction: of the end.
+        begin: gives a network of the run's kind the weights of an exported one.
         samples: folders on whose crops normalisation is measured, for a run from another machine; the run's
             own when empty.
 
@@ -78,27 +89,28 @@ def interpolation_of_run(
     config = method.config_of(run)
     if not config.start:
         raise ConfigError(f"{run} began with random weights: there is nothing to interpolate its end with.")
-    _check_start(run, config.start)
+    _check_start(run, config)
     folders = Folders(tuple(samples)) if samples else config.data
     source = CropSource(folders, config.augment, config.face_model)
     first_step = max(config.loop.steps - BATCHES, 0)
     batches = StepBatches(source, config.loop, first=first_step, rows=range(min(ROWS, config.loop.batch)))
     crops = [crops_as_input(torch.as_tensor(batches[n]["crop"])) for n in range(len(batches))]
     last = method.trained(run)
-    assert isinstance(last, Regressor)
-    first = Regressor(last.config)
-    first.load_state_dict(last.state_dict())  # for its means and deviations
+    first = copy.deepcopy(last)  # for its means and deviations
     if Path(config.start).is_dir():
-        start = method.trained(Path(config.start))
-        first.load_state_dict(start.state_dict())
+        first.load_state_dict(method.trained(Path(config.start)).state_dict())
     else:
-        start_from(first, ExportedNetwork.read(config.start), crops)
+        begin(first, ExportedNetwork.read(config.start, *config.start_graphs), crops)
     return interpolated(first, last, fraction, crops)
 
 
-def _check_start(run: Path, start: str) -> None:
-    began = (read_table(run, DATA).get("start") or {}).get("sha256")
-    if began is not None and began != Bundle.open(start).manifest.graphs["network"].sha256:
+def _check_start(run: Path, config: CropTrainConfig) -> None:
+    start, began = config.start, (read_table(run, DATA).get("start") or {}).get("sha256")
+    if began is None or Path(start).is_dir():
+        return
+    graphs = Bundle.open(start).manifest.graphs
+    now = next((graphs[name].sha256 for name in config.start_graphs if name in graphs), None)
+    if began != now:
         raise ConfigError(
             f"{run} began with other weights than {start!r} is now (checksums differ): name the file it "
             f"began with as `start` in {run / CONFIG}."
