@@ -59,11 +59,14 @@ def test_every_step_of_an_alignment_is_told_and_nothing_stays_watched(name):
     aligner, plain = FaceAligner.from_pretrained(name, threads=1), OnnxNetwork.__call__
     with alignment_watch(aligner) as watch:
         steps = steps_of(aligner, watch, HOPPER.read_bytes())
-    close_ups = {"close-ups: crops", "close-ups: networks", "close-ups: update"}
+    of_default = {
+        *("close-ups: crops", "close-ups: networks", "close-ups: update"),
+        *("face: first look", "in front: crop", "in front: network"),
+    }
     plain_steps = {
         *("decode", "detect: shrink", "detect: network", "detect: boxes"),
         *("face: crop", "face: network", "mesh", THE_REST),
     }
-    assert set(steps) == plain_steps | (close_ups if name == "default" else set())
+    assert set(steps) == plain_steps | (of_default if name == "default" else set())
     assert all(seconds > 0 for seconds in steps.values())
     assert OnnxNetwork.__call__ is plain

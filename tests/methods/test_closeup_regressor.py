@@ -91,12 +91,12 @@ def test_an_eye_that_is_turned_away_looks_nowhere(method, photo, estimates):
     assert {frozenset(hidden(yaw)) for yaw in (1.4, -1.4)} == {frozenset({"Left"}), frozenset({"Right"})}
 
 
-def test_a_mouth_that_the_photo_cuts_off_is_left_to_the_network_of_whole_faces(
+def test_a_mouth_that_the_photo_cuts_off_by_half_is_left_to_the_network_of_whole_faces(
     method, photo, estimates, monkeypatch
 ):
     whole = estimates[0]
-    chin, lip = (int(whole.landmarks_image[number, 1]) for number in (8, 57))
-    for bottom, parts in ((chin + 40, 3), (lip + 4, 2)):
+    chin, lip, nose = (int(whole.landmarks_image[number, 1]) for number in (8, 57, 33))
+    for bottom, parts in ((chin + 40, 3), (lip + 10, 3), (nose, 2)):
         cut = []
         monkeypatch.setattr(
             closeup_networks,

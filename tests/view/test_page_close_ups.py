@@ -177,7 +177,8 @@ def seen_there(state, looks, rng, surprise=()):
         (1.2, 0.0, 600, ["eye", "mouth", "mouth"], ()),
         (-1.2, -0.2, 600, ["eye", "mouth", "mouth"], (0,)),
         (0.0, 0.0, 600, ["eye", "eye", "mouth", "mouth"], (0, 1, 2, 3)),
-        (0.0, 0.0, 320, ["eye", "eye"], ()),
+        (0.0, 0.0, 320, ["eye", "eye", "mouth", "mouth"], ()),  # cut off by less than the weights allow
+        (0.0, 0.0, 270, ["eye", "eye"], ()),
     ],
 )
 def test_close_ups_are_cut_and_move_a_face_as_in_python(
