@@ -113,7 +113,13 @@ def test_pictures_of_one_person_share_one_identity(lfm, layout, fitter):
     assert np.abs(fits.identity[0] - fits.identity[1]).max() > 0.01
     alone = fitter.fit(points)
     np.testing.assert_allclose(fits.identity[1], alone.identity[1], atol=1e-5)
-    assert np.linalg.norm(fits.identity[0]) < np.linalg.norm(alone.identity[[0, 2]], axis=1).mean()
+
+
+def test_noise_of_several_pictures_makes_less_of_an_identity_than_that_of_each(lfm, layout, fitter):
+    points = np.stack([visible_points(lfm, layout, yaw) for yaw in np.linspace(-0.5, 0.5, 6)])
+    points += np.random.default_rng(1).normal(0, 0.5, points.shape)
+    shared = np.linalg.norm(fitter.fit(points, people=["a"] * 6).identity[0])
+    assert shared < 0.85 * np.linalg.norm(fitter.fit(points).identity, axis=1).mean()
 
 
 def test_a_list_of_people_of_another_length_is_an_error(lfm, layout, fitter):

@@ -20,7 +20,7 @@ from lineament.train.batches.device_views import read_views
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import CropSource, Folders, StepBatches, crops_as_input
 from lineament.train.closeup.loss import CloseUpLossConfig
-from lineament.train.closeup.method import CLOSEUP, EXPORTER
+from lineament.train.closeup.method import CLOSEUP, EXPORTER, INT8_TOLERANCE
 from lineament.train.closeup.targets import KEYS, POINTS, SHOWN, CloseUpTargets
 from lineament.train.closeup.training import (
     CLOSE_UP_AUGMENT,
@@ -80,19 +80,25 @@ def test_a_network_learns_eight_close_ups_and_is_exported_as_it_is(lfm, samples,
 
 
 @pytest.mark.parametrize("part", ["eye", "mouth"])
-def test_a_run_goes_on_from_the_close_ups_of_the_package(lfm, samples, part):
-    config = replace(config_of(part, samples), network=CloseUpConfig(part=part), start="lfm-regressor")
+@pytest.mark.parametrize("start", ["lfm-regressor", "lfm-regressor-open"])
+def test_a_run_goes_on_from_the_close_ups_of_the_package(lfm, samples, part, start):
+    config = replace(config_of(part, samples), network=CloseUpConfig(part=part), start=start)
     network = new_network(config, lfm)
     source = CLOSEUP.source(config)
     prepare(network, config, source)
     crops = StepBatches(source, config.loop, 0)[0]["crop"]
-    said = Bundle.open("lfm-regressor").network(part, threads=1)(crop=crops)
+    bundle = Bundle.open(start)
+    said = bundle.network(part, threads=1)(crop=crops)
     with torch.inference_mode():
         found = network.eval()(crops_as_input(torch.as_tensor(crops)))
-    # What ships has eight bits: on pictures of noise single numbers differ, all together do not.
-    assert np.abs(found.points.numpy() - said["points"]).mean() < 5e-3
-    assert np.abs(found.keys.numpy() - said["keys"]).mean() < 3e-2
-    assert np.corrcoef(found.points.numpy().ravel(), said["points"].ravel())[0, 1] > 0.999
+    if "precision" in bundle.manifest.trained[part]:
+        # Its activations have eight bits; those of the network that goes on have not.
+        apart = {name: np.abs(getattr(found, name).numpy() - said[name]) for name in ("points", "keys")}
+        assert apart["points"].mean() < INT8_TOLERANCE["points"]
+        assert apart["keys"].mean() < INT8_TOLERANCE["keys"]
+        return
+    np.testing.assert_allclose(found.points, said["points"], atol=2e-3)
+    np.testing.assert_allclose(found.keys, said["keys"], atol=2e-2)
 
 
 def test_a_run_says_which_part_of_the_weights_it_began_with():
