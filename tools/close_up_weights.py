@@ -26,11 +26,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 from lineament.bundle import Bundle, Manifest
 from lineament.bundle.manifest import joined_data
 from lineament.data.crops.augment import AugmentConfig, disturb, random_crop_box
-from lineament.data.fitting.closeups import close_up_table
 from lineament.data.samples.mixture import Mixture
 from lineament.data.samples.sample import Kind, Sample
 from lineament.geometry.morphable import MorphableModel
-from lineament.methods.closeup import CloseUp
+from lineament.methods.closeup import CloseUp, CloseUpTable
 from lineament.methods.coefficient_update import FaceState, Sighting, expected
 from lineament.methods.regressor import MorphableRegressor
 from lineament.network import OnnxNetwork
@@ -77,18 +76,23 @@ class Measured(NamedTuple):
 
 
 def measured(
-    whole: MorphableRegressor, close_ups: dict[str, OnnxNetwork], samples: Mixture, count: int
+    whole: MorphableRegressor,
+    close_ups: dict[str, OnnxNetwork],
+    tables: dict[str, CloseUpTable],
+    samples: Mixture,
+    count: int,
 ) -> Iterator[Measured]:
     """Errors on randomly drawn training samples.
 
     Args:
         whole: sees whole faces.
         close_ups: networks by part.
+        tables: by part where these look.
         samples: training samples with coefficients.
         count: of faces.
     """
     model, rng = whole.model, np.random.default_rng(0)
-    sides = {part: close_up_table(part).of(model) for part in close_ups}
+    sides = {part: tables[part].of(model) for part in close_ups}
     framing = model.landmark_points(DEFAULT_SCHEME)
     for _ in range(count):
         sample = samples.sample(samples.draw(rng))
@@ -163,6 +167,11 @@ def noise_of(errors: list[tuple[Array, bool]], points: int) -> Array:
     return noise
 
 
+def table_of(bundle: Bundle, part: str) -> CloseUpTable:
+    """The table that a part's network has learned by: weights bring it."""
+    return CloseUpTable.from_arrays(bundle.arrays(graph_in(bundle, part)))
+
+
 def graph_in(bundle: Bundle, part: str) -> str:
     """The graph of a part: of joined weights such as "default" their own, else the only one."""
     return part if part in bundle.manifest.graphs else "network"
@@ -207,16 +216,17 @@ def main() -> None:
     regressor = MorphableRegressor.from_bundle(whole, threads=1)
     networks = {part: bundle.network(graph_in(bundle, part), threads=1) for part, bundle in parts.items()}
     samples = Folders(tuple(options.samples), tuple(options.shares)).opened(validation=False)
-    errors = list(measured(regressor, networks, samples, options.faces))
+    tables = {part: table_of(bundle, part) for part, bundle in parts.items()}
+    errors = list(measured(regressor, networks, tables, samples, options.faces))
     prior = symmetric(covariance(np.array([one.step for one in errors])), regressor.model)
     names = regressor.model.expression_names
-    keys = {key for part in parts for side in close_up_table(part).keys for key in side}
+    keys = {key for table in tables.values() for side in table.keys for key in side}
     places = len(prior) - len(names) + np.array([names.index(key) for key in sorted(keys)], int)
     prior[places, places] += RAISED_KEY**2
     arrays: dict[str, dict[str, Array]] = {"network": {"prior": prior.astype(np.float32)}}
     for part in parts:
         own = [(error, exact) for one in errors for name, error, exact in one.parts if name == part]
-        table = close_up_table(part)
+        table = tables[part]
         noise = NEW_PEOPLE * TWICE[part] * noise_of(own, table.vertex_index.shape[1])
         arrays[part] = {**table.arrays(), "noise": noise.astype(np.float32)}
     if options.occlusion:

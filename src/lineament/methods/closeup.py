@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lineament.crop import CropBox, upright_roll
 from lineament.errors import WeightsError
 from lineament.geometry.camera import WeakPerspective
+from lineament.geometry.eye_turns import eye_turns
 from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.morphable import MorphableModel
 
@@ -74,6 +75,8 @@ class CloseUp:
         facing: (3,) direction of the part, model frame.
         vertex_index: (P, 3) corners of the mesh around each point.
         weights: (P, 3) barycentric weights.
+        turns: (E, P, 3) mm, model frame, by which expressions move points beyond the mesh they are on: irises
+            go where eyes look, which a mesh of turned spheres does not show.
     """
 
     points: MorphableModel
@@ -86,6 +89,7 @@ class CloseUp:
     facing: Array
     vertex_index: Array
     weights: Array
+    turns: Array
 
     @cached_property
     def bases(self) -> Array:
@@ -105,9 +109,17 @@ class CloseUp:
         x, y, _ = camera.image_from_model(self.middle.neutral_model + moved).tolist()
         return CropBox((x, y), self.side_mm * camera.scale, self.size, upright_roll(camera.rotation))
 
-    def points_on(self, vertices: Array) -> Array:
-        """(P, 3) where its points are on a mesh (N, 3) of any frame."""
-        return np.einsum("pc,pcd->pd", self.weights, vertices[self.vertex_index])
+    def points_on(self, vertices_image: Array, camera: WeakPerspective, expression: Array) -> Array:
+        """(P, 3) px where its points are on a mesh.
+
+        Args:
+            vertices_image: (N, 3) px, image frame.
+            camera: of the head.
+            expression: (E,), which says where the eyes look.
+        """
+        on_mesh = np.einsum("pc,pcd->pd", self.weights, vertices_image[self.vertex_index])
+        turned = np.einsum("e,epd->pd", expression, self.turns)
+        return np.asarray(on_mesh + camera.image_from_model(turned) - camera.image_from_model(np.zeros(3)))
 
     def is_shown(self, camera: WeakPerspective) -> bool:
         """Whether the part faces the viewer enough to be looked at."""
@@ -127,6 +139,8 @@ class CloseUpTable:
         side_mm: side of the square that is cut, on the head.
         size: px of the close-up.
         min_within: share of the square that must be in the photo.
+        irises_turn: whether points on eyeballs go where the eyes look. Networks of before had learned them
+            as places of the mesh, where they do not.
     """
 
     vertex_index: Array
@@ -135,6 +149,7 @@ class CloseUpTable:
     side_mm: float
     size: int
     min_within: float = MIN_WITHIN
+    irises_turn: bool = False
 
     def arrays(self) -> dict[str, Array]:
         """As constants of a bundle."""
@@ -145,6 +160,7 @@ class CloseUpTable:
             "side_mm": np.array(self.side_mm, np.float32),
             "size": np.array(self.size, np.int32),
             "min_within": np.array(self.min_within, np.float32),
+            "irises_turn": np.array(self.irises_turn),
         }
 
     @classmethod
@@ -158,6 +174,7 @@ class CloseUpTable:
             index, weights, keys = arrays["vertex_index"], arrays["weights"], arrays["keys"]
             side_mm, size = float(arrays["side_mm"]), int(arrays["size"])
             min_within = float(arrays.get("min_within", MIN_WITHIN))
+            irises_turn = bool(arrays.get("irises_turn", False))
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"These weights do not state where close-ups are cut ({error}): get the file again."
@@ -174,7 +191,7 @@ class CloseUpTable:
                 f"photo. Get the file again."
             )
         names = tuple(tuple(str(key) for key in side) for side in keys)
-        return cls(index, weights, names, side_mm, size, min_within)
+        return cls(index, weights, names, side_mm, size, min_within, irises_turn)
 
     def of(self, model: MorphableModel) -> tuple[CloseUp, ...]:
         """The part on each of its sides.
@@ -191,7 +208,10 @@ class CloseUpTable:
             )
         sides: list[CloseUp] = []
         for number, (index, weights, keys) in enumerate(zip(self.vertex_index, self.weights, self.keys)):
-            points = _point_model(model, index, weights)
+            turns = eye_turns(model, index, weights)
+            if not self.irises_turn:
+                turns = np.zeros_like(turns)
+            points = _point_model(model, index, weights, turns)
             x = float(points.neutral_model[:, 0].mean())
             outward = np.radians(OUTWARD_DEG) * np.clip(x / 30.0, -1, 1)
             facing = np.array([np.sin(outward), 0.0, np.cos(outward)])
@@ -211,14 +231,16 @@ class CloseUpTable:
                     facing=facing,
                     vertex_index=index,
                     weights=weights,
+                    turns=turns,
                 )
             )
         return tuple(sides)
 
 
-def _point_model(model: MorphableModel, index: Array, weights: Array) -> MorphableModel:
-    """A model without triangles of points on another one's mesh."""
+def _point_model(model: MorphableModel, index: Array, weights: Array, turns: Array) -> MorphableModel:
+    """A model without triangles of points on another one's mesh, which expressions move further by `turns`."""
     count = len(index)
     none = np.zeros((0, count, 3), np.float32)
     scheme = LandmarkScheme(PART, index, weights, np.zeros((count, 3), np.float32), none, none)
-    return replace(model, schemes={PART: scheme}).landmark_points(PART)
+    points = replace(model, schemes={PART: scheme}).landmark_points(PART)
+    return replace(points, expression_basis=points.expression_basis + turns.astype(np.float32))

@@ -56,7 +56,7 @@ class FaceState:
         points = part.points.vertices_model(self.identity, self.expression).astype(np.float64)
         if self.vertices_image is None:
             return points, self.camera.image_from_model(points)
-        return points, part.points_on(self.vertices_image)
+        return points, part.points_on(self.vertices_image, self.camera, self.expression)
 
     def moved(self, step: Array) -> FaceState:
         """The face that camera and coefficients are of after a step.

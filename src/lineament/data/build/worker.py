@@ -23,6 +23,7 @@ from lineament.data.build.store import part_key, read_fits, write_fits
 from lineament.data.fitting.collection_fits import PartFits, PartFitter, PhotoFit
 from lineament.data.fitting.fitted import FittedPhoto, MadeView
 from lineament.data.fitting.fitter import FitConfig
+from lineament.data.fitting.layouts import mesh_layout
 from lineament.data.fitting.point_places import PLACES_PATH
 from lineament.data.fitting.quality import QualityLimits
 from lineament.data.formats.files import Files, open_files
@@ -123,8 +124,16 @@ def fits_key(recipe: BuildRecipe, part: PhotoPart) -> str:
     """
     rules = f"{FitConfig()} {QualityLimits()} {recipe.photos}"
     places = sha256_of(PLACES_PATH) if any(entry.points for entry in part.entries) else ""
-    about = f"{__version__} {face_model_checksum()} {rules} {part.share_people} {places}"
+    models = f"{face_model_checksum()} {mesh_points_checksum()}"
+    about = f"{__version__} {models} {rules} {part.share_people} {places}"
     return part_key(part.root, part.entries, about)
+
+
+@lru_cache(maxsize=1)
+def mesh_points_checksum() -> str:
+    """Of the places where a detector's points lie on the face model."""
+    layout = mesh_layout()
+    return hashlib.sha256(layout.vertex_index.tobytes() + layout.weights.tobytes()).hexdigest()
 
 
 @lru_cache(maxsize=1)

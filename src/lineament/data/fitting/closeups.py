@@ -65,4 +65,6 @@ def close_up_table(part: str, size: int = CLOSE_UP_PX) -> CloseUpTable:
         keys = (own, tuple(map(other_side, own)))
         side_mm, within = MOUTH_MM, MOUTH_WITHIN
     numbers = np.array(sides)
-    return CloseUpTable(layout.vertex_index[numbers], layout.weights[numbers], keys, side_mm, size, within)
+    return CloseUpTable(
+        layout.vertex_index[numbers], layout.weights[numbers], keys, side_mm, size, within, irises_turn=True
+    )

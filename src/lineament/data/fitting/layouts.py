@@ -13,6 +13,10 @@ from lineament.models.builtin import BUILTIN_PATH
 
 IRIS_POINTS = (468, 469)
 IRIS_TRUST = 8.0
+IRIS_EDGES = ((8812, 8817), (8683, 8688))
+IRIS_EDGE_WEIGHTS = (0.921263, 0.078737)
+"""Where the axes of the right and the left eyeball, which the renderer paints irises around, meet the mesh:
+between two vertices each. (The table of the face model has irises 2.3 mm lower.)"""
 MIDDLE_OF_LIDS, MIDDLE_OF_LIPS = slice(2, 5), slice(3, 6)
 # How far MediaPipe's mesh stays open over shut eyes and lips, judged by eye on photographs: gap over width.
 LIDS_SHUT, LIDS_OPEN = 0.09, 0.16
@@ -59,9 +63,12 @@ def mesh_layout(path: Path = BUILTIN_PATH) -> PointLayout:
     with foreign(ModelError, f"The table {path} is damaged", "Reinstall lineament."), np.load(path) as data:
         trust, depth_trust = data["mesh478_trust"].astype(float)
         trust[list(IRIS_POINTS)] = IRIS_TRUST
+        vertex_index, weights = data["mesh478_vertex_index"].astype(np.int32), data["mesh478_weights"]
+        for point, (front, above) in zip(IRIS_POINTS, IRIS_EDGES, strict=True):
+            vertex_index[point], weights[point] = (front, above, front), (*IRIS_EDGE_WEIGHTS, 0)
         return PointLayout(
-            vertex_index=data["mesh478_vertex_index"].astype(np.int32),
-            weights=data["mesh478_weights"],
+            vertex_index=vertex_index,
+            weights=weights,
             trust=trust,
             depth_trust=depth_trust,
             openings=(RIGHT_EYE, LEFT_EYE, MOUTH),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lineament.data.crops.sampler import CropSampler
+from lineament.data.fitting.closeups import close_up_table
 from lineament.train.batches.alignment_figures import NME, CropEstimate, CropLandmarks
 from lineament.train.batches.samples import arrays_of, crops_as_input
 from lineament.train.closeup.targets import KEYS, POINTS, SHOWN, CloseUpTargets
@@ -102,7 +105,14 @@ def _answers(network: CloseUpNet, crop: Tensor) -> tuple[Tensor, ...]:
     return found.points, found.keys
 
 
-EXPORTER = Exporter(method="close-up", graphs=graphs, half=True, check_int8=outputs_check(INT8_TOLERANCE))
+def arrays(network: CloseUpNet) -> dict[str, dict[str, NDArray[Any]]]:
+    """The table that the network has learned by."""
+    return {"network": close_up_table(network.config.part, network.config.crop_size).arrays()}
+
+
+EXPORTER = Exporter(
+    method="close-up", graphs=graphs, arrays=arrays, half=True, check_int8=outputs_check(INT8_TOLERANCE)
+)
 
 CLOSEUP = CloseUpMethod(
     name="closeup",
