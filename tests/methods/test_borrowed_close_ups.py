@@ -183,5 +183,8 @@ def test_a_face_in_perspective_keeps_its_focal_length_and_moves(photo, box, whol
     assert len(found.identity) == 100
     [plain] = moved_by(networks, photo, [whole])
     [eye, _] = networks.parts["eye"][1]
-    seen, expected = (eye.points_on(result_of(one, box).vertices_image)[:, :2] for one in (found, plain))
+    seen, expected = (
+        eye.points_on(result_of(one, box).vertices_image, one.camera, one.expression)[:, :2]
+        for one in (found, plain)
+    )
     assert np.linalg.norm(seen - expected, axis=1).mean() < 2.0  # px, of an eye of 60

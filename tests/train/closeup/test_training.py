@@ -311,7 +311,7 @@ def test_tables_of_another_size_are_refused(lfm, samples, tmp_path):
             graphs={"network": fast.graph(), "eye": eye.graph()},
             arrays={
                 "network": {"prior": prior},
-                "eye": {**close_up_weights.close_up_table("eye").arrays(), "noise": np.eye(65)},
+                "eye": {**close_up_table("eye").arrays(), "noise": np.eye(65)},
             },
         )
         with pytest.raises(WeightsError, match="prior"):
