@@ -190,7 +190,7 @@ def iris_of(side):
     return iris
 
 
-@pytest.mark.parametrize("number, name, outward", [(0, "Right", -1), (1, "Left", 1)])
+@pytest.mark.parametrize(("number", "name", "outward"), [(0, "Right", -1), (1, "Left", 1)])
 def test_an_iris_goes_where_its_eye_looks(lfm, face, number, name, outward):
     side = close_up_table("eye").of(lfm)[number]
     iris = iris_of(side)

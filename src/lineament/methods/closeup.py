@@ -238,7 +238,7 @@ class CloseUpTable:
 
 
 def _point_model(model: MorphableModel, index: Array, weights: Array, turns: Array) -> MorphableModel:
-    """A model without triangles of points on another one's mesh, which expressions move further by `turns`."""
+    """A model without triangles of points on another one's mesh, which `turns` move further."""
     count = len(index)
     none = np.zeros((0, count, 3), np.float32)
     scheme = LandmarkScheme(PART, index, weights, np.zeros((count, 3), np.float32), none, none)

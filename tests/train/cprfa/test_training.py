@@ -14,6 +14,7 @@ from lineament.methods.cprfa_pose import unit_from_crop
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import Folders, arrays_of, crops_as_input
 from lineament.train.cprfa.corruption import NOTHING
+from lineament.train.cprfa.export import EXPORTER
 from lineament.train.cprfa.loss import MapLoss, UpdateLoss
 from lineament.train.cprfa.method import CPRFA, OBSERVATIONS
 from lineament.train.cprfa.observations import (
@@ -33,6 +34,7 @@ from lineament.train.regressor.warm_start import POSE_NUMBERS, ExportedNetwork
 from samples import annotated_sample
 from shared import ROOT
 from tests.train.cprfa.setups import SIZE, StraightCrops, tiny_config
+from tests.train.exports import exported
 
 CONFIGS = ROOT / "docs" / "runs" / "configs"
 ONE_ROUND = replace(tiny(), updates=replace(tiny().updates, rounds=1))
@@ -265,14 +267,43 @@ def test_maps_begin_with_the_regressors_weights_and_refuse_what_cannot(folder, l
     crop = arrays_of(CPRFA.source(config).sampler(validation=False).plain_batch(np.arange(2)))["crop"]
     with torch.no_grad():
         vector = network.eval().maps.encoder.levels(crops_as_input(torch.as_tensor(crop)))[-1].numpy()
-    exported = ExportedNetwork.read("fast")
-    weight, bias = exported.layers["heads"]
-    first, count = POSE_NUMBERS, len(exported.statistics["identity_mean"])
+    fast = ExportedNetwork.read("fast")
+    weight, bias = fast.layers["heads"]
+    first, count = POSE_NUMBERS, len(fast.statistics["identity_mean"])
     numbers = (vector @ weight.T + bias)[:, first : first + count]
-    found = exported.statistics["identity_mean"] + exported.statistics["identity_std"] * numbers
+    found = fast.statistics["identity_mean"] + fast.statistics["identity_std"] * numbers
     expected = Bundle.open("fast").network("network", threads=1)(crop=crop)["identity"]
     # What lies between the layers is in int8 in the graph.
     assert np.abs(found - expected).mean() < 0.2 * np.abs(expected).mean()
+
+
+def test_maps_and_rounds_begin_with_the_maps_of_weights_of_cprfa(folder, lfm, tmp_path):
+    config = replace(
+        tiny_config(folder),
+        network=COMPACT,
+        augment=replace(tiny_config(folder).augment, crop_size=112, crop_margin=COMPACT.crop_margin),
+        reference_crops=4,
+    )
+    taught = new_network(config, lfm).eval()
+    for module in taught.maps.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.bias, -0.5, 0.5)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+    weights = exported(EXPORTER, taught, tmp_path / "taught.lineament", half=False)
+    source = CPRFA.source(config)
+    plain = source.sampler(validation=False).plain_batch(np.arange(3))
+    crop = crops_as_input(torch.as_tensor(arrays_of(plain)["crop"]))
+    for stage in ("maps", "round_1"):
+        own = replace(config, start=str(weights), stage=stage)
+        network = new_network(own, lfm)
+        prepare(network, own, source)
+        with torch.no_grad():
+            found, expected = (one.eval().maps(crop)[-1].code for one in (network, taught))
+        torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+    smaller = replace(own, network=replace(COMPACT, crop_size=96), augment=replace(own.augment, crop_size=96))
+    network = new_network(smaller, lfm)
+    with pytest.raises(ConfigError, match=r"set network\.crop_size"):
+        prepare(network, smaller, source)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*cprfa_*.toml")), ids=lambda path: path.stem)

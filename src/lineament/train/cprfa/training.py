@@ -36,11 +36,12 @@ from lineament.train.networks.cprfa.network import CprfaNet
 from lineament.train.networks.cprfa.residual_unet import ResidualHsUnet
 from lineament.train.networks.cprfa.rounds import Observations
 from lineament.train.regressor.training import first_crops, regressor_weights
-from lineament.train.regressor.warm_start import take_layers
+from lineament.train.regressor.warm_start import ExportedNetwork, take_layers, take_own
 from lineament.train.runs.crop_method import begin_with_run
 
 log = logging.getLogger(__name__)
 
+METHOD = "cprfa"
 Stage = Literal["maps", "round_1", "round_2", "all"]
 STAGES: tuple[Stage, ...] = ("maps", "round_1", "round_2")
 OURS = LoopConfig(steps=12500, batch=32, optimiser=OptimiserConfig(learning_rate=2.0e-3, weight_decay=0.01))
@@ -108,6 +109,11 @@ class CprfaTrainConfig(CropTrainConfig):
         return 0 if self.stage == "all" else STAGES.index(self.stage)
 
     @property
+    def start_graphs(self) -> tuple[str, ...]:
+        """Of exported weights: maps, or the network of a regressor."""
+        return ("maps", "network")
+
+    @property
     def loop_of_stage(self) -> LoopConfig:
         """Of maps, or of rounds."""
         return self.round_loop if self.part else self.loop
@@ -136,15 +142,18 @@ def new_network(config: CprfaTrainConfig, model: MorphableModel) -> CprfaNet:
 def prepare(network: CprfaNet, config: CprfaTrainConfig, source: CropSource) -> None:
     """Give a new network the weights of `config.start`, and the first round its vertices.
 
-    A run folder is one of CPRFA; for maps whose encoder is residual, a name or a file are weights of the
-    compact regressor, with which that encoder begins.
+    A run folder is one of CPRFA. A name or a file are weights of CPRFA, whose maps are taken; or, for maps
+    whose encoder is residual, of the compact regressor, with which that encoder begins.
 
     Raises:
         ConfigError: the start does not fit, or is of an earlier stage than needed.
         DataError: the start is no run folder.
         WeightsError: no such weights.
     """
-    if config.start and not config.part and not Path(config.start).is_dir():
+    weights = None if not config.start or Path(config.start).is_dir() else Bundle.open(config.start)
+    if weights is not None and weights.manifest.method == METHOD and config.part < 2:
+        _take_maps(network, weights, config, source)
+    elif weights is not None and not config.part:
         exported = regressor_weights(
             config.start,
             fits=isinstance(network.maps, ResidualHsUnet),
@@ -161,6 +170,23 @@ def prepare(network: CprfaNet, config: CprfaTrainConfig, source: CropSource) -> 
     network.trained_rounds.fill_(config.part)
     if config.stage == "round_1":
         choose(network, source.sampler(validation=True), config.reference_crops)
+
+
+def _take_maps(network: CprfaNet, weights: Bundle, config: CprfaTrainConfig, source: CropSource) -> None:
+    """Give a network the maps of weights of CPRFA.
+
+    Raises:
+        ConfigError: they are of other sizes, or for another size of crops.
+    """
+    exported = ExportedNetwork.of_graph(weights, "maps")
+    if exported is None:
+        raise ConfigError(f"{weights.path} has no maps: there is nothing to start from.")
+    if exported.crop_size != config.network.crop_size:
+        raise ConfigError(
+            f"{weights.path} looks at crops of {exported.crop_size} px: set network.crop_size to that, "
+            f"it is {config.network.crop_size}."
+        )
+    take_own(network.maps, exported, first_crops(source, config.loop))
 
 
 def choose(network: CprfaNet, sampler: CropSampler, count: int) -> None:

@@ -36,12 +36,12 @@ class ExportedNetwork:
     """What the graph of a regressor, or of a close-up, holds.
 
     Attributes:
-        layers: weight and bias of each convolution and dense layer, by the module's name.
+        layers: weight and bias of each convolution and dense layer, by the module's name; None for no bias.
         statistics: means and standard deviations that the network's numbers are in.
         crop_size: px.
     """
 
-    layers: dict[str, tuple[Array, Array]]
+    layers: dict[str, tuple[Array, Array | None]]
     statistics: dict[str, Array]
     crop_size: int
 
@@ -59,20 +59,38 @@ class ExportedNetwork:
             ConfigError: the file is not the graph of a regressor.
         """
         bundle = Bundle.open(name_or_path)
-        nothing = ConfigError(
-            f"{bundle.path} is not the graph of a regressor: there is nothing to start from."
-        )
+        exported = cls.of_graph(bundle, *graphs)
+        if exported is None or "heads" not in exported.layers or not exported.statistics:
+            raise ConfigError(
+                f"{bundle.path} is not the graph of a regressor: there is nothing to start from."
+            )
+        return exported
+
+    @classmethod
+    def of_graph(cls, bundle: Bundle, *graphs: str) -> ExportedNetwork | None:
+        """What a graph of any network on crops holds; None where the weights have none of the names.
+
+        Args:
+            bundle: the weights.
+            graphs: names, of which the first that it has is read; "network" when left out.
+
+        Raises:
+            WeightsError: the file is damaged.
+        """
         name = next((name for name in graphs or ("network",) if name in bundle.manifest.graphs), None)
         if bundle.manifest.crop is None or name is None:
-            raise nothing
+            return None
         with foreign(WeightsError, f"{bundle.path} is no ONNX graph", "Copy the file again."):
             graph = widen_weights(onnx.load_from_string(bundle.graph(name)))
         stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
         stored |= dict(_dequantised(graph.graph.node, stored))
         layers = {
-            _module_name(node.name): (stored[node.input[1]], stored[node.input[2]])
+            _module_name(node.name): (
+                stored[node.input[1]],
+                stored[node.input[2]] if node.input[2:] else None,
+            )
             for node in graph.graph.node
-            if node.op_type in LAYERS
+            if node.op_type in LAYERS and node.input[1] in stored
         }
         prefix = "network."
         statistics = {
@@ -81,8 +99,6 @@ class ExportedNetwork:
             if name.endswith(("_mean", "_std", "_spread"))
         }
         rename_keys(statistics, FORMER_NAMES)
-        if "heads" not in layers or not statistics:
-            raise nothing
         side = graph.graph.input[0].type.tensor_type.shape.dim[1].dim_value
         return cls(layers, statistics, side)
 
@@ -136,8 +152,29 @@ def take_layers(network: nn.Module, exported: ExportedNetwork, crops: Iterable[T
     _take_layers(network, {name: found for name, found in exported.layers.items() if name in names}, crops)
 
 
+def take_own(network: nn.Module, exported: ExportedNetwork, crops: Iterable[Tensor]) -> None:
+    """Give a network the weights of a graph that was exported of one of its own kind and sizes.
+
+    A graph knows a layer by its name within the part that was called; that of the network ends with it.
+
+    Args:
+        network: takes crops.
+        exported: the graph.
+        crops: batches of (B, 3, S, S) float crops as in training, on which normalisation is measured.
+
+    Raises:
+        ConfigError: layers of the network and the graph differ.
+    """
+    names = [name for name, _ in _layers(network)]
+    layers = {}
+    for known, found in exported.layers.items():
+        own = [name for name in names if f".{name}".endswith(f".{known}")]
+        layers[own[0] if len(own) == 1 else known] = found
+    _take_layers(network, layers, crops)
+
+
 def _take_layers(
-    network: nn.Module, layers: Mapping[str, tuple[Array, Array]], crops: Iterable[Tensor]
+    network: nn.Module, layers: Mapping[str, tuple[Array, Array | None]], crops: Iterable[Tensor]
 ) -> None:
     modules = dict(_layers(network))
     found = {name: tuple(module.weight.shape) for name, module in modules.items()}
@@ -150,11 +187,11 @@ def _take_layers(
         )
     with torch.no_grad():
         for name, module in modules.items():
-            weight, bias = (torch.tensor(values) for values in layers[name])
-            module.weight.copy_(weight)
+            weight, bias = layers[name]
+            module.weight.copy_(torch.tensor(weight))
             if module.bias is not None:
-                module.bias.copy_(bias)
-        _unfold(network, {name: torch.tensor(bias) for name, (_, bias) in layers.items()}, crops)
+                module.bias.copy_(torch.tensor(_known(bias, name)))
+        _unfold(network, {name: bias for name, (_, bias) in layers.items()}, crops)
 
 
 def _layers(network: nn.Module) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
@@ -163,13 +200,22 @@ def _layers(network: nn.Module) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
             yield name, module
 
 
-def _unfold(network: nn.Module, biases: dict[str, Tensor], crops: Iterable[Tensor]) -> None:
+def _known(bias: Array | None, name: str) -> Array:
+    """The bias of a layer; ConfigError where the graph has none."""
+    if bias is None:
+        raise ConfigError(
+            f"The weights to start from have no bias of the layer {name}: they are of another kind."
+        )
+    return bias
+
+
+def _unfold(network: nn.Module, biases: dict[str, Array | None], crops: Iterable[Tensor]) -> None:
     """Set every normalisation so that it adds its convolution's bias and has the statistics of `crops`."""
     pairs = dict(_normalisations(network))
     for name, (_, norm) in pairs.items():
         norm.reset_running_stats()
         norm.weight.copy_(torch.sqrt(norm.running_var + norm.eps))
-        norm.bias.copy_(biases[name])
+        norm.bias.copy_(torch.tensor(_known(biases[name], name)))
     moments = {name: [torch.zeros(3, 1)] for name in pairs}
 
     def watch(name: str) -> object:
@@ -223,7 +269,7 @@ def coefficient_rows(
     Raises:
         ConfigError: the graph gives fewer.
     """
-    weight, bias = (torch.tensor(values) for values in exported.layers["heads"])
+    weight, bias = _heads(exported)
     old_mean, old_std = (torch.tensor(exported.statistics[f"{kind}_{name}"]) for name in ("mean", "std"))
     count = len(mean)
     if len(old_mean) < count:
@@ -238,8 +284,14 @@ def coefficient_rows(
 
 def pose_rows(exported: ExportedNetwork) -> tuple[Tensor, Tensor]:
     """(9, H) weight and (9,) bias of the last layer's rows that give the pose's numbers."""
-    weight, bias = (torch.tensor(values) for values in exported.layers["heads"])
+    weight, bias = _heads(exported)
     return weight[:POSE_NUMBERS], bias[:POSE_NUMBERS]
+
+
+def _heads(exported: ExportedNetwork) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the last layer."""
+    weight, bias = exported.layers["heads"]
+    return torch.tensor(weight), torch.tensor(_known(bias, "heads"))
 
 
 def log_scale_at(exported: ExportedNetwork, crop_size: int) -> Tensor:
