@@ -147,3 +147,31 @@ def test_random_expressions_shut_eyes_exactly_and_stay_within_bounds(lfm):
             shut += 1
             assert all(new[names.index(lid + side)] == 0 for lid in LIDS for side in SIDES)
     assert 50 < shut < 95
+
+
+def test_edits_raise_single_keys_of_the_mouth_in_all_ways(lfm):
+    rng = np.random.default_rng(0)
+    names = lfm.expression_names
+    start = rng.uniform(0, 0.2, 53).astype(np.float32)
+    only = EditProbabilities().and_mouth_keys(1.0)
+    raised: dict[str, int] = {}
+    for _ in range(600):
+        new = random_expression(start, names, only, rng)
+        changed_names = [n for n, a, b in zip(names, start, new, strict=True) if a != b]
+        assert all(name.startswith(("mouth", "jaw")) for name in changed_names)
+        up = [name for name, weight in zip(names, new, strict=True) if weight > 0.25]
+        assert not {"mouthLeft", "mouthRight"} <= set(up)
+        if "mouthClose" in up:
+            assert new[names.index("jawOpen")] >= min(new[names.index("mouthClose")], 1.0)
+        for name in up:
+            raised[name] = raised.get(name, 0) + 1
+    expected = {name for name in names if name.startswith(("mouth", "jaw"))} - {"jawForward"}
+    assert set(raised) == expected
+    assert raised["mouthLeft"] + raised["mouthRight"] > 200
+
+
+def test_a_fraction_of_the_edits_raises_keys_of_the_mouth():
+    some = EditProbabilities().and_mouth_keys(0.25)
+    others = some.shut + some.wink + some.half + some.mouth + some.brows + some.smile + some.jaw
+    assert some.mouth_keys / (some.mouth_keys + others) == pytest.approx(0.25)
+    assert EditProbabilities().and_mouth_keys(0.0) == EditProbabilities()

@@ -19,6 +19,7 @@ from lineament.data.render.scene import RenderConfig
 from lineament.data.samples.recipe import BuildRecipe, RenderedOptions
 from lineament.data.samples.sample import Kind
 from lineament.data.samples.view import View
+from lineament.data.views.random_expressions import EditProbabilities
 from lineament.data.views.rotated import RotatedViewConfig, RotatedViewGenerator
 from lineament.geometry.morphable import MorphableModel
 from lineament.models.arrays import existing
@@ -101,6 +102,8 @@ class RotatedPictures:
             face=rotated.face,
             max_yaw=np.radians(rotated.max_yaw_deg),
             edited_probability=recipe.edited.probability,
+            straight_probability=recipe.edited.straight,
+            edits=EditProbabilities().and_mouth_keys(recipe.edited.mouth_keys),
             min_face=recipe.photos.min_face,
         )
         self._generator = RotatedViewGenerator(model, pictures, config)

@@ -76,9 +76,14 @@ class EditedOptions:
 
     Attributes:
         probability: of the rotated pictures whose expression is changed, 0 to 1.
+        mouth_keys: of these the fraction with one key of the mouth or the jaw raised by itself, on one side
+            or on both, 0 to 1.
+        straight: of photographs that are changed the fraction of which one picture is not turned, 0 to 1.
     """
 
     probability: float = 0.3
+    mouth_keys: float = 0.0
+    straight: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,8 @@ class BuildRecipe:
             _check(count >= 0, name, count, "0 or more")
         probabilities = {
             "edited.probability": self.edited.probability,
+            "edited.mouth_keys": self.edited.mouth_keys,
+            "edited.straight": self.edited.straight,
             "occluded.probability": self.occluded.probability,
             "rendered.keys_probability": self.rendered.keys_probability,
         }

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lineament.expression_keys import other_side, stem_of
 
 Array = NDArray[Any]
 
 SIDES = ("Left", "Right")
 LIDS = ("eyeSquint", "eyeWide", "eyeLookUp", "eyeLookDown", "eyeLookIn", "eyeLookOut")
 """What else moves lids: a blink of weight one shuts them exactly where all these are zero."""
+MOUTH = ("mouth", "jaw")
+"""First parts of the names of the keys of the mouth."""
+FLAT = ("jawForward",)
+"""Keys that change shading more than outlines, which an edit leaves as they are in the photograph."""
+ASIDE = 0.4
+"""Of single keys of the mouth, the fraction that pulls it to one side; half of these take the jaw along."""
+CLOSED_OF_OPEN = 0.6
+"""Lips cannot close more than the jaw opens them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,8 @@ class EditProbabilities:
         brows: brows raised or lowered.
         smile: a smile.
         jaw: the jaw moved aside.
+        mouth_keys: one key of the mouth or the jaw raised by itself, on one side or on both; often the mouth
+            pulled aside. Few photographs show it.
         with_mouth: fraction of edits of the eyes with an edit of the mouth besides.
     """
 
@@ -37,7 +49,16 @@ class EditProbabilities:
     brows: float = 0.10
     smile: float = 0.08
     jaw: float = 0.06
+    mouth_keys: float = 0.0
     with_mouth: float = 0.25
+
+    def and_mouth_keys(self, fraction: float) -> EditProbabilities:
+        """The same, but for a fraction of all edits that raise a key of the mouth."""
+        rest = self.shut + self.wink + self.half + self.mouth + self.brows + self.smile + self.jaw
+        if fraction >= 1:
+            nothing = dict.fromkeys(("shut", "wink", "half", "mouth", "brows", "smile", "jaw"), 0.0)
+            return replace(self, mouth_keys=1.0, **nothing)
+        return replace(self, mouth_keys=rest * fraction / (1 - fraction))
 
 
 def random_expression(
@@ -61,6 +82,7 @@ def random_expression(
         "mouth": probabilities.mouth,
     }
     weights |= {"brows": probabilities.brows, "smile": probabilities.smile, "jaw": probabilities.jaw}
+    weights["mouth_keys"] = probabilities.mouth_keys
     odds = np.array(list(weights.values()))
     kind = list(weights)[rng.choice(len(odds), p=odds / odds.sum())]
     edit = _Edit(expression.copy(), names)
@@ -70,6 +92,8 @@ def random_expression(
             _move_mouth(edit, str(rng.choice(["mouth", "smile"])), rng)
     elif kind == "brows":
         _move_brows(edit, rng)
+    elif kind == "mouth_keys":
+        _raise_mouth_key(edit, rng)
     else:
         _move_mouth(edit, kind, rng)
     return edit.expression
@@ -109,6 +133,29 @@ def _move_mouth(edit: _Edit, kind: str, rng: np.random.Generator) -> None:
     if kind == "jaw":
         edit.raise_to(str(rng.choice(["jawLeft", "jawRight"])), rng.uniform(0.4, 1.0))
         edit.raise_to("jawOpen", rng.uniform(0.0, 0.3))
+
+
+def _raise_mouth_key(edit: _Edit, rng: np.random.Generator) -> None:
+    """The mouth less as it was, and one of its keys raised."""
+    own = [name for name in edit.names if name.startswith(MOUTH)]
+    kept = rng.uniform(0, 1)
+    for name in own:
+        edit.set(name, kept * float(edit.expression[edit.names.index(name)]))
+    amount = rng.uniform(0.3, 1.0)
+    if rng.uniform() < ASIDE:
+        side = str(rng.choice(SIDES))
+        edit.set(f"mouth{side}", amount)
+        edit.set(other_side(f"mouth{side}"), 0.0)
+        if rng.uniform() < 0.5:
+            edit.set(f"jaw{side}", rng.uniform(0.1, 1.0))
+        return
+    stem = str(rng.choice(sorted({stem_of(name) for name in own if name not in FLAT})))
+    name = str(rng.choice([name for name in own if stem_of(name) == stem]))
+    edit.set(name, amount)
+    if stem != name and rng.uniform() < 0.5:
+        edit.set(other_side(name), amount * rng.uniform(0.7, 1.0))
+    if name == "mouthClose":
+        edit.raise_to("jawOpen", amount / CLOSED_OF_OPEN)
 
 
 def _move_brows(edit: _Edit, rng: np.random.Generator) -> None:

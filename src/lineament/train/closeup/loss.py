@@ -29,6 +29,8 @@ class CloseUpLossConfig:
         hard: factor on the errors of the keys of `hard_keys`.
         hard_keys: first parts of the names of keys that others hide: one that moves little, or that looks
             much like another one, is learned last.
+        fitted_raised: how much more keys of photographs count by how far they are raised there, as `raised`
+            of rendered faces.
         fitted: factor on the errors of the keys of photographs, which are fits.
         fitted_keys: first parts of the names of keys that fits of photographs are believed in; of the others
             only rendered faces say how far they are raised.
@@ -39,6 +41,7 @@ class CloseUpLossConfig:
     raised: float = 0.0
     hard: float = 1.0
     hard_keys: tuple[str, ...] = ()
+    fitted_raised: float = 0.0
     fitted: float = 0.3
     fitted_keys: tuple[str, ...] = (
         "eyeBlink",
@@ -74,7 +77,10 @@ class CloseUpLoss(nn.Module):
         distance = torch.sqrt((apart**2).sum(-1) + 1e-4).mean(1)
         exact = truth.is_rendered.to(distance.dtype)[:, None]
         wanted = truth.targets[KEYS]
-        weights = torch.maximum(exact * (1 + config.raised * wanted.clamp(min=0)), self.believed)
+        up = wanted.clamp(min=0)
+        weights = torch.maximum(
+            exact * (1 + config.raised * up), self.believed * (1 + config.fitted_raised * up)
+        )
         keys = ((predicted.keys - wanted) / KEY_UNIT) ** 2 * weights * self.factors
         terms = {
             "points": config.points * (distance * shown).mean(),
