@@ -174,6 +174,45 @@ def test_keys_that_others_hide_can_count_more(lfm, samples):
     assert keys_term("jaw") == pytest.approx(keys_term())
 
 
+def test_irises_can_count_more_than_other_points(lfm, samples):
+    config = config_of("eye", samples)
+    network = new_network(config, lfm)
+    source = CropSource(config.data, config.augment, targets=CloseUpTargets("eye", 64))
+    arrays = StepBatches(source, config.loop, 0)[0]
+    truth = LabelBatch.of({name: torch.as_tensor(values) for name, values in arrays.items()})
+    found = network.eval()(crops_as_input(torch.as_tensor(arrays["crop"])))
+    iris = int(np.flatnonzero(close_up_table("eye").of(lfm)[0].turns.any(axis=(0, 2)))[0])
+
+    def points_term(irises, point):
+        off = replace(found, points=truth.targets[POINTS].clone())
+        off.points[:, point] += 0.1
+        return float(
+            loss_of(replace(config, loss=CloseUpLossConfig(irises=irises)), network, lfm)(off, truth)[
+                "points"
+            ]
+        )
+
+    assert points_term(8.0, iris) > 6 * points_term(1.0, iris)
+    assert points_term(8.0, iris + 1) < 2 * points_term(1.0, iris + 1)
+
+
+def test_raised_keys_of_photographs_can_count_more_too(lfm, samples):
+    config = config_of("mouth", samples)
+    network = new_network(config, lfm)
+    source = CropSource(config.data, config.augment, targets=CloseUpTargets("mouth", 64))
+    arrays = StepBatches(source, config.loop, 0)[0]
+    found = network.eval()(crops_as_input(torch.as_tensor(arrays["crop"])))
+    truth = LabelBatch.of({name: torch.as_tensor(values) for name, values in arrays.items()})
+    targets = {KEYS: torch.ones_like(found.keys)}
+    truth = replace(truth, is_rendered=torch.zeros_like(truth.is_rendered), targets=truth.targets | targets)
+    off = replace(found, keys=targets[KEYS] - 0.2)
+    plain, more = (
+        loss_of(replace(config, loss=CloseUpLossConfig(fitted_raised=f)), network, lfm)(off, truth)["keys"]
+        for f in (0.0, 4.0)
+    )
+    assert float(more) == pytest.approx(5 * float(plain), rel=1e-4)
+
+
 def test_raised_keys_of_rendered_faces_can_count_more_than_resting_ones(lfm, samples):
     config = config_of("mouth", samples)
     network = new_network(config, lfm)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lineament.train.batches.labels import LabelBatch
@@ -29,6 +31,7 @@ class CloseUpLossConfig:
         hard: factor on the errors of the keys of `hard_keys`.
         hard_keys: first parts of the names of keys that others hide: one that moves little, or that looks
             much like another one, is learned last.
+        irises: factor on the error of an iris: it alone shows where an eye looks, and it is one point of many.
         fitted_raised: how much more keys of photographs count by how far they are raised there, as `raised`
             of rendered faces.
         fitted: factor on the errors of the keys of photographs, which are fits.
@@ -41,6 +44,7 @@ class CloseUpLossConfig:
     raised: float = 0.0
     hard: float = 1.0
     hard_keys: tuple[str, ...] = ()
+    irises: float = 1.0
     fitted_raised: float = 0.0
     fitted: float = 0.3
     fitted_keys: tuple[str, ...] = (
@@ -59,12 +63,16 @@ class CloseUpLoss(nn.Module):
 
     Args:
         names: (K,) of the keys.
+        turning: (P,) bool, which points are irises.
         config: weights.
     """
 
-    def __init__(self, names: tuple[str, ...], config: CloseUpLossConfig) -> None:
+    def __init__(self, names: tuple[str, ...], turning: NDArray[np.bool_], config: CloseUpLossConfig) -> None:
         super().__init__()
         self.config = config
+        self.register_buffer(
+            "point_factors", torch.where(torch.as_tensor(turning), config.irises, 1.0).float()
+        )
         believed = [config.fitted * name.startswith(config.fitted_keys) for name in names]
         self.register_buffer("believed", torch.tensor(believed, dtype=torch.float32))
         factors = [config.hard if name.startswith(config.hard_keys) else 1.0 for name in names]
@@ -74,7 +82,7 @@ class CloseUpLoss(nn.Module):
         """Each term, weighted, and their sum under "loss"; means over the batch."""
         config, shown = self.config, truth.targets[SHOWN]
         apart = 100 * (predicted.points - truth.targets[POINTS])
-        distance = torch.sqrt((apart**2).sum(-1) + 1e-4).mean(1)
+        distance = (torch.sqrt((apart**2).sum(-1) + 1e-4) * self.point_factors).mean(1)
         exact = truth.is_rendered.to(distance.dtype)[:, None]
         wanted = truth.targets[KEYS]
         up = wanted.clamp(min=0)

@@ -105,7 +105,9 @@ def prepare(network: CloseUpNet, config: CloseUpTrainConfig, source: CropSource)
 
 def loss_of(config: CloseUpTrainConfig, network: CloseUpNet, model: MorphableModel) -> CloseUpLoss:
     """The loss."""
-    return CloseUpLoss(close_up_table(config.network.part).keys[0], config.loss)
+    table = close_up_table(config.network.part)
+    turning = table.of(model)[0].turns.any(axis=(0, 2))
+    return CloseUpLoss(table.keys[0], turning, config.loss)
 
 
 def targets_of(config: CloseUpTrainConfig) -> CloseUpTargets:
