@@ -31,7 +31,7 @@ class CloseUpLossConfig:
         hard: factor on the errors of the keys of `hard_keys`.
         hard_keys: first parts of the names of keys that others hide: one that moves little, or that looks
             much like another one, is learned last.
-        irises: factor on the error of an iris: it alone shows where an eye looks, and it is one point of many.
+        irises: factor on the error of an iris: it alone shows where an eye looks, and is one point of many.
         fitted_raised: how much more keys of photographs count by how far they are raised there, as `raised`
             of rendered faces.
         fitted: factor on the errors of the keys of photographs, which are fits.
