@@ -54,6 +54,22 @@ def slit_mm(model, fits):
     return (vertices[:, upper, 1] - vertices[:, lower, 1]).max(axis=1)
 
 
+def test_the_gaze_is_read_from_where_an_iris_lies_between_its_corners(lfm, layout, fitter):
+    """An eye that lies beside the face's own by a millimetre looks where it looked."""
+    points = visible_points(lfm, layout, eyeLookOutLeft=0.4, eyeLookInRight=0.4)
+    aside = points.copy()
+    eye = [*LEFT_EYE.upper, *LEFT_EYE.lower, *LEFT_EYE.corners, IRIS_POINTS[1]]
+    aside[eye, 0] += 1.4  # px, one millimetre
+    names = lfm.expression_names
+    out, into = names.index("eyeLookOutLeft"), names.index("eyeLookInLeft")
+    turns = [
+        float(one.expression[0, out] - one.expression[0, into])
+        for one in map(fitter.fit, (points[None], aside[None]))
+    ]
+    assert turns[0] == pytest.approx(0.4, abs=0.04)
+    assert turns[1] == pytest.approx(turns[0], abs=0.05)
+
+
 def test_an_eye_whose_mesh_is_nearly_shut_comes_out_shut_and_the_other_stays_open(lfm, layout, fitter):
     points = visible_points(lfm, layout, eyeBlinkLeft=0.8)
     fits = fitter.fit(squeezed(points, LEFT_EYE, 0.06)[None])

@@ -155,9 +155,8 @@ class Fitter:
         refiner = Refiner(self._problem(), trust)
         groups = _groups(len(upright), people)
         for _ in range(self.config.refinements * (1 if trust is None else 2)):
-            faces = refiner.step(faces, upright, groups)
-        rotated = np.einsum("fpi,fji->fpj", self._shaped(faces.coefficients), faces.rotation)
-        placed = faces.scale[:, None, None] * rotated + faces.translation[:, None]
+            faces = refiner.step(faces, self._irises_between_corners(faces, upright), groups)
+        placed = self._placed(faces)
         distance = np.linalg.norm((placed - upright)[..., :2], axis=-1)
         size = np.sqrt(np.prod(np.ptp(points_image[..., :2], axis=1), axis=-1))
         residual = distance.mean(axis=1) / size
@@ -177,6 +176,23 @@ class Fitter:
             outliers=outliers,
             set_residual=by_hand,
         )
+
+    def _placed(self, faces: Faces) -> Array:
+        """(F, P, 3) px, y up: where the points are on fitted faces."""
+        rotated = np.einsum("fpi,fji->fpj", self._shaped(faces.coefficients), faces.rotation)
+        return np.asarray(faces.scale[:, None, None] * rotated + faces.translation[:, None])
+
+    def _irises_between_corners(self, faces: Faces, upright: Array) -> Array:
+        """The points with each iris where it lies from the corners of its eye, these being the face's own.
+
+        A millimetre between the face's eye and that in the picture would else turn the eye by four degrees.
+        """
+        moved, placed = upright.copy(), self._placed(faces)
+        for opening in self._layout.openings:
+            corners, irises = list(opening.corners), list(opening.hidden_points)
+            away = placed[:, corners].mean(axis=1) - upright[:, corners].mean(axis=1)
+            moved[:, irises] += np.nan_to_num(away)[:, None]
+        return moved
 
     def _start(self, upright: Array) -> Faces:
         """Plain ridge least squares on (F, P, 3) points, y up."""

@@ -12,7 +12,7 @@ from lineament.foreign import foreign
 from lineament.models.builtin import BUILTIN_PATH
 
 IRIS_POINTS = (468, 469)
-IRIS_TRUST = 8.0
+IRIS_TRUST = 25.0
 IRIS_EDGES = ((8812, 8817), (8683, 8688))
 IRIS_EDGE_WEIGHTS = (0.921263, 0.078737)
 """Where the axes of the right and the left eyeball, which the renderer paints irises around, meet the mesh:
