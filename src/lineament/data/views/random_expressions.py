@@ -19,7 +19,7 @@ MOUTH = ("mouth", "jaw")
 """First parts of the names of the keys of the mouth."""
 FLAT = ("jawForward",)
 """Keys that change shading more than outlines, which an edit leaves as they are in the photograph."""
-ASIDE = 0.4
+ASIDE = 0.5
 """Of single keys of the mouth, the fraction that pulls it to one side; half of these take the jaw along."""
 CLOSED_OF_OPEN = 0.6
 """Lips cannot close more than the jaw opens them."""
@@ -38,7 +38,7 @@ class EditProbabilities:
         smile: a smile.
         jaw: the jaw moved aside.
         mouth_keys: one key of the mouth or the jaw raised by itself, on one side or on both; often the mouth
-            pulled aside. Few photographs show it.
+            pulled aside, open or shut. Few photographs show it.
         with_mouth: fraction of edits of the eyes with an edit of the mouth besides.
     """
 
@@ -148,6 +148,8 @@ def _raise_mouth_key(edit: _Edit, rng: np.random.Generator) -> None:
         edit.set(other_side(f"mouth{side}"), 0.0)
         if rng.uniform() < 0.5:
             edit.set(f"jaw{side}", rng.uniform(0.1, 1.0))
+        if rng.uniform() < 0.6:
+            _open_aside(edit, side, rng)
         return
     stem = str(rng.choice(sorted({stem_of(name) for name in own if name not in FLAT})))
     name = str(rng.choice([name for name in own if stem_of(name) == stem]))
@@ -156,6 +158,18 @@ def _raise_mouth_key(edit: _Edit, rng: np.random.Generator) -> None:
         edit.set(other_side(name), amount * rng.uniform(0.7, 1.0))
     if name == "mouthClose":
         edit.raise_to("jawOpen", amount / CLOSED_OF_OPEN)
+
+
+def _open_aside(edit: _Edit, side: str, rng: np.random.Generator) -> None:
+    """A mouth that is pulled aside opened, and maybe rounded, or its lips drawn from the teeth on that side."""
+    edit.set("mouthClose", 0.0)
+    edit.raise_to("jawOpen", rng.uniform(0.1, 0.8))
+    kind = rng.uniform()
+    if kind < 0.3:
+        edit.set("mouthFunnel", rng.uniform(0.2, 0.8))
+    elif kind < 0.6:
+        edit.set(f"mouthUpperUp{side}", rng.uniform(0.2, 0.9))
+        edit.set(f"mouthLowerDown{side}", rng.uniform(0.0, 0.9))
 
 
 def _move_brows(edit: _Edit, rng: np.random.Generator) -> None:
