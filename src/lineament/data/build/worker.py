@@ -131,9 +131,10 @@ def fits_key(recipe: BuildRecipe, part: PhotoPart) -> str:
 
 @lru_cache(maxsize=1)
 def mesh_points_checksum() -> str:
-    """Of the places where a detector's points lie on the face model."""
+    """Of the places where a detector's points lie on the face model, and of how far they are believed."""
     layout = mesh_layout()
-    return hashlib.sha256(layout.vertex_index.tobytes() + layout.weights.tobytes()).hexdigest()
+    arrays = (layout.vertex_index, layout.weights, layout.trust, layout.depth_trust)
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 
 @lru_cache(maxsize=1)

@@ -161,7 +161,7 @@ def _raise_mouth_key(edit: _Edit, rng: np.random.Generator) -> None:
 
 
 def _open_aside(edit: _Edit, side: str, rng: np.random.Generator) -> None:
-    """A mouth that is pulled aside opened, and maybe rounded, or its lips drawn from the teeth on that side."""
+    """A mouth that is pulled aside opened, maybe rounded, or its lips drawn from the teeth on that side."""
     edit.set("mouthClose", 0.0)
     edit.raise_to("jawOpen", rng.uniform(0.1, 0.8))
     kind = rng.uniform()
