@@ -17,6 +17,18 @@ from lineament.train.runs import released_checkpoint
 SIDE = 16
 KNOWN = np.ones((64, 64), bool)
 KNOWN[-10:] = False
+MEAN = "module.rebuilder.mean_posmap_tensor"
+OTHER_MEANS = (
+    (
+        lambda state: state.update({MEAN: torch.randn(3, 64, 64)}),
+        "trained on another face model or chart",
+    ),
+    (
+        lambda state: state.update({MEAN: torch.randn(3, 32, 32)}),
+        r"is \(3, 32, 32\), not \(3, 64, 64\)",
+    ),
+)
+"""What makes of a checkpoint's weights one with another mean face, and what is said of it."""
 
 
 def bowl_model():

@@ -15,7 +15,7 @@ from lineament.train.dsfnet.checkpoint_conversion import AS_RELEASED, RELEASED, 
 from lineament.train.networks.dsfnet.config import HrnetConfig, ModelBranchConfig
 from lineament.train.networks.dsfnet.heads import Coefficients
 from lineament.train.networks.dsfnet.network import DsfNet, dsf_net, standardised
-from tests.train.released_maps import KNOWN, bowl_model, imported, normalisation
+from tests.train.released_maps import KNOWN, OTHER_MEANS, bowl_model, imported, normalisation
 
 SMALL = replace(
     AS_RELEASED,
@@ -315,14 +315,7 @@ def test_points_say_the_same_with_places_as_the_released_code_counts_them(networ
             r"1 are unknown \(hrnet\.fc_pose",
         ),
         (lambda s: s.update({"module.hrnet.fc_exp.bias": torch.zeros(9)}), r"fc_exp\.bias is \(9,\)"),
-        (
-            lambda s: s.update({"module.rebuilder.mean_posmap_tensor": torch.randn(3, 64, 64)}),
-            "trained on another face model or chart",
-        ),
-        (
-            lambda s: s.update({"module.rebuilder.mean_posmap_tensor": torch.randn(3, 32, 32)}),
-            r"is \(3, 32, 32\), not \(3, 64, 64\)",
-        ),
+        *OTHER_MEANS,
     ],
 )
 def test_another_checkpoint_is_refused_by_name(state, model, change, message):

@@ -23,7 +23,7 @@ from lineament.train.sadrnet.checkpoint_conversion import (
     ordinary_weight,
     released_network,
 )
-from tests.train.released_maps import KNOWN, bowl_model, imported, normalisation
+from tests.train.released_maps import KNOWN, OTHER_MEANS, bowl_model, imported, normalisation
 
 SMALL = replace(AS_RELEASED, crop_size=64, width=2, attention_width=4)
 
@@ -209,14 +209,7 @@ def test_landmarks_are_weighed_as_in_the_released_code(state, model):
             lambda s: s.update({"module.decoder_low.1.deconv.weight": torch.zeros(64, 32, 3, 3)}),
             r"decoder_low\.1\.deconv\.weight is \(64, 32, 3, 3\)",
         ),
-        (
-            lambda s: s.update({"module.rebuilder.mean_posmap_tensor": torch.randn(3, 64, 64)}),
-            "trained on another face model or chart",
-        ),
-        (
-            lambda s: s.update({"module.rebuilder.mean_posmap_tensor": torch.randn(3, 32, 32)}),
-            r"is \(3, 32, 32\), not \(3, 64, 64\)",
-        ),
+        *OTHER_MEANS,
     ],
 )
 def test_another_checkpoint_is_refused_by_name(state, model, change, message):
