@@ -7,7 +7,8 @@ from lineament import weights
 from lineament.bundle import Bundle
 from lineament.errors import WeightsError
 from lineament.files import sha256_of
-from toy_packages import index_of, toy_package
+from tools.update_weights_catalogue import index_row
+from toy_packages import MANIFEST, toy_package
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def assets(tmp_path, monkeypatch):
     """The package's own weights: one file of 1 MiB."""
     content = np.random.default_rng(4).integers(0, 256, 2**20, dtype=np.uint8).tobytes()
     (tmp_path / "net.lineament").write_bytes(content)
-    row = index_of(tmp_path / "net.lineament")
+    row = index_row(tmp_path / "net.lineament", MANIFEST)
     index = {"format": 1, "aliases": {"default": "lfm-regressor"}, "weights": {"lfm-regressor": row}}
     (tmp_path / "index.json").write_text(json.dumps(index))
     monkeypatch.setattr(weights, "ASSETS", tmp_path)

@@ -3,26 +3,11 @@
 import json
 
 from lineament.bundle import Bundle, Manifest
-from lineament.files import sha256_of
-from lineament.weights import sha256_of_ends
+from tools.update_weights_catalogue import index_row
 
 MANIFEST = Manifest(
     name="toy", method="morphable-regressor", data="discs", licence="Apache-2.0", research=False
 )
-
-
-def index_of(path, manifest=MANIFEST):
-    """The index's row of a file."""
-    return {
-        "file": path.name,
-        "size_bytes": path.stat().st_size,
-        "sha256": sha256_of(path),
-        "sha256_ends": sha256_of_ends(path),
-        "method": manifest.method,
-        "licence": manifest.licence,
-        "data": manifest.data,
-        "research": manifest.research,
-    }
 
 
 def toy_package(
@@ -48,7 +33,7 @@ def toy_package(
         path = home / f"{name}.lineament"
         write = (bundles or {}).get(name, lambda path: Bundle.write(path, MANIFEST, graphs={}))
         write(path)
-        rows[name] = index_of(path, Bundle.open(path).manifest)
+        rows[name] = index_row(path, Bundle.open(path).manifest)
     index = {"format": 1, "weights": rows, "aliases": aliases or {}}
     (home / "index.json").write_text(json.dumps(index))
     about = folder / f"{package}-{version}.dist-info"

@@ -86,12 +86,17 @@ def pack(path: Path) -> Path:
 
 
 def described(bundle: Bundle) -> dict[str, str | int | bool]:
-    """The index's row of one bundle."""
+    """The index's row of one bundle, once all that it holds is whole."""
     manifest, path = bundle.manifest, bundle.path
     bundle.verify()
     for field in ("licence", "data"):
         if getattr(manifest, field) == "not stated":
             print(f"{path.name}: its {field} is not stated", file=sys.stderr)
+    return index_row(path, manifest)
+
+
+def index_row(path: Path, manifest: Manifest) -> dict[str, str | int | bool]:
+    """The index's row of a file of weights, and of what they say of themselves."""
     return {
         "file": path.name,
         "size_bytes": path.stat().st_size,

@@ -150,7 +150,7 @@ def align(
     from lineament.cli.stopping import stopped_by_signals
     from lineament.cli.whole_results import remove_unfinished
     from lineament.draw import LAYERS
-    from lineament.errors import ConfigError, LineamentError
+    from lineament.errors import ConfigError
     from lineament.refining import check_refining
 
     many = is_album(photos) or len(photos) >= MANY_FILES
@@ -185,14 +185,10 @@ def align(
     config = AlbumConfig(
         options, writer, out, jobs, many, anew=not resume, quiet=quiet, log=log, refine=refine
     )
-    try:
-        if refine:
-            check_refining()
-        with stopped_by_signals() as stopped:
-            end = align_album(config, found, all_boxes, stopped)
-    except LineamentError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
+    if refine:
+        check_refining()
+    with stopped_by_signals() as stopped:
+        end = align_album(config, found, all_boxes, stopped)
     if stopped.is_set():
         how = "run the same command again to go on" if many else "the others were not begun"
         sys.stderr.write(f"stopped; {end.left} of {len(found)} photos are left: {how}\n")

@@ -76,7 +76,7 @@ def batch(
     from lineament.batch.job import BatchConfig, run_batch
     from lineament.cli.results import landmarks_from, targets_from
     from lineament.cli.stopping import stopped_by_signals
-    from lineament.errors import ConfigError, LineamentError
+    from lineament.errors import ConfigError
 
     try:
         names, scheme = targets_from(targets), landmarks_from(landmarks)
@@ -105,13 +105,9 @@ def batch(
         anew=not resume,
     )
     lines = _Lines(quiet)
-    try:
-        with stopped_by_signals() as stopped:
-            for part in run_batch(config, on_plan=lines.plan, is_stopped=stopped.is_set):
-                lines.part(part)
-    except LineamentError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
+    with stopped_by_signals() as stopped:
+        for part in run_batch(config, on_plan=lines.plan, is_stopped=stopped.is_set):
+            lines.part(part)
     if stopped.is_set():
         sys.stderr.write(f"stopped; {lines.left} parts are left: run the same command again to go on\n")
         raise typer.Exit(128 + stopped.number)

@@ -64,13 +64,9 @@ def compare(
         names = named_weights(methods, weights or [])
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
+    aligners = _aligners(names, passes=passes, threads=threads, device=device, min_face=min_face)
+    out.mkdir(parents=True, exist_ok=True)
     failed = False
-    try:
-        aligners = _aligners(names, passes=passes, threads=threads, device=device, min_face=min_face)
-        out.mkdir(parents=True, exist_ok=True)
-    except LineamentError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
     for photo in found:
         try:
             _compare_on(photo, aligners, out, layers=layers, tile=tile, style=style)

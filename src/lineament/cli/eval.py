@@ -143,9 +143,6 @@ def evaluate(
         with working_folder(out):
             evaluation = _evaluate(loaded, predictors, out, protocol, workers)
             _finish(evaluation, predictors, out)
-    except LineamentError as error:
-        _say(f"error: {error}", error=True)
-        raise typer.Exit(1) from error
     finally:
         for predictor in predictors:
             predictor.close()
@@ -164,25 +161,18 @@ def _expressions(
 ) -> None:
     """Print, and with a folder write, what expression weights are worth."""
     from lineament.aligner import FaceAligner
-    from lineament.errors import LineamentError
     from lineament.evaluate.expressions.report import expression_report, to_text, write_reports
 
     shown = out / "pictures.npz" if pictures is None and out is not None else pictures
-    try:
-        reports = []
-        for name in weights:
-            aligner = FaceAligner.from_pretrained(name, passes=passes, threads=threads, device=device)
-            with _progress() as tell:
-                reports.append(
-                    expression_report(aligner, name, pictures=shown, photographs=data, progress=tell)
-                )
-            _say(to_text(reports[-1]))
-        if out is not None:
-            for path in write_reports(reports, out):
-                _say(f"report: {path}")
-    except LineamentError as error:
-        _say(f"error: {error}", error=True)
-        raise typer.Exit(1) from error
+    reports = []
+    for name in weights:
+        aligner = FaceAligner.from_pretrained(name, passes=passes, threads=threads, device=device)
+        with _progress() as tell:
+            reports.append(expression_report(aligner, name, pictures=shown, photographs=data, progress=tell))
+        _say(to_text(reports[-1]))
+    if out is not None:
+        for path in write_reports(reports, out):
+            _say(f"report: {path}")
 
 
 def _evaluate(

@@ -40,15 +40,10 @@ def info(
 
     What several trainings one after the other saw is named once; --json says all of each.
     """
-    from lineament.errors import LineamentError
     from lineament.weights import installed, is_path
 
-    try:
-        packages = _only(installed(), [name for name in names or [] if not is_path(name)], every=not names)
-        files = [_row_of_file(name) for name in names or [] if is_path(name)]
-    except LineamentError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
+    packages = _only(installed(), [name for name in names or [] if not is_path(name)], every=not names)
+    files = [_row_of_file(name) for name in names or [] if is_path(name)]
     if as_json:
         typer.echo(json.dumps(_table(packages, files), indent=2))
         return

@@ -72,7 +72,7 @@ def video(
     from lineament.cli.film_job import FilmJob, FilmOptions
     from lineament.cli.results import chosen_from, landmarks_from, targets_from
     from lineament.draw import LAYERS
-    from lineament.errors import ConfigError, LineamentError
+    from lineament.errors import ConfigError
     from lineament.files import remove_leftovers
     from lineament.video import FaceTracker, Section, find_encoder
 
@@ -92,24 +92,20 @@ def video(
     out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
     _silence_opencv()
-    try:
-        aligner = FaceAligner.from_pretrained(method, threads=threads, device=device, landmarks=scheme)
-        tracker = FaceTracker(aligner)
-        options = FilmOptions(
-            chosen,
-            layers,
-            smooth=smooth,
-            texture=texture,
-            neutral=own_rest,
-            targets=names,
-            section=section,
-            encoder=encoder,
-            allow_network=allow_network,
-        )
-        all_made = FilmJob(chosen_source, out, tracker, options).run()
-    except LineamentError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
+    aligner = FaceAligner.from_pretrained(method, threads=threads, device=device, landmarks=scheme)
+    tracker = FaceTracker(aligner)
+    options = FilmOptions(
+        chosen,
+        layers,
+        smooth=smooth,
+        texture=texture,
+        neutral=own_rest,
+        targets=names,
+        section=section,
+        encoder=encoder,
+        allow_network=allow_network,
+    )
+    all_made = FilmJob(chosen_source, out, tracker, options).run()
     if not all_made:
         raise typer.Exit(1)
 

@@ -25,18 +25,13 @@ def view(
 
     Everything runs inside the page with the weights of this installation; no photograph leaves the machine.
     """
-    from lineament.errors import LineamentError
     from lineament.view import write_folder
 
-    try:
-        if export is not None:
-            folder = write_folder(export, weights=weights)
-            typer.echo(f"the page is in {folder}; any static web host can serve it")
-        else:
-            _serve(port, browser, weights)
-    except LineamentError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
+    if export is not None:
+        folder = write_folder(export, weights=weights)
+        typer.echo(f"the page is in {folder}; any static web host can serve it")
+    else:
+        _serve(port, browser, weights)
 
 
 def _serve(port: int, browser: bool, weights: str) -> None:

@@ -17,14 +17,9 @@ app = typer.Typer(no_args_is_help=True, help="Installed weights: list them, chec
 @app.command(name="list")
 def list_weights() -> None:
     """Print a line for each of the installed weights: name, method, size, package."""
-    from lineament.errors import LineamentError
     from lineament.weights import installed
 
-    try:
-        packages = installed()
-    except LineamentError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
+    packages = installed()
     for package in packages:
         for entry in package.entries.values():
             aliases = [alias for alias, name in package.aliases.items() if name == entry.name]
@@ -44,13 +39,9 @@ def verify(
     from lineament.errors import LineamentError
     from lineament.weights import find, installed, is_path
 
-    try:
-        packages = [] if names else installed()
-        entries = [entry for package in packages for entry in package.entries.values()]
-        entries += [find(name) for name in names or [] if not is_path(name)]
-    except LineamentError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
+    packages = [] if names else installed()
+    entries = [entry for package in packages for entry in package.entries.values()]
+    entries += [find(name) for name in names or [] if not is_path(name)]
     problems = [f"{package.package}: {package.problem}" for package in packages if package.problem]
     for problem in problems:
         typer.echo(problem, err=True)

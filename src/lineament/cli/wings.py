@@ -1,4 +1,4 @@
-"""What commands share that need more than the core: advice on what is missing, errors in one line."""
+"""What commands share that need more than the core: advice on what is missing, lines at once."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ EXTRAS = {"h5py": "data", "numba": "data", "scipy": "data", "torch": "train,data
 
 @contextmanager
 def data_wing() -> Iterator[None]:
-    """Turn a missing extra into advice, and errors into one line and the status 1.
+    """Turn a missing extra into advice and the status 1.
 
     A package that is there and lacks a part of itself is no missing extra: its own error says more.
     """
-    from lineament.errors import LineamentError
-
     try:
         yield
     except ModuleNotFoundError as error:
@@ -28,9 +26,6 @@ def data_wing() -> Iterator[None]:
         if extra is None or find_spec(package) is not None:
             raise
         say(f"error: this command needs {package}: pip install 'lineament[{extra}]'", error=True)
-        raise typer.Exit(1) from error
-    except LineamentError as error:
-        say(f"error: {error}", error=True)
         raise typer.Exit(1) from error
 
 

@@ -6,47 +6,26 @@ import numpy as np
 import torch
 from torch import nn
 
-from lineament.data.crops.augment import AugmentConfig
 from lineament.train.batches.samples import CropSource, Folders, arrays_of
 from lineament.train.cprfa.observations import ObserveConfig
 from lineament.train.cprfa.training import CprfaTrainConfig, new_network
-from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import OptimiserConfig
-from lineament.train.engine.schedules import ScheduleConfig
 from lineament.train.networks.cprfa.config import tiny
 from lineament.train.networks.cprfa.hsunet import Maps
+from tests.train.short_runs import UNDISTURBED, short_loop
 
 COUNT, SIZE = 16, 64
-UNDISTURBED = AugmentConfig(
-    crop_size=64,
-    crop_margin=1.5,
-    tight_probability=1.0,
-    occluder_probability=0.0,
-    grey_probability=0.0,
-    blur_probability=0.0,
-    noise_probability=0.0,
-    jpeg_probability=0.0,
-    border_probability=0.0,
-)
 
 
 def tiny_config(folder, *, stage="maps", steps=3, batch=4, start="", **network):
     """A run of a few steps on painted faces."""
-    loop = LoopConfig(
-        steps=steps,
-        batch=batch,
-        optimiser=OptimiserConfig(learning_rate=5e-3),
-        schedule=ScheduleConfig(warm_up=5),
-        precision="float32",
-        log_every=1,
-        save_every=max(steps, 1),
-    )
+    loop = short_loop(steps=steps, batch=batch, rate=5e-3)
     return CprfaTrainConfig(
         loop=loop,
         round_loop=replace(loop, optimiser=OptimiserConfig(learning_rate=1e-3)),
         stage=stage,
         network=replace(tiny(), **network),
-        augment=UNDISTURBED,
+        augment=replace(UNDISTURBED, crop_margin=1.5),
         data=Folders((folder,)),
         workers=0,
         start=start,

@@ -6,22 +6,16 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch.nn import functional
-from typer.testing import CliRunner
 
-from lineament.bundle import Bundle
-from lineament.cli.main import app
 from lineament.errors import ConfigError, WeightsError
-from lineament.geometry.face_mesh import LandmarkScheme
-from lineament.geometry.morphable import MorphableModel
 from lineament.methods.dsfnet_points import crop_from_cloud
 from lineament.train.dsfnet import checkpoint_conversion as conversion
-from lineament.train.dsfnet.checkpoint_conversion import AS_RELEASED, name_map, released_network
+from lineament.train.dsfnet.checkpoint_conversion import AS_RELEASED, RELEASED, name_map, released_network
 from lineament.train.networks.dsfnet.config import HrnetConfig, ModelBranchConfig
 from lineament.train.networks.dsfnet.heads import Coefficients
 from lineament.train.networks.dsfnet.network import DsfNet, dsf_net, standardised
-from lineament.train.runs import released_checkpoint
+from tests.train.released_maps import KNOWN, OTHER_MEANS, bowl_model, imported, normalisation
 
 SMALL = replace(
     AS_RELEASED,
@@ -33,11 +27,6 @@ SMALL = replace(
     model_branch=ModelBranchConfig(channels=16, collected=8),
     points=replace(AS_RELEASED.points, count=64),
 )
-
-
-def normalisation(name, count):
-    parts = ("weight", "bias", "running_mean", "running_var")
-    return {f"{name}.{part}": (count,) for part in parts} | {f"{name}.num_batches_tracked": ()}
 
 
 def released_shapes(stem=64, inner=64, width=18, counts=(199, 29), branch=(72, 8), side=8, size=256):
@@ -209,33 +198,7 @@ class Published:
 
 @pytest.fixture(scope="module")
 def model():
-    """A bowl of 16 x 16 vertices whose chart is its plan."""
-    rng, side = np.random.default_rng(0), 16
-    row, column = np.mgrid[:side, :side].reshape(2, -1)
-    x, y = (column - 7.5) * 10, (7.5 - row) * 10
-    vertices = np.stack([x, y, 60 - (x**2 + y**2) / 120], axis=1)
-    corner = (row * side + column).reshape(side, side)[:-1, :-1].ravel()
-    triangles = np.concatenate(
-        [
-            np.stack([corner, corner + side, corner + 1], axis=1),
-            np.stack([corner + 1, corner + side, corner + side + 1], axis=1),
-        ]
-    )
-    return MorphableModel(
-        name="bowl",
-        neutral_model=vertices.astype(np.float32),
-        identity_basis=rng.normal(0, 1, (4, len(vertices), 3)).astype(np.float32),
-        expression_basis=rng.normal(0, 1, (2, len(vertices), 3)).astype(np.float32),
-        expression_names=("a", "b"),
-        triangles=triangles.astype(np.int32),
-        uv=np.stack([column + 0.6, row + 0.6], axis=1) / (side + 0.2),
-        schemes={"300w-lp": LandmarkScheme.of_vertices("300w-lp", rng.choice(len(vertices), 68, False))},
-        parts={"face": (0, len(triangles))},
-    )
-
-
-KNOWN = np.ones((64, 64), bool)
-KNOWN[-10:] = False
+    return bowl_model()
 
 
 @pytest.fixture(scope="module")
@@ -352,14 +315,7 @@ def test_points_say_the_same_with_places_as_the_released_code_counts_them(networ
             r"1 are unknown \(hrnet\.fc_pose",
         ),
         (lambda s: s.update({"module.hrnet.fc_exp.bias": torch.zeros(9)}), r"fc_exp\.bias is \(9,\)"),
-        (
-            lambda s: s.update({"module.rebuilder.mean_posmap_tensor": torch.randn(3, 64, 64)}),
-            "trained on another face model or chart",
-        ),
-        (
-            lambda s: s.update({"module.rebuilder.mean_posmap_tensor": torch.randn(3, 32, 32)}),
-            r"is \(3, 32, 32\), not \(3, 64, 64\)",
-        ),
+        *OTHER_MEANS,
     ],
 )
 def test_another_checkpoint_is_refused_by_name(state, model, change, message):
@@ -371,16 +327,10 @@ def test_another_checkpoint_is_refused_by_name(state, model, change, message):
 
 @pytest.mark.parametrize("branch", ["is", "ms"])
 def test_the_command_writes_a_branch(state, model, tmp_path, monkeypatch, branch):
-    monkeypatch.setattr(conversion, "AS_RELEASED", SMALL)
-    monkeypatch.setattr(released_checkpoint, "read_bfm2009", lambda folder: model)
-    torch.save(state, tmp_path / "theirs.pth")
-    Image.fromarray(KNOWN.astype(np.uint8) * 255).save(tmp_path / "uv_face_mask.png")
-    out = tmp_path / "theirs.lineament"
-    words = ["import", "dsfnet-checkpoint", tmp_path / "theirs.pth", "--bfm", tmp_path, "--out", out]
-    done = CliRunner().invoke(app, [*map(str, words), "--set", f"output={branch}"])
-    assert done.exit_code == 0, done.output
-    bundle = Bundle.open(out)
-    assert (bundle.manifest.method, bundle.manifest.crop.margin) == ("dsfnet", 1.5)
+    small = replace(RELEASED, config=SMALL, map_size=64)
+    bundle = imported(small, state, model, tmp_path, monkeypatch, changes=[f"output={branch}"])
+    assert (bundle.manifest.name, bundle.manifest.method) == ("dsfnet-released", "dsfnet")
+    assert bundle.manifest.crop.margin == 1.5
     assert set(bundle.manifest.graphs) == ({"maps", "points"} if branch == "is" else {"maps"})
-    with pytest.raises(ConfigError, match="Only output"):
-        conversion.convert(tmp_path / "theirs.pth", tmp_path, out, changes=["map_size=32"])
+    with pytest.raises(ConfigError, match="Only output, is or ms, can be changed of DSFNet"):
+        small.convert(tmp_path / "theirs.pth", tmp_path, bundle.path, changes=["map_size=32"])

@@ -8,28 +8,24 @@ import pytest
 import torch
 from PIL import Image
 from torch.nn import functional
-from typer.testing import CliRunner
 
-from lineament.bundle import Bundle
-from lineament.cli.main import app
 from lineament.crop import CropBox
 from lineament.errors import ConfigError, ModelError, WeightsError
-from lineament.geometry.face_mesh import LandmarkScheme
-from lineament.geometry.morphable import MorphableModel
 from lineament.methods.sadrnet import SadrNet as SadrMethod
 from lineament.methods.sadrnet_tables import landmark_weights
 from lineament.train.networks.sadrnet import TransposedConv
 from lineament.train.runs import released_checkpoint
 from lineament.train.runs.released_checkpoint import read_checkpoint
 from lineament.train.sadrnet import checkpoint_conversion as conversion
-from lineament.train.sadrnet.checkpoint_conversion import AS_RELEASED, ordinary_weight, released_network
+from lineament.train.sadrnet.checkpoint_conversion import (
+    AS_RELEASED,
+    RELEASED,
+    ordinary_weight,
+    released_network,
+)
+from tests.train.released_maps import KNOWN, OTHER_MEANS, bowl_model, imported, normalisation
 
 SMALL = replace(AS_RELEASED, crop_size=64, width=2, attention_width=4)
-
-
-def normalisation(name, count):
-    parts = ("weight", "bias", "running_mean", "running_var")
-    return {f"{name}.{part}": (count,) for part in parts} | {f"{name}.num_batches_tracked": ()}
 
 
 def released_shapes(width=16, attention=256, size=256):
@@ -118,33 +114,7 @@ def as_published(state, picture):
 
 @pytest.fixture(scope="module")
 def model():
-    """A bowl of 16 x 16 vertices whose chart is its plan."""
-    rng, side = np.random.default_rng(0), 16
-    row, column = np.mgrid[:side, :side].reshape(2, -1)
-    x, y = (column - 7.5) * 10, (7.5 - row) * 10
-    vertices = np.stack([x, y, 60 - (x**2 + y**2) / 120], axis=1)
-    corner = (row * side + column).reshape(side, side)[:-1, :-1].ravel()
-    triangles = np.concatenate(
-        [
-            np.stack([corner, corner + side, corner + 1], axis=1),
-            np.stack([corner + 1, corner + side, corner + side + 1], axis=1),
-        ]
-    )
-    return MorphableModel(
-        name="bowl",
-        neutral_model=vertices.astype(np.float32),
-        identity_basis=rng.normal(0, 1, (4, len(vertices), 3)).astype(np.float32),
-        expression_basis=rng.normal(0, 1, (2, len(vertices), 3)).astype(np.float32),
-        expression_names=("a", "b"),
-        triangles=triangles.astype(np.int32),
-        uv=np.stack([column + 0.6, row + 0.6], axis=1) / (side + 0.2),
-        schemes={"300w-lp": LandmarkScheme.of_vertices("300w-lp", rng.choice(len(vertices), 68, False))},
-        parts={"face": (0, len(triangles))},
-    )
-
-
-KNOWN = np.ones((64, 64), bool)
-KNOWN[-10:] = False
+    return bowl_model()
 
 
 @pytest.fixture(scope="module")
@@ -239,14 +209,7 @@ def test_landmarks_are_weighed_as_in_the_released_code(state, model):
             lambda s: s.update({"module.decoder_low.1.deconv.weight": torch.zeros(64, 32, 3, 3)}),
             r"decoder_low\.1\.deconv\.weight is \(64, 32, 3, 3\)",
         ),
-        (
-            lambda s: s.update({"module.rebuilder.mean_posmap_tensor": torch.randn(3, 64, 64)}),
-            "trained on another face model or chart",
-        ),
-        (
-            lambda s: s.update({"module.rebuilder.mean_posmap_tensor": torch.randn(3, 32, 32)}),
-            r"is \(3, 32, 32\), not \(3, 64, 64\)",
-        ),
+        *OTHER_MEANS,
     ],
 )
 def test_another_checkpoint_is_refused_by_name(state, model, change, message):
@@ -257,16 +220,10 @@ def test_another_checkpoint_is_refused_by_name(state, model, change, message):
 
 
 def test_the_command_writes_weights_that_align_a_face(state, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(conversion, "AS_RELEASED", SMALL)
-    monkeypatch.setattr(released_checkpoint, "read_bfm2009", lambda folder: model)
-    torch.save(plain(state), tmp_path / "net_021.pth")
-    Image.fromarray(KNOWN.astype(np.uint8) * 255).save(tmp_path / "uv_face_mask.png")
-    out = tmp_path / "theirs.lineament"
-    words = ["import", "sadrnet-checkpoint", tmp_path / "net_021.pth", "--bfm", tmp_path, "--out", out]
-    done = CliRunner().invoke(app, [str(word) for word in words])
-    assert done.exit_code == 0, done.output
-    bundle = Bundle.open(out)
-    assert (bundle.manifest.method, bundle.manifest.crop.margin) == ("sadrnet", 1.5)
+    small = replace(RELEASED, config=SMALL, map_size=64)
+    bundle = imported(small, plain(state), model, tmp_path, monkeypatch)
+    assert (bundle.manifest.name, bundle.manifest.method) == ("sadrnet-released", "sadrnet")
+    assert bundle.manifest.crop.margin == 1.5
     monkeypatch.setattr("lineament.methods.sadrnet.load_model", lambda name: model)
     method = SadrMethod.from_bundle(bundle, threads=1)
     crops = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
@@ -290,15 +247,15 @@ def test_the_command_writes_weights_that_align_a_face(state, model, tmp_path, mo
 def test_files_that_are_not_what_they_should_be_are_named(state, model, tmp_path, monkeypatch):
     monkeypatch.setattr(released_checkpoint, "read_bfm2009", lambda folder: model)
     with pytest.raises(ModelError, match=r"Put uv_face_mask\.png"):
-        conversion.convert(tmp_path / "net.pth", tmp_path, tmp_path / "out.lineament")
+        RELEASED.convert(tmp_path / "net.pth", tmp_path, tmp_path / "out.lineament")
     Image.fromarray(KNOWN).save(tmp_path / "uv_face_mask.png")
     with pytest.raises(ModelError, match="256 x 256 texels, found"):
-        conversion.convert(tmp_path / "net.pth", tmp_path, tmp_path / "out.lineament")
+        RELEASED.convert(tmp_path / "net.pth", tmp_path, tmp_path / "out.lineament")
     with pytest.raises(ConfigError, match="Only weight"):
-        conversion.convert(tmp_path / "net.pth", tmp_path, tmp_path / "out.lineament", changes=["width=8"])
+        RELEASED.convert(tmp_path / "net.pth", tmp_path, tmp_path / "out.lineament", changes=["width=8"])
     monkeypatch.setattr(released_checkpoint, "read_bfm2009", lambda folder: replace(model, uv=None))
     with pytest.raises(ModelError, match=r"lacks BFM_UV\.mat"):
-        conversion.convert(tmp_path / "net.pth", tmp_path, tmp_path / "out.lineament")
+        RELEASED.convert(tmp_path / "net.pth", tmp_path, tmp_path / "out.lineament")
     (tmp_path / "none.pth").write_bytes(b"nothing")
     for name in ("none.pth", "missing.pth"):
         with pytest.raises(WeightsError, match="not a checkpoint of SADRNet"):

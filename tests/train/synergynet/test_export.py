@@ -12,7 +12,6 @@ from lineament.geometry.topology import MIRROR_68
 from lineament.methods import Predictor
 from lineament.methods.synergynet import SynergyNet as SynergyMethod
 from lineament.train.methods import export_run
-from lineament.train.synergynet import export as export_module
 from lineament.train.synergynet.export import EXPORTER
 from lineament.train.synergynet.method import SYNERGYNET
 from lineament.train.synergynet.training import synergy_net
@@ -87,10 +86,13 @@ def test_both_ways_the_landmarks_of_a_mirrored_crop_are_the_mirrored_ones(networ
     assert np.abs(here - alone).max() > 0.05
 
 
-def test_a_graph_that_differs_is_not_written(network, tmp_path, monkeypatch):
-    monkeypatch.setattr(export_module, "TOLERANCE", dict.fromkeys(export_module.TOLERANCE, -1.0))
+def test_a_graph_that_differs_is_not_written(network, tmp_path):
+    def graphs(network):
+        graph = EXPORTER.graphs(network)["network"]
+        return {"network": replace(graph, tolerance=dict.fromkeys(graph.tolerance, -1.0))}
+
     with pytest.raises(ExportError, match="differs from torch"):
-        export(EXPORTER, network, tmp_path / "wrong.lineament")
+        export(replace(EXPORTER, graphs=graphs), network, tmp_path / "wrong.lineament")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -26,7 +26,7 @@ from lineament.train.closeup.training import (
 from lineament.train.networks.closeup import CloseUpConfig, CloseUpNet, CloseUpOutput
 from lineament.train.onnx.agreement import outputs_check
 from lineament.train.onnx.exporter import Exporter
-from lineament.train.onnx.graph import Graph, crop_graph
+from lineament.train.onnx.graph import one_crop_graph
 from lineament.train.regressor.warm_start import take_all
 from lineament.train.regressor.weight_interpolation import interpolation_of_run
 from lineament.train.runs.crop_method import CropMethod
@@ -86,20 +86,6 @@ def _no_landmarks(network: CloseUpNet, found: CloseUpOutput, landmarks: CropLand
     raise NotImplementedError("close-ups show no whole face")
 
 
-def graphs(network: CloseUpNet) -> dict[str, Graph]:
-    """The one graph of a close-up network."""
-    return {
-        "network": crop_graph(
-            network,
-            network.config.crop_size,
-            _answers,
-            outputs=OUTPUTS,
-            tolerance=TOLERANCE,
-            half_tolerance=HALF_TOLERANCE,
-        )
-    }
-
-
 def _answers(network: CloseUpNet, crop: Tensor) -> tuple[Tensor, ...]:
     found = network(crop)
     return found.points, found.keys
@@ -111,7 +97,11 @@ def arrays(network: CloseUpNet) -> dict[str, dict[str, NDArray[Any]]]:
 
 
 EXPORTER = Exporter(
-    method="close-up", graphs=graphs, arrays=arrays, half=True, check_int8=outputs_check(INT8_TOLERANCE)
+    method="close-up",
+    graphs=one_crop_graph(_answers, outputs=OUTPUTS, tolerance=TOLERANCE, half_tolerance=HALF_TOLERANCE),
+    arrays=arrays,
+    half=True,
+    check_int8=outputs_check(INT8_TOLERANCE),
 )
 
 CLOSEUP = CloseUpMethod(

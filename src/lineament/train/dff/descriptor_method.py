@@ -33,7 +33,7 @@ from lineament.train.engine.processes import Processes
 from lineament.train.engine.schedules import ScheduleConfig
 from lineament.train.networks.dff.descriptor import COMPACT, DescriptorConfig, DescriptorNet
 from lineament.train.onnx.exporter import Exporter
-from lineament.train.onnx.graph import Graph, crop_graph
+from lineament.train.onnx.graph import one_crop_graph
 from lineament.train.runs.method import TrainableMethod
 
 LOOP = LoopConfig(
@@ -144,20 +144,6 @@ class DescriptorMethod(TrainableMethod[DescriptorTrainConfig]):
         return CropPictures(self.config_of(run), samples)
 
 
-def graphs(network: DescriptorNet) -> dict[str, Graph]:
-    """The one graph: ``crop`` (n, S, S, 3) uint8 to ``descriptors`` (n, C, S, S) and ``face`` (n, S, S)."""
-    return {
-        "network": crop_graph(
-            network,
-            network.config.crop_size,
-            _answers,
-            outputs=("descriptors", "face"),
-            tolerance={"descriptors": 1e-3, "face": 1e-2},
-            half_tolerance={"descriptors": 0.1, "face": 0.3},
-        )
-    }
-
-
 def _answers(network: DescriptorNet, crop: Tensor) -> tuple[Tensor, ...]:
     found = network(crop)
     return found.unit, torch.sigmoid(found.face)
@@ -166,5 +152,14 @@ def _answers(network: DescriptorNet, crop: Tensor) -> tuple[Tensor, ...]:
 DFF_DESCRIPTOR = DescriptorMethod(
     name="dff-descriptor",
     config=DescriptorTrainConfig,
-    exporter=Exporter(method="dff-descriptor", graphs=graphs),
+    exporter=Exporter(
+        method="dff-descriptor",
+        # `crop` (n, S, S, 3) uint8 to `descriptors` (n, C, S, S) and `face` (n, S, S).
+        graphs=one_crop_graph(
+            _answers,
+            outputs=("descriptors", "face"),
+            tolerance={"descriptors": 1e-3, "face": 1e-2},
+            half_tolerance={"descriptors": 0.1, "face": 0.3},
+        ),
+    ),
 )

@@ -10,7 +10,7 @@ from lineament.methods.dff import CONSTANTS, OUTPUTS
 from lineament.train.dff.mirrored_answers import mirrored_answers
 from lineament.train.dff.training import TrainedDff
 from lineament.train.onnx.exporter import Arrays, Exporter
-from lineament.train.onnx.graph import Graph, crop_graph
+from lineament.train.onnx.graph import one_crop_graph
 
 TOLERANCE = {
     "rotation": 1e-4,
@@ -33,20 +33,6 @@ HALF_TOLERANCE = {
 }
 
 
-def graphs(network: TrainedDff) -> dict[str, Graph]:
-    """The one graph of a regressor."""
-    return {
-        "network": crop_graph(
-            network,
-            network.config.crop_size,
-            _answers,
-            outputs=OUTPUTS,
-            tolerance=TOLERANCE,
-            half_tolerance=HALF_TOLERANCE,
-        )
-    }
-
-
 def arrays(network: TrainedDff) -> Arrays:
     """Which camera sees the face, and whose colours the texture's are."""
     return {
@@ -65,4 +51,10 @@ def _answers(network: TrainedDff, crop: Tensor) -> tuple[Tensor, ...]:
     return tuple(torch.as_tensor(given[name]) for name in OUTPUTS)
 
 
-EXPORTER = Exporter(method="dff", graphs=graphs, arrays=arrays, half=True, flip=mirrored_answers)
+EXPORTER = Exporter(
+    method="dff",
+    graphs=one_crop_graph(_answers, outputs=OUTPUTS, tolerance=TOLERANCE, half_tolerance=HALF_TOLERANCE),
+    arrays=arrays,
+    half=True,
+    flip=mirrored_answers,
+)

@@ -7,7 +7,6 @@ of the texture model are not symmetric.
 
 from __future__ import annotations
 
-import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
@@ -16,7 +15,7 @@ from lineament.bundle import Manifest
 from lineament.geometry.morphable import Mirror
 from lineament.methods.dff import OUTPUTS
 from lineament.train.networks.regressor import rotation_from_six
-from lineament.train.onnx.flip_ensemble import answers_of, both_ways, halves
+from lineament.train.onnx.flip_ensemble import MirroredCoefficients, answers_of, both_ways, halves
 
 ODD_IN_X = (3, 4, 7)
 """Of the nine harmonics: x, xy and xz."""
@@ -37,8 +36,7 @@ class MeanFace(nn.Module):
         self.register_buffer("side", side)
         self.register_buffer("rotation_signs", side[:, None] * side)
         self.register_buffer("light_signs", light)
-        self.register_buffer("identity_sign", torch.tensor(mirror.identity_sign[:identity]).float())
-        self.register_buffer("partner", torch.tensor(np.asarray(mirror.expression)).long())
+        self.mirrored = MirroredCoefficients(mirror, identity)
 
     def forward(
         self,
@@ -53,15 +51,12 @@ class MeanFace(nn.Module):
         """All outputs of the graph, of 2n rows and of n."""
         turn, turn_there = halves(rotation)
         where, where_there = halves(translation)
-        shape, shape_there = halves(identity)
-        weights, weights_there = halves(expression)
         lit, lit_there = halves(light)
         return (
             rotation_from_six((turn + self.rotation_signs * turn_there)[:, :2].reshape(-1, 6)),
             (where + self.side * where_there) / 2,
             halves(focal).mean(0),
-            (shape + self.identity_sign * shape_there) / 2,
-            (weights + weights_there[:, self.partner]) / 2,
+            *self.mirrored.means(identity, expression),
             halves(texture)[0],
             (lit + self.light_signs * lit_there) / 2,
         )

@@ -13,17 +13,13 @@ layer of the point network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import partial
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lineament.bundle import CropSpec
-from lineament.errors import WeightsError
 from lineament.geometry.morphable import MorphableModel
 from lineament.methods.dsfnet_points import UNITS_PER_MM
 from lineament.methods.sadrnet import trained_chart
@@ -38,11 +34,12 @@ from lineament.train.networks.dsfnet.heads import POSE
 from lineament.train.networks.dsfnet.network import DsfNet, dsf_net
 from lineament.train.runs.method import Conversion
 from lineament.train.runs.released_checkpoint import (
+    MEAN_MAP,
+    ReleasedMaps,
     check_mean_face,
-    convert_maps,
+    check_mean_map,
     fitting_weights,
     plain_names,
-    with_one_change,
 )
 
 AS_RELEASED = DsfConfig(
@@ -57,7 +54,6 @@ CROP_MARGIN = 1.5
 PX_PER_UNIT = 280.0
 UNITS_PER_MICROMETRE = UNITS_PER_MM / 1000
 WHAT = "DSFNet's released checkpoint"
-MEAN = "rebuilder.mean_posmap_tensor"
 LEFT_OUT = ("unet.",)
 MAX_MEAN_MM = 1.0
 RESIDUAL = {"first": "conv1", "first_norm": "bn1", "second": "conv2", "second_norm": "bn2"}
@@ -160,11 +156,11 @@ def released_network(
         network.state_dict(),
         names,
         of=WHAT,
-        also=(MEAN,),
+        also=(MEAN_MAP,),
         left_out=LEFT_OUT,
         converted=converted,
     )
-    _check_mean(given[MEAN], network)
+    _check_mean(given[MEAN_MAP], network)
     network.load_state_dict(weights)
     _carry_pose(network)
     _carry_places(network)
@@ -174,8 +170,7 @@ def released_network(
 def _check_mean(released: Tensor, network: DsfNet) -> None:
     """Refuse another mean face than the model's: points are aligned to it before the point network."""
     size = network.config.map_size
-    if released.shape != (3, size, size):
-        raise WeightsError(f"{MEAN} is {tuple(released.shape)}, not {(3, size, size)}.")
+    check_mean_map(released, size)
     there = network.tables.of_map(released[None].float())[0]
     apart = ((there - network.tables.mean) / UNITS_PER_MM).norm(dim=1).mean().item()
     check_mean_face(apart, network.chart.model, at_most=MAX_MEAN_MM)
@@ -204,34 +199,15 @@ def _carry_places(network: DsfNet) -> None:
     first.weight[:, 4:6, 0] = weight * factor
 
 
-def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = ()) -> Path:
-    """Write the released checkpoint's branches as weights; see :func:`convert_maps`.
-
-    Args:
-        checkpoint: the authors' file.
-        bfm: folder of the Basel Face Model 2009 with its chart and mask.
-        out: the file, with the suffix ".lineament".
-        changes: which branch answers: "output=ms".
-
-    Raises:
-        ConfigError: a change cannot be made.
-        WeightsError: the file is not that checkpoint.
-        ModelError: the face model, its chart or the mask cannot be read.
-        ExportError: a graph does not agree with torch.
-    """
-    config = with_one_change(AS_RELEASED, changes, key="output", choices="is or ms", of="DSFNet")
-    return convert_maps(
-        partial(released_network, config=config),
-        checkpoint,
-        bfm,
-        out,
-        of="DSFNet",
-        map_size=config.map_size,
-        exporter=EXPORTER,
-        name="dsfnet-released",
-        crop=CropSpec(config.crop_size, CROP_MARGIN),
-        data="300W-LP, by DSFNet's authors",
-    )
-
-
-CONVERSION = Conversion("DSFNet's released checkpoint, both branches without their fusion", convert)
+RELEASED = ReleasedMaps(
+    of="DSFNet",
+    config=AS_RELEASED,
+    key="output",
+    choices="is or ms",
+    network=released_network,
+    map_size=AS_RELEASED.map_size,
+    crop_margin=CROP_MARGIN,
+    exporter=EXPORTER,
+    data="300W-LP, by DSFNet's authors",
+)
+CONVERSION = Conversion("DSFNet's released checkpoint, both branches without their fusion", RELEASED.convert)

@@ -7,7 +7,6 @@ of the crop itself.
 
 from __future__ import annotations
 
-import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from lineament.bundle import Manifest
 from lineament.geometry.morphable import Mirror
 from lineament.methods.dsfnet import OUTPUTS
-from lineament.train.onnx.flip_ensemble import answers_of, both_ways, halves, mean_map
+from lineament.train.onnx.flip_ensemble import MirroredCoefficients, answers_of, both_ways, halves, mean_map
 
 
 class MeanAnswers(nn.Module):
@@ -32,8 +31,7 @@ class MeanAnswers(nn.Module):
         self.register_buffer("column_sign", column[:, None, None])
         sides = torch.cat([linear, torch.ones(1)])  # of a row of the pose: rotation and scale, translation
         self.register_buffer("pose_signs", (linear[:, None] * sides).flatten())
-        self.register_buffer("identity_sign", torch.tensor(mirror.identity_sign[:identity]).float())
-        self.register_buffer("partner", torch.tensor(np.asarray(mirror.expression)).long())
+        self.mirrored = MirroredCoefficients(mirror, identity)
 
     def forward(
         self,
@@ -49,14 +47,11 @@ class MeanAnswers(nn.Module):
         """All outputs of the first graph, of 2n rows and of n."""
         place, place_there = halves(correspondence)
         pose_here, pose_there = halves(pose)
-        shape, shape_there = halves(identity)
-        weights, weights_there = halves(expression)
         return (
             (place + self.column_sign * place_there.flip(3)) / 2,
             *(mean_map(values) for values in (depth, face_mask, confidence)),
             (pose_here + self.pose_signs * pose_there) / 2,
-            (shape + self.identity_sign * shape_there) / 2,
-            (weights + weights_there[:, self.partner]) / 2,
+            *self.mirrored.means(identity, expression),
             halves(features)[0],
         )
 

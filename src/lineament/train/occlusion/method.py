@@ -23,7 +23,7 @@ from lineament.train.occlusion.training import (
 )
 from lineament.train.onnx.agreement import outputs_check
 from lineament.train.onnx.exporter import Exporter
-from lineament.train.onnx.graph import Graph, crop_graph
+from lineament.train.onnx.graph import one_crop_graph
 from lineament.train.runs.crop_method import CropMethod
 from lineament.train.runs.method import Ablation, Variant
 
@@ -76,26 +76,17 @@ def _no_landmarks(network: OcclusionNet, mask: Tensor, landmarks: CropLandmarks)
     raise NotImplementedError("an occlusion network finds no landmarks")
 
 
-def graphs(network: OcclusionNet) -> dict[str, Graph]:
-    """The one graph."""
-    return {
-        "network": crop_graph(
-            network,
-            network.config.crop_size,
-            _answers,
-            outputs=("shown",),
-            tolerance={"shown": 1e-4},
-            half_tolerance={"shown": 0.02},
-        )
-    }
-
-
 def _answers(network: OcclusionNet, crop: Tensor) -> tuple[Tensor, ...]:
     return (network(crop).sigmoid(),)
 
 
 EXPORTER = Exporter(
-    method="occlusion", graphs=graphs, half=True, check_int8=outputs_check({"shown": MAX_INT8_SHIFT})
+    method="occlusion",
+    graphs=one_crop_graph(
+        _answers, outputs=("shown",), tolerance={"shown": 1e-4}, half_tolerance={"shown": 0.02}
+    ),
+    half=True,
+    check_int8=outputs_check({"shown": MAX_INT8_SHIFT}),
 )
 
 OCCLUSION = OcclusionMethod(

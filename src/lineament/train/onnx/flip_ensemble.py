@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from lineament.bundle import Manifest
 from lineament.errors import ExportError
-from lineament.geometry.morphable import MorphableModel
+from lineament.geometry.morphable import Mirror, MorphableModel
 from lineament.geometry.topology import MIRROR_68
 from lineament.methods.regressor import OUTPUTS, UNCERTAINTY
 from lineament.methods.synergynet import LANDMARKS
@@ -40,6 +40,31 @@ class _BothCrops(nn.Module):
         return torch.cat([crop, crop.flip(2)])
 
 
+class MirroredCoefficients(nn.Module):
+    """Coefficients of mirror images as those of the faces themselves.
+
+    Args:
+        mirror: of the face model.
+        identity: number of identity coefficients.
+    """
+
+    def __init__(self, mirror: Mirror, identity: int) -> None:
+        super().__init__()
+        self.register_buffer("identity_sign", torch.tensor(mirror.identity_sign[:identity]).float())
+        self.register_buffer("partner", torch.tensor(np.asarray(mirror.expression)).long())
+
+    def forward(self, identity: Tensor, expression: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, K) and (n, E) of mirror images, to those of the faces."""
+        return self.identity_sign * identity, expression[:, self.partner]
+
+    def means(self, identity: Tensor, expression: Tensor) -> tuple[Tensor, Tensor]:
+        """Coefficients of faces, then of their mirror images, (2n, K) and (2n, E), to the n means of both."""
+        shape, shape_there = halves(identity)
+        weights, weights_there = halves(expression)
+        shape_there, weights_there = self(shape_there, weights_there)
+        return (shape + shape_there) / 2, (weights + weights_there) / 2
+
+
 class _MeanFace(nn.Module):
     """The outputs for 2n crops of :class:`_BothCrops` to those for n."""
 
@@ -49,8 +74,7 @@ class _MeanFace(nn.Module):
         self.crop_size = float(crop_size)
         flip = torch.tensor([-1.0, 1.0, 1.0])
         self.register_buffer("rotation_signs", flip[:, None] * flip)  # of the rotation on both sides
-        self.register_buffer("identity_sign", torch.tensor(model.mirror.identity_sign[:identity]).float())
-        self.register_buffer("partner", torch.tensor(model.mirror.expression).long())
+        self.mirrored = MirroredCoefficients(model.mirror, identity)
         points = model.landmark_points(DEFAULT_SCHEME)
         self.register_buffer("neutral", torch.tensor(points.neutral_model).float())
         bases = np.concatenate([points.identity_basis[:identity], points.expression_basis])
@@ -73,10 +97,9 @@ class _MeanFace(nn.Module):
         where, where_there = translation.reshape(2, -1, 2)
         where_there = torch.stack([self.crop_size - where_there[:, 0], where_there[:, 1]], dim=1)
         size, size_there = scale.reshape(2, -1)
-        shape, shape_there = identity.reshape(2, -1, identity.shape[1])
-        shape_there = self.identity_sign * shape_there
-        weights, weights_there = expression.reshape(2, -1, expression.shape[1])
-        weights_there = weights_there[:, self.partner]
+        shape, shape_there = halves(identity)
+        weights, weights_there = halves(expression)
+        shape_there, weights_there = self.mirrored(shape_there, weights_there)
         here = self._landmarks_crop(turn, size, where, shape, weights)
         there = self._landmarks_crop(turn_there, size_there, where_there, shape_there, weights_there)
         mean_size = (size + size_there) / 2

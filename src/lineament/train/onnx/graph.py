@@ -96,6 +96,29 @@ def crop_graph(
     )
 
 
+def one_crop_graph(
+    answers: Callable[[Any, Tensor], tuple[Tensor, ...]],
+    *,
+    outputs: tuple[str, ...],
+    tolerance: Mapping[str, float],
+    half_tolerance: Mapping[str, float],
+) -> Callable[[Any], dict[str, Graph]]:
+    """What an exporter asks of networks that are one graph of crops: see :func:`crop_graph`.
+
+    Returns:
+        The graph, under the name "network", of a network whose configuration has a `crop_size`.
+    """
+
+    def graphs(network: Any) -> dict[str, Graph]:  # noqa: ANN401 - the method's
+        size = network.config.crop_size
+        graph = crop_graph(
+            network, size, answers, outputs=outputs, tolerance=tolerance, half_tolerance=half_tolerance
+        )
+        return {"network": graph}
+
+    return graphs
+
+
 class _FromBytes(nn.Module):
     """A network on (n, S, S, 3) uint8 crops."""
 

@@ -8,7 +8,7 @@ from lineament.methods.regressor import OUTPUTS
 from lineament.train.networks.regressor import Regressor
 from lineament.train.onnx.exporter import Exporter
 from lineament.train.onnx.flip_ensemble import flip_ensemble
-from lineament.train.onnx.graph import Graph, crop_graph
+from lineament.train.onnx.graph import one_crop_graph
 
 TOLERANCE = {
     "rotation": 1e-4,
@@ -28,19 +28,14 @@ HALF_TOLERANCE = {
 """Half-precision weights move the outputs by a fraction of these; a wrong graph by far more."""
 
 
-def graphs(network: Regressor) -> dict[str, Graph]:
-    """The one graph of a regressor."""
-    size = network.config.crop_size
-    return {
-        "network": crop_graph(
-            network, size, _answers, outputs=OUTPUTS, tolerance=TOLERANCE, half_tolerance=HALF_TOLERANCE
-        )
-    }
-
-
 def _answers(network: Regressor, crop: Tensor) -> tuple[Tensor, ...]:
     face = network(crop)
     return tuple(getattr(face, name) for name in OUTPUTS)
 
 
-EXPORTER = Exporter(method="morphable-regressor", graphs=graphs, half=True, flip=flip_ensemble)
+EXPORTER = Exporter(
+    method="morphable-regressor",
+    graphs=one_crop_graph(_answers, outputs=OUTPUTS, tolerance=TOLERANCE, half_tolerance=HALF_TOLERANCE),
+    half=True,
+    flip=flip_ensemble,
+)

@@ -7,9 +7,9 @@ missing or left over is an error. Nothing of them comes with lineament.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ from lineament.train.onnx.exporter import Exporter, export
 LICENCE = "that of the released checkpoint and of the Basel Face Model: ask their authors"
 MASK_FILE = "uv_face_mask.png"
 """The texels of the face on the Basel model's chart: a file of PRNet, which SADRNet and DSFNet have too."""
+MEAN_MAP = "rebuilder.mean_posmap_tensor"
+"""The name of the mean face, as a map, in the checkpoints of both."""
 
 
 def read_checkpoint(path: Path, *, of: str, inside: str | None = None) -> dict[str, Tensor]:
@@ -139,7 +141,7 @@ def chart_mask(model: MorphableModel, bfm: Path, size: int, *, of: str) -> NDArr
 
 
 def write_released(
-    network: nn.Module, out: Path, *, exporter: Exporter, name: str, crop: CropSpec, bfm: Path, data: str
+    network: nn.Module, out: Path, *, exporter: Exporter, crop: CropSpec, bfm: Path, data: str
 ) -> Path:
     """Write a converted network as weights that say whose they are.
 
@@ -147,7 +149,6 @@ def write_released(
         network: in evaluation mode.
         out: the file, with the suffix ".lineament".
         exporter: of the method.
-        name: of the weights.
         crop: how faces are cut for it.
         bfm: folder of the Basel Face Model that it needs.
         data: what its authors trained it on.
@@ -156,7 +157,7 @@ def write_released(
         ExportError: a graph does not agree with torch.
     """
     manifest = Manifest(
-        name=name,
+        name=f"{exporter.method}-released",
         method=exporter.method,
         crop=crop,
         face_model=FaceModelSpec(str(bfm.absolute())),
@@ -168,63 +169,87 @@ def write_released(
     return export(exporter, network, out, manifest=manifest, pictures=None)
 
 
-def with_one_change(config: Any, changes: Iterable[str], *, key: str, choices: str, of: str) -> Any:  # noqa: ANN401
-    """A released network's configuration with another value of the one key that may have one.
+class ReleasedNetwork(Protocol):
+    """The released weights in our network; takes the checkpoint, the face model and texels of the face."""
 
-    Args:
-        config: as released.
-        changes: such as "output=ms".
-        key: that may be changed.
-        choices: what it may be, in words.
-        of: the method, for the error.
-
-    Raises:
-        ConfigError: another key, or no value of it.
-    """
-    changed = apply_changes(config, changes)
-    if replace(changed, **{key: getattr(config, key)}) != config:
-        raise ConfigError(f"Only {key}, {choices}, can be changed of {of}'s released network.")
-    return changed
+    def __call__(
+        self,
+        state: Mapping[str, Tensor],
+        model: MorphableModel,
+        known: NDArray[np.bool_],
+        /,
+        *,
+        config: Any,  # noqa: ANN401 - the method's
+    ) -> nn.Module:
+        """See :class:`ReleasedMaps`."""
 
 
-def convert_maps(
-    network_of: Callable[[Mapping[str, Tensor], MorphableModel, NDArray[np.bool_]], nn.Module],
-    checkpoint: Path,
-    bfm: Path,
-    out: Path,
-    *,
-    of: str,
-    map_size: int,
-    exporter: Exporter,
-    name: str,
-    crop: CropSpec,
-    data: str,
-) -> Path:
-    """Write a checkpoint whose maps lie on the Basel model's chart as weights.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedMaps:
+    """A released checkpoint whose maps lie on the Basel model's chart.
 
-    Args:
-        network_of: the released weights in our network; takes the checkpoint, the face model and the texels
-            of the face on its chart.
-        checkpoint: the authors' file.
-        bfm: folder of the Basel Face Model 2009, see :mod:`lineament.models.bfm`, with ``BFM_UV.mat`` and
-            ``uv_face_mask.png``.
-        out: the file, with the suffix ".lineament".
+    Attributes:
         of: the method, for errors.
+        config: of our network, as released.
+        key: of the configuration that may be changed.
+        choices: what it may be, in words.
+        network: our network with the released weights.
         map_size: texels a side.
+        crop_margin: how much faces are cut with.
         exporter: of the method.
-        name: of the weights.
-        crop: how faces are cut for it.
         data: what its authors trained it on.
+    """
+
+    of: str
+    config: Any
+    key: str
+    choices: str
+    network: ReleasedNetwork
+    map_size: int
+    crop_margin: float
+    exporter: Exporter
+    data: str
+
+    def convert(self, checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = ()) -> Path:
+        """Write the checkpoint as weights.
+
+        Args:
+            checkpoint: the authors' file.
+            bfm: folder of the Basel Face Model 2009, see :mod:`lineament.models.bfm`, with ``BFM_UV.mat`` and
+                ``uv_face_mask.png``.
+            out: the file, with the suffix ".lineament".
+            changes: of the network's one key that may have another value, such as "output=ms".
+
+        Raises:
+            ConfigError: another key, or no value of it.
+            WeightsError: the file is not that checkpoint.
+            ModelError: the face model, its chart or the mask cannot be read.
+            ExportError: a graph does not agree with torch.
+        """
+        config = apply_changes(self.config, changes)
+        if replace(config, **{self.key: getattr(self.config, self.key)}) != self.config:
+            raise ConfigError(
+                f"Only {self.key}, {self.choices}, can be changed of {self.of}'s released network."
+            )
+        model = read_bfm2009(bfm)
+        known = chart_mask(model, bfm, self.map_size, of=self.of)
+        network = self.network(read_checkpoint(checkpoint, of=self.of), model, known, config=config)
+        crop = CropSpec(config.crop_size, self.crop_margin)
+        return write_released(network, out, exporter=self.exporter, crop=crop, bfm=bfm, data=self.data)
+
+
+def check_mean_map(mean: Tensor, size: int) -> None:
+    """Refuse a checkpoint whose mean face, :data:`MEAN_MAP`, is no map of the chart.
+
+    Args:
+        mean: what the checkpoint has under that name.
+        size: texels a side.
 
     Raises:
-        WeightsError: the file is not that checkpoint.
-        ModelError: the face model, its chart or the mask cannot be read.
-        ExportError: a graph does not agree with torch.
+        WeightsError: it is not (3, size, size).
     """
-    model = read_bfm2009(bfm)
-    known = chart_mask(model, bfm, map_size, of=of)
-    network = network_of(read_checkpoint(checkpoint, of=of), model, known)
-    return write_released(network, out, exporter=exporter, name=name, crop=crop, bfm=bfm, data=data)
+    if mean.shape != (3, size, size):
+        raise WeightsError(f"{MEAN_MAP} is {tuple(mean.shape)}, not {(3, size, size)}.")
 
 
 def check_mean_face(apart_mm: float, model: MorphableModel, *, at_most: float) -> None:

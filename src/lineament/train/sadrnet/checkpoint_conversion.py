@@ -13,10 +13,8 @@ in them; what a network learned of it is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,19 +22,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lineament.bundle import CropSpec
-from lineament.errors import WeightsError
 from lineament.geometry.morphable import MorphableModel
 from lineament.methods.sadrnet import trained_chart
 from lineament.methods.sadrnet_tables import SHAPE_PER_MM, SadrTables
 from lineament.train.networks.sadrnet import SadrConfig, SadrNet, TransposedConv
 from lineament.train.runs.method import Conversion
 from lineament.train.runs.released_checkpoint import (
+    MEAN_MAP,
+    ReleasedMaps,
     check_mean_face,
-    convert_maps,
+    check_mean_map,
     fitting_weights,
     plain_names,
-    with_one_change,
 )
 from lineament.train.sadrnet.export import EXPORTER
 
@@ -47,7 +44,6 @@ CROP_MARGIN = 1.5
 PX_PER_UNIT = 280.0
 SCHEME = "300w-lp"
 WHAT = "SADRNet's released checkpoint (SADRNv2)"
-MEAN = "rebuilder.mean_posmap_tensor"
 LEFT_OUT = ("rebuilder.revert_operator",)
 MAX_MEAN_MM = 4.0
 """Distance of the checkpoint's mean face from the model's on average, one shift of all left out, at most."""
@@ -146,9 +142,8 @@ def released_network(
     """
     given = plain_names(state)
     size = config.crop_size
-    if MEAN in given and given[MEAN].shape != (3, size, size):
-        raise WeightsError(f"{MEAN} is {tuple(given[MEAN].shape)}, not {(3, size, size)}.")
-    released_mean = given.get(MEAN, torch.zeros(3, size, size))
+    released_mean = given.get(MEAN_MAP, torch.zeros(3, size, size))
+    check_mean_map(released_mean, size)
     own_mean = torch.as_tensor(_mean_map(model, known))
     network = ReleasedSadrNet(config, released_mean, own_mean, ReleasedChart(_tables(model, known, own_mean)))
     strides = {
@@ -166,7 +161,7 @@ def released_network(
         network.state_dict(),
         name_map(network),
         of=WHAT,
-        also=(MEAN,),
+        also=(MEAN_MAP,),
         left_out=LEFT_OUT,
         converted=converted,
     )
@@ -207,34 +202,15 @@ def _tables(model: MorphableModel, known: NDArray[np.bool_], own_mean: Tensor) -
     return SadrTables("align", "code", texels, neighbours, mean, known)
 
 
-def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = ()) -> Path:
-    """Write the authors' ``net_021.pth`` as weights; see :func:`convert_maps`.
-
-    Args:
-        checkpoint: the authors' file.
-        bfm: folder of the Basel Face Model 2009 with its chart and mask.
-        out: the file, with the suffix ".lineament".
-        changes: how landmarks are weighed in the alignment: "weight=paper".
-
-    Raises:
-        ConfigError: a change cannot be made.
-        WeightsError: the file is not that checkpoint.
-        ModelError: the face model, its chart or the mask cannot be read.
-        ExportError: a graph does not agree with torch.
-    """
-    config = with_one_change(AS_RELEASED, changes, key="weight", choices="paper or code", of="SADRNet")
-    return convert_maps(
-        partial(released_network, config=config),
-        checkpoint,
-        bfm,
-        out,
-        of="SADRNet",
-        map_size=config.crop_size,
-        exporter=EXPORTER,
-        name="sadrnet-released",
-        crop=CropSpec(config.crop_size, CROP_MARGIN),
-        data="300W-LP and 5,000 pictures rotated beyond 90 degrees, by SADRNet's authors",
-    )
-
-
-CONVERSION = Conversion("SADRNet's released net_021.pth (SADRNv2)", convert)
+RELEASED = ReleasedMaps(
+    of="SADRNet",
+    config=AS_RELEASED,
+    key="weight",
+    choices="paper or code",
+    network=released_network,
+    map_size=AS_RELEASED.crop_size,
+    crop_margin=CROP_MARGIN,
+    exporter=EXPORTER,
+    data="300W-LP and 5,000 pictures rotated beyond 90 degrees, by SADRNet's authors",
+)
+CONVERSION = Conversion("SADRNet's released net_021.pth (SADRNv2)", RELEASED.convert)

@@ -175,7 +175,6 @@ def convert(checkpoint: Path, bfm: Path, out: Path, *, changes: Iterable[str] = 
         network,
         out,
         exporter=EXPORTER,
-        name="synergynet-released",
         crop=CropSpec(network.config.crop_size, MARGIN),
         bfm=bfm,
         data="300W-LP, by SynergyNet's authors",

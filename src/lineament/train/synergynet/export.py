@@ -9,24 +9,10 @@ from lineament.methods.synergynet import LANDMARKS
 from lineament.train.networks.synergynet import SynergyNet
 from lineament.train.onnx.exporter import Exporter
 from lineament.train.onnx.flip_ensemble import flip_ensemble
-from lineament.train.onnx.graph import Graph, crop_graph
+from lineament.train.onnx.graph import one_crop_graph
 from lineament.train.regressor.export import HALF_TOLERANCE, TOLERANCE
 
 ALL_OUTPUTS = (*OUTPUTS, LANDMARKS)
-
-
-def graphs(network: SynergyNet) -> dict[str, Graph]:
-    """The one graph of a SynergyNet."""
-    return {
-        "network": crop_graph(
-            network,
-            network.config.crop_size,
-            _answers,
-            outputs=ALL_OUTPUTS,
-            tolerance=TOLERANCE | {LANDMARKS: 1e-2},
-            half_tolerance=HALF_TOLERANCE | {LANDMARKS: 0.5},
-        )
-    }
 
 
 def _answers(network: SynergyNet, crop: Tensor) -> tuple[Tensor, ...]:
@@ -35,4 +21,13 @@ def _answers(network: SynergyNet, crop: Tensor) -> tuple[Tensor, ...]:
     return (*(getattr(face, name) for name in OUTPUTS), network.result_landmarks(output))
 
 
-EXPORTER = Exporter(method="synergynet", graphs=graphs, flip=flip_ensemble)
+EXPORTER = Exporter(
+    method="synergynet",
+    graphs=one_crop_graph(
+        _answers,
+        outputs=ALL_OUTPUTS,
+        tolerance=TOLERANCE | {LANDMARKS: 1e-2},
+        half_tolerance=HALF_TOLERANCE | {LANDMARKS: 0.5},
+    ),
+    flip=flip_ensemble,
+)
