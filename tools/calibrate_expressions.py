@@ -46,7 +46,7 @@ COMBINED = PictureRecipe(seed=SEED + 2, faces=500)
 LEAST, MOST = 0.1, 1.2
 """A raised key has to move its reading by the first, lest noise be stretched by more than ten; no key is full
 beyond the second."""
-AT_REST, GAZE_AT_REST = 0.98, 0.95
+AT_REST, GAZE_AT_REST = 0.995, 0.6
 """Share of the neutral sitters whose reading of a key counts as none: with half of them, the other half would
 have some key raised. Sitters at rest do look aside now and then."""
 HELD_OUT = 5
@@ -55,6 +55,8 @@ RIDGE, SITTERS_COUNT, ALONE_COUNTS = 3.0, 10.0, 8.0
 """Of the regression, whose inputs have a spread of about one; how many rendered pictures with several keys a
 neutral portrait is worth, and one with a single key: what a key looks like is seen there."""
 BLINK = "eyeBlink"
+OF_EYES = (GAZE, BLINK, "eyeSquint", "eyeWide")
+"""First parts of the names of keys that tell where an eye looks."""
 SHUT, SHUT_FACES = 0.95, 300
 """A fit with such blinks has shut eyes; how many such faces are enough."""
 QUIET_SPREAD = 0.02
@@ -195,6 +197,9 @@ def key_mixing(
 ) -> Array:
     """(E, E) factors with which weights become readings of keys, alike on both sides of a face.
 
+    Keys of looking are read from the weights of the eyes alone: of all others they would take over what goes
+    together on rendered faces.
+
     Args:
         names: of E keys.
         given: (n, E) weights on rendered faces.
@@ -209,8 +214,15 @@ def key_mixing(
     counts = np.concatenate([rendered, rendered, np.full(2 * len(resting), SITTERS_COUNT)])
     spread = given.std(axis=0) + QUIET_SPREAD
     inputs = (weights - np.median(resting, axis=0)) / spread
-    normal = (inputs * counts[:, None]).T @ inputs + 2 * RIDGE * np.eye(len(names))
-    return np.linalg.solve(normal, (inputs * counts[:, None]).T @ aims) / spread[:, None]
+    factors = np.zeros((len(names), len(names)))
+    looks = np.array([name.startswith(GAZE) for name in names])
+    eyes = np.array([name.startswith(OF_EYES) for name in names])
+    for read, used in ((~looks, np.ones(len(names), bool)), (looks, eyes)):
+        own = inputs[:, used]
+        normal = (own * counts[:, None]).T @ own + 2 * RIDGE * np.eye(own.shape[1])
+        wanted = (own * counts[:, None]).T @ aims[:, read]
+        factors[np.ix_(used, read)] = np.linalg.solve(normal, wanted) / spread[used, None]
+    return factors
 
 
 def key_scales(names: Sequence[str], read: Readings, not_measured: Sequence[str] = ()) -> dict[str, KeyScale]:

@@ -29,7 +29,7 @@ def test_rest_and_range_are_measured_and_what_hardly_moves_keeps_the_range_of_th
 
 
 def test_rest_is_above_nearly_all_sitters():
-    sitters = np.zeros((100, 4))
+    sitters = np.zeros((1000, 4))
     sitters[:1, 0], sitters[1:, 0] = 0.9, 0.2
     scales = key_scales(NAMES, Readings(np.zeros((1, 4)), np.array([-1]), sitters, np.zeros((0, 4))))
     assert scales["jawOpen"].rest == pytest.approx(0.2)
@@ -59,3 +59,18 @@ def test_the_mix_takes_off_what_a_network_gives_of_one_key_for_another():
     assert np.abs(read - np.diag(np.diag(read))).max() < 0.05
     other = [1, 0, 3, 2]
     np.testing.assert_allclose(mixing[other][:, other], mixing, rtol=0.05, atol=0.05)
+
+
+def test_where_an_eye_looks_is_read_from_the_eyes_alone():
+    """On rendered faces gaze and jaw may go together; nothing of a jaw tells where somebody looks."""
+    names = ("eyeLookUpLeft", "eyeLookUpRight", "eyeBlinkLeft", "eyeBlinkRight", "jawOpen")
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0, 1, (2000, 5))
+    truth[:, 4] = truth[:, 0]
+    truth[:, 1] = truth[:, 0]
+    given = truth + 0.2 * rng.standard_normal(truth.shape)
+    given[:, 4] = truth[:, 4]  # the jaw is seen far better than the gaze
+    mixing = key_mixing(names, given, truth, np.ones(2000, bool), 0.01 * rng.standard_normal((40, 5)))
+    np.testing.assert_array_equal(mixing[4, :2], 0)
+    assert mixing[4, 4] > 0.5
+    assert mixing[:2, 0].sum() > 0.5

@@ -74,6 +74,9 @@ def interpolation_of_run(
 ) -> nn.Module:
     """The network between a run's start and its averaged end.
 
+    A run that goes on from another one's folder begins where that one began; or where that one ended, if that
+    was with random weights.
+
     Args:
         method: of the run.
         run: folder.
@@ -89,7 +92,8 @@ def interpolation_of_run(
     config = method.config_of(run)
     if not config.start:
         raise ConfigError(f"{run} began with random weights: there is nothing to interpolate its end with.")
-    _check_start(run, config)
+    beginning, began = _beginning(method, run, config)
+    _check_start(beginning, began)
     folders = Folders(tuple(samples)) if samples else config.data
     source = CropSource(folders, config.augment, config.face_model)
     first_step = max(config.loop.steps - BATCHES, 0)
@@ -97,11 +101,18 @@ def interpolation_of_run(
     crops = [crops_as_input(torch.as_tensor(batches[n]["crop"])) for n in range(len(batches))]
     last = method.trained(run)
     first = copy.deepcopy(last)  # for its means and deviations
-    if Path(config.start).is_dir():
-        first.load_state_dict(method.trained(Path(config.start)).state_dict())
+    if Path(began.start).is_dir():
+        first.load_state_dict(method.trained(Path(began.start)).state_dict())
     else:
-        begin(first, ExportedNetwork.read(config.start, *config.start_graphs), crops)
+        begin(first, ExportedNetwork.read(began.start, *began.start_graphs), crops)
     return interpolated(first, last, fraction, crops)
+
+
+def _beginning(method: TrainableMethod[Config], run: Path, config: Config) -> tuple[Path, Config]:
+    """The first of the runs that went on from each other which began with given weights, and its config."""
+    while (before := Path(config.start)).is_dir() and method.config_of(before).start:
+        run, config = before, method.config_of(before)
+    return run, config
 
 
 def _check_start(run: Path, config: CropTrainConfig) -> None:
