@@ -46,9 +46,11 @@ COMBINED = PictureRecipe(seed=SEED + 2, faces=500)
 LEAST, MOST = 0.1, 1.2
 """A raised key has to move its reading by the first, lest noise be stretched by more than ten; no key is full
 beyond the second."""
-AT_REST, GAZE_AT_REST = 0.995, 0.6
+ASIDE = (GAZE, "mouthLeft", "mouthRight")
+AT_REST, ASIDE_AT_REST = 0.995, 0.6
 """Share of the neutral sitters whose reading of a key counts as none: with half of them, the other half would
-have some key raised. Sitters at rest do look aside now and then."""
+have some key raised. Sitters at rest do look aside now and then, and no mouth is quite straight: a little of
+that is none of the others' business, and where a weak one points to is worth knowing."""
 HELD_OUT = 5
 """Every so many-th rendered identity measures ranges instead of the mix."""
 RIDGE, SITTERS_COUNT, ALONE_COUNTS = 3.0, 10.0, 8.0
@@ -233,7 +235,7 @@ def key_scales(names: Sequence[str], read: Readings, not_measured: Sequence[str]
         read: of them.
         not_measured: how names of keys begin that are not to be believed.
     """
-    shares = [GAZE_AT_REST if name.startswith(GAZE) else AT_REST for name in names]
+    shares = [ASIDE_AT_REST if name.startswith(ASIDE) else AT_REST for name in names]
     rest = np.array([np.quantile(own, share) for own, share in zip(read.resting.T, shares, strict=True)])
     scales = {}
     for name in names:
