@@ -373,6 +373,14 @@ def test_half_of_a_run_lies_between_its_start_and_its_end(samples, tmp_path):
         assert not torch.equal(begin[name], end[name])
 
 
+def test_runs_that_go_on_from_each_other_lie_between_the_first_start_and_the_last_end(samples, tmp_path):
+    config = replace(config_of("mouth", samples), network=CloseUpConfig(part="mouth"), start="lfm-regressor")
+    first = CLOSEUP.train(config, tmp_path / "first")
+    last = CLOSEUP.train(replace(config, start=str(first)), tmp_path / "last")
+    begin, expected = (CLOSEUP.interpolated(run, 0.0).state_dict() for run in (last, first))
+    torch.testing.assert_close(begin["heads.weight"], expected["heads.weight"])
+
+
 def test_a_run_from_random_weights_has_no_start_to_go_back_to(samples, tmp_path):
     run = CLOSEUP.train(config_of("mouth", samples), tmp_path)
     with pytest.raises(ConfigError, match="nothing to interpolate"):
