@@ -63,6 +63,8 @@ def other_side(name: str) -> str:
     return name
 
 
+CLOSED_OF_OPEN = 0.6
+"""`mouthClose` over `jawOpen`, at most: lips cannot close more than the jaw opens them."""
 GAZE = "eyeLook"
 """First part of the names of keys that turn an eye."""
 IRIS_SEEN, IRIS_HIDDEN = 0.5, 0.85

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.expression_keys import stem_of
+from lineament.expression_keys import CLOSED_OF_OPEN, stem_of
 
 REST_SCALE = 0.05
 """Mean weight of shapes that nothing was chosen for."""
-CLOSED_OF_OPEN = 0.6
-"""Lips cannot close more than the jaw opens them."""
 
 
 def random_expression(names: tuple[str, ...], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.expression_keys import other_side, stem_of
+from lineament.expression_keys import CLOSED_OF_OPEN, other_side, stem_of
 
 Array = NDArray[Any]
 
@@ -21,8 +21,8 @@ FLAT = ("jawForward",)
 """Keys that change shading more than outlines, which an edit leaves as they are in the photograph."""
 ASIDE = 0.5
 """Of single keys of the mouth, the fraction that pulls it to one side; half of these take the jaw along."""
-CLOSED_OF_OPEN = 0.6
-"""Lips cannot close more than the jaw opens them."""
+KINDS = ("shut", "wink", "half", "mouth", "brows", "smile", "jaw")
+"""Edits that a face is given by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,9 @@ class EditProbabilities:
 
     def and_mouth_keys(self, fraction: float) -> EditProbabilities:
         """The same, but for a fraction of all edits that raise a key of the mouth."""
-        rest = self.shut + self.wink + self.half + self.mouth + self.brows + self.smile + self.jaw
-        if fraction >= 1:
-            nothing = dict.fromkeys(("shut", "wink", "half", "mouth", "brows", "smile", "jaw"), 0.0)
-            return replace(self, mouth_keys=1.0, **nothing)
-        return replace(self, mouth_keys=rest * fraction / (1 - fraction))
+        others = {kind: (1 - fraction) * float(getattr(self, kind)) for kind in KINDS}
+        total = sum(float(getattr(self, kind)) for kind in KINDS)
+        return replace(self, mouth_keys=fraction * total, **others)
 
 
 def random_expression(
@@ -75,14 +73,7 @@ def random_expression(
     Returns:
         (E,) with weights in [0, 1] wherever they were changed.
     """
-    weights = {
-        "shut": probabilities.shut,
-        "wink": probabilities.wink,
-        "half": probabilities.half,
-        "mouth": probabilities.mouth,
-    }
-    weights |= {"brows": probabilities.brows, "smile": probabilities.smile, "jaw": probabilities.jaw}
-    weights["mouth_keys"] = probabilities.mouth_keys
+    weights = {kind: getattr(probabilities, kind) for kind in (*KINDS, "mouth_keys")}
     odds = np.array(list(weights.values()))
     kind = list(weights)[rng.choice(len(odds), p=odds / odds.sum())]
     edit = _Edit(expression.copy(), names)
@@ -157,7 +148,8 @@ def _raise_mouth_key(edit: _Edit, rng: np.random.Generator) -> None:
     if stem != name and rng.uniform() < 0.5:
         edit.set(other_side(name), amount * rng.uniform(0.7, 1.0))
     if name == "mouthClose":
-        edit.raise_to("jawOpen", amount / CLOSED_OF_OPEN)
+        edit.set(name, CLOSED_OF_OPEN * amount)
+        edit.raise_to("jawOpen", amount)
 
 
 def _open_aside(edit: _Edit, side: str, rng: np.random.Generator) -> None:
