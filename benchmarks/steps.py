@@ -98,11 +98,12 @@ def alignment_watch(aligner: FaceAligner) -> StepWatch:
     Args:
         aligner: of weights with a camera and coefficients.
     """
+    close_ups = getattr(aligner.method, "close_ups", aligner.close_ups)
     own = {
         id(getattr(aligner.detector, "_network", None)): "detect: network",
         id(getattr(aligner.first_look, "network", None)): "face: first look",
         id(getattr(aligner.method, "network", None)): "face: network",
-        id(getattr(getattr(aligner.method, "occlusion", None), "network", None)): "in front: network",
+        id(getattr(getattr(close_ups, "occlusion", None), "network", None)): "in front: network",
     }
     return StepWatch(
         {

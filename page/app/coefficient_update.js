@@ -3,7 +3,8 @@
 // is seen, then identity and expression.
 
 import { cameraInCrop } from "./crop.js";
-import { matrixFromVector, multiply, rollMatrix, uprightRoll } from "./geometry.js";
+import { shownAt } from "./face_mask.js";
+import { imageFromModel, matrixFromVector, multiply, rollMatrix, uprightRoll } from "./geometry.js";
 import { addRows, addSquare, dot, solve } from "./linear.js";
 
 const POSE = 6;
@@ -17,7 +18,8 @@ const POSE = 6;
  * @property {ArrayLike<number>} keys
  */
 
-/** @typedef {{camera: import("./geometry.js").Camera, identity: Float32Array, expression: Float32Array}} State */
+/** @typedef {{camera: import("./geometry.js").Camera, identity: Float32Array, expression: Float32Array,
+ *   shown?: import("./face_mask.js").FaceMask | null}} State  with what is seen in front of it */
 
 /** @typedef {{slope: Float64Array, deviation: Float64Array}} Evidence  M * D and M, errors independent, of variance one */
 
@@ -52,8 +54,9 @@ export class CoefficientUpdate {
   /** @returns {Evidence} */
   evidence(face, sighting, trust) {
     const { slope, deviation } = expected(face, sighting, this.width);
-    const whitening = this.whitening[sighting.part].map((weight) => trust * weight);
+    const believed = belief(face, sighting);
     const count = deviation.length;
+    const whitening = this.whitening[sighting.part].map((weight, at) => trust * weight * believed[at % count]);
     const white = { slope: new Float64Array(slope.length), deviation: new Float64Array(count) };
     for (let row = 0; row < count; row++) {
       addRows(white.slope, row * this.width, this.width, slope, this.width, row + 1, whitening, row * count, 1);
@@ -101,6 +104,16 @@ function expected(face, { closeUp, box, points: found, keys }, width) {
     deviation[there.length + k] = keys[k] - face.expression[key];
   });
   return { slope, deviation };
+}
+
+/** How much of what a close-up says is believed where something is in front of the face; points before keys. */
+function belief(face, { closeUp, points, keys }) {
+  const count = points.length / 2;
+  if (!face.shown) return new Float32Array(points.length + keys.length).fill(1);
+  const seen = shownAt(face.shown, imageFromModel(face.camera, closeUp.points(face)));
+  const free = seen.reduce((sum, value) => sum + value, 0) / count;
+  const of = (_, row) => (row < 2 * count ? seen[Math.floor(row / 2)] * free : free ** 2);
+  return Float32Array.from({ length: points.length + keys.length }, of);
 }
 
 /** How a step moves the points of a part, x before y, sides of the close-up: rows of `width` zeros are filled. */

@@ -1,6 +1,6 @@
 // From cropBoxes of the photo to pose, identity and expression (methods/regressor.py): a look, and a second one
-// in a better crop box at those faces whose crop box was not cut as it should have been; then close-ups, and what is in
-// front of the face.
+// in a better crop box at those faces whose crop box was not cut as it should have been; then what is in front of the
+// face, and close-ups of what is not hidden.
 
 import { cameraInImage, isClose, resampleCrop, squareAroundBox, squareAroundPoints } from "./crop.js";
 import { hasNumbers, imageFromModel, uprightRoll } from "./geometry.js";
@@ -66,9 +66,10 @@ export class Regressor {
   /** The same after the last look; what is not finite stays as it is. @param {Seen[]} found @returns {Promise<Seen[]>} */
   async finished(picture, found) {
     const known = found.filter(hasNumbers);
-    const better = this.closeUps ? await this.closeUps.finish(picture, known) : known;
-    const finished = new Map();
-    for (const [k, face] of better.entries()) finished.set(known[k], await this.withMask(picture, face));
+    const masked = [];
+    for (const face of known) masked.push(await this.withMask(picture, face));
+    const better = this.closeUps ? await this.closeUps.finish(picture, masked) : masked;
+    const finished = new Map(known.map((face, k) => [face, better[k]]));
     return found.map((seen) => finished.get(seen) ?? seen);
   }
 

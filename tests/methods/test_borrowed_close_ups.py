@@ -21,6 +21,7 @@ from lineament.methods.estimate import FreeFormEstimate
 from lineament.models import load_model
 from lineament.resample import resample_crop
 from lineament.result import Detection
+from lineament.result.face_mask import FaceMask
 
 HOPPER = Path(__file__).parents[2] / "demo" / "photos" / "hopper.jpg"
 
@@ -134,6 +135,23 @@ def test_what_a_free_face_has_beyond_the_model_stays_when_it_moves(photo, box, w
         whole.model.vertices_model(found.fit.identity, found.fit.expression)
     )
     assert np.linalg.norm((found.vertices_image - nearest)[bump, :2]) > 12
+
+
+def test_what_is_in_front_is_lent_too_but_to_methods_that_look_for_it(photo, box, whole, networks):
+    plain = replace(whole, shown=None)
+    [found] = moved_by(networks, photo, [plain])
+    assert found.shown.values.shape == (32, 32)
+    free = FreeFormEstimate.of_vertices(
+        NearestCoefficients(whole.model), result_of(whole, box).vertices_image
+    )
+    hidden = copy.copy(networks)
+    hidden.occlusion = lambda image, estimates: [FaceMask(np.zeros((32, 32), np.float32), box)]
+    for one in (plain, free):
+        [moved] = moved_by(hidden, photo, [one])
+        [seen] = moved_by(networks, photo, [one])
+        by_close_ups = np.abs(seen.landmarks_image - one.landmarks_image).max()
+        # weights of keys stay within their limits, which moves a lid a little
+        assert np.abs(moved.landmarks_image - one.landmarks_image).max() < min(1.0, 0.3 * by_close_ups)
 
 
 def test_close_ups_are_asked_about_where_the_vertices_are_and_not_the_coefficients(

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lineament.crop import CropBox
 from lineament.data.fitting.closeups import close_up_table
 from lineament.errors import WeightsError
 from lineament.geometry.camera import WeakPerspective
@@ -15,8 +16,10 @@ from lineament.methods.coefficient_update import (
     CoefficientUpdate,
     FaceState,
     Sighting,
+    belief,
     expected,
 )
+from lineament.result.face_mask import FaceMask
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +143,49 @@ def test_a_close_up_of_something_else_moves_nothing(lfm, face):
     update = CoefficientUpdate(1e-4 * np.eye(POSE + 153), {part: 1e-5 * np.eye(size)})
     assert update(face, [(part, wrong)]) is face
     assert update(face, []) is face
+
+
+def hidden(face, sides):
+    """The face with a mask that is 0 around the points of some close-ups and 1 elsewhere."""
+    mask = FaceMask(np.ones((200, 200), np.float32), CropBox((110.0, 130.0), 400.0, 200))
+    for side in sides:
+        cells = (mask.box.crop_from_image(face.places(side)[1][:, :2])).astype(int)
+        for column, row in cells:
+            mask.values[row - 2 : row + 3, column - 2 : column + 3] = 0
+    return replace(face, shown=mask)
+
+
+def test_what_is_hidden_moves_nothing(lfm, face):
+    rng = np.random.default_rng(5)
+    std = np.concatenate([np.full(3, 0.02), [0.02], np.full(2, 2.0), np.full(100, 0.3), np.full(53, 0.1)])
+    truth = face.moved(std * rng.normal(size=len(std)))
+    noise = {part: 1e-4 * np.eye(2 * len(s.points.neutral_model) + len(s.keys)) for part, s in parts_of(lfm)}
+    eye, mouth = ((part, sighting_of(truth, side, box_of=face)) for part, side in parts_of(lfm)[::2])
+    update = CoefficientUpdate(np.diag(std**2), noise)
+    both, eye_alone = update(face, [eye, mouth]), update(face, [eye])
+    assert np.abs(both.expression - eye_alone.expression).max() > 0.05
+    for boxes, expected_face in [
+        ([], both),
+        ([mouth[1].close_up], eye_alone),
+        ([s.close_up for _, s in (eye, mouth)], face),
+    ]:
+        found = update(hidden(face, boxes), [eye, mouth])
+        np.testing.assert_allclose(found.expression, expected_face.expression, atol=1e-5)
+        np.testing.assert_allclose(found.camera.rotation, expected_face.camera.rotation, atol=1e-6)
+
+
+def test_the_less_of_a_part_is_free_the_less_is_believed(lfm, face):
+    side = close_up_table("mouth").of(lfm)[0]
+    sighting = sighting_of(face, side)
+    grey = FaceMask(np.full((8, 8), 0.5, np.float32), CropBox((110.0, 130.0), 400.0, 64))
+    count = 2 * len(sighting.points)
+    np.testing.assert_array_equal(belief(face, sighting), 1)
+    np.testing.assert_allclose(belief(replace(face, shown=grey), sighting), 0.25)
+    left_hidden = np.tile(np.repeat(np.float32([0, 1]), 32), (64, 1))
+    half = FaceMask(left_hidden, CropBox(sighting.box.center_xy, 400.0, 64))
+    found = belief(replace(face, shown=half), sighting)
+    assert found[:count].min() == 0
+    assert 0.1 < found[count:].max() < found[:count].max() < 1
 
 
 def test_the_left_eye_in_a_mirror_is_the_right_eye_of_the_mirrored_face(lfm, face):

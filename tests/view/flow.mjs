@@ -58,8 +58,9 @@ const answers = {
     const settings = JSON.parse(readFileSync(join(folder, "settings.json"), "utf8"));
     const { buffer } = bytes(settings.regressors[method].close_ups.file);
     const closeUps = new CloseUps({}, buffer, [], settings.close_ups); // networks are not run
-    const known = faces.map(({ camera, identity, expression }) => ({
+    const known = faces.map(({ camera, identity, expression, shown }) => ({
       camera,
+      shown: shown && { ...shown, values: Float32Array.from(shown.values) },
       identity: Float32Array.from(identity),
       expression: Float32Array.from(expression),
     }));

@@ -12,13 +12,14 @@ from PIL import Image
 import lineament as la
 import shared
 from lineament.bundle import Bundle
+from lineament.crop import CropRule, upright_roll
 from lineament.geometry.raster import visible_vertices
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.methods.closeup_networks import close_ups_of
-from lineament.methods.closeup_regressor import CloseUpRegressor
 from lineament.methods.coefficient_update import FaceState, Sighting
 from lineament.methods.regressor import MorphableRegressor
 from lineament.models import load_model
+from lineament.result.face_mask import FaceMask
 
 PHOTOS = Path(__file__).parents[2] / "demo" / "photos"
 LANDMARKS, IDENTITY, KEYS = 0.008, 0.06, 0.06
@@ -113,12 +114,7 @@ def test_a_profile_gives_the_numbers_that_it_gives_in_python(node, raw):
 
 
 @pytest.fixture(scope="module")
-def method():
-    return CloseUpRegressor.from_bundle(Bundle.open("default"), threads=1)
-
-
-@pytest.fixture(scope="module")
-def estimate(method):
+def estimate():
     """Hopper as the network of the whole face sees him."""
     (face,) = without_second_look("default")(hopper())
     return FaceState(face.camera, face.identity, face.expression)
@@ -135,11 +131,26 @@ def job_of(state):
         "scale": state.camera.scale,
         "translation": np.asarray(state.camera.translation).tolist(),
     }
-    return {
+    job = {
         "camera": camera,
         "identity": state.identity.tolist(),
         "expression": state.expression.tolist(),
     }
+    if state.shown is None:
+        return job
+    (x, y), box = state.shown.box.center_xy, state.shown.box
+    place = {"x": x, "y": y, "side": box.side, "size": box.size, "roll": box.roll}
+    return job | {"shown": {"values": state.shown.values.ravel().tolist(), "box": place}}
+
+
+def half_hidden(state):
+    """A face of which something covers its right half, the viewer's left."""
+    landmarks = state.camera.image_from_model(
+        load_model("lfm").landmark_points("300w-lp").vertices_model(state.identity, state.expression)
+    )
+    box = CropRule(64, 1.4).around_points(landmarks, roll=upright_roll(state.camera.rotation))
+    values = np.tile(np.clip(np.linspace(-1, 2, 32), 0, 1).astype("f4"), (32, 1))
+    return replace(state, shown=FaceMask(values, box))
 
 
 def looks_of(parts, state, photo):
@@ -170,21 +181,23 @@ def seen_there(state, looks, rng, surprise=()):
 
 
 @pytest.mark.parametrize(
-    ("yaw", "roll", "rows", "parts", "surprise"),
+    ("yaw", "roll", "rows", "parts", "surprise", "hides"),
     [
-        (0.0, 0.0, 600, ["eye", "eye", "mouth", "mouth"], ()),
-        (0.3, 0.5, 600, ["eye", "eye", "mouth", "mouth"], (2,)),
-        (1.2, 0.0, 600, ["eye", "mouth", "mouth"], ()),
-        (-1.2, -0.2, 600, ["eye", "mouth", "mouth"], (0,)),
-        (0.0, 0.0, 600, ["eye", "eye", "mouth", "mouth"], (0, 1, 2, 3)),
-        (0.0, 0.0, 320, ["eye", "eye", "mouth", "mouth"], ()),  # cut off by less than the weights allow
-        (0.0, 0.0, 270, ["eye", "eye"], ()),
+        (0.0, 0.0, 600, ["eye", "eye", "mouth", "mouth"], (), False),
+        (0.3, 0.5, 600, ["eye", "eye", "mouth", "mouth"], (2,), False),
+        (0.3, 0.5, 600, ["eye", "eye", "mouth", "mouth"], (), True),
+        (1.2, 0.0, 600, ["eye", "mouth", "mouth"], (), False),
+        (-1.2, -0.2, 600, ["eye", "mouth", "mouth"], (0,), False),
+        (0.0, 0.0, 600, ["eye", "eye", "mouth", "mouth"], (0, 1, 2, 3), False),
+        (0.0, 0.0, 320, ["eye", "eye", "mouth", "mouth"], (), False),  # cut off by less than weights allow
+        (0.0, 0.0, 270, ["eye", "eye"], (), True),
     ],
 )
 def test_close_ups_are_cut_and_move_a_face_as_in_python(
-    node, raw, method, estimate, yaw, roll, rows, parts, surprise
+    node, raw, estimate, yaw, roll, rows, parts, surprise, hides
 ):
     photo, state = hopper()[:rows], turned(estimate, yaw, roll)
+    state = half_hidden(state) if hides else state
     sides, update = close_ups_of(Bundle.open("default"), load_model("lfm"))
     looks = looks_of(sides, state, photo)
     assert [part for part, _, _ in looks] == parts
@@ -198,6 +211,9 @@ def test_close_ups_are_cut_and_move_a_face_as_in_python(
             [found["box"][k] for k in ("x", "y", "side", "size", "roll")], expected, atol=1e-3
         )
     face = update(state, list(zip(parts, sightings, strict=True)))
+    if hides:
+        free = update(replace(state, shown=None), list(zip(parts, sightings, strict=True)))
+        assert np.abs(face.expression - free.expression).max() > 0.02
     (found,) = answer["updated"]
     np.testing.assert_allclose(found["camera"]["rotation"], face.camera.rotation.ravel(), atol=1e-4)
     assert found["camera"]["scale"] == pytest.approx(face.camera.scale, rel=1e-4)

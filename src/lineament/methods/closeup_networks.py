@@ -1,7 +1,9 @@
 """Networks that see each eye and the mouth at the photo's own resolution, and move faces by what they see.
 
 A crop of a whole face shows an eye on a few pixels. What small networks read in close-ups moves the face by
-one step of a Kalman filter (:mod:`lineament.methods.coefficient_update`), whatever method it is of.
+one step of a Kalman filter (:mod:`lineament.methods.coefficient_update`), whatever method it is of. Before
+that, another network sees what is in front of the face: of an eye or a mouth behind a hand a close-up says
+nothing.
 """
 
 from __future__ import annotations
@@ -24,8 +26,10 @@ from lineament.methods.closeup import CloseUp, CloseUpTable
 from lineament.methods.coefficient_update import CoefficientUpdate, FaceState, Sighting
 from lineament.methods.estimate import Estimate
 from lineament.methods.method import finite_outputs
+from lineament.methods.occlusion_network import OcclusionNetwork, occlusion_network
 from lineament.network import OnnxNetwork
 from lineament.resample import resample_crop
+from lineament.result.face_mask import FaceMask
 
 Array: TypeAlias = NDArray[Any]
 
@@ -36,22 +40,24 @@ KEY_LIMITS = (0.0, 1.25)
 
 
 class CloseUpNetworks:
-    """Networks of eyes and mouth, and how what they see moves a face."""
+    """Networks of eyes and mouth, and how what they see moves a face.
+
+    Attributes:
+        model: whose faces they move.
+        parts: by name the network, and the part on each side.
+        update: with the errors of all of them; None without parts.
+        occlusion: sees what is in front of a face; None without.
+    """
 
     def __init__(
         self,
         model: MorphableModel,
         parts: Mapping[str, tuple[OnnxNetwork, tuple[CloseUp, ...]]],
         update: CoefficientUpdate | None,
+        occlusion: OcclusionNetwork | None = None,
     ) -> None:
-        """Join networks.
-
-        Args:
-            model: whose faces they move.
-            parts: by name the network, and the part on each side.
-            update: with the errors of all of them; None without parts.
-        """
-        self.model, self.parts, self.update = model, parts, update
+        """Join networks; see the attributes."""
+        self.model, self.parts, self.update, self.occlusion = model, parts, update, occlusion
 
     @classmethod
     def from_bundle(
@@ -67,7 +73,16 @@ class CloseUpNetworks:
             name: (bundle.network(name, threads=threads, device=device), sides)
             for name, sides in parts.items()
         }
-        return cls(model, opened, update)
+        return cls(model, opened, update, occlusion_network(bundle, threads=threads, device=device))
+
+    def masks(self, image: Picture, estimates: Sequence[Estimate]) -> list[FaceMask | None]:
+        """What is in front of the faces of one photo; None where nobody looked.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
+            estimates: of the whole faces.
+        """
+        return [None] * len(estimates) if self.occlusion is None else self.occlusion(image, estimates)
 
     def __call__(self, image: Picture, faces: Sequence[FaceState]) -> list[FaceState]:
         """Faces of one photo as close-ups have them, in order; one of which nothing is seen stays the same.
@@ -124,16 +139,21 @@ class CloseUpNetworks:
 
 
 def moved_by(networks: CloseUpNetworks, image: Picture, estimates: Sequence[Estimate]) -> list[Estimate]:
-    """Estimates of any method, moved as close-ups of their eyes and mouths have them.
+    """Estimates of any method, moved as close-ups of their eyes and mouths have them, with what is in front.
 
     Args:
         networks: of the face model that the estimates have.
         image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
         estimates: of the whole faces; what is not finite or has no state stays as it is.
     """
-    states = {number: one.state() for number, one in enumerate(estimates) if one.is_finite}
-    known = {number: state for number, state in states.items() if state is not None}
     finished = list(estimates)
+    known: dict[int, FaceState] = {}
+    for number, (one, mask) in enumerate(zip(estimates, networks.masks(image, estimates), strict=True)):
+        if mask is not None:
+            finished[number] = one.masked_by(mask)
+        state = one.state() if one.is_finite else None
+        if state is not None:
+            known[number] = replace(state, shown=mask)
     for (number, before), after in zip(known.items(), networks(image, list(known.values())), strict=True):
         if after is not before:
             finished[number] = finished[number].moved_to(after)

@@ -12,7 +12,6 @@ from lineament.geometry.morphable import MorphableModel
 from lineament.image import Picture
 from lineament.methods.closeup_networks import PARTS, CloseUpNetworks, moved_by
 from lineament.methods.estimate import Estimate
-from lineament.methods.occlusion_network import OcclusionNetwork, occlusion_network
 from lineament.methods.regressor import MorphableRegressor
 from lineament.network import OnnxNetwork
 
@@ -28,8 +27,7 @@ class CloseUpRegressor(MorphableRegressor):
     ``margin`` of its crops.
 
     Attributes:
-        close_ups: of eyes and mouth.
-        occlusion: sees what is in front of a face; None without.
+        close_ups: of eyes and mouth, and of what is in front of a face.
     """
 
     def __init__(
@@ -39,7 +37,6 @@ class CloseUpRegressor(MorphableRegressor):
         *,
         crop_rule: CropRule,
         close_ups: CloseUpNetworks,
-        occlusion: OcclusionNetwork | None = None,
     ) -> None:
         """Join networks.
 
@@ -47,14 +44,13 @@ class CloseUpRegressor(MorphableRegressor):
             network: see :class:`MorphableRegressor`.
             model: see there.
             crop_rule: of the whole face.
-            close_ups: of eyes and mouth, or of nothing.
-            occlusion: sees what is in front of a face.
+            close_ups: of eyes and mouth, of what is in front of a face, or of nothing.
 
         Raises:
             WeightsError: see :class:`MorphableRegressor`.
         """
         super().__init__(network, model, crop_rule=crop_rule)
-        self.close_ups, self.occlusion = close_ups, occlusion
+        self.close_ups = close_ups
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:
@@ -66,19 +62,12 @@ class CloseUpRegressor(MorphableRegressor):
         """
         whole = MorphableRegressor.from_bundle(bundle, threads=threads, device=device)
         close_ups = CloseUpNetworks.from_bundle(bundle, whole.model, threads=threads, device=device)
-        occlusion = occlusion_network(bundle, threads=threads, device=device)
-        if not close_ups.parts and occlusion is None:
+        if not close_ups.parts and close_ups.occlusion is None:
             raise WeightsError(
                 f"{bundle.path.name} has no close-ups ({' or '.join(PARTS)}), as a {cls.__name__} has. These "
                 f"weights belong to another method."
             )
-        return cls(
-            whole.network,
-            whole.model,
-            crop_rule=whole.crop_rule,
-            close_ups=close_ups,
-            occlusion=occlusion,
-        )
+        return cls(whole.network, whole.model, crop_rule=whole.crop_rule, close_ups=close_ups)
 
     def finish(self, image: Picture, estimates: Sequence[Estimate]) -> list[Estimate]:
         """Faces as close-ups of their eyes and mouths have them; see :class:`FinishingMethod`.
@@ -87,5 +76,4 @@ class CloseUpRegressor(MorphableRegressor):
             image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
             estimates: of the whole faces; what is not finite stays as it is.
         """
-        finished = moved_by(self.close_ups, image, estimates)
-        return finished if self.occlusion is None else self.occlusion(image, finished)
+        return moved_by(self.close_ups, image, estimates)

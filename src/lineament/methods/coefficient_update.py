@@ -20,6 +20,7 @@ from lineament.crop import CropBox, upright_roll
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles, matrix_from_vector, vector_from_matrix
 from lineament.methods.closeup import CloseUp
+from lineament.result.face_mask import FaceMask
 
 Array: TypeAlias = NDArray[Any]
 
@@ -44,12 +45,14 @@ class FaceState:
         expression: (E,).
         vertices_image: (N, 3) px of the photo, where a method knows better than camera and coefficients where
             they are; None where these say it.
+        shown: what is seen in front of the face; None where nobody looked.
     """
 
     camera: WeakPerspective
     identity: Array
     expression: Array
     vertices_image: Array | None = None
+    shown: FaceMask | None = None
 
     def places(self, part: CloseUp) -> tuple[Array, Array]:
         """(P, 3) mm, model frame, and (P, 3) px of the photo: where the points of a part are."""
@@ -197,7 +200,7 @@ class CoefficientUpdate:
         trust = np.float32(1 / np.sqrt(_distrust(face.camera)))
         for own, (part, sighting) in zip(of_each, sightings):
             slope, deviation = expected(face, sighting)
-            whitening = trust * self.whitening[part]
+            whitening = trust * self.whitening[part] * belief(face, sighting)
             np.matmul(whitening, slope, out=evidence.slope[own])
             np.matmul(whitening, deviation.astype(np.float32), out=evidence.deviation[own])
         return evidence, of_each
@@ -242,6 +245,25 @@ def expected(face: FaceState, sighting: Sighting) -> tuple[Array, Array]:
     slope[count + np.arange(len(places)), places] = 1
     deviation = [(sighting.points - there).ravel(), sighting.keys - face.expression[part.keys]]
     return slope, np.concatenate(deviation)
+
+
+def belief(face: FaceState, sighting: Sighting) -> NDArray[np.float32]:
+    """How much of what a close-up says is believed where something is in front of the face.
+
+    Where a point is hidden its network guesses, and the less of a part is free, the worse it guesses the
+    rest.
+
+    Returns:
+        (2P + K,) in 0..1, points before keys: what divides the standard deviation of each error. That of a
+        point is how surely it is seen, times the mean of all points; that of a key is this mean squared.
+    """
+    points, keys = len(sighting.points), len(sighting.keys)
+    if face.shown is None:
+        return np.ones(2 * points + keys, np.float32)
+    _, places = face.places(sighting.close_up)
+    seen = face.shown.at(places, outside=1.0)
+    free = seen.mean()
+    return np.concatenate([np.repeat(seen * free, 2), np.full(keys, free**2, np.float32)])
 
 
 def _fill_slope_of_points(

@@ -129,6 +129,10 @@ class CprfaEstimate(MorphableEstimate):
     reliable: bool
     retrieval: Retrieval
 
+    def masked_by(self, mask: FaceMask) -> Self:
+        """See :meth:`Estimate.masked_by`: its maps have looked."""
+        return self
+
     def result(self, *, crop_box: CropBox, detection: Detection) -> CprfaResult:
         """The whole face."""
         plain = MorphableEstimate.result(self, crop_box=crop_box, detection=detection)

@@ -22,6 +22,7 @@ from lineament.methods.estimate import Estimate, all_coefficients
 from lineament.models import load_model
 from lineament.models.texture import TextureModel, load_texture_model
 from lineament.result import DEFAULT_SCHEME, Detection, MorphableResult
+from lineament.result.face_mask import FaceMask
 
 Array: TypeAlias = NDArray[Any]
 
@@ -214,6 +215,7 @@ class DffEstimate(Estimate):
         texture: (T,).
         light: (9, 3).
         colors: see :class:`DffResult`.
+        shown: what was seen in front of the face; None where nobody looked.
     """
 
     model: MorphableModel
@@ -223,6 +225,7 @@ class DffEstimate(Estimate):
     texture: Array
     light: Array
     colors: FaceColors
+    shown: FaceMask | None = None
 
     def _numbers(self) -> tuple[Array, ...]:
         """See :class:`Estimate`."""
@@ -234,6 +237,10 @@ class DffEstimate(Estimate):
         vertices = camera.image_from_model(self.model.vertices_model(self.identity, self.expression))
         coefficients = all_coefficients(self.model, self.identity, self.expression)
         return FaceState(self.camera, *coefficients, vertices)
+
+    def masked_by(self, mask: FaceMask) -> Self:
+        """See :meth:`Estimate.masked_by`."""
+        return replace(self, shown=mask)
 
     def moved_to(self, state: FaceState) -> Self:
         """See :meth:`Estimate.moved_to`; the focal length stays."""
@@ -278,4 +285,5 @@ class DffEstimate(Estimate):
             texture_coefficients=self.texture,
             light=self.light,
             colors=self.colors,
+            shown=self.shown,
         )

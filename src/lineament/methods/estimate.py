@@ -68,6 +68,13 @@ class Estimate(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} has no state that could move.")
 
+    def masked_by(self, mask: FaceMask) -> Self:
+        """The estimate with what another network sees in front of the face.
+
+        One of a method that looks for that itself keeps to what it saw.
+        """
+        return self
+
     @abstractmethod
     def result(self, *, crop_box: CropBox, detection: Detection) -> FaceResult:
         """The whole face.
@@ -105,6 +112,10 @@ class MorphableEstimate(Estimate):
     def state(self) -> FaceState:
         """See :meth:`Estimate.state`."""
         return FaceState(self.camera, *all_coefficients(self.model, self.identity, self.expression))
+
+    def masked_by(self, mask: FaceMask) -> Self:
+        """See :meth:`Estimate.masked_by`."""
+        return replace(self, shown=mask)
 
     def moved_to(self, state: FaceState) -> Self:
         """See :meth:`Estimate.moved_to`; own landmarks move as those of the coefficients do."""

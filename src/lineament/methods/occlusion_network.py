@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +13,7 @@ from lineament.bundle import Bundle
 from lineament.crop import CropBox, CropRule, upright_roll
 from lineament.errors import BoxError, WeightsError
 from lineament.image import Picture
-from lineament.methods.estimate import Estimate, MorphableEstimate
+from lineament.methods.estimate import Estimate
 from lineament.methods.method import finite_outputs
 from lineament.network import OnnxNetwork
 from lineament.resample import resample_crop
@@ -38,24 +37,32 @@ class OcclusionNetwork:
         """
         self.network, self.rule = network, rule
 
-    def __call__(self, image: Picture, estimates: Sequence[Estimate]) -> list[Estimate]:
-        """Estimates of one photo with what is seen in front of them; all of them in one run."""
-        masked = list(estimates)
-        looks: list[tuple[int, MorphableEstimate, CropBox]] = []
+    def __call__(self, image: Picture, estimates: Sequence[Estimate]) -> list[FaceMask | None]:
+        """What is seen in front of the faces of one photo, all in one run.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
+            estimates: of the whole faces.
+
+        Returns:
+            One each; None of an estimate or an answer that is not finite.
+        """
+        masks: list[FaceMask | None] = [None] * len(estimates)
+        looks: list[tuple[int, CropBox]] = []
         for number, one in enumerate(estimates):
-            if isinstance(one, MorphableEstimate) and one.is_finite:
+            if one.is_finite:
                 with suppress(BoxError):  # all landmarks in one place
                     roll = upright_roll(one.camera.rotation)
-                    looks.append((number, one, self.rule.around_points(one.landmarks_image, roll=roll)))
+                    looks.append((number, self.rule.around_points(one.landmarks_image, roll=roll)))
         if not looks:
-            return masked
+            return masks
         cells = self.rule.size // 2
-        crops = np.stack([resample_crop(image, box) for _, _, box in looks])
+        crops = np.stack([resample_crop(image, box) for _, box in looks])
         shown = finite_outputs(self.network, {"shown": (cells, cells)}, crop=crops)["shown"]
-        for (number, one, box), seen in zip(looks, shown, strict=True):
+        for (number, box), seen in zip(looks, shown, strict=True):
             if np.isfinite(seen).all():
-                masked[number] = replace(one, shown=FaceMask(seen.astype(np.float32), box))
-        return masked
+                masks[number] = FaceMask(seen.astype(np.float32), box)
+        return masks
 
 
 def occlusion_network(
