@@ -25,13 +25,12 @@ export class Occlusion {
   }
 }
 
-/** How surely points of the photo (n * 3 px) show the face itself; 1 beyond the crop, where nothing is known. */
+/** How surely points of the photo (n * 3 px) show the face itself; beyond the crop as the nearest cell has it. */
 export function shownAt({ values, box }, points) {
   const shown = new Float32Array(points.length / 3);
   for (let k = 0; k < shown.length; k++) {
     const [x, y] = cropFromImage(box, points[k * 3], points[k * 3 + 1]).map((place) => place / box.size);
-    const isInside = x >= 0 && x <= 1 && y >= 0 && y <= 1;
-    shown[k] = isInside ? between(values, Math.sqrt(values.length), x, y) : 1;
+    shown[k] = between(values, Math.sqrt(values.length), x, y);
   }
   return shown;
 }

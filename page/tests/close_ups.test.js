@@ -35,9 +35,9 @@ test("a mirror exchanges left and right", () => {
   assert.deepEqual(Array.from(mirrored(picture).data), [4, 5, 6, 1, 2, 3, 10, 11, 12, 7, 8, 9]);
 });
 
-test("a mask is read between the centres of its cells, and says nothing beyond its crop", () => {
+test("a mask is read between the centres of its cells, and beyond its crop as the nearest has it", () => {
   const mask = { values: Float32Array.from([0, 1, 0, 1]), box: { x: 10, y: 10, side: 20, size: 8, roll: 0 } };
-  assert.deepEqual(Array.from(shownAt(mask, [5, 5, 0, 10, 10, 0, 15, 10, 0, 21, 10, 0])), [0, 0.5, 1, 1]);
+  assert.deepEqual(Array.from(shownAt(mask, [5, 5, 0, 10, 10, 0, 15, 10, 0, 21, 10, 0, -9, 10, 0])), [0, 0.5, 1, 1, 0]);
 });
 
 test("what rests above zero is reported as zero there, and eyes behind their lids look nowhere", () => {

@@ -43,10 +43,11 @@ def face(lfm):
     )
 
 
-def test_a_mask_is_read_between_its_cells_and_knows_nothing_beyond_them():
+def test_a_mask_is_read_between_its_cells_and_beyond_them_as_the_nearest_has_it():
     places = np.array([[30.0, 90.0], [170.0, 90.0], [100.0, 90.0], [400.0, 90.0], [np.nan, 90.0]])
+    np.testing.assert_array_equal(half().at(np.array([[-50.0, 90.0], [np.nan, 90.0]]), extended=True), 0)
     np.testing.assert_allclose(half().at(places), [0, 1, 0.5, 0, 0], atol=1e-6)
-    np.testing.assert_allclose(half().at(places, outside=1.0), [0, 1, 0.5, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(half().at(places, extended=True), [0, 1, 0.5, 1, 0], atol=1e-6)
     over = half().over((180, 220))
     assert over.shape == (180, 220)
     assert over[90, 30] == 0

@@ -42,7 +42,7 @@ class Compared:
     @property
     def masked(self) -> list[FaceResult]:
         """The faces of which the method says what is in front of them."""
-        return [face for face in self.faces if face.shown is not None and face.is_finite]
+        return [face for face in self.faces if face.sees_occluders and face.is_finite]
 
 
 def comparison(

@@ -261,7 +261,7 @@ def belief(face: FaceState, sighting: Sighting) -> NDArray[np.float32]:
     if face.shown is None:
         return np.ones(2 * points + keys, np.float32)
     _, places = face.places(sighting.close_up)
-    seen = face.shown.at(places, outside=1.0)
+    seen = face.shown.at(places, extended=True)
     free = seen.mean()
     return np.concatenate([np.repeat(seen * free, 2), np.full(keys, free**2, np.float32)])
 

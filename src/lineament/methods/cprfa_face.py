@@ -100,6 +100,11 @@ class CprfaResult(MorphableResult):
             return visibility
         return self._visibility
 
+    @property
+    def sees_occluders(self) -> bool:
+        """See :attr:`FaceResult.sees_occluders`."""
+        return True
+
     def face_mask(self, size_hw: tuple[int, int]) -> Array:
         """(H, W) float32 in 0..1: where a photo of that size shows the skin, as the maps found it.
 

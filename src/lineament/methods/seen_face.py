@@ -44,6 +44,11 @@ class SeenFaceResult(FreeFormResult):
             return visibility
         return self._visibility
 
+    @property
+    def sees_occluders(self) -> bool:
+        """See :attr:`FaceResult.sees_occluders`."""
+        return True
+
     def face_mask_at(self, points_image: Array) -> Array:
         """(P,) float32 in 0..1: whether the photo shows the face itself at places (P, 2 or 3), px.
 

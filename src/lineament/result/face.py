@@ -175,10 +175,15 @@ class FaceResult:
         if self._visibility is None:
             visibility = visible_vertices(self.vertices_image, self.triangles).astype(np.float32)
             if self.shown is not None:
-                visibility *= self.shown.at(self.vertices_image, outside=1.0)
+                visibility *= self.shown.at(self.vertices_image, extended=True)
             object.__setattr__(self, "_visibility", visibility)
             return visibility
         return self._visibility
+
+    @property
+    def sees_occluders(self) -> bool:
+        """Whether the method looks for what is in front of the face, so that visibility and mask know it."""
+        return self.shown is not None
 
     @property
     def landmark_visibility(self) -> Array:
@@ -214,7 +219,7 @@ class FaceResult:
         mask = inside.astype(np.float32)
         if self.shown is not None:
             row, column = np.nonzero(inside)
-            mask[inside] = self.shown.at(np.stack([column, row], axis=1) + 0.5, outside=1.0)
+            mask[inside] = self.shown.at(np.stack([column, row], axis=1) + 0.5, extended=True)
         return mask
 
     def to_dict(self, *, targets: str = "arkit") -> dict[str, Any]:

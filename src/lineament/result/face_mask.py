@@ -26,32 +26,32 @@ class FaceMask:
     values: Array
     box: CropBox
 
-    def at(self, points_image: Array, *, outside: float = 0.0) -> Array:
+    def at(self, points_image: Array, *, extended: bool = False) -> Array:
         """(P,) float32 in 0..1 at places of the photo, between the centres of cells.
 
         Args:
             points_image: (P, 2 or 3) px; a place that is not finite gives 0.
-            outside: what is given beyond the crop, where nothing is known.
+            extended: what is given beyond the crop, where nothing is known: as the nearest cell has it, or 0.
         """
         points = self.box.crop_from_image(np.asarray(points_image, np.float64)[:, :2]) / self.box.size
         x, y = np.ascontiguousarray(points.T)
-        inside = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
-        if inside.all():
+        known = np.isfinite(x) & np.isfinite(y)
+        if not extended:
+            known &= (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
+        if known.all():
             return _between_cells(self.values, points).astype(np.float32)
-        found = np.where(np.isfinite(x) & np.isfinite(y), np.float32(outside), np.float32(0))
-        found[inside] = _between_cells(self.values, points[inside])
+        found = np.zeros(len(points), np.float32)
+        found[known] = _between_cells(self.values, points[known])
         return found
 
-    def over(self, size_hw: tuple[int, int], *, outside: float = 0.0) -> Array:
-        """(H, W) float32 in 0..1, the mask over a photo of that size.
+    def over(self, size_hw: tuple[int, int]) -> Array:
+        """(H, W) float32 in 0..1, the mask over a photo of that size, 0 beyond the crop.
 
         Args:
             size_hw: height and width of the photo, px.
-            outside: see :meth:`at`.
         """
         row, column = np.mgrid[: size_hw[0], : size_hw[1]] + 0.5
-        places = np.stack([column.ravel(), row.ravel()], axis=1)
-        return self.at(places, outside=outside).reshape(size_hw)
+        return self.at(np.stack([column.ravel(), row.ravel()], axis=1)).reshape(size_hw)
 
 
 def mask_at(mask: Array, places: Array) -> Array:

@@ -195,7 +195,7 @@ class PhotoFit:
         places = self._box.image_from_crop(np.stack([column.ravel(), row.ravel()], axis=1))
         known = ((places >= 0) & (places <= photo_wh)).all(axis=1).astype(np.float32)
         if self._options.occlusion_mask and start.shown is not None:
-            known *= start.shown.at(places, outside=1.0)
+            known *= start.shown.at(places, extended=True)
         return torch.as_tensor(known.reshape(1, size, size))
 
     @torch.no_grad()
