@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from lineament.bundle import Bundle
+from lineament.errors import ConfigError, WeightsError
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import Folders, StepBatches, crops_as_input
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.networks.occlusion import OcclusionConfig
 from lineament.train.occlusion.loss import SkinPlaces, read_at
 from lineament.train.occlusion.method import EXPORTER, OCCLUSION
-from lineament.train.occlusion.training import OcclusionTrainConfig, loss_of, new_network
+from lineament.train.occlusion.training import OcclusionTrainConfig, loss_of, new_network, prepare
 from tests.train.exports import exported
 
 CONFIG = OcclusionTrainConfig(
@@ -50,6 +51,27 @@ def test_a_network_learns_what_hides_eight_faces_and_is_exported_as_it_is(lfm, s
         wanted = network.eval()(crops_as_input(crop)).sigmoid()
     np.testing.assert_allclose(said["shown"], wanted, atol=1e-4)
     assert said["shown"].shape == (8, 32, 32)
+
+
+@pytest.mark.parametrize("start", ["default", "open"])
+def test_a_run_goes_on_from_the_network_of_the_package(lfm, samples, start):
+    config = replace(CONFIG, network=OcclusionConfig(), data=Folders((samples,)), start=start)
+    network = new_network(config, lfm)
+    source = OCCLUSION.source(config)
+    prepare(network, config, source)
+    crops = StepBatches(source, config.loop, 0)[0]["crop"]
+    said = Bundle.open(start).network("occlusion", threads=1)(crop=crops)["shown"]
+    with torch.inference_mode():
+        found = network.eval()(crops_as_input(torch.as_tensor(crops))).sigmoid().numpy()
+    assert np.abs(found - said).mean() < 0.01
+
+
+def test_weights_without_such_a_network_are_no_start(lfm, samples):
+    config = replace(CONFIG, data=Folders((samples,)), start="dense-detector")
+    with pytest.raises(WeightsError, match="dense-detector"):
+        prepare(new_network(config, lfm), config, OCCLUSION.source(config))
+    with pytest.raises(ConfigError, match="differs from the weights"):
+        prepare(new_network(config, lfm), replace(config, start="fast"), OCCLUSION.source(config))
 
 
 def test_places_are_asked_where_the_mask_of_the_labels_is(lfm, samples):
