@@ -14,8 +14,8 @@ def read_glb(path):
     document = json.loads(content[20 : 20 + text_length])
     binary = content[28 + text_length :]
 
-    def stored(view, code, count, width=1):
-        start = document["bufferViews"][view]["byteOffset"]
+    def stored(place, code, count, width=1):
+        start = document["bufferViews"][place["bufferView"]]["byteOffset"] + place.get("byteOffset", 0)
         kind = {5126: "<f4", 5123: "<u2", 5125: "<u4"}[code]
         return (
             np.frombuffer(binary, kind, count * width, start)
@@ -27,10 +27,10 @@ def read_glb(path):
         entry = document["accessors"][number]
         width = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}[entry["type"]]
         if "sparse" not in entry:
-            return stored(entry["bufferView"], entry["componentType"], entry["count"], width)
+            return stored(entry, entry["componentType"], entry["count"], width)
         values, sparse = np.zeros((entry["count"], width), np.float32), entry["sparse"]
-        index = stored(sparse["indices"]["bufferView"], sparse["indices"]["componentType"], sparse["count"])
-        values[index] = stored(sparse["values"]["bufferView"], 5126, sparse["count"], width)
+        index = stored(sparse["indices"], sparse["indices"]["componentType"], sparse["count"])
+        values[index] = stored(sparse["values"], 5126, sparse["count"], width)
         return values
 
     return document, array

@@ -161,17 +161,17 @@ def _array(document: dict[str, Any], binary: bytes, number: int) -> Array:
     entry = document["accessors"][number]
     width = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}[entry["type"]]
 
-    def stored(view: int, code: int, count: int, columns: int) -> Array:
+    def stored(place: dict[str, Any], code: int, count: int, columns: int) -> Array:
         kind = {5126: "<f4", 5123: "<u2", 5125: "<u4"}[code]
-        start = document["bufferViews"][view]["byteOffset"]
+        start = document["bufferViews"][place["bufferView"]]["byteOffset"] + place.get("byteOffset", 0)
         return np.frombuffer(binary, kind, count * columns, start).reshape(count, columns)
 
     if "sparse" not in entry:
-        return stored(entry["bufferView"], entry["componentType"], entry["count"], width)
+        return stored(entry, entry["componentType"], entry["count"], width)
     values, sparse = np.zeros((entry["count"], width)), entry["sparse"]
     where = sparse["indices"]
-    index = stored(where["bufferView"], where["componentType"], sparse["count"], 1)[:, 0]
-    values[index] = stored(sparse["values"]["bufferView"], 5126, sparse["count"], width)
+    index = stored(where, where["componentType"], sparse["count"], 1)[:, 0]
+    values[index] = stored(sparse["values"], 5126, sparse["count"], width)
     return values
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lineament.geometry.raster import rasterize, rasterize_values, visible_vertices
+from lineament.geometry.rotation import matrix_from_angles
 
 
 def rasterize_slowly(vertices_image, triangles, size_hw):
@@ -182,3 +183,17 @@ def test_vertices_that_are_not_finite_are_hidden():
     vertices[210] = np.nan
     assert visible_vertices(vertices, triangles)[210] == 0
     assert (visible_vertices(vertices * np.nan, triangles) == 0).all()
+
+
+@pytest.mark.parametrize("lost", [(), (3, 40)])
+def test_some_vertices_are_as_visible_as_among_all(lfm, lost):
+    turn = matrix_from_angles(0.7, -0.2, 0.1)
+    vertices = (lfm.neutral_model @ turn.T) * [1, -1, -1]
+    vertices[list(lost)] = np.nan
+    some = np.array([8000, 3, 3, 40, 517, 1200])
+    expected = visible_vertices(vertices, lfm.triangles)
+    assert 0 < expected.mean() < 1
+    np.testing.assert_array_equal(visible_vertices(vertices, lfm.triangles, of=some), expected[some])
+    every_tenth = np.arange(0, len(vertices), 10)
+    found = visible_vertices(vertices, lfm.triangles, of=every_tenth)
+    np.testing.assert_array_equal(found, expected[every_tenth])

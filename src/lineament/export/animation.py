@@ -163,7 +163,7 @@ def export_motion(
     visible = np.array([pose is not None for pose in motion.poses])
     if not visible.all():
         _add_gaps(glb, np.array(motion.times_s), visible)
-    write_bytes(path, glb.to_bytes())
+    write_bytes(path, *glb.pieces())
 
 
 def _add_camera(glb: GlbFile, size_hw: tuple[int, int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +15,20 @@ from PIL.PngImagePlugin import PngInfo
 from lineament.errors import ExportError
 from lineament.files import whole_file
 
+Buffer: TypeAlias = bytes | NDArray[Any]
+"""What files take as it is in memory; arrays are contiguous."""
 
-def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a whole file or none; one that is there is replaced.
+
+def write_bytes(path: str | os.PathLike[str], *pieces: Buffer) -> None:
+    """Write a whole file or none, its pieces in order; one that is there is replaced.
 
     Raises:
         ExportError: the file cannot be written.
     """
     path = Path(path)
     try:
-        with whole_file(path) as temporary:
-            temporary.write_bytes(content)
+        with whole_file(path) as temporary, temporary.open("wb") as stream:
+            stream.writelines(pieces)
     except OSError as error:
         raise ExportError(
             f"Cannot write {path} ({error.strerror}). Check the folder, the name and the disk."

@@ -50,9 +50,10 @@ class Targets:
 
     def weights(self, expression: Array) -> Array:
         """(..., T) weights of the targets for (..., E) expressions: the means of their members."""
-        nothing = np.zeros(expression.shape[:-1])
-        columns = [expression[..., list(group)].mean(axis=-1) if group else nothing for group in self.members]
-        return np.stack(columns, axis=-1).astype(np.float32)
+        means = np.zeros((expression.shape[-1], len(self.members)))
+        for target, group in enumerate(self.members):
+            means[list(group), target] = 1 / max(len(group), 1)
+        return (expression @ means).astype(np.float32)
 
 
 def export_glb(
@@ -85,7 +86,7 @@ def export_glb(
     glb.document["meshes"][0]["weights"] = chosen.weights(shown).tolist()
     if turned:
         glb.document["nodes"][0]["rotation"] = quaternion(morphable.pose.rotation).tolist()
-    write_bytes(path, glb.to_bytes())
+    write_bytes(path, *glb.pieces())
 
 
 def checked_face(face: FaceResult) -> MorphableResult:
@@ -174,9 +175,9 @@ def _primitive(glb: GlbFile, part: HeadPart, moves: PartMoves, material: int) ->
     }
     if part.uv is not None:
         attributes["TEXCOORD_0"] = glb.add_values(gltf_uv(part.uv), vertices=True)
+    positions, normals = glb.add_differences(moves.positions), glb.add_differences(moves.normals(rest))
     entries = [
-        {"POSITION": glb.add_differences(position), "NORMAL": glb.add_differences(normal)}
-        for position, normal in moves.differences(rest)
+        {"POSITION": position, "NORMAL": normal} for position, normal in zip(positions, normals, strict=True)
     ]
     indices = glb.add_indices(part.triangles)
     return {"attributes": attributes, "indices": indices, "material": material, "targets": entries}

@@ -5,7 +5,7 @@ A target moves few vertices; normals turn at these and at their neighbours alone
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lineament.by_identity import ByIdentity
 from lineament.export.frames import gltf_from_model
-from lineament.export.gltf import Differences
+from lineament.export.gltf import Bounds, Differences
 from lineament.export.head_parts import HeadPart, head_parts
 from lineament.geometry.eye_turns import LOOKS
 from lineament.geometry.mesh import doubled_area_vectors, sum_at_vertices
@@ -61,14 +61,18 @@ class TargetMove:
     """What a target moves of a part.
 
     Attributes:
-        position: what it adds to the vertices, in metres.
+        moved: (K,) the vertices that move.
+        position: (K, 3) what it adds to these, in metres.
+        bounds: least and largest of what it adds to any vertex, by axis.
         triangles: (C,) those with a corner that moves.
         vertices: (A,) their corners, each once.
         difference: (3, A) mm, what it adds to these.
         corners: (3, C) places among them.
     """
 
-    position: Differences
+    moved: IntArray
+    position: NDArray[np.float32]
+    bounds: Bounds
     triangles: IntArray
     vertices: IntArray
     difference: Array
@@ -76,15 +80,26 @@ class TargetMove:
 
     @classmethod
     def of(cls, part: HeadPart, members: Sequence[int]) -> Self:
-        """Of the model's expressions that a target adds up."""
+        """Of the model's expressions that a target adds up; what is too little to be seen is left out."""
         difference = part.differences[list(members)].sum(axis=0) if members else np.zeros_like(part.at_rest)
-        difference = np.where(np.abs(difference).max(axis=1, keepdims=True) < SMALLEST_MM, 0, difference)
-        moves = np.asarray(difference.any(axis=1))
-        triangles = np.flatnonzero(moves[part.triangles].any(axis=1))
-        vertices, corners = np.unique(part.triangles[triangles], return_inverse=True)
-        position = Differences.of(gltf_from_model(difference))
-        own = np.ascontiguousarray(difference[vertices].T)
-        return cls(position, triangles, vertices, own, np.ascontiguousarray(corners.reshape(-1, 3).T))
+        is_moved = np.abs(difference).max(axis=1) >= SMALLEST_MM
+        difference[~is_moved] = 0
+        moved = np.flatnonzero(is_moved)
+        position = gltf_from_model(difference)
+        triangles = np.flatnonzero(is_moved[part.triangles].any(axis=1))
+        own = part.triangles[triangles]
+        is_corner = np.zeros(len(is_moved), bool)
+        is_corner[own] = True
+        vertices, place = np.flatnonzero(is_corner), np.cumsum(is_corner) - 1
+        return cls(
+            moved,
+            position[moved],
+            (position.min(axis=0).tolist(), position.max(axis=0).tolist()),
+            triangles,
+            vertices,
+            np.ascontiguousarray(difference[vertices].T),
+            np.ascontiguousarray(place[own].T),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,24 +133,20 @@ class Bending:
             np.concatenate([move.corners + start for move, start in zip(moves, starts, strict=True)], axis=1),
         )
 
-    def of_normals(self, rest: RestNormals) -> list[Differences]:
-        """What each target adds to the normals."""
-        moved = rest.vertices.take(self.vertices, axis=1)
+    def of_normals(self, rest: RestNormals) -> tuple[list[IntArray], list[NDArray[np.float32]]]:
+        """What each target adds to the normals: (k,) vertices whose normals turn, and (k, 3) by what."""
+        moved = _columns(rest.vertices, self.vertices)
         moved += self.difference
         change = _area_vectors(moved, self.corners)
-        change -= rest.areas.take(self.triangles, axis=1)
+        change -= _columns(rest.areas, self.triangles)
         sums = _sums(change, self.corners, len(self.vertices))
-        sums += rest.sums.take(self.vertices, axis=1)
+        sums += _columns(rest.sums, self.vertices)
         bend = _unit(sums)
-        bend -= rest.normals.take(self.vertices, axis=1)
+        bend -= _columns(rest.normals, self.vertices)
         kept = np.flatnonzero(np.abs(bend).max(axis=0) >= SMALLEST_BEND)
-        vertices, values = self.vertices.take(kept), np.ascontiguousarray(bend.take(kept, axis=1).T)
-        stops = np.searchsorted(kept, self.ends).tolist()
-        count = rest.vertices.shape[1]
-        return [
-            Differences.at(count, vertices[start:stop], values[start:stop])
-            for start, stop in pairwise([0, *stops])
-        ]
+        stops = np.searchsorted(kept, self.ends[:-1])
+        values = np.ascontiguousarray(_columns(bend, kept).T)
+        return np.split(self.vertices.take(kept), stops), np.split(values, stops)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,24 +155,34 @@ class PartMoves:
 
     Attributes:
         moves: by target.
-        bendings: the same, in groups of neighbours.
+        positions: what each adds to the vertices, in metres.
+        bendings: the same targets, in groups of neighbours.
     """
 
     moves: list[TargetMove]
+    positions: Differences
     bendings: list[Bending]
 
     @classmethod
-    def of(cls, moves: list[TargetMove]) -> Self:
+    def of(cls, part: HeadPart, moves: list[TargetMove]) -> Self:
         """Groups of as many triangles as are worked on at once."""
         number = np.cumsum([len(move.triangles) for move in moves]) // TOGETHER
         starts = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(moves)]
-        return cls(moves, [Bending.of(moves[start:stop]) for start, stop in pairwise(starts) if stop > start])
+        groups = [moves[start:stop] for start, stop in pairwise(starts) if stop > start]
+        positions = Differences.of(
+            len(part.at_rest),
+            [move.moved for move in moves],
+            [move.position for move in moves],
+            bounds=[move.bounds for move in moves],
+        )
+        return cls(moves, positions, [Bending.of(group) for group in groups])
 
-    def differences(self, rest: RestNormals) -> Iterator[tuple[Differences, Differences]]:
-        """What each target adds to vertices and normals."""
-        normals = (normal for bending in self.bendings for normal in bending.of_normals(rest))
-        positions = (move.position for move in self.moves)
-        return zip(positions, normals, strict=True)
+    def normals(self, rest: RestNormals) -> Differences:
+        """What each target adds to the normals of a part at rest."""
+        found = [bending.of_normals(rest) for bending in self.bendings]
+        moved = [rows for group, _ in found for rows in group]
+        values = [rows for _, group in found for rows in group]
+        return Differences.of(rest.vertices.shape[1], moved, values)
 
 
 def moves_of(
@@ -181,10 +202,11 @@ def moves_of(
     ]
     return [
         PartMoves.of(
+            part,
             [
                 TargetMove.of(part, group) if turns else move
                 for group, turns, move in zip(groups, turning, found.moves, strict=True)
-            ]
+            ],
         )
         if part.name == TURNING
         else found
@@ -197,14 +219,19 @@ def _known_moves(key: ByIdentity[MorphableModel], groups: tuple[tuple[int, ...],
     """Those of the mean face."""
     model = key.value
     return [
-        PartMoves.of([TargetMove.of(part, group) for group in groups])
+        PartMoves.of(part, [TargetMove.of(part, group) for group in groups])
         for part in head_parts(model, model.neutral_model)
     ]
 
 
+def _columns(planes: Array, places: IntArray) -> Array:
+    """(3, A) columns of (3, V) planes; all places are there, so that none need be checked."""
+    return planes.take(places, axis=1, mode="clip")
+
+
 def _area_vectors(vertices: Array, corners: IntArray) -> Array:
     """(3, C) as :func:`doubled_area_vectors` has them, of vertices (3, A) and corners (3, C)."""
-    a, b, c = (vertices.take(corner, axis=1) for corner in corners)
+    a, b, c = (_columns(vertices, corner) for corner in corners)
     b -= a
     c -= a
     vectors = np.empty_like(a)

@@ -124,7 +124,12 @@ def rasterize_values(
 
 
 def visible_vertices(
-    vertices_image: Array, triangles: IndexArray, *, resolution: int = 160, tolerance: float = 0.02
+    vertices_image: Array,
+    triangles: IndexArray,
+    *,
+    of: IndexArray | None = None,
+    resolution: int = 160,
+    tolerance: float = 0.02,
 ) -> NDArray[np.float32]:
     """How far each vertex is seen: not behind the mesh, and of a triangle that faces the viewer.
 
@@ -133,12 +138,14 @@ def visible_vertices(
     Args:
         vertices_image: (N, 3) float, image frame, px.
         triangles: (M, 3) int, counter-clockwise seen from outside.
+        of: (K,) int, the vertices that are asked for; None asks for all. Of few it is quicker.
         resolution: px along the mesh's longer side in the small depth picture that decides.
         tolerance: depth behind the visible surface, as a part of the mesh's longer side, up to which a vertex
             is fully visible; at twice that it is hidden, between it fades.
 
     Returns:
-        (N,) float32 from 0, hidden, to 1, visible; zero for vertices that are not finite or in no triangle.
+        (N,) or (K,) float32 from 0, hidden, to 1, visible; zero for vertices that are not finite or in no
+        triangle.
     """
     # The axes come first: numpy is quick along the last axis when it is long.
     planes = np.ascontiguousarray(np.asarray(vertices_image).T, dtype=np.float64)
@@ -147,29 +154,43 @@ def visible_vertices(
     finite: NDArray[np.bool_] | None = None if is_finite.all() else np.asarray(is_finite.all(axis=0))
     if finite is not None:
         if not finite.any():
-            return np.zeros(len(finite), dtype=np.float32)
+            return np.zeros(len(finite if of is None else of), dtype=np.float32)
         triangles = triangles[finite[triangles].all(axis=-1)]
         planes = np.where(finite, planes, planes[:, np.argmax(finite), None])
     low, high = planes.min(axis=1), planes.max(axis=1)
     scale = resolution / max(float((high - low)[:2].max()), SMALLEST)
     small = (planes - low[:, None]) * scale
     width, height = (int(np.ceil(extent)) + 1 for extent in ((high - low) * scale)[:2])
-    cosine = toward_viewer(small.T, triangles)
-    # Behind what faces the viewer a solid's other side cannot be seen: only the former need drawing.
-    visible = np.flatnonzero(cosine > 0)
-    front = triangles.take(visible, axis=0)
-    depth, _ = TrianglePlanes.of(small.T, front, (height, width)).nearest((height, width))
-    depth = depth.astype(np.float32)  # as Raster has it
-    behind = (small[2] - _farthest_around(depth.reshape(height, width), small[:2])) / resolution
+    asked = small if of is None else small.take(of, axis=1)
+    farthest = _farthest_around(asked[:2], small.T, triangles, (height, width), some=of is not None)
+    behind = (asked[2] - farthest) / resolution
     unoccluded = np.clip(2 - behind / max(tolerance, np.finfo(np.float64).tiny), 0, 1)
-    # The best of a vertex's triangles counts, not their mean: the edge of an eyelid is seen, though behind it
-    # the lid turns away.
-    facing = np.zeros(small.shape[1])
-    fading = np.clip(cosine[visible] / 0.2, 0, 1)  # over the last 12 degrees before the silhouette
-    for corner in range(3):
-        np.maximum.at(facing, front[:, corner], fading)
-    shown = unoccluded * facing
-    return (shown if finite is None else shown * finite).astype(np.float32)
+    facing = _facing(small, triangles if of is None else _touching(of, triangles, small.shape[1]))
+    if finite is not None:
+        facing *= finite
+    return (unoccluded * (facing if of is None else facing.take(of))).astype(np.float32)
+
+
+def _facing(vertices: Array, triangles: IndexArray) -> Array:
+    """(N,) from 0 to 1, how far the best of the triangles of each vertex (3, N) faces the viewer.
+
+    Not their mean: the edge of an eyelid is seen, though behind it the lid turns away.
+    """
+    cosine = toward_viewer(vertices.T, triangles)
+    front = np.flatnonzero(cosine > 0)
+    fading = np.clip(cosine[front] / 0.2, 0, 1)  # over the last 12 degrees before the silhouette
+    facing = np.zeros(vertices.shape[1])
+    for corner in triangles.take(front, axis=0).T:
+        np.maximum.at(facing, corner, fading)
+    return facing
+
+
+def _touching(vertices: IndexArray, triangles: IndexArray, count: int) -> IndexArray:
+    """(T, 3) those of the triangles that have one of some of so many vertices."""
+    is_meant = np.zeros(count, bool)
+    is_meant[vertices] = True
+    first, second, third = (is_meant.take(corner) for corner in triangles.T)
+    return triangles.take(np.flatnonzero(first | second | third), axis=0)
 
 
 def toward_viewer(vertices_image: Array, triangles: IndexArray) -> Array:
@@ -187,15 +208,26 @@ def toward_viewer(vertices_image: Array, triangles: IndexArray) -> Array:
     return cosine
 
 
-def _farthest_around(depth: Array, points_xy: Array) -> Array:
-    """(N,) the farthest depth of the four pixel centres around each point (2, N).
+def _farthest_around(
+    points_xy: Array, vertices: Array, triangles: IndexArray, size_hw: tuple[int, int], *, some: bool
+) -> Array:
+    """(K,) the farthest depth, of a mesh in a picture, of the four pixel centres around each point (2, K).
 
-    On a slope the nearest centre may lie in front of a visible vertex; one of the four never does.
+    On a slope the nearest centre may lie in front of a visible vertex; one of the four never does. Behind
+    what faces the viewer a solid's other side cannot be seen: only the former is drawn, and where only `some`
+    points of the mesh are asked for, only what is there.
     """
-    height, width = depth.shape
+    height, width = size_hw
     column, row = np.floor(points_xy - 0.5).astype(np.int64)
     columns = [np.minimum(np.maximum(column + right, 0), width - 1) for right in (0, 1)]
     rows = [np.minimum(np.maximum(row + down, 0), height - 1) * width for down in (0, 1)]
-    flat = depth.ravel()
-    upper, lower = (np.maximum(flat.take(row + columns[0]), flat.take(row + columns[1])) for row in rows)
-    return np.maximum(upper, lower)
+    around = [row + column for row in rows for column in columns]
+    wanted: NDArray[np.bool_] | None = None
+    if some:
+        wanted = np.zeros(size_hw, bool)
+        wanted.ravel()[np.concatenate(around)] = True
+    planes = TrianglePlanes.of(vertices, triangles, size_hw, both_sides=False, wanted=wanted)
+    depth, _ = planes.nearest(size_hw)
+    depth = depth.astype(np.float32)  # as Raster has it
+    farthest: Array = np.maximum.reduce([depth.take(pixel) for pixel in around])
+    return farthest

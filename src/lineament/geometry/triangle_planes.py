@@ -38,7 +38,13 @@ class TrianglePlanes:
 
     @classmethod
     def of(
-        cls, vertices: Array, triangles: IndexArray, size_hw: tuple[int, int], *, both_sides: bool = True
+        cls,
+        vertices: Array,
+        triangles: IndexArray,
+        size_hw: tuple[int, int],
+        *,
+        both_sides: bool = True,
+        wanted: NDArray[np.bool_] | None = None,
     ) -> TrianglePlanes:
         """Planes of a mesh in a picture of the given size.
 
@@ -47,6 +53,8 @@ class TrianglePlanes:
             triangles: (M, 3) int; those without area or with a coordinate that is not finite are left out.
             size_hw: height and width of the picture, px.
             both_sides: whether triangles clockwise in the picture, which turn away, are kept.
+            wanted: (H, W) the pixels that are asked for; triangles whose boxes hold none are left out, and
+                the others' pixels mean nothing then. None asks for all.
         """
         # `take` leaves the planes next to one another in memory, which fancy indices do not: twice as quick.
         corners = np.ascontiguousarray(vertices.T).take(triangles.T, axis=1)  # (xyz, corner, T)
@@ -60,6 +68,9 @@ class TrianglePlanes:
         first = np.maximum(np.minimum(np.ceil(low[:2] - 0.5), limit), 0)
         last = np.maximum(np.minimum(np.floor(high[:2] - 0.5), limit - 1), -1)
         kept = np.flatnonzero(reaches & (last >= first).all(axis=0))
+        if wanted is not None:
+            boxes = (side.take(kept, axis=1).astype(np.int64) for side in (first, last))
+            kept = kept[_holds_any(wanted, *boxes)]
         size = (last - first).take(kept, axis=1).astype(np.int64) + 1
         order = np.argsort(_box_class(size), kind="stable")
         triangle = kept[order]
@@ -151,6 +162,24 @@ class TrianglePlanes:
         down = step_down.take(plane, axis=1) * row.astype(np.float64)
         values: Array = start.take(plane, axis=1) + right + down
         return values
+
+
+def _holds_any(wanted: NDArray[np.bool_], first: IndexArray, last: IndexArray) -> NDArray[np.bool_]:
+    """(T,) whether boxes hold a pixel that is asked for.
+
+    Args:
+        wanted: (H, W).
+        first: (2, T) column and row of the boxes' first pixels.
+        last: (2, T) of their last ones.
+    """
+    # Sums over all that is above and to the left give the sum over any box (Crow 1984).
+    sums = np.zeros((wanted.shape[0] + 1, wanted.shape[1] + 1), np.int32)
+    np.cumsum(np.cumsum(wanted, axis=0, dtype=np.int32), axis=1, out=sums[1:, 1:])
+    (left, top), (right, bottom) = first, last + 1
+    flat, top, bottom = sums.ravel(), top * sums.shape[1], bottom * sums.shape[1]
+    outside = flat.take(top + right) + flat.take(bottom + left)
+    holds: NDArray[np.bool_] = flat.take(bottom + right) + flat.take(top + left) > outside
+    return holds
 
 
 def _turn(corners: Array) -> Array:

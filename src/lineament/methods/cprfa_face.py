@@ -88,17 +88,13 @@ class CprfaResult(MorphableResult):
             return found
         return self._correspondence
 
-    @property
-    def visibility(self) -> Array:
-        """(N,) float32 in 0..1: :attr:`seen`, so that what hides a face is noticed; of eyes and mouth whether
-        the head itself hides them.
+    def _visibility_of(self, vertices: NDArray[np.integer] | None) -> Array:
+        """See :class:`FaceResult`: :attr:`seen`, so that what hides a face is noticed; of eyes and mouth
+        whether the head itself hides them.
         """  # noqa: D205
-        if self._visibility is None:
-            own = visible_vertices(self.vertices_image, self.triangles)
-            visibility = np.where(np.isfinite(self.seen), self.seen, own).astype(np.float32)
-            object.__setattr__(self, "_visibility", visibility)
-            return visibility
-        return self._visibility
+        own = visible_vertices(self.vertices_image, self.triangles, of=vertices)
+        seen = self.seen if vertices is None else self.seen[vertices]
+        return np.where(np.isfinite(seen), seen, own).astype(np.float32)
 
     @property
     def sees_occluders(self) -> bool:

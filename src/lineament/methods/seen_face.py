@@ -31,18 +31,11 @@ class SeenFaceResult(FreeFormResult):
     crop_mask: Array
     confidence: Array
 
-    @property
-    def visibility(self) -> Array:
-        """(N,) float32 in 0..1: 0 where the head itself or something in front of it hides a vertex.
-
-        Found once, when first asked for.
-        """
-        if self._visibility is None:
-            seen = visible_vertices(self.vertices_image, self.triangles)
-            visibility = (seen * self.face_mask_at(self.vertices_image)).astype(np.float32)
-            object.__setattr__(self, "_visibility", visibility)
-            return visibility
-        return self._visibility
+    def _visibility_of(self, vertices: NDArray[np.integer] | None) -> Array:
+        """See :class:`FaceResult`; 0 where something in front of the head hides a vertex, too."""
+        places = self.vertices_image if vertices is None else self.vertices_image[vertices]
+        seen = visible_vertices(self.vertices_image, self.triangles, of=vertices)
+        return (seen * self.face_mask_at(places)).astype(np.float32)
 
     @property
     def sees_occluders(self) -> bool:

@@ -173,12 +173,18 @@ class FaceResult:
         Found once, when first asked for.
         """
         if self._visibility is None:
-            visibility = visible_vertices(self.vertices_image, self.triangles).astype(np.float32)
-            if self.shown is not None:
-                visibility *= self.shown.at(self.vertices_image, extended=True)
+            visibility = self._visibility_of(None)
             object.__setattr__(self, "_visibility", visibility)
             return visibility
         return self._visibility
+
+    def _visibility_of(self, vertices: NDArray[np.integer] | None) -> Array:
+        """(K,) :attr:`visibility` of some vertices, which is quicker; None takes all."""
+        visibility = visible_vertices(self.vertices_image, self.triangles, of=vertices)
+        if self.shown is not None:
+            places = self.vertices_image if vertices is None else self.vertices_image[vertices]
+            visibility *= self.shown.at(places, extended=True)
+        return visibility
 
     @property
     def sees_occluders(self) -> bool:
@@ -198,7 +204,9 @@ class FaceResult:
         if not self.is_finite:
             return np.full(len(self.landmarks_image), np.nan, np.float32)
         near = scheme_neighbours(self.mesh, self.landmark_scheme)
-        visibility: Array = np.maximum.reduceat(self.visibility[near.vertices], near.starts)
+        known = self._visibility
+        found = self._visibility_of(near.vertices) if known is None else known[near.vertices]
+        visibility: Array = np.maximum.reduceat(found, near.starts)
         return visibility
 
     def face_mask(self, size_hw: tuple[int, int]) -> Array:

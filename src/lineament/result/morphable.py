@@ -89,9 +89,11 @@ class MorphableResult(FaceResult):
         Raises:
             ConfigError: other targets.
         """
-        weights = self.reported_expression
+        weights = self.reported_expression.tolist()
         groups = key_groups(self.model.expression_names[: len(weights)], targets)
-        return {name: float(weights[list(group)].mean()) if group else 0.0 for name, group in groups.items()}
+        return {
+            name: sum(weights[key] for key in group) / max(len(group), 1) for name, group in groups.items()
+        }
 
     @property
     def reported_expression(self) -> Array:
