@@ -105,7 +105,7 @@ def paint_landmarks(picture: Canvas, face: FaceResult, *, numbers: bool = False)
     if layer is None:
         return
     points = layer.patch.from_image(face.landmarks_image)[:, :2]
-    opacities = np.where(landmark_visibility(face) > 0.3, 255, 90).tolist()
+    opacities = np.where(face.landmark_visibility > 0.3, 255, 90).tolist()
     width = layer.line_width
     for group in GROUPS_68:
         color = _group_color(group.name)
@@ -144,19 +144,6 @@ def _write_numbers(layer: _Layer, points: Array, size: float) -> None:
                 stroke_width=stroke,
                 stroke_fill=(0, 0, 0, 200),
             )
-
-
-def landmark_visibility(face: FaceResult) -> Array:
-    """(68,) visibility of the best seen vertex near each landmark.
-
-    Near, and not nearest: landmarks lie on silhouettes and lip corners, where visibility ends at a vertex.
-    """
-    middle = face.landmarks_image.mean(axis=0)
-    landmarks, vertices = face.landmarks_image - middle, face.vertices_image - middle
-    squared = (landmarks**2).sum(axis=1)[:, None] + (vertices**2).sum(axis=1)
-    squared -= 2 * landmarks @ vertices.T
-    near = squared < (0.04 * face_size(face)) ** 2
-    return np.where(near, face.visibility, 0).max(axis=1)
 
 
 def _group_color(name: str) -> Color:

@@ -115,6 +115,7 @@ class FaceResult:
     uncertainty_mm: float | None = None
     shown: FaceMask | None = None
     _visibility: Array | None = field(default=None, init=False)
+    _landmark_visibility: Array | None = field(default=None, init=False)
 
     def __repr__(self) -> str:
         """Where, how turned, how certain."""
@@ -196,8 +197,16 @@ class FaceResult:
         """(P,) float32 in 0..1 for `landmarks_image`: 0 where a landmark is hidden, as :attr:`visibility`.
 
         That of the most visible vertex near each landmark: landmarks lie on silhouettes and in corners, where
-        the visibility of vertices ends.
+        the visibility of vertices ends. Found once, when first asked for, without that of all vertices.
         """
+        if self._landmark_visibility is None:
+            visibility = self._found_landmark_visibility()
+            object.__setattr__(self, "_landmark_visibility", visibility)
+            return visibility
+        return self._landmark_visibility
+
+    def _found_landmark_visibility(self) -> Array:
+        """See :attr:`landmark_visibility`."""
         scheme = self.mesh.schemes.get(self.landmark_scheme)
         if scheme is None or len(scheme.vertex_index) != len(self.landmarks_image):
             return np.ones(len(self.landmarks_image), np.float32)
