@@ -22,13 +22,15 @@ from lineament.models import load_model
 from lineament.result.face_mask import FaceMask
 
 PHOTOS = Path(__file__).parents[2] / "demo" / "photos"
-LANDMARKS, IDENTITY, KEYS = 0.008, 0.06, 0.06
-"""What rounding in WebAssembly may change: parts of the face's side, standard deviations, weights. On these
-photographs it changes 0.003, 0.026 and 0.033 at most where Python runs with AVX2, and 0.006, 0.044 and 0.042
-with AVX-512, which rounds products of eight bits otherwise (a face whose lower half is covered)."""
-READINGS = 0.2
-"""What that may change of keys as they are read, some of which have a tenth of the range of weights: 0.13
-at most."""
+LANDMARKS, IDENTITY, KEYS = 0.02, 0.2, 0.15
+"""What rounding in WebAssembly may change: parts of the face's side, standard deviations, weights. Python on
+AVX-512 rounds products of eight bits otherwise: the first look frames a face up to a quarter of a pixel
+apart, and the network of the whole face answers to that. On these photographs it changed 0.010, 0.11 and 0.13 at
+most with three exports of one and the same first look. What close-ups make of one look is compared to a
+thousandth below."""
+READINGS = 0.4
+"""What that may change of keys as they are read, some of which have a tenth of the range of weights: 0.26
+at most, of cheekSquint."""
 VISIBILITY = 0.02
 """Mean over vertices: rounding moves single ones over an edge, the mask of what is in front up to 0.011."""
 
@@ -89,7 +91,7 @@ def test_the_second_look_changes_what_is_compared(photo):
     """So that a page without it would not agree."""
     (face,) = la.FaceAligner.from_pretrained("default", threads=1)(photo())
     (before,) = without_second_look("default")(photo())
-    assert np.abs(face.expression - before.expression).max() > 3 * KEYS
+    assert np.abs(face.expression - before.expression).max() > 2 * KEYS
 
 
 def test_a_covered_face_is_not_seen_there():
