@@ -25,9 +25,9 @@ PHOTOS = Path(__file__).parents[2] / "demo" / "photos"
 LANDMARKS, IDENTITY, KEYS = 0.02, 0.2, 0.15
 """What rounding in WebAssembly may change: parts of the face's side, standard deviations, weights. Python on
 AVX-512 rounds products of eight bits otherwise: the first look frames a face up to a quarter of a pixel
-apart, and the network of the whole face answers to that. On these photographs it changed 0.010, 0.11 and 0.13 at
-most with three exports of one and the same first look. What close-ups make of one look is compared to a
-thousandth below."""
+apart, and the network of the whole face answers to that. On these photographs it changed 0.010, 0.11 and
+0.13 at most with three exports of one and the same first look. What close-ups make of one look is compared
+to a thousandth below."""
 READINGS = 0.4
 """What that may change of keys as they are read, some of which have a tenth of the range of weights: 0.26
 at most, of cheekSquint."""
