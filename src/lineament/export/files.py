@@ -28,7 +28,8 @@ def write_bytes(path: str | os.PathLike[str], *pieces: Buffer) -> None:
     path = Path(path)
     try:
         with whole_file(path) as temporary, temporary.open("wb") as stream:
-            stream.writelines(pieces)
+            for piece in pieces:
+                stream.write(piece if isinstance(piece, bytes) else piece.data)
     except OSError as error:
         raise ExportError(
             f"Cannot write {path} ({error.strerror}). Check the folder, the name and the disk."
