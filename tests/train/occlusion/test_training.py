@@ -11,7 +11,7 @@ from lineament.train.batches.labels import LabelBatch
 from lineament.train.batches.samples import Folders, StepBatches, crops_as_input
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.networks.occlusion import OcclusionConfig
-from lineament.train.occlusion.loss import SkinPlaces, read_at
+from lineament.train.occlusion.loss import OcclusionLossConfig, SkinPlaces, read_at
 from lineament.train.occlusion.method import EXPORTER, OCCLUSION
 from lineament.train.occlusion.training import OcclusionTrainConfig, loss_of, new_network, prepare
 from tests.train.exports import exported
@@ -111,3 +111,28 @@ def test_a_run_has_figures_of_its_own(samples, tmp_path, crops_by):
     line = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
     assert 0 <= line["shown_iou"] <= 1
     assert 0 <= line["hidden_iou"] <= 1
+
+
+def test_places_of_photographs_that_nobody_marked_are_doubted(lfm, samples):
+    """A mask that calls all hidden is pulled back by rendered faces, and hardly by photographs."""
+    config = replace(CONFIG, data=Folders((samples,)))
+    doubting = replace(config, loss=OcclusionLossConfig(doubt=0.8))
+    _, truth = truth_of(config)
+    nothing = replace(truth, occlusion=torch.zeros_like(truth.occlusion))
+
+    def pull(config, *, rendered):
+        mask = torch.full((8, 32, 32), -4.0, requires_grad=True)
+        labels = replace(nothing, is_rendered=torch.full((8,), rendered))
+        loss_of(config, new_network(config, lfm), lfm)(mask, labels)["loss"].backward()
+        return float(mask.grad.sum())
+
+    assert pull(doubting, rendered=True) == pull(config, rendered=True)
+    # The gradient of the generalised cross entropy is that of the cross entropy times p to the power q.
+    said = torch.sigmoid(torch.tensor(-4.0))
+    wanted = pull(config, rendered=False) * float(said**0.8)
+    assert pull(doubting, rendered=False) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_a_doubt_beyond_its_range_is_refused():
+    with pytest.raises(ConfigError, match=r"0 to 1, found 1\.5"):
+        OcclusionLossConfig(doubt=1.5)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lineament.errors import ConfigError
 from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.geometry.mesh import vertex_normals
 from lineament.geometry.morphable import MorphableModel
@@ -27,9 +28,18 @@ class OcclusionLossConfig:
 
     Attributes:
         hidden: how much more a hidden place counts than a shown one; there are fewer of them.
+        doubt: q of the generalised cross entropy (Zhang and Sabuncu 2018), 0 to 1, at shown places of
+            photographs: nobody marked the hair and the hands that were in front of them before anything was
+            drawn there. 0 is the cross entropy; at 1 a place that the network calls hidden hardly counts.
     """
 
     hidden: float = 2.0
+    doubt: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a doubt beyond its range."""
+        if not 0 <= self.doubt <= 1:
+            raise ConfigError(f"loss.doubt is 0 to 1, found {self.doubt}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +97,7 @@ def read_at(mask: Tensor, places: Places) -> Tensor:
 
 
 class OcclusionLoss(nn.Module):
-    """Cross entropy at the places.
+    """Cross entropy at the places, generalised where photographs may show what nobody marked.
 
     Args:
         model: whose mesh the places are on.
@@ -103,9 +113,12 @@ class OcclusionLoss(nn.Module):
     def forward(self, predicted: Tensor, truth: LabelBatch) -> dict[str, Tensor]:
         """The one term under "loss": mean over all places that count."""
         places = self.places(truth)
-        wrong = functional.binary_cross_entropy_with_logits(
-            read_at(predicted, places), places.shown, reduction="none"
-        )
+        said = read_at(predicted, places)
+        wrong = functional.binary_cross_entropy_with_logits(said, places.shown, reduction="none")
+        if self.config.doubt:
+            unmarked = places.shown * (~truth.is_rendered)[:, None]
+            doubted = -torch.expm1(self.config.doubt * functional.logsigmoid(said)) / self.config.doubt
+            wrong = torch.lerp(wrong, doubted, unmarked)
         weight = places.counted * torch.lerp(
             torch.full_like(wrong, self.config.hidden), torch.ones_like(wrong), places.shown
         )
