@@ -5,8 +5,9 @@ from scipy import ndimage
 from lineament.data.drawing.zbuffer import draw_mesh
 from lineament.data.heads.lids import Lids, lid_margins
 from lineament.data.views.expression_edits import FOLLOW_MM, ExpressionEditor, UprightFace
-from lineament.data.views.random_expressions import LIDS, SIDES, EditProbabilities, random_expression
+from lineament.data.views.random_expressions import BARED, LIDS, SIDES, EditProbabilities, random_expression
 from lineament.data.views.rotated import framing_camera
+from lineament.expression_keys import other_side
 from lineament.geometry.rotation import matrix_from_angles
 from lineament.geometry.topology import LID_PAIRS_68
 
@@ -168,6 +169,21 @@ def test_edits_raise_single_keys_of_the_mouth_in_all_ways(lfm):
     expected = {name for name in names if name.startswith(("mouth", "jaw"))} - {"jawForward"}
     assert set(raised) == expected
     assert raised["mouthLeft"] + raised["mouthRight"] > 200
+
+
+def test_mouths_are_pulled_aside_with_teeth_bared_on_that_side_above_all(lfm):
+    rng = np.random.default_rng(0)
+    names = lfm.expression_names
+    only = EditProbabilities().and_mouth_keys(1.0)
+    rest = np.zeros(53, np.float32)
+    drawn = [random_expression(rest, names, only, rng) for _ in range(800)]
+    weight = {name: np.array([each[names.index(name)] for each in drawn]) for name in names}
+    for side in SIDES:
+        aside = (weight[f"mouth{side}"] > 0) & (weight["jawOpen"] == 0)
+        for stem in BARED:
+            own, others = weight[stem + side][aside], weight[other_side(stem + side)][aside]
+            assert 0.05 < (own > 0).mean() < 0.6
+            assert own.sum() > 2 * others.sum()
 
 
 def test_a_fraction_of_the_edits_raises_keys_of_the_mouth():

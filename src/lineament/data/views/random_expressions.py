@@ -21,6 +21,15 @@ FLAT = ("jawForward",)
 """Keys that change shading more than outlines, which an edit leaves as they are in the photograph."""
 ASIDE = 0.5
 """Of single keys of the mouth, the fraction that pulls it to one side; half of these take the jaw along."""
+BARED = {
+    "mouthUpperUp": 0.5,
+    "mouthLowerDown": 0.4,
+    "mouthSmile": 0.35,
+    "mouthFrown": 0.2,
+    "mouthStretch": 0.2,
+    "mouthDimple": 0.15,
+}
+"""What else a mouth that is pulled aside shows on that side, and how often."""
 KINDS = ("shut", "wink", "half", "mouth", "brows", "smile", "jaw")
 """Edits that a face is given by default."""
 
@@ -139,8 +148,7 @@ def _raise_mouth_key(edit: _Edit, rng: np.random.Generator) -> None:
         edit.set(other_side(f"mouth{side}"), 0.0)
         if rng.uniform() < 0.5:
             edit.set(f"jaw{side}", rng.uniform(0.1, 1.0))
-        if rng.uniform() < 0.6:
-            _open_aside(edit, side, rng)
+        (_open_aside if rng.uniform() < 0.6 else _bare_aside)(edit, side, rng)
         return
     stem = str(rng.choice(sorted({stem_of(name) for name in own if name not in FLAT})))
     name = str(rng.choice([name for name in own if stem_of(name) == stem]))
@@ -162,6 +170,15 @@ def _open_aside(edit: _Edit, side: str, rng: np.random.Generator) -> None:
     elif kind < 0.6:
         edit.set(f"mouthUpperUp{side}", rng.uniform(0.2, 0.9))
         edit.set(f"mouthLowerDown{side}", rng.uniform(0.0, 0.9))
+
+
+def _bare_aside(edit: _Edit, side: str, rng: np.random.Generator) -> None:
+    """Lips of a mouth that is pulled aside drawn from the teeth, as people do it: no key comes alone."""
+    for stem, often in BARED.items():
+        if rng.uniform() < often:
+            edit.raise_to(f"{stem}{side}", rng.uniform(0.2, 0.9))
+            if rng.uniform() < 0.3:
+                edit.raise_to(other_side(f"{stem}{side}"), rng.uniform(0.0, 0.5))
 
 
 def _move_brows(edit: _Edit, rng: np.random.Generator) -> None:
