@@ -33,19 +33,24 @@ def parts_of(lfm):
     return [(part, side) for part in ("eye", "mouth") for side in close_up_table(part).of(lfm)]
 
 
+def look(face, sighting):
+    """See :func:`expected`."""
+    return expected(face, sighting, face.places(sighting.close_up))
+
+
 def sighting_of(face, side, box_of=None):
     """What a perfect network would see of a face in a close-up that was cut around another one."""
     at = box_of or face
     box = side.box(at.camera, at.identity, at.expression)
     nothing = Sighting(side, box, np.zeros((len(side.points.neutral_model), 2)), np.zeros(len(side.keys)))
-    _, deviation = expected(face, nothing)
+    _, deviation = look(face, nothing)
     count = 2 * len(nothing.points)
     return replace(nothing, points=-deviation[:count].reshape(-1, 2), keys=-deviation[count:])
 
 
 def gain_update(update, face, sightings):
     """The same update by its textbook formula: the gain, over all rows, and each surprise by itself."""
-    seen = [expected(face, sighting) for _, sighting in sightings]
+    seen = [look(face, sighting) for _, sighting in sightings]
     turned = np.arctan2(face.camera.rotation[0, 2], face.camera.rotation[2, 2])
     distrust = 1 + (turned / TRUSTED_YAW) ** 4
     kept = []
@@ -114,8 +119,8 @@ def test_derivatives_are_those_of_finite_differences(lfm, face):
     step = 2e-4 * np.random.default_rng(2).normal(size=POSE + 153)
     for _, side in parts_of(lfm):
         sighting = sighting_of(face, side)
-        slope, before = expected(face, sighting)
-        _, after = expected(face.moved(step), sighting)
+        slope, before = look(face, sighting)
+        _, after = look(face.moved(step), sighting)
         np.testing.assert_allclose(before, 0, atol=1e-6)
         np.testing.assert_allclose(before - after, slope @ step, atol=2e-6)
 
@@ -128,7 +133,7 @@ def test_close_ups_correct_an_error_that_they_show(lfm, face):
     sightings = [(part, sighting_of(truth, side, box_of=face)) for part, side in parts_of(lfm)]
     found = CoefficientUpdate(np.diag(std**2), noise)(face, sightings)
     for _, sighting in sightings:
-        before, after = (expected(one, sighting)[1] for one in (face, found))
+        before, after = (look(one, sighting)[1] for one in (face, found))
         assert np.abs(after).mean() < 0.1 * np.abs(before).mean()
     assert np.linalg.norm(found.step_to(truth) / std) < 0.8 * np.linalg.norm(face.step_to(truth) / std)
 
@@ -179,13 +184,25 @@ def test_the_less_of_a_part_is_free_the_less_is_believed(lfm, face):
     sighting = sighting_of(face, side)
     grey = FaceMask(np.full((8, 8), 0.5, np.float32), CropBox((110.0, 130.0), 400.0, 64))
     count = 2 * len(sighting.points)
-    np.testing.assert_array_equal(belief(face, sighting), 1)
-    np.testing.assert_allclose(belief(replace(face, shown=grey), sighting), 0.25)
+    places = face.places(side)
+    np.testing.assert_array_equal(belief(face, sighting, places), 1)
+    np.testing.assert_allclose(belief(replace(face, shown=grey), sighting, places), 0.25)
     left_hidden = np.tile(np.repeat(np.float32([0, 1]), 32), (64, 1))
     half = FaceMask(left_hidden, CropBox(sighting.box.center_xy, 400.0, 64))
-    found = belief(replace(face, shown=half), sighting)
+    found = belief(replace(face, shown=half), sighting, places)
     assert found[:count].min() == 0
     assert 0.1 < found[count:].max() < found[:count].max() < 1
+
+
+def test_where_the_points_of_a_part_are_is_found_once_a_sighting(lfm, face, monkeypatch):
+    seen = [(part, sighting_of(face, side)) for part, side in parts_of(lfm)]
+    noise = {part: 1e-3 * np.eye(2 * len(s.points.neutral_model) + len(s.keys)) for part, s in parts_of(lfm)}
+    update = CoefficientUpdate(1e-3 * np.eye(POSE + 153), noise)
+    grey = FaceMask(np.full((8, 8), 0.5, np.float32), CropBox((110.0, 130.0), 400.0, 64))
+    asked, places = [], FaceState.places
+    monkeypatch.setattr(FaceState, "places", lambda self, part: asked.append(part) or places(self, part))
+    update(replace(face, shown=grey), seen)
+    assert asked == [sighting.close_up for _, sighting in seen]
 
 
 def test_the_left_eye_in_a_mirror_is_the_right_eye_of_the_mirrored_face(lfm, face):
