@@ -245,10 +245,10 @@ def expected(face: FaceState, sighting: Sighting, places: tuple[Array, Array]) -
     there = box.crop_from_image(points_image[:, :2]) / box.size - 0.5
     if part.mirrored:
         there *= (-1, 1)
-    count, places = 2 * len(points), POSE + len(face.identity) + part.keys
-    slope = np.zeros((count + len(places), POSE + part.bases.shape[-1]), np.float32)
+    count, columns = 2 * len(points), POSE + len(face.identity) + part.keys
+    slope = np.zeros((count + len(columns), POSE + part.bases.shape[-1]), np.float32)
     _fill_slope_of_points(slope[:count].reshape(len(points), 2, -1), part, camera, points, size=box.size)
-    slope[count + np.arange(len(places)), places] = 1
+    slope[count + np.arange(len(columns)), columns] = 1
     deviation = [(sighting.points - there).ravel(), sighting.keys - face.expression[part.keys]]
     return slope, np.concatenate(deviation)
 
