@@ -199,7 +199,8 @@ def scores(looks: list[Looked], rule: Callable[[Array, Array], Array], name: str
         truth.append(look.seen[look.counted])
         mask = (rule(*look.at_pixels) > 0.5) & (look.inside | (name == "own"))
         shown.append(intersection_over_union(mask, look.shown))
-        hidden.append(intersection_over_union(~mask, ~look.shown))
+        if not look.shown.all():
+            hidden.append(intersection_over_union(~mask, ~look.shown))
     visibility, seen = np.concatenate(said), np.concatenate(truth)
     return 100 * np.array(
         [
@@ -207,7 +208,7 @@ def scores(looks: list[Looked], rule: Callable[[Array, Array], Array], name: str
             average_precision(visibility, seen),
             visibility_accuracy(visibility, seen),
             np.nanmean(shown),
-            np.nanmean(hidden),
+            np.mean(hidden),
         ]
     )
 

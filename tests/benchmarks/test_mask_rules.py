@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,13 @@ def test_a_mask_that_is_right_has_all_and_one_that_is_wrong_nothing():
     np.testing.assert_array_equal(scores([look(wrong, right)], RULES["lent"], "lent"), 100)
     found = scores([look(wrong, right)], RULES["own"], "own")
     np.testing.assert_array_equal(found, [50, 50, 0, 0, 0])
+
+
+def test_a_face_before_which_nothing_is_does_not_count_for_what_is_hidden():
+    hidden, skin = np.array([0.9, 0.2, 0.9, 0.2]), np.full(4, 0.9)
+    free = replace(look(skin, hidden), shown=np.ones(4, bool), inside=np.ones(4, bool))
+    found = scores([look(skin, hidden), free], RULES["lent"], "lent")
+    assert found[3:].tolist() == [75, 100]
 
 
 def test_only_own_masks_say_skin_beyond_the_outline_of_the_mesh():
