@@ -135,7 +135,7 @@ def seen(network: OnnxNetwork, side: CloseUp, image: Array, face: FaceState) -> 
 
 def error_of(truth: FaceState, sighting: Sighting) -> Array:
     """(2P + K,) what a sighting has too much, in the frame of its close-up as it was cut."""
-    return expected(truth, sighting)[1]
+    return expected(truth, sighting, truth.places(sighting.close_up))[1]
 
 
 def covariance(rows: Array) -> Array:

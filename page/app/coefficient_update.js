@@ -53,8 +53,9 @@ export class CoefficientUpdate {
 
   /** @returns {Evidence} */
   evidence(face, sighting, trust) {
-    const { slope, deviation } = expected(face, sighting, this.width);
-    const believed = belief(face, sighting);
+    const points = sighting.closeUp.points(face);
+    const { slope, deviation } = expected(face, sighting, points, this.width);
+    const believed = belief(face, sighting, points);
     const count = deviation.length;
     const whitening = this.whitening[sighting.part].map((weight, at) => trust * weight * believed[at % count]);
     const white = { slope: new Float64Array(slope.length), deviation: new Float64Array(count) };
@@ -90,10 +91,12 @@ export class CoefficientUpdate {
   }
 }
 
-/** How what a close-up shows depends on the face, and how far it is from what the face has there; points before keys. */
-function expected(face, { closeUp, box, points: found, keys }, width) {
+/**
+ * How what a close-up shows depends on the face, and how far it is from what the face has there; points before keys.
+ * `points` is where the face has the part's points, P * 3 mm.
+ */
+function expected(face, { closeUp, box, points: found, keys }, points, width) {
   const camera = cameraInCrop(box, face.camera);
-  const points = closeUp.points(face);
   const there = closeUp.seen(camera, points);
   const deviation = new Float64Array(there.length + keys.length);
   there.forEach((value, at) => (deviation[at] = found[at] - value));
@@ -107,13 +110,13 @@ function expected(face, { closeUp, box, points: found, keys }, width) {
 }
 
 /** How much of what a close-up says is believed where something is in front of the face; points before keys. */
-function belief(face, { closeUp, points, keys }) {
-  const count = points.length / 2;
-  if (!face.shown) return new Float32Array(points.length + keys.length).fill(1);
-  const seen = shownAt(face.shown, imageFromModel(face.camera, closeUp.points(face)));
+function belief(face, { keys }, points) {
+  const count = points.length / 3;
+  if (!face.shown) return new Float32Array(2 * count + keys.length).fill(1);
+  const seen = shownAt(face.shown, imageFromModel(face.camera, points));
   const free = seen.reduce((sum, value) => sum + value, 0) / count;
   const of = (_, row) => (row < 2 * count ? seen[Math.floor(row / 2)] * free : free ** 2);
-  return Float32Array.from({ length: points.length + keys.length }, of);
+  return Float32Array.from({ length: 2 * count + keys.length }, of);
 }
 
 /** How a step moves the points of a part, x before y, sides of the close-up: rows of `width` zeros are filled. */

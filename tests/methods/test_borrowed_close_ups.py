@@ -137,7 +137,9 @@ def test_what_a_free_face_has_beyond_the_model_stays_when_it_moves(photo, box, w
     assert np.linalg.norm((found.vertices_image - nearest)[bump, :2]) > 12
 
 
-def test_what_is_in_front_is_lent_too_but_to_methods_that_look_for_it(photo, box, whole, networks):
+def test_what_is_in_front_is_lent_too_and_close_ups_of_what_is_hidden_move_nothing(
+    photo, box, whole, networks
+):
     plain = replace(whole, shown=None)
     [found] = moved_by(networks, photo, [plain])
     assert found.shown.values.shape == (32, 32)
@@ -149,6 +151,7 @@ def test_what_is_in_front_is_lent_too_but_to_methods_that_look_for_it(photo, box
     for one in (plain, free):
         [moved] = moved_by(hidden, photo, [one])
         [seen] = moved_by(networks, photo, [one])
+        assert result_of(moved, box).shown.values.max() == 0
         by_close_ups = np.abs(seen.landmarks_image - one.landmarks_image).max()
         # weights of keys stay within their limits, which moves a lid a little
         assert np.abs(moved.landmarks_image - one.landmarks_image).max() < min(1.0, 0.3 * by_close_ups)

@@ -29,8 +29,35 @@ def face(lfm):
     return FaceState(camera, 0.5 * rng.normal(size=100), rng.uniform(0, 0.4, 53))
 
 
-def parts_of(lfm):
+@pytest.fixture(scope="module")
+def parts(lfm):
+    """By name each eye, and the mouth both ways."""
     return [(part, side) for part in ("eye", "mouth") for side in close_up_table(part).of(lfm)]
+
+
+def even_noise(parts, variance):
+    """By part the covariance of errors that are alike and do not go together."""
+    return {part: variance * np.eye(2 * len(s.points.neutral_model) + len(s.keys)) for part, s in parts}
+
+
+def state_std(turn, identity, expression):
+    """(6 + K + E,) standard deviations of a state: of turns, size and coefficients; 2 mm of place."""
+    return np.concatenate(
+        [np.full(4, turn), np.full(2, 2.0), np.full(100, identity), np.full(53, expression)]
+    )
+
+
+def in_a_mirror(lfm, face):
+    """The face in a photo of 400 px that is mirrored."""
+    flip = np.diag([-1.0, 1, 1])
+    moved = np.array([400 - face.camera.translation[0], *face.camera.translation[1:]])
+    camera = WeakPerspective(flip @ face.camera.rotation @ flip, face.camera.scale, moved)
+    return FaceState(camera, *lfm.mirrored(face.identity, face.expression))
+
+
+def look(face, sighting):
+    """See :func:`expected`."""
+    return expected(face, sighting, face.places(sighting.close_up))
 
 
 def sighting_of(face, side, box_of=None):
@@ -38,14 +65,14 @@ def sighting_of(face, side, box_of=None):
     at = box_of or face
     box = side.box(at.camera, at.identity, at.expression)
     nothing = Sighting(side, box, np.zeros((len(side.points.neutral_model), 2)), np.zeros(len(side.keys)))
-    _, deviation = expected(face, nothing)
+    _, deviation = look(face, nothing)
     count = 2 * len(nothing.points)
     return replace(nothing, points=-deviation[:count].reshape(-1, 2), keys=-deviation[count:])
 
 
 def gain_update(update, face, sightings):
     """The same update by its textbook formula: the gain, over all rows, and each surprise by itself."""
-    seen = [expected(face, sighting) for _, sighting in sightings]
+    seen = [look(face, sighting) for _, sighting in sightings]
     turned = np.arctan2(face.camera.rotation[0, 2], face.camera.rotation[2, 2])
     distrust = 1 + (turned / TRUSTED_YAW) ** 4
     kept = []
@@ -73,11 +100,11 @@ def covariance(std, rng):
     return 0.9 * mixed @ mixed.T + 0.1 * np.diag(std**2)
 
 
-def test_the_update_is_that_of_the_gain_whatever_it_believes(lfm, face):
+def test_the_update_is_that_of_the_gain_whatever_it_believes(face, parts):
     rng = np.random.default_rng(4)
-    std = np.concatenate([np.full(3, 0.03), [0.03], np.full(2, 2.0), np.full(100, 0.4), np.full(53, 0.2)])
+    std = state_std(0.03, 0.4, 0.2)
     noise = {}
-    for part, side in parts_of(lfm):
+    for part, side in parts:
         points, keys = len(side.points.neutral_model), len(side.keys)
         spread = np.concatenate([np.full(2 * points, 0.03), np.full(keys, 0.1)])
         noise[part] = covariance(spread, rng)
@@ -87,7 +114,7 @@ def test_the_update_is_that_of_the_gain_whatever_it_believes(lfm, face):
         camera = WeakPerspective(matrix_from_angles(yaw, 0.1, 0.4), 1.4, np.array([110.0, 130.0, 0.0]))
         found = replace(face, camera=camera)
         truth = found.moved(std * rng.normal(size=len(std)))
-        sightings = [(part, sighting_of(truth, side, box_of=found)) for part, side in parts_of(lfm)]
+        sightings = [(part, sighting_of(truth, side, box_of=found)) for part, side in parts]
         last = sightings[-1][1]
         away = last.points + wrong * rng.normal(size=last.points.shape)
         sightings[-1] = ("mouth", replace(last, points=away))
@@ -110,31 +137,31 @@ def test_a_step_leads_from_a_face_to_another_and_back(face):
     np.testing.assert_allclose(face.step_to(face), 0, atol=1e-12)
 
 
-def test_derivatives_are_those_of_finite_differences(lfm, face):
+def test_derivatives_are_those_of_finite_differences(face, parts):
     step = 2e-4 * np.random.default_rng(2).normal(size=POSE + 153)
-    for _, side in parts_of(lfm):
+    for _, side in parts:
         sighting = sighting_of(face, side)
-        slope, before = expected(face, sighting)
-        _, after = expected(face.moved(step), sighting)
+        slope, before = look(face, sighting)
+        _, after = look(face.moved(step), sighting)
         np.testing.assert_allclose(before, 0, atol=1e-6)
         np.testing.assert_allclose(before - after, slope @ step, atol=2e-6)
 
 
-def test_close_ups_correct_an_error_that_they_show(lfm, face):
+def test_close_ups_correct_an_error_that_they_show(face, parts):
     rng = np.random.default_rng(3)
-    std = np.concatenate([np.full(3, 0.02), [0.02], np.full(2, 2.0), np.full(100, 0.3), np.full(53, 0.1)])
+    std = state_std(0.02, 0.3, 0.1)
     truth = face.moved(std * rng.normal(size=len(std)))
-    noise = {part: 1e-6 * np.eye(2 * len(s.points.neutral_model) + len(s.keys)) for part, s in parts_of(lfm)}
-    sightings = [(part, sighting_of(truth, side, box_of=face)) for part, side in parts_of(lfm)]
+    noise = even_noise(parts, 1e-6)
+    sightings = [(part, sighting_of(truth, side, box_of=face)) for part, side in parts]
     found = CoefficientUpdate(np.diag(std**2), noise)(face, sightings)
     for _, sighting in sightings:
-        before, after = (expected(one, sighting)[1] for one in (face, found))
+        before, after = (look(one, sighting)[1] for one in (face, found))
         assert np.abs(after).mean() < 0.1 * np.abs(before).mean()
     assert np.linalg.norm(found.step_to(truth) / std) < 0.8 * np.linalg.norm(face.step_to(truth) / std)
 
 
-def test_a_close_up_of_something_else_moves_nothing(lfm, face):
-    part, side = parts_of(lfm)[0]
+def test_a_close_up_of_something_else_moves_nothing(face, parts):
+    part, side = parts[0]
     wrong = sighting_of(face, side)
     wrong = replace(
         wrong, points=wrong.points + np.random.default_rng(0).uniform(-0.3, 0.3, wrong.points.shape)
@@ -155,12 +182,12 @@ def hidden(face, sides):
     return replace(face, shown=mask)
 
 
-def test_what_is_hidden_moves_nothing(lfm, face):
+def test_what_is_hidden_moves_nothing(face, parts):
     rng = np.random.default_rng(5)
-    std = np.concatenate([np.full(3, 0.02), [0.02], np.full(2, 2.0), np.full(100, 0.3), np.full(53, 0.1)])
+    std = state_std(0.02, 0.3, 0.1)
     truth = face.moved(std * rng.normal(size=len(std)))
-    noise = {part: 1e-4 * np.eye(2 * len(s.points.neutral_model) + len(s.keys)) for part, s in parts_of(lfm)}
-    eye, mouth = ((part, sighting_of(truth, side, box_of=face)) for part, side in parts_of(lfm)[::2])
+    noise = even_noise(parts, 1e-4)
+    eye, mouth = ((part, sighting_of(truth, side, box_of=face)) for part, side in parts[::2])
     update = CoefficientUpdate(np.diag(std**2), noise)
     both, eye_alone = update(face, [eye, mouth]), update(face, [eye])
     assert np.abs(both.expression - eye_alone.expression).max() > 0.05
@@ -179,23 +206,30 @@ def test_the_less_of_a_part_is_free_the_less_is_believed(lfm, face):
     sighting = sighting_of(face, side)
     grey = FaceMask(np.full((8, 8), 0.5, np.float32), CropBox((110.0, 130.0), 400.0, 64))
     count = 2 * len(sighting.points)
-    np.testing.assert_array_equal(belief(face, sighting), 1)
-    np.testing.assert_allclose(belief(replace(face, shown=grey), sighting), 0.25)
+    places = face.places(side)
+    np.testing.assert_array_equal(belief(face, sighting, places), 1)
+    np.testing.assert_allclose(belief(replace(face, shown=grey), sighting, places), 0.25)
     left_hidden = np.tile(np.repeat(np.float32([0, 1]), 32), (64, 1))
     half = FaceMask(left_hidden, CropBox(sighting.box.center_xy, 400.0, 64))
-    found = belief(replace(face, shown=half), sighting)
+    found = belief(replace(face, shown=half), sighting, places)
     assert found[:count].min() == 0
     assert 0.1 < found[count:].max() < found[:count].max() < 1
 
 
+def test_where_the_points_of_a_part_are_is_found_once_a_sighting(face, parts, monkeypatch):
+    seen = [(part, sighting_of(face, side)) for part, side in parts]
+    noise = even_noise(parts, 1e-3)
+    update = CoefficientUpdate(1e-3 * np.eye(POSE + 153), noise)
+    grey = FaceMask(np.full((8, 8), 0.5, np.float32), CropBox((110.0, 130.0), 400.0, 64))
+    asked, places = [], FaceState.places
+    monkeypatch.setattr(FaceState, "places", lambda self, part: asked.append(part) or places(self, part))
+    update(replace(face, shown=grey), seen)
+    assert asked == [sighting.close_up for _, sighting in seen]
+
+
 def test_the_left_eye_in_a_mirror_is_the_right_eye_of_the_mirrored_face(lfm, face):
     right, left = close_up_table("eye").of(lfm)
-    identity, expression = lfm.mirrored(face.identity, face.expression)
-    flip = np.diag([-1.0, 1, 1])
-    moved = np.array([400 - face.camera.translation[0], *face.camera.translation[1:]])
-    mirrored = FaceState(
-        WeakPerspective(flip @ face.camera.rotation @ flip, face.camera.scale, moved), identity, expression
-    )
+    mirrored = in_a_mirror(lfm, face)
     first, second = sighting_of(face, left), sighting_of(mirrored, right)
     np.testing.assert_allclose(first.points, second.points, atol=2e-3)
     np.testing.assert_allclose(first.keys, second.keys, atol=1e-6)
@@ -277,12 +311,7 @@ def test_irises_of_a_free_mesh_turn_too(lfm, face):
 
 def test_a_mouth_is_seen_in_a_mirror_as_the_mirrored_mouth(lfm, face):
     plain, in_mirror = close_up_table("mouth").of(lfm)
-    identity, expression = lfm.mirrored(face.identity, face.expression)
-    flip = np.diag([-1.0, 1, 1])
-    moved = np.array([400 - face.camera.translation[0], *face.camera.translation[1:]])
-    mirrored = FaceState(
-        WeakPerspective(flip @ face.camera.rotation @ flip, face.camera.scale, moved), identity, expression
-    )
+    mirrored = in_a_mirror(lfm, face)
     first, second = sighting_of(face, in_mirror), sighting_of(mirrored, plain)
     np.testing.assert_allclose(first.points, second.points, atol=2e-3)
     np.testing.assert_allclose(first.keys, second.keys, atol=1e-6)

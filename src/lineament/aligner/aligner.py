@@ -51,8 +51,9 @@ class FaceAligner:
             (:mod:`lineament.belief`). Weights state their own limit.
         first_look: a quicker method that takes the first of several passes over what the detector found; None
             leaves it to `method`. Weights name their own. Boxes that are given go to `method` at once.
-        close_ups: of eyes and mouth, lent by other weights, that correct the faces of a method without such;
-            None leaves faces as the method has them. Weights name their own.
+        close_ups: of eyes and mouth, lent by other weights, that correct the faces of a method without such,
+            with their look at what is in front of a face; None leaves faces as the method has them. Weights
+            name their own.
         landmarks: scheme of the results' `landmarks_image`; None leaves those that the method finds.
         key_scales: what weights of expressions are at rest and fully raised, by name; see
             :attr:`MorphableResult.blendshapes`. Weights state their own.

@@ -199,8 +199,9 @@ class CoefficientUpdate:
         evidence = Evidence(np.empty((ends[-1], len(self.prior)), np.float32), np.empty(ends[-1], np.float32))
         trust = np.float32(1 / np.sqrt(_distrust(face.camera)))
         for own, (part, sighting) in zip(of_each, sightings):
-            slope, deviation = expected(face, sighting)
-            whitening = trust * self.whitening[part] * belief(face, sighting)
+            places = face.places(sighting.close_up)
+            slope, deviation = expected(face, sighting, places)
+            whitening = trust * self.whitening[part] * belief(face, sighting, places)
             np.matmul(whitening, slope, out=evidence.slope[own])
             np.matmul(whitening, deviation.astype(np.float32), out=evidence.deviation[own])
         return evidence, of_each
@@ -226,8 +227,13 @@ class CoefficientUpdate:
         return float(step @ self.information @ step) + evidence.misfit(step)
 
 
-def expected(face: FaceState, sighting: Sighting) -> tuple[Array, Array]:
+def expected(face: FaceState, sighting: Sighting, places: tuple[Array, Array]) -> tuple[Array, Array]:
     """How what a close-up shows depends on the face, and how far it is from what the face has there.
+
+    Args:
+        face: whose state is asked about.
+        sighting: what was seen.
+        places: :meth:`FaceState.places` of that part, found once for this and :func:`belief`.
 
     Returns:
         (2P + K, 6 + K + E) derivatives, and (2P + K,) deviations, points before keys, x and y in turn, in
@@ -235,23 +241,28 @@ def expected(face: FaceState, sighting: Sighting) -> tuple[Array, Array]:
     """
     part, box = sighting.close_up, sighting.box
     camera = box.camera_in_crop(face.camera)
-    points, shown = face.places(part)
-    there = box.crop_from_image(shown[:, :2]) / box.size - 0.5
+    points, points_image = places
+    there = box.crop_from_image(points_image[:, :2]) / box.size - 0.5
     if part.mirrored:
         there *= (-1, 1)
-    count, places = 2 * len(points), POSE + len(face.identity) + part.keys
-    slope = np.zeros((count + len(places), POSE + part.bases.shape[-1]), np.float32)
+    count, columns = 2 * len(points), POSE + len(face.identity) + part.keys
+    slope = np.zeros((count + len(columns), POSE + part.bases.shape[-1]), np.float32)
     _fill_slope_of_points(slope[:count].reshape(len(points), 2, -1), part, camera, points, size=box.size)
-    slope[count + np.arange(len(places)), places] = 1
+    slope[count + np.arange(len(columns)), columns] = 1
     deviation = [(sighting.points - there).ravel(), sighting.keys - face.expression[part.keys]]
     return slope, np.concatenate(deviation)
 
 
-def belief(face: FaceState, sighting: Sighting) -> NDArray[np.float32]:
+def belief(face: FaceState, sighting: Sighting, places: tuple[Array, Array]) -> NDArray[np.float32]:
     """How much of what a close-up says is believed where something is in front of the face.
 
     Where a point is hidden its network guesses, and the less of a part is free, the worse it guesses the
     rest.
+
+    Args:
+        face: with what is in front of it.
+        sighting: what was seen.
+        places: :meth:`FaceState.places` of that part.
 
     Returns:
         (2P + K,) in 0..1, points before keys: what divides the standard deviation of each error. That of a
@@ -260,8 +271,7 @@ def belief(face: FaceState, sighting: Sighting) -> NDArray[np.float32]:
     points, keys = len(sighting.points), len(sighting.keys)
     if face.shown is None:
         return np.ones(2 * points + keys, np.float32)
-    _, places = face.places(sighting.close_up)
-    seen = face.shown.at(places, extended=True)
+    seen = face.shown.at(places[1], extended=True)
     free = seen.mean()
     return np.concatenate([np.repeat(seen * free, 2), np.full(keys, free**2, np.float32)])
 

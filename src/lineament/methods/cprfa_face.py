@@ -88,26 +88,20 @@ class CprfaResult(MorphableResult):
             return found
         return self._correspondence
 
+    @property
+    def own_mask(self) -> FaceMask:
+        """See :attr:`FaceResult.own_mask`: :attr:`crop_mask` over its crop."""
+        return FaceMask(self.crop_mask, self.crop_box)
+
     def _visibility_of(self, vertices: NDArray[np.integer] | None) -> Array:
-        """See :class:`FaceResult`: :attr:`seen`, so that what hides a face is noticed; of eyes and mouth
-        whether the head itself hides them.
+        """See :class:`FaceResult`; by the maps alone :attr:`seen`, of eyes and mouth whether the head itself
+        hides them.
         """  # noqa: D205
+        if self.shown is not None:
+            return MorphableResult._visibility_of(self, vertices)
         own = visible_vertices(self.vertices_image, self.triangles, of=vertices)
         seen = self.seen if vertices is None else self.seen[vertices]
         return np.where(np.isfinite(seen), seen, own).astype(np.float32)
-
-    @property
-    def sees_occluders(self) -> bool:
-        """See :attr:`FaceResult.sees_occluders`."""
-        return True
-
-    def face_mask(self, size_hw: tuple[int, int]) -> Array:
-        """(H, W) float32 in 0..1: where a photo of that size shows the skin, as the maps found it.
-
-        Args:
-            size_hw: height and width of the photo, px.
-        """
-        return FaceMask(self.crop_mask, self.crop_box).over(size_hw)
 
     def without_values(self) -> Self:
         """See :meth:`FaceResult.without_values`."""
@@ -129,10 +123,6 @@ class CprfaEstimate(MorphableEstimate):
     solver: str
     reliable: bool
     retrieval: Retrieval
-
-    def masked_by(self, mask: FaceMask) -> Self:
-        """See :meth:`Estimate.masked_by`: its maps have looked."""
-        return self
 
     def result(self, *, crop_box: CropBox, detection: Detection) -> CprfaResult:
         """The whole face."""

@@ -22,7 +22,6 @@ from lineament.methods.estimate import Estimate, all_coefficients
 from lineament.models import load_model
 from lineament.models.texture import TextureModel, load_texture_model
 from lineament.result import DEFAULT_SCHEME, Detection, MorphableResult
-from lineament.result.face_mask import FaceMask
 
 Array: TypeAlias = NDArray[Any]
 
@@ -215,7 +214,6 @@ class DffEstimate(Estimate):
         texture: (T,).
         light: (9, 3).
         colors: see :class:`DffResult`.
-        shown: what was seen in front of the face; None where nobody looked.
     """
 
     model: MorphableModel
@@ -225,7 +223,6 @@ class DffEstimate(Estimate):
     texture: Array
     light: Array
     colors: FaceColors
-    shown: FaceMask | None = None
 
     def _numbers(self) -> tuple[Array, ...]:
         """See :class:`Estimate`."""
@@ -237,10 +234,6 @@ class DffEstimate(Estimate):
         vertices = camera.image_from_model(self.model.vertices_model(self.identity, self.expression))
         coefficients = all_coefficients(self.model, self.identity, self.expression)
         return FaceState(self.camera, *coefficients, vertices)
-
-    def masked_by(self, mask: FaceMask) -> Self:
-        """See :meth:`Estimate.masked_by`."""
-        return replace(self, shown=mask)
 
     def moved_to(self, state: FaceState) -> Self:
         """See :meth:`Estimate.moved_to`; the focal length stays."""

@@ -36,11 +36,13 @@ class Estimate(ABC):
         camera: puts the model frame into the photo.
         landmarks_image: (P, 3) px of the photo, the points that a better crop is cut around.
         uncertainty_mm: how far several predictions are apart; None where the method makes one.
+        shown: what the occlusion network of close-ups sees in front of the face; None where none has looked.
     """
 
     camera: WeakPerspective
     landmarks_image: Array
     uncertainty_mm: float | None = None
+    shown: FaceMask | None = None
 
     @property
     def is_finite(self) -> bool:
@@ -69,11 +71,8 @@ class Estimate(ABC):
         raise NotImplementedError(f"{type(self).__name__} has no state that could move.")
 
     def masked_by(self, mask: FaceMask) -> Self:
-        """The estimate with what another network sees in front of the face.
-
-        One of a method that looks for that itself keeps to what it saw.
-        """
-        return self
+        """The estimate with what another network sees in front of the face (:attr:`shown`)."""
+        return replace(self, shown=mask)
 
     @abstractmethod
     def result(self, *, crop_box: CropBox, detection: Detection) -> FaceResult:
@@ -95,14 +94,12 @@ class MorphableEstimate(Estimate):
         expression: (E,).
         own_landmarks_image: (68, 3) px of the photo, scheme "300w-lp", depth from the model's origin:
             landmarks that the network gives by themselves, finer than the coefficients have them, or None.
-        shown: what was seen in front of the face; None where nobody looked.
     """
 
     model: MorphableModel
     identity: Array
     expression: Array
     own_landmarks_image: Array | None = None
-    shown: FaceMask | None = None
 
     def _numbers(self) -> tuple[Array, ...]:
         """See :class:`Estimate`; landmarks that are finite come from coefficients that are."""
@@ -112,10 +109,6 @@ class MorphableEstimate(Estimate):
     def state(self) -> FaceState:
         """See :meth:`Estimate.state`."""
         return FaceState(self.camera, *all_coefficients(self.model, self.identity, self.expression))
-
-    def masked_by(self, mask: FaceMask) -> Self:
-        """See :meth:`Estimate.masked_by`."""
-        return replace(self, shown=mask)
 
     def moved_to(self, state: FaceState) -> Self:
         """See :meth:`Estimate.moved_to`; own landmarks move as those of the coefficients do."""
@@ -219,6 +212,7 @@ class FreeFormEstimate(Estimate):
             crop_box=crop_box,
             detection=detection,
             uncertainty_mm=self.uncertainty_mm,
+            shown=self.shown,
         )
 
 

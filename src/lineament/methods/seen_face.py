@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from lineament.crop import CropBox
 from lineament.geometry.nearest_coefficients import NearestCoefficients
-from lineament.geometry.raster import visible_vertices
 from lineament.methods.estimate import FreeFormEstimate
 from lineament.result import Detection, FreeFormResult
 from lineament.result.face_mask import FaceMask
@@ -31,31 +30,10 @@ class SeenFaceResult(FreeFormResult):
     crop_mask: Array
     confidence: Array
 
-    def _visibility_of(self, vertices: NDArray[np.integer] | None) -> Array:
-        """See :class:`FaceResult`; 0 where something in front of the head hides a vertex, too."""
-        places = self.vertices_image if vertices is None else self.vertices_image[vertices]
-        seen = visible_vertices(self.vertices_image, self.triangles, of=vertices)
-        return (seen * self.face_mask_at(places)).astype(np.float32)
-
     @property
-    def sees_occluders(self) -> bool:
-        """See :attr:`FaceResult.sees_occluders`."""
-        return True
-
-    def face_mask_at(self, points_image: Array) -> Array:
-        """(P,) float32 in 0..1: whether the photo shows the face itself at places (P, 2 or 3), px.
-
-        Outside of the crop, and where a place is not finite, nothing is known and it is 0.
-        """
-        return FaceMask(self.crop_mask, self.crop_box).at(points_image)
-
-    def face_mask(self, size_hw: tuple[int, int]) -> Array:
-        """(H, W) float32 in 0..1: where a photo of that size shows the face itself.
-
-        Args:
-            size_hw: height and width of the photo, px.
-        """
-        return FaceMask(self.crop_mask, self.crop_box).over(size_hw)
+    def own_mask(self) -> FaceMask:
+        """See :attr:`FaceResult.own_mask`: :attr:`crop_mask` over its crop."""
+        return FaceMask(self.crop_mask, self.crop_box)
 
     def without_values(self) -> Self:
         """See :meth:`FaceResult.without_values`."""

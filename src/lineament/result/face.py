@@ -101,8 +101,8 @@ class FaceResult:
         uncertainty_mm: how far the 68 landmarks of several predictions of this face are apart on average, mm
             on the head; None where the method predicts once. Most faces have less than 3; of what is no face,
             or can hardly be seen, every prediction says something else.
-        shown: what the method saw in front of the face: hands, hair, masks, people; None where it does not
-            look for them.
+        shown: what the occlusion network of close-ups saw in front of the face: hands, hair, masks, people;
+            None where none has looked. Methods that look themselves have their :attr:`own_mask` beside it.
     """
 
     detection: Detection
@@ -169,9 +169,9 @@ class FaceResult:
     def visibility(self) -> Array:
         """(N,) float32 in 0..1: 0 where a vertex is hidden, between at silhouettes.
 
-        By the head itself, which follows from the mesh, and by what is in front of the face where the method
-        looks for that (:attr:`shown`): with weights that do not, a vertex behind a hand counts as visible.
-        Found once, when first asked for.
+        By the head itself, which follows from the mesh, and by what is in front of the face where somebody
+        looked for that (:attr:`sees_occluders`): with weights that do not, a vertex behind a hand counts as
+        visible. Found once, when first asked for.
         """
         if self._visibility is None:
             visibility = self._visibility_of(None)
@@ -182,15 +182,25 @@ class FaceResult:
     def _visibility_of(self, vertices: NDArray[np.integer] | None) -> Array:
         """(K,) :attr:`visibility` of some vertices, which is quicker; None takes all."""
         visibility = visible_vertices(self.vertices_image, self.triangles, of=vertices)
-        if self.shown is not None:
+        mask = self.own_mask if self.shown is None else self.shown
+        if mask is not None:
             places = self.vertices_image if vertices is None else self.vertices_image[vertices]
-            visibility *= self.shown.at(places, extended=True)
+            visibility *= mask.at(places, extended=mask is self.shown)
         return visibility
 
     @property
+    def own_mask(self) -> FaceMask | None:
+        """Where the method's own network sees the face, as its paper has it; None of methods without one.
+
+        :attr:`visibility` and :meth:`face_mask` are by it where close-ups lend no better look
+        (:attr:`shown`); ``replace(face, shown=None)`` has them by it alone.
+        """
+        return None
+
+    @property
     def sees_occluders(self) -> bool:
-        """Whether the method looks for what is in front of the face, so that visibility and mask know it."""
-        return self.shown is not None
+        """Whether somebody looked for what is in front of the face, so that visibility and mask know it."""
+        return self.shown is not None or self.own_mask is not None
 
     @property
     def landmark_visibility(self) -> Array:
@@ -221,14 +231,17 @@ class FaceResult:
     def face_mask(self, size_hw: tuple[int, int]) -> Array:
         """(H, W) float32 in 0..1: where a photo of that size shows the skin of this face.
 
-        Inside the mesh's outline, and where the method looks for it (:attr:`shown`) not behind a hand, hair
-        or anything else.
+        Inside the mesh's outline, and not behind a hand, hair or anything else where somebody looked for that
+        (:attr:`sees_occluders`). Where the method's own network alone has looked, its mask as it is.
 
         Args:
             size_hw: height and width of the photo, px.
         """
         if not self.is_finite:
             return np.full(size_hw, np.nan, np.float32)
+        own = self.own_mask
+        if own is not None and self.shown is None:
+            return own.over(size_hw)
         skin = self.triangles[slice(*self.mesh.parts.get("face", (0, len(self.triangles))))]
         inside, _ = rasterize_values(
             self.vertices_image, skin, np.zeros((len(self.vertices_image), 1)), size_hw=size_hw

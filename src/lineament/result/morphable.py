@@ -183,6 +183,7 @@ class FreeFormResult(MorphableResult):
         crop_box: CropBox,
         detection: Detection,
         uncertainty_mm: float | None = None,
+        shown: FaceMask | None = None,
     ) -> FreeFormResult:
         """The same, where the nearest face is known already.
 
@@ -194,6 +195,7 @@ class FreeFormResult(MorphableResult):
             crop_box: the crop they were found in.
             detection: where the face was found.
             uncertainty_mm: see :class:`FaceResult`.
+            shown: see there.
         """
         vertices_image, landmarks_image = free_form_points(model, fit, vertices_image)
         return cls(
@@ -205,6 +207,7 @@ class FreeFormResult(MorphableResult):
             vertices_image=vertices_image,
             mesh=model.mesh,
             uncertainty_mm=uncertainty_mm,
+            shown=shown,
             model=model,
             identity=fit.identity,
             expression=fit.expression,

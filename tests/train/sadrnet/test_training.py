@@ -235,7 +235,7 @@ def test_true_maps_become_the_true_mesh_and_what_hides_it_is_known(lfm, network,
         apart = np.linalg.norm(face.vertices_image[:, :2] - wanted, axis=1)[skin]
         assert apart.mean() < 0.3
         assert face.confidence[skin].mean() > 0.9
-        free = face.face_mask_at(wanted) > 0.9
+        free = face.own_mask.at(wanted) > 0.9
         assert (face.visibility[~free] < 0.95).all()
 
 
@@ -247,7 +247,7 @@ def test_a_face_in_another_place_of_the_photo_is_moved_there(lfm, network, coded
     (one,), (other,) = method.estimate(crop, [CROP]), method.estimate(crop, [there])
     moved = 2 * (one.vertices_image - [SIZE / 2, SIZE / 2, 0]) + [300, 200, 0]
     np.testing.assert_allclose(other.vertices_image, moved, atol=0.05)
-    assert other.result(crop_box=there, detection=None).face_mask_at(np.array([[10.0, 10.0]])) == 0
+    assert other.result(crop_box=there, detection=None).own_mask.at(np.array([[10.0, 10.0]])) == 0
 
 
 def test_the_face_map_alone_is_a_face(lfm, network, coded_batch):
