@@ -56,8 +56,8 @@ class Layout:
     """How the entries of N points' pairs lie in memory.
 
     Attributes:
-        parts: 1 is a plain (..., N, N); p above it is (..., p, p, N / p, N / p), whose entry (k, l, a, b) is of
-            the points p a + k and p b + l: cells of p x p neighbours, each of which is a channel.
+        parts: 1 is a plain (..., N, N); p above it is (..., p, p, N / p, N / p), whose entry (k, l, a, b) is
+            of the points p a + k and p b + l: cells of p x p neighbours, each of which is a channel.
     """
 
     parts: int = 1
@@ -247,7 +247,7 @@ class TripleKernel(PairKernel):
         known = _far_pairs(_apart(observed, layout), valid, least, layout) * layout.columns(there)
         # Where k is i the three are two points, and the cosine says nothing.
         number = torch.arange(valid.shape[-1], device=valid.device)
-        known = known * (layout.rows(number) != layout.columns(number.roll(-1))).to(valid.dtype)
+        known = known * (layout.rows(number) != layout.columns(number.roll(-1, 0))).to(valid.dtype)
         super().__init__(known, layout)
         self._dimensions = observed.shape[-1]
         self._less = -triple_cosines(observed, layout) * known

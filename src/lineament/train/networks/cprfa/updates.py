@@ -43,16 +43,18 @@ class PairConvolution(nn.Conv2d):
         if self.in_channels == self._values:
             assert self.bias is not None
             return self.bias[:, None, None]
-        return self._folded(known, self.weight[:, self._values :], self.bias)
+        return self._folded(known, slice(self._values, self.in_channels), self.bias)
 
     def forward(self, values: Tensor, of_known: Tensor) -> Tensor:
         """(B, C, 2, 2, N/2, N/2) and the known part to (B, W, N/2, N/2)."""
-        return self._folded(values, self.weight[:, : self._values], None) + of_known
+        return self._folded(values, slice(0, self._values), None) + of_known
 
-    @staticmethod
-    def _folded(matrices: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def _folded(self, matrices: Tensor, channels: slice, bias: Tensor | None) -> Tensor:
         # Output o reads places 2 o - 2 to 2 o + 2, of the cells o - 1, o and, by half, o + 1.
-        cells = functional.pixel_unshuffle(functional.pad(weight, (0, 1, 0, 1)), 2)
+        width, count = self.out_channels, channels.stop - channels.start
+        taps = functional.pad(self.weight[:, channels], (0, 1, 0, 1)).reshape(width, count, 3, 2, 3, 2)
+        # pixel_unshuffle, written out so that an exported graph knows its sizes
+        cells = taps.permute(0, 1, 3, 5, 2, 4).reshape(width, 4 * count, 3, 3)
         return functional.conv2d(matrices.flatten(1, 3), cells, bias, padding=1)
 
 
