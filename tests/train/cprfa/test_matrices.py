@@ -8,15 +8,17 @@ import torch
 
 from lineament.methods.cprfa_pose import rotation_of_pose
 from lineament.train.networks.cprfa.matrices import (
+    FOLDED,
     LARGEST_RATIO,
+    CrossKernel,
+    RollKernel,
+    ScaleKernel,
+    TripleKernel,
     distances,
-    roll_matrix,
-    scale_matrix,
     shift,
     signed_sines,
     translation_matrices,
     triple_cosines,
-    triple_matrix,
 )
 from lineament.train.networks.cprfa.rounds import projected, rotations
 
@@ -82,11 +84,11 @@ def test_scale_is_the_ratio_of_distances():
         apart = math.dist(o[i], o[j])
         return min(math.dist(g[i], g[j]) / apart, LARGEST_RATIO) if apart >= 1 / 256 else 0
 
-    found = scale_matrix(o, g, v)
+    found = ScaleKernel(o, v).matrix(g)
     np.testing.assert_allclose(found.values.numpy(), by_loops(o, g, v, entry))
     assert found.known[0, 0, 0, 1] == 0
     assert found.known.sum() > 0
-    log = scale_matrix(o, g, v, log=True)
+    log = ScaleKernel(o, v, log=True).matrix(g)
     inside = (found.known > 0) & (found.values < LARGEST_RATIO) & (found.values > 0.25)
     np.testing.assert_allclose(log.values[inside], found.values[inside].log(), atol=1e-12)
 
@@ -103,7 +105,7 @@ def test_roll_is_the_difference_of_signed_sines():
 
         return sine(g) - sine(o) if far(o, i, j) else 0
 
-    found = roll_matrix(o, g, v, least=LEAST)
+    found = RollKernel(o, v, least=LEAST).matrix(g)
     np.testing.assert_allclose(found.values.numpy(), by_loops(o, g, v, entry), atol=1e-12)
     assert found.known[0, 0, 0, 1] == 0
 
@@ -115,7 +117,7 @@ def test_roll_of_crossed_pairs_is_the_sine_between_observed_and_model():
         angle = math.atan2(*(g[i] - g[j])[::-1]) - math.atan2(*(o[i] - o[j])[::-1])
         return math.sin(angle) if far(o, i, j) else 0
 
-    found = roll_matrix(o, g, v, least=LEAST, cross_pair=True)
+    found = CrossKernel(o, v, least=LEAST).matrix(g)
     np.testing.assert_allclose(found.values.numpy(), by_loops(o, g, v, entry), atol=1e-12)
 
 
@@ -134,20 +136,35 @@ def test_triples_are_the_difference_of_cosines_with_the_next_point(dimensions):
 
         return cosine(g) - cosine(o)
 
-    found = triple_matrix(o, g, v, least=LEAST)
+    found = TripleKernel(o, v, least=LEAST).matrix(g)
     np.testing.assert_allclose(found.values.numpy(), by_loops(o, g, v, entry), atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["s", "r_z", "cross", "r_xy"])
+OF_SETS = {
+    "s": ScaleKernel,
+    "log s": lambda o, v, **switches: ScaleKernel(o, v, log=True, **switches),
+    "r_z": lambda o, v, **switches: RollKernel(o, v, least=LEAST, **switches),
+    "cross": lambda o, v, **switches: CrossKernel(o, v, least=LEAST, **switches),
+    "r_xy": lambda o, v, **switches: TripleKernel(o, v, least=LEAST, **switches),
+}
+
+
+@pytest.mark.parametrize("name", OF_SETS)
+def test_folded_matrices_have_the_same_entries_as_whole_ones(name):
+    o, g, v = points(0), points(1), valid()
+    whole, folded = OF_SETS[name](o, v).matrix(g), OF_SETS[name](o, v, layout=FOLDED).matrix(g)
+    for one, other in ((whole.values, folded.values), (whole.known, folded.known)):
+        assert other.shape == (2, 3, 2, 2, N // 2, N // 2)
+        for k in range(2):
+            for j in range(2):
+                np.testing.assert_allclose(other[:, :, k, j], one[..., k::2, j::2], atol=1e-14)
+
+
+@pytest.mark.parametrize("name", OF_SETS)
 def test_what_is_not_detected_changes_nothing_and_the_diagonal_is_empty(name):
     o, g, v = points(0), points(1), valid()
-    kernel = {
-        "s": scale_matrix,
-        "r_z": lambda *sets: roll_matrix(*sets, least=LEAST),
-        "cross": lambda *sets: roll_matrix(*sets, least=LEAST, cross_pair=True),
-        "r_xy": lambda *sets: triple_matrix(*sets, least=LEAST),
-    }[name]
-    one, other = kernel(o, g, v), kernel(o + 5 * (1 - v)[..., None] * points(3), g, v)
+    far_off = o + 5 * (1 - v)[..., None] * points(3)
+    one, other = (OF_SETS[name](seen, v).matrix(g) for seen in (o, far_off))
     np.testing.assert_array_equal(one.values, other.values)
     np.testing.assert_array_equal(one.known, other.known)
     assert not one.values.diagonal(dim1=-2, dim2=-1).any()
@@ -199,18 +216,18 @@ def test_translation_changes_with_everything():
 
 def test_equal_sets_have_empty_matrices_of_differences_and_ratios_of_one():
     o, v = points(0, dimensions=3), valid()
-    assert not roll_matrix(o, o, v, least=LEAST).values.any()
-    assert not triple_matrix(o, o, v, least=LEAST).values.any()
-    found = scale_matrix(o, o, v)
+    assert not RollKernel(o, v, least=LEAST).matrix(o).values.any()
+    assert not TripleKernel(o, v, least=LEAST).matrix(o).values.any()
+    found = ScaleKernel(o, v).matrix(o)
     np.testing.assert_allclose(found.values, found.known)
 
 
 def test_gradients_are_finite_where_points_fall_together():
     o, g, v = points(0), torch.zeros(2, 3, N, 3, dtype=torch.float64, requires_grad=True), valid()
     total = (
-        scale_matrix(o, g, v).values.sum()
-        + roll_matrix(o, g, v, least=LEAST).values.sum()
-        + triple_matrix(o, g, v, least=LEAST).values.sum()
+        ScaleKernel(o, v).matrix(g).values.sum()
+        + RollKernel(o, v, least=LEAST).matrix(g).values.sum()
+        + TripleKernel(o, v, least=LEAST).matrix(g).values.sum()
     )
     total.backward()
     assert torch.isfinite(g.grad).all()

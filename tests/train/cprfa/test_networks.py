@@ -19,7 +19,7 @@ from lineament.train.networks.cprfa.config import (
 )
 from lineament.train.networks.cprfa.network import CprfaNet, channel_places
 from lineament.train.networks.cprfa.rounds import Observations, projected
-from lineament.train.networks.cprfa.updates import Cell
+from lineament.train.networks.cprfa.updates import Cell, PairConvolution
 
 
 def gmacs(module, call):
@@ -207,6 +207,34 @@ def test_only_what_is_trained_has_gradients_and_changing_statistics(network, lfm
     made.only(2)
     made(observations(made, [0.3, 0.2, 0, 1, 0, 0])).pose[-1][-1].sum().backward()
     assert any(value.grad is not None for value in made.rounds[1].parameters())
+
+
+@pytest.mark.parametrize("known", [0, 3])
+def test_the_first_layer_is_a_convolution_of_matrices_and_of_where_they_are_known(known):
+    """Of 5 x 5 with stride 2; what it says and what it learns are the same, folded and in two parts."""
+    torch.manual_seed(0)
+    layer = PairConvolution(3, known, 8).double()
+    matrices = torch.rand(2, 3 + known, 12, 12, dtype=torch.float64, requires_grad=True)
+    plain = functional.conv2d(matrices, layer.weight, layer.bias, stride=2, padding=2)
+    parts = functional.pixel_unshuffle(matrices, 2).unflatten(1, (-1, 2, 2)).split([3, known], dim=1)
+    found = layer(parts[0], layer.of_known(parts[1]))
+    torch.testing.assert_close(found, plain)
+    of = [matrices, layer.weight, layer.bias]
+    gradients = (torch.autograd.grad(each.square().sum(), of) for each in (found, plain))
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_stages_that_share_what_the_observations_say_end_where_single_stages_do(network):
+    seen = observations(network, [0.3, 0.2, 0.1, 1.1, 0.1, 0])
+    first, table = randomised(network).rounds[0], network.table()
+    pose, alpha = torch.tensor([[0.0, 0, 0, 1, 0, 0]]).expand(2, -1), torch.zeros(2, len(network.weights))
+    with torch.no_grad():
+        together = first(seen, pose, alpha, table)
+        memory = first.start(pose)
+        for after in together:
+            pose, alpha, memory = first.stage(seen, pose, alpha, memory, table)
+            torch.testing.assert_close((pose, alpha), after)
 
 
 def test_a_line_search_begins_with_the_whole_step_and_is_not_asked_of_few_vertices():

@@ -29,6 +29,7 @@ from lineament.train.cprfa.observations import (
 from lineament.train.cprfa.training import STAGES, CprfaTrainConfig, new_network, path_count, prepare
 from lineament.train.engine.loop import CHECKPOINT
 from lineament.train.networks.cprfa.config import COMPACT, PRESETS, tiny
+from lineament.train.networks.cprfa.network import Updated
 from lineament.train.networks.cprfa.rounds import projected
 from lineament.train.regressor.warm_start import POSE_NUMBERS, ExportedNetwork
 from samples import annotated_sample
@@ -166,6 +167,23 @@ def test_every_term_of_a_round_goes_down_on_sixteen_faces(observed, network, con
     names = ("loss", "pose", "vertices", "alpha") if part == 1 else ("loss", "pose", "vertices")
     for name in names:
         assert history[-1][name] < 0.95 * history[0][name], (name, history[0][name], history[-1][name])
+
+
+def test_the_loss_of_all_stages_is_that_of_each_by_itself_of_which_an_earlier_one_counts_half(
+    observed, network, config
+):
+    batch = rows_of(observed, network, range(4))
+    loss, rng = UpdateLoss(replace(config.update_loss, sampled=64), network), torch.Generator().manual_seed(0)
+    poses = [batch["pose"] + 0.1 * torch.randn(4, 6, generator=rng) for _ in range(2)]
+    alphas = [batch["alpha"] + torch.randn(batch["alpha"].shape, generator=rng) for _ in range(2)]
+
+    def terms(stages):
+        torch.manual_seed(5)  # of the vertices that are compared
+        return loss(Updated([[poses[k] for k in stages]], [[alphas[k] for k in stages]]), batch)
+
+    first, second, both = terms([0]), terms([1]), terms([0, 1])
+    for name, value in both.items():
+        torch.testing.assert_close(value, 0.5 * first[name] + second[name])
 
 
 def test_three_stages_of_a_run_follow_each_other(runs):
@@ -312,6 +330,6 @@ def test_configurations_that_ship_are_of_the_presets(path):
     # Which of the layers that a run begins with stay as they are is not the preset's to say.
     thawed = replace(config.network, unet=replace(config.network.unet, frozen=0))
     assert thawed == PRESETS["paper" if "paper" in path.stem else "compact"]
-    stages = {"maps": "maps", "1": "round_1", "2": "round_2"}
+    stages = {"maps": "maps", "1": "round_1", "2": "round_2", "rounds": "round_1"}
     assert config.stage == stages.get(path.stem.rpartition("_")[2], "all")
     assert config.round_loop.max_grad_norm == 1

@@ -10,7 +10,15 @@ from torch import Tensor, nn
 from lineament.methods.cprfa_pose import LEAST_SCALE
 from lineament.train.networks.cprfa.capu import StepLength, path_error
 from lineament.train.networks.cprfa.config import CprfaConfig
-from lineament.train.networks.cprfa.matrices import Matrix, roll_matrix, scale_matrix, shift, triple_matrix
+from lineament.train.networks.cprfa.matrices import (
+    FOLDED,
+    CrossKernel,
+    PairKernel,
+    RollKernel,
+    ScaleKernel,
+    TripleKernel,
+    shift,
+)
 from lineament.train.networks.cprfa.updates import UpdateNet
 
 GROUP_PLACES = {"r_xy": (0, 2), "r_z": (2, 3), "s": (3, 4)}
@@ -54,6 +62,19 @@ class Shapes:
     chosen: Tensor
     landmarks: Tensor
     path: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """All of a group's matrices that comes of the observations alone, the same in every stage.
+
+    Attributes:
+        kernels: of each branch: vertices, and landmarks where they are fused.
+        of_known: what each branch's first layer makes of where its matrices are known.
+    """
+
+    kernels: list[PairKernel]
+    of_known: list[Tensor]
 
 
 class ShapeTable(nn.Module):
@@ -113,11 +134,10 @@ class Round(nn.Module):
         self.register_buffer("channels", channels)
         count = {"alpha": config.identity + config.expression, "r_xy": 2, "r_z": 1, "s": 1}
         self.groups = tuple(name for name in count if alpha or name != "alpha")
-        masks = 2 if config.cpr.mask_channel else 1
-        fused = masks if config.updates.fusion else 0
+        masked = config.cpr.mask_channel
         self.networks = nn.ModuleDict(
             {
-                name: UpdateNet(len(channels) * masks, fused, config.updates, count[name])
+                name: UpdateNet(len(channels), config.updates, count[name], masked=masked)
                 for name in self.groups
             }
         )
@@ -147,9 +167,11 @@ class Round(nn.Module):
             shapes_of: gives the shapes of coefficients, or the shapes themselves where alpha stays.
             half: whether the networks multiply in bf16; the geometry between them never does.
         """
-        memory, after = self.start(pose), []
+        memory, after, compared = self.start(pose), [], self.compared(seen, half=half)
         for _ in range(self.config.updates.stages):
-            pose, alpha, memory = self.stage(seen, pose, alpha, memory, shapes_of, half=half)
+            pose, alpha, memory = self.stage(
+                seen, pose, alpha, memory, shapes_of, half=half, compared=compared
+            )
             after.append((pose, alpha))
         return after
 
@@ -171,6 +193,7 @@ class Round(nn.Module):
         shapes_of: ShapeTable | Shapes,
         *,
         half: bool = False,
+        compared: dict[str, Compared] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Pose, alpha and memory after one stage; arguments as of :meth:`forward`.
 
@@ -181,15 +204,20 @@ class Round(nn.Module):
             memory: (B, M) of all groups' branches, in their order.
             shapes_of: see there.
             half: see there.
+            compared: what :meth:`compared` gives, where several stages share it.
         """
+        compared = self.compared(seen, half=half) if compared is None else compared
         left = list(memory.split(self.memory_widths, dim=1))
         kept: list[Tensor] = []
         shapes, placed = self._posed(shapes_of, alpha, pose)
         for name in self.groups:
-            matrices = self._matrices(name, seen, placed)
+            own = compared[name]
+            matrices = [
+                kernel.values(model) for kernel, model in zip(own.kernels, self._sets(placed), strict=True)
+            ]
             states, left = left[: len(matrices)], left[len(matrices) :]
             with torch.autocast(pose.device.type, torch.bfloat16, enabled=half):
-                found = self.networks[name](matrices, states)
+                found = self.networks[name](matrices, own.of_known, states)
             kept += [state.float() for state in found.states]
             step = self._step(name, [each.float() for each in found.steps], seen, shapes, pose)
             if name == "alpha":
@@ -208,31 +236,34 @@ class Round(nn.Module):
             shapes, chosen=projected(shapes.chosen, pose), landmarks=projected(shapes.landmarks, pose)
         )
 
-    def _matrices(self, name: str, seen: Observations, placed: Shapes) -> list[Tensor]:
-        """(B, C, N, N) of each branch."""
-        take = self.channels
-        own = self._kernel(name, seen.points[:, take], placed.chosen[:, take], seen.valid[:, take])
-        found = [self._stacked(own)]
+    def compared(self, seen: Observations, *, half: bool = False) -> dict[str, Compared]:
+        """Of each group, what its matrices are made of before there is a model; see :class:`Compared`."""
+        sets = [(seen.points[:, self.channels], seen.valid[:, self.channels])]
         if self.config.updates.fusion:
-            other = self._kernel(
-                name, seen.landmarks[:, None], placed.landmarks[:, None], seen.landmark_valid[:, None]
-            )
-            found.append(self._stacked(other))
+            sets.append((seen.landmarks[:, None], seen.landmark_valid[:, None]))
+        found = {}
+        for name in self.groups:
+            kernels = [self._kernel(name, *each) for each in sets]
+            with torch.autocast(seen.points.device.type, torch.bfloat16, enabled=half):
+                of_known = self.networks[name].of_known([kernel.known for kernel in kernels])
+            found[name] = Compared(kernels, of_known)
         return found
 
-    def _kernel(self, name: str, observed: Tensor, model: Tensor, valid: Tensor) -> Matrix:
-        least = self.config.cpr.short_px / PX
+    def _sets(self, placed: Shapes) -> list[Tensor]:
+        """(B, C, N, 3) of the model, as each branch's kernel compares them."""
+        vertices = placed.chosen[:, self.channels]
+        return [vertices, placed.landmarks[:, None]] if self.config.updates.fusion else [vertices]
+
+    def _kernel(self, name: str, observed: Tensor, valid: Tensor) -> PairKernel:
+        cpr, least = self.config.cpr, self.config.cpr.short_px / PX
         if name == "s":
-            return scale_matrix(observed, model, valid, log=self.config.cpr.scale == "log")
+            return ScaleKernel(observed, valid, log=cpr.scale == "log", layout=FOLDED)
         if name == "r_z":
-            cross = self.config.cpr.rz == "cross_pair"
-            return roll_matrix(observed, model, valid, least=least, cross_pair=cross)
+            kind = CrossKernel if cpr.rz == "cross_pair" else RollKernel
+            return kind(observed, valid, least=least, layout=FOLDED)
         # With depth the triples of alpha are in space, those of r_xy stay in the plane.
         points = observed if name == "alpha" else observed[..., :2]
-        return triple_matrix(points, model, valid, least=least)
-
-    def _stacked(self, matrix: Matrix) -> Tensor:
-        return torch.cat([matrix.values, matrix.known], 1) if self.config.cpr.mask_channel else matrix.values
+        return TripleKernel(points, valid, least=least, layout=FOLDED)
 
     def _step(
         self, name: str, steps: list[Tensor], seen: Observations, shapes: Shapes, pose: Tensor

@@ -22,25 +22,80 @@ LANDMARK_STRIDED = 3
 """Convolutions of stride 2 over landmarks' matrices; the last three keep their size."""
 
 
-class Trunk(nn.Module):
-    """(B, C, N, N) matrices to (B, W, 4, 4)."""
+class PairConvolution(nn.Conv2d):
+    """5 x 5 with stride 2 over folded matrices of a kernel and over where these are known.
 
-    def __init__(self, channels: int, widths: Sequence[int], *, strided: int) -> None:
+    Which entries are known is the same in every stage, so that their part of the sum is made once. On folded
+    matrices the convolution is one of 3 x 3 without a stride, whose gradients are several times as fast.
+
+    Args:
+        values: channels of matrices.
+        known: channels of where they are known; may be 0.
+        width: of the output.
+    """
+
+    def __init__(self, values: int, known: int, width: int) -> None:
+        super().__init__(values + known, width, 5, 2, 2)
+        self._values = values
+
+    def of_known(self, known: Tensor) -> Tensor:
+        """(B, C, 2, 2, N/2, N/2) to their part of the output, with the bias."""
+        if self.in_channels == self._values:
+            assert self.bias is not None
+            return self.bias[:, None, None]
+        return self._folded(known, slice(self._values, self.in_channels), self.bias)
+
+    def forward(self, values: Tensor, of_known: Tensor) -> Tensor:
+        """(B, C, 2, 2, N/2, N/2) and the known part to (B, W, N/2, N/2)."""
+        return self._folded(values, slice(0, self._values), None) + of_known
+
+    def _folded(self, matrices: Tensor, channels: slice, bias: Tensor | None) -> Tensor:
+        # Output o reads places 2 o - 2 to 2 o + 2, of the cells o - 1, o and, by half, o + 1.
+        width, count = self.out_channels, channels.stop - channels.start
+        taps = functional.pad(self.weight[:, channels], (0, 1, 0, 1)).reshape(width, count, 3, 2, 3, 2)
+        # pixel_unshuffle, written out so that an exported graph knows its sizes
+        cells = taps.permute(0, 1, 3, 5, 2, 4).reshape(width, 4 * count, 3, 3)
+        return functional.conv2d(matrices.flatten(1, 3), cells, bias, padding=1)
+
+
+class Trunk(nn.Module):
+    """Matrices to (B, W, 4, 4).
+
+    Args:
+        values: channels of matrices.
+        known: channels of where they are known.
+        widths: of the layers.
+        strided: so many of the layers halve the size.
+    """
+
+    def __init__(self, values: int, known: int, widths: Sequence[int], *, strided: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
+        before = widths[0]
         for number, width in enumerate(widths):
-            size, stride = (5 if number == 0 else 3), (2 if number < strided else 1)
             layers += [
-                nn.Conv2d(channels, width, size, stride, size // 2),
+                nn.Conv2d(before, width, 3, 2 if number < strided else 1, 1)
+                if number
+                else PairConvolution(values, known, width),
                 nn.GroupNorm(min(GROUPS, width), width),
                 nn.ReLU(inplace=True),
             ]
-            channels = width
+            before = width
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, matrices: Tensor) -> Tensor:
-        """To the fusion's places."""
-        return _pooled(self.layers(matrices))
+    def of_known(self, known: Tensor) -> Tensor:
+        """What the first layer makes of where the matrices are known."""
+        first = self.layers[0]
+        assert isinstance(first, PairConvolution)
+        return first.of_known(known)
+
+    def forward(self, values: Tensor, of_known: Tensor) -> Tensor:
+        """Folded matrices to the fusion's places."""
+        first, *others = self.layers
+        features = first(values, of_known)
+        for layer in others:
+            features = layer(features)
+        return _pooled(features)
 
 
 class Cell(nn.Module):
@@ -110,18 +165,18 @@ class UpdateNet(nn.Module):
     """One group of parameters.
 
     Args:
-        channels: of vertices' matrices.
-        landmark_channels: of landmarks' matrices; 0 without fusion.
+        channels: of vertices' matrices; landmarks, where they are fused, have one.
+        masked: whether the networks also read where matrices are known.
         config: sizes.
         count: parameters of the group.
     """
 
-    def __init__(self, channels: int, landmark_channels: int, config: UpdateConfig, count: int) -> None:
+    def __init__(self, channels: int, config: UpdateConfig, count: int, *, masked: bool) -> None:
         super().__init__()
         width = config.widths[-1]
-        trunks = [Trunk(channels, config.widths, strided=len(config.widths) - 1)]
-        if landmark_channels:
-            trunks.append(Trunk(landmark_channels, config.landmark_widths, strided=LANDMARK_STRIDED))
+        trunks = [Trunk(channels, channels * masked, config.widths, strided=len(config.widths) - 1)]
+        if config.fusion:
+            trunks.append(Trunk(1, int(masked), config.landmark_widths, strided=LANDMARK_STRIDED))
         self.trunks = nn.ModuleList(trunks)
         # Merged crosswise: each branch reads its own sixth layer and the other's.
         branches = len(trunks)
@@ -135,9 +190,15 @@ class UpdateNet(nn.Module):
         """Numbers of each branch's state, which is zero at the beginning of a round."""
         return [head.cell.state_width for head in self.heads]
 
-    def forward(self, matrices: Sequence[Tensor], states: Sequence[Tensor]) -> Increments:
-        """(B, C, N, N) matrices of each branch and its state to increments."""
-        features = [trunk(values) for trunk, values in zip(self.trunks, matrices, strict=True)]
+    def of_known(self, known: Sequence[Tensor]) -> list[Tensor]:
+        """What each branch's first layer makes of where its matrices are known, the same in all stages."""
+        return [trunk.of_known(each) for trunk, each in zip(self.trunks, known, strict=True)]
+
+    def forward(
+        self, matrices: Sequence[Tensor], of_known: Sequence[Tensor], states: Sequence[Tensor]
+    ) -> Increments:
+        """Folded matrices of each branch, what is made of where they are known, and states to increments."""
+        features = [trunk(*both) for trunk, *both in zip(self.trunks, matrices, of_known, strict=True)]
         steps, following = [], []
         for number, (merge, head, state) in enumerate(zip(self.merge, self.heads, states, strict=True)):
             if len(features) > 1:
