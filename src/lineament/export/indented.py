@@ -25,13 +25,12 @@ def indented(value: Any, depth: int = 0) -> str:  # noqa: ANN401 - whatever JSON
     """
     if not isinstance(value, dict | list | tuple) or not value:
         return _COMPACT.encode(value)
-    is_dict = isinstance(value, dict)
+    parts = list(value.values()) if isinstance(value, dict) else value
     inside = [
-        repr(part) if type(part) is float and isfinite(part) else indented(part, depth + 1)
-        for part in (value.values() if is_dict else value)
+        repr(part) if type(part) is float and isfinite(part) else indented(part, depth + 1) for part in parts
     ]
-    if is_dict:
+    if isinstance(value, dict):
         inside = [f"{_COMPACT.encode(key)}: {text}" for key, text in zip(value, inside, strict=True)]
     start, end = "\n" + " " * (depth + 1), "\n" + " " * depth
-    opening, closing = "{}" if is_dict else "[]"
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
     return opening + start + ("," + start).join(inside) + end + closing
