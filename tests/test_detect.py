@@ -242,6 +242,7 @@ def test_two_boxes_that_hold_each_others_center_are_one_face():
     found = np.array([[0, 0, 64, 68, 0.7, 0], [22, 10, 69, 53, 0.8, 0], [60, 0, 120, 60, 0.6, 0]])
     np.testing.assert_array_equal(distinct(found), found[[1, 2]])
     assert distinct(found[:0]).shape == (0, 6)
+    np.testing.assert_array_equal(distinct(found[:1]), found[:1])
 
 
 def test_a_suspicion_in_the_middle_of_another_head_is_none():
@@ -255,6 +256,8 @@ def test_a_suspicion_in_the_middle_of_another_head_is_none():
     certain, half_as_large = [95, 40, 117, 62, 0.8, 0], [60, 20, 110, 70, 0.5, 0]
     found = np.array([face, ear, hair, tie, neighbour, certain, half_as_large])
     assert hidden_by_heads(found, sure_score=0.7).tolist() == [False, True, True, False, False, False, False]
+    assert hidden_by_heads(found[1:2], sure_score=0.7).tolist() == [False]  # there is no head
+    assert hidden_by_heads(found[:0], sure_score=0.7).shape == (0,)
     found[0, 4] = 0.6  # who is not sure hides nobody
     assert not hidden_by_heads(found, sure_score=0.7).any()
 

@@ -1,6 +1,9 @@
-import numpy as np
+from dataclasses import replace
 
-from lineament.geometry.camera import WeakPerspective
+import numpy as np
+import pytest
+
+from lineament.geometry.camera import MANY, WeakPerspective
 from lineament.geometry.rotation import matrix_from_angles
 
 POINTS_MODEL = np.random.default_rng(0).normal(0, 50, (4, 7, 3))
@@ -39,3 +42,29 @@ def test_points_keep_their_float_type():
 def test_the_angles_are_those_of_the_rotation():
     angles = CAMERA.angles
     np.testing.assert_allclose([angles.yaw, angles.pitch, angles.roll], [0.4, -0.3, 0.2])
+
+
+def test_a_dense_mesh_lands_where_its_points_do_one_by_one():
+    points = np.random.default_rng(1).normal(0, 50, (MANY, 3)).astype(np.float32)
+    one_by_one = np.stack([CAMERA.image_from_model(point) for point in points])
+    np.testing.assert_allclose(CAMERA.image_from_model(points), one_by_one, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_proper"),
+    [
+        ({}, True),
+        ({"rotation": 1.04 * CAMERA.rotation}, True),  # networks round
+        ({"rotation": 1.06 * CAMERA.rotation}, False),  # its rows are 0.12 too long, squared
+        ({"rotation": CAMERA.rotation * [[1], [1], [-1]]}, False),  # mirrors
+        ({"rotation": CAMERA.rotation + np.diag([0, 0, np.nan])}, False),
+        ({"rotation": np.full((3, 3), 1e200)}, False),
+        ({"rotation": np.eye(3)[:, [0, 0, 2]]}, False),
+        ({"scale": 0.0}, False),
+        ({"scale": np.inf}, False),
+        ({"scale": np.nan}, False),
+        ({"translation": np.array([0.0, np.inf, 0.0])}, False),
+    ],
+)
+def test_a_camera_is_one_if_it_turns_and_mirrors_nothing(changes, is_proper):
+    assert replace(CAMERA, **changes).is_proper is is_proper

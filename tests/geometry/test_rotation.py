@@ -5,6 +5,7 @@ from lineament.geometry.rotation import (
     angle_between,
     angles_from_matrix,
     matrix_from_angles,
+    matrix_from_roll,
     matrix_from_six,
     matrix_from_vector,
     vector_from_matrix,
@@ -43,6 +44,11 @@ def test_positive_roll_leans_the_head_counter_clockwise_to_the_viewer():
 def test_roll_is_applied_first_and_pitch_last():
     pitch, yaw, roll = (matrix_from_angles(*row) for row in ([0, 0.3, 0], [0.5, 0, 0], [0, 0, -0.7]))
     np.testing.assert_allclose(matrix_from_angles(0.5, 0.3, -0.7), pitch @ yaw @ roll, atol=1e-12)
+
+
+def test_a_roll_alone_makes_the_same_matrix_by_itself():
+    for roll in (*ROLL, 0.0, -np.pi, np.pi / 2):
+        np.testing.assert_array_equal(matrix_from_roll(roll), matrix_from_angles(0.0, 0.0, roll))
 
 
 def test_a_mirrored_head_has_the_opposite_yaw_and_roll():

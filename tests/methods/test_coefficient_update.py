@@ -16,7 +16,7 @@ from lineament.methods.coefficient_update import (
     CoefficientUpdate,
     FaceState,
     Sighting,
-    belief,
+    beliefs,
     expected,
 )
 from lineament.result.face_mask import FaceMask
@@ -206,12 +206,13 @@ def test_the_less_of_a_part_is_free_the_less_is_believed(lfm, face):
     sighting = sighting_of(face, side)
     grey = FaceMask(np.full((8, 8), 0.5, np.float32), CropBox((110.0, 130.0), 400.0, 64))
     count = 2 * len(sighting.points)
-    places = face.places(side)
-    np.testing.assert_array_equal(belief(face, sighting, places), 1)
-    np.testing.assert_allclose(belief(replace(face, shown=grey), sighting, places), 0.25)
+    look = (sighting, face.places(side)[1])
+    np.testing.assert_array_equal(beliefs(None, [look]), 1)
+    np.testing.assert_allclose(beliefs(grey, [look]), 0.25)
     left_hidden = np.tile(np.repeat(np.float32([0, 1]), 32), (64, 1))
     half = FaceMask(left_hidden, CropBox(sighting.box.center_xy, 400.0, 64))
-    found = belief(replace(face, shown=half), sighting, places)
+    found, again = beliefs(half, [look, look])
+    np.testing.assert_array_equal(found, again)
     assert found[:count].min() == 0
     assert 0.1 < found[count:].max() < found[:count].max() < 1
 

@@ -80,6 +80,8 @@ def distinct(found: Array) -> Array:
 
     Boxes of one face from passes at different scales may overlap by less than :func:`keep_best` asks for.
     """
+    if len(found) < 2:
+        return found
     middle, kept = centers(found), np.zeros(len(found), bool)
     for number in np.argsort(-found[:, 4], kind="stable"):
         others, box = found[kept], found[number]
@@ -99,8 +101,10 @@ def hidden_by_heads(found: Array, *, sure_score: float) -> NDArray[np.bool_]:
         found: candidates of a photo.
         sure_score: faces score that much at least, and suspicions less.
     """
-    sides, middle, sure = longer_sides(found), centers(found), found[:, 4] >= sure_score
     hidden = np.zeros(len(found), bool)
+    if len(found) < 2:
+        return hidden
+    sides, middle, sure = longer_sides(found), centers(found), found[:, 4] >= sure_score
     for face, side, place in zip(found[sure], sides[sure], middle[sure]):
         cosine, sine = math.cos(face[5]), math.sin(face[5])
         x, y = (middle - place).T

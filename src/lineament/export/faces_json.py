@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 
 from lineament.errors import ExportError
 from lineament.export.files import write_text
+from lineament.export.indented import indented
 from lineament.expression_keys import TargetNames
 from lineament.face_values import face_values
 from lineament.several import Faces, list_of_faces
@@ -56,4 +56,4 @@ def export_json(
             for number, face in enumerate(faces)
         ],
     }
-    write_text(path, json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    write_text(path, indented(content) + "\n")

@@ -18,6 +18,13 @@ Recipe: TypeAlias = tuple[Callable[..., Any], tuple[object, ...]]
 """A function of some module and its arguments, as pickle remembers what it calls on arrival."""
 
 
+_PARTNER = np.asarray(MIRROR_68)
+_SIDE = np.sign(_PARTNER - np.arange(68)) * np.sign(_PARTNER[0])
+"""(68,) 1 for landmarks on the side of the first one, -1 for those of the other, 0 in the middle."""
+_IS_MIDDLE = _SIDE == 0
+_MIDDLE = np.flatnonzero(_IS_MIDDLE)
+
+
 @dataclass(frozen=True, slots=True)
 class LandmarkScheme:
     """Where named landmarks lie on a face mesh.
@@ -113,13 +120,11 @@ class LandmarkScheme:
         On the middle line the sideways part changes its sign with the side.
         """
         angles = angles_from_matrix(rotation)
-        mirrored = np.asarray(MIRROR_68)
-        own = np.arange(len(mirrored))
-        side = np.sign(mirrored - own) * np.sign(mirrored[0] - own[0])  # of the points 0-7 it is 1
         yaw = float(angles.yaw)
-        facing = np.where(side == 0, abs(yaw), side * yaw)
+        facing = np.where(_IS_MIDDLE, abs(yaw), _SIDE * yaw)
         moved: Array = np.einsum("tp,tpc->pc", turn_terms(facing, float(angles.pitch)), self.turn_offset)
-        return np.where((side == 0)[:, None], moved * [np.sign(yaw), 1.0, 1.0], moved)
+        moved[_MIDDLE, 0] *= np.sign(yaw)
+        return moved
 
 
 def turn_terms(facing: Array, pitch: float) -> Array:
@@ -129,7 +134,7 @@ def turn_terms(facing: Array, pitch: float) -> Array:
         facing: (P,) radians by which each point's side of the face is turned to the viewer.
         pitch: of the head, radians.
     """
-    turned = np.sin(np.clip(facing, 0.0, np.pi / 2))
+    turned = np.sin(np.minimum(np.maximum(facing, 0.0), np.pi / 2))
     up = np.full_like(turned, np.sin(pitch))
     return np.stack([turned, turned**2, up, up * turned])
 

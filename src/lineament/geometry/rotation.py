@@ -8,6 +8,7 @@ transposed).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,12 @@ def matrix_from_angles(yaw: ArrayLike, pitch: ArrayLike, roll: ArrayLike) -> Arr
     """
     yaw, pitch, roll = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (yaw, pitch, roll)))
     return _about_axis(pitch, 0) @ _about_axis(yaw, 1) @ _about_axis(roll, 2)
+
+
+def matrix_from_roll(roll: float) -> Array:
+    """(3, 3) float64 what :func:`matrix_from_angles` gives of a roll in radians alone, quicker."""
+    cos, sin = math.cos(roll), math.sin(roll)
+    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
 
 
 def _about_axis(angle: Array, axis: int) -> Array:

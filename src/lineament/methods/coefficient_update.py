@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from lineament.crop import CropBox, upright_roll
 from lineament.geometry.camera import WeakPerspective
-from lineament.geometry.rotation import matrix_from_angles, matrix_from_vector, vector_from_matrix
+from lineament.geometry.rotation import matrix_from_roll, matrix_from_vector, vector_from_matrix
 from lineament.methods.closeup import CloseUp
 from lineament.result.face_mask import FaceMask
 
@@ -67,7 +68,7 @@ class FaceState:
         Args:
             step: (6 + K + E,), see :data:`POSE`.
         """
-        turn = matrix_from_angles(0.0, 0.0, upright_roll(self.camera.rotation))
+        turn = matrix_from_roll(upright_roll(self.camera.rotation))
         rotation = turn @ matrix_from_vector(step[:3]) @ turn.T @ self.camera.rotation
         shift = turn[:2, :2] @ step[4:6] * self.camera.scale
         translation = np.array(self.camera.translation, np.float64)
@@ -86,7 +87,7 @@ class FaceState:
 
     def step_to(self, other: FaceState) -> Array:
         """(6 + K + E,) the step that leads to another face: the inverse of :meth:`moved`."""
-        turn = matrix_from_angles(0.0, 0.0, upright_roll(self.camera.rotation))
+        turn = matrix_from_roll(upright_roll(self.camera.rotation))
         vector = vector_from_matrix(turn.T @ other.camera.rotation @ self.camera.rotation.T @ turn)
         shift = (np.asarray(other.camera.translation)[:2] - self.camera.translation[:2]) * (1, -1)
         return np.concatenate(
@@ -129,10 +130,10 @@ class Evidence:
     slope: Array
     deviation: Array
 
-    def misfit(self, step: Array) -> float:
-        """Sum of squares that a step (6 + K + E,) leaves of the deviation."""
-        left = self.deviation - self.slope @ step
-        return float(left @ left)
+    def left_by(self, step: Array) -> Array:
+        """(M,) what a step (6 + K + E,) leaves of the deviation."""
+        left: Array = self.deviation - self.slope @ step
+        return left
 
     def rows(self, chosen: Array | slice) -> Evidence:
         """Some of it."""
@@ -180,7 +181,7 @@ class CoefficientUpdate:
             return face
         evidence, of_each = self._evidence(face, sightings)
         step = self._best_step(evidence)
-        is_believed = [self._is_believed(evidence.rows(own), step) for own in of_each]
+        is_believed = self._are_believed(evidence, of_each, step)
         if not any(is_believed):
             return face
         if not all(is_believed):
@@ -194,14 +195,15 @@ class CoefficientUpdate:
         self, face: FaceState, sightings: Sequence[tuple[str, Sighting]]
     ) -> tuple[Evidence, list[slice]]:
         """What all sightings say of a face together, and the rows of each."""
-        ends = np.cumsum([len(self.noise[part]) for part, _ in sightings]).tolist()
+        ends = list(accumulate(len(self.noise[part]) for part, _ in sightings))
         of_each = [slice(start, end) for start, end in zip([0, *ends], ends)]
         evidence = Evidence(np.empty((ends[-1], len(self.prior)), np.float32), np.empty(ends[-1], np.float32))
         trust = np.float32(1 / np.sqrt(_distrust(face.camera)))
-        for own, (part, sighting) in zip(of_each, sightings):
-            places = face.places(sighting.close_up)
-            slope, deviation = expected(face, sighting, places)
-            whitening = trust * self.whitening[part] * belief(face, sighting, places)
+        places = [face.places(sighting.close_up) for _, sighting in sightings]
+        believed = beliefs(face.shown, [(own, seen) for (_, own), (_, seen) in zip(sightings, places)])
+        for own, (part, sighting), place, belief in zip(of_each, sightings, places, believed, strict=True):
+            slope, deviation = expected(face, sighting, place)
+            whitening = self.whitening[part] * (trust * belief)
             np.matmul(whitening, slope, out=evidence.slope[own])
             np.matmul(whitening, deviation.astype(np.float32), out=evidence.deviation[own])
         return evidence, of_each
@@ -211,29 +213,41 @@ class CoefficientUpdate:
         slope = evidence.slope
         return np.linalg.solve(self.information + slope.T @ slope, slope.T @ evidence.deviation)
 
-    def _is_believed(self, evidence: Evidence, step: Array) -> bool:
-        """Whether a likely step explains one sighting: whether it surprises less than :data:`MAX_SURPRISE`.
+    def _are_believed(self, evidence: Evidence, of_each: Sequence[slice], step: Array) -> list[bool]:
+        """Whether a likely step explains each sighting: whether it surprises less than :data:`MAX_SURPRISE`.
 
         ``deviation' (S prior S' + noise)^-1 deviation`` is the least that any step costs. That of the step
         for all sightings is an upper bound, which most often settles it.
-        """
-        limit = MAX_SURPRISE * len(evidence.deviation)
-        return self._cost(evidence, step) <= limit or (
-            self._cost(evidence, self._best_step(evidence)) <= limit
-        )
 
-    def _cost(self, evidence: Evidence, step: Array) -> float:
-        """How unlikely a step and the misfit that it leaves are together, in squared standard deviations."""
-        return float(step @ self.information @ step) + evidence.misfit(step)
+        Args:
+            evidence: of all sightings.
+            of_each: the rows of each of them.
+            step: the likeliest.
+        """
+        unlikely, left = self._unlikelihood(step), evidence.left_by(step)
+        return [
+            unlikely + _square(left[own]) <= MAX_SURPRISE * (own.stop - own.start)
+            or self._least_cost(evidence.rows(own)) <= MAX_SURPRISE * (own.stop - own.start)
+            for own in of_each
+        ]
+
+    def _least_cost(self, evidence: Evidence) -> float:
+        """How unlikely the likeliest step and what it leaves are together, in squared standard deviations."""
+        step = self._best_step(evidence)
+        return self._unlikelihood(step) + _square(evidence.left_by(step))
+
+    def _unlikelihood(self, step: Array) -> float:
+        """Of a step by itself, in squared standard deviations."""
+        return float(step @ self.information @ step)
 
 
 def expected(face: FaceState, sighting: Sighting, places: tuple[Array, Array]) -> tuple[Array, Array]:
     """How what a close-up shows depends on the face, and how far it is from what the face has there.
 
     Args:
-        face: whose state is asked about.
-        sighting: what was seen.
-        places: :meth:`FaceState.places` of that part, found once for this and :func:`belief`.
+        face: as seen whole.
+        sighting: of one of its parts.
+        places: that part's points, :meth:`FaceState.places`.
 
     Returns:
         (2P + K, 6 + K + E) derivatives, and (2P + K,) deviations, points before keys, x and y in turn, in
@@ -245,33 +259,41 @@ def expected(face: FaceState, sighting: Sighting, places: tuple[Array, Array]) -
     there = box.crop_from_image(points_image[:, :2]) / box.size - 0.5
     if part.mirrored:
         there *= (-1, 1)
-    count, columns = 2 * len(points), POSE + len(face.identity) + part.keys
-    slope = np.zeros((count + len(columns), POSE + part.bases.shape[-1]), np.float32)
+    count, rows = 2 * len(points), POSE + len(face.identity) + part.keys
+    slope = np.zeros((count + len(rows), POSE + part.bases.shape[-1]), np.float32)
     _fill_slope_of_points(slope[:count].reshape(len(points), 2, -1), part, camera, points, size=box.size)
-    slope[count + np.arange(len(columns)), columns] = 1
+    slope[count + np.arange(len(rows)), rows] = 1
     deviation = [(sighting.points - there).ravel(), sighting.keys - face.expression[part.keys]]
     return slope, np.concatenate(deviation)
 
 
-def belief(face: FaceState, sighting: Sighting, places: tuple[Array, Array]) -> NDArray[np.float32]:
-    """How much of what a close-up says is believed where something is in front of the face.
+def beliefs(shown: FaceMask | None, looks: Sequence[tuple[Sighting, Array]]) -> list[NDArray[np.float32]]:
+    """How much of what close-ups say is believed where something is in front of the face.
 
     Where a point is hidden its network guesses, and the less of a part is free, the worse it guesses the
     rest.
 
     Args:
-        face: with what is in front of it.
-        sighting: what was seen.
-        places: :meth:`FaceState.places` of that part.
+        shown: what is seen in front; None where nobody looked.
+        looks: what was seen, and (P, 3) px of the photo: where the face has its points.
 
     Returns:
-        (2P + K,) in 0..1, points before keys: what divides the standard deviation of each error. That of a
-        point is how surely it is seen, times the mean of all points; that of a key is this mean squared.
+        One each, (2P + K,) in 0..1, points before keys: what divides the standard deviation of each error.
+        That of a point is how surely it is seen, times the mean of all points; that of a key is this mean
+        squared.
     """
-    points, keys = len(sighting.points), len(sighting.keys)
-    if face.shown is None:
-        return np.ones(2 * points + keys, np.float32)
-    seen = face.shown.at(places[1], extended=True)
+    if shown is None:
+        return [np.ones(2 * len(seen.points) + len(seen.keys), np.float32) for seen, _ in looks]
+    surely = shown.at(np.concatenate([places for _, places in looks]), extended=True)
+    ends = list(accumulate(len(places) for _, places in looks))
+    return [
+        _belief(surely[start:end], keys=len(seen.keys))
+        for (seen, _), start, end in zip(looks, [0, *ends], ends)
+    ]
+
+
+def _belief(seen: Array, *, keys: int) -> NDArray[np.float32]:
+    """(2P + K,) of one close-up, of whose points is known how surely each is seen, (P,)."""
     free = seen.mean()
     return np.concatenate([np.repeat(seen * free, 2), np.full(keys, free**2, np.float32)])
 
@@ -296,6 +318,11 @@ def _fill_slope_of_points(
     slope[:, 1, 0], slope[:, 1, 2], slope[:, 1, 3], slope[:, 1, 5] = -z, x, y, 1
     slope[..., :POSE] *= side_per_mm
     np.matmul((side_per_mm * rotation[:2]).astype(slope.dtype), part.bases, out=slope[..., POSE:])
+
+
+def _square(values: Array) -> float:
+    """Sum of the squares of (M,) numbers."""
+    return float(values @ values)
 
 
 def _inverse_root(covariance: Array) -> Array:

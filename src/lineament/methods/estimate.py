@@ -218,6 +218,11 @@ class FreeFormEstimate(Estimate):
 
 def all_coefficients(model: MorphableModel, identity: Array, expression: Array) -> tuple[Array, Array]:
     """(K,) and (E,) of all modes of a model, zero for those that a network does not give."""
-    sizes = len(model.identity_basis), len(model.expression_basis)
-    missing = [size - len(values) for size, values in zip(sizes, (identity, expression), strict=True)]
-    return np.pad(identity, (0, missing[0])), np.pad(expression, (0, missing[1]))
+    return _filled(identity, len(model.identity_basis)), _filled(expression, len(model.expression_basis))
+
+
+def _filled(coefficients: Array, count: int) -> Array:
+    """(count,) coefficients, zero where there are none."""
+    filled = np.zeros(count, coefficients.dtype)
+    filled[: len(coefficients)] = coefficients
+    return filled

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Self, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +114,8 @@ class FaceResult:
     mesh: FaceMesh
     uncertainty_mm: float | None = None
     shown: FaceMask | None = None
+    _found: ClassVar[tuple[str, ...]] = ("landmarks_image", "vertices_image")
+    """Fields that a network or a fit gives as arrays or numbers, but camera and uncertainty."""
     _visibility: Array | None = field(default=None, init=False)
     _landmark_visibility: Array | None = field(default=None, init=False)
 
@@ -151,14 +153,18 @@ class FaceResult:
     def is_finite(self) -> bool:
         """Whether all values are numbers; False where the method failed on a box that was given."""
         uncertainty = 0.0 if self.uncertainty_mm is None else self.uncertainty_mm
-        values = [getattr(self, name) for name in _value_names(self)]
-        camera = [self.camera.rotation, self.camera.translation, self.camera.scale]
-        return all(bool(np.isfinite(value).all()) for value in (uncertainty, *camera, *values))
+        if not (math.isfinite(uncertainty) and math.isfinite(self.camera.scale)):
+            return False
+        values = [getattr(self, name) for name in self._found]
+        return all(
+            bool(np.isfinite(value).all())
+            for value in (self.camera.rotation, self.camera.translation, *values)
+        )
 
     def without_values(self) -> Self:
         """The same face with NaN for all that a network said, so that nothing of it can be believed."""
         camera = WeakPerspective(np.full((3, 3), np.nan), math.nan, np.full(3, np.nan))
-        found = {name: getattr(self, name) for name in _value_names(self)}
+        found = {name: getattr(self, name) for name in self._found}
         values: dict[str, Any] = {
             name: np.full_like(value, np.nan) if isinstance(value, np.ndarray) else math.nan
             for name, value in found.items()
@@ -316,12 +322,6 @@ class FaceResult:
     def _points_on_mesh(self, layout: LandmarkScheme) -> Array:
         """(P, 3) mm, frame `model`; a weak-perspective camera keeps barycentric weights."""
         return self.camera.model_from_image(layout.points_on(self.vertices_image))
-
-
-def _value_names(face: FaceResult) -> list[str]:
-    """Names of the fields that a network or a fit gave as arrays or numbers, but camera and uncertainty."""
-    known = ("landmarks_image", "vertices_image", "identity", "expression", "fit_residual_mm")
-    return [each.name for each in fields(face) if each.name in known]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

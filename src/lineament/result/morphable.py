@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class MorphableResult(FaceResult):
         neutral: (E,) weights of this person at rest, which are reported as 0 (:meth:`relative_to`), or None.
     """
 
+    _found: ClassVar[tuple[str, ...]] = (*FaceResult._found, "identity", "expression")
     model: MorphableModel
     identity: Array
     expression: Array
@@ -141,6 +142,7 @@ class FreeFormResult(MorphableResult):
         fit_residual_mm: mean distance of the vertices from the face that the coefficients make, mm.
     """
 
+    _found: ClassVar[tuple[str, ...]] = (*MorphableResult._found, "fit_residual_mm")
     fit_residual_mm: float
 
     @classmethod
