@@ -27,11 +27,11 @@ def gmacs(module, call):
     total, hooks = [0], []
 
     def count(layer, inputs, output):
-        weights = layer.weight[0].numel() if isinstance(layer, nn.Conv2d) else layer.in_features
+        weights = layer.in_features if isinstance(layer, nn.Linear) else layer.weight[0].numel()
         total[0] += output.numel() * weights
 
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
+        if isinstance(layer, nn.Conv2d | nn.Linear | PairConvolution):
             hooks.append(layer.register_forward_hook(count))
     with torch.no_grad():
         call()

@@ -329,7 +329,10 @@ def test_configurations_that_ship_are_of_the_presets(path):
     config = read_config(path, CprfaTrainConfig)
     # Which of the layers that a run begins with stay as they are is not the preset's to say.
     thawed = replace(config.network, unet=replace(config.network.unet, frozen=0))
-    assert thawed == PRESETS["paper" if "paper" in path.stem else "compact"]
+    preset = PRESETS["paper" if "paper" in path.stem else "compact"]
+    # The rounds that were trained at home are of half as many vertices.
+    side = 64 if path.stem == "cprfa_rounds" else preset.cpr.side
+    assert thawed == replace(preset, cpr=replace(preset.cpr, side=side))
     stages = {"maps": "maps", "1": "round_1", "2": "round_2", "rounds": "round_1"}
     assert config.stage == stages.get(path.stem.rpartition("_")[2], "all")
     assert config.round_loop.max_grad_norm == 1

@@ -22,7 +22,7 @@ LANDMARK_STRIDED = 3
 """Convolutions of stride 2 over landmarks' matrices; the last three keep their size."""
 
 
-class PairConvolution(nn.Conv2d):
+class PairConvolution(nn.Module):
     """5 x 5 with stride 2 over folded matrices of a kernel and over where these are known.
 
     Which entries are known is the same in every stage, so that their part of the sum is made once. On folded
@@ -35,15 +35,17 @@ class PairConvolution(nn.Conv2d):
     """
 
     def __init__(self, values: int, known: int, width: int) -> None:
-        super().__init__(values + known, width, 5, 2, 2)
+        super().__init__()
+        plain = nn.Conv2d(values + known, width, 5)
+        self.weight, self.bias = plain.weight, plain.bias
         self._values = values
 
     def of_known(self, known: Tensor) -> Tensor:
         """(B, C, 2, 2, N/2, N/2) to their part of the output, with the bias."""
-        if self.in_channels == self._values:
-            assert self.bias is not None
+        assert self.bias is not None
+        if self.weight.shape[1] == self._values:
             return self.bias[:, None, None]
-        return self._folded(known, slice(self._values, self.in_channels), self.bias)
+        return self._folded(known, slice(self._values, None), self.bias)
 
     def forward(self, values: Tensor, of_known: Tensor) -> Tensor:
         """(B, C, 2, 2, N/2, N/2) and the known part to (B, W, N/2, N/2)."""
@@ -51,8 +53,9 @@ class PairConvolution(nn.Conv2d):
 
     def _folded(self, matrices: Tensor, channels: slice, bias: Tensor | None) -> Tensor:
         # Output o reads places 2 o - 2 to 2 o + 2, of the cells o - 1, o and, by half, o + 1.
-        width, count = self.out_channels, channels.stop - channels.start
-        taps = functional.pad(self.weight[:, channels], (0, 1, 0, 1)).reshape(width, count, 3, 2, 3, 2)
+        weight = self.weight[:, channels]
+        width, count = weight.shape[:2]
+        taps = functional.pad(weight, (0, 1, 0, 1)).reshape(width, count, 3, 2, 3, 2)
         # pixel_unshuffle, written out so that an exported graph knows its sizes
         cells = taps.permute(0, 1, 3, 5, 2, 4).reshape(width, 4 * count, 3, 3)
         return functional.conv2d(matrices.flatten(1, 3), cells, bias, padding=1)
