@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lineament.errors import ConfigError
 from lineament.train.batches.labels import LabelBatch
 from lineament.train.closeup.targets import KEYS, POINTS, SHOWN
 from lineament.train.networks.closeup import CloseUpOutput
@@ -35,6 +36,8 @@ class CloseUpLossConfig:
         fitted_raised: how much more keys of photographs count by how far they are raised there, as `raised`
             of rendered faces.
         fitted: factor on the errors of the keys of photographs, which are fits.
+        sides: mean squared error of the left key less the right one of each pair, in units of
+            :data:`KEY_UNIT`: what tells a mouth pulled aside from a broad one, which both keys together hide.
         fitted_keys: first parts of the names of keys that fits of photographs are believed in; of the others
             only rendered faces say how far they are raised.
     """
@@ -47,6 +50,7 @@ class CloseUpLossConfig:
     irises: float = 1.0
     fitted_raised: float = 0.0
     fitted: float = 0.3
+    sides: float = 0.0
     fitted_keys: tuple[str, ...] = (
         "eyeBlink",
         "jawOpen",
@@ -58,6 +62,16 @@ class CloseUpLossConfig:
     )
 
 
+def left_and_right(names: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Places of the keys that have a left and a right one, such as `mouthLeft` and `mouthRight`."""
+    ends = "Left", "Right"
+    right = {name.removesuffix(ends[1]): place for place, name in enumerate(names) if name.endswith(ends[1])}
+    stems = [
+        (name.removesuffix(ends[0]), place) for place, name in enumerate(names) if name.endswith(ends[0])
+    ]
+    return [(place, right[stem]) for stem, place in stems if stem in right]
+
+
 class CloseUpLoss(nn.Module):
     """Distance between predicted and true points and keys; parts that are not shown count for nothing.
 
@@ -65,6 +79,9 @@ class CloseUpLoss(nn.Module):
         names: (K,) of the keys.
         turning: (P,) bool, which points are irises.
         config: weights.
+
+    Raises:
+        ConfigError: `sides` is asked for and no key has two sides, as those of one eye.
     """
 
     def __init__(self, names: tuple[str, ...], turning: NDArray[np.bool_], config: CloseUpLossConfig) -> None:
@@ -77,6 +94,11 @@ class CloseUpLoss(nn.Module):
         self.register_buffer("believed", torch.tensor(believed, dtype=torch.float32))
         factors = [config.hard if name.startswith(config.hard_keys) else 1.0 for name in names]
         self.register_buffer("factors", torch.tensor(factors, dtype=torch.float32))
+        if config.sides and not left_and_right(names):
+            raise ConfigError(
+                f"loss.sides is {config.sides} and none of {', '.join(names)} has two sides: leave it at 0."
+            )
+        self.register_buffer("pairs", torch.tensor(left_and_right(names), dtype=torch.long).reshape(-1, 2))
 
     def forward(self, predicted: CloseUpOutput, truth: LabelBatch) -> dict[str, Tensor]:
         """Each term, weighted, and their sum under "loss"; means over the batch."""
@@ -89,9 +111,14 @@ class CloseUpLoss(nn.Module):
         weights = torch.maximum(
             exact * (1 + config.raised * up), self.believed * (1 + config.fitted_raised * up)
         )
-        keys = ((predicted.keys - wanted) / KEY_UNIT) ** 2 * weights * self.factors
+        errors, weights = (predicted.keys - wanted) / KEY_UNIT, weights * self.factors
         terms = {
             "points": config.points * (distance * shown).mean(),
-            "keys": config.keys * (keys.mean(1) * shown).mean(),
+            "keys": config.keys * ((errors**2 * weights).mean(1) * shown).mean(),
         }
+        if config.sides:
+            left, right = self.pairs.unbind(1)
+            apart = (errors[:, left] - errors[:, right]) ** 2
+            weights = torch.maximum(weights[:, left], weights[:, right])
+            terms["sides"] = config.sides * ((apart * weights).mean(1) * shown).mean()
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
