@@ -126,7 +126,11 @@ def training(network: CprfaNet, labels: FaceLabels, model: MorphableModel, rows:
     made = CprfaTargets(config.unet.depth, config.crop_margin).open(model).make(labels, size)
     targets = {name: torch.as_tensor(values).expand(rows, *values.shape) for name, values in made.items()}
     nothing, fitted = torch.zeros(rows), torch.ones(rows, dtype=torch.bool)
-    known = dict.fromkeys(LABELS, nothing) | {"has_coefficients": fitted, "is_rendered": fitted}
+    known = dict.fromkeys(LABELS, nothing) | {
+        "has_coefficients": fitted,
+        "is_rendered": fitted,
+        "is_changed": ~fitted,
+    }
     truth = LabelBatch(**known, targets=targets)
     crops = (255 * torch.rand(rows, 3, size, size)).contiguous(memory_format=torch.channels_last)
     network.to(memory_format=torch.channels_last)

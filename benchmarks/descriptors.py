@@ -4,7 +4,7 @@ Mean error of the nearest neighbour, percent of the root of the face box's area,
 photograph and between people, on pairs of people kept from training (``train/dff/matching.py``). Compared
 are a trained network (runs of ``lineament train dff-descriptor``), the same network with random weights, the
 colours themselves, and an early layer of a regressor (``--encoder``, a run of ``lineament train regressor``).
-No run has been measured yet. ``--picture FILE.png`` draws matches across people.
+Pictures are of the run's size. ``--picture FILE.png`` draws matches across people.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import nn
 from lineament.data.crops.augment import AugmentConfig
 from lineament.train.batches.samples import Folders, crops_as_input
 from lineament.train.dff.descriptor_pairs import OpenPairs, PairSource
-from lineament.train.dff.descriptors import DescriptorChoice, RawColours
+from lineament.train.dff.descriptors import DescriptorChoice, RawColours, trained_descriptor
 from lineament.train.dff.matching import matching_figures
 from lineament.train.networks.dff.descriptor import COMPACT
 
@@ -71,9 +71,10 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=128)
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
-    source = PairSource(Folders(tuple(given.samples)), AugmentConfig(crop_size=COMPACT.crop_size), "lfm")
-    pairs = source.steady(validation=True).open()
     compared = descriptors_of(given.run, given.encoder)
+    size = trained_descriptor(given.run).config.crop_size if given.run else COMPACT.crop_size
+    source = PairSource(Folders(tuple(given.samples)), AugmentConfig(crop_size=size), "lfm")
+    pairs = source.steady(validation=True).open()
     print("| descriptors | views of one photograph, % | people, % |\n|---|---|---|")
     for name, describe in compared.items():
         figures = matching_figures(describe.eval(), pairs, given.pairs, CPU)

@@ -69,6 +69,7 @@ def batch_of(config: DsfTrainConfig, rows: int) -> tuple[torch.Tensor, LabelBatc
         expression=torch.zeros(rows, config.network.expression),
         has_coefficients=torch.ones(rows, dtype=torch.bool),
         is_rendered=torch.ones(rows, dtype=torch.bool),
+        is_changed=torch.zeros(rows, dtype=torch.bool),
         points=torch.zeros(rows, 68, 3),
         point_weights=torch.zeros(rows, 68),
         point_source=torch.zeros(rows, dtype=torch.int64),

@@ -213,6 +213,55 @@ def test_raised_keys_of_photographs_can_count_more_too(lfm, samples):
     assert float(more) == pytest.approx(5 * float(plain), rel=1e-4)
 
 
+def test_photographs_and_edits_of_them_are_believed_in_keys_of_their_own(lfm, samples):
+    config = config_of("mouth", samples)
+    network = new_network(config, lfm)
+    source = CropSource(config.data, config.augment, targets=CloseUpTargets("mouth", 64))
+    arrays = StepBatches(source, config.loop, 0)[0]
+    found = network.eval()(crops_as_input(torch.as_tensor(arrays["crop"])))
+    truth = LabelBatch.of({name: torch.as_tensor(values) for name, values in arrays.items()})
+    truth = replace(truth, is_rendered=torch.zeros_like(truth.is_rendered))
+    aside = close_up_table("mouth").keys[0].index("mouthLeft")
+    off = replace(found, keys=truth.targets[KEYS].clone())
+    off.keys[:, aside] += 0.2
+
+    def keys_term(*, changed, **loss):
+        labels = replace(truth, is_changed=torch.full_like(truth.is_changed, changed))
+        return float(
+            loss_of(replace(config, loss=CloseUpLossConfig(**loss)), network, lfm)(off, labels)["keys"]
+        )
+
+    apart = {"fitted_keys": ("jawOpen",), "changed_keys": ("mouthLeft",)}
+    assert keys_term(changed=False, **apart) == pytest.approx(0, abs=1e-6)
+    assert keys_term(changed=True, **apart) > 0.01
+    assert keys_term(changed=True, fitted_keys=("jawOpen",)) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_difference_of_both_sides_can_count(lfm, samples):
+    config = config_of("mouth", samples)
+    network = new_network(config, lfm)
+    source = CropSource(config.data, config.augment, targets=CloseUpTargets("mouth", 64))
+    arrays = StepBatches(source, config.loop, 0)[0]
+    found = network.eval()(crops_as_input(torch.as_tensor(arrays["crop"])))
+    truth = LabelBatch.of({name: torch.as_tensor(values) for name, values in arrays.items()})
+    truth = replace(truth, is_rendered=torch.ones_like(truth.is_rendered))
+    names = close_up_table("mouth").keys[0]
+    left, right = names.index("mouthLeft"), names.index("mouthRight")
+
+    def sides(of_left, of_right):
+        keys = truth.targets[KEYS].clone()
+        keys[:, left] += of_left
+        keys[:, right] += of_right
+        loss = loss_of(replace(config, loss=CloseUpLossConfig(sides=1.0)), network, lfm)
+        return float(loss(replace(found, keys=keys), truth)["sides"])
+
+    assert sides(0.2, 0.2) == pytest.approx(0, abs=1e-6)
+    assert sides(0.2, -0.2) == pytest.approx(4 * sides(0.2, 0.0), rel=1e-3)
+    with pytest.raises(ConfigError, match="none of .* has two sides"):
+        eye = config_of("eye", samples)
+        loss_of(replace(eye, loss=CloseUpLossConfig(sides=1.0)), new_network(eye, lfm), lfm)
+
+
 def test_raised_keys_of_rendered_faces_can_count_more_than_resting_ones(lfm, samples):
     config = config_of("mouth", samples)
     network = new_network(config, lfm)

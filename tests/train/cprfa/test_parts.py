@@ -87,7 +87,7 @@ def test_faces_without_coefficients_have_empty_targets(lfm):
 def label_batch(targets):
     rows = len(next(iter(targets.values())))
     nothing, fitted = torch.zeros(rows), torch.ones(rows, dtype=torch.bool)
-    return LabelBatch(*[nothing] * 5, fitted, *[nothing] * 3, fitted, targets=targets)
+    return LabelBatch(*[nothing] * 5, fitted, *[nothing] * 3, fitted, ~fitted, targets=targets)
 
 
 def test_a_cell_has_the_mean_code_of_the_part_of_it_that_shows_the_face():

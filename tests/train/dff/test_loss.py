@@ -36,6 +36,7 @@ def labels_of(points, *, source="detector", weights=None, occlusion=None):
         point_weights=torch.ones(count, 68) if weights is None else weights,
         point_source=torch.full((count,), SOURCES.index(source)),
         is_rendered=torch.zeros(count, dtype=torch.bool),
+        is_changed=torch.zeros(count, dtype=torch.bool),
         occlusion=torch.zeros(count, SIZE, SIZE, dtype=torch.bool) if occlusion is None else occlusion,
     )
 

@@ -43,7 +43,7 @@ def fully(face):
         *(getattr(face, f.name) for f in fields(face)),
         *known,
         torch.zeros(count),
-        torch.zeros(count, dtype=torch.bool),
+        *[torch.zeros(count, dtype=torch.bool)] * 2,
     )
 
 

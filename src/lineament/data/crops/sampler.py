@@ -50,6 +50,7 @@ class CropBatch:
         point_weights: (B, 68) float32, 0 where not annotated.
         point_source: (B,) int64, who annotated, a place in :data:`SOURCES`.
         is_rendered: (B,) bool, pictures whose coefficients are exact, not fitted.
+        is_changed: (B,) bool, photographs whose pose or expression was changed through their fitted mesh.
         occlusion: (B, S, S) bool, True where something hides the face; None where nobody asks for it.
         targets: the method's own targets by name, (B, ...) each.
     """
@@ -65,6 +66,7 @@ class CropBatch:
     point_weights: Array
     point_source: Array
     is_rendered: NDArray[np.bool_]
+    is_changed: NDArray[np.bool_]
     occlusion: NDArray[np.bool_] | None = None
     targets: Mapping[str, Array] = field(default_factory=dict)
 
@@ -214,6 +216,7 @@ def joined_labels(samples: Sequence[Sample], counts: tuple[int, int]) -> dict[st
             [0 if one.points is None else SOURCES.index(one.points.source) for one in labels], np.int64
         ),
         "is_rendered": np.array([sample.provenance.kind is Kind.RENDERED for sample in samples], bool),
+        "is_changed": np.array([sample.provenance.kind is Kind.ROTATED for sample in samples], bool),
     }
 
 

@@ -41,6 +41,7 @@ class DeviceViews:
         point_weights: (N, 68).
         point_source: (N,) int64.
         is_rendered: (N,) bool, whose coefficients are exact.
+        is_changed: (N,) bool, photographs that were changed through their mesh.
         occlusion: (N, H, W) bool, True where something hides the face; None where nobody asks for it.
     """
 
@@ -56,6 +57,7 @@ class DeviceViews:
     point_weights: Tensor
     point_source: Tensor
     is_rendered: Tensor
+    is_changed: Tensor
     occlusion: Tensor | None = None
 
     def __len__(self) -> int:

@@ -30,6 +30,7 @@ class LabelBatch:
         point_weights: (B, 68) 0 where a landmark is not annotated.
         point_source: (B,) int64, places in :data:`lineament.data.crops.sampler.SOURCES`.
         is_rendered: (B,) bool, of which pictures the coefficients are exact; those of photographs are fits.
+        is_changed: (B,) bool, photographs whose pose or expression was changed through their fitted mesh.
         occlusion: (B, S, S) bool, True where something hides the face; None where nobody asked for it.
         targets: what the method's own :class:`TargetGenerator` made of each row, by name.
     """
@@ -44,6 +45,7 @@ class LabelBatch:
     point_weights: Tensor
     point_source: Tensor
     is_rendered: Tensor
+    is_changed: Tensor
     occlusion: Tensor | None = None
     targets: Mapping[str, Tensor] = field(default_factory=dict)
 

@@ -29,7 +29,7 @@ from lineament.train.engine.processes import Processes
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 FACE = ("rotation", "scale", "translation", "identity", "expression")
 """Labels that the networks of coefficients give too."""
-LABELS = (*FACE, "has_coefficients", "points", "point_weights", "point_source", "is_rendered")
+LABELS = (*FACE, "has_coefficients", "points", "point_weights", "point_source", "is_rendered", "is_changed")
 """All labels that every batch has; batches may have `occlusion` and a method's own targets beside them."""
 
 

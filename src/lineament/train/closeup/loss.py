@@ -40,6 +40,8 @@ class CloseUpLossConfig:
             :data:`KEY_UNIT`: what tells a mouth pulled aside from a broad one, which both keys together hide.
         fitted_keys: first parts of the names of keys that fits of photographs are believed in; of the others
             only rendered faces say how far they are raised.
+        changed_keys: the same of photographs whose mouths or eyes were edited, which show what they are said
+            to; empty for those of `fitted_keys`. Of fits with a mouth pulled aside nearly all are wrong.
     """
 
     points: float = 1.0
@@ -60,6 +62,7 @@ class CloseUpLossConfig:
         "mouthRight",
         "mouthSmile",
     )
+    changed_keys: tuple[str, ...] = ()
 
 
 def left_and_right(names: tuple[str, ...]) -> list[tuple[int, int]]:
@@ -90,8 +93,12 @@ class CloseUpLoss(nn.Module):
         self.register_buffer(
             "point_factors", torch.where(torch.as_tensor(turning), config.irises, 1.0).float()
         )
-        believed = [config.fitted * name.startswith(config.fitted_keys) for name in names]
-        self.register_buffer("believed", torch.tensor(believed, dtype=torch.float32))
+        for buffer, starts in (
+            ("believed", config.fitted_keys),
+            ("believed_if_changed", config.changed_keys or config.fitted_keys),
+        ):
+            share = [config.fitted * name.startswith(starts) for name in names]
+            self.register_buffer(buffer, torch.tensor(share, dtype=torch.float32))
         factors = [config.hard if name.startswith(config.hard_keys) else 1.0 for name in names]
         self.register_buffer("factors", torch.tensor(factors, dtype=torch.float32))
         if config.sides and not left_and_right(names):
@@ -108,9 +115,8 @@ class CloseUpLoss(nn.Module):
         exact = truth.is_rendered.to(distance.dtype)[:, None]
         wanted = truth.targets[KEYS]
         up = wanted.clamp(min=0)
-        weights = torch.maximum(
-            exact * (1 + config.raised * up), self.believed * (1 + config.fitted_raised * up)
-        )
+        believed = torch.where(truth.is_changed[:, None], self.believed_if_changed, self.believed)
+        weights = torch.maximum(exact * (1 + config.raised * up), believed * (1 + config.fitted_raised * up))
         errors, weights = (predicted.keys - wanted) / KEY_UNIT, weights * self.factors
         terms = {
             "points": config.points * (distance * shown).mean(),
