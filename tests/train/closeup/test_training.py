@@ -257,9 +257,10 @@ def test_the_difference_of_both_sides_can_count(lfm, samples):
 
     assert sides(0.2, 0.2) == pytest.approx(0, abs=1e-6)
     assert sides(0.2, -0.2) == pytest.approx(4 * sides(0.2, 0.0), rel=1e-3)
-    with pytest.raises(ConfigError, match="none of .* has two sides"):
-        eye = config_of("eye", samples)
-        loss_of(replace(eye, loss=CloseUpLossConfig(sides=1.0)), new_network(eye, lfm), lfm)
+    eye = replace(config_of("eye", samples), loss=CloseUpLossConfig(sides=1.0))
+    eyes = new_network(eye, lfm)
+    with pytest.raises(ConfigError, match=r"none of .* has two sides"):
+        loss_of(eye, eyes, lfm)
 
 
 def test_raised_keys_of_rendered_faces_can_count_more_than_resting_ones(lfm, samples):
