@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import shared
 from lineament.cli.main import app
+from lineament.result import AlignedPhoto
 from shared import ROOT
 
 PHOTO = ROOT / "demo" / "photos" / "astronaut.jpg"
@@ -136,6 +137,9 @@ def test_what_is_done_is_left_alone_until_file_options_or_results_change(album, 
         def __call__(self, image, boxes=None):
             seen.append(Path(image.filename).name if getattr(image, "filename", "") else "photo")
             return []
+
+        def align_together(self, photos):
+            return [AlignedPhoto(photo, self(photo)) for photo in photos]
 
     monkeypatch.setattr("lineament.aligner.FaceAligner.from_pretrained", lambda *_, **__: Aligner())
     mine = tmp_path / "album"

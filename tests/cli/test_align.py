@@ -13,6 +13,7 @@ from faces import egg_face, mesh_alone
 from lineament.cli.main import app
 from lineament.errors import ConfigError, WeightsError
 from lineament.image import read_image
+from lineament.result import AlignedPhoto
 
 GREY, BLACK = 90, 0
 
@@ -27,6 +28,9 @@ class EggAligner:
                 egg_face(center_xy=(box[:2] + box[2:]) / 2, scale=(box[3] - box[1]) / 190) for box in boxes
             ]
         return [egg_face(center_xy=(100, 100), yaw=np.radians(30))] if photo.any() else []
+
+    def align_together(self, photos):
+        return [AlignedPhoto(photo, self(photo)) for photo in photos]
 
 
 @pytest.fixture

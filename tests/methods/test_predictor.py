@@ -236,6 +236,25 @@ def test_a_network_that_gives_nothing_but_nan_is_damaged_and_named(predictor, tw
         predictor.predict(*two_discs)
 
 
+def test_a_photo_all_of_whose_faces_fail_is_an_error_whatever_is_predicted_beside_it(predictor, disc_photo):
+    discs = [(80.0, 70.0, 30.0), (230.0, 150.0, 45.0)]
+    small, large, both = (disc_photo((240, 320), chosen) for chosen in (discs[:1], discs[1:], discs))
+    around = [CropBox((x, y), 96, 64) for x, y, _ in discs]
+
+    def spoil(_, outputs):
+        of_large = outputs["scale"] > 0.25  # crop px a mm
+        for values in outputs.values():
+            values[of_large] = np.nan
+
+    predictor.method.network = Breaking(predictor.method.network, spoil)
+    with pytest.raises(WeightsError, match="Every output"):
+        predictor.predict(large, around[1:])
+    with pytest.raises(WeightsError, match="Every output"):
+        predictor.predict_each([small, large], around)
+    faces = predictor.predict_each([small, both, both], [around[0], *around])
+    assert [face.is_finite for face in faces] == [True, True, False]
+
+
 @pytest.fixture
 def looked(predictor, tiny_model):
     """The same method after a quick first look."""

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lineament.ahead import ahead
 from lineament.aligner.given_boxes import given_detections
-from lineament.aligner.photo_groups import align_group, decoded, groups_of
+from lineament.aligner.photo_groups import DecodedPhoto, align_group, decoded, groups_of
 from lineament.aligner.pretrained import PretrainedParts, Recipe, check_picklable, open_detector
 from lineament.aligner.retries import Retries
 from lineament.bundle import Bundle
@@ -208,6 +208,15 @@ class FaceAligner:
         with closing(ahead(decoded(images), count=max(2, batch // 2))) as photos:
             for group in groups_of(photos, batch):
                 yield from align_group(group, self._detect, self._retries().found)
+
+    def align_together(self, photos: Sequence[Picture]) -> list[AlignedPhoto]:
+        """One :class:`AlignedPhoto` a photo, all in one run of the network, as :meth:`align_many` does it.
+
+        Args:
+            photos: (H, W, 3) uint8 RGB each, or Pillow's picture of it.
+        """
+        group = [DecodedPhoto(photo, photo) for photo in photos]
+        return list(align_group(group, self._detect, self._retries().found))
 
     def align_found(self, photo: Picture, detections: Sequence[Detection]) -> list[FaceResult]:
         """The faces of what a detector found, in its order, without what turns out to be none.

@@ -179,7 +179,8 @@ class _Run:
         work = PhotoWork(config.options, config.writer, config.out, bool(self._tables), config.refine)
         tasks = (_task(photo, boxes) for photo in todo)
         processes = jobs_for(config.jobs, len(todo))
-        for task, came in run_in_order(work, tasks, processes=processes, is_stopped=stopped.is_set):
+        done = run_in_order(work, tasks, processes=processes, total=len(todo), is_stopped=stopped.is_set)
+        for task, came in done:
             outcome = PhotoOutcome(error=str(came)) if isinstance(came, WorkerLost) else came
             reporter.add(task.photo, outcome)
             try:

@@ -36,7 +36,7 @@ def align(
             "-j",
             min=1,
             max=1024,
-            help="Processes, each at a photo of its own; as many as cores.",
+            help="Processes, each at photos of its own; as many as cores.",
         ),
     ] = None,
     recursive: Recursive = False,

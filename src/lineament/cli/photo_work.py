@@ -1,8 +1,9 @@
-"""One photograph from its file to its results, in this process or another."""
+"""Photographs from their files to their results, in this process or another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,20 @@ from numpy.typing import NDArray
 from lineament.batch.folders import row_source
 from lineament.cli.photos import Photo
 from lineament.cli.results import ResultWriter
-from lineament.cli.whole_results import FormerResults
+from lineament.cli.whole_results import ResultPlaces
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from lineament.batch import AlignerOptions
+    from lineament.batch.together import TogetherAligner
+    from lineament.errors import LineamentError
     from lineament.export.rows import Row
-    from lineament.result import FaceResult
+    from lineament.result import AlignedPhoto, FaceResult
+
+PIXELS_TOGETHER = 4_000_000
+"""Of photographs that are aligned together, after which no more are added: all of them are in memory, and of
+large ones reading takes longer than the networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,44 +88,91 @@ class PhotoWork:
     with_rows: bool
     refine: int = 0
 
-    def __call__(self) -> PhotoWorker:
-        """Open the networks here."""
-        return PhotoWorker(self, self.options.open(), FormerResults())
+    @contextmanager
+    def __call__(self) -> Iterator[PhotoWorker]:
+        """Open the networks here; at the end nothing temporary is left."""
+        from lineament.batch.together import TogetherAligner
+
+        aligner = self.options.open()
+        together = TogetherAligner(aligner, may_join=self.options.device == "cpu")
+        with closing(ResultPlaces()) as places:
+            yield PhotoWorker(self, aligner, together, places)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPhoto:
+    """A photograph in memory, or why it is not there."""
+
+    task: PhotoTask
+    picture: Image.Image | None
+    error: LineamentError | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoWorker:
-    """Aligns one photograph after the other."""
+    """Aligns photographs, several small ones together."""
 
     work: PhotoWork
     aligner: Any
-    former: FormerResults
+    together: TogetherAligner
+    places: ResultPlaces
 
-    def __call__(self, task: PhotoTask) -> PhotoOutcome:
-        """Align a photograph and write its results; where it fails, those of a former run go."""
-        from contextlib import suppress
+    def __call__(self, tasks: Sequence[PhotoTask]) -> Iterator[PhotoOutcome]:
+        """Align photographs and write their results, in order; where one fails, those of a former run go."""
+        group: list[ReadPhoto] = []
+        for task in tasks:
+            group.append(self._read(task))
+            if task is tasks[-1] or sum(map(_pixels, group)) >= PIXELS_TOGETHER:
+                yield from self._outcomes(group)
 
-        from lineament.errors import LineamentError
-
-        target = self.work.out / task.photo.target
-        try:
-            return self._outcome(task, target)
-        except LineamentError as error:
-            with suppress(OSError):
-                self.former.remove(target)  # they would pass for new ones
-            return PhotoOutcome(error=str(error))
-
-    def _outcome(self, task: PhotoTask, target: Path) -> PhotoOutcome:
-        from lineament.errors import ConfigError
-        from lineament.export.rows import photo_rows
+    def _read(self, task: PhotoTask) -> ReadPhoto:
+        from lineament.errors import ConfigError, LineamentError
         from lineament.image import as_picture, read_picture
 
         if task.problem is not None:
-            raise ConfigError(task.problem)
-        path = task.photo.path
-        pixels = as_picture(read_picture(path))
-        faces, unrefined = self._refined(pixels, self.aligner(pixels, boxes=task.boxes))
-        written = self.work.writer.write(pixels, faces, target, self.former, source=path)
+            return ReadPhoto(task, None, ConfigError(task.problem))
+        try:
+            return ReadPhoto(task, as_picture(read_picture(task.photo.path)))
+        except LineamentError as error:
+            return ReadPhoto(task, None, error)
+
+    def _outcomes(self, group: list[ReadPhoto]) -> Iterator[PhotoOutcome]:
+        """What comes of photographs; the group is empty then, so that no picture stays in memory."""
+        alike = [photo.picture for photo in group if photo.picture is not None and photo.task.boxes is None]
+        found = iter(self.together(alike))
+        while group:
+            photo = group.pop(0)
+            if photo.picture is None:
+                yield self._failed(photo.task, photo.error)
+            elif photo.task.boxes is None:
+                yield self._outcome(photo.task, photo.picture, next(found))
+            else:
+                aligned = self.together.alone(photo.picture, photo.task.boxes)
+                yield self._outcome(photo.task, photo.picture, aligned)
+
+    def _failed(self, task: PhotoTask, error: LineamentError | None) -> PhotoOutcome:
+        """A photograph that failed; what a former run made of it would pass for new."""
+        with suppress(OSError):
+            self.places.remove_former(self.work.out / task.photo.target)
+        return PhotoOutcome(error=str(error))
+
+    def _outcome(self, task: PhotoTask, picture: Image.Image, aligned: AlignedPhoto) -> PhotoOutcome:
+        """What comes of a photograph that was aligned: its results are written."""
+        from lineament.errors import LineamentError
+
+        if aligned.error is not None:
+            return self._failed(task, aligned.error)
+        try:
+            return self._written(task, picture, aligned.faces)
+        except LineamentError as error:
+            return self._failed(task, error)
+
+    def _written(self, task: PhotoTask, picture: Image.Image, found: Sequence[FaceResult]) -> PhotoOutcome:
+        from lineament.export.rows import photo_rows
+
+        path, target = task.photo.path, self.work.out / task.photo.target
+        faces, unrefined = self._refined(picture, found)
+        written = self.work.writer.write(picture, faces, target, self.places, source=path)
         start = {"photo": path.name, "source": row_source(path)}
         return PhotoOutcome(
             faces=len(faces),
@@ -146,6 +200,10 @@ class PhotoWorker:
                 found.append(face)
                 impossible.append(f"face {number}: not refined, {error}")
         return found, impossible
+
+
+def _pixels(photo: ReadPhoto) -> int:
+    return 0 if photo.picture is None else photo.picture.width * photo.picture.height
 
 
 def _face_lines(faces: Sequence[FaceResult]) -> Iterator[str]:

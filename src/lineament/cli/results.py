@@ -13,7 +13,7 @@ import numpy as np
 
 from lineament.cli.completing import Completing
 from lineament.cli.overlay_file import OverlayStyle
-from lineament.cli.whole_results import FormerResults
+from lineament.cli.whole_results import ResultPlaces
 from lineament.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class ResultWriter:
         photo: Image.Image,
         faces: Sequence[FaceResult],
         target: Path,
-        former: FormerResults,
+        places: ResultPlaces,
         *,
         source: Path,
     ) -> Written:
@@ -162,11 +162,9 @@ class ResultWriter:
         Raises:
             LineamentError: a file cannot be written.
         """
-        from lineament.cli.whole_results import whole_results
-
         if not self.layers and not set(self.formats) - set(TABLE_FORMATS):
             return Written((), ())
-        with whole_results(target, former) as temporary:
+        with places.whole(target) as temporary:
             impossible = self._write(photo, faces, temporary, source=source)
             names = sorted(os.listdir(temporary.parent))
         return Written(tuple(name[len(target.name) :] for name in names), tuple(impossible))

@@ -9,7 +9,6 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from lineament.errors import ExportError
@@ -23,66 +22,83 @@ _RESULT = re.compile(
 """What follows the name of a photograph in the names of its results."""
 
 
-@dataclass
-class FormerResults:
-    """What former runs left, by photograph; a folder is looked through once, however many photographs it has.
+class ResultPlaces:
+    """Where results go: what former runs left there, and a temporary folder that serves photo after photo.
 
-    What this run writes is not noticed, for it writes the results of each photograph once.
+    A folder is looked through once, however many photographs it has: what this run writes is not noticed, for
+    it writes the results of each photograph once. Making and removing a temporary folder takes longer than
+    writing a file.
     """
 
-    _names: dict[Path, dict[str, list[str]]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        """No folder is known yet."""
+        self._former: dict[Path, dict[str, list[str]]] = {}  # by folder, by what names begin with
+        self._temporary: Path | None = None
 
-    def remove(self, target: Path) -> None:
+    def remove_former(self, target: Path) -> None:
         """Remove the files that results of a photograph have, whichever formats were asked for.
 
         Raises:
             OSError: one cannot be removed.
         """
-        if target.parent not in self._names:
-            self._names[target.parent] = self._found(target.parent)
-        for name in self._names[target.parent].pop(target.name, []):
+        if target.parent not in self._former:
+            self._former[target.parent] = _results_in(target.parent)
+        for name in self._former[target.parent].pop(target.name, []):
             (target.parent / name).unlink(missing_ok=True)
 
-    @staticmethod
-    def _found(folder: Path) -> dict[str, list[str]]:
-        """Names of results by what they begin with; every way of reading a name counts."""
-        names: dict[str, list[str]] = defaultdict(list)
-        with suppress(FileNotFoundError, NotADirectoryError):
-            for name in os.listdir(folder):
-                for start in range(len(name)):
-                    if name[start] in "_." and _RESULT.match(name, start):
-                        names[name[:start]].append(name)
-        return names
+    @contextmanager
+    def whole(self, target: Path) -> Iterator[Path]:
+        """A target in a temporary folder; at the end its files take their places, and old ones are gone.
 
+        Args:
+            target: what the names of the files begin with; its folder is made when missing.
 
-@contextmanager
-def whole_results(target: Path, former: FormerResults) -> Iterator[Path]:
-    """A target in a temporary folder; at the end its files take their places, and old ones are gone.
-
-    Args:
-        target: what the names of the files begin with; its folder is made when missing.
-        former: what there was before.
-
-    Raises:
-        ExportError: the files cannot take their places.
-    """
-    temporary = target.parent / f".align-{os.getpid()}-{secrets.token_hex(4)}.part"
-    try:
+        Raises:
+            ExportError: the files cannot take their places.
+        """
         try:
-            temporary.mkdir(parents=True)
-            yield temporary / target.name
-            former.remove(target)
-            for name in sorted(os.listdir(temporary)):
-                (temporary / name).replace(target.parent / name)
-            temporary.rmdir()
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-    except OSError as error:
-        reason = error.strerror or error
-        raise ExportError(
-            f"Cannot write the results {target}* ({reason}). Check the folder, the name and the disk."
-        ) from error
+            try:
+                temporary = self._beside(target)
+                yield temporary / target.name
+                self.remove_former(target)
+                for name in sorted(os.listdir(temporary)):
+                    (temporary / name).replace(target.parent / name)
+            except BaseException:
+                self.close()
+                raise
+        except OSError as error:
+            reason = error.strerror or error
+            raise ExportError(
+                f"Cannot write the results {target}* ({reason}). Check the folder, the name and the disk."
+            ) from error
+
+    def close(self) -> None:
+        """Remove the temporary folder with what is in it."""
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary = None
+
+    def _beside(self, target: Path) -> Path:
+        """An empty temporary folder in the folder of a target; that of the last photograph if it can be."""
+        kept = self._temporary
+        if kept is not None and kept.parent == target.parent and kept.is_dir():
+            return kept
+        self.close()
+        temporary = target.parent / f".align-{os.getpid()}-{secrets.token_hex(4)}.part"
+        temporary.mkdir(parents=True)
+        self._temporary = temporary
+        return temporary
+
+
+def _results_in(folder: Path) -> dict[str, list[str]]:
+    """Names of results in a folder by what they begin with; every way of reading a name counts."""
+    names: dict[str, list[str]] = defaultdict(list)
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for name in os.listdir(folder):
+            for start in range(len(name)):
+                if name[start] in "_." and _RESULT.match(name, start):
+                    names[name[:start]].append(name)
+    return names
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -133,8 +133,13 @@ class Bending:
             np.concatenate([move.corners + start for move, start in zip(moves, starts, strict=True)], axis=1),
         )
 
-    def of_normals(self, rest: RestNormals) -> tuple[list[IntArray], list[NDArray[np.float32]]]:
-        """What each target adds to the normals: (k,) vertices whose normals turn, and (k, 3) by what."""
+    def of_normals(self, rest: RestNormals) -> tuple[IntArray, IntArray, NDArray[np.float32]]:
+        """What targets add to the normals.
+
+        Returns:
+            By target how many normals turn, and of one target after the other (k,) vertices where they do
+            and (k, 3) by what.
+        """
         moved = _columns(rest.vertices, self.vertices)
         moved += self.difference
         change = _area_vectors(moved, self.corners)
@@ -144,9 +149,8 @@ class Bending:
         bend = _unit(sums)
         bend -= _columns(rest.normals, self.vertices)
         kept = np.flatnonzero(np.abs(bend).max(axis=0) >= SMALLEST_BEND)
-        stops = np.searchsorted(kept, self.ends[:-1])
-        values = np.ascontiguousarray(_columns(bend, kept).T)
-        return np.split(self.vertices.take(kept), stops), np.split(values, stops)
+        lengths = np.diff(np.searchsorted(kept, self.ends), prepend=0)
+        return lengths, self.vertices.take(kept), np.ascontiguousarray(_columns(bend, kept).T)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,6 +175,7 @@ class PartMoves:
         groups = [moves[start:stop] for start, stop in pairwise(starts) if stop > start]
         positions = Differences.of(
             len(part.at_rest),
+            [len(move.moved) for move in moves],
             [move.moved for move in moves],
             [move.position for move in moves],
             bounds=[move.bounds for move in moves],
@@ -180,9 +185,12 @@ class PartMoves:
     def normals(self, rest: RestNormals) -> Differences:
         """What each target adds to the normals of a part at rest."""
         found = [bending.of_normals(rest) for bending in self.bendings]
-        moved = [rows for group, _ in found for rows in group]
-        values = [rows for _, group in found for rows in group]
-        return Differences.of(rest.vertices.shape[1], moved, values)
+        return Differences.of(
+            rest.vertices.shape[1],
+            [length for lengths, _, _ in found for length in lengths.tolist()],
+            [moved for _, moved, _ in found],
+            [values for _, _, values in found],
+        )
 
 
 def moves_of(

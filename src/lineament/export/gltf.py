@@ -47,6 +47,7 @@ class Differences:
     def of(
         cls,
         count: int,
+        lengths: Sequence[int],
         moved: Sequence[NDArray[np.integer]],
         values: Sequence[NDArray[np.float32]],
         *,
@@ -56,11 +57,12 @@ class Differences:
 
         Args:
             count: n.
-            moved: by array (k,) which rows, ascending.
-            values: by array (k, 3) of these.
+            lengths: by array how many rows that is.
+            moved: (k,) which rows, ascending in each array; of one or several arrays each.
+            values: (k, 3) these, in pieces like those of `moved`.
             bounds: see the attributes.
         """
-        ends = (1 + np.cumsum([len(rows) for rows in moved])).tolist()
+        ends = (1 + np.cumsum(lengths)).tolist()
         kind = "<u2" if count <= 65535 else "<u4"
         rows = np.concatenate([np.zeros(1, np.int64), *moved]).astype(kind)
         all_values = np.ascontiguousarray(np.concatenate([np.zeros((1, 3), "<f4"), *values]), "<f4")

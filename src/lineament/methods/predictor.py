@@ -149,10 +149,7 @@ class Predictor:
         if not looks:
             return estimates
         finished = list(estimates)
-        by_photo: dict[int, list[int]] = {}
-        for number, image in enumerate(images):
-            by_photo.setdefault(id(image), []).append(number)
-        for numbers in by_photo.values():
+        for numbers in _numbers_by_photo(images):
             better = [estimates[number] for number in numbers]
             for look in looks:
                 better = look(images[numbers[0]], better)
@@ -164,6 +161,22 @@ class Predictor:
         self, images: Sequence[Picture], crop_boxes: Sequence[CropBox], method: Method
     ) -> list[Estimate]:
         """What a method says of each crop of its photo."""
+        estimates = self._estimate_together(images, crop_boxes, method)
+        of_photos = _numbers_by_photo(images)
+        if len(of_photos) == 1 or all(estimate.is_finite for estimate in estimates):
+            return estimates
+        # Where all faces of a photo fail, the method says so; those of other photos must not hide it.
+        for numbers in of_photos:
+            shown = images[numbers[0]]
+            own = self._estimate_together([shown] * len(numbers), [crop_boxes[n] for n in numbers], method)
+            for number, estimate in zip(numbers, own, strict=True):
+                estimates[number] = estimate
+        return estimates
+
+    def _estimate_together(
+        self, images: Sequence[Picture], crop_boxes: Sequence[CropBox], method: Method
+    ) -> list[Estimate]:
+        """The same in as few runs as the memory allows."""
         size = method.crop_rule.size
         boxes = [box.resized(size) for box in crop_boxes]
         estimates: list[Estimate] = []
@@ -185,6 +198,14 @@ class Predictor:
             return crop_box
         plausible = 1 / LARGEST_STEP < refined.side / crop_box.side < LARGEST_STEP
         return refined if plausible else crop_box
+
+
+def _numbers_by_photo(images: Sequence[Picture]) -> list[list[int]]:
+    """The places of each photo among the photos of faces."""
+    by_photo: dict[int, list[int]] = {}
+    for number, image in enumerate(images):
+        by_photo.setdefault(id(image), []).append(number)
+    return list(by_photo.values())
 
 
 def landmark_detection(estimate: Estimate) -> Detection:
