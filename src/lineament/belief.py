@@ -24,7 +24,7 @@ CONFIRMING_SCORE, CONFIRMING_TURN, AGREEMENT = 0.33, math.radians(30), 0.07
 """What confirms a doubtful face: landmarks that are no more apart before and after, on average, in longer
 sides of their box; and where the method was not certain, so high a score of the detector's look at where the
 alignment has it, and a roll no further from the alignment's."""
-WHEN_BEYOND, WHEN_BEYOND_BUT_SEEN = 0.75, 1.25
+WHEN_BEYOND, WHEN_BEYOND_BUT_SEEN = 0.75, 1.5
 """Parts of the limit of uncertainty that hold for the second alignment of a face whose first was beyond it:
 where the detector's look at it scores below LOW_SCORE, and from there on.
 

@@ -61,7 +61,7 @@ def test_who_is_certain_of_what_was_found_surely_is_not_looked_at_again():
 )
 def test_a_face_beyond_the_limit_is_believed_by_what_the_detector_sees(seen_score, part, share, count):
     again = 6.0 * part * share
-    aligner = looking_aligner(uncertain_at_first(8.5, again), seen_score=seen_score)
+    aligner = looking_aligner(uncertain_at_first(12.0, again), seen_score=seen_score)
     faces = aligner(PHOTO)
     assert len(faces) == count
     assert [face.uncertainty_mm for face in faces] == [again] * count
