@@ -4,6 +4,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from lineament.crop import CropBox
 from lineament.detect import (
     BASES_PX,
     OUTPUTS,
@@ -16,9 +17,10 @@ from lineament.detect import (
     overlap,
 )
 from lineament.detect.candidates import distinct, hidden_by_heads
-from lineament.detect.closeup import _plausibility
+from lineament.detect.closeup import LOWEST_SCORE, CloserLook, _box_in_photo
 from lineament.detect.finer import reductions, windows_around
 from lineament.errors import ConfigError, ImageError, WeightsError
+from lineament.result import Detection
 from lineament.weights import locate
 
 EMPTY = -20.0
@@ -224,9 +226,45 @@ def test_doubtful_faces_are_predicted_once_more_and_keep_only_what_both_passes_s
 
 
 def test_a_face_that_seems_to_lean_far_takes_the_roll_that_a_closer_pass_confirms():
-    upright, fallen = (0.0, 0.6, 0.1), (2.3, 0.7, 0.2)  # roll, score, remaining roll
-    assert max([upright, fallen], key=_plausibility) == upright
-    assert max([(0.0, 0.7, 3.1), fallen], key=_plausibility) == fallen  # the upright closeup shows it fallen
+    upright, fallen = CloserLook(0.0, 0.6, 0.1), CloserLook(2.3, 0.7, 0.2)
+    assert upright.plausibility > fallen.plausibility
+    # The upright closeup shows it fallen.
+    assert fallen.plausibility > CloserLook(0.0, 0.7, 3.1).plausibility
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.6, np.pi / 2, -2.5])
+def test_a_closer_look_tells_where_in_the_photo_a_face_is(square_detector_path, roll):
+    photo = np.zeros((384, 384, 3), np.uint8)
+    photo[180:204, 190:214] = 255
+    place = Detection(np.float32([160, 150, 230, 220]), 0.5, roll)
+    (seen,) = OnnxDetector(square_detector_path).look_closer(photo, [place])
+    left, top, right, bottom = seen.box_xyxy
+    assert np.hypot((left + right) / 2 - 202, (top + bottom) / 2 - 192) < 12
+    assert seen.score > 0.9
+    assert np.cos(seen.roll - roll) == pytest.approx(1)  # heads point up in closeups of this detector
+
+
+def test_a_closer_look_at_nothing_says_so(square_detector_path):
+    place = Detection(np.float32([160, 150, 230, 220]), 0.5, 0.3)
+    detector = OnnxDetector(square_detector_path)
+    (seen,) = detector.look_closer(np.zeros((384, 384, 3), np.uint8), [place])
+    assert seen.score == pytest.approx(LOWEST_SCORE)
+    np.testing.assert_array_equal(seen.box_xyxy, place.box_xyxy)
+    assert detector.look_closer(np.zeros((384, 384, 3), np.uint8), []) == []
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.4, np.pi / 2, -2.5])
+def test_the_box_of_a_closeup_has_its_place_and_size_in_the_photo(roll):
+    shown = CropBox((200.0, 120.0), 384.0, 192, roll)
+    wide = np.array([36.0, 56.0, 156.0, 96.0])  # in the mirrored closeup: 240 by 80 px of the photo
+    left, top, right, bottom = _box_in_photo(wide, shown)
+    middle = shown.image_from_crop(np.array([192 - 96.0, 76.0]))
+    np.testing.assert_allclose([(left + right) / 2, (top + bottom) / 2], middle)
+    expected = [
+        np.hypot(240 * np.cos(roll), 80 * np.sin(roll)),
+        np.hypot(240 * np.sin(roll), 80 * np.cos(roll)),
+    ]
+    np.testing.assert_allclose([right - left, bottom - top], expected)
 
 
 def test_the_quick_pass_gets_fewer_pixels_and_finds_a_large_face_all_the_same(square_detector_path):

@@ -87,8 +87,8 @@ export class Aligner {
    */
   async align(picture, { method = "default", passes = 2 } = {}) {
     await this.open(method);
-    const faces = await this.detectors[method].detect(picture);
-    return this.regressors[method].alignFound(picture, faces, passes);
+    const detector = this.detectors[method];
+    return this.regressors[method].alignFound(picture, await detector.detect(picture), passes, detector);
   }
 
   /**

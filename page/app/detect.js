@@ -138,14 +138,30 @@ export class Detector {
     );
     if (passes.length === 0) return found;
     const maps = await this.run(passes.map(({ face, roll }) => closeup(pictures, face, roll, s)));
-    const examined = passes.map((pass, row) => ({ ...pass, ...closeupFace(maps[row], s) }));
+    const examined = passes.map((pass, row) => ({ ...pass, ...closeupFace(maps[row], pass, s) }));
     return found.map((face) => {
       const mine = examined.filter((pass) => pass.face === face);
       if (mine.length === 0) return face;
       const best = mine.reduce((a, b) => (plausibility(b, s) > plausibility(a, s) ? b : a));
       const score = isDoubtful(face) ? sigmoid((logit(face.score) + logit(best.score)) / 2) : face.score;
       const roll = isLeaning(face) ? wrapped(best.roll + best.lean) : face.roll;
-      return { ...face, score, roll };
+      const box = best.box ? meanBox([face.box, best.box], [face.score, best.score]) : face.box;
+      return { ...face, box, score, roll };
+    });
+  }
+
+  /**
+   * Places where something else has found faces as closeups alone see them; a score of almost 0 tells of none.
+   * @param {Candidate[]} places @returns {Promise<Candidate[]>}
+   */
+  async lookCloser(picture, places) {
+    const s = this.settings;
+    if (places.length === 0) return [];
+    const pictures = [{ picture, factor: 1 }];
+    const maps = await this.run(places.map((place) => closeup(pictures, place, place.roll, s)));
+    return places.map((place, row) => {
+      const { box, score, lean } = closeupFace(maps[row], { face: place, roll: place.roll }, s);
+      return { box: box ?? place.box, score, roll: wrapped(place.roll + lean) };
     });
   }
 }
@@ -158,24 +174,53 @@ function plausibility({ roll, score, lean }, s) {
   return score * (1 + Math.cos(lean)) * (roll === 0 ? s.upright_odds : 1);
 }
 
+/** What a closeup of a box shows of the photo. @returns {import("./crop.js").CropBox} */
+function around(box, roll, s) {
+  const [x, y] = center(box);
+  return { x, y, side: (longerSide(box) * s.closeup_px) / s.closeup_face_px, size: s.closeup_px, roll };
+}
+
 /** A candidate alone, from the coarsest picture that has its pixels: turned upright, mirrored, of a known size. */
 function closeup(pictures, { box }, roll, s) {
   const { picture, factor } = pictures.findLast(
     (reduced) => reduced.factor === 1 || longerSide(box) >= reduced.factor * s.closeup_face_px,
   );
-  const [x, y] = center(box).map((value) => value / factor);
-  const side = ((longerSide(box) / factor) * s.closeup_px) / s.closeup_face_px;
-  return mirrored(resampleCrop(picture, { x, y, side, size: s.closeup_px, roll }));
+  const shown = around(box, roll, s);
+  return mirrored(resampleCrop(picture, { ...shown, x: shown.x / factor, y: shown.y / factor, side: shown.side / factor }));
 }
 
-/** Score and remaining roll of the best face that is where a closeup has it. */
-function closeupFace(maps, s) {
+/** Score, remaining roll and box in the photo of the best face that is where the closeup of a face has it. */
+function closeupFace(maps, { face, roll }, s) {
   const edge = (s.closeup_px - s.closeup_face_px) / 2;
   const expected = [edge, edge, s.closeup_px - edge, s.closeup_px - edge];
-  const there = decode(maps, s, s.lowest_score).filter((face) => overlap(expected, face.box) > s.same_face);
-  if (there.length === 0) return { score: s.lowest_score, lean: 0 };
+  const there = decode(maps, s, s.lowest_score).filter((found) => overlap(expected, found.box) > s.same_face);
+  if (there.length === 0) return { score: s.lowest_score, lean: 0, box: null };
   const best = there.reduce((a, b) => (b.score > a.score ? b : a));
-  return { score: best.score, lean: -best.roll };
+  const agreeing = there.filter(({ box }) => overlap(best.box, box) > s.agreeing);
+  const inCloseup = meanBox(
+    agreeing.map(({ box }) => box),
+    agreeing.map(({ score }) => score),
+  );
+  return { score: best.score, lean: -best.roll, box: boxInPhoto(inCloseup, around(face.box, roll, s)) };
+}
+
+/** A box of the mirrored closeup in the photo: of a turned one that of the ellipse that its box holds. */
+function boxInPhoto(box, { x, y, side, size, roll }) {
+  const [cosine, sine, scale] = [Math.cos(roll), Math.sin(roll), side / size];
+  const [middleX, middleY] = center(box);
+  const [across, down] = [(size / 2 - middleX) * scale, (middleY - size / 2) * scale];
+  const [centerX, centerY] = [x + cosine * across + sine * down, y - sine * across + cosine * down];
+  const [halfWidth, halfHeight] = [((box[2] - box[0]) / 2) * scale, ((box[3] - box[1]) / 2) * scale];
+  const [halfX, halfY] = [
+    Math.hypot(cosine * halfWidth, sine * halfHeight),
+    Math.hypot(sine * halfWidth, cosine * halfHeight),
+  ];
+  return [centerX - halfX, centerY - halfY, centerX + halfX, centerY + halfY];
+}
+
+function meanBox(boxes, weights) {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return [0, 1, 2, 3].map((k) => boxes.reduce((sum, box, n) => sum + weights[n] * box[k], 0) / total);
 }
 
 /** The photo with its longer side at `side` px, black to the right and below up to whole cells. */

@@ -100,7 +100,8 @@ export class Follower {
       known.add(d);
     }
     this.tracks = this.tracks.filter((_, t) => stay.has(t));
-    const fresh = await this.regressor.alignFound(picture, found.filter((_, d) => !known.has(d)), passes);
+    const unknown = found.filter((_, d) => !known.has(d));
+    const fresh = await this.regressor.alignFound(picture, unknown, passes, this.detector);
     for (const face of fresh) {
       const box = this.landmarkBox(face);
       if (!this.isTaken(box, this.tracks)) this.tracks.push({ face, box, time, velocity: [0, 0] });

@@ -4,6 +4,7 @@
 
 import { cameraInImage, isClose, resampleCrop, squareAroundBox, squareAroundPoints } from "./crop.js";
 import { hasNumbers, imageFromModel, uprightRoll } from "./geometry.js";
+import { SecondLook } from "./second_look.js";
 
 /**
  * @typedef {object} Seen
@@ -82,10 +83,12 @@ export class Regressor {
 
   /**
    * The faces of what the detector found (aligner.py, align_found): what is not certain is looked at again upright
-   * and upside down, and has to be twice as certain then. Where the detector's score is low the limit is too.
+   * and upside down, and has to be twice as certain then. Where the detector's score is low the limit is too. What
+   * is doubtful still is looked at by the detector as well, where it was aligned.
    * @param {import("./detect.js").Candidate[]} found
+   * @param {import("./detect.js").Detector} detector  that found them
    */
-  async alignFound(picture, found, passes = 2) {
+  async alignFound(picture, found, passes, detector) {
     const limits = found.map(({ score }) => this.limitAt(score));
     const isCertain = ({ uncertainty }, k) => !(uncertainty > limits[k]); // null is not
     const onItsHead = ({ uncertainty, detection }) =>
@@ -110,7 +113,9 @@ export class Regressor {
       const looks = [faces[k], ...again.slice(2 * row, 2 * row + 2)];
       faces[k] = looks.reduce((best, look) => (look.uncertainty < best.uncertainty ? look : best));
     });
-    return faces.filter((face, k) => hasNumbers(face) && (certainAtOnce[k] || face.uncertainty <= limits[k] / 2));
+    const certain = faces.map((face, k) => certainAtOnce[k] || face.uncertainty <= limits[k] / 2);
+    const settled = await new SecondLook(detector, this).settled(picture, faces, certain, passes);
+    return settled.filter((face) => face !== null && hasNumbers(face));
   }
 
   /** How uncertain a face may be that the detector scored so, mm (belief.py). */

@@ -1,7 +1,8 @@
 """Whom to believe: how uncertain a face may be, by what its detector says of it.
 
 Two witnesses are heard, the detector's score and the method's uncertainty. Where the first is in doubt, the
-second has to be a little more certain than its limit.
+second has to be a little more certain than its limit. Where either of them doubts, both are asked once more,
+at the place that the first alignment says (:mod:`lineament.aligner.second_look`), and have to agree.
 """
 
 from __future__ import annotations
@@ -17,6 +18,31 @@ STRICTER = 0.92
 With "default", whose limit is 6 mm, faces scored below 0.5 have up to 5.14 mm on ``aflw2000_dev`` and up to
 5.48 on 180 photographs of CFP. Of thirteen other things scored so low, sleeves, ears and trousers, on these
 and on 1,400 others, five have 5.56 to 5.80."""
+
+
+CONFIRMING_SCORE, CONFIRMING_TURN, AGREEMENT = 0.33, math.radians(30), 0.07
+"""What confirms a doubtful face: landmarks that are no more apart before and after, on average, in longer
+sides of their box; and where the method was not certain, so high a score of the detector's look at where the
+alignment has it, and a roll no further from the alignment's."""
+WHEN_BEYOND, WHEN_BEYOND_BUT_SEEN = 0.75, 1.5
+"""Parts of the limit of uncertainty that hold for the second alignment of a face whose first was beyond it:
+where the detector's look at it scores below LOW_SCORE, and from there on.
+
+Chosen on 700 photographs that may be trained on, rotated, darkened or partly covered, many of them profiles,
+and 1,000 pictures composed of what is beside other heads."""
+
+
+def second_limit(score: float, max_uncertainty_mm: float, *, certain: bool) -> float:
+    """How uncertain the second alignment of a doubtful face may be, mm.
+
+    Args:
+        score: of the detector's look at where the first alignment has it, 0 to 1.
+        max_uncertainty_mm: the limit for faces whose detection is sure.
+        certain: whether the first alignment was within its limit.
+    """
+    if certain:
+        return max_uncertainty_mm
+    return max_uncertainty_mm * (WHEN_BEYOND if score < LOW_SCORE else WHEN_BEYOND_BUT_SEEN)
 
 
 def limit_at(score: float, max_uncertainty_mm: float) -> float:

@@ -29,13 +29,28 @@ def test_a_graph_is_packed_byte_by_byte_and_listed(packed, disc_graph):
 def test_what_a_graph_does_not_say_comes_from_the_table(packed):
     manifest = Bundle.open(packed / "lfm_regressor_fast.lineament").manifest
     assert (manifest.name, manifest.threads, manifest.max_uncertainty_mm) == ("lfm-regressor-fast", 1, None)
-    assert manifest.detector == DetectorSpec("face-detector", {"first_side": 224, "min_score": 0.5})
+    assert manifest.detector == DetectorSpec("face-detector", {"first_side": 224, "min_score": 0.46})
 
 
 def test_a_second_run_changes_nothing(packed):
     before = {path.name: path.read_bytes() for path in packed.iterdir()}
     tool.update(packed)
     assert {path.name: path.read_bytes() for path in packed.iterdir()} == before
+
+
+def test_bundles_that_are_there_take_what_the_table_says_by_now(packed, monkeypatch):
+    path = packed / "lfm_regressor_fast.lineament"
+    graph, before = Bundle.open(path).graph(), Bundle.open(path).sha256
+    changed = tool.SETTINGS["lfm-regressor-fast"] | {
+        "detector": DetectorSpec("face-detector", {"min_score": 0.6})
+    }
+    monkeypatch.setitem(tool.SETTINGS, "lfm-regressor-fast", changed)
+    tool.update(packed)
+    assert Bundle.open(path).sha256 == before
+    tool.update(packed, restated=True)
+    assert Bundle.open(path).manifest.detector.options == {"min_score": 0.6}
+    assert Bundle.open(path).graph() == graph
+    weights.check_file(weights.read_index(packed, package="p", version="1").find("fast"), whole=True)
 
 
 def test_a_folder_without_weights_has_an_index_all_the_same(tmp_path):

@@ -18,8 +18,9 @@ from lineament.aligner.given_boxes import given_detections
 from lineament.aligner.photo_groups import DecodedPhoto, align_group, decoded, groups_of
 from lineament.aligner.pretrained import PretrainedParts, Recipe, check_picklable, open_detector
 from lineament.aligner.retries import Retries
+from lineament.aligner.second_look import SecondLook
 from lineament.bundle import Bundle
-from lineament.detect import Detector, OnnxDetector
+from lineament.detect import CloserDetector, Detector, OnnxDetector
 from lineament.errors import ConfigError
 from lineament.expression_keys import KeyScale, KeyTable
 from lineament.image import ImageSource, Picture, read_image, read_picture
@@ -47,7 +48,7 @@ class FaceAligner:
             around the face as aligned before, which makes the result independent of the detector's habits. A
             face that was well framed at once is not looked at again.
         max_uncertainty_mm: what its detector found and whose `uncertainty_mm` is greater is no face, unless
-            another prediction (:meth:`align_found`) says so; a little less where the detector's score is low
+            another look (:meth:`align_found`) says so; a little less where the detector's score is low
             (:mod:`lineament.belief`). Weights state their own limit.
         first_look: a quicker method that takes the first of several passes over what the detector found; None
             leaves it to `method`. Weights name their own. Boxes that are given go to `method` at once.
@@ -226,6 +227,11 @@ class FaceAligner:
         stand on its head, for hardly anything does; the most certain prediction is taken. What is not finite
         is not believed.
 
+        Faces that are doubtful still, by their uncertainty or by the detector's score, are looked at again by
+        detector and method where they were aligned, and believed if both looks agree
+        (:mod:`lineament.aligner.second_look`); so are those whose box is far from their landmarks. Such
+        faces have the detector's new box. Detectors that cannot do that are believed at once.
+
         Args:
             photo: (H, W, 3) uint8 RGB, or Pillow's picture of it.
             detections: where faces may be.
@@ -312,7 +318,10 @@ class FaceAligner:
         first_look = None
         if self.first_look is not None:
             first_look = partial(self._align_each, first_look=self.first_look)
-        return Retries(self._align_each, first_look, self.max_uncertainty_mm)
+        second_look = None
+        if isinstance(self.detector, CloserDetector):
+            second_look = SecondLook(self.detector, self._align_each, self.max_uncertainty_mm)
+        return Retries(self._align_each, first_look, self.max_uncertainty_mm, second_look)
 
     def _align_each(
         self,

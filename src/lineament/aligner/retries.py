@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
+from lineament.aligner.second_look import Align, SecondLook
 from lineament.belief import is_beyond, limit_at, uncertainty_mm
 from lineament.image import Picture
 from lineament.result import Detection, FaceResult
-
-Align: TypeAlias = Callable[[Sequence[Picture], Sequence[Detection]], list[FaceResult]]
-"""One face for each detection, on the photo at the same place."""
 
 ON_ITS_HEAD = -0.5
 """Cosine of the roll beyond which, 120 degrees, a face is predicted upright too."""
@@ -35,11 +32,13 @@ class Retries:
         align: predicts faces as well as it can.
         first_look: predicts what was found more quickly; None leaves that to `align`.
         max_uncertainty_mm: what was found and is less certain is no face.
+        second_look: settles what was found and is doubtful; without it what is certain at first is believed.
     """
 
     align: Align
     first_look: Align | None
     max_uncertainty_mm: float
+    second_look: SecondLook | None = None
 
     def given(self, photos: Sequence[Picture], detections: Sequence[Detection]) -> list[FaceResult]:
         """The faces at places that somebody named, none dropped.
@@ -65,14 +64,16 @@ class Retries:
             detections: the places.
         """
         first_faces = self._first_faces(photos, detections)
-        doubtful = self._doubtful(first_faces)
-        believed: list[FaceResult | None] = [*first_faces]
-        for number, others in self._rotated(photos, first_faces, doubtful, HALVES):
+        faces, certain = [*first_faces], [not is_beyond(face, self._limit_mm(face)) for face in first_faces]
+        for number, others in self._rotated(photos, first_faces, self._doubtful(first_faces), HALVES):
             first = first_faces[number]
-            best = min(first, *others, key=uncertainty_mm)
-            limit_mm = self._limit_mm(first)
-            is_none = uncertainty_mm(first) > limit_mm and uncertainty_mm(best) > limit_mm / 2
-            believed[number] = None if is_none else best
+            faces[number] = min(first, *others, key=uncertainty_mm)
+            certain[number] |= not is_beyond(faces[number], self._limit_mm(first) / 2)
+        believed: list[FaceResult | None]
+        if self.second_look is None:
+            believed = [face if is_certain else None for face, is_certain in zip(faces, certain)]
+        else:
+            believed = self.second_look.settled(photos, faces, certain)
         return [face if face is not None and face.is_finite else None for face in believed]
 
     def _first_faces(self, photos: Sequence[Picture], detections: Sequence[Detection]) -> list[FaceResult]:

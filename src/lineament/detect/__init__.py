@@ -6,11 +6,13 @@ smallest face asked for needs (:mod:`lineament.detect.finer`). Where that scale 
 whole photo is examined once in between. What is examined does not depend on which faces are found elsewhere.
 
 Faces scored neither high nor low, and faces that seem to lean far, are examined once more, each alone:
-upright, mirrored and 96 px large (:mod:`lineament.detect.closeup`).
+upright, mirrored and 96 px large (:mod:`lineament.detect.closeup`). Whoever aligned a face and doubts it can
+ask for the same look at the place where the alignment has it.
 """
 
 from lineament.detect.candidates import BASES_PX, OUTPUTS, STRIDES, decode_level, keep_best, overlap
 from lineament.detect.closeup import (
+    AGREEING,
     CLOSEUP_FACE_PX,
     CLOSEUP_PX,
     LEANING,
@@ -19,11 +21,12 @@ from lineament.detect.closeup import (
     SAME_FACE,
     UPRIGHT_ODDS,
 )
-from lineament.detect.detector import MIN_FRACTION, PORTRAIT_PX, Detector, OnnxDetector
+from lineament.detect.detector import MIN_FRACTION, PORTRAIT_PX, CloserDetector, Detector, OnnxDetector
 from lineament.detect.finer import MIN_REFINEMENT
 from lineament.detect.options import CELL, DetectorOptions
 
 __all__ = [
+    "AGREEING",
     "BASES_PX",
     "CELL",
     "CLOSEUP_FACE_PX",
@@ -38,6 +41,7 @@ __all__ = [
     "SAME_FACE",
     "STRIDES",
     "UPRIGHT_ODDS",
+    "CloserDetector",
     "Detector",
     "DetectorOptions",
     "OnnxDetector",

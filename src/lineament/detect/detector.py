@@ -13,7 +13,7 @@ from PIL import Image
 
 from lineament.bundle import Bundle
 from lineament.detect.candidates import OUTPUTS, STRIDES, decode, distinct, hidden_by_heads, keep_best
-from lineament.detect.closeup import Reduced, settle_doubts
+from lineament.detect.closeup import Reduced, look_closer, settle_doubts
 from lineament.detect.finer import (
     CLEAR_SCORE,
     MIN_REFINEMENT,
@@ -53,6 +53,23 @@ class Detector(Protocol):
 
     def detect(self, image: Array) -> list[Detection]:
         """Faces of an (H, W, 3) uint8 RGB photo, best first; boxes in px of the photo."""
+        ...
+
+
+@runtime_checkable
+class CloserDetector(Detector, Protocol):
+    """A detector that can be asked about places where something else has found faces."""
+
+    def look_closer(self, image: Picture, places: Sequence[Detection]) -> list[Detection]:
+        """The face at each place as the detector alone sees it there, in their order.
+
+        Args:
+            image: the photo.
+            places: where faces should be, and how they are turned. Their scores do not count.
+
+        Returns:
+            Box, score and roll; a score near 0 where it sees none.
+        """
         ...
 
 
@@ -109,7 +126,18 @@ class OnnxDetector:
         kept = kept[~hidden_by_heads(kept, sure_score=options.doubtful[1])]
         kept = settle_doubts(self._infer, [(picture, 1), *smaller], kept, doubtful_range=options.doubtful)
         best_first = distinct(kept[kept[:, 4] >= options.min_score])
-        return [Detection(row[:4].astype(np.float32), float(row[4]), float(row[5])) for row in best_first]
+        return _detections(best_first)
+
+    def look_closer(self, image: Picture, places: Sequence[Detection]) -> list[Detection]:
+        """See :class:`CloserDetector`: each place alone, upright, mirrored, 96 px large.
+
+        Raises:
+            ImageError: not an (H, W, 3) uint8 picture.
+        """
+        if not places:
+            return []
+        rows = np.array([[*place.box_xyxy.tolist(), place.score, place.roll] for place in places])
+        return _detections(look_closer(self._infer, [(as_picture(image), 1)], rows))
 
     def _candidates(self, picture: Image.Image) -> tuple[Array, list[Reduced]]:
         """Candidates (n, 6) of all passes over the whole photo and parts of it, and the photo reduced."""
@@ -188,6 +216,11 @@ class OnnxDetector:
         shapes = {name: (MAP_VALUES, height // step, width // step) for name, step in MAPS.items()}
         check_shapes(maps, shapes, source=self._network.path.name)
         return maps
+
+
+def _detections(found: Array) -> list[Detection]:
+    """Of candidates (n, 6)."""
+    return [Detection(row[:4].astype(np.float32), float(row[4]), float(row[5])) for row in found]
 
 
 def _enlarged(found: Array, factor: int) -> Array:

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.aligner import FaceAligner
+from lineament.aligner.second_look import landmark_box
 from lineament.crop import upright_roll
 from lineament.detect import overlap
 from lineament.errors import ConfigError
-from lineament.result import DEFAULT_SCHEME, Detection, FaceResult, MorphableResult
+from lineament.result import Detection, FaceResult, MorphableResult
 
 Array = NDArray[Any]
 
@@ -181,14 +182,6 @@ class FaceTracker:
             return 0.0
         alike = correlation(face.identity, track.identity)
         return alike if alike > self.config.same_shape else 0.0
-
-
-def landmark_box(face: FaceResult) -> Array:
-    """(4,) left, top, right, bottom px of the 68 landmarks, whatever landmarks the method gives."""
-    has_68 = DEFAULT_SCHEME in face.mesh.schemes
-    points_image = face.landmarks(DEFAULT_SCHEME) if has_68 else face.landmarks_image
-    points = np.asarray(points_image, np.float64)[:, :2]
-    return np.concatenate([points.min(axis=0), points.max(axis=0)])
 
 
 def correlation(first: Array, second: Array) -> float:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lineament import belief, crop, detect, expression_keys
-from lineament.aligner import ON_ITS_HEAD
+from lineament.aligner import ON_ITS_HEAD, second_look
 from lineament.bundle import Bundle
 from lineament.detect import candidates, finer, options
 from lineament.errors import WeightsError
@@ -35,6 +35,11 @@ FINER = (
     *("examined_px", "same_trace", "crowd"),
 )
 """Constants of :mod:`lineament.detect.finer` that the page needs."""
+BELIEF = (
+    *("LOW_SCORE", "SURE_SCORE", "STRICTER", "WHEN_BEYOND", "WHEN_BEYOND_BUT_SEEN"),
+    *("CONFIRMING_SCORE", "CONFIRMING_TURN", "AGREEMENT"),
+)
+"""Those of :mod:`lineament.belief`."""
 SKIN = ("sides", "below_mm", "cheek_mm", "bridge_mm", "min_texels", "dark", "bright", "other_hue", "min_hue")
 """Those of :mod:`lineament.export.skin`."""
 
@@ -83,6 +88,7 @@ def _detector_settings() -> dict[str, Any]:
         "closeup_px": detect.CLOSEUP_PX,
         "closeup_face_px": detect.CLOSEUP_FACE_PX,
         "same_face": detect.SAME_FACE,
+        "agreeing": detect.AGREEING,
         "max_closeups": detect.MAX_CLOSEUPS,
         "head_half_wh": candidates.HEAD_HALF_WH,
         "head_up": candidates.HEAD_UP,
@@ -136,7 +142,8 @@ def _regressor_settings(name: str, bundle: Bundle) -> dict[str, Any]:
         "max_uncertainty_mm": bundle.manifest.max_uncertainty_mm,
         "expression_keys": {name: asdict(scale) for name, scale in bundle.manifest.expression_keys.items()},
         "on_its_head": ON_ITS_HEAD,
-        "belief": {name.lower(): getattr(belief, name) for name in ("LOW_SCORE", "SURE_SCORE", "STRICTER")},
+        "belief": {name.lower(): getattr(belief, name) for name in BELIEF}
+        | {"framed": second_look.FRAMED, "least_px": second_look.LEAST_PX},
         "scheme": DEFAULT_SCHEME,
         "detector": {
             "file": graph_file(own.weights),
