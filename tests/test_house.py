@@ -55,6 +55,7 @@ FLOORS = {
     "train": 7,
     "view": 7,
     "cli": 8,
+    "__main__": 9,
 }
 # The rooms inside a wing: the same rule, floor by floor; modules that lie beside the rooms are above them.
 ROOMS_INSIDE = {

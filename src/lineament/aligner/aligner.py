@@ -18,6 +18,7 @@ from lineament.aligner.given_boxes import checked_detections, given_detections
 from lineament.aligner.photo_groups import align_group, decoded, groups_of
 from lineament.aligner.pretrained import PretrainedParts, Recipe, check_picklable, open_detector
 from lineament.aligner.retries import Retries
+from lineament.belief import check_limit
 from lineament.bundle import Bundle
 from lineament.detect import Detector, OnnxDetector
 from lineament.errors import ConfigError
@@ -95,14 +96,12 @@ class FaceAligner:
                 f"weights' own; photos that come with boxes need none."
             )
         check_kind("passes", passes, whole=True)
-        check_kind("max_uncertainty_mm", max_uncertainty_mm)
+        check_limit(max_uncertainty_mm)
         if not 1 <= passes <= MAX_PASSES:
             raise ConfigError(
                 f"passes must be at least 1 and at most {MAX_PASSES}, found {passes}. One is quick, two "
                 f"are better."
             )
-        if not max_uncertainty_mm > 0:
-            raise ConfigError(f"max_uncertainty_mm must be above 0, found {max_uncertainty_mm}. Try 6.")
         self.method = method
         self.detector = detector
         self.passes = passes

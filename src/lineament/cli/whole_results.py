@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lineament.errors import ExportError
+from lineament.errors import ExportError, LineamentError
 from lineament.files import remove_leftovers
 
 _LEFT_BY = re.compile(r"\.align-(\d+)-[0-9a-f]{8}\.part")
@@ -78,6 +78,11 @@ def whole_results(target: Path, former: FormerResults) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+    except LineamentError as error:
+        if str(temporary) not in str(error):
+            raise
+        # The name under which a file was in the making tells nobody anything.
+        raise type(error)(str(error).replace(str(temporary), str(target.parent))) from error
     except OSError as error:
         reason = error.strerror or error
         raise ExportError(

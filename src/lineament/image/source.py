@@ -15,7 +15,7 @@ from lineament.errors import ImageError
 
 STREAM_LIMIT = 512 * 1024**2
 """Bytes that a pipe or a file object may hold: unlike files on disk they are kept in memory."""
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|data:")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|data:")  # paths make one slash of two
 _OPEN_AS_TEXT = "{} is open as text. Open it in binary mode: open(path, 'rb')."
 
 
