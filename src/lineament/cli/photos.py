@@ -74,8 +74,9 @@ def find_photos(
             )  # which, unlike `resolve`, survives circles of links
     if problems and (on_problem is None or not paths):
         raise problems[0]
-    for problem in problems if on_problem is not None else ():
-        on_problem(str(problem))
+    if on_problem is not None:
+        for problem in problems:
+            on_problem(str(problem))
     return _with_targets(list(paths.values()), roots)
 
 

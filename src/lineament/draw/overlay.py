@@ -54,7 +54,8 @@ def draw_overlay(
 
     Raises:
         ImageError: the photo is no such array.
-        ConfigError: an unknown layer, not one label a face, or something that is no face.
+        ConfigError: an unknown layer, not one label a face, something that is no face, or `opacity` is out
+            of its range.
     """
     picture = check_image(photo).copy()
     _paint(picture, faces, layers, opacity, labels)
@@ -112,9 +113,16 @@ def draw_mesh(photo: Photo, face: FaceResult, *, opacity: float = 0.6, style: Me
 
     Args:
         photo: (H, W, 3) uint8 RGB.
-        face: the result.
+        face: a result for this photo.
         opacity: 0 to 1.
         style: a lit surface, colours of depth (light is near), directions as colours, or the edges.
+
+    Returns:
+        (H, W, 3) uint8 RGB; `photo` stays as it is.
+
+    Raises:
+        ImageError: the photo is no such array.
+        ConfigError: it is no face, or several; `opacity` is out of its range, or no such style is known.
     """
     picture = check_image(photo).copy()
     paint_surface(picture, one_face(face), _checked_opacity(opacity), style)
@@ -122,21 +130,58 @@ def draw_mesh(photo: Photo, face: FaceResult, *, opacity: float = 0.6, style: Me
 
 
 def draw_landmarks(photo: Photo, face: FaceResult, *, numbers: bool = False) -> Photo:
-    """The photo with one face's 68 landmarks, joined by lines (those the head hides faint) or numbered."""
+    """The photo with one face's 68 landmarks, joined by lines (those the head hides faint) or numbered.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        face: a result for this photo.
+        numbers: write the number of each, counted from 0, in the place of lines.
+
+    Returns:
+        (H, W, 3) uint8 RGB; `photo` stays as it is.
+
+    Raises:
+        ImageError: the photo is no such array.
+        ConfigError: it is no face, or several.
+    """
     picture = check_image(photo).copy()
     paint_landmarks(picture, one_face(face), numbers=numbers)
     return picture
 
 
 def draw_axes(photo: Photo, face: FaceResult) -> Photo:
-    """The photo with the axes of one head at its nose: x (to the viewer's right) red, y green, z blue."""
+    """The photo with the axes of one head at its nose: x (to the viewer's right) red, y green, z blue.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        face: a result for this photo.
+
+    Returns:
+        (H, W, 3) uint8 RGB; `photo` stays as it is.
+
+    Raises:
+        ImageError: the photo is no such array.
+        ConfigError: it is no face, or several.
+    """
     picture = check_image(photo).copy()
     paint_axes(picture, one_face(face))
     return picture
 
 
 def draw_pose_box(photo: Photo, face: FaceResult) -> Photo:
-    """The photo with a box around one head, turned as the head is; the side before the face is yellow."""
+    """The photo with a box around one head, turned as the head is; the side before the face is yellow.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        face: a result for this photo.
+
+    Returns:
+        (H, W, 3) uint8 RGB; `photo` stays as it is.
+
+    Raises:
+        ImageError: the photo is no such array.
+        ConfigError: it is no face, or several.
+    """
     picture = check_image(photo).copy()
     paint_pose_box(picture, one_face(face))
     return picture
