@@ -130,12 +130,12 @@ def draw_mesh(photo: Photo, face: FaceResult, *, opacity: float = 0.6, style: Me
 
 
 def draw_landmarks(photo: Photo, face: FaceResult, *, numbers: bool = False) -> Photo:
-    """The photo with one face's 68 landmarks, joined by lines (those the head hides faint) or numbered.
+    """The photo with one face's 68 landmarks, joined by lines, those that the head hides faint.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
         face: a result for this photo.
-        numbers: write the number of each, counted from 0, in the place of lines.
+        numbers: write the number of each beside it, counted from 0.
 
     Returns:
         (H, W, 3) uint8 RGB; `photo` stays as it is.
