@@ -20,6 +20,7 @@ FLOORS = {
     "errors": 0,
     "files": 0,
     "foreign": 0.5,
+    "paths": 0.5,
     "ranges": 0.5,
     "telemetry": 0,
     "version": 0,
@@ -39,7 +40,7 @@ FLOORS = {
     "result": 3,
     "detect": 4,
     "several": 3.5,
-    "neutral": 3.5,
+    "neutral": 3.75,
     "refining": 4,
     "draw": 4,
     "export": 4,
@@ -54,6 +55,7 @@ FLOORS = {
     "train": 7,
     "view": 7,
     "cli": 8,
+    "__main__": 9,
 }
 # The rooms inside a wing: the same rule, floor by floor; modules that lie beside the rooms are above them.
 ROOMS_INSIDE = {

@@ -1,10 +1,11 @@
 import math
 
+import numpy as np
 import pytest
 
 from lineament.data.samples.recipe import BuildRecipe, RotatedOptions
 from lineament.errors import ConfigError
-from lineament.ranges import RANGES, check_number
+from lineament.ranges import RANGES, check_kind, check_number
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,16 @@ def test_what_is_in_range_or_no_number_passes():
 def test_a_recipe_of_pictures_without_a_pixel_is_refused():
     with pytest.raises(ConfigError, match=r"rotated\.size must be a number from 32 to 4096, found 0"):
         BuildRecipe(rotated=RotatedOptions(size=0))
+
+
+@pytest.mark.parametrize("value", ["2", 1.5, None, True, np.True_, [2], float("nan")])
+def test_an_option_that_counts_is_a_whole_number(value):
+    with pytest.raises(ConfigError, match=r"threads must be a whole number, found .*\("):
+        check_kind("threads", value, whole=True)
+
+
+def test_numbers_of_numpy_are_numbers():
+    check_kind("threads", np.int64(2), whole=True)
+    check_kind("min_face", np.float32(20))
+    with pytest.raises(ConfigError, match="min_face must be a number, found 'a'"):
+        check_kind("min_face", "a")

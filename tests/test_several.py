@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from faces import egg_face
-from lineament.draw import draw_overlay
+from lineament.draw import draw_axes, draw_landmarks, draw_mesh, draw_overlay
 from lineament.errors import ConfigError
-from lineament.export import export_json, export_parquet, face_maps
+from lineament.export import export_glb, export_json, export_obj, export_parquet, export_ply, face_maps
+from lineament.neutral import neutral_expression
 from lineament.result import AlignedPhoto
 from shared import package
 
@@ -49,3 +50,44 @@ def test_what_is_no_face_is_named_with_what_is_wanted(tmp_path, given):
     ):
         with pytest.raises(ConfigError, match="results of an aligner, one or a list"):
             use()
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ([egg_face()], "found a list of 1"),
+        ([], "found list"),
+        ("a.obj", "found str"),
+        (None, "found NoneType"),
+    ],
+)
+def test_where_one_face_is_wanted_anything_else_is_named(tmp_path, given, found):
+    for use in (
+        lambda: draw_mesh(GREY, given),
+        lambda: draw_landmarks(GREY, given),
+        lambda: draw_axes(GREY, given),
+        lambda: export_obj(given, tmp_path / "a.obj"),
+        lambda: export_ply(given, tmp_path / "a.ply"),
+        lambda: export_glb(given, tmp_path / "a.glb"),
+    ):
+        with pytest.raises(ConfigError, match=found):
+            use()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("given", [3, [1, 2], None])
+def test_layers_that_are_no_names_are_refused(given):
+    with pytest.raises(ConfigError, match="Names are texts"):
+        draw_overlay(GREY, egg_face(), layers=given)
+
+
+@pytest.mark.parametrize("opacity", [-0.1, 1.1, float("nan"), "0.5", None])
+def test_an_opacity_is_a_number_from_0_to_1(opacity):
+    for use in (draw_mesh, draw_overlay):
+        with pytest.raises(ConfigError, match="opacity must be"):
+            use(GREY, egg_face(), opacity=opacity)
+
+
+def test_the_rest_of_one_face_is_that_of_a_list_of_one():
+    face = egg_face()
+    np.testing.assert_array_equal(neutral_expression(face), neutral_expression([face]))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 
+from lineament.errors import ConfigError
+from lineament.ranges import check_kind
 from lineament.result import FaceResult
 
 LOW_SCORE, SURE_SCORE = 0.5, 0.7
@@ -67,3 +69,14 @@ def uncertainty_mm(face: FaceResult) -> float:
     if not face.is_finite:
         return math.inf
     return 0.0 if face.uncertainty_mm is None else face.uncertainty_mm
+
+
+def check_limit(max_uncertainty_mm: float) -> None:
+    """Refuse a limit of uncertainty that no face could keep.
+
+    Raises:
+        ConfigError: it is no number above 0.
+    """
+    check_kind("max_uncertainty_mm", max_uncertainty_mm)
+    if not max_uncertainty_mm > 0:
+        raise ConfigError(f"max_uncertainty_mm must be above 0, found {max_uncertainty_mm}. Try 6.")

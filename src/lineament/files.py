@@ -173,6 +173,24 @@ def working_folder(folder: Path) -> Iterator[None]:
             folder.rmdir()
 
 
+@contextmanager
+def results_folder(folder: Path) -> Iterator[None]:
+    """Make a folder where it is missing; after an error what was made for nothing goes again.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    made = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for each in made:
+            with suppress(OSError):  # there is something in it
+                each.rmdir()
+        raise
+
+
 def remove_leftovers(folder: Path) -> int:
     """Remove files that killed runs were making in a folder; returns how many.
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lineament.errors import ConfigError, WeightsError
 from lineament.files import sha256_of
+from lineament.ranges import check_kind
 from lineament.runtime import CUDA, check_device, load_runtime, providers_of, runtime_errors
 
 Array: TypeAlias = NDArray[Any]
@@ -62,6 +63,8 @@ class OnnxNetwork:
             WeightsError: the file is missing or is not a working ONNX graph.
             ConfigError: `threads` is below one, or this ONNX Runtime does not have the device.
         """
+        if threads is not None:
+            check_kind("threads", threads, whole=True)
         if threads is not None and not 1 <= threads <= MAX_THREADS:
             raise ConfigError(
                 f"threads must be at least 1 and at most {MAX_THREADS}, found {threads}. "

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from lineament.errors import ConfigError
 from lineament.expression_keys import AS_GIVEN, KeyScale, key_mixing, key_readings, reported_weights
-from lineament.result import FaceResult, MorphableResult
+from lineament.result import MorphableResult
+from lineament.several import Faces, list_of_faces
 
 Array: TypeAlias = NDArray[Any]
 
@@ -27,7 +28,7 @@ LEAST_SHARE = 0.02
 """Changes of weights that readings hardly show, by this part of the best seen, are not made for them."""
 
 
-def neutral_expression(faces: Sequence[FaceResult]) -> Array:
+def neutral_expression(faces: Faces) -> Array:
     """(E,) float32 weights of a person at rest: of each key the median over the quietest faces.
 
     A single face is taken as it is, however it looks.
@@ -38,7 +39,7 @@ def neutral_expression(faces: Sequence[FaceResult]) -> Array:
     Raises:
         ConfigError: there is no face, or they have no expression or different ones.
     """
-    known = [face for face in faces if face.is_finite]
+    known = [face for face in list_of_faces(faces) if face.is_finite]
     morphable = [face for face in known if isinstance(face, MorphableResult)]
     if not known or len(morphable) < len(known):
         raise ConfigError(

@@ -1,8 +1,11 @@
-"""The ranges of numbers that configurations and recipes hold, by the names of their fields."""
+"""Whether options are numbers, and the ranges of those of configurations and recipes, by their names."""
 
 from __future__ import annotations
 
 import math
+from numbers import Integral, Real
+
+import numpy as np
 
 from lineament.errors import ConfigError
 
@@ -33,6 +36,24 @@ RANGES: dict[str, tuple[float, float]] = {
     "workers": (0, 1024),
 }
 """Least and greatest value that makes sense. Other names only have to be finite."""
+
+
+def check_kind(name: str, value: object, *, whole: bool = False) -> None:
+    """Refuse an option of a function that is no number; of which range it must be, its owner says.
+
+    Args:
+        name: of the option.
+        value: given for it.
+        whole: whether it counts something.
+
+    Raises:
+        ConfigError: says what it is.
+    """
+    kind = Integral if whole else Real
+    if isinstance(value, kind) and not isinstance(value, bool | np.bool_):
+        return
+    what = "a whole number" if whole else "a number"
+    raise ConfigError(f"{name} must be {what}, found {value!r} ({type(value).__name__}).")
 
 
 def check_number(name: str, value: object, *, where: str) -> None:

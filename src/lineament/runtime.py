@@ -44,14 +44,26 @@ def load_runtime() -> ModuleType:
     return onnxruntime
 
 
+def check_device_name(device: str) -> None:
+    """Refuse a name that no device has.
+
+    Raises:
+        ConfigError: says which there are.
+    """
+    if device not in ("cpu", "cuda", "auto"):
+        raise ConfigError(
+            f'device must be "cpu", "cuda" or "auto", found {device!r}. Which GPU "cuda" means, '
+            f"CUDA_VISIBLE_DEVICES says."
+        )
+
+
 def providers_of(device: str, runtime: ModuleType) -> list[Any]:
     """ONNX Runtime's execution providers for a device, best first, with their options.
 
     Raises:
         ConfigError: no such device, or "cuda" with an ONNX Runtime built without it.
     """
-    if device not in ("cpu", "cuda", "auto"):
-        raise ConfigError(f'device must be "cpu", "cuda" or "auto", found {device!r}.')
+    check_device_name(device)
     has_cuda = CUDA in runtime.get_available_providers()
     if device == "cuda" and not has_cuda:
         raise ConfigError(

@@ -181,7 +181,8 @@ def locate(name_or_path: str | os.PathLike[str]) -> Path:
         path = Path(name_or_path)
         if not path.is_file():
             raise WeightsError(
-                f"There are no weights at {path}. Check the path, or give a name of `lineament info`."
+                f"There are no weights at {path}{', which is a folder' if path.is_dir() else ''}. Check the "
+                f"path, or give a name of `lineament info`."
             )
         return path
     entry = find(str(name_or_path))
@@ -191,6 +192,11 @@ def locate(name_or_path: str | os.PathLike[str]) -> Path:
 
 def is_path(name_or_path: str | os.PathLike[str]) -> bool:
     """Whether this means a file rather than a name: a path object, or text with a suffix or a separator."""
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise WeightsError(
+            f"Weights are named by a word of `lineament info` or by a path, found "
+            f"{type(name_or_path).__name__}."
+        )
     text = os.fspath(name_or_path)
     return not isinstance(name_or_path, str) or text.endswith(SUFFIXES) or os.sep in text or "/" in text
 

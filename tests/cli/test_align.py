@@ -1,7 +1,9 @@
 import json
 import os
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -252,6 +254,9 @@ def test_missing_weights_are_one_line_and_status_1(monkeypatch, album, tmp_path)
         ["ALBUM", "--out", "OUT", "--threads", "100000"],
         ["ALBUM", "--out", "OUT", "--min-face", "1"],
         ["ALBUM", "--out", "OUT", "--refine", "-1"],
+        ["ALBUM", "--out", "OUT", "--min-score", "2"],
+        ["ALBUM", "--out", "OUT", "--max-uncertainty", "nan"],
+        ["ALBUM", "--out", "OUT", "--device", "gpu"],
         ["ALBUM", "--out", "OUT", "--texture", "clay"],
         ["ALBUM", "--out", "OUT", "--texture", "albedo", "--no-texture"],
     ],
@@ -263,6 +268,7 @@ def test_a_usage_error_is_status_2_and_aligns_nothing(asked, album, tmp_path, ar
     assert done.exit_code == 2
     assert "Traceback" not in done.stderr
     assert asked == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_second_run_gives_the_same_files(asked, album, tmp_path):
@@ -344,7 +350,7 @@ def test_refining_without_torch_names_the_extra_before_anything_is_done(asked, a
     done = run(album / "a.png", "--out", tmp_path / "out", "--refine", "7")
     assert done.exit_code == 1
     assert "pip install 'lineament[train,data]'" in done.stderr
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
 
 
 def test_old_results_do_not_stay_beside_new_ones(asked, album, tmp_path):
@@ -410,3 +416,45 @@ def test_hidden_parts_of_textures_stay_black_if_asked_and_unknown_ways_are_refus
     done = run(album / "a.png", "--out", tmp_path / "other", *options, "--complete", "model")
     assert done.exit_code == 1
     assert "does not know the chart of the mesh" in done.output
+
+
+def test_a_folder_without_photographs_is_a_line_and_the_rest_goes_on(asked, album, tmp_path):
+    (tmp_path / "none").mkdir()
+    done = run(tmp_path / "none", album / "a.png", "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "error: There are no photographs in the folder" in done.stderr
+    assert "a.png: face 0" in done.stdout
+
+
+def test_a_run_that_makes_nothing_leaves_no_folder(asked, album, tmp_path):
+    assert run(album / "liar.jpg", "--out", tmp_path / "deep" / "out").exit_code == 1
+    assert not (tmp_path / "deep").exists()
+    (tmp_path / "mine").mkdir()
+    assert run(album / "liar.jpg", "--out", tmp_path / "mine").exit_code == 1
+    assert (tmp_path / "mine").exists()  # was there before
+
+
+def test_what_cannot_be_written_has_the_name_it_was_to_have(asked, album, tmp_path, monkeypatch):
+    opened = Path.open
+
+    def fail(path, mode="r", *arguments, **options):
+        if "w" in mode and ".part" in str(path):
+            raise OSError(28, "No space left on device")
+        return opened(path, mode, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", fail)
+    done = run(album / "a.png", "--out", tmp_path / "out", "-f", "obj", "--overlay", "none")
+    assert done.exit_code == 1
+    assert f"Cannot write {tmp_path / 'out' / 'a_face0.obj'} (No space left" in done.stderr
+    assert ".part" not in done.stderr
+
+
+def test_warnings_of_decoders_are_not_for_people(album, tmp_path):
+    """Pillow warns of a TIFF that ends within its header."""
+    (album / "cut.tif").write_bytes(b"II*\0\x08\0\0\0")
+    command = [sys.executable, "-m", "lineament", "align", album / "cut.tif", "--out", tmp_path / "out"]
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    done = subprocess.run(command, capture_output=True, text=True, env=clean)
+    assert done.returncode == 1
+    assert "begins as a TIFF does" in done.stderr
+    assert "Warning" not in done.stderr

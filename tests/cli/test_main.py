@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -6,6 +8,8 @@ from typer.testing import CliRunner
 
 from lineament import __version__
 from lineament.cli.main import app
+from lineament.cli.training_wing import ABLATED, TRAINABLE
+from shared import package
 
 
 def test_the_version_is_printed():
@@ -53,3 +57,50 @@ def test_weights_are_named_alike_wherever_they_are_an_option():
     }
     assert {"align", "eval", "video", "view"} <= spellings.keys()
     assert [name for name, options in spellings.items() if "-w" not in options] == []
+
+
+WORDS = re.compile(r"[\w.\-\[\]'`]+")
+
+
+def test_help_shows_every_word_that_it_is_written_with():
+    """Brackets that are not escaped are taken for markup, and are gone."""
+    for name, command in commands_below(typer.main.get_command(app)).items():
+        done = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "400", "NO_COLOR": "1"})
+        texts = [command.help, *(each.help for each in command.params if not getattr(each, "hidden", False))]
+        written = {word for text in texts if text for word in WORDS.findall(text.replace("\\", ""))}
+        assert written - set(WORDS.findall(done.stdout)) == set(), name
+
+
+def test_help_of_training_names_all_methods():
+    package("torch", extra="train")
+    from lineament.train.methods import METHODS
+
+    assert sorted(METHODS) == list(TRAINABLE)
+    assert [name for name in sorted(METHODS) if METHODS[name].ablation is not None] == list(ABLATED)
+    for command, names in (("train", TRAINABLE), ("ablate", ABLATED)):
+        text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "400"}).stdout
+        assert [name for name in names if name not in text] == []
+
+
+@pytest.mark.parametrize("module", ["lineament", "lineament.cli.main"])
+def test_the_package_runs_as_a_module(module):
+    done = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"lineament {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        (["align", "", "--out", "OUT"], "behind 'align'"),
+        (["align", "a.jpg", "--out", ""], "behind '--out'"),
+        (["align", "a.jpg", "--out="], "in '--out='"),
+        (["video", "", "--out", "OUT"], "behind 'video'"),
+        (["weights", "verify", ""], "behind 'verify'"),
+    ],
+)
+def test_an_empty_argument_is_not_the_working_folder(arguments, where, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, arguments, env={"COLUMNS": "400"})
+    assert done.exit_code == 2
+    assert f"There is an empty argument {where}" in done.stderr
+    assert not list(tmp_path.iterdir())

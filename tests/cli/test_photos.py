@@ -1,7 +1,10 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from lineament.cli.photos import boxes_of, find_photos, read_boxes
+from lineament.cli.photos import boxes_of, find_photos, is_album, read_boxes
 from lineament.errors import ConfigError
 
 
@@ -88,3 +91,48 @@ def test_a_line_fits_one_photo_or_is_an_error(tmp_path):
         boxes_of(photos, {"a.jpg": box})
     with pytest.raises(ConfigError, match=r"lines for 'b\.jpg'.*fits none"):
         boxes_of(photos, {"b.jpg": box})
+
+
+def test_where_some_give_photographs_the_others_are_told(tmp_path):
+    (tmp_path / "none").mkdir()
+    (tmp_path / "a.jpg").touch()
+    given = [str(tmp_path / name) for name in ("none", "*.png", "a.jpg")]
+    told = []
+    assert [photo.shown for photo in find_photos(given, on_problem=told.append)] == ["a.jpg"]
+    assert ["There are no photographs" in told[0], "Nothing fits the pattern" in told[1]] == [True, True]
+    with pytest.raises(ConfigError, match="There are no photographs"):
+        find_photos(given[:2], on_problem=told.append)
+    assert len(told) == 2  # an error is not told as well
+
+
+def test_folders_that_cannot_be_listed_are_told_once_each_and_the_rest_is_taken(tmp_path, monkeypatch):
+    for name in ("open", "locked", "open/locked"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.jpg").touch()
+    listed, scanned = Path.iterdir, os.scandir
+
+    def refuse(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", lambda path: refuse(path) or listed(path))
+    monkeypatch.setattr(os, "scandir", lambda path: refuse(path) or scanned(path))
+    told = []
+    photos = find_photos([str(tmp_path)], recursive=True, on_problem=told.append)
+    assert [photo.shown for photo in photos] == ["open/a.jpg"]
+    assert sorted(line.split(" cannot be listed")[0] for line in told) == [
+        f"The folder {tmp_path / 'locked'}",
+        f"The folder {tmp_path / 'open' / 'locked'}",
+    ]
+    with pytest.raises(ConfigError, match="locked cannot be listed"):
+        find_photos([str(tmp_path)], recursive=True)
+
+
+def test_a_file_that_may_not_be_looked_at_is_taken(monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "stat", refuse)
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert [photo.shown for photo in find_photos(["locked/a.jpg"])] == ["a.jpg"]
+    assert not is_album(["locked/a.jpg"])

@@ -50,3 +50,26 @@ def test_a_reason_is_the_same_for_photos_of_other_names_and_sizes():
         for number in (1, 2)
     )
     assert first == second == "the photo has N bytes, too few"
+
+
+def test_reasons_of_missing_photos_and_of_results_that_cannot_be_written_are_counted_together():
+    missing, written = (
+        {reason_of(text.format(photo=photo(number)), photo(number)) for number in (1, 2)}
+        for text in (
+            "There is no file {photo.path}. Check the spelling.",
+            "Cannot write out/{photo.target}_face0.obj (No space left on device). Check the disk.",
+        )
+    )
+    assert missing == {"The photo is not there"}
+    assert written == {"Cannot write its results (No space left on device)"}
+
+
+def test_a_name_neither_ends_its_line_nor_steers_the_terminal(capsys, tmp_path):
+    named = Photo(Path("a\n\x1b[31m.jpg"), "a\n\x1b[31m\u2028.jpg", Path("a"))
+    with Reporter(1, quiet=False, log=tmp_path / "log") as reporter:
+        reporter.add(named, PhotoOutcome(lines=("no face found",)))
+        reporter.add(named, PhotoOutcome(error="a\n\x1b[31m.jpg is gone."))
+    said = capsys.readouterr()
+    assert said.out == "a\\n\\x1b[31m\\u2028.jpg: no face found\n"
+    assert said.err == "a\\n\\x1b[31m\\u2028.jpg: error: a\\n\\x1b[31m.jpg is gone.\n"
+    assert len((tmp_path / "log").read_text().splitlines()) == 2

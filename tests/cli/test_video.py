@@ -132,7 +132,7 @@ def test_a_file_that_is_no_film_is_one_line_and_status_1(tmp_path):
     done = run(tmp_path / "text.mp4", "--out", tmp_path / "out")
     assert done.exit_code == 1
     assert "cannot be opened as a video" in done.stderr
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unknown_format_is_a_usage_error(clip, tmp_path):
@@ -277,3 +277,31 @@ def test_on_a_terminal_the_time_that_is_left_is_said(clip, tmp_path, monkeypatch
     lines = terminal.getvalue().split("\r")[1:]
     assert len(lines) == 2
     assert re.fullmatch(r"10 frames, \d+ a second, 0 s of film of 1, 0:0\d left\x1b\[K", lines[0])
+
+
+def test_a_film_that_ends_before_it_says_so_is_named(tmp_path):
+    from lineament.video import VideoWriter
+
+    whole, cut = tmp_path / "whole.avi", tmp_path / "cut.avi"
+    with VideoWriter(whole, rate=10) as film:
+        for number in range(30):
+            film.write(number / 10, picture_of(red=(60 + number, 60)))
+    content = whole.read_bytes()
+    cut.write_bytes(content[: len(content) // 2])
+    options = ("--out", tmp_path / "out", "-f", "glb", "--no-texture")
+    assert "ends after" not in run(whole, *options).stderr
+    done = run(cut, *options)
+    assert done.exit_code == 0
+    assert re.search(r"cut\.avi ends after \d\.\d s, but states 3\.0 s", done.stderr)
+    assert "ends after" not in run(cut, *options, "--end", "1").stderr  # no more was asked for
+
+
+def test_an_empty_file_and_one_that_may_not_be_read_say_so_and_leave_no_folder(tmp_path, monkeypatch):
+    empty = tmp_path / "empty.mp4"
+    empty.touch()
+    done = run(empty, "--out", tmp_path / "out")
+    assert (done.exit_code, "is an empty file" in done.stderr) == (1, True)
+    monkeypatch.setattr("lineament.video.stream.os.access", lambda *_: False)
+    done = run(empty, "--out", tmp_path / "out")
+    assert "permission denied" in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -14,11 +14,12 @@ from typing import Any, Self, TypeAlias
 from numpy.typing import ArrayLike, NDArray
 
 from lineament.ahead import ahead
-from lineament.aligner.given_boxes import given_detections
+from lineament.aligner.given_boxes import checked_detections, given_detections
 from lineament.aligner.photo_groups import DecodedPhoto, align_group, decoded, groups_of
 from lineament.aligner.pretrained import PretrainedParts, Recipe, check_picklable, open_detector
 from lineament.aligner.retries import Retries
 from lineament.aligner.second_look import SecondLook
+from lineament.belief import check_limit
 from lineament.bundle import Bundle
 from lineament.detect import CloserDetector, Detector, OnnxDetector
 from lineament.errors import ConfigError
@@ -27,6 +28,7 @@ from lineament.image import ImageSource, Picture, read_image, read_picture
 from lineament.methods import Method, Predictor
 from lineament.methods.closeup_networks import CloseUpNetworks
 from lineament.neutral import neutral_expression
+from lineament.ranges import check_kind
 from lineament.refining import FaceRefiner, open_refiner
 from lineament.result import LANDMARKS, AlignedPhoto, Detection, FaceResult, MorphableResult
 
@@ -81,20 +83,26 @@ class FaceAligner:
         """Join a method and a detector; most people call :meth:`from_pretrained`.
 
         Raises:
-            ConfigError: `passes` is not 1 to 20, or `max_uncertainty_mm` is not above 0.
+            ConfigError: `passes` is not 1 to 20, `max_uncertainty_mm` is not above 0, or `detector` detects
+                nothing.
         """
         if isinstance(method, str | os.PathLike):
             raise ConfigError(
                 f"FaceAligner joins a method and a detector. For the weights {str(method)!r} call "
                 f"FaceAligner.from_pretrained({str(method)!r})."
             )
+        if detector is not None and not isinstance(detector, Detector):
+            raise ConfigError(
+                f"A detector has a method `detect`, found {type(detector).__name__}. Leave it out for the "
+                f"weights' own; photos that come with boxes need none."
+            )
+        check_kind("passes", passes, whole=True)
+        check_limit(max_uncertainty_mm)
         if not 1 <= passes <= MAX_PASSES:
             raise ConfigError(
                 f"passes must be at least 1 and at most {MAX_PASSES}, found {passes}. One is quick, two "
                 f"are better."
             )
-        if not max_uncertainty_mm > 0:
-            raise ConfigError(f"max_uncertainty_mm must be above 0, found {max_uncertainty_mm}. Try 6.")
         self.method = method
         self.detector = detector
         self.passes = passes
@@ -204,6 +212,7 @@ class FaceAligner:
             ConfigError: a single picture that is no path was given where several are wanted, or `batch` is
                 below one.
         """
+        check_kind("batch", batch, whole=True)
         if batch < 1:
             raise ConfigError(f"batch must be at least 1, found {batch}. Leave it out for {PHOTOS_AT_ONCE}.")
         with closing(ahead(decoded(images), count=max(2, batch // 2))) as photos:
@@ -311,7 +320,8 @@ class FaceAligner:
             raise ConfigError("This aligner has no detector. Give boxes, or a detector when making it.")
         if isinstance(self.detector, OnnxDetector):
             return self.detector.detect(photo)
-        return self.detector.detect(read_image(photo))  # others take arrays
+        found = self.detector.detect(read_image(photo))  # others take arrays
+        return checked_detections(found, self.detector)
 
     def _retries(self) -> Retries:
         """How doubtful faces are predicted again, as this aligner is now."""

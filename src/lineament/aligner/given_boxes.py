@@ -1,12 +1,15 @@
-"""Boxes that a caller gives for the faces of a photo, checked one by one."""
+"""Boxes that a caller or a detector of theirs gives for the faces of a photo, checked one by one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from lineament.crop import check_box
-from lineament.errors import BoxError
+from lineament.errors import BoxError, ConfigError
 from lineament.image import Picture, size_wh
 from lineament.result import Detection
 
@@ -35,7 +38,7 @@ def given_detections(boxes: ArrayLike, photo: Picture) -> list[Detection]:
     if rows.ndim != 2 or rows.shape[1] != 4 or rows.dtype.kind not in "fiu":
         raise BoxError(
             f"boxes must be (n, 4) numbers: left, top, right, bottom in px; found shape {rows.shape} "
-            f"of {rows.dtype}. A single box is given as [[left, top, right, bottom]]."
+            f"of {rows.dtype}. {_shape_advice(rows)}"
         )
     width, height = size_wh(photo)
     if min(width, height) > 2 and np.abs(rows).max() <= 1.5 and rows.dtype.kind == "f":
@@ -56,3 +59,33 @@ def given_detections(boxes: ArrayLike, photo: Picture) -> list[Detection]:
                 f"{row.tolist()}. Give boxes in the px of the photo as read upright."
             )
     return [Detection(box_xyxy=row.astype(np.float32), score=1.0) for row in rows]
+
+
+def checked_detections(found: Any, detector: object) -> list[Detection]:  # noqa: ANN401 - the caller's own
+    """What a detector of the caller's found, if that is what detectors give.
+
+    Raises:
+        ConfigError: it is not; the boxes themselves are checked where crops are cut.
+    """
+    detections = list(found) if isinstance(found, Iterable) else None
+    strange = (
+        found
+        if detections is None
+        else next((each for each in detections if not isinstance(each, Detection)), None)
+    )
+    if detections is None or strange is not None:
+        raise ConfigError(
+            f"{type(detector).__name__}.detect must give a list of Detection, found "
+            f"{'' if detections is None else 'in it '}{type(strange).__name__}. Make one of each face: "
+            f"Detection(box_xyxy=np.array([left, top, right, bottom]), score=0.9)."
+        )
+    return detections
+
+
+def _shape_advice(rows: NDArray[Any]) -> str:
+    """How boxes of another shape or kind become (n, 4) numbers."""
+    if rows.ndim == 2 and rows.shape[1] > 4 and rows.dtype.kind in "fiu":
+        return "Leave out what follows the four, such as a score: boxes[:, :4]."
+    if any(isinstance(each, Detection) for each in rows.flat):
+        return "Those of detections are their `box_xyxy`; `align_given` takes detections as they are."
+    return "A single box is given as [[left, top, right, bottom]]."

@@ -6,8 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lineament import FaceAligner
+from lineament.belief import check_limit
 from lineament.bundle import Bundle
+from lineament.detect import DetectorOptions
 from lineament.result import LANDMARKS
+from lineament.runtime import check_device_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,17 @@ class AlignerOptions:
         """
         options = asdict(self)
         return FaceAligner.from_pretrained(options.pop("weights"), **options)
+
+    def check(self) -> None:
+        """Refuse what no weights could be opened with, before anything is done.
+
+        Raises:
+            ConfigError: an option is out of its range, or the device is unknown.
+        """
+        DetectorOptions().changed(min_face=self.min_face, min_score=self.min_score)
+        if self.max_uncertainty_mm is not None:
+            check_limit(self.max_uncertainty_mm)
+        check_device_name(self.device)
 
     def identity(self) -> dict[str, Any]:
         """What results depend on: the options without the threads, and checksums of networks and detector.

@@ -72,8 +72,17 @@ def align_album(
     photos: Sequence[Photo],
     boxes: Mapping[Path, NDArray[np.floating]] | None,
     stopped: Stop,
+    *,
+    problems: Sequence[str] = (),
 ) -> AlbumEnd:
     """Align photographs, write their results and say what came of them.
+
+    Args:
+        config: what is to be done.
+        photos: with what.
+        boxes: (n, 4) px of the faces by photograph; None where they are to be found.
+        stopped: whether a signal came.
+        problems: lines about what gave no photographs, which count as failures.
 
     Raises:
         LineamentError: the weights cannot be used.
@@ -84,6 +93,8 @@ def align_album(
         run = _Run(config, closing)
         todo = [photo for photo in photos if not run.is_done(photo, boxes)]
         reporter = closing.enter_context(Reporter(len(todo), quiet=config.quiet, log=config.log))
+        for problem in problems:
+            reporter.error(f"error: {problem}")
         try:
             run.align(todo, boxes, reporter, stopped)
         finally:
@@ -91,7 +102,7 @@ def align_album(
         run.finish_tables(photos, reporter)
         reporter.summary(before=len(run.done), faces_before=sum(run.done.values()), out=config.out)
         left = len(todo) - reporter.photos
-        return AlbumEnd(run.is_whole and not reporter.failed, left)
+        return AlbumEnd(run.is_whole and not reporter.failed and not problems, left)
 
 
 class _Run:

@@ -129,10 +129,10 @@ def align(
     """Align every face of photographs in 3D.
 
     Writes NAME_overlay.png (.jpg above a megapixel), NAME.json and, for photos that are named one by one,
-    NAME_face0.obj, NAME_face1.obj, ... Prints a line for each face. A photo that cannot be read is reported
-    and the others go on; the exit status is 1. Results of photos of several folders are in folders of the
-    same names. Folders go on where a former run ended, however it did; Ctrl+C finishes what is in hand.
-    docs/exports.md describes the other formats.
+    NAME_face0.obj, NAME_face1.obj, ... Prints a line for each face. A photo that cannot be read, or a folder
+    without any, is reported and the others go on; the exit status is 1. Results of photos of several folders
+    are in folders of the same names. Folders go on where a former run ended, however it did; Ctrl+C finishes
+    what is in hand. docs/exports.md describes the other formats.
     """
     from lineament.batch import AlignerOptions
     from lineament.cli.album import AlbumConfig, align_album
@@ -151,6 +151,7 @@ def align(
     from lineament.cli.whole_results import remove_unfinished
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError
+    from lineament.files import results_folder
     from lineament.refining import check_refining
 
     many = is_album(photos) or len(photos) >= MANY_FILES
@@ -166,32 +167,34 @@ def align(
             texture=texture_from(texture, left_out=no_texture),
         )
         scheme = landmarks_from(landmarks)
-        found = find_photos(photos, recursive=recursive)
+        problems: list[str] = []
+        found = find_photos(photos, recursive=recursive, on_problem=problems.append)
         all_boxes = None if boxes is None else boxes_of(found, read_boxes(boxes))
+        options = AlignerOptions(
+            weights=method,
+            threads=1 if threads is None and len(found) > 1 else threads,
+            passes=passes,
+            device=device,
+            min_face=min_face,
+            min_score=min_score,
+            max_uncertainty_mm=max_uncertainty,
+            landmarks=scheme,
+        )
+        options.check()
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
-    out.mkdir(parents=True, exist_ok=True)
-    remove_unfinished(out)
-    options = AlignerOptions(
-        weights=method,
-        threads=1 if threads is None and len(found) > 1 else threads,
-        passes=passes,
-        device=device,
-        min_face=min_face,
-        min_score=min_score,
-        max_uncertainty_mm=max_uncertainty,
-        landmarks=scheme,
-    )
-    config = AlbumConfig(
-        options, writer, out, jobs, many, anew=not resume, quiet=quiet, log=log, refine=refine
-    )
     if refine:
         check_refining()
-    with stopped_by_signals() as stopped:
-        end = align_album(config, found, all_boxes, stopped)
-    if stopped.is_set():
-        how = "run the same command again to go on" if many else "the others were not begun"
-        sys.stderr.write(f"stopped; {end.left} of {len(found)} photos are left: {how}\n")
-        raise typer.Exit(128 + stopped.number)
-    if not end.is_whole:
-        raise typer.Exit(1)
+    with results_folder(out):
+        remove_unfinished(out)
+        config = AlbumConfig(
+            options, writer, out, jobs, many, anew=not resume, quiet=quiet, log=log, refine=refine
+        )
+        with stopped_by_signals() as stopped:
+            end = align_album(config, found, all_boxes, stopped, problems=problems)
+        if stopped.is_set():
+            how = "run the same command again to go on" if many else "the others were not begun"
+            sys.stderr.write(f"stopped; {end.left} of {len(found)} photos are left: {how}\n")
+            raise typer.Exit(128 + stopped.number)
+        if not end.is_whole:
+            raise typer.Exit(1)

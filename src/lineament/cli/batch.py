@@ -65,12 +65,12 @@ def batch(
     ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors alone.")] = False,
 ) -> None:
-    """Align any number of photographs on a cluster, or on this machine, with Ray.
+    r"""Align any number of photographs on a cluster, or on this machine, with Ray.
 
     Writes parts of Parquet: OUT/faces, a row a face with the columns of `lineament align -f parquet`, and
     OUT/photos, a row a photograph with the number of its faces or the reason why it could not be aligned; the
     exit status is then 1. A part is finished once and for all: the same command goes on where a run ended,
-    however it did. Needs pip install 'lineament[batch]'. docs/cluster.md tells more.
+    however it did. Needs pip install 'lineament\[batch]'. docs/cluster.md tells more.
     """
     from lineament.batch import AlignerOptions
     from lineament.batch.job import BatchConfig, run_batch

@@ -52,29 +52,36 @@ def compare(
     face. One detector finds the faces, that of `default`, so that all methods see the same ones. Prints a
     line for each method. A photo that cannot be read is reported and the others go on; the exit status is 1.
     """
+    from lineament.cli.door import one_line
     from lineament.cli.photos import find_photos
     from lineament.cli.results import chosen_from
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
+    from lineament.files import results_folder
+    from lineament.runtime import check_device_name
 
     try:
         layers = chosen_from(overlay, tuple(LAYERS), "layer")
         style = OverlayStyle(overlay_format)
-        found = find_photos(photos, recursive=recursive)
+        problems: list[str] = []
+        found = find_photos(photos, recursive=recursive, on_problem=problems.append)
+        check_device_name(device)
         names = named_weights(methods, weights or [])
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
     aligners = _aligners(names, passes=passes, threads=threads, device=device, min_face=min_face)
-    out.mkdir(parents=True, exist_ok=True)
-    failed = False
-    for photo in found:
-        try:
-            _compare_on(photo, aligners, out, layers=layers, tile=tile, style=style)
-        except LineamentError as error:
-            failed = True
-            typer.echo(f"{photo.shown}: {error}", err=True)
-    if failed:
-        raise typer.Exit(1)
+    for problem in problems:
+        typer.echo(one_line(f"error: {problem}"), err=True)
+    failed = bool(problems)
+    with results_folder(out):
+        for photo in found:
+            try:
+                _compare_on(photo, aligners, out, layers=layers, tile=tile, style=style)
+            except LineamentError as error:
+                failed = True
+                typer.echo(one_line(f"{photo.shown}: error: {error}"), err=True)
+        if failed:
+            raise typer.Exit(1)
 
 
 def _aligners(
@@ -109,6 +116,7 @@ def _compare_on(
     """Write the sheet of a photograph and print a line for each method."""
     from PIL import Image
 
+    from lineament.cli.door import one_line
     from lineament.cli.overlay_file import write_picture
     from lineament.draw.comparison import comparison
     from lineament.image import read_image
@@ -122,7 +130,7 @@ def _compare_on(
     (out / photo.target).parent.mkdir(parents=True, exist_ok=True)
     write_picture(sheet, out / photo.target, ending="compare", style=style)
     for one in compared:
-        typer.echo(f"{photo.shown}, {one.name}: {one.note}")
+        typer.echo(one_line(f"{photo.shown}, {one.name}: {one.note}"))
 
 
 def _measured(name: str, aligner: FaceAligner, photo: Picture, detections: Sequence[Detection]) -> Compared:

@@ -6,10 +6,13 @@ import errno
 import io
 import logging
 import os
+import re
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import typer
@@ -23,12 +26,28 @@ FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOS
 NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
+EMPTY_OPTION = re.compile(r"--?[A-Za-z][A-Za-z-]*=")
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # what a terminal obeys, and ends of lines
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM, heeded as Ctrl+C is."""
 
 
 class DoorGroup(TyperGroup):
     """Commands behind the door: errors of the surroundings become a line and a status."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Click's context
+        """Refuse an empty argument: as a path it would be the working folder, whatever was meant."""
+        for before, argument in pairwise(["", *args]):
+            if not argument or EMPTY_OPTION.fullmatch(argument):
+                where = f"behind {before!r}" if before and not argument else f"in {argument!r}"
+                raise typer.BadParameter(
+                    f"There is an empty argument{f' {where}' if before or argument else ''}: a variable of "
+                    f"the shell is not set, perhaps. Leave it out, or write what it stands for.",
+                    ctx=ctx,
+                )
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Click's context and a command's value
         """Run the command of the context."""
@@ -49,6 +68,9 @@ def enter(app: Callable[[], object]) -> int:
     """Run the command line of this process; the exit status."""
     _open_closed_streams()
     logging.raiseExceptions = False  # a log that cannot be written does not end a training
+    if not sys.warnoptions and "PYTHONWARNINGS" not in os.environ:
+        os.environ["PYTHONWARNINGS"] = "ignore"  # of processes begun later: decoders warn programmers
+        warnings.simplefilter("ignore")
     process = os.getpid()
 
     def end(*_: object) -> None:
@@ -92,10 +114,15 @@ def sentence(error: Exception) -> str:
     return f"{where}{what}."
 
 
+def one_line(text: str) -> str:
+    """A text, names of files in it as they are, without what would end its line or steer the terminal."""
+    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
 def tell(error: Exception) -> None:
     """Write the sentence to the standard error, if there is one."""
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"error: {sentence(error)}\n")
+        sys.stderr.write(f"error: {one_line(sentence(error))}\n")
         sys.stderr.flush()
 
 

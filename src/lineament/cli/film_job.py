@@ -36,6 +36,8 @@ _Drawn: TypeAlias = "tuple[float, NDArray[np.uint8], dict[int, FaceResult]]"
 """A time, the picture of that time, and its faces by their people's numbers."""
 TEXTURE_SIZE = 512  # texels along a side; a face in a film is seldom larger
 PROGRESS_FRAMES = 25  # between two lines on the terminal
+SHORT, LATE_S = 0.9, 0.5
+"""Where the last picture of a whole film is, at the least: part of the length it states, less so many s."""
 TEXTURE_EVERY_S = 0.2  # taking colours from every frame would cost more than aligning it
 
 
@@ -92,6 +94,7 @@ class FilmJob:
         self.frames = 0
         self.size_hw = (0, 0)  # of the first frame
         self.length_s: float | None = None
+        self.read_s = 0.0  # time of the frame read last
         self.begun_s = time.monotonic()
 
     def run(self) -> bool:
@@ -131,6 +134,20 @@ class FilmJob:
                 self._say_of_sound(film)
             else:
                 self._write_rows(self._rows(frames, None))
+        self._say_of_length()
+
+    def _say_of_length(self) -> None:
+        """A word where a film ends long before it says it does."""
+        section = self.options.section
+        if self.length_s is None or self.stopped.is_set() or section.start_s > 0 or section.end_s < np.inf:
+            return
+        if self.read_s < SHORT * self.length_s - LATE_S:
+            name = Path(str(self.source)).name
+            typer.echo(
+                f"{name} ends after {self.read_s:.1f} s, but states {self.length_s:.1f} s: it is cut short, "
+                f"damaged, or has longer sound than pictures",
+                err=True,
+            )
 
     def _film(self, reader: VideoReader) -> VideoWriter:
         from lineament.video import Sound, VideoWriter
@@ -239,6 +256,7 @@ class FilmJob:
                 break
             first_s = frame.time_s if first_s is None else first_s
             self.frames += 1
+            self.read_s = frame.time_s
             shape_hw = self._shape_of(frame, shape_hw)
             found = self.tracker.step(frame.time_s, frame.picture)
             faces = {tracked.person: self._kept(frame, tracked) for tracked in found}

@@ -62,3 +62,7 @@ def lineament(
 def main() -> None:
     """Run the command line of this process and exit."""
     sys.exit(enter(app))
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ import io
 import itertools
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,9 @@ class Photo:
     target: Path
 
 
-def find_photos(arguments: Sequence[str], *, recursive: bool = False) -> list[Photo]:
+def find_photos(
+    arguments: Sequence[str], *, recursive: bool = False, on_problem: Callable[[str], None] | None = None
+) -> list[Photo]:
     """The photographs that files, folders and patterns name, each once, in the order given.
 
     A folder stands for the pictures directly in it, by name, or for those of the folders in it too. A file is
@@ -50,43 +52,62 @@ def find_photos(arguments: Sequence[str], *, recursive: bool = False) -> list[Ph
     Args:
         arguments: as they were given.
         recursive: go into the folders of folders, those that are hidden left out.
+        on_problem: told, where there are photographs at all, of each folder or pattern that gives none and
+            of each folder that cannot be listed; the first of these is an error when None.
 
     Raises:
-        ConfigError: a folder without pictures, or a pattern that nothing fits.
+        ConfigError: a folder without pictures, one that cannot be listed, or a pattern that nothing fits.
     """
     paths: dict[str, Path] = {}
     roots: list[Path] = []
+    problems: list[ConfigError] = []
     for argument in arguments:
-        root, found = _photos_of(argument, recursive)
+        try:
+            root, found = _photos_of(argument, recursive, None if on_problem is None else problems.append)
+        except ConfigError as error:
+            problems.append(error)
+            continue
         roots.append(root)
         for path in found:
             paths.setdefault(
                 os.path.realpath(path), path
             )  # which, unlike `resolve`, survives circles of links
+    if problems and (on_problem is None or not paths):
+        raise problems[0]
+    if on_problem is not None:
+        for problem in problems:
+            on_problem(str(problem))
     return _with_targets(list(paths.values()), roots)
 
 
 def is_album(arguments: Sequence[str]) -> bool:
     """Whether photographs are given by folder or pattern, so that there may be any number of them."""
-    return any(
-        Path(argument).is_dir() or (glob.has_magic(argument) and not Path(argument).exists())
-        for argument in arguments
-    )
+    return any(os.path.isdir(argument) or _is_pattern(argument) for argument in arguments)
 
 
-def _photos_of(argument: str, recursive: bool) -> tuple[Path, Iterable[Path]]:
+def _is_pattern(argument: str) -> bool:
+    """Whether it names no file; of what may not be looked at, reading it will say so."""
+    return glob.has_magic(argument) and not os.path.lexists(argument)
+
+
+def _photos_of(
+    argument: str, recursive: bool, on_error: Callable[[ConfigError], None] | None
+) -> tuple[Path, Iterable[Path]]:
     """The folder that results of an argument mirror, and its photographs."""
     path = Path(argument)
-    if path.is_dir():
-        found = photos_in_folder(path, recursive=recursive)
-        if not found:
+    if os.path.isdir(path):
+        unread: list[ConfigError] = []
+        found = photos_in_folder(path, recursive=recursive, on_error=unread.append)
+        for error in unread:
+            if on_error is None:
+                raise error
+            on_error(error)
+        if not found and not unread:
             advice = "Check the name." if recursive else "Those of folders in it are taken with --recursive."
             raise ConfigError(f"There are no photographs in the folder {argument}. {advice}")
         return path, found
-    if glob.has_magic(argument) and not path.exists():
-        found = sorted(
-            entry for name in glob.glob(argument, recursive=True) if not (entry := Path(name)).is_dir()
-        )
+    if _is_pattern(argument):
+        found = sorted(Path(name) for name in glob.glob(argument, recursive=True) if not os.path.isdir(name))
         if not found:
             raise ConfigError(f"Nothing fits the pattern {argument}. Check the folder and the suffix in it.")
         fixed = list(itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))

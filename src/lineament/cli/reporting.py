@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TextIO
 
+from lineament.cli.door import one_line
 from lineament.cli.photo_work import PhotoOutcome
 from lineament.cli.photos import Photo
 
@@ -112,12 +113,14 @@ class Reporter:
 
     def say(self, line: str) -> None:
         """A line for people, unless they want quiet."""
+        line = one_line(line)
         self._note(line)
         if not self._quiet:
             _write(line, sys.stdout)
 
     def error(self, line: str) -> None:
         """A line about what went wrong."""
+        line = one_line(line)
         self._note(line)
         _write(line, sys.stderr)
 
@@ -135,7 +138,8 @@ def reason_of(error: str, photo: Photo) -> str:
     """What went wrong without what is this photograph's own, so that the same reasons can be counted."""
     for own in (str(photo.path), photo.shown, photo.path.name):
         error = error.replace(own, "the photo")
-    error = re.sub(rf"\S*{re.escape(os.sep + str(photo.target))}\*", "of the photo", error)
+    error = error.replace("There is no file the photo", "The photo is not there")
+    error = re.sub(rf"(the )?(results )?\S*{re.escape(os.sep + str(photo.target))}\S*", "its results", error)
     first = re.split(r"(?<=[a-z0-9)])\. ", error, maxsplit=1)[0].rstrip(".")
     return re.sub(r"0x[0-9a-f]+|\d+", "N", first)
 

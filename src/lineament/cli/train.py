@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lineament.cli.training_wing import in_words, training_methods
+from lineament.cli.training_wing import TRAINABLE, in_words, training_methods
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="TOML file; see docs/training.md.")]
 Changes = Annotated[
@@ -21,7 +21,7 @@ Minutes = Annotated[
 
 
 def train(
-    method: Annotated[str, typer.Argument(help="regressor, synergynet or detector.")],
+    method: Annotated[str, typer.Argument(help=f"One of {', '.join(TRAINABLE)}.")],
     config: Config,
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; what is in it is gone on with.")],
     change: Changes = None,

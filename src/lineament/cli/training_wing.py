@@ -10,6 +10,23 @@ from types import ModuleType
 
 import typer
 
+TRAINABLE = (
+    "closeup",
+    "cprfa",
+    "detector",
+    "dff",
+    "dff-descriptor",
+    "dsfnet",
+    "occlusion",
+    "regressor",
+    "sadrnet",
+    "synergynet",
+    "uv-gan",
+)
+"""What `lineament train` knows, for help that is there without torch; a test compares it with the methods."""
+ABLATED = ("closeup", "dff", "dsfnet", "occlusion", "regressor", "sadrnet", "synergynet", "uv-gan")
+"""What `lineament ablate` knows: those with variants."""
+
 
 @contextmanager
 def in_words() -> Iterator[None]:

@@ -73,7 +73,8 @@ def video(
     from lineament.cli.results import chosen_from, landmarks_from, targets_from
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError
-    from lineament.files import remove_leftovers
+    from lineament.files import remove_leftovers, results_folder
+    from lineament.runtime import check_device_name
     from lineament.video import FaceTracker, Section, find_encoder
 
     chosen_source = camera if source is None else source
@@ -87,13 +88,9 @@ def video(
         encoder = find_encoder(codec) if "film" in chosen else None
         own_rest, names = _neutral_from(neutral), targets_from(targets)
         scheme = landmarks_from(landmarks)
+        check_device_name(device)
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
-    out.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(out)
-    _silence_opencv()
-    aligner = FaceAligner.from_pretrained(method, threads=threads, device=device, landmarks=scheme)
-    tracker = FaceTracker(aligner)
     options = FilmOptions(
         chosen,
         layers,
@@ -105,7 +102,11 @@ def video(
         encoder=encoder,
         allow_network=allow_network,
     )
-    all_made = FilmJob(chosen_source, out, tracker, options).run()
+    _silence_opencv()
+    with results_folder(out):
+        remove_leftovers(out)
+        aligner = FaceAligner.from_pretrained(method, threads=threads, device=device, landmarks=scheme)
+        all_made = FilmJob(chosen_source, out, FaceTracker(aligner), options).run()
     if not all_made:
         raise typer.Exit(1)
 

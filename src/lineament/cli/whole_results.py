@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lineament.errors import ExportError
+from lineament.errors import ExportError, LineamentError
 from lineament.files import remove_leftovers
 
 _LEFT_BY = re.compile(r"\.align-(\d+)-[0-9a-f]{8}\.part")
@@ -66,6 +66,11 @@ class ResultPlaces:
             except BaseException:
                 self.close()
                 raise
+        except LineamentError as error:
+            if str(temporary) not in str(error):
+                raise
+            # The name under which a file was in the making tells nobody anything.
+            raise type(error)(str(error).replace(str(temporary), str(target.parent))) from error
         except OSError as error:
             reason = error.strerror or error
             raise ExportError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from lineament.errors import ConfigError
+from lineament.ranges import check_kind
 
 CELL = 32
 """The sides of what the network sees are multiples of it, px."""
@@ -39,6 +40,9 @@ class DetectorOptions:
 
     def __post_init__(self) -> None:
         """Refuse options that cannot work."""
+        check_kind("min_score", self.min_score)
+        if self.min_face is not None:
+            check_kind("min_face", self.min_face)
         if not 0 < self.min_score < 1:
             raise ConfigError(f"min_score must lie between 0 and 1, found {self.min_score}. Try 0.46.")
         if not CELL <= self.first_side <= MAX_FIRST_SIDE:

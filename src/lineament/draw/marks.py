@@ -98,7 +98,7 @@ def _layer(
 
 
 def paint_landmarks(picture: Canvas, face: FaceResult, *, numbers: bool = False) -> None:
-    """The 68 landmarks joined by lines, those the head hides faint; or each numbered."""
+    """The 68 landmarks joined by lines, those the head hides faint; with the number of each if asked for."""
     size = face_size(face)
     margin = 4 + size / (12 if numbers else 40)
     layer = _layer(face.landmarks_image, picture, face, margin=margin, with_text=numbers)

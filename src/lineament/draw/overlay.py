@@ -13,8 +13,9 @@ from lineament.draw.marks import face_size, paint_axes, paint_box, paint_landmar
 from lineament.draw.surface import paint_surface
 from lineament.errors import ConfigError
 from lineament.image import as_picture, check_image
+from lineament.ranges import check_kind
 from lineament.result import FaceResult
-from lineament.several import Faces, Names, list_of_faces, list_of_names
+from lineament.several import Faces, Names, list_of_faces, list_of_names, one_face
 
 MeshStyle = Literal["shaded", "depth", "normals", "wireframe"]
 DEFAULT_LAYERS = ("mesh", "landmarks", "axes", "box")
@@ -53,7 +54,8 @@ def draw_overlay(
 
     Raises:
         ImageError: the photo is no such array.
-        ConfigError: an unknown layer, not one label a face, or something that is no face.
+        ConfigError: an unknown layer, not one label a face, something that is no face, or `opacity` is out
+            of its range.
     """
     picture = check_image(photo).copy()
     _paint(picture, faces, layers, opacity, labels)
@@ -84,7 +86,15 @@ def overlay_in_place(
     _paint(PillowCanvas(as_picture(picture)), faces, layers, opacity, labels)
 
 
+def _checked_opacity(opacity: float) -> float:
+    check_kind("opacity", opacity)
+    if not 0 <= opacity <= 1:
+        raise ConfigError(f"opacity must be from 0 to 1, found {opacity}.")
+    return opacity
+
+
 def _paint(picture: Canvas, faces: Faces, layers: Names, opacity: float, labels: Names | None) -> None:
+    opacity = _checked_opacity(opacity)
     faces, layers = list_of_faces(faces), list_of_names(layers)
     unknown = [name for name in layers if name not in LAYERS]
     if unknown:
@@ -103,31 +113,75 @@ def draw_mesh(photo: Photo, face: FaceResult, *, opacity: float = 0.6, style: Me
 
     Args:
         photo: (H, W, 3) uint8 RGB.
-        face: the result.
+        face: a result for this photo.
         opacity: 0 to 1.
         style: a lit surface, colours of depth (light is near), directions as colours, or the edges.
+
+    Returns:
+        (H, W, 3) uint8 RGB; `photo` stays as it is.
+
+    Raises:
+        ImageError: the photo is no such array.
+        ConfigError: it is no face, or several; `opacity` is out of its range, or no such style is known.
     """
     picture = check_image(photo).copy()
-    paint_surface(picture, face, opacity, style)
+    paint_surface(picture, one_face(face), _checked_opacity(opacity), style)
     return picture
 
 
 def draw_landmarks(photo: Photo, face: FaceResult, *, numbers: bool = False) -> Photo:
-    """The photo with one face's 68 landmarks, joined by lines (those the head hides faint) or numbered."""
+    """The photo with one face's 68 landmarks, joined by lines, those that the head hides faint.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        face: a result for this photo.
+        numbers: write the number of each beside it, counted from 0.
+
+    Returns:
+        (H, W, 3) uint8 RGB; `photo` stays as it is.
+
+    Raises:
+        ImageError: the photo is no such array.
+        ConfigError: it is no face, or several.
+    """
     picture = check_image(photo).copy()
-    paint_landmarks(picture, face, numbers=numbers)
+    paint_landmarks(picture, one_face(face), numbers=numbers)
     return picture
 
 
 def draw_axes(photo: Photo, face: FaceResult) -> Photo:
-    """The photo with the axes of one head at its nose: x (to the viewer's right) red, y green, z blue."""
+    """The photo with the axes of one head at its nose: x (to the viewer's right) red, y green, z blue.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        face: a result for this photo.
+
+    Returns:
+        (H, W, 3) uint8 RGB; `photo` stays as it is.
+
+    Raises:
+        ImageError: the photo is no such array.
+        ConfigError: it is no face, or several.
+    """
     picture = check_image(photo).copy()
-    paint_axes(picture, face)
+    paint_axes(picture, one_face(face))
     return picture
 
 
 def draw_pose_box(photo: Photo, face: FaceResult) -> Photo:
-    """The photo with a box around one head, turned as the head is; the side before the face is yellow."""
+    """The photo with a box around one head, turned as the head is; the side before the face is yellow.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        face: a result for this photo.
+
+    Returns:
+        (H, W, 3) uint8 RGB; `photo` stays as it is.
+
+    Raises:
+        ImageError: the photo is no such array.
+        ConfigError: it is no face, or several.
+    """
     picture = check_image(photo).copy()
-    paint_pose_box(picture, face)
+    paint_pose_box(picture, one_face(face))
     return picture

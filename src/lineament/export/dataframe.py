@@ -38,6 +38,8 @@ def to_dataframe(photos: AlignedPhoto | FaceResult | Iterable[AlignedPhoto | Fac
     except ImportError as error:
         raise ExportError("A DataFrame needs one more package: pip install pandas.") from error
     given = [photos] if isinstance(photos, AlignedPhoto | FaceResult) else photos
+    if not isinstance(given, Iterable):
+        given = [given]  # which is named below
     rows: list[Row] = []
     loose: list[FaceResult] = []
     for each in given:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from lineament.errors import ExportError
 from lineament.files import whole_file
+from lineament.paths import checked_path
 
 Buffer: TypeAlias = bytes | NDArray[Any]
 """What files take as it is in memory; arrays are contiguous."""
@@ -25,7 +25,7 @@ def write_bytes(path: str | os.PathLike[str], *pieces: Buffer) -> None:
     Raises:
         ExportError: the file cannot be written.
     """
-    path = Path(path)
+    path = checked_path(path, ExportError)
     try:
         with whole_file(path) as temporary, temporary.open("wb") as stream:
             for piece in pieces:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lineament.errors import ExportError
 from lineament.geometry.camera import PICTURE_AXES
 from lineament.result import FaceResult, Pose
+from lineament.several import one_face
 
 Array = NDArray[np.floating]
 ExportFrame = Literal["model", "camera", "image"]
@@ -53,10 +54,11 @@ def vertices_in(face: FaceResult, frame: ExportFrame, *, name: str = "the file")
 
     Raises:
         ExportError: unknown frame, or vertices that are not finite, which no mesh file can hold.
+        ConfigError: it is no face, or several.
     """
     if frame not in ("model", "camera", "image"):
         raise ExportError(f"Unknown frame {frame!r} for a mesh. Known: model, camera, image.")
-    vertices = np.asarray(face.vertices_image, dtype=np.float64)
+    vertices = np.asarray(one_face(face).vertices_image, dtype=np.float64)
     if not np.isfinite(vertices).all():
         raise ExportError(
             f"{Path(name).name}: the mesh has vertices that are not finite; no file can hold them."

@@ -23,6 +23,7 @@ from lineament.export.head_parts import HeadPart, head_parts, inside_png
 from lineament.expression_keys import TargetNames, key_groups, reported_weights, weights_at_rest
 from lineament.geometry.morphable import MorphableModel
 from lineament.result import FaceResult, FreeFormResult, MorphableResult
+from lineament.several import one_face
 from lineament.version import __version__
 
 Array = NDArray[np.floating]
@@ -78,6 +79,7 @@ def export_glb(
 
     Raises:
         ExportError: the face has no coefficients, is not finite, or the file cannot be written.
+        ConfigError: it is no face, or several.
     """
     morphable = checked_face(face)
     names, given = morphable.model.expression_names, full_expression(morphable)
@@ -94,7 +96,9 @@ def checked_face(face: FaceResult) -> MorphableResult:
 
     Raises:
         ExportError: it is not.
+        ConfigError: it is no face, or several.
     """
+    face = one_face(face)
     if not isinstance(face, MorphableResult):
         raise ExportError(
             "GLB needs coefficients of a face model with expressions; this method gives none. "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,9 @@ from lineament.export.files import png_bytes, write_bytes, write_text
 from lineament.export.frames import FRAMES, ExportFrame, uv_upward, vertices_in
 from lineament.geometry.face_mesh import FaceMesh
 from lineament.geometry.mesh import vertex_normals
+from lineament.paths import checked_path
 from lineament.result import FaceResult
+from lineament.several import one_face
 from lineament.version import __version__
 
 
@@ -40,8 +41,9 @@ def export_obj(
     Raises:
         ExportError: unknown frame, a vertex that is not finite, a texture for a mesh without texture
             coordinates, or the file cannot be written.
+        ConfigError: it is no face, or several.
     """
-    path = Path(path)
+    face, path = one_face(face), checked_path(path, ExportError)
     vertices = vertices_in(face, frame, name=path.name)
     uv = face.mesh.uv
     header = [f"# lineament {__version__}; {FRAMES[frame].unit}: {FRAMES[frame].axes}"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from lineament.export.frames import FRAMES, ExportFrame, vertices_in
 from lineament.export.photo_window import photo_window
 from lineament.geometry.mesh import vertex_normals
 from lineament.image import Picture
+from lineament.paths import checked_path
 from lineament.result import FaceResult
 from lineament.version import __version__
 
@@ -41,7 +41,7 @@ def export_ply(
         ExportError: unknown frame, vertices that are not finite, not one colour a vertex, or the file cannot
             be written.
     """
-    vertices = vertices_in(face, frame, name=Path(path).name)
+    vertices = vertices_in(face, frame, name=checked_path(path, ExportError).name)
     if colors_rgb is not None and np.shape(colors_rgb) != vertices.shape:
         raise ExportError(
             f"{len(vertices)} vertices but colours of shape {np.shape(colors_rgb)}: give (N, 3) or none."

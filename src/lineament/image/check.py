@@ -36,7 +36,7 @@ def check_image(image: Array) -> Array:
     """The array itself, contiguous, if it is an (H, W, 3) uint8 picture; ImageError otherwise."""
     if not isinstance(image, np.ndarray):
         raise ImageError(
-            f"Expected an (H, W, 3) uint8 array, found {type(image).__name__}. Use `read_image`."
+            f"A photo is an (H, W, 3) uint8 array here, found {type(image).__name__}. Use `read_image`."
         )
     if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ImageError(

@@ -27,8 +27,17 @@ HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
-PILLOW_LIMIT = 80_000_000  # pixels, below the least that Pillow minds
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+BEGINNINGS = {
+    b"\xff\xd8\xff": "JPEG",
+    PNG_SIGNATURE: "PNG",
+    b"GIF8": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+}
+"""First bytes of files that are of a format known here, whole or not."""
+PILLOW_LIMIT = 80_000_000  # pixels, below the least that Pillow minds
+_TEXT = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\r\n")  # bytes of plain text
 _OPEN_LOCK = threading.Lock()  # guards the moment in which Pillow's pixel limit is ours
 
 
@@ -59,6 +68,11 @@ def open_picture(stream: IO[bytes], name: str) -> Image.Image:
                 raise ImageError(
                     f"{name} is an AVIF photo, and this Pillow was built without AVIF. Install one from "
                     f"PyPI (pip install --force-reinstall pillow), or convert the photo to JPEG."
+                ) from None
+            if kind := next((kind for start, kind in BEGINNINGS.items() if head.startswith(start)), None):
+                raise ImageError(
+                    f"{name} begins as a {kind} does, but is none that can be read: it is cut short or "
+                    f"damaged. Copy it again from where it came."
                 ) from None
             raise ImageError(
                 f"{name} is not a photo in a format known here{_guess(head)}. Convert it to JPEG or PNG."
@@ -117,4 +131,6 @@ def _guess(head: bytes) -> str:
         b"PK\x03\x04": "an archive",
     }
     found = next((what for start, what in known.items() if head.startswith(start)), None)
+    if found is None and head and all(byte in _TEXT for byte in head):
+        found = "text"
     return f" (it is {found})" if found else ""

@@ -30,9 +30,8 @@ def read_image(source: ImageSource) -> Array:
 
     Raises:
         ImageError: the file is missing, empty, cut short, of a format that is not read (JPEG, PNG, WebP,
-        TIFF,
-            BMP, GIF, PPM, JPEG 2000, AVIF, HEIF and MPO are) or would take more memory than a photo may;
-            or the array is not an (H, W, 3) uint8 picture.
+            TIFF, BMP, GIF, PPM, JPEG 2000, AVIF, HEIF and MPO are) or would take more memory than a photo
+            may; or the array is not an (H, W, 3) uint8 picture.
     """
     picture = read_picture(source)
     return picture if isinstance(picture, np.ndarray) else _as_array(picture)
@@ -59,6 +58,8 @@ def _decode(picture: Image.Image, name: str, *, stream: IO[bytes] | None) -> Ima
     """Read the pixels and make them upright 8-bit RGB."""
     check_cost(picture, name)
     advice = "It is probably cut short or damaged: copy it again."
+    if stream is None:
+        advice = "Open it again, of a file that is whole, and give it before it is closed."
     with foreign(ImageError, f"{name} cannot be decoded", advice):
         raw = raw_mode(picture)
         try:

@@ -91,6 +91,8 @@ def as_rgb(picture: Image.Image, *, name: str) -> Image.Image:
         for box in _strips(picture):
             made.paste(levels.to_uint8(picture.crop(box)), box)
         return made.convert("RGB")
+    if picture.mode == "La":  # which Pillow makes nothing else of
+        picture = picture.convert("LA")
     if picture.has_transparency_data:
         return _on_white(picture)
     return picture if picture.mode == "RGB" else picture.convert("RGB")  # convert copies even then

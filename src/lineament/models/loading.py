@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,10 @@ def load_model(name_or_path: str | Path) -> MorphableModel:
     Raises:
         ModelError: nothing is there, or it is none of these.
     """
+    if not isinstance(name_or_path, str | os.PathLike) or not os.fspath(name_or_path):
+        raise ModelError(
+            f'A face model is named "lfm" or by the path of its file, found {name_or_path!r}. Give either.'
+        )
     if str(name_or_path) == "lfm":
         return travels_as(load_builtin(), "lfm", load_model)
     path = existing(name_or_path, kind='a face model: "lfm", or the path of ICT-FaceKit, Basel or FLAME')

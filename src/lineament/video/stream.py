@@ -127,8 +127,12 @@ class VideoReader:
         self._stream = open_capture(target)
         self._closing.callback(self._stream.release)
         if not self._stream.isOpened():
-            what = f"Camera {target}" if isinstance(target, int) else f"{self._source}"
-            raise ImageError(f"{what} cannot be opened as a video. Check the name, or convert it to MP4.")
+            if isinstance(target, int):
+                raise ImageError(f"Camera {target} cannot be opened. Is it connected, and free?")
+            raise ImageError(
+                f"{self._source} cannot be opened as a video: it is of another kind, damaged, or holds no "
+                f"pictures. Check the name, or convert it to MP4."
+            )
         self._check_size()
         path = target if isinstance(target, str) and os.path.isfile(target) else None
         self._orientation = self._oriented(path)
@@ -326,6 +330,7 @@ def _target(source: str | os.PathLike[str], allow_network: bool) -> str:
     """What OpenCV is given: the full name of a file, which it cannot take for an address or a camera."""
     name = os.fspath(source)
     if os.path.exists(name) and not os.path.isdir(name):
+        _check_file(name)
         return os.path.abspath(name)
     if ADDRESS.match(name):
         if allow_network:
@@ -335,4 +340,12 @@ def _target(source: str | os.PathLike[str], allow_network: bool) -> str:
         raise ImageError(f"{name} is a folder. Give one video after the other.")
     if name.isdecimal():
         raise ImageError(f"There is no file {name!r}. A camera is chosen by its number: --camera {name}.")
-    raise ImageError(f"{name} is not there. Check the name of the video.")
+    raise ImageError(f"{name} is not there. Check the name of the video, and whether its folder may be read.")
+
+
+def _check_file(name: str) -> None:
+    """Say what OpenCV does not: that a file may not be read, or has nothing in it."""
+    if not os.access(name, os.R_OK):
+        raise ImageError(f"{name} cannot be opened (permission denied). Check its permissions.")
+    if os.path.isfile(name) and not os.path.getsize(name):
+        raise ImageError(f"{name} is an empty file. Copy the video again.")
