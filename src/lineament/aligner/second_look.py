@@ -71,8 +71,8 @@ class SecondLook:
             for number, face in enumerate(faces)
             if face.is_finite and not (sure[number] and _is_framed(face))
         ]
-        looks = {number: self._look(photos[number], faces[number]) for number in due}
-        looks = {n: look for n, look in looks.items() if look is not None and (certain[n] or look.confirms)}
+        seen = {number: self._look(photos[number], faces[number]) for number in due}
+        looks = {n: look for n, look in seen.items() if look is not None and (certain[n] or look.confirms)}
         again = self.align([photos[number] for number in looks], [look.place for look in looks.values()])
         for (number, look), face in zip(looks.items(), again, strict=True):
             limit_mm = second_limit(look.score, self.max_uncertainty_mm, certain=certain[number])
