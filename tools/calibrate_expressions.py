@@ -9,17 +9,18 @@ that are for training) as faces without any. A network that is not sure gives a 
 might be, always the same little: the regression takes it off, and finds in several weights what one hardly
 shows.
 Rest: what nearly all of those portraits stay below. Full: the median on rendered faces on which the key alone
-is raised to 1; of blinks not above the median on photographs of ``--samples`` whose fits have both eyes shut,
-for lids that are drawn shut are read more surely than those of people. Rendered faces are of other identities
-than those that the mix was found on, and all of other faces than those that ``lineament eval expressions``
-shows. The range of a key that hardly moves there is not known: it keeps the face model's own. What
-``--not-measured`` begins the name of is marked as not measured. The network is not touched.
+is raised to 1; of blinks and open jaws not above the median on photographs of ``--samples`` whose fits have
+both eyes shut or the mouth wide open, for what is drawn is read more surely than what people do. Rendered
+faces are of other identities than those that the mix was found on, and all of other faces than those that
+``lineament eval expressions`` shows. The range of a key that hardly moves there is not known: it keeps the
+face model's own. What ``--not-measured`` begins the name of is marked as not measured. The network is not
+touched.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,12 @@ LEAST, MOST = 0.1, 1.2
 """A raised key has to move its reading by the first, lest noise be stretched by more than ten; no key is full
 beyond the second."""
 ASIDE = (GAZE, "mouthLeft", "mouthRight")
-AT_REST, ASIDE_AT_REST = 0.995, 0.6
+JAW = "jawOpen"
+AT_REST, ASIDE_AT_REST, JAW_AT_REST = 0.995, 0.6, 0.9
 """Share of the neutral sitters whose reading of a key counts as none: with half of them, the other half would
 have some key raised. Sitters at rest do look aside now and then, and no mouth is quite straight: a little of
-that is none of the others' business, and where a weak one points to is worth knowing."""
+that is none of the others' business, and where a weak one points to is worth knowing. The lips of one in ten
+stand ajar: taken for rest, they would leave mouths half open at none."""
 HELD_OUT = 5
 """Every so many-th rendered identity measures ranges instead of the mix."""
 RIDGE, SITTERS_COUNT, ALONE_COUNTS = 3.0, 10.0, 8.0
@@ -59,8 +62,11 @@ neutral portrait is worth, and one with a single key: what a key looks like is s
 BLINK = "eyeBlink"
 OF_EYES = (GAZE, BLINK, "eyeSquint", "eyeWide")
 """First parts of the names of keys that tell where an eye looks."""
-SHUT, SHUT_FACES = 0.95, 300
-"""A fit with such blinks has shut eyes; how many such faces are enough."""
+FULLY = {BLINK: 0.95, JAW: 0.8}
+"""Keys whose range photographs tell too, and from where on a fit has them fully raised: both eyes shut, the
+mouth wide open, of which there are few."""
+FEWEST, ENOUGH = 12, 300
+"""Photographs on which a key is fully raised: fewer tell nothing, more are not looked for."""
 QUIET_SPREAD = 0.02
 """Added to the spread of weights: those that never move are no evidence."""
 
@@ -83,9 +89,12 @@ def main() -> None:
     is_new = shown.face % HELD_OUT == 0
     is_alone = shown.key[~is_new] != SEVERAL
     mixing = key_mixing(names, shown.weights[~is_new], truth[~is_new], is_alone, resting.weights)
-    shut = shut_eyes(aligner, given.samples) if given.samples else np.zeros((0, len(names)))
+    raised = fully_raised(aligner, given.samples) if given.samples else {}
     read = Readings(
-        shown.weights[is_new] @ mixing, shown.key[is_new], resting.weights @ mixing, shut @ mixing
+        shown.weights[is_new] @ mixing,
+        shown.key[is_new],
+        resting.weights @ mixing,
+        {stem: weights @ mixing for stem, weights in raised.items()},
     )
     scales = key_scales(names, read, given.not_measured)
     own_rest = np.median(resting.weights, axis=0)
@@ -153,28 +162,34 @@ def weights_on(aligner: FaceAligner, read: Callable[[int], NDArray[np.uint8]], b
     return np.array(found, float)
 
 
-def shut_eyes(aligner: FaceAligner, folders: Sequence[str]) -> Array:
-    """(n, E) weights on photographs of people for training, whose fits have both eyes shut."""
+def fully_raised(aligner: FaceAligner, folders: Sequence[str]) -> dict[str, Array]:
+    """By key of :data:`FULLY`, (n, E) weights on photographs of people for training whose fits have it so."""
     samples = Folders(tuple(folders)).opened(validation=False)
     model = load_builtin()
-    blinks = [model.expression_names.index(BLINK + side) for side in ("Left", "Right")]
-    found: list[Array] = []
+    places = {
+        stem: [n for n, name in enumerate(model.expression_names) if stem_of(name) == stem] for stem in FULLY
+    }
+    found: dict[str, list[Array]] = {stem: [] for stem in FULLY}
     for number in range(len(samples)):
         sample = samples.sample(number, with_mask=False)
         labels = sample.labels
         if sample.provenance.kind is not Kind.PHOTOGRAPHED or labels.expression is None:
             continue
-        if labels.expression[blinks].min() < SHUT:
+        wanted = [
+            stem
+            for stem, least in FULLY.items()
+            if labels.expression[places[stem]].min() >= least and len(found[stem]) < ENOUGH
+        ]
+        if not wanted:
             continue
         assert labels.camera is not None
         points = labels.camera.image_from_model(
             model.landmarks_model(labels.identity, labels.expression, scheme=DEFAULT_SCHEME)
         )
         faces = aligner.align_given(sample.image, [Detection(box_of_points(points), 1.0)])
-        found += [face.expression for face in faces if isinstance(face, MorphableResult)]
-        if len(found) >= SHUT_FACES:
-            break
-    return np.array(found, float).reshape(-1, len(model.expression_names))
+        for stem in wanted:
+            found[stem] += [face.expression for face in faces if isinstance(face, MorphableResult)]
+    return {stem: np.array(weights, float) for stem, weights in found.items() if len(weights) >= FEWEST}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +200,13 @@ class Readings:
         shown: (n, E) on rendered faces.
         key: (n,) which key is raised alone on each, -1 for none, -2 for several.
         resting: (p, E) on neutral portraits.
-        shut: (q, E) on photographs of shut eyes; there may be none.
+        fully: by first part of a key's name, (q, E) on photographs on which it is fully raised; of some keys.
     """
 
     shown: Array
     key: NDArray[np.integer]
     resting: Array
-    shut: Array
+    fully: Mapping[str, Array]
 
 
 def key_mixing(
@@ -235,15 +250,17 @@ def key_scales(names: Sequence[str], read: Readings, not_measured: Sequence[str]
         read: of them.
         not_measured: how names of keys begin that are not to be believed.
     """
-    shares = [ASIDE_AT_REST if name.startswith(ASIDE) else AT_REST for name in names]
+    shares = [
+        JAW_AT_REST if name == JAW else ASIDE_AT_REST if name.startswith(ASIDE) else AT_REST for name in names
+    ]
     rest = np.array([np.quantile(own, share) for own, share in zip(read.resting.T, shares, strict=True)])
     scales = {}
     for name in names:
         sides = [number for number, other in enumerate(names) if stem_of(other) == stem_of(name)]
         raised = [read.shown[read.key == number, number] for number in sides if (read.key == number).any()]
         alone = float(np.median(np.concatenate(raised))) if raised else 0.0
-        if stem_of(name) == BLINK and len(read.shut):
-            alone = min(alone, float(np.median(read.shut[:, sides])))
+        if stem_of(name) in read.fully:
+            alone = min(alone, float(np.median(read.fully[stem_of(name)][:, sides])))
         low = float(np.mean(rest[sides]))
         if name.startswith(tuple(not_measured)):
             scales[name] = KeyScale(measured=False)

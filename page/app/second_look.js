@@ -33,7 +33,8 @@ export class SecondLook {
     }
     const again = await this.regressor.align(picture, looks.map(({ place }) => place), passes);
     looks.forEach(({ k, score }, row) => {
-      const isCertain = hasNumbers(again[row]) && !(again[row].uncertainty > this.limit(score, certain[k])); // null is not
+      const limit = this.limit(Math.min(score, faces[k].detection.score), certain[k]);
+      const isCertain = hasNumbers(again[row]) && !(again[row].uncertainty > limit); // null is not
       if (isCertain && this.agree(faces[k], again[row])) settled[k] = again[row];
     });
     return settled;

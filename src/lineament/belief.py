@@ -28,7 +28,7 @@ sides of their box; and where the method was not certain, so high a score of the
 alignment has it, and a roll no further from the alignment's."""
 WHEN_BEYOND, WHEN_BEYOND_BUT_SEEN = 0.75, 1.5
 """Parts of the limit of uncertainty that hold for the second alignment of a face whose first was beyond it:
-where the detector's look at it scores below LOW_SCORE, and from there on.
+where one of the detector's looks at it scores below LOW_SCORE, and where none does.
 
 Chosen on 700 photographs that may be trained on, rotated, darkened or partly covered, many of them profiles,
 and 1,000 pictures composed of what is beside other heads."""
@@ -38,7 +38,7 @@ def second_limit(score: float, max_uncertainty_mm: float, *, certain: bool) -> f
     """How uncertain the second alignment of a doubtful face may be, mm.
 
     Args:
-        score: of the detector's look at where the first alignment has it, 0 to 1.
+        score: the lower one of the detection and of the detector's look at where the first alignment has it.
         max_uncertainty_mm: the limit for faces whose detection is sure.
         certain: whether the first alignment was within its limit.
     """

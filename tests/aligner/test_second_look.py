@@ -67,6 +67,12 @@ def test_a_face_beyond_the_limit_is_believed_by_what_the_detector_sees(seen_scor
     assert [face.uncertainty_mm for face in faces] == [again] * count
 
 
+@pytest.mark.parametrize(("first_score", "count"), [(LOW_SCORE, 1), (LOW_SCORE - 0.01, 0)])
+def test_what_the_detector_doubted_at_first_has_the_stricter_limit(first_score, count):
+    looks = uncertain_at_first(6.5, 6.0 * (WHEN_BEYOND + WHEN_BEYOND_BUT_SEEN) / 2)
+    assert len(looking_aligner(looks, score=first_score, seen_score=0.9)(PHOTO)) == count
+
+
 def test_a_face_that_the_second_look_confirms_has_the_box_of_that_look():
     aligner = looking_aligner(uncertain_at_first(6.5, 2.0))
     (face,) = aligner(PHOTO)

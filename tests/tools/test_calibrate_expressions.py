@@ -12,7 +12,7 @@ SIDED = ("mouthSmileLeft", "mouthSmileRight", "mouthDimpleLeft", "mouthDimpleRig
 
 
 def readings(found, *, rest):
-    return Readings(found, KEY, np.tile(rest, (9, 1)), np.zeros((0, 4)))
+    return Readings(found, KEY, np.tile(rest, (9, 1)), {})
 
 
 def test_rest_and_range_are_measured_and_what_hardly_moves_keeps_the_range_of_the_face_model():
@@ -28,23 +28,24 @@ def test_rest_and_range_are_measured_and_what_hardly_moves_keeps_the_range_of_th
     }
 
 
-def test_rest_is_above_nearly_all_sitters():
+def test_rest_is_above_nearly_all_sitters_but_below_lips_that_stand_ajar():
     sitters = np.zeros((1000, 4))
-    sitters[:1, 0], sitters[1:, 0] = 0.9, 0.2
-    scales = key_scales(NAMES, Readings(np.zeros((1, 4)), np.array([-1]), sitters, np.zeros((0, 4))))
+    sitters[:1], sitters[1:80], sitters[80:] = 0.9, 0.4, 0.2
+    scales = key_scales(NAMES, Readings(np.zeros((1, 4)), np.array([-1]), sitters, {}))
+    assert scales["mouthPucker"].rest == pytest.approx(0.4)
     assert scales["jawOpen"].rest == pytest.approx(0.2)
 
 
-def test_eyes_of_people_that_are_shut_read_one():
+def test_shut_eyes_and_wide_mouths_of_people_read_one():
     names = ("eyeBlinkLeft", "eyeBlinkRight", "jawOpen")
     raised, key = np.eye(3), np.arange(3)
-    shut = np.full((5, 3), 0.7)
+    fully = {"eyeBlink": np.full((5, 3), 0.7), "jawOpen": np.full((5, 3), 0.6)}
     of_people, rendered = (
-        key_scales(names, Readings(raised, key, np.zeros((9, 3)), eyes)) for eyes in (shut, shut[:0])
+        key_scales(names, Readings(raised, key, np.zeros((9, 3)), found)) for found in (fully, {})
     )
     assert of_people["eyeBlinkLeft"] == of_people["eyeBlinkRight"] == KeyScale(0.0, 0.7)
-    assert rendered["eyeBlinkLeft"] == KeyScale(0.0, 1.0)
-    assert of_people["jawOpen"] == rendered["jawOpen"]
+    assert of_people["jawOpen"] == KeyScale(0.0, 0.6)
+    assert rendered["eyeBlinkLeft"] == rendered["jawOpen"] == KeyScale(0.0, 1.0)
 
 
 def test_the_mix_takes_off_what_a_network_gives_of_one_key_for_another():

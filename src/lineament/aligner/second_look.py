@@ -75,7 +75,8 @@ class SecondLook:
         looks = {n: look for n, look in seen.items() if look is not None and (certain[n] or look.confirms)}
         again = self.align([photos[number] for number in looks], [look.place for look in looks.values()])
         for (number, look), face in zip(looks.items(), again, strict=True):
-            limit_mm = second_limit(look.score, self.max_uncertainty_mm, certain=certain[number])
+            score = min(look.score, faces[number].detection.score)
+            limit_mm = second_limit(score, self.max_uncertainty_mm, certain=certain[number])
             if face.is_finite and not is_beyond(face, limit_mm) and _agree(faces[number], face):
                 settled[number] = face
         return settled
