@@ -2,7 +2,7 @@
 // second the detector confirms them, finds newcomers and ends those it no longer sees.
 
 import { overlap } from "./overlap.js";
-import { imageFromModel, uprightRoll } from "./geometry.js";
+import { boxOf, imageFromModel, uprightRoll } from "./geometry.js";
 
 /**
  * @typedef {object} Track
@@ -109,14 +109,6 @@ export class Follower {
   }
 
   landmarkBox({ camera, identity, expression }) {
-    const points = imageFromModel(camera, this.regressor.landmarks(identity, expression));
-    const box = [Infinity, Infinity, -Infinity, -Infinity];
-    for (let at = 0; at < points.length; at += 3) {
-      box[0] = Math.min(box[0], points[at]);
-      box[1] = Math.min(box[1], points[at + 1]);
-      box[2] = Math.max(box[2], points[at]);
-      box[3] = Math.max(box[3], points[at + 1]);
-    }
-    return box;
+    return boxOf(imageFromModel(camera, this.regressor.landmarks(identity, expression)));
   }
 }

@@ -101,3 +101,15 @@ export function quaternion(r) {
   const length = Math.hypot(...signed) || 1;
   return signed.map((value) => value / length);
 }
+
+/** Left, top, right, bottom of points, three numbers each. */
+export function boxOf(points) {
+  const box = [Infinity, Infinity, -Infinity, -Infinity];
+  for (let at = 0; at < points.length; at += 3) {
+    box[0] = Math.min(box[0], points[at]);
+    box[1] = Math.min(box[1], points[at + 1]);
+    box[2] = Math.max(box[2], points[at]);
+    box[3] = Math.max(box[3], points[at + 1]);
+  }
+  return box;
+}

@@ -1,7 +1,7 @@
 // A second look at doubtful faces, as aligner/second_look.py has it: detector and network are both asked again where
 // the face was aligned. Of a face they agree.
 
-import { hasNumbers, imageFromModel, uprightRoll } from "./geometry.js";
+import { boxOf, hasNumbers, imageFromModel, uprightRoll } from "./geometry.js";
 import { overlap } from "./overlap.js";
 
 export class SecondLook {
@@ -73,16 +73,4 @@ export class SecondLook {
   landmarks({ camera, identity, expression }) {
     return imageFromModel(camera, this.regressor.landmarks(identity, expression));
   }
-}
-
-/** Left, top, right, bottom of points, three numbers each. */
-function boxOf(points) {
-  const box = [Infinity, Infinity, -Infinity, -Infinity];
-  for (let at = 0; at < points.length; at += 3) {
-    box[0] = Math.min(box[0], points[at]);
-    box[1] = Math.min(box[1], points[at + 1]);
-    box[2] = Math.max(box[2], points[at]);
-    box[3] = Math.max(box[3], points[at + 1]);
-  }
-  return box;
 }

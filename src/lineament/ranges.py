@@ -56,6 +56,24 @@ def check_kind(name: str, value: object, *, whole: bool = False) -> None:
     raise ConfigError(f"{name} must be {what}, found {value!r} ({type(value).__name__}).")
 
 
+def check_count(name: str, value: int, advice: str, *, most: float = math.inf) -> None:
+    """Refuse an option of a function that counts something and is not from one on, up to `most`.
+
+    Args:
+        name: of the option.
+        value: given for it.
+        advice: a sentence that ends the message.
+        most: the greatest that is allowed.
+
+    Raises:
+        ConfigError: says what it is, and the range.
+    """
+    check_kind(name, value, whole=True)
+    if not 1 <= value <= most:
+        bound = "" if most == math.inf else f" and at most {most}"
+        raise ConfigError(f"{name} must be at least 1{bound}, found {value}. {advice}")
+
+
 def check_number(name: str, value: object, *, where: str) -> None:
     """Refuse a number out of the range of its field; what is no number passes.
 

@@ -28,7 +28,7 @@ from lineament.image import ImageSource, Picture, read_image, read_picture
 from lineament.methods import Method, Predictor
 from lineament.methods.closeup_networks import CloseUpNetworks
 from lineament.neutral import neutral_expression
-from lineament.ranges import check_kind
+from lineament.ranges import check_count
 from lineament.refining import FaceRefiner, open_refiner
 from lineament.result import LANDMARKS, AlignedPhoto, Detection, FaceResult, MorphableResult
 
@@ -96,13 +96,8 @@ class FaceAligner:
                 f"A detector has a method `detect`, found {type(detector).__name__}. Leave it out for the "
                 f"weights' own; photos that come with boxes need none."
             )
-        check_kind("passes", passes, whole=True)
+        check_count("passes", passes, "One is quick, two are better.", most=MAX_PASSES)
         check_limit(max_uncertainty_mm)
-        if not 1 <= passes <= MAX_PASSES:
-            raise ConfigError(
-                f"passes must be at least 1 and at most {MAX_PASSES}, found {passes}. One is quick, two "
-                f"are better."
-            )
         self.method = method
         self.detector = detector
         self.passes = passes
@@ -212,9 +207,7 @@ class FaceAligner:
             ConfigError: a single picture that is no path was given where several are wanted, or `batch` is
                 below one.
         """
-        check_kind("batch", batch, whole=True)
-        if batch < 1:
-            raise ConfigError(f"batch must be at least 1, found {batch}. Leave it out for {PHOTOS_AT_ONCE}.")
+        check_count("batch", batch, f"Leave it out for {PHOTOS_AT_ONCE}.")
         with closing(ahead(decoded(images), count=max(2, batch // 2))) as photos:
             for group in groups_of(photos, batch):
                 yield from align_group(group, self._detect, self._retries().found)

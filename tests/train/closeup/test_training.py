@@ -196,13 +196,19 @@ def test_irises_can_count_more_than_other_points(lfm, samples):
     assert points_term(8.0, iris + 1) < 2 * points_term(1.0, iris + 1)
 
 
-def test_raised_keys_of_photographs_can_count_more_too(lfm, samples):
+def mouths(lfm, samples):
+    """A configuration, a new network, what it says of a batch, and the batch's labels."""
     config = config_of("mouth", samples)
     network = new_network(config, lfm)
     source = CropSource(config.data, config.augment, targets=CloseUpTargets("mouth", 64))
     arrays = StepBatches(source, config.loop, 0)[0]
     found = network.eval()(crops_as_input(torch.as_tensor(arrays["crop"])))
     truth = LabelBatch.of({name: torch.as_tensor(values) for name, values in arrays.items()})
+    return config, network, found, truth
+
+
+def test_raised_keys_of_photographs_can_count_more_too(lfm, samples):
+    config, network, found, truth = mouths(lfm, samples)
     targets = {KEYS: torch.ones_like(found.keys)}
     truth = replace(truth, is_rendered=torch.zeros_like(truth.is_rendered), targets=truth.targets | targets)
     off = replace(found, keys=targets[KEYS] - 0.2)
@@ -214,12 +220,7 @@ def test_raised_keys_of_photographs_can_count_more_too(lfm, samples):
 
 
 def test_photographs_and_edits_of_them_are_believed_in_keys_of_their_own(lfm, samples):
-    config = config_of("mouth", samples)
-    network = new_network(config, lfm)
-    source = CropSource(config.data, config.augment, targets=CloseUpTargets("mouth", 64))
-    arrays = StepBatches(source, config.loop, 0)[0]
-    found = network.eval()(crops_as_input(torch.as_tensor(arrays["crop"])))
-    truth = LabelBatch.of({name: torch.as_tensor(values) for name, values in arrays.items()})
+    config, network, found, truth = mouths(lfm, samples)
     truth = replace(truth, is_rendered=torch.zeros_like(truth.is_rendered))
     aside = close_up_table("mouth").keys[0].index("mouthLeft")
     off = replace(found, keys=truth.targets[KEYS].clone())
@@ -238,12 +239,7 @@ def test_photographs_and_edits_of_them_are_believed_in_keys_of_their_own(lfm, sa
 
 
 def test_the_difference_of_both_sides_can_count(lfm, samples):
-    config = config_of("mouth", samples)
-    network = new_network(config, lfm)
-    source = CropSource(config.data, config.augment, targets=CloseUpTargets("mouth", 64))
-    arrays = StepBatches(source, config.loop, 0)[0]
-    found = network.eval()(crops_as_input(torch.as_tensor(arrays["crop"])))
-    truth = LabelBatch.of({name: torch.as_tensor(values) for name, values in arrays.items()})
+    config, network, found, truth = mouths(lfm, samples)
     truth = replace(truth, is_rendered=torch.ones_like(truth.is_rendered))
     names = close_up_table("mouth").keys[0]
     left, right = names.index("mouthLeft"), names.index("mouthRight")
