@@ -186,11 +186,11 @@ class _Run:
 
         if not todo:
             return
-        config = self._config
-        work = PhotoWork(config.options, config.writer, config.out, bool(self._tables), config.refine)
         tasks = (_task(photo, boxes) for photo in todo)
-        processes = jobs_for(config.jobs, len(todo))
-        done = run_in_order(work, tasks, processes=processes, total=len(todo), is_stopped=stopped.is_set)
+        processes = jobs_for(self._config.jobs, len(todo))
+        done = run_in_order(
+            self._work(), tasks, processes=processes, total=len(todo), is_stopped=stopped.is_set
+        )
         for task, came in done:
             outcome = PhotoOutcome(error=str(came)) if isinstance(came, WorkerLost) else came
             reporter.add(task.photo, outcome)
@@ -199,6 +199,11 @@ class _Run:
             except ExportError as error:
                 self._give_up_tables(error, reporter)
                 return
+
+    def _work(self) -> PhotoWork:
+        """What processes do."""
+        config = self._config
+        return PhotoWork(config.options, config.writer, config.out, bool(self._tables), config.refine)
 
     def _take(
         self,
@@ -246,13 +251,14 @@ class _Run:
         self._waiting.clear()
 
     def finish_tables(self, photos: Sequence[Photo], reporter: Reporter) -> None:
-        """Make the tables of all photographs that are done, in their order."""
+        """Make the tables of all photographs that are done, in their order; without a face columns alone."""
         from lineament.errors import ExportError
 
         sources = [source for photo in photos if self._counts.get(source := row_source(photo.path))]
+        like = self._work().example_row() if self._tables and not sources else None
         for table in self._tables.values():
             try:
-                table.finish(sources)
+                table.finish(sources, like=like)
             except ExportError as error:
                 self._give_up_tables(error, reporter)
                 return

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PIXELS_TOGETHER = 4_000_000
 """Of photographs that are aligned together, after which no more are added: all of them are in memory, and of
 large ones reading takes longer than the networks."""
+EXAMPLE_PX = 64  # side of the picture that an example of a row is of
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,22 @@ class PhotoWork:
         together = TogetherAligner(aligner, may_join=self.options.device == "cpu")
         with closing(ResultPlaces()) as places:
             yield PhotoWorker(self, aligner, together, places)
+
+    def example_row(self) -> Row:
+        """A row of a table with all the columns that faces have, whose values mean nothing.
+
+        Which there are depends on the weights: it is of a face at a box on an empty picture.
+
+        Raises:
+            LineamentError: the weights cannot be used.
+        """
+        from lineament.result import Detection
+
+        empty = np.zeros((EXAMPLE_PX, EXAMPLE_PX, 3), np.uint8)
+        everywhere = Detection(np.array([0, 0, EXAMPLE_PX, EXAMPLE_PX], np.float32), 1.0)
+        faces = self.options.open().align(empty, [everywhere], passes=1)
+        (row,) = _rows_of(Path(), faces, self.writer)
+        return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,20 +185,16 @@ class PhotoWorker:
             return self._failed(task, error)
 
     def _written(self, task: PhotoTask, picture: Image.Image, found: Sequence[FaceResult]) -> PhotoOutcome:
-        from lineament.export.rows import photo_rows
-
         path, target = task.photo.path, self.work.out / task.photo.target
         faces, unrefined = self._refined(picture, found)
         written = self.work.writer.write(picture, faces, target, self.places, source=path)
-        start = {"photo": path.name, "source": row_source(path)}
+        rows = _rows_of(path, faces, self.work.writer) if self.work.with_rows else []
         return PhotoOutcome(
             faces=len(faces),
             lines=tuple(_face_lines(faces)),
             impossible=(*unrefined, *written.impossible),
             files=written.files,
-            rows=tuple(photo_rows(start, faces, targets=self.work.writer.targets))
-            if self.work.with_rows
-            else (),
+            rows=tuple(rows),
         )
 
     def _refined(
@@ -200,6 +213,13 @@ class PhotoWorker:
                 found.append(face)
                 impossible.append(f"face {number}: not refined, {error}")
         return found, impossible
+
+
+def _rows_of(path: Path, faces: Sequence[FaceResult], writer: ResultWriter) -> list[Row]:
+    """The rows that tables have of a photograph."""
+    from lineament.export.rows import photo_rows
+
+    return photo_rows({"photo": path.name, "source": row_source(path)}, faces, targets=writer.targets)
 
 
 def _pixels(photo: ReadPhoto) -> int:

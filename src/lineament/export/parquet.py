@@ -82,7 +82,9 @@ class ParquetKind:
             return []
         return found
 
-    def merge(self, pieces: Iterator[tuple[Path, int, int]], path: Path, rows_at_once: int) -> None:
+    def merge(
+        self, pieces: Iterator[tuple[Path, int, int]], path: Path, rows_at_once: int, like: Row | None = None
+    ) -> None:
         """Write rows (file, first, last) of other files as one; blocks do not depend on where they were."""
         waiting: list[Any] = []
         writer: Any = None
@@ -96,7 +98,8 @@ class ParquetKind:
                     if sum(len(each) for each in waiting) >= rows_at_once:
                         waiting = self._write_blocks(writer, waiting, rows_at_once)
             if writer is None:
-                self._parquet.write_table(self._pyarrow.table({}), path)
+                nothing = self._pyarrow.table({}) if like is None else table_of_rows([like]).slice(0, 0)
+                self._parquet.write_table(nothing, path)
             elif waiting:
                 writer.write_table(self._pyarrow.concat_tables(waiting).combine_chunks())
         finally:
