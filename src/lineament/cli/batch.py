@@ -139,8 +139,7 @@ class _Lines:
 
     def part(self, part: FinishedPart) -> None:
         """Say what came of a part."""
-        from lineament.cli.photos import Photo
-        from lineament.cli.reporting import reason_of
+        from lineament.cli.reporting import general_reason
 
         self.left -= 1
         self._photos += part.photos
@@ -149,7 +148,7 @@ class _Lines:
         self.failed += len(part.errors)
         for number, (source, why) in enumerate(part.errors):
             path = Path(source)
-            self._reasons[reason_of(why, Photo(path, source, path))] += 1
+            self._reasons[general_reason(why, (str(path), source, path.name))] += 1
             if number < NAMED:
                 typer.echo(f"{source}: error: {why}", err=True)
         if len(part.errors) > NAMED:

@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TextIO
@@ -70,7 +71,8 @@ class Reporter:
         self.photos += 1
         if outcome.error is not None:
             self.failed += 1
-            self._reasons[reason_of(outcome.error, photo)] += 1
+            names = (str(photo.path), photo.shown, photo.path.name)
+            self._reasons[general_reason(outcome.error, names, target=photo.target)] += 1
             if len(self._failed_names) < LARGE:
                 self._failed_names.append(photo.shown)
             self.error(f"{photo.shown}: error: {outcome.error}")
@@ -134,12 +136,20 @@ class Reporter:
             self._progress = None
 
 
-def reason_of(error: str, photo: Photo) -> str:
-    """What went wrong without what is this photograph's own, so that the same reasons can be counted."""
-    for own in (str(photo.path), photo.shown, photo.path.name):
-        error = error.replace(own, "the photo")
+def general_reason(error: str, names: Sequence[str], *, target: Path | None = None) -> str:
+    """What went wrong without what is one photograph's own, so that the same reasons can be counted.
+
+    Args:
+        error: what was said of a photograph that failed.
+        names: what it is called there, longer names before those they end in.
+        target: what the names of its results begin with; None where it has none of its own.
+    """
+    for name in names:
+        error = error.replace(name, "the photo")
     error = error.replace("There is no file the photo", "The photo is not there")
-    error = re.sub(rf"(the )?(results )?\S*{re.escape(os.sep + str(photo.target))}\S*", "its results", error)
+    if target is not None:
+        results = rf"(the )?(results )?\S*{re.escape(os.sep + str(target))}\S*"
+        error = re.sub(results, "its results", error)
     first = re.split(r"(?<=[a-z0-9)])\. ", error, maxsplit=1)[0].rstrip(".")
     return re.sub(r"0x[0-9a-f]+|\d+", "N", first)
 
