@@ -136,17 +136,11 @@ def align(
     """
     from lineament.batch import AlignerOptions
     from lineament.cli.album import AlbumConfig, align_album
+    from lineament.cli.choices import chosen_from, landmarks_from, targets_from, texture_from
     from lineament.cli.completing import completing_from
     from lineament.cli.overlay_file import OverlayStyle
     from lineament.cli.photos import boxes_of, find_photos, is_album, read_boxes
-    from lineament.cli.results import (
-        FORMATS,
-        ResultWriter,
-        chosen_from,
-        landmarks_from,
-        targets_from,
-        texture_from,
-    )
+    from lineament.cli.results import FORMATS, ResultWriter
     from lineament.cli.stopping import stopped_by_signals
     from lineament.cli.whole_results import remove_unfinished
     from lineament.draw import LAYERS

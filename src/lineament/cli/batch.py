@@ -74,7 +74,7 @@ def batch(
     """
     from lineament.batch import AlignerOptions
     from lineament.batch.job import BatchConfig, run_batch
-    from lineament.cli.results import landmarks_from, targets_from
+    from lineament.cli.choices import landmarks_from, targets_from
     from lineament.cli.stopping import stopped_by_signals
     from lineament.errors import ConfigError
 

@@ -52,9 +52,9 @@ def compare(
     face. One detector finds the faces, that of `default`, so that all methods see the same ones. Prints a
     line for each method. A photo that cannot be read is reported and the others go on; the exit status is 1.
     """
+    from lineament.cli.choices import chosen_from
     from lineament.cli.door import one_line
     from lineament.cli.photos import find_photos
-    from lineament.cli.results import chosen_from
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
     from lineament.files import results_folder

@@ -14,7 +14,6 @@ import numpy as np
 from lineament.cli.completing import Completing
 from lineament.cli.overlay_file import OverlayStyle
 from lineament.cli.whole_results import ResultPlaces
-from lineament.errors import ConfigError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,61 +33,7 @@ MAP_FORMATS = ("depth", "pncc", "normals", "parts")
 PICTURE_FORMATS = ("texture", "frontal")
 ALBEDO_FORMATS = ("glb", "texture")  # which --texture albedo concerns
 TABLE_FORMATS = ("parquet", "csv")
-TEXTURES = ("photo", "albedo", "none")
 FORMATS = (*MESH_FORMATS, "json", *TABLE_FORMATS, *MAP_FORMATS, *PICTURE_FORMATS)
-
-
-def targets_from(name: str) -> TargetNames:
-    """Names of expressions as the command line says them.
-
-    Raises:
-        ConfigError: neither "arkit" nor "all".
-    """
-    from lineament.expression_keys import key_groups
-
-    key_groups((), name)  # type: ignore[arg-type] # whatever was typed
-    return name  # type: ignore[return-value]
-
-
-def texture_from(name: str, *, left_out: bool) -> str:
-    """Which colours skin has, as the command line says it.
-
-    Raises:
-        ConfigError: no name of :data:`TEXTURES`, or two that contradict each other.
-    """
-    if name not in TEXTURES:
-        raise ConfigError(f"There is no texture {name!r}. Choose from {', '.join(TEXTURES)}.")
-    if left_out and name == "albedo":
-        raise ConfigError("--no-texture leaves colours out, --texture albedo asks for some: choose one.")
-    return "none" if left_out else name
-
-
-def landmarks_from(name: str) -> str:
-    """A scheme of landmarks as the command line says it.
-
-    Raises:
-        ConfigError: the built-in face model has no such scheme.
-    """
-    from lineament.models.builtin import SCHEMES
-
-    if name not in SCHEMES:
-        raise ConfigError(f"There is no landmark scheme {name!r}. Choose from {', '.join(sorted(SCHEMES))}.")
-    return name
-
-
-def chosen_from(names: str, known: Sequence[str], what: str) -> tuple[str, ...]:
-    """Names of a list such as "obj,glb", each once; "none" for none.
-
-    Raises:
-        ConfigError: a name that is not known.
-    """
-    chosen = tuple(dict.fromkeys(name.strip().lower() for name in names.split(",") if name.strip()))
-    if chosen in ((), ("none",)):
-        return ()
-    for name in chosen:
-        if name not in known:
-            raise ConfigError(f"There is no {what} {name!r}. Choose from {', '.join(known)}, or none.")
-    return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +60,7 @@ class ResultWriter:
         targets: names of expressions.
         texture_size: texels along a side; None for what each face needs.
         complete: what hidden parts of textures become.
-        texture: of :data:`TEXTURES`: the colours of GLB's skin and of texture files.
+        texture: of :data:`lineament.cli.choices.TEXTURES`: the colours of GLB's skin and of texture files.
         texturers: by mesh and size, made when first needed.
     """
 
@@ -324,7 +269,7 @@ def why_impossible(name: str, face: FaceResult, texture: str = "photo") -> str |
     Args:
         name: of :data:`FORMATS`.
         face: the result.
-        texture: of :data:`TEXTURES`.
+        texture: of :data:`lineament.cli.choices.TEXTURES`.
     """
     from lineament.export.albedo import knows_albedo
     from lineament.result import MorphableResult
