@@ -16,6 +16,8 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from lineament.paths import with_ending
+
 if TYPE_CHECKING:
     from lineament.ahead import Behind
     from lineament.export import FaceTexturer, HeadMotion, MeanTexture
@@ -156,7 +158,7 @@ class FilmJob:
         suffix = ".webm" if encoder is None else encoder.suffix
         source = self.source if isinstance(self.source, str) and Path(self.source).is_file() else None
         return VideoWriter(
-            _ending(self.target, f"_overlay{suffix}"),
+            with_ending(self.target, f"_overlay{suffix}"),
             rate=reader.rate / section.stride,
             is_stopped=self.stopped.is_set,
             encoder=encoder,
@@ -195,7 +197,7 @@ class FilmJob:
         if "parquet" in self.options.formats:
             from lineament.export import export_parquet
 
-            export_parquet(rows, _ending(self.target, ".parquet"), targets=self.options.targets)
+            export_parquet(rows, with_ending(self.target, ".parquet"), targets=self.options.targets)
         else:
             for _ in rows:
                 pass
@@ -225,7 +227,7 @@ class FilmJob:
             face = replace(person.face, expression=expression, neutral=rest)
             return face.named_weights(self.options.targets)
 
-        rewrite_weights(_ending(self.target, ".parquet"), weights_of)
+        rewrite_weights(with_ending(self.target, ".parquet"), weights_of)
 
     def _write_heads(self, rests: dict[int, NDArray[np.float32]]) -> None:
         from lineament.export import export_motion
@@ -239,7 +241,7 @@ class FilmJob:
             person.motion.set_neutral(rests.get(number))
             export_motion(
                 person.motion,
-                _ending(self.target, f"_person{number}.glb"),
+                with_ending(self.target, f"_person{number}.glb"),
                 size_hw=self.size_hw,
                 texture_rgb=None if texture is None else texture.colors_rgb,
                 targets=self.options.targets,
@@ -339,7 +341,3 @@ def _animated(person: Person, face: FaceResult | None) -> FaceResult | None:
         return face
     person.no_head = reason
     return None
-
-
-def _ending(target: Path, ending: str) -> Path:
-    return target.with_name(target.name + ending)

@@ -14,6 +14,7 @@ import numpy as np
 from lineament.cli.completing import Completing
 from lineament.cli.overlay_file import OverlayStyle
 from lineament.cli.whole_results import ResultPlaces
+from lineament.paths import with_ending
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -122,7 +123,7 @@ class ResultWriter:
 
         impossible, size_hw = [], (photo.height, photo.width)
         for number, face in enumerate(faces):
-            reasons = _FaceFiles(self, photo, face, _named(target, f"_face{number}")).write()
+            reasons = _FaceFiles(self, photo, face, with_ending(target, f"_face{number}")).write()
             impossible += [f"face {number}: {reason}" for reason in reasons]
         if set(MAP_FORMATS) & set(self.formats):
             self._write_maps(faces, size_hw, target)
@@ -130,7 +131,7 @@ class ResultWriter:
             meshes = [
                 self._mesh_name(face, f"{target.name}_face{number}") for number, face in enumerate(faces)
             ]
-            path = _named(target, ".json")
+            path = with_ending(target, ".json")
             about = {"photo": source.name, "source": str(source)}
             export_json(faces, path, **about, size_hw=size_hw, meshes=meshes, targets=self.targets)
         if self.layers:  # last, for it changes the photo
@@ -150,9 +151,9 @@ class ResultWriter:
         from lineament.export.map_files import write_maps
 
         chosen = [name for name in MAP_FORMATS if name in self.formats]
-        paths = {name: _named(target, f"_{name}.png") for name in chosen}
+        paths = {name: with_ending(target, f"_{name}.png") for name in chosen}
         if "depth" in chosen:
-            paths["depth_mm"] = _named(target, "_depth.npz")
+            paths["depth_mm"] = with_ending(target, "_depth.npz")
         write_maps(faces, size_hw, paths)
 
 
@@ -213,39 +214,39 @@ class _FaceFiles:
             "texture", self.face, self.writer.texture
         )
         texture_rgb = self.skin_rgb if with_texture else None
-        export_obj(self.face, _named(self.target, ".obj"), texture_rgb=texture_rgb)
+        export_obj(self.face, with_ending(self.target, ".obj"), texture_rgb=texture_rgb)
 
     def _ply(self) -> None:
         from lineament.export import export_ply
         from lineament.export.ply import vertex_colors
 
         colors_rgb = vertex_colors(self.face, self.photo)
-        export_ply(self.face, _named(self.target, ".ply"), colors_rgb=colors_rgb)
+        export_ply(self.face, with_ending(self.target, ".ply"), colors_rgb=colors_rgb)
 
     def _glb(self) -> None:
         from lineament.export import export_glb
 
         texture_rgb = None if self.writer.texture == "none" else self.skin_rgb
-        path = _named(self.target, ".glb")
+        path = with_ending(self.target, ".glb")
         export_glb(self.face, path, texture_rgb=texture_rgb, targets=self.writer.targets)
 
     def _npz(self) -> None:
         from lineament.export import export_npz
 
-        export_npz(self.face, _named(self.target, ".npz"))
+        export_npz(self.face, with_ending(self.target, ".npz"))
 
     def _texture_files(self) -> None:
         from lineament.export import export_texture
         from lineament.export.files import png_bytes, write_bytes
 
-        path = _named(self.target, "_texture.png")
+        path = with_ending(self.target, "_texture.png")
         if self.writer.texture == "albedo":
             assert self.skin_rgb is not None
             write_bytes(path, png_bytes(self.skin_rgb))
             return
         assert self.texture is not None  # or why_impossible had a reason
         export_texture(self.texture, path)
-        export_texture(self.texture, _named(self.target, "_texture_seen.png"), hidden="marked")
+        export_texture(self.texture, with_ending(self.target, "_texture_seen.png"), hidden="marked")
 
     def _frontal(self) -> None:
         from lineament.export import frontal_view
@@ -253,7 +254,7 @@ class _FaceFiles:
 
         assert self.texture is not None
         view = frontal_view(self.face, self.texture)
-        write_bytes(_named(self.target, "_frontal.png"), png_bytes(view))
+        write_bytes(with_ending(self.target, "_frontal.png"), png_bytes(view))
 
 
 def texture_size_for(face: FaceResult) -> int:
@@ -283,8 +284,3 @@ def why_impossible(name: str, face: FaceResult, texture: str = "photo") -> str |
     if name in ALBEDO_FORMATS and texture == "albedo" and not knows_albedo(face):
         return "which needs the face's own colours: refine the face (--refine 30), or take --texture photo"
     return None
-
-
-def _named(target: Path, ending: str) -> Path:
-    """`target` with an ending; its own dots stay."""
-    return target.with_name(target.name + ending)

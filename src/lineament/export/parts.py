@@ -19,6 +19,7 @@ from lineament.export.csv_table import CsvKind
 from lineament.export.parquet import ParquetKind
 from lineament.export.rows import Row
 from lineament.files import remove_leftovers, whole_file
+from lineament.paths import with_ending
 
 ROWS_AT_ONCE = 1000  # rows of a block
 PARTS_EVERY_S = 5.0
@@ -72,7 +73,7 @@ class PartsTable:
             ExportError: the package pyarrow is missing, where it is needed.
         """
         self.path = path
-        self._folder = path.with_name(f"{path.name}.parts")
+        self._folder = with_ending(path, ".parts")
         self._kind = KINDS[kind]()
         self._rows_at_once = rows_at_once
         self._waiting: list[Row] = []
