@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lineament.cli.lines import say
 from lineament.cli.options import (
     Device,
     ExpressionTargets,
@@ -188,7 +188,7 @@ def align(
             end = align_album(config, found, all_boxes, stopped, problems=problems)
         if stopped.is_set():
             how = "run the same command again to go on" if many else "the others were not begun"
-            sys.stderr.write(f"stopped; {end.left} of {len(found)} photos are left: {how}\n")
+            say(f"stopped; {end.left} of {len(found)} photos are left: {how}", error=True)
             raise typer.Exit(128 + stopped.number)
         if not end.is_whole:
             raise typer.Exit(1)

@@ -53,7 +53,7 @@ def compare(
     line for each method. A photo that cannot be read is reported and the others go on; the exit status is 1.
     """
     from lineament.cli.choices import chosen_from
-    from lineament.cli.door import one_line
+    from lineament.cli.lines import say
     from lineament.cli.photos import find_photos
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
@@ -71,7 +71,7 @@ def compare(
         raise typer.BadParameter(str(error)) from error
     aligners = _aligners(names, passes=passes, threads=threads, device=device, min_face=min_face)
     for problem in problems:
-        typer.echo(one_line(f"error: {problem}"), err=True)
+        say(f"error: {problem}", error=True)
     failed = bool(problems)
     with results_folder(out):
         for photo in found:
@@ -79,7 +79,7 @@ def compare(
                 _compare_on(photo, aligners, out, layers=layers, tile=tile, style=style)
             except LineamentError as error:
                 failed = True
-                typer.echo(one_line(f"{photo.shown}: error: {error}"), err=True)
+                say(f"{photo.shown}: error: {error}", error=True)
         if failed:
             raise typer.Exit(1)
 
@@ -116,7 +116,7 @@ def _compare_on(
     """Write the sheet of a photograph and print a line for each method."""
     from PIL import Image
 
-    from lineament.cli.door import one_line
+    from lineament.cli.lines import say
     from lineament.cli.overlay_file import write_picture
     from lineament.draw.comparison import comparison
     from lineament.image import read_image
@@ -130,7 +130,7 @@ def _compare_on(
     (out / photo.target).parent.mkdir(parents=True, exist_ok=True)
     write_picture(sheet, out / photo.target, ending="compare", style=style)
     for one in compared:
-        typer.echo(one_line(f"{photo.shown}, {one.name}: {one.note}"))
+        say(f"{photo.shown}, {one.name}: {one.note}")
 
 
 def _measured(name: str, aligner: FaceAligner, photo: Picture, detections: Sequence[Detection]) -> Compared:

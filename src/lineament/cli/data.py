@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from lineament.cli import detector_data
-from lineament.cli.wings import data_wing, say
+from lineament.cli.lines import say
+from lineament.cli.wings import data_wing
 
 if TYPE_CHECKING:
     from lineament.data.build.point_samples import Labels

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from lineament.cli.wings import data_wing, say
+from lineament.cli.lines import say
+from lineament.cli.wings import data_wing
 
 MIB = 2**20
 

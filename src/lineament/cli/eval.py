@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lineament.cli.lines import say
 from lineament.cli.options import Device, named_weights
 
 EXPRESSIONS = "expressions"
@@ -127,7 +128,7 @@ def evaluate(
     predictors: list[Predictor] = []
     try:
         loaded = load_set(data_set, options)
-        _say(f"{loaded.title}: {len(loaded.items)} faces")
+        say(f"{loaded.title}: {len(loaded.items)} faces")
         baselines = [*(baseline or []), *(peer or [])]
         predictors = _predictors(
             weights,
@@ -169,10 +170,11 @@ def _expressions(
         aligner = FaceAligner.from_pretrained(name, passes=passes, threads=threads, device=device)
         with _progress() as tell:
             reports.append(expression_report(aligner, name, pictures=shown, photographs=data, progress=tell))
-        _say(to_text(reports[-1]))
+        for line in to_text(reports[-1]).splitlines():
+            say(line)
     if out is not None:
         for path in write_reports(reports, out):
-            _say(f"report: {path}")
+            say(f"report: {path}")
 
 
 def _evaluate(
@@ -260,10 +262,10 @@ def _finish(evaluation: Evaluation, predictors: list[Predictor], out: Path) -> N
         for score in scores_of(evaluation, protocol):
             numbers = " / ".join(f"{name} {value:.2f}" for name, value in score.columns.items())
             counted = f"{score.found} of {int(score.expected.sum())}"
-            _say(f"{protocol.name}, {score.predictor}: {numbers} {protocol.unit} ({counted})")
+            say(f"{protocol.name}, {score.predictor}: {numbers} {protocol.unit} ({counted})")
     for predictor, item, why in evaluation.failed:
-        _say(f"{predictor}, {item}: {why}", error=True)
-    _say(f"report: {paths[-1]}")
+        say(f"{predictor}, {item}: {why}", error=True)
+    say(f"report: {paths[-1]}")
 
 
 def _predict_one(predictor: Predictor) -> Callable[[EvaluationItem], Prediction | None]:
@@ -288,15 +290,9 @@ def _print_known() -> None:
         ("baselines", {name: entry.needs for name, entry in BASELINES.items()}),
         ("protocols", {name: entry.title for name, entry in PROTOCOLS.items()}),
     ):
-        _say(title)
+        say(title)
         for name, text in names.items():
-            _say(f"  {name:26} {text}")
-
-
-def _say(line: str, *, error: bool = False) -> None:
-    stream = sys.stderr if error else sys.stdout
-    encoding = stream.encoding or "utf-8"
-    stream.write(line.encode(encoding, errors="replace").decode(encoding) + "\n")
+            say(f"  {name:26} {text}")
 
 
 @contextmanager

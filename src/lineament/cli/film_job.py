@@ -13,9 +13,9 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
 
+from lineament.cli.lines import say
 from lineament.paths import with_ending
 
 if TYPE_CHECKING:
@@ -106,17 +106,17 @@ class FilmJob:
         with stopped_by_signals() as self.stopped:
             self._follow()
             if self.stopped.is_set():
-                typer.echo("stopped")
+                say("stopped")
             rests = self._rests()
             if "glb" in self.options.formats:
                 self._write_heads(rests)
             if "parquet" in self.options.formats and rests:
                 self._rewrite_rows(rests)
         for number, person in sorted(self.people.items()):
-            typer.echo(f"person {number}: in {person.frames} of {self.frames} frames")
+            say(f"person {number}: in {person.frames} of {self.frames} frames")
         if not self.people:
-            typer.echo(f"no face found in {self.frames} frames")
-        typer.echo(f"results are in {self.target.parent}")
+            say(f"no face found in {self.frames} frames")
+        say(f"results are in {self.target.parent}")
         return not any(person.no_head for person in self.people.values())
 
     def _follow(self) -> None:
@@ -145,10 +145,10 @@ class FilmJob:
             return
         if self.read_s < SHORT * self.length_s - LATE_S:
             name = Path(str(self.source)).name
-            typer.echo(
+            say(
                 f"{name} ends after {self.read_s:.1f} s, but states {self.length_s:.1f} s: it is cut short, "
                 f"damaged, or has longer sound than pictures",
-                err=True,
+                error=True,
             )
 
     def _film(self, reader: VideoReader) -> VideoWriter:
@@ -187,11 +187,11 @@ class FilmJob:
     def _say_of_sound(self, film: VideoWriter) -> None:
         """A word where a film has lost what it may have had."""
         if self.options.encoder is None and isinstance(self.source, str):
-            typer.echo(
+            say(
                 f"{film.path.name} has no sound: ffmpeg, which would copy it and be quicker, is not installed"
             )
         elif not film.has_sound and isinstance(self.source, str):
-            typer.echo(f"{film.path.name} has no sound: none of {Path(self.source).name} could be taken")
+            say(f"{film.path.name} has no sound: none of {Path(self.source).name} could be taken")
 
     def _write_rows(self, rows: Iterator[tuple[dict[str, Any], Sequence[FaceResult]]]) -> None:
         if "parquet" in self.options.formats:
@@ -212,7 +212,7 @@ class FilmJob:
             rests[number] = rest
             frame = self.options.neutral
             if isinstance(frame, int) and frame not in person.expressions:
-                typer.echo(f"person {number} is not in frame {frame}: at rest in their quietest frames")
+                say(f"person {number} is not in frame {frame}: at rest in their quietest frames")
         return rests
 
     def _rewrite_rows(self, rests: dict[int, NDArray[np.float32]]) -> None:
@@ -234,7 +234,7 @@ class FilmJob:
 
         for number, person in self.people.items():
             if person.no_head is not None:
-                typer.echo(f"person {number}: no glb, {person.no_head}", err=True)
+                say(f"person {number}: no glb, {person.no_head}", error=True)
             if person.motion.model is None:
                 continue
             texture = None if person.texture is None else person.texture.texture()
@@ -293,7 +293,7 @@ class FilmJob:
             self.size_hw = shape_hw
         elif shape_hw != before_hw:
             was = f"{before_hw[1]} x {before_hw[0]}"
-            typer.echo(f"from {frame.time_s:.2f} s on pictures are {width} x {height} px; they were {was}")
+            say(f"from {frame.time_s:.2f} s on pictures are {width} x {height} px; they were {was}")
             for person in self.people.values():
                 person.smoother = FaceSmoother()  # nothing between pixels of two sizes is a mean
         return shape_hw

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TextIO
 
-from lineament.cli.door import one_line
+from lineament.cli.lines import one_line, write_line
 from lineament.cli.photo_work import PhotoOutcome
 from lineament.cli.photos import Photo
 
@@ -115,20 +115,18 @@ class Reporter:
 
     def say(self, line: str) -> None:
         """A line for people, unless they want quiet."""
-        line = one_line(line)
         self._note(line)
         if not self._quiet:
-            _write(line, sys.stdout)
+            write_line(line, sys.stdout)
 
     def error(self, line: str) -> None:
         """A line about what went wrong."""
-        line = one_line(line)
         self._note(line)
-        _write(line, sys.stderr)
+        write_line(line, sys.stderr)
 
     def _note(self, line: str) -> None:
         if self._log is not None:
-            self._log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {line}\n")
+            self._log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {one_line(line)}\n")
 
     def _close_display(self) -> None:
         if self._progress is not None:
@@ -152,12 +150,6 @@ def general_reason(error: str, names: Sequence[str], *, target: Path | None = No
         error = re.sub(results, "its results", error)
     first = re.split(r"(?<=[a-z0-9)])\. ", error, maxsplit=1)[0].rstrip(".")
     return re.sub(r"0x[0-9a-f]+|\d+", "N", first)
-
-
-def _write(line: str, stream: TextIO) -> None:
-    """Unlike `typer.echo`, above a progress bar."""
-    encoding = stream.encoding or "utf-8"  # a file's name may hold what the terminal cannot show
-    stream.write(line.encode(encoding, errors="replace").decode(encoding) + "\n")
 
 
 def _progress_display() -> Any:  # noqa: ANN401 - rich is loaded when it is needed
