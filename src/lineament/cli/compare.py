@@ -89,13 +89,14 @@ def _aligners(
 ) -> dict[str, FaceAligner]:
     """The aligner of each; the first one's detector is that of `default`, the others share it."""
     from lineament.aligner import FaceAligner
+    from lineament.cli.candidates import shown_names
 
     default = FaceAligner.from_pretrained(
         "default", passes=passes, threads=threads, device=device, min_face=min_face
     )
-    stems = [Path(name).stem for name in names]
+    shown = shown_names(names)
     return {
-        name if stems.count(Path(name).stem) > 1 else Path(name).stem: default
+        shown[name] or Path(name).stem: default
         if name == "default"
         else FaceAligner.from_pretrained(
             name, detector=default.detector, passes=passes, threads=threads, device=device
