@@ -54,7 +54,7 @@ def table_of_rows(rows: Sequence[Row], schema: Any = None) -> Any:  # noqa: ANN4
 
 
 class ParquetKind:
-    """Parquet as the format of a :class:`lineament.export.parts.PartsTable`."""
+    """Parquet as the format of tables that come in parts, and of a :class:`.parts.PartsTable`."""
 
     suffix = ".parquet"
 
@@ -107,6 +107,13 @@ class ParquetKind:
                 writer.close()
             self._blocks.cache_clear()
 
+    def join(self, parts: Sequence[Path], path: Path) -> None:
+        """Write files of :meth:`write` as one, a block each; without any it has no columns."""
+        schema = self._pyarrow.schema([]) if self._schema is None else self._schema
+        with self._parquet.ParquetWriter(path, schema, compression=COMPRESSION) as writer:
+            for part in parts:
+                writer.write_table(self._parquet.read_table(part, schema=schema))
+
     def _write_blocks(self, writer: Any, waiting: list[Any], rows: int) -> list[Any]:  # noqa: ANN401
         """Write what fills blocks of so many rows; what is left."""
         table = self._pyarrow.concat_tables(waiting)
@@ -131,11 +138,11 @@ class ParquetKind:
             return file.read_row_group(number)
 
     @contextmanager
-    def errors(self, path: Path) -> Iterator[None]:
-        """Errors of pyarrow and the disk as ours."""
+    def errors(self, path: Path, *, kept: str = "") -> Iterator[None]:
+        """Errors of pyarrow and the disk as ours; `kept` says in a sentence what is there all the same."""
         try:
             yield
         except (OSError, self._pyarrow.ArrowException) as error:
             raise ExportError(
-                f"Cannot write {path} ({error}). Check the folder, the disk and the rows."
+                f"Cannot write {path} ({error}). Check the folder, the disk and the rows.{kept}"
             ) from error
