@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lineament.batch import AlignerOptions, Journal, JournalEntry, WorkerLost, run_in_order
 from lineament.batch.folders import row_source
 from lineament.batch.journal import key_of
+from lineament.cli.cores import cores
 from lineament.cli.photo_work import PhotoOutcome, PhotoTask, PhotoWork
 from lineament.cli.photos import Photo
 from lineament.cli.reporting import Reporter
@@ -272,10 +273,3 @@ def jobs_for(jobs: int | None, photos: int) -> int:
     if jobs is not None:
         return max(1, min(jobs, photos))
     return max(1, min(cores(), photos // PHOTOS_A_PROCESS))
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
