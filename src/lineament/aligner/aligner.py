@@ -129,8 +129,8 @@ class FaceAligner:
 
         Args:
             name_or_path: "default"; "fast", a smaller network behind a detector of fewer pixels;
-                "open", one trained on public-domain photographs and rendered faces alone, as is the detector
-                before it: less exact, and for anyone;
+                "open", one trained on photographs in the public domain or under CC BY and on rendered faces
+                alone, as is the detector before it: less exact, and for anyone;
                 another name of `lineament info`, or the path of a .lineament or .onnx file.
             detector: replaces the detector that the weights name.
             threads: CPU threads a network may use; None takes what the weights say, or else all cores.
