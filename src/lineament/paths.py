@@ -1,4 +1,4 @@
-"""Paths that callers give for files to write."""
+"""Paths of files to write."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def checked_path(given: object, error_class: type[LineamentError]) -> Path:
     if not os.fspath(given):
         raise error_class("The name of the file to write is empty. Give its path.")
     return path
+
+
+def with_ending(path: Path, ending: str) -> Path:
+    """The path with more at the end of its name, whose own dots stay: `me.v2` and ".json", `me.v2.json`."""
+    return path.with_name(path.name + ending)

@@ -1,12 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from discs import Discs
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
+from lineament.crop import CropRule
 from lineament.errors import ConfigError, ImageError
 from lineament.expression_keys import KeyScale
+from lineament.geometry.face_mesh import LandmarkScheme
 from lineament.image import read_image, write_image
+from lineament.methods.regressor import MorphableRegressor
 from shared import ROOT
 from tests.aligner.setups import DISCS, FixedDetector, boxes_around
 
@@ -120,8 +126,39 @@ def test_landmarks_are_where_people_set_them_unless_another_scheme_is_asked_for(
         np.testing.assert_array_equal(other.vertices_image, face.vertices_image)
     (own,) = FaceAligner.from_pretrained("fast", landmarks=None)(photo)
     assert own.landmark_scheme == "300w-lp"
+
+
+def test_an_unknown_scheme_is_refused_before_any_photo_and_the_known_ones_are_named():
+    known = r"'dlib'\. Choose from 300w-lp, ibug-68, lfm-68, or None"
+    with pytest.raises(ConfigError, match=f"'lfm' has no landmark scheme {known}"):
+        FaceAligner.from_pretrained("fast", landmarks="dlib")
+
+
+@pytest.mark.parametrize("name", ["cprfa", "dff", "dsfnet", "sadrnet", "synergynet"])
+def test_so_it_is_by_the_methods_of_papers(name):
+    weights = ROOT / "papers" / "src" / "lineament_papers" / f"{name}.lineament"
     with pytest.raises(ConfigError, match="no landmark scheme 'dlib'"):
-        FaceAligner.from_pretrained("fast", landmarks="dlib")(photo)
+        FaceAligner.from_pretrained(weights, landmarks="dlib")
+
+
+def test_a_face_model_of_ones_own_has_the_schemes_it_brings(disc_network, tiny_model, photo):
+    mine = {
+        "300w-lp": tiny_model.schemes["300w-lp"],
+        "mine": LandmarkScheme.of_vertices("mine", np.arange(5)),
+    }
+    method = MorphableRegressor(disc_network, replace(tiny_model, schemes=mine), crop_rule=CropRule(64, 1.75))
+    (face,) = FaceAligner(method, landmarks="mine")(photo, boxes=boxes_around(DISCS[:1]))
+    np.testing.assert_allclose(face.landmarks_image, face.vertices_image[:5], atol=1e-4)
+    with pytest.raises(ConfigError, match=r"'lfm-68'\. Choose from 300w-lp, mine, or None"):
+        FaceAligner(method, landmarks="lfm-68")
+    with pytest.raises(ConfigError, match="found int"):
+        FaceAligner(method, landmarks=68)
+
+
+def test_a_method_that_does_not_say_whose_faces_it_gives_is_asked_at_the_first_face(photo):
+    aligner = FaceAligner(Discs(), landmarks="dlib")
+    with pytest.raises(ConfigError, match="no landmark scheme 'dlib'"):
+        aligner(photo, boxes=boxes_around(DISCS[:1]))
 
 
 def test_a_face_model_without_the_usual_scheme_keeps_its_own(aligner, photo):

@@ -165,6 +165,19 @@ def test_what_is_done_is_left_alone_until_file_options_or_results_change(album, 
     assert json.loads((out / STATE).read_text().splitlines()[-1])["faces"] == 0
 
 
+def test_tables_of_a_folder_without_a_face_have_their_columns(unbroken, tmp_path):
+    (tmp_path / "walls").mkdir()
+    Image.new("RGB", (96, 64), "gray").save(tmp_path / "walls" / "a.png")
+    done = CliRunner().invoke(app, ["align", f"{tmp_path}/walls", "-o", f"{tmp_path}/out", *OPTIONS])
+    assert done.exit_code == 0, done.output
+    with_faces, _ = unbroken
+    header, *more = (tmp_path / "out" / "faces.csv").read_text().splitlines()
+    assert (header, more) == ((with_faces / "faces.csv").read_text().splitlines()[0], [])
+    parquet = shared.package("pyarrow.parquet", extra="parquet")
+    found, usual = (parquet.read_table(folder / "faces.parquet") for folder in (tmp_path / "out", with_faces))
+    assert (found.schema, len(found)) == (usual.schema, 0)
+
+
 def test_quiet_prints_errors_alone_and_the_log_has_all(album, tmp_path):
     done = CliRunner().invoke(
         app,

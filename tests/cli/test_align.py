@@ -12,9 +12,12 @@ from typer.testing import CliRunner
 
 import shared
 from faces import egg_face, mesh_alone
+from lineament.batch.result_names import ALIGN_RESULT, RESULT_PICTURE
 from lineament.cli.main import app
+from lineament.cli.results import FORMATS, TABLE_FORMATS
 from lineament.errors import ConfigError, WeightsError
 from lineament.image import read_image
+from lineament.image.several import is_photo_name
 from lineament.result import AlignedPhoto
 
 GREY, BLACK = 90, 0
@@ -108,6 +111,16 @@ def test_pictures_written_before_are_not_taken_for_photographs(asked, album, tmp
     run(album, "--out", album, "-f", formats)
     done = run(album, "--out", album, "-f", "none", "--overlay", "none")
     assert "2 photos, 1 faces" in done.stdout
+
+
+def test_every_file_of_a_photo_is_known_for_a_result_by_its_name(asked, album, tmp_path):
+    formats = ",".join(set(FORMATS) - set(TABLE_FORMATS))
+    run(album / "a.png", "--out", tmp_path / "out", "--format", formats)
+    made = [path.name for path in (tmp_path / "out").iterdir()]
+    assert len(made) == 16
+    assert all(ALIGN_RESULT.fullmatch(name.removeprefix("a")) for name in made)
+    pictures = [name for name in made if is_photo_name(Path(name))]
+    assert [name for name in made if RESULT_PICTURE.search(name)] == pictures
 
 
 def test_an_overlay_shows_the_layers_asked_for(asked, album, tmp_path):

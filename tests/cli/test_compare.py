@@ -6,7 +6,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from faces import egg_face
-from lineament.batch.folders import RESULT_NAME
+from lineament.batch.result_names import RESULT_PICTURE
 from lineament.cli.main import app
 from lineament.cli.options import named_weights
 from lineament.errors import ConfigError
@@ -102,5 +102,5 @@ def test_a_word_that_is_not_all_is_refused(asked, photos, tmp_path):
 
 
 def test_sheets_are_not_taken_for_photographs():
-    assert RESULT_NAME.search("a_compare.jpg")
-    assert not RESULT_NAME.search("compare.jpg")
+    assert RESULT_PICTURE.search("a_compare.jpg")
+    assert not RESULT_PICTURE.search("compare.jpg")

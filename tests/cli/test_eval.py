@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.io import savemat
 from typer.testing import CliRunner
 
-from lineament.cli.eval import _shown_names
+from lineament.cli.candidates import shown_names
 from lineament.cli.main import app
 from lineament.files import working_folder
 from shared import ROOT
@@ -108,7 +108,7 @@ def test_mistakes_are_told_in_a_line(arguments, words):
 
 
 def test_files_of_one_name_in_two_folders_are_rows_of_two_names():
-    names = _shown_names(["default", "a/regressor.onnx", "b/regressor.onnx", "theirs.npz"])
+    names = shown_names(["default", "a/regressor.onnx", "b/regressor.onnx", "theirs.npz"])
     assert names == {
         "default": None,
         "a/regressor.onnx": "a/regressor.onnx",

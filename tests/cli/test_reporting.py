@@ -7,7 +7,7 @@ from pathlib import Path
 from lineament.cli import reporting
 from lineament.cli.photo_work import PhotoOutcome
 from lineament.cli.photos import Photo
-from lineament.cli.reporting import MANY, Reporter, reason_of
+from lineament.cli.reporting import MANY, Reporter, general_reason
 
 
 class Terminal(io.StringIO):
@@ -46,18 +46,18 @@ def test_quiet_has_no_display(monkeypatch):
 
 def test_a_reason_is_the_same_for_photos_of_other_names_and_sizes():
     first, second = (
-        reason_of(f"{photo(number).path} has {number}7 bytes, too few. Copy it again.", photo(number))
-        for number in (1, 2)
+        general_reason(f"album/{n}.jpg has {n}7 bytes, too few. Copy it again.", [f"album/{n}.jpg"])
+        for n in (1, 2)
     )
     assert first == second == "the photo has N bytes, too few"
 
 
 def test_reasons_of_missing_photos_and_of_results_that_cannot_be_written_are_counted_together():
     missing, written = (
-        {reason_of(text.format(photo=photo(number)), photo(number)) for number in (1, 2)}
+        {general_reason(text.format(n=n), [f"album/{n}.jpg"], target=Path(f"{n}")) for n in (1, 2)}
         for text in (
-            "There is no file {photo.path}. Check the spelling.",
-            "Cannot write out/{photo.target}_face0.obj (No space left on device). Check the disk.",
+            "There is no file album/{n}.jpg. Check the spelling.",
+            "Cannot write out/{n}_face0.obj (No space left on device). Check the disk.",
         )
     )
     assert missing == {"The photo is not there"}

@@ -87,6 +87,26 @@ def test_a_table_without_rows_is_a_file_all_the_same(tmp_path, kind):
     assert PartsTable(path, kind).rows_of("album/a") == 0
 
 
+def columns(path):
+    if path.suffix == ".csv":
+        with path.open(newline="") as file:
+            return next(csv.reader(file))
+    import pyarrow.parquet as parquet
+
+    return parquet.read_schema(path)
+
+
+def test_a_table_without_rows_has_the_columns_that_it_would_have(tmp_path, kind):
+    full, empty = tmp_path / f"full.{kind}", tmp_path / f"empty.{kind}"
+    table = PartsTable(full, kind)
+    table.add(rows("a"))
+    table.finish(["album/a"], like=rows("b")[0])
+    assert read(full) == expected("a")
+    assert PartsTable(empty, kind).finish([], like=rows("b")[0]) == 0
+    assert columns(empty) == columns(full)
+    assert read(empty) == []
+
+
 def test_what_cannot_be_written_is_an_export_error(tmp_path, kind):
     (tmp_path / "file").touch()
     table = PartsTable(tmp_path / "file" / f"faces.{kind}", kind)

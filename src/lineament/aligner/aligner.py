@@ -19,6 +19,7 @@ from lineament.aligner.photo_groups import DecodedPhoto, align_group, decoded, g
 from lineament.aligner.pretrained import PretrainedParts, Recipe, check_picklable, open_detector
 from lineament.aligner.retries import Retries
 from lineament.aligner.second_look import SecondLook
+from lineament.aligner.wanted_landmarks import check_scheme, with_scheme
 from lineament.belief import check_limit
 from lineament.bundle import Bundle
 from lineament.detect import CloserDetector, Detector, OnnxDetector
@@ -83,8 +84,8 @@ class FaceAligner:
         """Join a method and a detector; most people call :meth:`from_pretrained`.
 
         Raises:
-            ConfigError: `passes` is not 1 to 20, `max_uncertainty_mm` is not above 0, or `detector` detects
-                nothing.
+            ConfigError: `passes` is not 1 to 20, `max_uncertainty_mm` is not above 0, `detector` detects
+                nothing, or the method's face model has no such `landmarks`.
         """
         if isinstance(method, str | os.PathLike):
             raise ConfigError(
@@ -98,6 +99,7 @@ class FaceAligner:
             )
         check_count("passes", passes, "One is quick, two are better.", most=MAX_PASSES)
         check_limit(max_uncertainty_mm)
+        check_scheme(landmarks, method)
         self.method = method
         self.detector = detector
         self.passes = passes
@@ -127,8 +129,8 @@ class FaceAligner:
 
         Args:
             name_or_path: "default"; "fast", a smaller network behind a detector of fewer pixels;
-                "open", one trained on public-domain photographs and rendered faces alone, as is the detector
-                before it: less exact, and for anyone;
+                "open", one trained on photographs in the public domain or under CC BY and on rendered faces
+                alone, as is the detector before it: less exact, and for anyone;
                 another name of `lineament info`, or the path of a .lineament or .onnx file.
             detector: replaces the detector that the weights name.
             threads: CPU threads a network may use; None takes what the weights say, or else all cores.
@@ -146,8 +148,8 @@ class FaceAligner:
 
         Raises:
             WeightsError: unknown name, missing or damaged file, or a network of no known method.
-            ConfigError: `threads` or `passes` is below one, another option is out of its range, or this ONNX
-                Runtime does not have the device.
+            ConfigError: `threads` or `passes` is below one, another option is out of its range, the face
+                model has no such `landmarks`, or this ONNX Runtime does not have the device.
         """
         bundle = Bundle.open(name_or_path)
         manifest = bundle.manifest
@@ -352,9 +354,7 @@ class FaceAligner:
 
     def _reported(self, face: FaceResult) -> FaceResult:
         """The face with the landmarks that are wanted, which knows what its weights mean."""
-        wanted = self.landmarks
-        if wanted is not None and (wanted in face.mesh.schemes or wanted != LANDMARKS):
-            face = face.with_landmarks(wanted)
+        face = with_scheme(face, self.landmarks)
         if self.key_scales and isinstance(face, MorphableResult):
             return replace(face, key_scales=self.key_scales)
         return face

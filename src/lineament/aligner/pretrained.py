@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from lineament.bundle import Bundle, Manifest, same_bundle
 from lineament.detect import DetectorOptions, OnnxDetector
@@ -16,26 +16,38 @@ EXCHANGEABLE = ("method", "first_look", "close_ups", "detector")
 """Attributes of an aligner that may be of the caller's own making."""
 
 
+Opened = TypeVar("Opened")
+Made = TypeVar("Made", covariant=True)
+
+
+class Opener(Protocol[Made]):
+    """A function of a module that opens something of weights, such as :func:`open_method`."""
+
+    def __call__(self, bundle: Bundle, *, threads: int | None, device: str) -> Made:
+        """What it opens."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """What a method, or close-ups, were opened from; pickles in their place.
+class Recipe(Generic[Opened]):
+    """What something was opened from; pickles in its place.
 
     Attributes:
+        opener: opens it: :func:`open_method`, or :func:`open_close_ups` of weights that lend theirs.
         source: name of installed weights, or absolute path.
         sha256: checksum of the bundle.
         threads: as given.
         device: as given.
-        lent: whether it is the weights' close-ups alone, and not their method.
     """
 
+    opener: Opener[Opened]
     source: str
     sha256: str
     threads: int | None
     device: str
-    lent: bool = False
 
-    def open(self) -> Any:  # noqa: ANN401
-        """The method or the close-ups, of the same weights here.
+    def open(self) -> Opened:
+        """The same of the same weights here.
 
         Raises:
             WeightsError: the weights are not here or differ, or as :meth:`open_from`.
@@ -43,15 +55,14 @@ class Recipe:
         """
         return self.open_from(same_bundle(self.source, self.sha256))
 
-    def open_from(self, bundle: Bundle) -> Any:  # noqa: ANN401
-        """The method or the close-ups of weights that are open already.
+    def open_from(self, bundle: Bundle) -> Opened:
+        """The same of weights that are open already.
 
         Raises:
             WeightsError: they belong to no known method, have no close-ups, or are damaged.
             ConfigError: `threads` is below one, or this ONNX Runtime does not have the device.
         """
-        made_by = open_close_ups if self.lent else open_method
-        return made_by(bundle, threads=self.threads, device=self.device)
+        return self.opener(bundle, threads=self.threads, device=self.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,7 @@ class PretrainedParts:
     """
 
     opened: Mapping[str, Any] = field(default_factory=dict)
-    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    recipes: Mapping[str, Recipe[Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, bundle: Bundle, *, threads: int | None, device: str) -> PretrainedParts:
@@ -74,19 +85,20 @@ class PretrainedParts:
             WeightsError: as :meth:`Recipe.open_from`, or weights that these name are not installed.
             ConfigError: as :meth:`Recipe.open_from`.
         """
-        bundles, manifest = {"method": bundle}, bundle.manifest
+        manifest = bundle.manifest
+        parts: dict[str, tuple[Opener[Any], Bundle]] = {"method": (open_method, bundle)}
         if manifest.first_look is not None:
-            bundles["first_look"] = Bundle.open(manifest.first_look)
+            parts["first_look"] = (open_method, Bundle.open(manifest.first_look))
         if manifest.close_ups is not None:
-            bundles["close_ups"] = Bundle.open(manifest.close_ups)
+            parts["close_ups"] = (open_close_ups, Bundle.open(manifest.close_ups))
         recipes = {
-            name: Recipe(each.source, each.sha256, threads, device, lent=name == "close_ups")
-            for name, each in bundles.items()
+            name: Recipe(opener, each.source, each.sha256, threads, device)
+            for name, (opener, each) in parts.items()
         }
-        return cls({name: recipe.open_from(bundles[name]) for name, recipe in recipes.items()}, recipes)
+        return cls({name: recipe.open_from(parts[name][1]) for name, recipe in recipes.items()}, recipes)
 
     @classmethod
-    def from_recipes(cls, recipes: Mapping[str, Recipe]) -> PretrainedParts:
+    def from_recipes(cls, recipes: Mapping[str, Recipe[Any]]) -> PretrainedParts:
         """The same parts, opened here.
 
         Raises:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 
+from lineament.batch.result_names import RESULT_PICTURE
 from lineament.errors import ConfigError
 from lineament.image.several import photos_of_folder
-
-# Pictures that `lineament align` writes; not taken for photographs of a folder.
-RESULT_NAME = re.compile(
-    r"_((overlay|compare)\.(png|jpg|webp)|(depth|pncc|normals|parts|face\d+(_texture|_texture_seen|_frontal)?)\.png)$"
-)
 
 
 def photos_in_folder(
@@ -37,7 +32,7 @@ def photos_in_folder(
             if on_error is None:
                 raise
             on_error(error)
-    return [entry for entry in found if not RESULT_NAME.search(entry.name)]
+    return [entry for entry in found if not RESULT_PICTURE.search(entry.name)]
 
 
 def row_source(path: str | Path) -> str:

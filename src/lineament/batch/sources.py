@@ -14,8 +14,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from lineament.batch.folders import RESULT_NAME, photos_in_folder
+from lineament.batch.folders import photos_in_folder
 from lineament.batch.places import Place
+from lineament.batch.result_names import RESULT_PICTURE
 from lineament.errors import ConfigError
 from lineament.foreign import foreign
 from lineament.image.several import is_photo_name
@@ -112,7 +113,7 @@ def _spelled_out(source: str) -> list[str]:
     if "://" in source or not glob.has_magic(source) or Path(source).exists():
         return texts
     found = sorted(
-        name for text in texts for name in glob.glob(text, recursive=True) if not RESULT_NAME.search(name)
+        name for text in texts for name in glob.glob(text, recursive=True) if not RESULT_PICTURE.search(name)
     )
     if not found:
         raise ConfigError(f"Nothing fits the pattern {source}. Check the folder and the suffix in it.")
@@ -156,7 +157,7 @@ def _folder(place: Place, text: str, column: str | None, rows: int) -> Iterator[
 
 def _is_photo(place: Place) -> bool:
     path = Path(place.path)
-    return is_photo_name(path) and not RESULT_NAME.search(path.name)
+    return is_photo_name(path) and not RESULT_PICTURE.search(path.name)
 
 
 def _listed(place: Place) -> Iterator[Piece]:

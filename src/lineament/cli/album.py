@@ -7,21 +7,27 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.batch import AlignerOptions, Journal, JournalEntry, WorkerLost, run_in_order
 from lineament.batch.folders import row_source
+from lineament.batch.journal import key_of
+from lineament.cli.cores import cores
 from lineament.cli.photo_work import PhotoOutcome, PhotoTask, PhotoWork
 from lineament.cli.photos import Photo
 from lineament.cli.reporting import Reporter
 from lineament.cli.results import TABLE_FORMATS, ResultWriter
+from lineament.cli.stopping import Stop
+from lineament.errors import ExportError
+from lineament.export.parts import PartsTable
+from lineament.files import locked_folder
+from lineament.version import __version__
 
-if TYPE_CHECKING:
-    from lineament.batch import AlignerOptions, Journal, JournalEntry
-    from lineament.cli.stopping import Stop
-    from lineament.export.parts import PartsTable
+Boxes: TypeAlias = Mapping[Path, NDArray[np.floating]]
+"""(n, 4) px of the faces of photographs, by their paths."""
 
 JOURNAL = "lineament_align.jsonl"
 PHOTOS_A_PROCESS = 8  # for fewer, starting a process takes longer than it saves
@@ -70,7 +76,7 @@ class AlbumEnd:
 def align_album(
     config: AlbumConfig,
     photos: Sequence[Photo],
-    boxes: Mapping[Path, NDArray[np.floating]] | None,
+    boxes: Boxes | None,
     stopped: Stop,
     *,
     problems: Sequence[str] = (),
@@ -80,7 +86,7 @@ def align_album(
     Args:
         config: what is to be done.
         photos: with what.
-        boxes: (n, 4) px of the faces by photograph; None where they are to be found.
+        boxes: of the faces; None where they are to be found.
         stopped: whether a signal came.
         problems: lines about what gave no photographs, which count as failures.
 
@@ -90,13 +96,13 @@ def align_album(
         OSError: the disk is full.
     """
     with ExitStack() as closing:
-        run = _Run(config, closing)
-        todo = [photo for photo in photos if not run.is_done(photo, boxes)]
+        run = _Run(config, boxes, closing)
+        todo = [photo for photo in photos if not run.is_done(photo)]
         reporter = closing.enter_context(Reporter(len(todo), quiet=config.quiet, log=config.log))
         for problem in problems:
             reporter.error(f"error: {problem}")
         try:
-            run.align(todo, boxes, reporter, stopped)
+            run.align(todo, reporter, stopped)
         finally:
             run.write_down()
         run.finish_tables(photos, reporter)
@@ -108,15 +114,12 @@ def align_album(
 class _Run:
     """One run: its journal, its tables, and what waits to be written down."""
 
-    def __init__(self, config: AlbumConfig, closing: ExitStack) -> None:
-        from lineament.batch.journal import Journal
-        from lineament.files import locked_folder
-
-        self._config = config
+    def __init__(self, config: AlbumConfig, boxes: Boxes | None, closing: ExitStack) -> None:
+        self._config, self._boxes = config, boxes
         self._journal: Journal | None = None
         self.done: dict[str, int] = {}  # faces of photographs that were done before
         self.is_whole = True
-        if config.keeps_journal:
+        if config.keeps_journal:  # the lock before all else: what is read here another run may be writing
             closing.enter_context(locked_folder(config.out))
             self._journal = closing.enter_context(Journal(config.out / JOURNAL, anew=config.anew))
         self._tables: dict[str, PartsTable] = {}
@@ -126,8 +129,6 @@ class _Run:
         self._counts: dict[str, int] = {}  # faces by source, of all that is done
 
     def _open_tables(self) -> None:
-        from lineament.export.parts import PartsTable
-
         for kind in (each for each in TABLE_FORMATS if each in self._config.writer.formats):
             table = PartsTable(self._config.out / f"faces.{kind}", kind)
             if self._journal is None or self._config.anew:
@@ -135,9 +136,6 @@ class _Run:
             self._tables[kind] = table
 
     def _identity(self) -> str:
-        from lineament.batch.journal import key_of
-        from lineament.version import __version__
-
         if self._journal is None:
             return ""
         found = self._config.options.identity() | self._config.writer.identity()
@@ -145,18 +143,16 @@ class _Run:
             found["refine"] = self._config.refine
         return key_of(found | {"lineament": __version__})
 
-    def _key_of(self, photo: Photo, boxes: Mapping[Path, NDArray[np.floating]] | None) -> str:
-        from lineament.batch.journal import key_of
-
-        if boxes is None:
+    def _key_of(self, photo: Photo) -> str:
+        if self._boxes is None:
             return self._key
-        given = boxes.get(photo.path)
+        given = self._boxes.get(photo.path)
         return key_of({"key": self._key, "boxes": None if given is None else given.tolist()})
 
-    def is_done(self, photo: Photo, boxes: Mapping[Path, NDArray[np.floating]] | None) -> bool:
+    def is_done(self, photo: Photo) -> bool:
         """Whether a former run has made of this file, as it is, what is asked for now, and it is there."""
         entry = None if self._journal is None else self._journal.get(str(photo.path))
-        if entry is None or (entry.target, entry.key) != (str(photo.target), self._key_of(photo, boxes)):
+        if entry is None or (entry.target, entry.key) != (str(photo.target), self._key_of(photo)):
             return False
         source = row_source(photo.path)
         if any(table.rows_of(source) != entry.faces for table in self._tables.values()):
@@ -176,38 +172,47 @@ class _Run:
     def align(
         self,
         todo: Sequence[Photo],
-        boxes: Mapping[Path, NDArray[np.floating]] | None,
         reporter: Reporter,
         stopped: Stop,
     ) -> None:
         """Do what is not done, in order."""
-        from lineament.batch import WorkerLost, run_in_order
-        from lineament.errors import ExportError
-
         if not todo:
             return
-        config = self._config
-        work = PhotoWork(config.options, config.writer, config.out, bool(self._tables), config.refine)
-        tasks = (_task(photo, boxes) for photo in todo)
-        processes = jobs_for(config.jobs, len(todo))
-        done = run_in_order(work, tasks, processes=processes, total=len(todo), is_stopped=stopped.is_set)
+        tasks = map(self._task, todo)
+        processes = jobs_for(self._config.jobs, len(todo))
+        done = run_in_order(
+            self._work(), tasks, processes=processes, total=len(todo), is_stopped=stopped.is_set
+        )
         for task, came in done:
             outcome = PhotoOutcome(error=str(came)) if isinstance(came, WorkerLost) else came
             reporter.add(task.photo, outcome)
             try:
-                self._take(task, outcome, boxes)
+                self._take(task, outcome)
             except ExportError as error:
                 self._give_up_tables(error, reporter)
                 return
+
+    def _work(self) -> PhotoWork:
+        """What processes do."""
+        config = self._config
+        return PhotoWork(config.options, config.writer, config.out, bool(self._tables), config.refine)
+
+    def _task(self, photo: Photo) -> PhotoTask:
+        """A photograph with its file as it is before it is read."""
+        given = None if self._boxes is None else self._boxes.get(photo.path)
+        missing = self._boxes is not None and given is None
+        problem = f"The file of boxes has no line for {photo.shown}." if missing else None
+        try:
+            about = os.stat(photo.path)
+        except OSError:  # reading it will say why
+            return PhotoTask(photo, given, problem)
+        return PhotoTask(photo, given, problem, about.st_size, about.st_mtime_ns)
 
     def _take(
         self,
         task: PhotoTask,
         outcome: PhotoOutcome,
-        boxes: Mapping[Path, NDArray[np.floating]] | None,
     ) -> None:
-        from lineament.batch import JournalEntry
-
         photo = task.photo
         if outcome.error is not None:
             return
@@ -219,7 +224,7 @@ class _Run:
                     source=str(photo.path),
                     size=task.size,
                     time_ns=task.time_ns,
-                    key=self._key_of(photo, boxes),
+                    key=self._key_of(photo),
                     target=str(photo.target),
                     faces=outcome.faces,
                     files=outcome.files,
@@ -246,13 +251,12 @@ class _Run:
         self._waiting.clear()
 
     def finish_tables(self, photos: Sequence[Photo], reporter: Reporter) -> None:
-        """Make the tables of all photographs that are done, in their order."""
-        from lineament.errors import ExportError
-
+        """Make the tables of all photographs that are done, in their order; without a face columns alone."""
         sources = [source for photo in photos if self._counts.get(source := row_source(photo.path))]
+        like = self._work().example_row() if self._tables and not sources else None
         for table in self._tables.values():
             try:
-                table.finish(sources)
+                table.finish(sources, like=like)
             except ExportError as error:
                 self._give_up_tables(error, reporter)
                 return
@@ -269,22 +273,3 @@ def jobs_for(jobs: int | None, photos: int) -> int:
     if jobs is not None:
         return max(1, min(jobs, photos))
     return max(1, min(cores(), photos // PHOTOS_A_PROCESS))
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _task(photo: Photo, boxes: Mapping[Path, NDArray[np.floating]] | None) -> PhotoTask:
-    """A photograph with its file as it is before it is read."""
-    given = None if boxes is None else boxes.get(photo.path)
-    missing = boxes is not None and given is None
-    problem = f"The file of boxes has no line for {photo.shown}." if missing else None
-    try:
-        about = os.stat(photo.path)
-    except OSError:  # reading it will say why
-        return PhotoTask(photo, given, problem)
-    return PhotoTask(photo, given, problem, about.st_size, about.st_mtime_ns)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lineament.cli.lines import say
 from lineament.cli.options import (
     Device,
     ExpressionTargets,
@@ -136,17 +136,11 @@ def align(
     """
     from lineament.batch import AlignerOptions
     from lineament.cli.album import AlbumConfig, align_album
+    from lineament.cli.choices import chosen_from, landmarks_from, targets_from, texture_from
     from lineament.cli.completing import completing_from
     from lineament.cli.overlay_file import OverlayStyle
     from lineament.cli.photos import boxes_of, find_photos, is_album, read_boxes
-    from lineament.cli.results import (
-        FORMATS,
-        ResultWriter,
-        chosen_from,
-        landmarks_from,
-        targets_from,
-        texture_from,
-    )
+    from lineament.cli.results import FORMATS, ResultWriter
     from lineament.cli.stopping import stopped_by_signals
     from lineament.cli.whole_results import remove_unfinished
     from lineament.draw import LAYERS
@@ -194,7 +188,7 @@ def align(
             end = align_album(config, found, all_boxes, stopped, problems=problems)
         if stopped.is_set():
             how = "run the same command again to go on" if many else "the others were not begun"
-            sys.stderr.write(f"stopped; {end.left} of {len(found)} photos are left: {how}\n")
+            say(f"stopped; {end.left} of {len(found)} photos are left: {how}", error=True)
             raise typer.Exit(128 + stopped.number)
         if not end.is_whole:
             raise typer.Exit(1)

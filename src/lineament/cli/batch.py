@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lineament.cli.lines import say
 from lineament.cli.options import (
     Device,
     ExpressionTargets,
@@ -74,7 +74,7 @@ def batch(
     """
     from lineament.batch import AlignerOptions
     from lineament.batch.job import BatchConfig, run_batch
-    from lineament.cli.results import landmarks_from, targets_from
+    from lineament.cli.choices import landmarks_from, targets_from
     from lineament.cli.stopping import stopped_by_signals
     from lineament.errors import ConfigError
 
@@ -109,7 +109,7 @@ def batch(
         for part in run_batch(config, on_plan=lines.plan, is_stopped=stopped.is_set):
             lines.part(part)
     if stopped.is_set():
-        sys.stderr.write(f"stopped; {lines.left} parts are left: run the same command again to go on\n")
+        say(f"stopped; {lines.left} parts are left: run the same command again to go on", error=True)
         raise typer.Exit(128 + stopped.number)
     lines.summary(out)
     if lines.failed:
@@ -139,8 +139,7 @@ class _Lines:
 
     def part(self, part: FinishedPart) -> None:
         """Say what came of a part."""
-        from lineament.cli.photos import Photo
-        from lineament.cli.reporting import reason_of
+        from lineament.cli.reporting import general_reason
 
         self.left -= 1
         self._photos += part.photos
@@ -149,11 +148,11 @@ class _Lines:
         self.failed += len(part.errors)
         for number, (source, why) in enumerate(part.errors):
             path = Path(source)
-            self._reasons[reason_of(why, Photo(path, source, path))] += 1
+            self._reasons[general_reason(why, (str(path), source, path.name))] += 1
             if number < NAMED:
-                typer.echo(f"{source}: error: {why}", err=True)
+                say(f"{source}: error: {why}", error=True)
         if len(part.errors) > NAMED:
-            typer.echo(f"and {len(part.errors) - NAMED} more of part {part.number}", err=True)
+            say(f"and {len(part.errors) - NAMED} more of part {part.number}", error=True)
         failed = f", {len(part.errors)} failed" if part.errors else ""
         self._say(
             f"part {part.number}: {part.photos} photos, {part.faces} faces{failed} "
@@ -172,10 +171,9 @@ class _Lines:
             )
         if self.failed > 1:
             for reason, count in self._reasons.most_common():
-                typer.echo(f"  {count} x {reason}", err=True)
+                say(f"  {count} x {reason}", error=True)
         self._say(f"results are in {out}")
 
     def _say(self, line: str) -> None:
         if not self._quiet:
-            typer.echo(line)
-            sys.stdout.flush()
+            say(line)

@@ -52,9 +52,9 @@ def compare(
     face. One detector finds the faces, that of `default`, so that all methods see the same ones. Prints a
     line for each method. A photo that cannot be read is reported and the others go on; the exit status is 1.
     """
-    from lineament.cli.door import one_line
+    from lineament.cli.choices import chosen_from
+    from lineament.cli.lines import say
     from lineament.cli.photos import find_photos
-    from lineament.cli.results import chosen_from
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError, LineamentError
     from lineament.files import results_folder
@@ -71,7 +71,7 @@ def compare(
         raise typer.BadParameter(str(error)) from error
     aligners = _aligners(names, passes=passes, threads=threads, device=device, min_face=min_face)
     for problem in problems:
-        typer.echo(one_line(f"error: {problem}"), err=True)
+        say(f"error: {problem}", error=True)
     failed = bool(problems)
     with results_folder(out):
         for photo in found:
@@ -79,7 +79,7 @@ def compare(
                 _compare_on(photo, aligners, out, layers=layers, tile=tile, style=style)
             except LineamentError as error:
                 failed = True
-                typer.echo(one_line(f"{photo.shown}: error: {error}"), err=True)
+                say(f"{photo.shown}: error: {error}", error=True)
         if failed:
             raise typer.Exit(1)
 
@@ -89,13 +89,14 @@ def _aligners(
 ) -> dict[str, FaceAligner]:
     """The aligner of each; the first one's detector is that of `default`, the others share it."""
     from lineament.aligner import FaceAligner
+    from lineament.cli.candidates import shown_names
 
     default = FaceAligner.from_pretrained(
         "default", passes=passes, threads=threads, device=device, min_face=min_face
     )
-    stems = [Path(name).stem for name in names]
+    shown = shown_names(names)
     return {
-        name if stems.count(Path(name).stem) > 1 else Path(name).stem: default
+        shown[name] or Path(name).stem: default
         if name == "default"
         else FaceAligner.from_pretrained(
             name, detector=default.detector, passes=passes, threads=threads, device=device
@@ -116,7 +117,7 @@ def _compare_on(
     """Write the sheet of a photograph and print a line for each method."""
     from PIL import Image
 
-    from lineament.cli.door import one_line
+    from lineament.cli.lines import say
     from lineament.cli.overlay_file import write_picture
     from lineament.draw.comparison import comparison
     from lineament.image import read_image
@@ -130,7 +131,7 @@ def _compare_on(
     (out / photo.target).parent.mkdir(parents=True, exist_ok=True)
     write_picture(sheet, out / photo.target, ending="compare", style=style)
     for one in compared:
-        typer.echo(one_line(f"{photo.shown}, {one.name}: {one.note}"))
+        say(f"{photo.shown}, {one.name}: {one.note}")
 
 
 def _measured(name: str, aligner: FaceAligner, photo: Picture, detections: Sequence[Detection]) -> Compared:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from lineament.cli import detector_data
-from lineament.cli.wings import data_wing, say
+from lineament.cli.cores import cores
+from lineament.cli.lines import say
+from lineament.cli.wings import data_wing
 
 if TYPE_CHECKING:
     from lineament.data.build.point_samples import Labels
@@ -94,7 +95,7 @@ def build(
             ),
         )
         total = 0
-        for step, progress in enumerate(run(config, processes=processes or os.cpu_count() or 1)):
+        for step, progress in enumerate(run(config, processes=processes or cores())):
             if step == 0 and progress.outdated:
                 why = "landmarks, people or the face model have changed"
                 say(f"{progress.outdated} shards are made again: {why}")
@@ -136,7 +137,7 @@ def fit(
         config = BuildConfig(chosen, tuple(collections), out, fits=out)
         summary = FitSummary()
         with working_folder(out):
-            for part in run(config, processes=processes or os.cpu_count() or 1):
+            for part in run(config, processes=processes or cores()):
                 summary.add(part)
                 say(f"{len(summary)} photographs")
             summary.write(out)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lineament.cli.wings import data_wing, say
+from lineament.cli.cores import cores
+from lineament.cli.lines import say
+from lineament.cli.wings import data_wing
 
 MIB = 2**20
 
@@ -40,9 +41,7 @@ def faces(
         if behind and not rendered:
             raise ConfigError("Heads from behind are rendered: say how many with --rendered N.")
         if rendered:
-            count = pack_rendered(
-                out, count=rendered, behind=behind, processes=processes or os.cpu_count() or 1
-            )
+            count = pack_rendered(out, count=rendered, behind=behind, processes=processes or cores())
         else:
             size = round(budget * MIB)
             count = pack_portraits(out, shared=shared_folder(), budget=size, side=side, quality=quality)

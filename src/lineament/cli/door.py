@@ -18,6 +18,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from lineament.cli.lines import one_line
 from lineament.errors import LineamentError
 
 STOPPED = 130  # what shells give a program that Ctrl+C ended
@@ -27,7 +28,6 @@ NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 EMPTY_OPTION = re.compile(r"--?[A-Za-z][A-Za-z-]*=")
-CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # what a terminal obeys, and ends of lines
 
 
 class Terminated(KeyboardInterrupt):
@@ -112,11 +112,6 @@ def sentence(error: Exception) -> str:
     if isinstance(error, FileExistsError | NotADirectoryError):
         return f"{where}{what}. A folder is wanted there; choose another name."
     return f"{where}{what}."
-
-
-def one_line(text: str) -> str:
-    """A text, names of files in it as they are, without what would end its line or steer the terminal."""
-    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def tell(error: Exception) -> None:

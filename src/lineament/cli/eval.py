@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lineament.cli.lines import say
 from lineament.cli.options import Device, named_weights
 
 EXPRESSIONS = "expressions"
 
 if TYPE_CHECKING:
+    from lineament.batch import AlignerOptions
     from lineament.evaluate.items import EvaluationItem, EvaluationSet, Prediction
     from lineament.evaluate.predictors import Predictor
-    from lineament.evaluate.protocols.protocol import Crops
     from lineament.evaluate.run import Evaluation
 
 
@@ -98,6 +99,8 @@ def evaluate(
     `lineament eval expressions` measures what each expression weight is worth, on rendered faces on which one
     is raised at a time; with --data (a folder with london, lfw_expressions and ytf) on photographs too.
     """
+    from lineament.batch import AlignerOptions
+    from lineament.cli.candidates import Candidates
     from lineament.errors import LineamentError
     from lineament.evaluate.registry import SetOptions, load_set
     from lineament.files import working_folder
@@ -111,7 +114,11 @@ def evaluate(
         except LineamentError as error:
             raise typer.BadParameter(str(error)) from error
     if data_set == EXPRESSIONS:
-        _expressions(weights or ["default"], data, out, pictures, passes, threads, device)
+        aligners = [
+            AlignerOptions(weights=name, passes=passes, threads=threads, device=device)
+            for name in weights or ["default"]
+        ]
+        _expressions(aligners, data, out, pictures)
         return
     if data is None or out is None:
         raise typer.BadParameter("--data and --out are needed: where the set is, where the report goes.")
@@ -127,19 +134,19 @@ def evaluate(
     predictors: list[Predictor] = []
     try:
         loaded = load_set(data_set, options)
-        _say(f"{loaded.title}: {len(loaded.items)} faces")
-        baselines = [*(baseline or []), *(peer or [])]
-        predictors = _predictors(
-            weights,
-            predictions,
-            baselines,
-            crops,
-            scheme,
-            passes,
-            threads,
-            device,
-            rows=tuple(row) if row else rows,
-        )
+        say(f"{loaded.title}: {len(loaded.items)} faces")
+        predictors = Candidates(
+            weights=tuple(weights or ()),
+            predictions=tuple(predictions or ()),
+            baselines=(*(baseline or ()), *(peer or ())),
+            crops=crops,
+            scheme=scheme,
+            passes=passes,
+            threads=threads,
+            device=device,
+            with_rows=rows or bool(row),
+            rows=tuple(row or ()),
+        ).open()
         with working_folder(out):
             evaluation = _evaluate(loaded, predictors, out, protocol, workers)
             _finish(evaluation, predictors, out)
@@ -151,28 +158,22 @@ def evaluate(
 
 
 def _expressions(
-    weights: list[str],
-    data: Path | None,
-    out: Path | None,
-    pictures: Path | None,
-    passes: int,
-    threads: int,
-    device: str,
+    aligners: Sequence[AlignerOptions], data: Path | None, out: Path | None, pictures: Path | None
 ) -> None:
     """Print, and with a folder write, what expression weights are worth."""
-    from lineament.aligner import FaceAligner
     from lineament.evaluate.expressions.report import expression_report, to_text, write_reports
 
     shown = out / "pictures.npz" if pictures is None and out is not None else pictures
     reports = []
-    for name in weights:
-        aligner = FaceAligner.from_pretrained(name, passes=passes, threads=threads, device=device)
+    for options in aligners:
+        aligner, name = options.open(), options.weights
         with _progress() as tell:
             reports.append(expression_report(aligner, name, pictures=shown, photographs=data, progress=tell))
-        _say(to_text(reports[-1]))
+        for line in to_text(reports[-1]).splitlines():
+            say(line)
     if out is not None:
         for path in write_reports(reports, out):
-            _say(f"report: {path}")
+            say(f"report: {path}")
 
 
 def _evaluate(
@@ -182,71 +183,6 @@ def _evaluate(
 
     with _progress() as tell:
         return run(loaded, predictors, out=out, protocols=protocol or (), workers=workers, progress=tell)
-
-
-def _predictors(
-    weights: list[str] | None,
-    predictions: list[Path] | None,
-    baselines: list[str] | None,
-    crops: str,
-    scheme: str | None,
-    passes: int,
-    threads: int,
-    device: str,
-    *,
-    rows: bool | tuple[str, ...],
-) -> list[Predictor]:
-    """Ours in the order given (the default when nothing else is named), then files, then baselines.
-
-    With `rows` a method's own rows are in its place: all, or those named.
-    """
-    from lineament.errors import ConfigError
-    from lineament.evaluate.baselines import baseline_predictor
-    from lineament.evaluate.predictors import FilePredictor, LineamentPredictor
-    from lineament.evaluate.protocols.protocol import Crops
-
-    kinds = {"truth": (Crops.TRUTH,), "detector": (Crops.DETECTOR,), "both": (Crops.TRUTH, Crops.DETECTOR)}
-    if crops not in kinds:
-        raise ConfigError(f"--crops is truth, detector or both, not {crops!r}.")
-    names = weights or ([] if predictions else ["default"])
-    shown = _shown_names([*names, *map(str, predictions or [])])
-    predictors: list[Predictor] = []
-    for name in names:
-        for where in kinds[crops]:
-            predictor = LineamentPredictor.from_pretrained(
-                name,
-                crops=where,
-                scheme=scheme,
-                passes=passes,
-                threads=threads,
-                name=shown[name],
-                device=device,
-            )
-            named = rows if isinstance(rows, tuple) else ()
-            for each in predictor.rows(named) if rows else [predictor]:
-                predictors.append(_told_apart(each, where, len(kinds[crops]) > 1))
-    predictors += [FilePredictor.read(path, name=shown[str(path)]) for path in predictions or []]
-    for name in baselines or []:
-        for where in kinds[crops]:
-            predictors.append(
-                _told_apart(baseline_predictor(name, crops=where), where, len(kinds[crops]) > 1)
-            )
-    return predictors
-
-
-def _shown_names(given: Sequence[str]) -> dict[str, str | None]:
-    """Names for rows: None, a predictor's own, unless files in two folders are called the same."""
-    stems = [Path(name).stem for name in given]
-    return {name: name if stems.count(Path(name).stem) > 1 else None for name in given}
-
-
-def _told_apart(predictor: Predictor, where: Crops, both: bool) -> Predictor:
-    """The predictor, its name telling whose boxes it gets when both ways are in one report."""
-    from lineament.evaluate.protocols.protocol import Crops
-
-    if both:
-        predictor.name += ", own detector" if where is Crops.DETECTOR else ", true boxes"
-    return predictor
 
 
 def _finish(evaluation: Evaluation, predictors: list[Predictor], out: Path) -> None:
@@ -260,10 +196,10 @@ def _finish(evaluation: Evaluation, predictors: list[Predictor], out: Path) -> N
         for score in scores_of(evaluation, protocol):
             numbers = " / ".join(f"{name} {value:.2f}" for name, value in score.columns.items())
             counted = f"{score.found} of {int(score.expected.sum())}"
-            _say(f"{protocol.name}, {score.predictor}: {numbers} {protocol.unit} ({counted})")
+            say(f"{protocol.name}, {score.predictor}: {numbers} {protocol.unit} ({counted})")
     for predictor, item, why in evaluation.failed:
-        _say(f"{predictor}, {item}: {why}", error=True)
-    _say(f"report: {paths[-1]}")
+        say(f"{predictor}, {item}: {why}", error=True)
+    say(f"report: {paths[-1]}")
 
 
 def _predict_one(predictor: Predictor) -> Callable[[EvaluationItem], Prediction | None]:
@@ -288,15 +224,9 @@ def _print_known() -> None:
         ("baselines", {name: entry.needs for name, entry in BASELINES.items()}),
         ("protocols", {name: entry.title for name, entry in PROTOCOLS.items()}),
     ):
-        _say(title)
+        say(title)
         for name, text in names.items():
-            _say(f"  {name:26} {text}")
-
-
-def _say(line: str, *, error: bool = False) -> None:
-    stream = sys.stderr if error else sys.stdout
-    encoding = stream.encoding or "utf-8"
-    stream.write(line.encode(encoding, errors="replace").decode(encoding) + "\n")
+            say(f"  {name:26} {text}")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lineament.cli.lines import say
 from lineament.cli.training_wing import in_words, training_methods
 
 
@@ -67,4 +68,4 @@ def export(
             interpolate=interpolate,
             changes=change or [],
         )
-        typer.echo(f"{path}, {path.stat().st_size / 1e6:.2f} MB")
+        say(f"{path}, {path.stat().st_size / 1e6:.2f} MB")

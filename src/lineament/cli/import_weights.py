@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lineament.cli.lines import say
 from lineament.cli.training_wing import in_words, training_methods
 
 
@@ -27,4 +28,4 @@ def import_weights(
         known = training_methods().conversions()
         if kind not in known:
             raise ConfigError(f"Cannot import {kind!r}; choose from {', '.join(sorted(known))}.")
-        typer.echo(str(known[kind].convert(checkpoint, bfm, out, changes=change or [])))
+        say(str(known[kind].convert(checkpoint, bfm, out, changes=change or [])))

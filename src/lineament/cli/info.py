@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lineament.cli.lines import say
 from lineament.version import __version__
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ def info(
         for row in _rows(package):
             _print_weights(row, origin=f", from {package.package} {package.version}")
         if package.problem is not None:
-            typer.echo(f"weights of {package.package} {package.version} cannot be used: {package.problem}")
+            say(f"weights of {package.package} {package.version} cannot be used: {package.problem}")
         elif not package.entries:
-            typer.echo(f"{package.package} {package.version}: no weights yet")
+            say(f"{package.package} {package.version}: no weights yet")
     for row in files:
         _print_weights(row, origin="")
 
@@ -81,22 +82,22 @@ def _only(packages: list[WeightsPackage], names: list[str], *, every: bool) -> l
 def _print_versions() -> None:
     """What is installed beside the weights."""
     libraries = ", ".join(f"{name} {_version(name)}" for name in LIBRARIES)
-    typer.echo(f"lineament {__version__}, Apache-2.0")
-    typer.echo(f"Python {platform.python_version()}, {libraries}")
-    typer.echo(f"ONNX Runtime can use {', '.join(_providers()) or 'nothing: it is not installed'}")
-    typer.echo(f"face model: {FACE_MODEL}")
+    say(f"lineament {__version__}, Apache-2.0")
+    say(f"Python {platform.python_version()}, {libraries}")
+    say(f"ONNX Runtime can use {', '.join(_providers()) or 'nothing: it is not installed'}")
+    say(f"face model: {FACE_MODEL}")
 
 
 def _print_weights(row: dict[str, Any], *, origin: str) -> None:
     """A paragraph on weights."""
     state = f"{row['size_bytes'] / 1e6:.1f} MB" if row["is_present"] else "NOT INSTALLED"
     names = ", ".join([row["name"], *row["aliases"]])
-    typer.echo(f"weights {names}: {row['method']}, {state}{origin}")
-    typer.echo(f"  licence: {_once(row['licence'])}")
-    typer.echo(f"  trained on {collections_of(row['data'])}")
-    typer.echo(f"  may I use them at work? {row['at_work']}")
+    say(f"weights {names}: {row['method']}, {state}{origin}")
+    say(f"  licence: {_once(row['licence'])}")
+    say(f"  trained on {collections_of(row['data'])}")
+    say(f"  may I use them at work? {row['at_work']}")
     if row["keys_not_measured"]:
-        typer.echo(f"  expressions not measured, reported as 0: {', '.join(row['keys_not_measured'])}")
+        say(f"  expressions not measured, reported as 0: {', '.join(row['keys_not_measured'])}")
 
 
 def collections_of(data: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineament.errors import ConfigError
+from lineament.paths import with_ending
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -85,4 +86,4 @@ def write_picture(picture: Image.Image, target: Path, *, ending: str, style: Ove
         kind = "png" if picture.width * picture.height <= LARGEST_PNG_PX else "jpg"
     stream = io.BytesIO()
     picture.save(stream, PILLOW_NAMES[kind], **OPTIONS[kind])
-    write_bytes(target.with_name(f"{target.name}_{ending}.{kind}"), stream.getvalue())
+    write_bytes(with_ending(target, f"_{ending}.{kind}"), stream.getvalue())

@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.batch import AlignerOptions
 from lineament.batch.folders import row_source
+from lineament.batch.together import TogetherAligner
 from lineament.cli.photos import Photo
 from lineament.cli.results import ResultWriter
 from lineament.cli.whole_results import ResultPlaces
+from lineament.errors import ConfigError, LineamentError
+from lineament.export.rows import Row, photo_rows
+from lineament.image import as_picture, read_picture
+from lineament.result import AlignedPhoto, Detection, FaceResult
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from lineament.batch import AlignerOptions
-    from lineament.batch.together import TogetherAligner
-    from lineament.errors import LineamentError
-    from lineament.export.rows import Row
-    from lineament.result import AlignedPhoto, FaceResult
-
 PIXELS_TOGETHER = 4_000_000
 """Of photographs that are aligned together, after which no more are added: all of them are in memory, and of
 large ones reading takes longer than the networks."""
+EXAMPLE_PX = 64  # side of the picture that an example of a row is of
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +92,24 @@ class PhotoWork:
     @contextmanager
     def __call__(self) -> Iterator[PhotoWorker]:
         """Open the networks here; at the end nothing temporary is left."""
-        from lineament.batch.together import TogetherAligner
-
         aligner = self.options.open()
         together = TogetherAligner(aligner, may_join=self.options.device == "cpu")
         with closing(ResultPlaces()) as places:
             yield PhotoWorker(self, aligner, together, places)
+
+    def example_row(self) -> Row:
+        """A row of a table with all the columns that faces have, whose values mean nothing.
+
+        Which there are depends on the weights: it is of a face at a box on an empty picture.
+
+        Raises:
+            LineamentError: the weights cannot be used.
+        """
+        empty = np.zeros((EXAMPLE_PX, EXAMPLE_PX, 3), np.uint8)
+        everywhere = Detection(np.array([0, 0, EXAMPLE_PX, EXAMPLE_PX], np.float32), 1.0)
+        faces = self.options.open().align(empty, [everywhere], passes=1)
+        (row,) = _rows_of(Path(), faces, self.writer)
+        return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +139,6 @@ class PhotoWorker:
                 yield from self._outcomes(group)
 
     def _read(self, task: PhotoTask) -> ReadPhoto:
-        from lineament.errors import ConfigError, LineamentError
-        from lineament.image import as_picture, read_picture
-
         if task.problem is not None:
             return ReadPhoto(task, None, ConfigError(task.problem))
         try:
@@ -158,8 +168,6 @@ class PhotoWorker:
 
     def _outcome(self, task: PhotoTask, picture: Image.Image, aligned: AlignedPhoto) -> PhotoOutcome:
         """What comes of a photograph that was aligned: its results are written."""
-        from lineament.errors import LineamentError
-
         if aligned.error is not None:
             return self._failed(task, aligned.error)
         try:
@@ -168,28 +176,22 @@ class PhotoWorker:
             return self._failed(task, error)
 
     def _written(self, task: PhotoTask, picture: Image.Image, found: Sequence[FaceResult]) -> PhotoOutcome:
-        from lineament.export.rows import photo_rows
-
         path, target = task.photo.path, self.work.out / task.photo.target
         faces, unrefined = self._refined(picture, found)
         written = self.work.writer.write(picture, faces, target, self.places, source=path)
-        start = {"photo": path.name, "source": row_source(path)}
+        rows = _rows_of(path, faces, self.work.writer) if self.work.with_rows else []
         return PhotoOutcome(
             faces=len(faces),
             lines=tuple(_face_lines(faces)),
             impossible=(*unrefined, *written.impossible),
             files=written.files,
-            rows=tuple(photo_rows(start, faces, targets=self.work.writer.targets))
-            if self.work.with_rows
-            else (),
+            rows=tuple(rows),
         )
 
     def _refined(
         self, photo: Image.Image, faces: Sequence[FaceResult]
     ) -> tuple[Sequence[FaceResult], list[str]]:
         """The faces, refined where that was asked for and can be done, and a line for each where not."""
-        from lineament.errors import LineamentError
-
         if not self.work.refine:
             return faces, []
         found, impossible = [], []
@@ -200,6 +202,11 @@ class PhotoWorker:
                 found.append(face)
                 impossible.append(f"face {number}: not refined, {error}")
         return found, impossible
+
+
+def _rows_of(path: Path, faces: Sequence[FaceResult], writer: ResultWriter) -> list[Row]:
+    """The rows that tables have of a photograph."""
+    return photo_rows({"photo": path.name, "source": row_source(path)}, faces, targets=writer.targets)
 
 
 def _pixels(photo: ReadPhoto) -> int:

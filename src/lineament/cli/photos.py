@@ -182,7 +182,7 @@ def boxes_of(photos: Sequence[Photo], boxes: Mapping[str, Array]) -> dict[Path, 
     """
     found: dict[Path, list[Array]] = defaultdict(list)
     for name, rows in boxes.items():
-        fitting = _named(name, photos)
+        fitting = _photos_called(name, photos)
         if len(fitting) != 1:
             which = f"several: {', '.join(str(photo.path) for photo in fitting[:4])}" if fitting else "none"
             raise ConfigError(
@@ -193,7 +193,7 @@ def boxes_of(photos: Sequence[Photo], boxes: Mapping[str, Array]) -> dict[Path, 
     return {path: np.concatenate(rows) for path, rows in found.items()}
 
 
-def _named(name: str, photos: Sequence[Photo]) -> list[Photo]:
+def _photos_called(name: str, photos: Sequence[Photo]) -> list[Photo]:
     """The photographs whose path is `name`, or else those whose path ends in it."""
     exact = [photo for photo in photos if name in (str(photo.path), photo.path.as_posix())]
     parts = Path(name).parts

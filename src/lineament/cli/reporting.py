@@ -7,11 +7,12 @@ import re
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TextIO
 
-from lineament.cli.door import one_line
+from lineament.cli.lines import one_line, write_line
 from lineament.cli.photo_work import PhotoOutcome
 from lineament.cli.photos import Photo
 
@@ -70,7 +71,8 @@ class Reporter:
         self.photos += 1
         if outcome.error is not None:
             self.failed += 1
-            self._reasons[reason_of(outcome.error, photo)] += 1
+            names = (str(photo.path), photo.shown, photo.path.name)
+            self._reasons[general_reason(outcome.error, names, target=photo.target)] += 1
             if len(self._failed_names) < LARGE:
                 self._failed_names.append(photo.shown)
             self.error(f"{photo.shown}: error: {outcome.error}")
@@ -113,20 +115,18 @@ class Reporter:
 
     def say(self, line: str) -> None:
         """A line for people, unless they want quiet."""
-        line = one_line(line)
         self._note(line)
         if not self._quiet:
-            _write(line, sys.stdout)
+            write_line(line, sys.stdout)
 
     def error(self, line: str) -> None:
         """A line about what went wrong."""
-        line = one_line(line)
         self._note(line)
-        _write(line, sys.stderr)
+        write_line(line, sys.stderr)
 
     def _note(self, line: str) -> None:
         if self._log is not None:
-            self._log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {line}\n")
+            self._log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {one_line(line)}\n")
 
     def _close_display(self) -> None:
         if self._progress is not None:
@@ -134,20 +134,22 @@ class Reporter:
             self._progress = None
 
 
-def reason_of(error: str, photo: Photo) -> str:
-    """What went wrong without what is this photograph's own, so that the same reasons can be counted."""
-    for own in (str(photo.path), photo.shown, photo.path.name):
-        error = error.replace(own, "the photo")
+def general_reason(error: str, names: Sequence[str], *, target: Path | None = None) -> str:
+    """What went wrong without what is one photograph's own, so that the same reasons can be counted.
+
+    Args:
+        error: what was said of a photograph that failed.
+        names: what it is called there, longer names before those they end in.
+        target: what the names of its results begin with; None where it has none of its own.
+    """
+    for name in names:
+        error = error.replace(name, "the photo")
     error = error.replace("There is no file the photo", "The photo is not there")
-    error = re.sub(rf"(the )?(results )?\S*{re.escape(os.sep + str(photo.target))}\S*", "its results", error)
+    if target is not None:
+        results = rf"(the )?(results )?\S*{re.escape(os.sep + str(target))}\S*"
+        error = re.sub(results, "its results", error)
     first = re.split(r"(?<=[a-z0-9)])\. ", error, maxsplit=1)[0].rstrip(".")
     return re.sub(r"0x[0-9a-f]+|\d+", "N", first)
-
-
-def _write(line: str, stream: TextIO) -> None:
-    """Unlike `typer.echo`, above a progress bar."""
-    encoding = stream.encoding or "utf-8"  # a file's name may hold what the terminal cannot show
-    stream.write(line.encode(encoding, errors="replace").decode(encoding) + "\n")
 
 
 def _progress_display() -> Any:  # noqa: ANN401 - rich is loaded when it is needed

@@ -14,7 +14,7 @@ import numpy as np
 from lineament.cli.completing import Completing
 from lineament.cli.overlay_file import OverlayStyle
 from lineament.cli.whole_results import ResultPlaces
-from lineament.errors import ConfigError
+from lineament.paths import with_ending
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,61 +34,7 @@ MAP_FORMATS = ("depth", "pncc", "normals", "parts")
 PICTURE_FORMATS = ("texture", "frontal")
 ALBEDO_FORMATS = ("glb", "texture")  # which --texture albedo concerns
 TABLE_FORMATS = ("parquet", "csv")
-TEXTURES = ("photo", "albedo", "none")
 FORMATS = (*MESH_FORMATS, "json", *TABLE_FORMATS, *MAP_FORMATS, *PICTURE_FORMATS)
-
-
-def targets_from(name: str) -> TargetNames:
-    """Names of expressions as the command line says them.
-
-    Raises:
-        ConfigError: neither "arkit" nor "all".
-    """
-    from lineament.expression_keys import key_groups
-
-    key_groups((), name)  # type: ignore[arg-type] # whatever was typed
-    return name  # type: ignore[return-value]
-
-
-def texture_from(name: str, *, left_out: bool) -> str:
-    """Which colours skin has, as the command line says it.
-
-    Raises:
-        ConfigError: no name of :data:`TEXTURES`, or two that contradict each other.
-    """
-    if name not in TEXTURES:
-        raise ConfigError(f"There is no texture {name!r}. Choose from {', '.join(TEXTURES)}.")
-    if left_out and name == "albedo":
-        raise ConfigError("--no-texture leaves colours out, --texture albedo asks for some: choose one.")
-    return "none" if left_out else name
-
-
-def landmarks_from(name: str) -> str:
-    """A scheme of landmarks as the command line says it.
-
-    Raises:
-        ConfigError: the built-in face model has no such scheme.
-    """
-    from lineament.models.builtin import SCHEMES
-
-    if name not in SCHEMES:
-        raise ConfigError(f"There is no landmark scheme {name!r}. Choose from {', '.join(sorted(SCHEMES))}.")
-    return name
-
-
-def chosen_from(names: str, known: Sequence[str], what: str) -> tuple[str, ...]:
-    """Names of a list such as "obj,glb", each once; "none" for none.
-
-    Raises:
-        ConfigError: a name that is not known.
-    """
-    chosen = tuple(dict.fromkeys(name.strip().lower() for name in names.split(",") if name.strip()))
-    if chosen in ((), ("none",)):
-        return ()
-    for name in chosen:
-        if name not in known:
-            raise ConfigError(f"There is no {what} {name!r}. Choose from {', '.join(known)}, or none.")
-    return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +61,7 @@ class ResultWriter:
         targets: names of expressions.
         texture_size: texels along a side; None for what each face needs.
         complete: what hidden parts of textures become.
-        texture: of :data:`TEXTURES`: the colours of GLB's skin and of texture files.
+        texture: of :data:`lineament.cli.choices.TEXTURES`: the colours of GLB's skin and of texture files.
         texturers: by mesh and size, made when first needed.
     """
 
@@ -177,7 +123,7 @@ class ResultWriter:
 
         impossible, size_hw = [], (photo.height, photo.width)
         for number, face in enumerate(faces):
-            reasons = _FaceFiles(self, photo, face, _named(target, f"_face{number}")).write()
+            reasons = _FaceFiles(self, photo, face, with_ending(target, f"_face{number}")).write()
             impossible += [f"face {number}: {reason}" for reason in reasons]
         if set(MAP_FORMATS) & set(self.formats):
             self._write_maps(faces, size_hw, target)
@@ -185,7 +131,7 @@ class ResultWriter:
             meshes = [
                 self._mesh_name(face, f"{target.name}_face{number}") for number, face in enumerate(faces)
             ]
-            path = _named(target, ".json")
+            path = with_ending(target, ".json")
             about = {"photo": source.name, "source": str(source)}
             export_json(faces, path, **about, size_hw=size_hw, meshes=meshes, targets=self.targets)
         if self.layers:  # last, for it changes the photo
@@ -205,9 +151,9 @@ class ResultWriter:
         from lineament.export.map_files import write_maps
 
         chosen = [name for name in MAP_FORMATS if name in self.formats]
-        paths = {name: _named(target, f"_{name}.png") for name in chosen}
+        paths = {name: with_ending(target, f"_{name}.png") for name in chosen}
         if "depth" in chosen:
-            paths["depth_mm"] = _named(target, "_depth.npz")
+            paths["depth_mm"] = with_ending(target, "_depth.npz")
         write_maps(faces, size_hw, paths)
 
 
@@ -268,39 +214,39 @@ class _FaceFiles:
             "texture", self.face, self.writer.texture
         )
         texture_rgb = self.skin_rgb if with_texture else None
-        export_obj(self.face, _named(self.target, ".obj"), texture_rgb=texture_rgb)
+        export_obj(self.face, with_ending(self.target, ".obj"), texture_rgb=texture_rgb)
 
     def _ply(self) -> None:
         from lineament.export import export_ply
         from lineament.export.ply import vertex_colors
 
         colors_rgb = vertex_colors(self.face, self.photo)
-        export_ply(self.face, _named(self.target, ".ply"), colors_rgb=colors_rgb)
+        export_ply(self.face, with_ending(self.target, ".ply"), colors_rgb=colors_rgb)
 
     def _glb(self) -> None:
         from lineament.export import export_glb
 
         texture_rgb = None if self.writer.texture == "none" else self.skin_rgb
-        path = _named(self.target, ".glb")
+        path = with_ending(self.target, ".glb")
         export_glb(self.face, path, texture_rgb=texture_rgb, targets=self.writer.targets)
 
     def _npz(self) -> None:
         from lineament.export import export_npz
 
-        export_npz(self.face, _named(self.target, ".npz"))
+        export_npz(self.face, with_ending(self.target, ".npz"))
 
     def _texture_files(self) -> None:
         from lineament.export import export_texture
         from lineament.export.files import png_bytes, write_bytes
 
-        path = _named(self.target, "_texture.png")
+        path = with_ending(self.target, "_texture.png")
         if self.writer.texture == "albedo":
             assert self.skin_rgb is not None
             write_bytes(path, png_bytes(self.skin_rgb))
             return
         assert self.texture is not None  # or why_impossible had a reason
         export_texture(self.texture, path)
-        export_texture(self.texture, _named(self.target, "_texture_seen.png"), hidden="marked")
+        export_texture(self.texture, with_ending(self.target, "_texture_seen.png"), hidden="marked")
 
     def _frontal(self) -> None:
         from lineament.export import frontal_view
@@ -308,7 +254,7 @@ class _FaceFiles:
 
         assert self.texture is not None
         view = frontal_view(self.face, self.texture)
-        write_bytes(_named(self.target, "_frontal.png"), png_bytes(view))
+        write_bytes(with_ending(self.target, "_frontal.png"), png_bytes(view))
 
 
 def texture_size_for(face: FaceResult) -> int:
@@ -324,7 +270,7 @@ def why_impossible(name: str, face: FaceResult, texture: str = "photo") -> str |
     Args:
         name: of :data:`FORMATS`.
         face: the result.
-        texture: of :data:`TEXTURES`.
+        texture: of :data:`lineament.cli.choices.TEXTURES`.
     """
     from lineament.export.albedo import knows_albedo
     from lineament.result import MorphableResult
@@ -338,8 +284,3 @@ def why_impossible(name: str, face: FaceResult, texture: str = "photo") -> str |
     if name in ALBEDO_FORMATS and texture == "albedo" and not knows_albedo(face):
         return "which needs the face's own colours: refine the face (--refine 30), or take --texture photo"
     return None
-
-
-def _named(target: Path, ending: str) -> Path:
-    """`target` with an ending; its own dots stay."""
-    return target.with_name(target.name + ending)

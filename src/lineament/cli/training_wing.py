@@ -31,13 +31,13 @@ ABLATED = ("closeup", "dff", "dsfnet", "occlusion", "regressor", "sadrnet", "syn
 @contextmanager
 def in_words() -> Iterator[None]:
     """Print what goes wrong as one line, and exit with 1."""
-    from lineament.cli.door import sentence
+    from lineament.cli.door import tell
     from lineament.errors import LineamentError
 
     try:
         yield
     except (LineamentError, BlockingIOError) as error:  # torchrun starts no door
-        typer.echo(f"error: {sentence(error)}", err=True)
+        tell(error)
         raise typer.Exit(1) from error
 
 

@@ -69,8 +69,8 @@ def video(
     and frame).
     """
     from lineament.aligner import FaceAligner
+    from lineament.cli.choices import chosen_from, landmarks_from, targets_from
     from lineament.cli.film_job import FilmJob, FilmOptions
-    from lineament.cli.results import chosen_from, landmarks_from, targets_from
     from lineament.draw import LAYERS
     from lineament.errors import ConfigError
     from lineament.files import remove_leftovers, results_folder

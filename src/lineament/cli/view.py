@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lineament.cli.lines import say
+
 
 def view(
     export: Annotated[
@@ -29,7 +31,7 @@ def view(
 
     if export is not None:
         folder = write_folder(export, weights=weights)
-        typer.echo(f"the page is in {folder}; any static web host can serve it")
+        say(f"the page is in {folder}; any static web host can serve it")
     else:
         _serve(port, browser, weights)
 
@@ -43,10 +45,10 @@ def _serve(port: int, browser: bool, weights: str) -> None:
 
     with serving_folder() as folder, PageServer(folder, port=port) as server:
         write_folder(folder, weights=weights)
-        typer.echo(f"serving {server.url} to this machine alone; stop with Ctrl+C")
+        say(f"serving {server.url} to this machine alone; stop with Ctrl+C")
         if browser:
             webbrowser.open(server.url)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            typer.echo("stopped")
+            say("stopped")

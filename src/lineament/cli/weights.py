@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lineament.cli.lines import say
+
 if TYPE_CHECKING:
     from lineament.bundle import Bundle
     from lineament.weights import WeightsEntry
@@ -25,7 +27,7 @@ def list_weights() -> None:
             aliases = [alias for alias, name in package.aliases.items() if name == entry.name]
             names = ", ".join([entry.name, *aliases])
             size = f"{entry.size_bytes / 1e6:.1f} MB"
-            typer.echo(f"{names:30} {entry.method:20} {size:>8}  {package.package} {package.version}")
+            say(f"{names:30} {entry.method:20} {size:>8}  {package.package} {package.version}")
 
 
 @app.command()
@@ -44,16 +46,16 @@ def verify(
     entries += [find(name) for name in names or [] if not is_path(name)]
     problems = [f"{package.package}: {package.problem}" for package in packages if package.problem]
     for problem in problems:
-        typer.echo(problem, err=True)
+        say(problem, error=True)
     checks = [(entry.name, partial(_verified, entry)) for entry in entries]
     checks += [(name, partial(_verified_file, name)) for name in names or [] if is_path(name)]
     failed = bool(problems)
     for name, checksum in checks:
         try:
-            typer.echo(f"{name}: whole, SHA-256 {checksum()}")
+            say(f"{name}: whole, SHA-256 {checksum()}")
         except LineamentError as error:
             failed = True
-            typer.echo(f"{name}: {error}", err=True)
+            say(f"{name}: {error}", error=True)
     if failed:
         raise typer.Exit(1)
 
@@ -98,4 +100,4 @@ def _verify_parts(bundle: Bundle, *, name: str) -> None:
     bundle.verify()
     model = bundle.manifest.face_model
     if model is not None and model.name == "lfm" and model.sha256 not in (None, sha256_of(BUILTIN_PATH)):
-        typer.echo(f"{name}: packed with another version of the face model lfm than is installed")
+        say(f"{name}: packed with another version of the face model lfm than is installed")

@@ -11,15 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from lineament.batch.result_names import ALIGN_RESULT
 from lineament.errors import ExportError, LineamentError
 from lineament.files import remove_leftovers
 
 _LEFT_BY = re.compile(r"\.align-(\d+)-[0-9a-f]{8}\.part")
-_RESULT = re.compile(
-    r"(_overlay\.(png|jpg|webp)|(_pncc|_normals|_parts|_face\d+(_texture|_texture_seen|_frontal)?)\.png"
-    r"|_depth\.(png|npz)|_face\d+\.(obj|mtl|ply|glb|npz)|\.json)$"
-)
-"""What follows the name of a photograph in the names of its results."""
 
 
 class ResultPlaces:
@@ -101,7 +97,7 @@ def _results_in(folder: Path) -> dict[str, list[str]]:
     with suppress(FileNotFoundError, NotADirectoryError):
         for name in os.listdir(folder):
             for start in range(len(name)):
-                if name[start] in "_." and _RESULT.match(name, start):
+                if name[start] in "_." and ALIGN_RESULT.match(name, start):
                     names[name[:start]].append(name)
     return names
 

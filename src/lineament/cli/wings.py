@@ -1,13 +1,14 @@
-"""What commands share that need more than the core: advice on what is missing, lines at once."""
+"""What commands share that need more than the core: advice on what is missing."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
 import typer
+
+from lineament.cli.lines import say
 
 EXTRAS = {"h5py": "data", "numba": "data", "scipy": "data", "torch": "train,data", "onnx": "train,data"}
 
@@ -27,9 +28,3 @@ def data_wing() -> Iterator[None]:
             raise
         say(f"error: this command needs {package}: pip install 'lineament[{extra}]'", error=True)
         raise typer.Exit(1) from error
-
-
-def say(line: str, *, error: bool = False) -> None:
-    """Print a line at once, also into a pipe."""
-    typer.echo(line, err=error)
-    (sys.stderr if error else sys.stdout).flush()

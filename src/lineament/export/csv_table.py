@@ -31,7 +31,8 @@ def export_csv(photos: Iterable[tuple[Mapping[str, Any], Faces]], path: str | os
     """Write the faces of many photos as CSV (RFC 4180, UTF-8), a line a face; memory does not grow with them.
 
     The columns are those of Parquet; lists of numbers have a column a number: ``landmark_30_x``,
-    ``identity_0``, ``box_left``. Numbers have seven digits.
+    ``identity_0``, ``box_left``. Numbers have seven digits. The first face says which columns there are:
+    without any the file is empty.
 
     Args:
         photos: for each photo what its rows begin with, and its faces, as :func:`export_parquet` takes them.
@@ -116,14 +117,18 @@ class CsvKind:
             return [line[place] for line in lines]
         return []
 
-    def merge(self, pieces: Iterator[tuple[Path, int, int]], path: Path, rows_at_once: int) -> None:
-        """Write rows (file, first, last) of other files as one."""
+    def merge(
+        self, pieces: Iterator[tuple[Path, int, int]], path: Path, rows_at_once: int, like: Row | None = None
+    ) -> None:
+        """Write rows (file, first, last) of other files as one; see :class:`.parts.TableKind`."""
         with path.open("w", encoding="utf-8", newline="") as merged, ExitStack() as opened:
             writer = csv.writer(merged)
             lines = _Lines(opened)
+            if like is not None:
+                writer.writerow(column_names(like))
             for number, (piece, first, last) in enumerate(pieces):
                 lines.go_to(piece, first)
-                if number == 0:
+                if number == 0 and like is None:
                     writer.writerow(lines.names)
                 writer.writerows(islice(lines, last - first))
 

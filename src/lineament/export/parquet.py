@@ -54,7 +54,7 @@ def table_of_rows(rows: Sequence[Row], schema: Any = None) -> Any:  # noqa: ANN4
 
 
 class ParquetKind:
-    """Parquet as the format of a :class:`lineament.export.parts.PartsTable`."""
+    """Parquet as the format of tables that come in parts, and of a :class:`.parts.PartsTable`."""
 
     suffix = ".parquet"
 
@@ -82,7 +82,9 @@ class ParquetKind:
             return []
         return found
 
-    def merge(self, pieces: Iterator[tuple[Path, int, int]], path: Path, rows_at_once: int) -> None:
+    def merge(
+        self, pieces: Iterator[tuple[Path, int, int]], path: Path, rows_at_once: int, like: Row | None = None
+    ) -> None:
         """Write rows (file, first, last) of other files as one; blocks do not depend on where they were."""
         waiting: list[Any] = []
         writer: Any = None
@@ -96,13 +98,21 @@ class ParquetKind:
                     if sum(len(each) for each in waiting) >= rows_at_once:
                         waiting = self._write_blocks(writer, waiting, rows_at_once)
             if writer is None:
-                self._parquet.write_table(self._pyarrow.table({}), path)
+                nothing = self._pyarrow.table({}) if like is None else table_of_rows([like]).slice(0, 0)
+                self._parquet.write_table(nothing, path)
             elif waiting:
                 writer.write_table(self._pyarrow.concat_tables(waiting).combine_chunks())
         finally:
             if writer is not None:
                 writer.close()
             self._blocks.cache_clear()
+
+    def join(self, parts: Sequence[Path], path: Path) -> None:
+        """Write files of :meth:`write` as one, a block each; without any it has no columns."""
+        schema = self._pyarrow.schema([]) if self._schema is None else self._schema
+        with self._parquet.ParquetWriter(path, schema, compression=COMPRESSION) as writer:
+            for part in parts:
+                writer.write_table(self._parquet.read_table(part, schema=schema))
 
     def _write_blocks(self, writer: Any, waiting: list[Any], rows: int) -> list[Any]:  # noqa: ANN401
         """Write what fills blocks of so many rows; what is left."""
@@ -128,11 +138,11 @@ class ParquetKind:
             return file.read_row_group(number)
 
     @contextmanager
-    def errors(self, path: Path) -> Iterator[None]:
-        """Errors of pyarrow and the disk as ours."""
+    def errors(self, path: Path, *, kept: str = "") -> Iterator[None]:
+        """Errors of pyarrow and the disk as ours; `kept` says in a sentence what is there all the same."""
         try:
             yield
         except (OSError, self._pyarrow.ArrowException) as error:
             raise ExportError(
-                f"Cannot write {path} ({error}). Check the folder, the disk and the rows."
+                f"Cannot write {path} ({error}). Check the folder, the disk and the rows.{kept}"
             ) from error

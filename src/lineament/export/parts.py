@@ -19,6 +19,7 @@ from lineament.export.csv_table import CsvKind
 from lineament.export.parquet import ParquetKind
 from lineament.export.rows import Row
 from lineament.files import remove_leftovers, whole_file
+from lineament.paths import with_ending
 
 ROWS_AT_ONCE = 1000  # rows of a block
 PARTS_EVERY_S = 5.0
@@ -36,8 +37,10 @@ class TableKind(Protocol):
     def sources(self, path: Path) -> list[str]:
         """The column `source` of a file, in its order."""
 
-    def merge(self, pieces: Iterator[tuple[Path, int, int]], path: Path, rows_at_once: int) -> None:
-        """Write rows (file, first, last) of other files as one."""
+    def merge(
+        self, pieces: Iterator[tuple[Path, int, int]], path: Path, rows_at_once: int, like: Row | None = None
+    ) -> None:
+        """Write rows (file, first, last) of other files as one; without any, the columns of `like` alone."""
 
     def errors(self, path: Path) -> AbstractContextManager[None]:
         """What goes wrong meanwhile becomes an ExportError."""
@@ -70,7 +73,7 @@ class PartsTable:
             ExportError: the package pyarrow is missing, where it is needed.
         """
         self.path = path
-        self._folder = path.with_name(f"{path.name}.parts")
+        self._folder = with_ending(path, ".parts")
         self._kind = KINDS[kind]()
         self._rows_at_once = rows_at_once
         self._waiting: list[Row] = []
@@ -122,8 +125,12 @@ class PartsTable:
                 self._kind.write(rows, temporary)
         self._note(path, [row["source"] for row in rows])
 
-    def finish(self, sources: Iterable[str]) -> int:
+    def finish(self, sources: Iterable[str], *, like: Row | None = None) -> int:
         """Make the rows of these photographs one file, in their order; no parts are left beside it.
+
+        Args:
+            sources: of the photographs.
+            like: a row with the columns that the file has if there are no rows; None leaves it without.
 
         Returns:
             How many rows it has.
@@ -136,7 +143,7 @@ class PartsTable:
         if list(_joined(places)) == [(self.path, 0, self._rows)] and not self._parts():
             return self._rows  # nothing is new
         with self._kind.errors(self.path), whole_file(self.path) as temporary:
-            self._kind.merge(_joined(places), temporary, self._rows_at_once)
+            self._kind.merge(_joined(places), temporary, self._rows_at_once, None if places else like)
         with suppress(OSError):
             self.forget()
             self._folder.rmdir()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 from lineament.errors import ExportError
-from lineament.export.parquet import load_pyarrow, table_of_rows
-from lineament.export.rows import photo_rows
+from lineament.export.parquet import COMPRESSION, ParquetKind, load_pyarrow
+from lineament.export.rows import Row, photo_rows
 from lineament.expression_keys import TargetNames
 from lineament.files import remove_leftovers, whole_file
+from lineament.paths import with_ending
 from lineament.several import Faces, list_of_faces
 
 PARTS_EVERY_S = 30.0
@@ -81,7 +82,7 @@ def rewrite_weights(
         with (
             parquet.ParquetFile(path) as file,
             whole_file(path) as temporary,
-            parquet.ParquetWriter(temporary, file.schema_arrow, compression="zstd") as writer,
+            parquet.ParquetWriter(temporary, file.schema_arrow, compression=COMPRESSION) as writer,
         ):
             for block in file.iter_batches(batch_size=1000):
                 rows = block.to_pylist()
@@ -97,16 +98,15 @@ class _Table:
     """Rows on their way into a file: waiting, then a part each block, then the file."""
 
     def __init__(self, path: Path, rows_at_once: int) -> None:
-        self._pyarrow, self._parquet = load_pyarrow()
-        self._path, self._folder = path, path.with_name(f"{path.name}.parts")
+        self._kind = ParquetKind()
+        self._path, self._folder = path, with_ending(path, ".parts")
         self._rows_at_once = rows_at_once
-        self._waiting: list[dict[str, Any]] = []
+        self._waiting: list[Row] = []
         self._parts: list[Path] = []
-        self._schema: Any = None  # the first block's
         self._written_s = time.monotonic()
         self.count = 0
 
-    def add(self, rows: list[dict[str, Any]]) -> None:
+    def add(self, rows: list[Row]) -> None:
         """Take more rows; a block that is full, or has waited long, goes to the disk.
 
         Raises:
@@ -114,8 +114,8 @@ class _Table:
         """
         self._waiting += rows
         self.count += len(rows)
-        is_late = self._waiting and time.monotonic() - self._written_s > PARTS_EVERY_S
-        if len(self._waiting) >= self._rows_at_once or is_late:
+        is_late = time.monotonic() - self._written_s > PARTS_EVERY_S
+        if len(self._waiting) >= self._rows_at_once or (is_late and self._waiting):
             with self._errors():
                 self._write_part()
 
@@ -125,37 +125,25 @@ class _Table:
         Raises:
             ExportError: it cannot be written; what there is of parts stays.
         """
+        if self._waiting:
+            with self._errors():
+                self._write_part()
         with self._errors():
-            last = self._block()
             with whole_file(self._path) as temporary:
-                schema = self._pyarrow.schema([]) if self._schema is None else self._schema
-                with self._parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
-                    for part in self._parts:
-                        writer.write_table(self._parquet.read_table(part, schema=schema))
-                    if last is not None:
-                        writer.write_table(last)
+                self._kind.join(self._parts, temporary)
             self._remove_parts()
 
     def _write_part(self) -> None:
-        """Write the rows that wait; a former run's parts go before the first of this one."""
+        """Write the rows that wait, which wait no more; parts of a former run go before the first of this."""
+        rows, self._waiting = self._waiting, []
         if not self._parts:
             self._remove_parts()
             self._folder.mkdir(exist_ok=True)
-        block = self._block()
         path = self._folder / f"{len(self._parts):05}.parquet"
         with whole_file(path) as temporary:
-            self._parquet.write_table(block, temporary, compression="zstd")
+            self._kind.write(rows, temporary)
         self._parts.append(path)
         self._written_s = time.monotonic()
-
-    def _block(self) -> Any:  # noqa: ANN401 - pyarrow is not typed
-        """The rows that wait, as the columns of the first block; None if none do. They wait no more."""
-        rows, self._waiting = self._waiting, []
-        if not rows:
-            return None
-        block = table_of_rows(rows, self._schema)
-        self._schema = block.schema
-        return block
 
     def _remove_parts(self) -> None:
         """Of this run or of one that was killed; whatever else is in the folder stays."""
@@ -165,13 +153,7 @@ class _Table:
                 path.unlink()
             self._folder.rmdir()
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self) -> AbstractContextManager[None]:
         """Errors of pyarrow and the disk as ours."""
-        try:
-            yield
-        except (OSError, self._pyarrow.ArrowException) as error:
-            kept = f" What was written before is in {self._folder}." if self._parts else ""
-            raise ExportError(
-                f"Cannot write {self._path} ({error}). Check the folder, the disk and the rows.{kept}"
-            ) from error
+        kept = f" What was written before is in {self._folder}." if self._parts else ""
+        return self._kind.errors(self._path, kept=kept)

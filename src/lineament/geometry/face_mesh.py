@@ -198,10 +198,12 @@ def weighted_sum(coefficients: Array, basis: Array) -> Array:
 
 def whole(value: Any) -> Recipe:  # noqa: ANN401 - any dataclass
     """How pickle and copy remake a frozen dataclass from the fields its constructor takes, and no others."""
-    return made_of, (
-        type(value),
-        {each.name: getattr(value, each.name) for each in fields(value) if each.init},
-    )
+    return made_of, (type(value), init_values(value))
+
+
+def init_values(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+    """The fields of a dataclass that its constructor takes, by name."""
+    return {each.name: getattr(value, each.name) for each in fields(value) if each.init}
 
 
 def made_of(kind: type[Any], values: dict[str, object]) -> Any:  # noqa: ANN401 - any dataclass

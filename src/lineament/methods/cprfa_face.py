@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from lineament.geometry.raster import visible_vertices
 from lineament.methods.cprfa_points import FaceCodes, Retrieval, nearest_vertices
 from lineament.methods.estimate import MorphableEstimate
 from lineament.result import Detection, MorphableResult
+from lineament.result.face import extended
 from lineament.result.face_mask import FaceMask
 
 Array: TypeAlias = NDArray[Any]
@@ -68,6 +69,7 @@ class CprfaResult(MorphableResult):
     solver: str
     reliable: bool
     retrieval: Retrieval = Retrieval()
+    _beside: ClassVar[tuple[str, ...]] = ("crop_code", "crop_mask", "detected_image", "seen")
     _correspondence: Correspondence | None = field(default=None, init=False)
 
     @property
@@ -103,13 +105,6 @@ class CprfaResult(MorphableResult):
         seen = self.seen if vertices is None else self.seen[vertices]
         return np.where(np.isfinite(seen), seen, own).astype(np.float32)
 
-    def without_values(self) -> Self:
-        """See :meth:`FaceResult.without_values`."""
-        face = MorphableResult.without_values(self)
-        for name in ("crop_code", "crop_mask", "detected_image", "seen"):
-            object.__setattr__(face, name, np.full_like(getattr(self, name), np.nan))
-        return face
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CprfaEstimate(MorphableEstimate):
@@ -127,10 +122,15 @@ class CprfaEstimate(MorphableEstimate):
     def result(self, *, crop_box: CropBox, detection: Detection) -> CprfaResult:
         """The whole face."""
         plain = MorphableEstimate.result(self, crop_box=crop_box, detection=detection)
-        names = [name for name in plain.__dataclass_fields__ if not name.startswith("_")]
-        own = [
-            name for name in self.__dataclass_fields__ if name not in MorphableEstimate.__dataclass_fields__
-        ]
-        return CprfaResult(
-            **{name: getattr(plain, name) for name in names}, **{name: getattr(self, name) for name in own}
+        return extended(
+            plain,
+            CprfaResult,
+            crop_code=self.crop_code,
+            crop_mask=self.crop_mask,
+            detected_image=self.detected_image,
+            seen=self.seen,
+            chosen_vertices=self.chosen_vertices,
+            solver=self.solver,
+            reliable=self.reliable,
+            retrieval=self.retrieval,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +101,7 @@ class DffResult(MorphableResult):
     texture_coefficients: Array
     light: Array
     colors: FaceColors
+    _beside: ClassVar[tuple[str, ...]] = ("texture_coefficients", "light")
 
     @property
     def distance_mm(self) -> float | None:
@@ -184,13 +185,6 @@ class DffResult(MorphableResult):
             "focal_px": np.nan if self.focal_px is None else self.focal_px,
             "distance_mm": np.nan if self.distance_mm is None else self.distance_mm,
         }
-
-    def without_values(self) -> Self:
-        """See :meth:`FaceResult.without_values`."""
-        face = MorphableResult.without_values(self)
-        for name in ("texture_coefficients", "light"):
-            object.__setattr__(face, name, np.full_like(getattr(self, name), np.nan))
-        return face
 
     def _checked(self, light: Array | None) -> Array:
         given = np.asarray(self.light if light is None else light, np.float64)

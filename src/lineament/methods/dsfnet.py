@@ -14,6 +14,7 @@ from lineament.bundle import Bundle
 from lineament.crop import CropBox, CropRule
 from lineament.errors import ModelError, WeightsError
 from lineament.geometry.alignment import align_points
+from lineament.geometry.morphable import MorphableModel
 from lineament.geometry.nearest_coefficients import NearestCoefficients
 from lineament.geometry.similarity import Similarity
 from lineament.methods.dsfnet_face import DsfEstimate, PosedShape
@@ -131,6 +132,11 @@ class DsfNet:
         self._nose = model.schemes["lfm-68" if "lfm-68" in model.schemes else "300w-lp"]
         row, column = np.divmod(chart.texel, chart.size)
         self._place = np.stack([row, column], axis=1) * 2.0 / (chart.size - 1) - 1
+
+    @property
+    def model(self) -> MorphableModel:
+        """The face model whose chart the maps lie on."""
+        return self._chart.model
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, *, threads: int | None = None, device: str = "cpu") -> Self:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lineament.crop import CropBox
 from lineament.methods.seen_face import SeenFaceEstimate, SeenFaceResult
 from lineament.result import Detection
+from lineament.result.face import extended
 
 Array: TypeAlias = NDArray[Any]
 
@@ -39,8 +40,7 @@ class DsfEstimate(SeenFaceEstimate):
     def result(self, *, crop_box: CropBox, detection: Detection) -> DsfResult:
         """The whole face."""
         plain = SeenFaceEstimate.result(self, crop_box=crop_box, detection=detection)
-        names = [name for name in plain.__dataclass_fields__ if not name.startswith("_")]
-        return DsfResult(**{name: getattr(plain, name) for name in names}, branch=self.branch)
+        return extended(plain, DsfResult, branch=self.branch)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lineament.bundle import Bundle
 from lineament.crop import CropBox, CropRule
 from lineament.errors import WeightsError
+from lineament.geometry.morphable import MorphableModel
 from lineament.image import Picture
 from lineament.methods.estimate import Estimate
 from lineament.network import OnnxNetwork, finite_rows
@@ -66,6 +67,16 @@ class FinishingMethod(Protocol):
             image: (H, W, 3) uint8 RGB, or Pillow's picture of it.
             estimates: of the last pass; what is not finite stays as it is.
         """
+        ...
+
+
+@runtime_checkable
+class MeshMethod(Protocol):
+    """A :class:`Method` that says of which face model all its faces are."""
+
+    @property
+    def model(self) -> MorphableModel:
+        """Whose mesh, and so whose landmark schemes, its faces have."""
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from lineament.crop import CropBox
 from lineament.geometry.nearest_coefficients import NearestCoefficients
 from lineament.methods.estimate import FreeFormEstimate
 from lineament.result import Detection, FreeFormResult
+from lineament.result.face import extended
 from lineament.result.face_mask import FaceMask
 
 Array: TypeAlias = NDArray[Any]
@@ -29,18 +30,12 @@ class SeenFaceResult(FreeFormResult):
 
     crop_mask: Array
     confidence: Array
+    _beside: ClassVar[tuple[str, ...]] = ("crop_mask", "confidence")
 
     @property
     def own_mask(self) -> FaceMask:
         """See :attr:`FaceResult.own_mask`: :attr:`crop_mask` over its crop."""
         return FaceMask(self.crop_mask, self.crop_box)
-
-    def without_values(self) -> Self:
-        """See :meth:`FaceResult.without_values`."""
-        face = FreeFormResult.without_values(self)
-        for name in ("crop_mask", "confidence"):
-            object.__setattr__(face, name, np.full_like(getattr(self, name), np.nan))
-        return face
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -88,9 +83,4 @@ class SeenFaceEstimate(FreeFormEstimate):
     def result(self, *, crop_box: CropBox, detection: Detection) -> SeenFaceResult:
         """The whole face."""
         plain = FreeFormEstimate.result(self, crop_box=crop_box, detection=detection)
-        names = [name for name in plain.__dataclass_fields__ if not name.startswith("_")]
-        return SeenFaceResult(
-            **{name: getattr(plain, name) for name in names},
-            crop_mask=self.crop_mask,
-            confidence=self.confidence,
-        )
+        return extended(plain, SeenFaceResult, crop_mask=self.crop_mask, confidence=self.confidence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,13 @@ from lineament.crop import CropBox
 from lineament.errors import ConfigError, LineamentError
 from lineament.face_values import face_values
 from lineament.geometry.camera import WeakPerspective
-from lineament.geometry.face_mesh import FaceMesh, LandmarkScheme, Recipe, whole
+from lineament.geometry.face_mesh import FaceMesh, LandmarkScheme, Recipe, init_values, whole
 from lineament.geometry.landmark_neighbours import scheme_neighbours
 from lineament.geometry.raster import rasterize_values, visible_vertices
 from lineament.result.face_mask import FaceMask
 
 Array: TypeAlias = NDArray[Any]
+Extended = TypeVar("Extended", bound="FaceResult")
 
 DEFAULT_SCHEME = "300w-lp"
 """The landmarks that methods find and crops are cut by: 68 points with the hidden side of the jaw, as 300W-LP
@@ -116,6 +117,8 @@ class FaceResult:
     shown: FaceMask | None = None
     _found: ClassVar[tuple[str, ...]] = ("landmarks_image", "vertices_image")
     """Fields that a network or a fit gives as arrays or numbers, but camera and uncertainty."""
+    _beside: ClassVar[tuple[str, ...]] = ()
+    """Arrays that a method gives beside these, which need not be finite in a face that is believed."""
     _visibility: Array | None = field(default=None, init=False)
     _landmark_visibility: Array | None = field(default=None, init=False)
 
@@ -164,7 +167,7 @@ class FaceResult:
     def without_values(self) -> Self:
         """The same face with NaN for all that a network said, so that nothing of it can be believed."""
         camera = WeakPerspective(np.full((3, 3), np.nan), math.nan, np.full(3, np.nan))
-        found = {name: getattr(self, name) for name in self._found}
+        found = {name: getattr(self, name) for name in (*self._found, *self._beside)}
         values: dict[str, Any] = {
             name: np.full_like(value, np.nan) if isinstance(value, np.ndarray) else math.nan
             for name, value in found.items()
@@ -322,6 +325,17 @@ class FaceResult:
     def _points_on_mesh(self, layout: LandmarkScheme) -> Array:
         """(P, 3) mm, frame `model`; a weak-perspective camera keeps barycentric weights."""
         return self.camera.model_from_image(layout.points_on(self.vertices_image))
+
+
+def extended(face: FaceResult, kind: type[Extended], **own: Any) -> Extended:  # noqa: ANN401 - its fields
+    """The same face as the result of a method that says more of it.
+
+    Args:
+        face: what every method of its family gives.
+        kind: a child of its class.
+        **own: the fields that this has beside.
+    """
+    return kind(**init_values(face), **own)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,9 +12,8 @@ from lineament.errors import LineamentError
 from lineament.evaluate.items import EvaluationItem, Prediction
 from lineament.evaluate.protocols.protocol import Protocol, Quantity
 from lineament.evaluate.reports.charts import bar_chart, line_chart
-from lineament.evaluate.reports.extras import extras
 from lineament.evaluate.reports.pictures import as_data_url, panels
-from lineament.evaluate.reports.report import CAUTION, Row, Table, choices, scores_of, table
+from lineament.evaluate.reports.report import CAUTION, Row, Table, choices, scores_of, table, table_beside
 from lineament.evaluate.run import Evaluation
 from lineament.evaluate.scores.breakdown import UNITS, breakdowns
 from lineament.evaluate.scores.curves import counted_errors, fraction_within
@@ -126,18 +125,8 @@ def _row(row: Row) -> str:
 
 
 def _beside(evaluation: Evaluation) -> str:
-    numbers = {
-        predictor: extras(evaluation.data.items, evaluation.records[predictor])
-        for predictor in evaluation.predictors
-    }
-    names = tuple(dict.fromkeys(name for row in numbers.values() for name in row))
-    if not names:
-        return ""
-    rows = tuple(
-        Row(predictor, tuple(f"{row[name]:.2f}" if name in row else "" for name in names), True)
-        for predictor, row in numbers.items()
-    )
-    return _table(Table(names, rows, ""))
+    beside = table_beside(evaluation)
+    return "" if beside is None else _table(beside)
 
 
 def _charts(evaluation: Evaluation, scores: Sequence[Score]) -> Iterator[str]:

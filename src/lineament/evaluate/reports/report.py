@@ -149,7 +149,8 @@ def to_markdown(evaluation: Evaluation) -> str:
     """The tables with the choices under each."""
     lines = [f"# {evaluation.data.title}", "", f"lineament {__version__}. {CAUTION}", ""]
     lines += [f"- {note}" for note in evaluation.data.notes]
-    lines += _extras_markdown(evaluation)
+    beside = table_beside(evaluation)
+    lines += [] if beside is None else ["", *_table_markdown(beside)]
     for protocol in evaluation.protocols:
         lines += ["", f"## {protocol.title}", "", f"`{protocol.name}`, {protocol.unit}", ""]
         lines += _table_markdown(table(evaluation, protocol))
@@ -162,16 +163,17 @@ def to_markdown(evaluation: Evaluation) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _extras_markdown(evaluation: Evaluation) -> list[str]:
+def table_beside(evaluation: Evaluation) -> Table | None:
+    """What is told beside the tables (:mod:`.extras`), a row a predictor; None where there is nothing."""
     numbers = {predictor: _extras_of(evaluation, predictor) for predictor in evaluation.predictors}
     names = list(dict.fromkeys(name for row in numbers.values() for name in row))
     if not names:
-        return []
+        return None
     rows = tuple(
         Row(predictor, tuple(_number(row.get(name)) for name in names), True)
         for predictor, row in numbers.items()
     )
-    return ["", *_table_markdown(Table(tuple(names), rows, ""))]
+    return Table(tuple(names), rows, "")
 
 
 def _table_markdown(content: Table) -> list[str]:
