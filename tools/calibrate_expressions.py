@@ -7,7 +7,9 @@ Mix: how a key is read from all weights that the network gives, a ridge regressi
 rendered faces, on which keys are raised alone and in combinations, with neutral portraits (London, the people
 that are for training) as faces without any. A network that is not sure gives a little of each key that it
 might be, always the same little: the regression takes it off, and finds in several weights what one hardly
-shows.
+shows. For :data:`RARE` keys photographs of ``--samples`` as they are, wide mouths above all, are faces
+without them too: on turned heads with open mouths the regression would else make a jaw moved aside of lips
+that look different on both sides.
 Rest: what nearly all of those portraits stay below. Full: the median on rendered faces on which the key alone
 is raised to 1; of blinks and open jaws not above the median on photographs of ``--samples`` whose fits have
 both eyes shut or the mouth wide open, for what is drawn is read more surely than what people do. Rendered
@@ -20,7 +22,7 @@ touched.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ from numpy.typing import NDArray
 from lineament.aligner import FaceAligner
 from lineament.bundle import Bundle
 from lineament.data.formats.item import box_of_points
-from lineament.data.samples.sample import Kind
+from lineament.data.samples.sample import Kind, Sample
 from lineament.evaluate.expressions.photographs import at_rest
 from lineament.evaluate.expressions.pictures import COMPANIONS, SEED, PictureRecipe, raised_pictures
 from lineament.expression_keys import GAZE, KeyScale, other_side, stem_of
@@ -54,19 +56,26 @@ AT_REST, ASIDE_AT_REST, JAW_AT_REST = 0.995, 0.6, 0.9
 have some key raised. Sitters at rest do look aside now and then, and no mouth is quite straight: a little of
 that is none of the others' business, and where a weak one points to is worth knowing. The lips of one in ten
 stand ajar: taken for rest, they would leave mouths half open at none."""
-HELD_OUT = 5
-"""Every so many-th rendered identity measures ranges instead of the mix."""
+FOLDS = 5
+"""Parts of the rendered identities, of which each is read by a mix that was found on the others."""
 RIDGE, SITTERS_COUNT, ALONE_COUNTS = 3.0, 10.0, 8.0
 """Of the regression, whose inputs have a spread of about one; how many rendered pictures with several keys a
 neutral portrait is worth, and one with a single key: what a key looks like is seen there."""
 BLINK = "eyeBlink"
 OF_EYES = (GAZE, BLINK, "eyeSquint", "eyeWide")
 """First parts of the names of keys that tell where an eye looks."""
+UPPER = ("brow", "eye", "cheekSquint", "noseSneer")
+LOWER = ("mouth", "jaw", "cheek", "noseSneer")
+"""The same of keys that tell of brows and lids, and of mouth and jaw; cheeks and nose are moved by both."""
 FULLY = {BLINK: 0.95, JAW: 0.8}
 """Keys whose range photographs tell too, and from where on a fit has them fully raised: both eyes shut, the
 mouth wide open, of which there are few."""
 FEWEST, ENOUGH = 12, 300
 """Photographs on which a key is fully raised: fewer tell nothing, more are not looked for."""
+RARE = ("jawLeft", "jawRight", "jawForward", "mouthStretch")
+"""First parts of the names of keys that hardly any photograph shows raised."""
+NATURAL, NATURAL_COUNT = 600, 3.0
+"""Photographs as they are that are looked at, and how many rendered pictures one is worth."""
 QUIET_SPREAD = 0.02
 """Added to the spread of weights: those that never move are no evidence."""
 
@@ -86,16 +95,9 @@ def main() -> None:
     aligner.key_scales = {}  # as the network gives them
     resting = at_rest(aligner, given.photos, held_out=False)
     names, shown, truth = rendered_faces(aligner, given.pictures)
-    is_new = shown.face % HELD_OUT == 0
-    is_alone = shown.key[~is_new] != SEVERAL
-    mixing = key_mixing(names, shown.weights[~is_new], truth[~is_new], is_alone, resting.weights)
     raised = fully_raised(aligner, given.samples) if given.samples else {}
-    read = Readings(
-        shown.weights[is_new] @ mixing,
-        shown.key[is_new],
-        resting.weights @ mixing,
-        {stem: weights @ mixing for stem, weights in raised.items()},
-    )
+    natural = np.concatenate([photographed(aligner, given.samples, len(names)), *raised.values()])
+    mixing, read = readings(names, shown, truth, resting.weights, raised, natural)
     scales = key_scales(names, read, given.not_measured)
     own_rest = np.median(resting.weights, axis=0)
     scales = {
@@ -164,17 +166,14 @@ def weights_on(aligner: FaceAligner, read: Callable[[int], NDArray[np.uint8]], b
 
 def fully_raised(aligner: FaceAligner, folders: Sequence[str]) -> dict[str, Array]:
     """By key of :data:`FULLY`, (n, E) weights on photographs of people for training whose fits have it so."""
-    samples = Folders(tuple(folders)).opened(validation=False)
     model = load_builtin()
     places = {
         stem: [n for n, name in enumerate(model.expression_names) if stem_of(name) == stem] for stem in FULLY
     }
     found: dict[str, list[Array]] = {stem: [] for stem in FULLY}
-    for number in range(len(samples)):
-        sample = samples.sample(number, with_mask=False)
+    for sample in fitted_photographs(folders, every=1):
         labels = sample.labels
-        if sample.provenance.kind is not Kind.PHOTOGRAPHED or labels.expression is None:
-            continue
+        assert labels.expression is not None
         wanted = [
             stem
             for stem, least in FULLY.items()
@@ -182,14 +181,39 @@ def fully_raised(aligner: FaceAligner, folders: Sequence[str]) -> dict[str, Arra
         ]
         if not wanted:
             continue
-        assert labels.camera is not None
-        points = labels.camera.image_from_model(
-            model.landmarks_model(labels.identity, labels.expression, scheme=DEFAULT_SCHEME)
-        )
-        faces = aligner.align_given(sample.image, [Detection(box_of_points(points), 1.0)])
         for stem in wanted:
-            found[stem] += [face.expression for face in faces if isinstance(face, MorphableResult)]
+            found[stem].append(weights_of(aligner, sample))
     return {stem: np.array(weights, float) for stem, weights in found.items() if len(weights) >= FEWEST}
+
+
+def photographed(aligner: FaceAligner, folders: Sequence[str], keys: int) -> Array:
+    """(n, keys) weights on photographs of people for training, evenly from all folders; else none."""
+    every = max(1, sum(len(Folders((name,)).opened(validation=False)) for name in folders) // NATURAL)
+    found = [weights_of(aligner, sample) for sample in fitted_photographs(folders, every=every)]
+    return np.array(found, float).reshape(-1, keys)
+
+
+def fitted_photographs(folders: Sequence[str], *, every: int) -> Iterator[Sample]:
+    """Photographs as they are of people for training whose faces are fitted, of every so many-th sample."""
+    if not folders:
+        return
+    samples = Folders(tuple(folders)).opened(validation=False)
+    for number in range(0, len(samples), every):
+        sample = samples.sample(number, with_mask=False)
+        if sample.provenance.kind is Kind.PHOTOGRAPHED and sample.labels.expression is not None:
+            yield sample
+
+
+def weights_of(aligner: FaceAligner, sample: Sample) -> Array:
+    """(E,) weights as the network gives them, in the box of the fit's landmarks."""
+    labels = sample.labels
+    assert labels.camera is not None
+    points = labels.camera.image_from_model(
+        load_builtin().landmarks_model(labels.identity, labels.expression, scheme=DEFAULT_SCHEME)
+    )
+    (face,) = aligner.align_given(sample.image, [Detection(box_of_points(points), 1.0)])
+    assert isinstance(face, MorphableResult)
+    return face.expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,13 +233,50 @@ class Readings:
     fully: Mapping[str, Array]
 
 
+def readings(
+    names: Sequence[str],
+    shown: Given,
+    truth: Array,
+    resting: Array,
+    raised: Mapping[str, Array],
+    natural: Array,
+) -> tuple[Array, Readings]:
+    """The mix of all faces, and what is read of E keys: rendered faces by mixes of other identities.
+
+    Args:
+        names: of E keys.
+        shown: what the network gives on rendered faces.
+        truth: (n, E) of these.
+        resting: (p, E) weights on neutral portraits.
+        raised: by key of :data:`FULLY`, (q, E) weights on photographs on which it is fully raised.
+        natural: (r, E) weights on photographs as they are.
+    """
+
+    def mixed(chosen: NDArray[np.bool_]) -> Array:
+        is_alone = shown.key[chosen] != SEVERAL
+        return key_mixing(names, shown.weights[chosen], truth[chosen], is_alone, resting, natural)
+
+    found = np.empty(shown.weights.shape)
+    for fold in range(FOLDS):
+        is_new = shown.face % FOLDS == fold
+        found[is_new] = shown.weights[is_new] @ mixed(~is_new)
+    mixing = mixed(np.ones(len(found), bool))
+    fully = {stem: weights @ mixing for stem, weights in raised.items()}
+    return mixing, Readings(found, shown.key, resting @ mixing, fully)
+
+
 def key_mixing(
-    names: Sequence[str], given: Array, truth: Array, is_alone: NDArray[np.bool_], resting: Array
+    names: Sequence[str],
+    given: Array,
+    truth: Array,
+    is_alone: NDArray[np.bool_],
+    resting: Array,
+    natural: Array,
 ) -> Array:
     """(E, E) factors with which weights become readings of keys, alike on both sides of a face.
 
-    Keys of looking are read from the weights of the eyes alone: of all others they would take over what goes
-    together on rendered faces.
+    Each is read from the weights of its part of the face alone, keys of looking from those of the eyes: of
+    all others they would take over what goes together on rendered faces, brows from a lip that is drawn down.
 
     Args:
         names: of E keys.
@@ -223,21 +284,30 @@ def key_mixing(
         truth: (n, E) of these.
         is_alone: (n,) where one key is raised at most.
         resting: (p, E) weights on neutral portraits.
+        natural: (q, E) weights on photographs, on which :data:`RARE` keys are not raised.
     """
     mirrored = [list(names).index(other_side(name)) for name in names]
-    weights = np.concatenate([given, given[:, mirrored], resting, resting[:, mirrored]])
-    aims = np.concatenate([truth, truth[:, mirrored], np.zeros((2 * len(resting), len(names)))])
-    rendered = np.where(is_alone, ALONE_COUNTS, 1.0)
-    counts = np.concatenate([rendered, rendered, np.full(2 * len(resting), SITTERS_COUNT)])
-    spread = given.std(axis=0) + QUIET_SPREAD
-    inputs = (weights - np.median(resting, axis=0)) / spread
+    sources = (given, truth, np.where(is_alone, ALONE_COUNTS, 1.0)), (resting, 0.0, SITTERS_COUNT)
+    spread, middle = given.std(axis=0) + QUIET_SPREAD, np.median(resting, axis=0)
+    looks, rare, eyes, upper, lower = (
+        np.array([name.startswith(starts) for name in names])
+        for starts in (GAZE, RARE, OF_EYES, UPPER, LOWER)
+    )
     factors = np.zeros((len(names), len(names)))
-    looks = np.array([name.startswith(GAZE) for name in names])
-    eyes = np.array([name.startswith(OF_EYES) for name in names])
-    for read, used in ((~looks, np.ones(len(names), bool)), (looks, eyes)):
-        own = inputs[:, used]
-        normal = (own * counts[:, None]).T @ own + 2 * RIDGE * np.eye(own.shape[1])
-        wanted = (own * counts[:, None]).T @ aims[:, read]
+    for read, used, more in (
+        (looks, eyes, ()),
+        (upper & ~lower & ~looks, upper, ()),
+        (lower & ~upper & ~rare, lower, ()),
+        (rare, lower, ((natural, 0.0, NATURAL_COUNT),)),
+        (lower & upper, lower | upper, ()),
+    ):
+        normal, wanted = 2 * RIDGE * np.eye(used.sum()), np.zeros((used.sum(), read.sum()))
+        for weights, aim, count in (*sources, *more):
+            aims, counts = np.broadcast_to(aim, weights.shape), np.broadcast_to(count, len(weights))
+            for side in (slice(None), mirrored):
+                own = ((weights[:, side] - middle) / spread)[:, used]
+                normal += (own * counts[:, None]).T @ own
+                wanted += (own * counts[:, None]).T @ aims[:, side][:, read]
         factors[np.ix_(used, read)] = np.linalg.solve(normal, wanted) / spread[used, None]
     return factors
 
@@ -256,7 +326,7 @@ def key_scales(names: Sequence[str], read: Readings, not_measured: Sequence[str]
     rest = np.array([np.quantile(own, share) for own, share in zip(read.resting.T, shares, strict=True)])
     scales = {}
     for name in names:
-        sides = [number for number, other in enumerate(names) if stem_of(other) == stem_of(name)]
+        sides = [number for number, other in enumerate(names) if other in (name, other_side(name))]
         raised = [read.shown[read.key == number, number] for number in sides if (read.key == number).any()]
         alone = float(np.median(np.concatenate(raised))) if raised else 0.0
         if stem_of(name) in read.fully:
