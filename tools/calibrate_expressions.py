@@ -3,13 +3,13 @@
 python -m tools.calibrate_expressions mine.lineament --out calibrated.lineament --photos ../shared/photos
     [--pictures FOLDER] [--samples sets/research] [--not-measured eyeLook --not-measured mouthClose]
 
-Mix: how a key is read from all weights that the network gives, a ridge regression of the true weights of
-rendered faces, on which keys are raised alone and in combinations, with neutral portraits (London, the people
-that are for training) as faces without any. A network that is not sure gives a little of each key that it
-might be, always the same little: the regression takes it off, and finds in several weights what one hardly
-shows. For :data:`RARE` keys photographs of ``--samples`` as they are, wide mouths above all, are faces
-without them too: on turned heads with open mouths the regression would else make a jaw moved aside of lips
-that look different on both sides.
+Mix: how a key is read from the weights that the network gives for its part of the face, a ridge regression
+of the true weights of rendered faces, on which keys are raised alone and in combinations, with neutral
+portraits (London, the people that are for training) as faces without any. A network that is not sure gives a
+little of each key that it might be, always the same little: the regression takes it off, and finds in several
+weights what one hardly shows. For :data:`RARE` keys photographs of ``--samples`` as they are, wide mouths
+above all, are faces without them too: on turned heads with open mouths the regression would else make a jaw
+moved aside of lips that look different on both sides.
 Rest: what nearly all of those portraits stay below. Full: the median on rendered faces on which the key alone
 is raised to 1; of blinks and open jaws not above the median on photographs of ``--samples`` whose fits have
 both eyes shut or the mouth wide open, for what is drawn is read more surely than what people do. Rendered
@@ -156,12 +156,14 @@ SEVERAL = -2
 
 def weights_on(aligner: FaceAligner, read: Callable[[int], NDArray[np.uint8]], boxes: Array) -> Array:
     """(n, E) weights as the network gives them, of pictures with one face each."""
-    found = []
-    for number, box in enumerate(boxes):
-        (face,) = aligner.align_given(read(number), [Detection(box, 1.0)])
-        assert isinstance(face, MorphableResult)
-        found.append(face.expression)
-    return np.array(found, float)
+    return np.array([weights_in(aligner, read(number), box) for number, box in enumerate(boxes)], float)
+
+
+def weights_in(aligner: FaceAligner, picture: NDArray[np.uint8], box: Array) -> Array:
+    """(E,) weights as the network gives them, of the face in a box."""
+    (face,) = aligner.align_given(picture, [Detection(box, 1.0)])
+    assert isinstance(face, MorphableResult)
+    return face.expression
 
 
 def fully_raised(aligner: FaceAligner, folders: Sequence[str]) -> dict[str, Array]:
@@ -179,10 +181,10 @@ def fully_raised(aligner: FaceAligner, folders: Sequence[str]) -> dict[str, Arra
             for stem, least in FULLY.items()
             if labels.expression[places[stem]].min() >= least and len(found[stem]) < ENOUGH
         ]
-        if not wanted:
-            continue
-        for stem in wanted:
-            found[stem].append(weights_of(aligner, sample))
+        if wanted:
+            weights = weights_of(aligner, sample)
+            for stem in wanted:
+                found[stem].append(weights)
     return {stem: np.array(weights, float) for stem, weights in found.items() if len(weights) >= FEWEST}
 
 
@@ -211,9 +213,7 @@ def weights_of(aligner: FaceAligner, sample: Sample) -> Array:
     points = labels.camera.image_from_model(
         load_builtin().landmarks_model(labels.identity, labels.expression, scheme=DEFAULT_SCHEME)
     )
-    (face,) = aligner.align_given(sample.image, [Detection(box_of_points(points), 1.0)])
-    assert isinstance(face, MorphableResult)
-    return face.expression
+    return weights_in(aligner, sample.image, box_of_points(points))
 
 
 @dataclass(frozen=True, slots=True)
