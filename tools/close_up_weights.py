@@ -31,7 +31,7 @@ from lineament.data.samples.sample import Kind, Sample
 from lineament.geometry.morphable import MorphableModel
 from lineament.methods.closeup import CloseUp, CloseUpTable
 from lineament.methods.coefficient_update import FaceState, Sighting, expected
-from lineament.methods.regressor import MorphableRegressor
+from lineament.methods.regressor import UNCERTAINTY, MorphableRegressor
 from lineament.network import OnnxNetwork
 from lineament.resample import resample_crop
 from lineament.result import DEFAULT_SCHEME
@@ -183,13 +183,14 @@ def joined_manifest(bundles: dict[str, Bundle], name: str) -> Manifest:
     whole = manifests["network"]
     licences = [text for one in manifests.values() for text in one.licence.split(" | ")]
     trained = {part: one.trained for part, one in manifests.items() if part != "network"}
+    data = {part: one.data_of(graph_in(bundles[part], part)) for part, one in manifests.items()}
+    if UNCERTAINTY in whole.data_by_part:
+        data[UNCERTAINTY] = whole.data_by_part[UNCERTAINTY]
     return replace(
         whole,
         name=name,
         method="close-up-regressor",
-        data=joined_data(
-            {part: one.data_of(graph_in(bundles[part], part)) for part, one in manifests.items()}
-        ),
+        data=joined_data(data),
         licence=" | ".join(dict.fromkeys(licences)),
         research=any(one.research for one in manifests.values()),
         trained={**whole.trained, **{part: dict(own.get(part, own)) for part, own in trained.items()}},

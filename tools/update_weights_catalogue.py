@@ -27,17 +27,17 @@ from lineament.models.builtin import BUILTIN_PATH
 from lineament.weights import ASSETS, INDEX, sha256_of_ends
 
 ALIASES = {"default": "lfm-regressor", "fast": "lfm-regressor-fast", "open": "lfm-regressor-open"}
-EAGER = DetectorSpec("face-detector", {"min_score": 0.35})
-"""For methods that tell how certain they are of a face: what the detector only suspects is aligned, and
-believed if the alignment is certain."""
-QUICK = DetectorSpec("face-detector", {"first_side": 224, "min_score": 0.46})
+EAGER = DetectorSpec("face-detector", {"min_score": 0.2})
+"""For methods that know how far off they may be: what the detector only suspects is aligned, and believed
+if the alignment is certain."""
+QUICK = DetectorSpec("face-detector", {"first_side": 224, "min_score": 0.35})
 """A first look of half the pixels; beside a large face, small ones of the same photo are missed sooner. What
 it suspects below 0.5 is believed if a second look agrees (lineament.belief)."""
-OPEN = DetectorSpec("face-detector-open", {"min_score": 0.35})
+OPEN = DetectorSpec("face-detector-open", {"min_score": 0.2})
 """As EAGER, for a detector that has been trained on no photograph without a face."""
-MAX_UNCERTAINTY_MM = 6.0
-"""Of 1,199 faces of the training photographs the least certain has 4.3. Half of what the detector suspects on
-pictures without faces has more than 13 (``python -m tools.measure_uncertainty``)."""
+MAX_UNCERTAINTY_MM = 12.0
+"""Of faces whose landmarks are off by less than 5 mm 99 in a hundred have less than 10, of what is no face
+one in a hundred has less than 16, both kept from training (``python -m tools.calibrate_uncertainty``)."""
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "lfm-regressor": {
         "detector": EAGER,
@@ -45,7 +45,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
         "max_uncertainty_mm": MAX_UNCERTAINTY_MM,
     },
     # Networks this small are done before a second thread is awake.
-    "lfm-regressor-fast": {"detector": QUICK, "threads": 1},
+    "lfm-regressor-fast": {"detector": QUICK, "threads": 1, "max_uncertainty_mm": MAX_UNCERTAINTY_MM},
     "lfm-regressor-open": {"detector": OPEN, "max_uncertainty_mm": MAX_UNCERTAINTY_MM},
 }
 """What the metadata of graphs does not have; others keep what a plain graph is taken for."""

@@ -120,8 +120,8 @@ export class Regressor {
 
   /** How uncertain a face may be that the detector scored so, mm (belief.py). */
   limitAt(score) {
-    const { low_score: low, sure_score: sureScore, stricter } = this.settings.belief;
-    const sure = Math.min(Math.max((score - low) / (sureScore - low), 0), 1);
+    const { faint_score: faint, sure_score: sureScore, stricter } = this.settings.belief;
+    const sure = Math.min(Math.max((score - faint) / (sureScore - faint), 0), 1);
     return (this.settings.max_uncertainty_mm ?? Infinity) * (stricter + (1 - stricter) * sure);
   }
 

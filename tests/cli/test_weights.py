@@ -11,7 +11,7 @@ def test_the_list_has_a_line_for_each_of_the_weights():
     lines = done.stdout.splitlines()
     assert len(lines) >= 5
     (line,) = [line for line in lines if line.startswith("lfm-regressor, default")]
-    assert line.split()[2:6] == ["close-up-regressor", "12.4", "MB", "lineament"]
+    assert line.split()[2:6] == ["close-up-regressor", "12.6", "MB", "lineament"]
 
 
 def test_verifying_says_what_is_whole():

@@ -53,7 +53,7 @@ def test_weights_of_an_installed_package_become_an_aligner_by_their_name(toy):
 def test_info_names_the_package_of_all_weights(toy):
     text = CliRunner().invoke(app, ["info"]).stdout
     assert "weights toyname: morphable-regressor, 3.7 MB, from toy-weights 1.2" in text
-    assert "weights lfm-regressor, default: close-up-regressor, 12.4 MB, from lineament" in text
+    assert "weights lfm-regressor, default: close-up-regressor, 12.6 MB, from lineament" in text
     packages = json.loads(CliRunner().invoke(app, ["info", "--json"]).stdout)["packages"]
     assert [(package["package"], package["version"]) for package in packages][1] == ("toy-weights", "1.2")
     (row,) = packages[1]["weights"]

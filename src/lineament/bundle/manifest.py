@@ -62,13 +62,19 @@ class DetectorSpec:
     options: Table = field(default_factory=dict)
 
 
-DATA_SECTIONS = {"network": "whole face", "eye": "eye", "mouth": "mouth", "occlusion": "occlusion"}
-"""What `Manifest.data` calls the parts of weights whose graphs were trained apart, by graph."""
+DATA_SECTIONS = {
+    "network": "whole face",
+    "eye": "eye",
+    "mouth": "mouth",
+    "occlusion": "occlusion",
+    "uncertainty": "uncertainty",
+}
+"""What `Manifest.data` calls the parts of weights that were trained apart, by graph, or output of one."""
 
 
-def joined_data(by_graph: Mapping[str, str]) -> str:
-    """`Manifest.data` of graphs that were trained apart; :meth:`Manifest.data_of` takes it apart again."""
-    return "; ".join(f"{DATA_SECTIONS[graph]}: {data}" for graph, data in by_graph.items())
+def joined_data(by_part: Mapping[str, str]) -> str:
+    """`Manifest.data` of parts that were trained apart; :attr:`Manifest.data_by_part` divides it again."""
+    return "; ".join(f"{DATA_SECTIONS[part]}: {data}" for part, data in by_part.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +140,14 @@ class Manifest:
         Args:
             graph: name of one of the graphs.
         """
+        return self.data_by_part.get(graph, self.data)
+
+    @property
+    def data_by_part(self) -> dict[str, str]:
+        """`data` by the parts that were trained apart (:data:`DATA_SECTIONS`); empty where it has none."""
         sections = re.split(rf"(?:^|; )({'|'.join(DATA_SECTIONS.values())}): ", self.data)
         by_name = dict(zip(sections[1::2], sections[2::2], strict=True))
-        return by_name.get(DATA_SECTIONS.get(graph, graph), self.data)
+        return {part: by_name[name] for part, name in DATA_SECTIONS.items() if name in by_name}
 
     def to_json(self) -> bytes:
         """The content of ``bundle.json``."""

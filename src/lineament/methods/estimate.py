@@ -35,7 +35,7 @@ class Estimate(ABC):
     Attributes:
         camera: puts the model frame into the photo.
         landmarks_image: (P, 3) px of the photo, the points that a better crop is cut around.
-        uncertainty_mm: how far several predictions are apart; None where the method makes one.
+        uncertainty_mm: see :class:`lineament.result.FaceResult`; None where the method does not tell.
         shown: what the occlusion network of close-ups sees in front of the face; None where none has looked.
     """
 

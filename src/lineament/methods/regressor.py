@@ -31,7 +31,7 @@ SHAPES: Mapping[str, tuple[int | None, ...]] = {
 """Outputs of the graph and their shapes a crop."""
 
 OUTPUTS = tuple(SHAPES)
-UNCERTAINTY = "uncertainty"  # mm; of graphs that predict a face more than once
+UNCERTAINTY = "uncertainty"  # mm; of graphs that have learned it, or predict a face more than once
 
 
 class MorphableRegressor:
@@ -39,7 +39,7 @@ class MorphableRegressor:
 
     The graph's input is ``crop`` (n, S, S, 3) uint8 RGB. Its outputs are ``rotation`` (n, 3, 3), ``scale``
     (n,) crop px per mm, ``translation`` (n, 2) crop px, ``identity`` (n, K), ``expression`` (n, E), and of
-    graphs that predict more than once ``uncertainty`` (n,) mm.
+    graphs that know it ``uncertainty`` (n,) mm.
 
     Attributes:
         shapes: what the graph must give, and its shape a crop.

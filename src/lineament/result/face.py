@@ -99,9 +99,9 @@ class FaceResult:
         landmark_scheme: which landmarks these are.
         vertices_image: (N, 3) float32 px, the dense face.
         mesh: what all faces of its topology share: triangles, chart, parts, landmark schemes.
-        uncertainty_mm: how far the 68 landmarks of several predictions of this face are apart on average, mm
-            on the head; None where the method predicts once. Most faces have less than 3; of what is no face,
-            or can hardly be seen, every prediction says something else.
+        uncertainty_mm: how far off the 68 landmarks are expected to be on average, mm on the head; most faces
+            have less than 4, what is no face about 30. Of methods that have not learned it, how far
+            predictions of the face and of its mirror image are apart; None where there is neither.
         shown: what the occlusion network of close-ups saw in front of the face: hands, hair, masks, people;
             None where none has looked. Methods that look themselves have their :attr:`own_mask` beside it.
     """

@@ -36,7 +36,7 @@ FINER = (
 )
 """Constants of :mod:`lineament.detect.finer` that the page needs."""
 BELIEF = (
-    *("LOW_SCORE", "SURE_SCORE", "STRICTER", "WHEN_BEYOND", "WHEN_BEYOND_BUT_SEEN"),
+    *("LOW_SCORE", "FAINT_SCORE", "SURE_SCORE", "STRICTER", "WHEN_BEYOND", "WHEN_BEYOND_BUT_SEEN"),
     *("CONFIRMING_SCORE", "CONFIRMING_TURN", "AGREEMENT"),
 )
 """Those of :mod:`lineament.belief`."""

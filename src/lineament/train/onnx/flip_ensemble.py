@@ -30,7 +30,7 @@ from lineament.methods.synergynet import LANDMARKS
 from lineament.models import load_model
 from lineament.result import DEFAULT_SCHEME
 from lineament.train.networks.regressor import rotation_from_six
-from lineament.train.onnx.graph import network_of, noise, trace
+from lineament.train.onnx.graph import network_of, noise, renamed, trace
 
 
 class _BothCrops(nn.Module):
@@ -256,24 +256,12 @@ def _joined(
         del part.opset_import[:]
         part.opset_import.extend(graph.opset_import)
     first, middle, last = (f"{place}/" for place in ("before", "both", "after"))
-    network = _renamed(graph, {name: middle + name for name in ("crop", *outputs)})
+    network = renamed(graph, {name: middle + name for name in ("crop", *outputs)})
     crops = [(f"{first}crops", f"{middle}crop")]
     whole = compose.merge_models(compose.add_prefix(before, first), network, io_map=crops)
     answers = [(middle + name, f"{last}seen_{name}") for name in outputs]
     whole = compose.merge_models(whole, compose.add_prefix(after, last), io_map=answers)
-    return _renamed(whole, {f"{first}crop": "crop"} | {last + name: name for name in ends})
-
-
-def _renamed(graph: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
-    """A copy in which these inputs, outputs and what connects them have other names."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(graph)
-    for end in (*copy.graph.input, *copy.graph.output):
-        end.name = names.get(end.name, end.name)
-    for node in copy.graph.node:
-        node.input[:] = [names.get(name, name) for name in node.input]
-        node.output[:] = [names.get(name, name) for name in node.output]
-    return copy
+    return renamed(whole, {f"{first}crop": "crop"} | {last + name: name for name in ends})
 
 
 def _check(

@@ -224,3 +224,15 @@ def _compare_outputs(
 def network_of(graph: onnx.ModelProto) -> OnnxNetwork:
     """A graph in memory, ready to run."""
     return OnnxNetwork(Path("exported.onnx"), graph=graph.SerializeToString(), threads=1)
+
+
+def renamed(graph: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
+    """A copy in which these inputs, outputs and what connects them have other names."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph)
+    for end in (*copy.graph.input, *copy.graph.output):
+        end.name = names.get(end.name, end.name)
+    for node in copy.graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    return copy

@@ -24,6 +24,7 @@ from lineament.bundle import Bundle
 from lineament.errors import ConfigError, WeightsError
 from lineament.foreign import foreign
 from lineament.train.networks.regressor import FORMER_NAMES, POSE_NUMBERS, SCALE_UNIT, Regressor, rename_keys
+from lineament.train.onnx.expected_error import without_expected_error
 from lineament.train.onnx.int8 import LAYERS, widen_weights
 
 Array = NDArray[np.float32]
@@ -81,7 +82,8 @@ class ExportedNetwork:
         if bundle.manifest.crop is None or name is None:
             return None
         with foreign(WeightsError, f"{bundle.path} is no ONNX graph", "Copy the file again."):
-            graph = widen_weights(onnx.load_from_string(bundle.graph(name)))
+            graph = without_expected_error(onnx.load_from_string(bundle.graph(name)))
+            graph = widen_weights(graph)
         stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
         stored |= dict(_dequantised(graph.graph.node, stored))
         layers = {
