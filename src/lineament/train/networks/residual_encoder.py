@@ -33,6 +33,19 @@ OF_DEFAULT = EncoderConfig(stem=48, stages=(64, 128, 256, 384))
 OF_FAST = EncoderConfig()
 
 
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """Sizes of what the encoder reads off its coarsest features, as the regressor does.
+
+    Attributes:
+        squeeze: channels that they are reduced to.
+        hidden: numbers that these become.
+    """
+
+    squeeze: int = 128
+    hidden: int = 512
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut (He et al. 2016)."""
 

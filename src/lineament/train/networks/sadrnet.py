@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lineament.errors import ConfigError
-from lineament.train.networks.residual_encoder import OF_DEFAULT, EncoderConfig
+from lineament.train.networks.residual_encoder import OF_DEFAULT, EncoderConfig, Readout
 
 PLAIN_EPS, RESIDUAL_EPS = 1e-3, 1e-5
 VARIANCE_EPS = 1e-3
@@ -34,19 +34,6 @@ CELL = 8
 """Crop px along a cell of the attention."""
 RESIDUAL_MAP = 64
 """Texels along a side of the maps of the residual encoder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Readout:
-    """Sizes of what the residual encoder reads off its coarsest features, as the regressor does.
-
-    Attributes:
-        squeeze: channels that they are reduced to.
-        hidden: numbers that these become.
-    """
-
-    squeeze: int = 128
-    hidden: int = 512
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from lineament.geometry.morphable import MorphableModel
 from lineament.train.networks.landmark_cycle import LandmarksTo3dmm, MultiAttributeFeatureAggregation
 from lineament.train.networks.mobilenet import MobileNetV2
 from lineament.train.networks.regressor import POSE_NUMBERS, RegressorOutput, pose_of_numbers, rename_keys
-from lineament.train.networks.residual_encoder import ResidualBackbone
+from lineament.train.networks.residual_encoder import OF_DEFAULT, EncoderConfig, Readout, ResidualBackbone
 from lineament.train.networks.resnet import ResNet
 
 POSE = 12
@@ -70,8 +70,10 @@ class SynergyConfig:
     """All of the network.
 
     Attributes:
-        backbone: "mobilenet-v2" or "resnet-50" as in the paper, or "residual", the layers of `default`'s
-            network of the whole face, with whose weights it can begin.
+        backbone: "mobilenet-v2" or "resnet-50" as in the paper, or "residual", the layers of the compact
+            regressor, with whose weights it can begin.
+        residual: sizes of that one; the defaults are those of `default`.
+        readout: of the same.
         width: factor of the channels of the first two.
         frozen: whether the backbone keeps the weights that it begins with, which is a third of the work; a
             run that starts with this one may train all.
@@ -97,6 +99,8 @@ class SynergyConfig:
     """
 
     backbone: Literal["mobilenet-v2", "resnet-50", "residual"] = "mobilenet-v2"
+    residual: EncoderConfig = OF_DEFAULT
+    readout: Readout = Readout()
     width: float = 1.0
     frozen: bool = False
     pose: Literal["matrix", "rotation"] = "matrix"
@@ -114,8 +118,8 @@ class SynergyConfig:
         """Refuse an answer of a part that is not there, and a width where sizes are fixed."""
         if self.backbone == "residual" and self.width != 1:
             raise ConfigError(
-                f"network.width is {self.width}, but the residual backbone has the sizes of `default`: leave "
-                f"it at 1."
+                f"network.width is {self.width}, but the residual backbone has the sizes of network.residual: "
+                f"leave it at 1."
             )
         if self.landmarks == "geometry" and not self.landmarks_to_3dmm.enabled:
             raise ConfigError(
@@ -357,7 +361,8 @@ class SynergyNet(nn.Module):
 
 def _backbone(config: SynergyConfig) -> MobileNetV2 | ResNet | ResidualBackbone:
     if config.backbone == "residual":
-        return ResidualBackbone(config.crop_size)
+        sizes = config.readout
+        return ResidualBackbone(config.crop_size, config.residual, squeeze=sizes.squeeze, hidden=sizes.hidden)
     return (MobileNetV2 if config.backbone == "mobilenet-v2" else ResNet)(width=config.width)
 
 
