@@ -58,7 +58,7 @@ def test_info_names_the_package_of_all_weights(toy):
     assert [(package["package"], package["version"]) for package in packages][1] == ("toy-weights", "1.2")
     (row,) = packages[1]["weights"]
     assert (row["name"], row["research"]) == ("toyname", True)
-    assert re.match(r"\d+,\d+ samples of ytf", row["data"])
+    assert re.match(r"whole face: \d+,\d+ samples of ytf", row["data"])
 
 
 def test_verifying_covers_the_weights_of_other_packages(toy):

@@ -17,8 +17,8 @@ from lineament.train.batches.samples import CropSource, Folders, arrays_of, crop
 from lineament.train.engine.loop import LoopConfig
 from lineament.train.engine.optimisers import RATE, OptimiserConfig, make_optimiser
 from lineament.train.networks.regressor import Regressor, RegressorOutput
-from lineament.train.networks.residual_encoder import EncoderConfig, pixels_around_zero
-from lineament.train.networks.sadrnet import CELL, COMPACT, Readout, SadrConfig, SadrOutput
+from lineament.train.networks.residual_encoder import EncoderConfig, Readout, pixels_around_zero
+from lineament.train.networks.sadrnet import CELL, COMPACT, SadrConfig, SadrOutput
 from lineament.train.networks.sadrnet_residual import FACE_STEP, OFFSET_STEP
 from lineament.train.regressor.export import EXPORTER as REGRESSOR_EXPORTER
 from lineament.train.sadrnet.export import EXPORTER

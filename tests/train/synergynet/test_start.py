@@ -10,6 +10,7 @@ from lineament.errors import ConfigError, DataError
 from lineament.train.batches.samples import CropSource, Folders, crops_as_input
 from lineament.train.engine.optimisers import OptimiserConfig
 from lineament.train.networks.regressor import Regressor, RegressorConfig
+from lineament.train.networks.residual_encoder import EncoderConfig, Readout
 from lineament.train.networks.synergynet import MafaConfig, SynergyConfig
 from lineament.train.regressor.warm_start import ExportedNetwork, start_from, take_layers
 from lineament.train.runs.crop_method import begin_with_run
@@ -39,23 +40,33 @@ def test_a_run_begins_with_the_averaged_weights_and_the_standardisation_of_anoth
     assert torch.load(second / "checkpoint.pt", weights_only=True)["step"] == 3
 
 
-def test_the_residual_backbone_begins_with_pose_and_coefficients_of_the_compact_regressor(samples, lfm):
+SIZES_OF_OPEN = {"residual": EncoderConfig(), "readout": Readout(squeeze=96, hidden=384)}
+
+
+@pytest.mark.parametrize(("name", "sizes"), [("lfm-regressor", {}), ("lfm-regressor-open", SIZES_OF_OPEN)])
+def test_the_residual_backbone_begins_with_pose_and_coefficients_of_the_compact_regressor(
+    name, sizes, samples, lfm
+):
     torch.manual_seed(3)
-    sizes = SynergyConfig(backbone="residual", pose="rotation", crop_size=112)
-    network = synergy_net(sizes, lfm).eval()
+    config = SynergyConfig(backbone="residual", pose="rotation", crop_size=112, **sizes)
+    network = synergy_net(config, lfm).eval()
     source = CropSource(Folders((samples,)), AugmentConfig(crop_size=112))
     standardise(network, source, 16)
-    exported = ExportedNetwork.read("lfm-regressor")
+    exported = ExportedNetwork.read(name)
     crops = source.open().rows([np.random.default_rng(row) for row in range(4)])["crop"]
     pictures = crops_as_input(torch.as_tensor(crops))
     take_layers(network.backbone, exported, [pictures])
     take_heads(network, exported)
-    regressor = Regressor(RegressorConfig()).eval()
+    encoder, readout = config.residual, config.readout
+    of_whole_face = RegressorConfig(
+        stem=encoder.stem, stages=encoder.stages, squeeze=readout.squeeze, hidden=readout.hidden
+    )
+    regressor = Regressor(of_whole_face).eval()
     start_from(regressor, exported, [pictures])
     with torch.inference_mode():
         found, expected = network.face_of(network(pictures).parameters), regressor(pictures)
-    for name in ("rotation", "scale", "translation", "identity", "expression"):
-        torch.testing.assert_close(getattr(found, name), getattr(expected, name), atol=2e-3, rtol=2e-3)
+    for field in ("rotation", "scale", "translation", "identity", "expression"):
+        torch.testing.assert_close(getattr(found, field), getattr(expected, field), atol=2e-3, rtol=2e-3)
 
 
 def test_a_frozen_backbone_stays_as_it_began(samples, tmp_path):

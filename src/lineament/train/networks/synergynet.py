@@ -118,8 +118,8 @@ class SynergyConfig:
         """Refuse an answer of a part that is not there, and a width where sizes are fixed."""
         if self.backbone == "residual" and self.width != 1:
             raise ConfigError(
-                f"network.width is {self.width}, but the residual backbone has the sizes of network.residual: "
-                f"leave it at 1."
+                f"network.width is {self.width}, but the residual backbone has the sizes of "
+                f"network.residual: leave it at 1."
             )
         if self.landmarks == "geometry" and not self.landmarks_to_3dmm.enabled:
             raise ConfigError(
