@@ -1,5 +1,8 @@
 """Each kind of file finds its reader."""
 
+import gc
+from weakref import WeakValueDictionary, ref
+
 import numpy as np
 import pytest
 
@@ -17,6 +20,7 @@ def readers_that_say_their_names(monkeypatch):
     }
     monkeypatch.setattr(loading, "_READER_OF_SUFFIX", by_suffix)
     monkeypatch.setattr(loading, "travels_as", lambda model, name, load: model)
+    monkeypatch.setattr(loading, "_loaded", {})
 
 
 @pytest.mark.parametrize(
@@ -46,6 +50,21 @@ def test_folders_are_told_by_what_lies_in_them(tmp_path):
 
 def test_lfm_is_the_built_in_one():
     assert loading.load_model("lfm") == "load_builtin"
+
+
+def test_all_who_have_the_built_in_model_share_it_and_nobody_keeps_it_loaded(monkeypatch):
+    class Model:
+        """Stands for one: text has no weak references."""
+
+    monkeypatch.setattr(loading, "_loaded", WeakValueDictionary())
+    monkeypatch.setattr(loading, "load_builtin", Model)
+    first = loading.load_model("lfm")
+    assert loading.load_model("lfm") is first
+    gone = ref(first)
+    del first
+    gc.collect()
+    assert gone() is None
+    assert isinstance(loading.load_model("lfm"), Model)
 
 
 def test_what_is_missing_or_unknown_says_what_is_known(tmp_path):

@@ -88,6 +88,7 @@ def test_a_model_that_differs_where_it_arrives_is_named(face, model, tiny_model,
     travelling.arrived_model.cache_clear()
     sent = pickle.dumps(face)
     monkeypatch.setattr(travelling, "_here", {})
+    monkeypatch.setattr("lineament.models.loading._loaded", {})
     monkeypatch.setattr("lineament.models.loading.load_builtin", lambda: tiny_model)
     with pytest.raises(ModelError, match=r"'lfm' of this installation is not the one .*found"):
         pickle.loads(sent)

@@ -20,6 +20,8 @@ from lineament.cli.lines import say
 from lineament.paths import with_ending
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from lineament.ahead import Behind
     from lineament.expression_keys import TargetNames
     from lineament.result import FaceResult
@@ -57,7 +59,10 @@ class FilmOptions:
 class FilmJob:
     """One video from its frames to its files."""
 
-    def __init__(self, source: str | int, out: Path, tracker: FaceTracker, options: FilmOptions) -> None:
+    def __init__(
+        self, source: str | int, out: Path, tracker: Future[FaceTracker], options: FilmOptions
+    ) -> None:
+        """Of a film; the tracker may still be in the making while the film is opened."""
         self.source = source
         self.target = out / (f"camera{source}" if isinstance(source, int) else Path(source).stem)
         self.tracker, self.options = tracker, options
@@ -182,7 +187,7 @@ class FilmJob:
             time_s = frame.time_s - first_s
             if self.seen.take(frame):
                 self.people.smooth_anew()
-            found = self.tracker.step(frame.time_s, frame.picture)
+            found = self.tracker.result().step(frame.time_s, frame.picture)
             faces = self.people.take(frame, found, time_s=time_s, size_hw=self.seen.newest_hw)
             if drawing is not None:
                 drawing.add((time_s, frame.picture, faces))

@@ -68,6 +68,8 @@ def video(
     NAME_person1.glb, NAME_person2.glb, ... (animated heads) and, when asked for, NAME.parquet (a row a face
     and frame).
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from lineament.aligner import FaceAligner
     from lineament.cli.choices import chosen_from, landmarks_from, targets_from
     from lineament.cli.film_job import FilmJob, FilmOptions
@@ -102,11 +104,17 @@ def video(
         encoder=encoder,
         allow_network=allow_network,
     )
+
+    def tracker() -> FaceTracker:
+        return FaceTracker(
+            FaceAligner.from_pretrained(method, threads=threads, device=device, landmarks=scheme)
+        )
+
     _silence_opencv()
-    with results_folder(out):
+    with results_folder(out), ThreadPoolExecutor(1, "lineament-weights") as beside:
         remove_leftovers(out)
-        aligner = FaceAligner.from_pretrained(method, threads=threads, device=device, landmarks=scheme)
-        all_made = FilmJob(chosen_source, out, FaceTracker(aligner), options).run()
+        # Weights are opened while the first pictures are decoded.
+        all_made = FilmJob(chosen_source, out, beside.submit(tracker), options).run()
     if not all_made:
         raise typer.Exit(1)
 

@@ -172,7 +172,7 @@ def glb_at_rest(
 
 
 def _primitive(glb: GlbFile, part: HeadPart, moves: PartMoves, material: int) -> dict[str, Any]:
-    rest = RestNormals.of(part)
+    rest = RestNormals.of(part, moves.loops)
     attributes = {
         "POSITION": glb.add_values(gltf_from_model(part.at_rest), bounds=True, vertices=True),
         "NORMAL": glb.add_values(rest.normals.T, vertices=True),

@@ -83,31 +83,27 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def _identity_basis(data: Any, mirror: Mirror) -> Array:  # noqa: ANN401 - numpy types no NpzFile
     """(K, N, 3) from the stored half: the other side mirrors it, with the mode's sign."""
-    stored = data["identity_steps"] * data["identity_step_mm"][:, None, None]
+    stored = _modes_innermost(data["identity_steps"]) * data["identity_step_mm"]
     half = np.flatnonzero(np.arange(len(mirror.vertex)) <= mirror.vertex)
-    basis = np.empty((len(stored), len(mirror.vertex), 3), np.float32)
-    basis[:, mirror.vertex[half]] = stored * FLIP_X * mirror.identity_sign[:, None, None]
-    basis[:, half] = stored
-    return _modes_side_by_side(basis)
+    basis = np.empty((len(mirror.vertex), 3, stored.shape[-1]), np.float32)
+    basis[mirror.vertex[half]] = stored * (FLIP_X[:, None] * mirror.identity_sign)
+    basis[half] = stored
+    return np.moveaxis(basis, -1, 0)
 
 
 def _expression_basis(data: Any, mirror: Mirror) -> Array:  # noqa: ANN401
     """(E, N, 3) from the stored shapes: a shape's opposite is its mirror image."""
-    stored = data["expression_steps"] * data["expression_step_mm"][:, None, None]
+    stored = _modes_innermost(data["expression_steps"]) * data["expression_step_mm"]
     own = np.flatnonzero(np.arange(len(mirror.expression)) <= mirror.expression)
-    basis = np.empty((len(mirror.expression), len(mirror.vertex), 3), np.float32)
-    basis[mirror.expression[own]] = stored[:, mirror.vertex] * FLIP_X
-    basis[own] = stored
-    return _modes_side_by_side(basis)
+    basis = np.empty((len(mirror.vertex), 3, len(mirror.expression)), np.float32)
+    basis[..., mirror.expression[own]] = stored[mirror.vertex] * FLIP_X[:, None]
+    basis[..., own] = stored
+    return np.moveaxis(basis, -1, 0)
 
 
-def _modes_side_by_side(basis: Array) -> Array:
-    """The same (C, N, 3) values with the C values of a coordinate next to one another in memory.
-
-    Shaping one face reads every value once, which is what it takes time for; in this order it is read as a
-    whole, see ``geometry.morphable``.
-    """
-    return np.moveaxis(np.ascontiguousarray(np.moveaxis(basis, 0, -1)), -1, 0)
+def _modes_innermost(steps: NDArray[np.integer]) -> NDArray[np.integer]:
+    """(N, 3, C) of (C, N, 3): the order that a face model keeps its bases in, while they are small."""
+    return np.ascontiguousarray(np.moveaxis(steps, 0, -1))
 
 
 def _scheme(data: Any, name: str) -> LandmarkScheme:  # noqa: ANN401

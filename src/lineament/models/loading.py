@@ -6,6 +6,7 @@ import os
 import zipfile
 from contextlib import suppress
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from lineament.errors import ModelError
 from lineament.geometry.morphable import MorphableModel
@@ -17,10 +18,15 @@ from lineament.models.ict import read_ict
 from lineament.models.travelling import travels_as
 
 _READER_OF_SUFFIX = {".mat": read_bfm2009, ".h5": read_bfm_h5, ".hdf5": read_bfm_h5, ".pkl": read_flame}
+_BUILTIN = "lfm"
+_loaded: WeakValueDictionary[str, MorphableModel] = WeakValueDictionary()
+"""The built-in model, as long as anybody has it: the methods of an aligner share one."""
 
 
 def load_model(name_or_path: str | Path) -> MorphableModel:
     """The face model of that name or file; pickled, it is that name and a checksum, and no arrays.
+
+    The built-in model is the same object for all who have it at a time; files are read each time.
 
     Args:
         name_or_path: "lfm", the model inside the package; or the path of ICT-FaceKit (the folder FaceXModel
@@ -34,10 +40,18 @@ def load_model(name_or_path: str | Path) -> MorphableModel:
         raise ModelError(
             f'A face model is named "lfm" or by the path of its file, found {name_or_path!r}. Give either.'
         )
-    if str(name_or_path) == "lfm":
-        return travels_as(load_builtin(), "lfm", load_model)
+    if str(name_or_path) == _BUILTIN:
+        return _builtin()
     path = existing(name_or_path, kind='a face model: "lfm", or the path of ICT-FaceKit, Basel or FLAME')
     return travels_as(_read(path), str(path.absolute()), load_model)
+
+
+def _builtin() -> MorphableModel:
+    """The model inside the package, loaded once: nothing about it can change."""
+    model = _loaded.get(_BUILTIN)
+    if model is None:
+        model = _loaded[_BUILTIN] = travels_as(load_builtin(), _BUILTIN, load_model)
+    return model
 
 
 def _read(path: Path) -> MorphableModel:
