@@ -38,6 +38,8 @@ OPEN = DetectorSpec("face-detector-open", {"min_score": 0.2})
 MAX_UNCERTAINTY_MM = 12.0
 """Of faces whose landmarks are off by less than 5 mm 99 in a hundred have less than 10, of what is no face
 one in a hundred has less than 16, both kept from training (``python -m tools.calibrate_uncertainty``)."""
+OPEN_METHODS = ("sadrnet-open", "dsfnet-open")
+"""Weights of the package of published methods whose faces no research data may find either."""
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "lfm-regressor": {
         "detector": EAGER,
@@ -47,6 +49,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     # Networks this small are done before a second thread is awake.
     "lfm-regressor-fast": {"detector": QUICK, "threads": 1, "max_uncertainty_mm": MAX_UNCERTAINTY_MM},
     "lfm-regressor-open": {"detector": OPEN, "max_uncertainty_mm": MAX_UNCERTAINTY_MM},
+    **dict.fromkeys(OPEN_METHODS, {"detector": DetectorSpec(OPEN.weights)}),
 }
 """What the metadata of graphs does not have; others keep what a plain graph is taken for."""
 

@@ -27,7 +27,7 @@ INDEX = "index.json"
 GROUP = "lineament.weights"
 SUFFIXES = (".lineament", ".onnx")
 PAPERS = "lineament-papers"
-PUBLISHED = ("cprfa", "dff", "dsfnet", "sadrnet", "synergynet")
+PUBLISHED = ("cprfa", "dff", "dsfnet", "dsfnet-open", "sadrnet", "sadrnet-open", "synergynet")
 """Methods whose weights belong to the package of `PAPERS`."""
 MAX_INDEX_BYTES = 2**20
 _END_BYTES = 256 * 1024
