@@ -49,7 +49,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     # Networks this small are done before a second thread is awake.
     "lfm-regressor-fast": {"detector": QUICK, "threads": 1, "max_uncertainty_mm": MAX_UNCERTAINTY_MM},
     "lfm-regressor-open": {"detector": OPEN, "max_uncertainty_mm": MAX_UNCERTAINTY_MM},
-    **dict.fromkeys(OPEN_METHODS, {"detector": DetectorSpec(OPEN.weights)}),
+    **{name: {"detector": DetectorSpec(OPEN.weights)} for name in OPEN_METHODS},
 }
 """What the metadata of graphs does not have; others keep what a plain graph is taken for."""
 

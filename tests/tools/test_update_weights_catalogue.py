@@ -5,6 +5,7 @@ from onnx import TensorProto
 
 from lineament import weights
 from lineament.bundle import Bundle, DetectorSpec
+from shared import ROOT
 from tools import update_weights_catalogue as tool
 
 
@@ -68,6 +69,11 @@ def test_what_is_not_stated_is_reported(make_graph, tmp_path, capsys):
 
 
 def test_the_shipped_bundles_have_the_settings_of_the_table():
+    folders = (weights.ASSETS, ROOT / "papers" / "src" / "lineament_papers")
+    bundles = [Bundle.open(path) for folder in folders for path in folder.glob(f"*{weights.SUFFIXES[0]}")]
+    manifests = {bundle.manifest.name: bundle.manifest for bundle in bundles}
     for name, settings in tool.SETTINGS.items():
-        manifest = Bundle.open(name).manifest
-        assert {key: getattr(manifest, key) for key in settings} == settings
+        assert {key: getattr(manifests[name], key) for key in settings} == settings
+    for name in tool.OPEN_METHODS:
+        assert not manifests[name].research
+        assert not manifests[manifests[name].close_ups].research
