@@ -27,13 +27,13 @@ from lineament.models.builtin import BUILTIN_PATH
 from lineament.weights import ASSETS, INDEX, sha256_of_ends
 
 ALIASES = {"default": "lfm-regressor", "fast": "lfm-regressor-fast", "open": "lfm-regressor-open"}
-EAGER = DetectorSpec("face-detector", {"min_score": 0.2})
+EAGER = DetectorSpec("face-detector", {"min_score": 0.35})
 """For methods that know how far off they may be: what the detector only suspects is aligned, and believed
 if the alignment is certain."""
 QUICK = DetectorSpec("face-detector", {"first_side": 224, "min_score": 0.35})
 """A first look of half the pixels; beside a large face, small ones of the same photo are missed sooner. What
 it suspects below 0.5 is believed if a second look agrees (lineament.belief)."""
-OPEN = DetectorSpec("face-detector-open", {"min_score": 0.2})
+OPEN = DetectorSpec("face-detector-open", {"min_score": 0.35})
 """As EAGER, for a detector that has been trained on no photograph without a face."""
 MAX_UNCERTAINTY_MM = 12.0
 """Of faces whose landmarks are off by less than 5 mm 99 in a hundred have less than 10, of what is no face

@@ -19,8 +19,8 @@ FAINT_SCORE, SURE_SCORE = 0.2, 0.7
 STRICTER = 0.5
 """Part of the limit of uncertainty that holds for scores up to FAINT_SCORE; all of it from SURE_SCORE on.
 
-Of 2,084 photographs on which "open" suspects things scored 0.2 to 0.42, lettering, a microphone, a window, a
-necklace, it expects 7 to 11 mm; of the faces among them mostly 4 to 6."""
+On 2,084 photographs "open" suspects things scored 0.2 to 0.42, lettering, a microphone, a window, a necklace,
+of which it expects 7 to 11 mm; of the faces among them mostly 4 to 6."""
 
 
 CONFIRMING_SCORE, CONFIRMING_TURN, AGREEMENT = 0.33, math.radians(30), 0.07

@@ -64,9 +64,9 @@ def test_a_path_to_weights_behaves_as_their_name_does(name, tmp_path):
 
 
 def test_the_weights_state_how_thoroughly_to_search_and_whom_to_believe():
-    assert options_of("default") == DetectorOptions(min_score=0.2)
+    assert options_of("default") == DetectorOptions(min_score=0.35)
     assert options_of("fast") == DetectorOptions(first_side=224, min_score=0.35)
-    assert options_of("open") == DetectorOptions(min_score=0.2)
+    assert options_of("open") == DetectorOptions(min_score=0.35)
     limits = [FaceAligner.from_pretrained(name).max_uncertainty_mm for name in ("default", "fast", "open")]
     assert limits == [12.0, 12.0, 12.0]
     assert FaceAligner.from_pretrained("fast").method.network._options[0] == 1
