@@ -109,9 +109,7 @@ def main() -> None:
         for number, (name, scale) in enumerate(scales.items())
     }
     manifest = replace(bundle.manifest, expression_keys=scales)
-    graphs = {name: bundle.graph(name) for name in bundle.manifest.graphs}
-    arrays = {name: bundle.arrays(name) for name in bundle.manifest.arrays}
-    Bundle.write(given.out, manifest, graphs=graphs, arrays=arrays)
+    bundle.rewritten(given.out, manifest)
     for name, scale in scales.items():
         print(f"{name:20} {scale.rest:.3f} {scale.full:.3f} {'' if scale.measured else 'not measured'}")
 

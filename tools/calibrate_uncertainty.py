@@ -39,6 +39,7 @@ from lineament.data.samples.held_out import is_held_out
 from lineament.data.samples.mixture import Mixture
 from lineament.data.samples.shards import read_manifest
 from lineament.detect import CloserDetector, overlap
+from lineament.evaluate.scores.metrics import rank_correlation
 from lineament.geometry.camera import WeakPerspective
 from lineament.methods.regressor import UNCERTAINTY, MorphableRegressor
 from lineament.network import OnnxNetwork
@@ -148,12 +149,10 @@ def main() -> None:
     everything = joined(faces, others)
     head = fitted(everything)
     report(everything, head)
-    graphs = {name: bundle.graph(name) for name in bundle.manifest.graphs}
-    graphs["network"] = with_expected_error(graph, head).SerializeToString()
-    arrays = {name: bundle.arrays(name) for name in bundle.manifest.arrays}
     no_faces = [*given.collections, *([given.backgrounds.stem] if given.backgrounds else [])]
     manifest = described(bundle.manifest, given.samples, no_faces, given.licence, len(everything.error_mm))
-    Bundle.write(given.out, manifest, graphs=graphs, arrays=arrays)
+    taught = with_expected_error(graph, head).SerializeToString()
+    bundle.rewritten(given.out, manifest, graphs={"network": taught})
 
 
 def described(
@@ -383,12 +382,6 @@ def report(crops: Seen, head: ErrorHead) -> None:
     print(
         "  of what is no face, percentiles 1, 5, 50:", *np.percentile(expected[others], (1, 5, 50)).round(1)
     )
-
-
-def rank_correlation(first: Array, second: Array) -> float:
-    """Spearman's, of numbers without ties."""
-    ranks = [np.argsort(np.argsort(values)) for values in (first, second)]
-    return float(np.corrcoef(ranks)[0, 1])
 
 
 if __name__ == "__main__":

@@ -105,9 +105,7 @@ def restate(path: Path) -> None:
     manifest = replace(bundle.manifest, **SETTINGS.get(bundle.manifest.name, {}))
     if manifest == bundle.manifest:
         return
-    graphs = {name: bundle.graph(name) for name in manifest.graphs}
-    arrays = {name: bundle.arrays(name) for name in manifest.arrays}
-    Bundle.write(path, manifest, graphs=graphs, arrays=arrays)
+    bundle.rewritten(path, manifest)
     print(f"{path.name}: {manifest.detector}, up to {manifest.max_uncertainty_mm} mm")
 
 

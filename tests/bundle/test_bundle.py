@@ -5,6 +5,7 @@ import zipfile
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 
 from lineament.bundle import SUFFIX, Bundle, CropSpec, DetectorSpec, FaceModelSpec, Manifest
@@ -65,6 +66,24 @@ def test_the_same_content_is_the_same_file(toy, tmp_path):
         tmp_path / "again.lineament", MANIFEST, graphs=graphs, arrays={"constants": CONSTANTS}
     )
     assert again.read_bytes() == toy.read_bytes()
+
+
+def test_it_is_rewritten_with_another_manifest_and_the_graphs_that_are_given(toy, tmp_path):
+    bundle = Bundle.open(toy)
+    other = replace(bundle.manifest, data="other discs")
+    same = Bundle.open(bundle.rewritten(tmp_path / "same.lineament", other))
+    assert same.manifest == other
+    assert [same.graph(name) for name in other.graphs] == [bundle.graph(name) for name in other.graphs]
+    np.testing.assert_equal(dict(same.arrays("constants")), dict(bundle.arrays("constants")))
+    (first, *others) = other.graphs
+    graph = onnx.load_from_string(bundle.graph(first))
+    graph.doc_string = "other weights"
+    content = graph.SerializeToString()
+    changed = Bundle.open(bundle.rewritten(toy, other, graphs={first: content}))
+    assert changed.path == toy
+    assert changed.manifest.data == "other discs"
+    assert changed.graph(first) == content
+    assert [changed.graph(name) for name in others] == [same.graph(name) for name in others]
 
 
 def test_its_networks_run_and_use_the_threads_that_it_states(toy, disc_network, disc_photo):

@@ -9,6 +9,7 @@ from lineament.bundle import Bundle
 from lineament.data.photographs.face_sets import hash_fraction
 from lineament.data.samples import shards
 from lineament.detect import overlap
+from lineament.evaluate.scores.metrics import rank_correlation
 from tools import calibrate_uncertainty
 from tools.calibrate_uncertainty import (
     FOR_RESEARCH,
@@ -17,7 +18,6 @@ from tools.calibrate_uncertainty import (
     described,
     fitted,
     photographs,
-    rank_correlation,
     squares,
 )
 

@@ -129,6 +129,23 @@ class Bundle:
         for name in self.manifest.arrays:
             self.arrays(name)
 
+    def rewritten(
+        self, path: str | os.PathLike[str], manifest: Manifest, *, graphs: Mapping[str, bytes] | None = None
+    ) -> Path:
+        """Write the bundle with another manifest and some other graphs, all else as it is.
+
+        Args:
+            path: of the new file, which may be the old one.
+            manifest: see :meth:`write`.
+            graphs: those that take the place of its own, by name.
+
+        Raises:
+            WeightsError: see :meth:`graph` and :meth:`write`.
+        """
+        own = {name: self.graph(name) for name in self.manifest.graphs}
+        arrays = {name: self.arrays(name) for name in self.manifest.arrays}
+        return self.write(path, manifest, graphs={**own, **(graphs or {})}, arrays=arrays)
+
     @staticmethod
     def write(
         path: str | os.PathLike[str],

@@ -7,7 +7,6 @@ from onnxruntime import InferenceSession
 from lineament.bundle import Bundle
 from lineament.errors import ExportError
 from lineament.methods.regressor import OUTPUTS, UNCERTAINTY
-from lineament.train.networks.regressor import Regressor, RegressorConfig
 from lineament.train.onnx.expected_error import (
     EVIDENCE,
     NO_FACE_MM,
@@ -21,35 +20,12 @@ from lineament.train.regressor.export import EXPORTER
 from lineament.train.regressor.warm_start import ExportedNetwork
 from tests.train.exports import exported
 
-SIZE, HIDDEN, CHANNELS = 32, 16, 8
-TINY = RegressorConfig(
-    crop_size=SIZE,
-    stem=8,
-    stages=(8, 8, 8, CHANNELS),
-    blocks=(1, 1, 1, 1),
-    squeeze=8,
-    hidden=HIDDEN,
-    identity=4,
-)
-
-
-@pytest.fixture(scope="module")
-def crops():
-    return np.random.default_rng(1).integers(0, 256, (5, SIZE, SIZE, 3), np.uint8)
-
-
-@pytest.fixture(scope="module")
-def network(settled, crops):
-    torch.manual_seed(0)
-    network = Regressor(TINY)
-    torch.nn.init.normal_(network.heads.weight, std=0.2)
-    return settled(network, crops)
-
 
 @pytest.fixture(scope="module", params=[False, True], ids=["one way", "both ways"])
-def graph(request, network, tmp_path_factory):
+def graph(request, tiny_regressor, tmp_path_factory):
     path = tmp_path_factory.mktemp("graph") / "tiny.lineament"
-    return onnx.load_from_string(Bundle.open(exported(EXPORTER, network, path, flip=request.param)).graph())
+    exported(EXPORTER, tiny_regressor, path, flip=request.param)
+    return onnx.load_from_string(Bundle.open(path).graph())
 
 
 def head_for(graph, crops, *, seed=0):
@@ -58,10 +34,10 @@ def head_for(graph, crops, *, seed=0):
     return ErrorHead(evidence.mean(0), evidence.std(0) + 0.1, width=8).eval()
 
 
-def test_evidence_is_of_two_layers_and_of_how_far_two_predictions_are_apart(graph, crops):
-    told = UNCERTAINTY in network_of(graph)(crop=crops)
+def test_evidence_is_of_two_layers_and_of_how_far_two_predictions_are_apart(graph, crops, tiny_regressor):
+    told, sizes = UNCERTAINTY in network_of(graph)(crop=crops), tiny_regressor.config
     found = network_of(with_evidence(graph))(crop=crops)
-    assert found[EVIDENCE].shape == (len(crops), HIDDEN + CHANNELS + told)
+    assert found[EVIDENCE].shape == (len(crops), sizes.hidden + sizes.stages[-1] + told)
     if told:
         np.testing.assert_allclose(found[EVIDENCE][:, -1], np.log(found[UNCERTAINTY]), rtol=1e-5)
         mirrored = network_of(with_evidence(graph))(crop=crops[:, :, ::-1].copy())
@@ -107,8 +83,8 @@ def test_any_number_of_crops_is_seen_without_a_warning(graph, crops, capfd):
     assert "mismatch" not in capfd.readouterr().err
 
 
-def test_a_training_begins_with_taught_weights_as_with_those_before(network, crops, tmp_path):
-    path = exported(EXPORTER, network, tmp_path / "tiny.lineament")
+def test_a_training_begins_with_taught_weights_as_with_those_before(tiny_regressor, crops, tmp_path):
+    path = exported(EXPORTER, tiny_regressor, tmp_path / "tiny.lineament")
     bundle = Bundle.open(path)
     graph = onnx.load_from_string(bundle.graph())
     taught = with_expected_error(graph, head_for(graph, crops)).SerializeToString()

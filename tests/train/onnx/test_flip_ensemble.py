@@ -10,7 +10,6 @@ from lineament.errors import ExportError
 from lineament.geometry.camera import WeakPerspective
 from lineament.geometry.rotation import angle_between
 from lineament.methods.regressor import OUTPUTS
-from lineament.train.networks.regressor import Regressor, RegressorConfig
 from lineament.train.onnx import flip_ensemble as module
 from lineament.train.onnx.exporter import BOTH, FLIP
 from lineament.train.onnx.flip_ensemble import flip_ensemble
@@ -18,36 +17,19 @@ from lineament.train.regressor.export import EXPORTER
 from lineament.train.regressor.warm_start import ExportedNetwork
 from tests.train.exports import exported
 
-SIZE = 32
-TINY = RegressorConfig(
-    crop_size=SIZE, stem=8, stages=(8, 8, 8, 8), blocks=(1, 1, 1, 1), squeeze=8, hidden=16, identity=4
-)
+CROP_SIZE = 32
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
 @pytest.fixture(scope="module")
-def network(settled, crops):
-    """A network whose answers differ from crop to crop and from a crop to its mirror image."""
-    torch.manual_seed(0)
-    network = Regressor(TINY)
-    torch.nn.init.normal_(network.heads.weight, std=0.2)
-    return settled(network, crops)
-
-
-@pytest.fixture(scope="module")
-def source(network, tmp_path_factory):
+def source(tiny_regressor, tmp_path_factory):
     """Its weights, which predict one way."""
-    return exported(EXPORTER, network, tmp_path_factory.mktemp("one_way") / "tiny.lineament")
+    return exported(EXPORTER, tiny_regressor, tmp_path_factory.mktemp("one_way") / "tiny.lineament")
 
 
 @pytest.fixture(scope="module")
-def both_ways(network, source):
-    return exported(EXPORTER, network, source.with_name("both.lineament"), flip=True)
-
-
-@pytest.fixture(scope="module")
-def crops():
-    return np.random.default_rng(1).integers(0, 256, (5, SIZE, SIZE, 3), np.uint8)
+def both_ways(tiny_regressor, source):
+    return exported(EXPORTER, tiny_regressor, source.with_name("both.lineament"), flip=True)
 
 
 def answers(path, crops):
@@ -60,7 +42,7 @@ def mirrored(answer, lfm):
     return {
         "rotation": MIRROR @ answer["rotation"] @ MIRROR,
         "scale": answer["scale"],
-        "translation": answer["translation"] * [-1, 1] + [SIZE, 0],
+        "translation": answer["translation"] * [-1, 1] + [CROP_SIZE, 0],
         "identity": identity,
         "expression": expression,
     }
@@ -143,10 +125,10 @@ def test_what_predicts_both_ways_already_is_refused(both_ways):
         flip_ensemble(onnx.load_from_string(bundle.graph()), bundle.manifest)
 
 
-def test_a_face_model_without_a_mirror_is_refused(network, tmp_path, lfm, monkeypatch):
+def test_a_face_model_without_a_mirror_is_refused(tiny_regressor, tmp_path, lfm, monkeypatch):
     monkeypatch.setattr(module, "load_model", lambda _: replace(lfm, mirror=None))
     with pytest.raises(ExportError, match="symmetric"):
-        exported(EXPORTER, network, tmp_path / "both.lineament", flip=True)
+        exported(EXPORTER, tiny_regressor, tmp_path / "both.lineament", flip=True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -158,8 +140,8 @@ def test_graphs_with_other_outputs_are_refused(source):
         flip_ensemble(graph, bundle.manifest)
 
 
-def test_a_graph_that_is_not_the_mean_is_not_written(network, tmp_path, monkeypatch):
+def test_a_graph_that_is_not_the_mean_is_not_written(tiny_regressor, tmp_path, monkeypatch):
     monkeypatch.setattr(module._BothCrops, "forward", lambda _, crop: torch.cat([crop, crop]))
     with pytest.raises(ExportError, match="not the mean"):
-        exported(EXPORTER, network, tmp_path / "both.lineament", flip=True)
+        exported(EXPORTER, tiny_regressor, tmp_path / "both.lineament", flip=True)
     assert list(tmp_path.iterdir()) == []

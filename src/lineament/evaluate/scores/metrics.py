@@ -115,3 +115,9 @@ def yaw_bins(yaw_deg: Array) -> list[NDArray[np.bool_]]:
     """Three (F,) masks. The upper end belongs to its bin, and nothing falls out at the top."""
     rotated = np.abs((np.asarray(yaw_deg) + 180.0) % 360.0 - 180.0)
     return [(rotated > low) & (rotated <= high) if low else rotated <= high for low, high in YAW_BINS_DEG]
+
+
+def rank_correlation(first: Array, second: Array) -> float:
+    """Spearman's correlation of (n,) and (n,) numbers, of which few are equal."""
+    ranks = [np.argsort(np.argsort(values)) for values in (first, second)]
+    return float(np.corrcoef(ranks)[0, 1])

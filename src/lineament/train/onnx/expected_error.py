@@ -32,24 +32,15 @@ READS_HIDDEN, READS_LAST = ("Gemm", "heads"), ("Conv", "features")
 
 
 class Evidence(nn.Module):
-    """What is known of n crops: (n, D) of two layers and of how far two predictions are apart.
-
-    Args:
-        both_ways: whether the layers have 2n rows, those of the mirror images last, whose mean counts.
-    """
-
-    def __init__(self, *, both_ways: bool) -> None:
-        super().__init__()
-        self.both_ways = both_ways
+    """What is known of n crops: (n, D) of two layers and of how far two predictions are apart."""
 
     def forward(self, hidden: Tensor, last: Tensor, apart: Tensor | None = None) -> Tensor:
-        """(m, H), (m, C, h, w) and, where predictions are two, (n,) mm."""
+        """(n, H) and (n, C, h, w); or both of 2n rows, mirror images last, whose mean counts, and (n,) mm."""
         seen = torch.cat([hidden, last.mean((2, 3))], dim=1)
-        if self.both_ways:
-            seen = seen.reshape(2, -1, seen.shape[1]).mean(0)
         if apart is None:
             return seen
-        return torch.cat([seen, torch.log(apart.clamp(min=1e-3))[:, None]], dim=1)
+        both = seen.reshape(2, -1, seen.shape[1]).mean(0)
+        return torch.cat([both, torch.log(apart.clamp(min=1e-3))[:, None]], dim=1)
 
 
 class ErrorHead(nn.Module):
@@ -82,9 +73,9 @@ class ErrorHead(nn.Module):
 class _ExpectedError(nn.Module):
     """Two layers of n crops, and how far predictions are apart, to what a head expects."""
 
-    def __init__(self, evidence: Evidence, head: ErrorHead) -> None:
+    def __init__(self, head: ErrorHead) -> None:
         super().__init__()
-        self.evidence, self.head = evidence, head
+        self.evidence, self.head = Evidence(), head
 
     def forward(self, hidden: Tensor, last: Tensor, apart: Tensor | None = None) -> Tensor:
         expected: Tensor = self.head(self.evidence(hidden, last, apart))
@@ -100,8 +91,7 @@ def with_evidence(graph: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         ExportError: it has not the layers of the compact regressor.
     """
-    bare = without_expected_error(graph)
-    return _joined(bare, Evidence(both_ways=_is_told(bare)), EVIDENCE)
+    return _joined(without_expected_error(graph), Evidence(), EVIDENCE)
 
 
 def with_expected_error(graph: onnx.ModelProto, head: ErrorHead) -> onnx.ModelProto:
@@ -114,8 +104,7 @@ def with_expected_error(graph: onnx.ModelProto, head: ErrorHead) -> onnx.ModelPr
     Raises:
         ExportError: it has not the layers of the compact regressor, or does not say then what the head says.
     """
-    bare = without_expected_error(graph)
-    whole = _joined(bare, _ExpectedError(Evidence(both_ways=_is_told(bare)), head.eval()), UNCERTAINTY)
+    whole = _joined(without_expected_error(graph), _ExpectedError(head.eval()), UNCERTAINTY)
     onnx.checker.check_model(whole)
     crops = noise(3, *_crop_shape(graph))
     found = network_of(whole)(crop=crops)[UNCERTAINTY]
@@ -147,22 +136,23 @@ def without_expected_error(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 def _joined(bare: onnx.ModelProto, module: nn.Module, end: str) -> onnx.ModelProto:
     """The graph and a module that reads its layers, whose output is called `end`."""
-    told, taps = _is_told(bare), _layers(bare)
+    ends, taps = [output.name for output in bare.graph.output], _layers(bare)
     body = renamed(bare, {UNCERTAINTY: APART} if end == UNCERTAINTY else {})
     apart = APART if end == UNCERTAINTY else UNCERTAINTY
-    names = dict(zip(("hidden", "last"), taps, strict=True)) | ({"apart": apart} if told else {})
+    names = dict(zip(("hidden", "last"), taps, strict=True))
+    if UNCERTAINTY in ends:
+        names["apart"] = apart
     body.graph.output.extend(helper.make_tensor_value_info(tap, TensorProto.FLOAT, None) for tap in taps)
     seen = network_of(body)(crop=noise(2, *_crop_shape(bare)))
     tail = trace(module, {name: seen[there] for name, there in names.items()}, (end,), rows=4)
     tail.ir_version = body.ir_version
     del tail.opset_import[:]
     tail.opset_import.extend(body.opset_import)
-    kept = [output.name for output in bare.graph.output if end != UNCERTAINTY or output.name != UNCERTAINTY]
     whole = compose.merge_models(
         body,
         compose.add_prefix(tail, PREFIX),
         io_map=[(there, PREFIX + name) for name, there in names.items()],
-        outputs=[*kept, PREFIX + end],
+        outputs=[*(name for name in ends if name != end), PREFIX + end],
     )
     for told_of in [value for value in whole.graph.value_info if value.name in (apart, *taps)]:
         whole.graph.value_info.remove(told_of)  # some have n rows and some 2n, all by the name "n"
@@ -181,11 +171,6 @@ def _layers(graph: onnx.ModelProto) -> tuple[str, str]:
             )
         found.append(readers[-1].input[0])
     return found[0], found[1]
-
-
-def _is_told(graph: onnx.ModelProto) -> bool:
-    """Whether a graph says how far two predictions are apart."""
-    return any(output.name == UNCERTAINTY for output in graph.graph.output)
 
 
 def _crop_shape(graph: onnx.ModelProto) -> tuple[int, int, int]:
